@@ -1,0 +1,104 @@
+package preprocessing
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// The layout of WebP files is that of the WebP Container Specification; the
+// headers inside are those of RFC 6386 §9.1 (VP8) and of the WebP Lossless
+// Bitstream Specification (VP8L).
+
+// chunk is the next RIFF chunk at an offset; its body may be cut short by the
+// end of b.
+type chunk struct {
+	kind string
+	body []byte
+	next int64 // offset of the chunk that follows, 0 if b ends before
+}
+
+func chunkAt(b []byte, at int64) (chunk, error) {
+	if at+8 > int64(len(b)) {
+		return chunk{}, ErrTruncated
+	}
+	n := int64(binary.LittleEndian.Uint32(b[at+4:]))
+	c := chunk{kind: string(b[at : at+4]), body: b[at+8 : min(at+8+n, int64(len(b)))]}
+	if end := at + 8 + n + n&1; end < int64(len(b)) {
+		c.next = end
+	}
+	return c, nil
+}
+
+func sniffWebP(b []byte) (width, height int, err error) {
+	first, err := chunkAt(b, 12)
+	if err != nil {
+		return 0, 0, err
+	}
+	if first.kind != "VP8X" {
+		return sniffVP8(first)
+	}
+	if len(first.body) < 10 {
+		return 0, 0, ErrTruncated
+	}
+	const animation = 0x02
+	width = 1 + int(uint24(first.body[4:]))
+	height = 1 + int(uint24(first.body[7:]))
+	if first.body[0]&animation != 0 {
+		return width, height, nil
+	}
+	// A still image must fill its canvas. A decoder allocates for the image
+	// and not for the canvas, so the two have to agree.
+	for c := first; c.next != 0; {
+		if c, err = chunkAt(b, c.next); err != nil {
+			return 0, 0, err
+		}
+		if c.kind != "VP8 " && c.kind != "VP8L" {
+			continue
+		}
+		w, h, err := sniffVP8(c)
+		if err != nil {
+			return 0, 0, err
+		}
+		if w != width || h != height {
+			return 0, 0, fmt.Errorf("an image of %d×%d on a canvas of %d×%d: %w", w, h, width, height, ErrCorrupt)
+		}
+		return width, height, nil
+	}
+	return 0, 0, ErrTruncated
+}
+
+func sniffVP8(c chunk) (width, height int, err error) {
+	b := c.body
+	switch c.kind {
+	case "VP8 ": // frame tag 3, start code 3, width 2, height 2; the upper 2 bits of each are a scale
+		if len(b) < 10 {
+			return 0, 0, ErrTruncated
+		}
+		if b[0]&1 != 0 || string(b[3:6]) != "\x9d\x01\x2a" {
+			return 0, 0, fmt.Errorf("no key frame: %w", ErrCorrupt)
+		}
+		const side = 1<<14 - 1
+		return int(binary.LittleEndian.Uint16(b[6:])) & side, int(binary.LittleEndian.Uint16(b[8:])) & side, nil
+	case "VP8L": // signature 1, then 14 bits of width − 1 and 14 of height − 1
+		if len(b) < 5 {
+			return 0, 0, ErrTruncated
+		}
+		if b[0] != 0x2f {
+			return 0, 0, fmt.Errorf("no lossless signature: %w", ErrCorrupt)
+		}
+		bits := binary.LittleEndian.Uint32(b[1:])
+		return 1 + int(bits&0x3fff), 1 + int(bits>>14&0x3fff), nil
+	}
+	return 0, 0, fmt.Errorf("the first chunk is %q: %w", c.kind, ErrCorrupt)
+}
+
+func uint24(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
+}
+
+func completeWebP(b []byte) error {
+	if n := int64(binary.LittleEndian.Uint32(b[4:])); 8+n > int64(len(b)) {
+		return fmt.Errorf("declares %d bytes and has %d: %w", 8+n, len(b), ErrTruncated)
+	}
+	return nil
+}
