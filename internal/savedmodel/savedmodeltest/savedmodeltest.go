@@ -1,0 +1,129 @@
+// Package savedmodeltest gives tests the SavedModels that Keras and Python's
+// TensorFlow write, and the Python that wrote them to compare with.
+package savedmodeltest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// sizes makes the bases whose weights lie mostly behind the flattened feature
+// map small, without touching their topology.
+var sizes = map[string][]string{
+	"vgg16": {"--size", "64", "--classes", "100"},
+	"vgg19": {"--size", "64", "--classes", "100"},
+}
+
+// Keras returns the folder of a SavedModel of a Keras architecture as
+// scripts/export_keras names it ("resnet50", "inception_v3", "vgg16",
+// "mobilenet_v2", ...), its weights and batch-norm statistics drawn at random.
+// Flags are added to the script's. Beside the model lie two inputs with Keras's
+// answers: see [Example]. The folder is shared by all tests of the machine,
+// made once, and must not be written to.
+func Keras(t testing.TB, name string, flags ...string) string {
+	t.Helper()
+	root := Root(t)
+	script := filepath.Join(root, "scripts", "export_keras")
+	args := slices.Concat([]string{name, "--randomise-statistics", "--seed", "1", "--example", "2"}, sizes[name], flags)
+	return Cached(t, "keras-"+name, script, args...)
+}
+
+// Cached runs a Python script that writes the folder named by its --output
+// flag, unless the same script has run with the same arguments and environment
+// before, and returns the folder. Tests of several processes may ask at once.
+func Cached(t testing.TB, name, script string, args ...string) string {
+	t.Helper()
+	root := Root(t)
+	h := sha256.New()
+	for _, file := range []string{script, filepath.Join(root, "scripts", "python-requirements.txt")} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Write(b)
+	}
+	fmt.Fprintf(h, "%q", args)
+	models := filepath.Join(root, ".deps", "models")
+	dir := filepath.Join(models, name+"-"+hex.EncodeToString(h.Sum(nil))[:16])
+	if err := os.MkdirAll(models, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatalf("lock %s: %v", lock.Name(), err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	work, err := os.MkdirTemp(models, ".making-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(work)
+	made := filepath.Join(work, "made")
+	RunPython(t, script, append(slices.Clone(args), "--output", made)...)
+	if err := os.Rename(made, dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Python returns the project's Python: TKIT_PYTHON, or what
+// scripts/install-python has made.
+func Python(t testing.TB) string {
+	t.Helper()
+	python := os.Getenv("TKIT_PYTHON")
+	if python == "" {
+		python = filepath.Join(Root(t), ".deps", "python", "bin", "python")
+	}
+	if _, err := os.Stat(python); err != nil {
+		t.Fatalf("no Python for the tests: %v; run scripts/install-python, or set TKIT_PYTHON", err)
+	}
+	return python
+}
+
+// RunPython runs a script with the project's Python and returns its standard
+// output. A script that fails fails the test with what it said.
+func RunPython(t testing.TB, script string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), Python(t), append([]string{script}, args...)...)
+	cmd.Env = append(os.Environ(), "KERAS_BACKEND=tensorflow", "TF_CPP_MIN_LOG_LEVEL=3", "CUDA_VISIBLE_DEVICES=-1")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", filepath.Base(script), strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out)
+}
+
+// Root returns the repository's root folder.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("no go.mod above the test's folder")
+		}
+		dir = parent
+	}
+}
