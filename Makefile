@@ -1,0 +1,55 @@
+# Every target installs what it needs into .deps, once, and says nothing when
+# there is nothing to do. `make help` lists them.
+
+SHELL   := bash
+.SHELLFLAGS := -euo pipefail -c
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GO      := source .deps/env && go
+# Packages whose promises are about concurrency: they run under the race detector too.
+RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
+           ./datasets/... ./registry/... ./serve/...
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test race fuzz lint demo bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+deps: .deps/env ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLDER")
+
+.deps/env: scripts/install-libtensorflow
+	@scripts/install-libtensorflow $(LIBTENSORFLOW)
+	@touch .deps/env
+
+.deps/python/installed: scripts/install-python scripts/python-requirements.txt | .deps/env
+	@scripts/install-python
+
+build: .deps/env ## make bin/tkit
+	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
+
+test: .deps/env .deps/python/installed lint ## everything that must pass before a change lands
+	@$(GO) test -timeout 20m ./...
+	@$(GO) test -race -timeout 20m $(RACE)
+
+race: .deps/env .deps/python/installed ## the concurrent packages under the race detector
+	@$(GO) test -race -timeout 20m $(RACE)
+
+lint: .deps/env ## gofmt and go vet
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
+	@$(GO) vet ./...
+
+FUZZTIME ?= 20s
+fuzz: .deps/env ## every fuzz target for FUZZTIME (20s)
+	@source .deps/env; for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; done
+
+demo: build ## the main job on real scans: train, transfer, register, serve, promote, roll back
+	@scripts/demo
+
+bench: build .deps/python/installed ## the measured claims, as ratios of one run
+	@scripts/bench
+
+clean: ## remove what was built, keep what was downloaded
+	@rm -rf bin

@@ -1,0 +1,82 @@
+// Command tkit turns a pretrained SavedModel and a folder of images into a
+// served classifier: it trains, keeps every version, and serves the right one.
+//
+// The commands read flags, call one function of the rooms below and print.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+// version is what `tkit --version` prints and what a manifest's lineage names;
+// the Makefile sets it from git.
+var version = "devel"
+
+func main() {
+	// The first signal asks the command to end in order, the second ends it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+
+	err := app().RunContext(ctx, os.Args)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "tkit: interrupted; nothing half-done was kept")
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "tkit:", err)
+		os.Exit(1)
+	}
+}
+
+func app() *cli.App {
+	return &cli.App{
+		Name:                 "tkit",
+		Usage:                "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
+		Version:              version,
+		EnableBashCompletion: true,
+		Suggest:              true,
+		// Errors are printed once, by main.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError: func(c *cli.Context, err error, _ bool) error {
+			return fmt.Errorf("%w; see `%s --help`", err, c.App.Name)
+		},
+		Flags: []cli.Flag{
+			&cli.PathFlag{
+				Name:    "home",
+				Usage:   "keep the registry, the models and the caches in `FOLDER`",
+				EnvVars: []string{"TKIT_HOME"},
+				Value:   defaultHome(),
+			},
+		},
+		CommandNotFound: func(c *cli.Context, name string) {
+			fmt.Fprintf(os.Stderr, "tkit: no command %q; see `tkit --help`\n", name)
+			os.Exit(2)
+		},
+		Commands: []*cli.Command{
+			trainCommand(),
+			predictCommand(),
+			serveCommand(),
+			registryCommand(),
+			datasetsCommand(),
+			architecturesCommand(),
+			completionCommand(),
+		},
+	}
+}
+
+func defaultHome() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".tkit"
+	}
+	return filepath.Join(home, ".tkit")
+}
