@@ -1,0 +1,116 @@
+// Package measure is what the benchmark programs share: two things timed in
+// turn in one run, and a row that says how they compare and what was aimed at.
+package measure
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// A Row is one measured claim.
+type Row struct {
+	// What was measured, and against what, in a few words.
+	What    string `json:"what"`
+	Against string `json:"against"`
+	// Measured and Reference are the two figures in Unit.
+	Measured  float64 `json:"measured"`
+	Reference float64 `json:"reference,omitempty"`
+	Unit      string  `json:"unit"`
+	// Ratio is what Target bounds; see Row.Reached.
+	Ratio  float64 `json:"ratio"`
+	Target float64 `json:"target"`
+	// AtMost turns the target into an upper bound.
+	AtMost bool `json:"at_most,omitempty"`
+	// Note says what the figures alone don't.
+	Note string `json:"note,omitempty"`
+}
+
+// Reached reports whether the ratio keeps the target.
+func (r Row) Reached() bool {
+	if r.AtMost {
+		return r.Ratio <= r.Target
+	}
+	return r.Ratio >= r.Target
+}
+
+// Print writes rows to standard output: as JSON lines where BENCH_JSON is set,
+// for the program that gathers them, else as a table.
+func Print(rows ...Row) error {
+	if os.Getenv("BENCH_JSON") != "" {
+		e := json.NewEncoder(os.Stdout)
+		for _, r := range rows {
+			if err := e.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return Table(os.Stdout, rows...)
+}
+
+// Table writes rows for people.
+func Table(w io.Writer, rows ...Row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\t")
+	for _, r := range rows {
+		bound, verdict := "≥", "missed"
+		if r.AtMost {
+			bound = "≤"
+		}
+		if r.Reached() {
+			verdict = "reached"
+		}
+		reference := ""
+		if r.Reference != 0 {
+			reference = Figure(r.Reference) + " " + r.Unit
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s %s\t%s\t%s\t%s %s %s\t%s\n", r.What, r.Against, Figure(r.Measured), r.Unit,
+			reference, Figure(r.Ratio), bound, Figure(r.Target), verdict, r.Note)
+	}
+	return t.Flush()
+}
+
+// Figure writes a number with three significant digits and no exponent.
+func Figure(v float64) string {
+	s := strconv.FormatFloat(v, 'g', 3, 64)
+	if strings.ContainsRune(s, 'e') {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return s
+}
+
+// Interleave runs a and b in turn, rounds times after one uncounted round, and
+// returns the median of each and of the ratios a/b taken pair by pair: what a
+// machine does to both cancels.
+func Interleave(rounds int, a, b func() (float64, error)) (medianA, medianB, ratio float64, err error) {
+	var as, bs, ratios []float64
+	for i := range rounds + 1 {
+		x, err := a()
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		y, err := b()
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		if i > 0 {
+			as, bs, ratios = append(as, x), append(bs, y), append(ratios, x/y)
+		}
+	}
+	return Median(as), Median(bs), Median(ratios), nil
+}
+
+// Median of values, which must not be empty.
+func Median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}
