@@ -1,0 +1,89 @@
+package tensorflow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	pb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// Config says how a session computes. The zero value leaves every choice to
+// TensorFlow: all cores, all GPUs.
+type Config struct {
+	// IntraOpThreads is the number of threads that one operation may spread
+	// over, InterOpThreads the number of operations that run side by side; 0
+	// is the number of cores. A session has pools of its own for what is set.
+	IntraOpThreads, InterOpThreads int
+
+	// GPUMemoryFraction is the part of each GPU's memory to take at once, 0
+	// for nearly all of it; with GPUGrowth it is taken as the need arises.
+	// VisibleGPUs lists the GPUs to use, like "0,2". These three hold for the
+	// process: TensorFlow keeps to the first session's.
+	GPUMemoryFraction float64
+	GPUGrowth         bool
+	VisibleGPUs       string
+
+	// BFloat16Rewrite lets TensorFlow's optimizer compute in bfloat16 where it
+	// deems that safe. DisableOptimizer runs the graph as it stands.
+	BFloat16Rewrite  bool
+	DisableOptimizer bool
+
+	// RunInCaller runs a graph's operations one after the other on the thread
+	// that called Run: right for small graphs, of which many run at a time.
+	RunInCaller bool
+}
+
+// proto is TensorFlow's form of the configuration, serialised.
+func (c Config) proto() ([]byte, error) {
+	if c.IntraOpThreads < 0 || c.InterOpThreads < 0 {
+		return nil, invalid("new session", "thread counts %d and %d: want 0 for the number of cores, or more", c.IntraOpThreads, c.InterOpThreads)
+	}
+	if c.GPUMemoryFraction < 0 || c.GPUMemoryFraction > 1 {
+		return nil, invalid("new session", "GPU memory fraction %g is not within 0 and 1", c.GPUMemoryFraction)
+	}
+	graph := &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{}}
+	if c.BFloat16Rewrite {
+		graph.RewriteOptions.AutoMixedPrecisionOnednnBfloat16 = pb.RewriterConfig_ON
+	}
+	if c.DisableOptimizer {
+		graph.RewriteOptions.DisableMetaOptimizer = true
+		graph.OptimizerOptions = &pb.OptimizerOptions{OptLevel: pb.OptimizerOptions_L0}
+	}
+	b, err := proto.Marshal(&pb.ConfigProto{
+		IntraOpParallelismThreads: int32(c.IntraOpThreads),
+		InterOpParallelismThreads: int32(c.InterOpThreads),
+		UsePerSessionThreads:      c.InterOpThreads > 0,
+		// Graphs from elsewhere may name devices that this machine lacks.
+		AllowSoftPlacement: true,
+		GpuOptions: &pb.GPUOptions{
+			PerProcessGpuMemoryFraction: c.GPUMemoryFraction,
+			AllowGrowth:                 c.GPUGrowth,
+			VisibleDeviceList:           c.VisibleGPUs,
+		},
+		GraphOptions: graph,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tensorflow: new session: %w", err)
+	}
+	return b, nil
+}
+
+// runOptions is TensorFlow's RunOptions for one run, serialised; empty when the
+// run has nothing out of the ordinary.
+func (c Config) runOptions(ctx context.Context, now time.Time) ([]byte, error) {
+	var options pb.RunOptions
+	if c.RunInCaller {
+		options.InterOpThreadPool = -1
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		// Rounded up, as 0 would mean no deadline at all.
+		options.TimeoutInMs = max(1, int64((deadline.Sub(now)+time.Millisecond-1)/time.Millisecond))
+	}
+	b, err := proto.Marshal(&options)
+	if err != nil {
+		return nil, fmt.Errorf("tensorflow: run: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,49 @@
+package tensorflow
+
+// #include <stdlib.h>
+// #include "tensorflow/c/c_api.h"
+import "C"
+
+import "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+
+// Device is something that TensorFlow computes on.
+type Device struct {
+	Name   string // like "/job:localhost/replica:0/task:0/device:CPU:0"
+	Type   string // "CPU", "GPU"
+	Memory int64  // bytes that TensorFlow would use of it
+}
+
+// Devices lists what a session under c would compute on.
+func Devices(c Config) ([]Device, error) {
+	g, err := ImportGraph(&graph_go_proto.GraphDef{})
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	s, err := NewSession(g, c)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+
+	st := newStatus()
+	defer st.delete()
+	list := C.TF_SessionListDevices(s.c, st.c)
+	if err := st.err("list devices"); err != nil {
+		return nil, err
+	}
+	defer C.TF_DeleteDeviceList(list)
+	devices := make([]Device, int(C.TF_DeviceListCount(list)))
+	for i := range devices {
+		n := C.int(i)
+		devices[i] = Device{
+			Name:   C.GoString(C.TF_DeviceListName(list, n, st.c)),
+			Type:   C.GoString(C.TF_DeviceListType(list, n, st.c)),
+			Memory: int64(C.TF_DeviceListMemoryBytes(list, n, st.c)),
+		}
+		if err := st.err("list devices"); err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}

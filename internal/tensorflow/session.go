@@ -1,0 +1,138 @@
+package tensorflow
+
+// #include <stdlib.h>
+// #include "tensorflow/c/c_api.h"
+import "C"
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+)
+
+// Session runs a graph and holds its variables. Safe for concurrent use.
+type Session struct {
+	c      *C.TF_Session
+	graph  *C.TF_Graph // kept alive by c
+	config Config
+
+	mu        sync.Mutex
+	idle      sync.Cond // signalled when live or abandoned falls, for Close
+	closed    bool
+	live      int // runs whose callers wait for them
+	abandoned int // runs whose callers left when their context ended
+	done      chan struct{}
+	closeErr  error
+}
+
+// NewSession opens a session on g and hands it the whole graph, so that a graph
+// that cannot be placed on this machine's devices is refused here.
+func NewSession(g *Graph, c Config) (*Session, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if g.c == nil {
+		return nil, fmt.Errorf("tensorflow: new session: graph: %w", ErrClosed)
+	}
+	config, err := c.proto()
+	if err != nil {
+		return nil, err
+	}
+	st := newStatus()
+	defer st.delete()
+	options := C.TF_NewSessionOptions()
+	defer C.TF_DeleteSessionOptions(options)
+	if len(config) > 0 {
+		C.TF_SetConfig(options, unsafe.Pointer(&config[0]), C.size_t(len(config)), st.c)
+		if err := st.err("new session"); err != nil {
+			return nil, err
+		}
+	}
+	cs := C.TF_NewSession(g.c, options, st.c)
+	if err := st.err("new session"); err != nil {
+		return nil, err
+	}
+	C.TF_ExtendSession(cs, st.c)
+	if err := st.err("new session"); err != nil {
+		closing := newStatus()
+		defer closing.delete()
+		C.TF_DeleteSession(cs, closing.c)
+		return nil, err
+	}
+	s := &Session{c: cs, graph: g.c, config: c, done: make(chan struct{})}
+	s.idle.L = &s.mu
+	return s, nil
+}
+
+// Close ends the session and frees its variables. Runs under way are waited for;
+// those that a cancelled context left behind are told to stop first. Closing
+// twice is allowed: each call returns when the session is closed.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		<-s.done
+		return s.closeErr
+	}
+	s.closed = true
+	for s.live > 0 {
+		s.idle.Wait()
+	}
+	s.mu.Unlock()
+
+	st := newStatus()
+	defer st.delete()
+	// This cancels what is still running, so that an abandoned endless loop
+	// cannot hold up the wait below.
+	C.TF_CloseSession(s.c, st.c)
+	s.closeErr = st.err("close session")
+
+	s.mu.Lock()
+	for s.abandoned > 0 {
+		s.idle.Wait()
+	}
+	s.mu.Unlock()
+
+	C.TF_DeleteSession(s.c, st.c)
+	if s.closeErr == nil {
+		s.closeErr = st.err("close session")
+	}
+	close(s.done)
+	return s.closeErr
+}
+
+// begin admits a run; end says that it is over.
+func (s *Session) begin(r *run) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("tensorflow: run: session: %w", ErrClosed)
+	}
+	r.abandoned, r.over = false, false
+	s.live++
+	return nil
+}
+
+func (s *Session) end(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.over = true
+	if r.abandoned {
+		s.abandoned--
+	} else {
+		s.live--
+	}
+	s.idle.Broadcast()
+}
+
+// abandon notes that the caller of r no longer waits for it.
+func (s *Session) abandon(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.over {
+		return
+	}
+	r.abandoned = true
+	s.live--
+	s.abandoned++
+	s.idle.Broadcast()
+}
