@@ -1,0 +1,10 @@
+package serve
+
+// Aspiration is what a source wants served of one model.
+type Aspiration struct {
+	Model string
+	// Versions are those to keep available, ascending, each once.
+	Versions []int
+	// Labels say which of them answers for a label, such as production.
+	Labels map[string]int
+}

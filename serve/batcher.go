@@ -1,0 +1,385 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Row is one image on its way to a trunk.
+type Row struct {
+	// Key says what the tensor is: rows with the same key hold the same values,
+	// so those that meet in the batcher share one fill and one pass, whoever
+	// asked for them. "" shares nothing.
+	Key string
+	// Shape is height, width and channels.
+	Shape [3]int
+	// Fill makes the tensor's values, height-major, for instance by decoding an
+	// image. It runs on a goroutine of the batcher; its context ends when
+	// nobody waits for the row any longer.
+	Fill func(ctx context.Context) ([]float32, error)
+}
+
+// Outcome is what became of a row.
+type Outcome struct {
+	Bottleneck []float32     // shared between requests: read only
+	Shape      []int64       // the bottleneck's, without the batch dimension
+	Fill       time.Duration // waiting for a decoder, and decoding
+	Queue      time.Duration // waiting for the trunk
+	Pass       time.Duration // the trunk's pass of the whole batch
+	Batch      int           // rows in that batch
+}
+
+// Pass sends a batch of rows of one shape through a trunk and returns their
+// bottlenecks in the same order and the shape of one.
+type Pass func(ctx context.Context, shape [3]int, rows [][]float32) (bottlenecks [][]float32, bottleneck []int64, err error)
+
+// Limits bound a batcher.
+type Limits struct {
+	MaxBatch int // rows in a batch
+	MaxQueue int // rows being filled or waiting for the trunk
+}
+
+// A Batcher gathers rows into batches for one trunk. It is work-conserving: a
+// row that finds the trunk idle runs at once and alone; while a batch runs,
+// the next one gathers behind it. So load makes batches larger, and a lone
+// request waits for nobody.
+//
+// Its methods may be called concurrently.
+type Batcher struct {
+	pass    Pass
+	limits  Limits
+	metrics batchMetrics
+
+	stop   context.Context // ends the loop, fills and passes
+	cancel context.CancelFunc
+	wake   chan struct{} // capacity 1: the queue is not empty
+	tasks  sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	rows    map[string]*entry // by key: rows that can be joined
+	queue   []*entry          // filled, in order of arrival
+	waiting int               // rows being filled or queued
+	perRow  time.Duration     // mean time a row takes of the trunk
+}
+
+// An entry is one row in the batcher and all who wait for it. The batcher's
+// mutex guards it until it is finished; nothing changes after that.
+type entry struct {
+	row      Row
+	fill     context.Context // ends when the last waiter leaves
+	abandon  context.CancelFunc
+	waiters  []waiter
+	deadline time.Time // the latest of the waiters'; zero: one has none
+	stage    stage
+	data     []float32
+	begun    time.Time // when the fill began, then when the row was queued
+	outcome  Outcome
+	err      error
+}
+
+// A waiter is told when an entry is finished: which of its rows that was. Its
+// channel has room for all of them.
+type waiter struct {
+	finished chan<- int
+	index    int
+}
+
+// A stage is where a row stands in the batcher.
+type stage int
+
+const (
+	filling stage = iota
+	queued
+	running
+	finished
+)
+
+// NewBatcher starts a batcher before pass. Close ends it.
+func NewBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batcher {
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &Batcher{
+		pass: pass, limits: limits, metrics: metrics.batch(trunk),
+		stop: ctx, cancel: cancel, wake: make(chan struct{}, 1), rows: map[string]*entry{},
+	}
+	b.tasks.Go(b.loop)
+	return b
+}
+
+// errClosed is the answer to rows that a closing batcher still holds. The
+// manager closes a trunk only when no request uses it, so no client sees it.
+var errClosed = &Error{Reason: Unavailable, Err: errors.New("the model is being unloaded")}
+
+// Close ends the batcher: rows still in it fail. It returns when the last pass
+// and the last fill have ended.
+func (b *Batcher) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.cancel()
+	b.tasks.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.queue {
+		b.finish(e, errClosed)
+	}
+	b.queue = nil
+}
+
+// Do sends the rows of one request through the trunk and waits for all of
+// them. The first failing row fails the request, as a *RowError; a full queue
+// fails it at once, before anything is decoded, with reason Overloaded; when
+// ctx ends, its rows leave the batcher unless others wait for them too.
+func (b *Batcher) Do(ctx context.Context, rows []Row) ([]Outcome, error) {
+	finished := make(chan int, len(rows))
+	entries, err := b.admit(ctx, rows, finished)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(rows))
+	for range rows {
+		select {
+		case i := <-finished:
+			if err := entries[i].err; err != nil {
+				b.leave(entries, finished)
+				return nil, &RowError{Index: i, Err: err}
+			}
+			outcomes[i] = entries[i].outcome
+		case <-ctx.Done():
+			b.leave(entries, finished)
+			return nil, ctx.Err()
+		}
+	}
+	return outcomes, nil
+}
+
+// admit finds or makes an entry for each row and starts filling the new ones,
+// all or none.
+func (b *Batcher) admit(ctx context.Context, rows []Row, finished chan<- int) ([]*entry, error) {
+	deadline, _ := ctx.Deadline()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, errClosed
+	}
+	if n := b.countNew(rows); b.waiting+n > b.limits.MaxQueue {
+		b.metrics.rejected.Add(float64(n))
+		return nil, &Error{
+			Reason: Overloaded, RetryAfter: retryAfter(b.waiting, b.perRow),
+			Err: fmt.Errorf("%d images are waiting already and the queue holds %d: try again later", b.waiting, b.limits.MaxQueue),
+		}
+	}
+	entries := make([]*entry, len(rows))
+	for i, row := range rows {
+		if e, ok := b.rows[row.Key]; ok && row.Key != "" {
+			e.waiters = append(e.waiters, waiter{finished, i})
+			e.deadline = later(e.deadline, deadline)
+			b.metrics.joined.Inc()
+			entries[i] = e
+			continue
+		}
+		fill, abandon := context.WithCancel(b.stop)
+		e := &entry{
+			row: row, fill: fill, abandon: abandon, waiters: []waiter{{finished, i}},
+			deadline: deadline, begun: time.Now(),
+		}
+		if row.Key != "" {
+			b.rows[row.Key] = e
+		}
+		b.setWaiting(b.waiting + 1)
+		b.tasks.Go(func() { b.fill(e) })
+		entries[i] = e
+	}
+	return entries, nil
+}
+
+// countNew is how many rows would need an entry of their own.
+func (b *Batcher) countNew(rows []Row) int {
+	n := 0
+	seen := map[string]bool{}
+	for _, row := range rows {
+		if row.Key != "" {
+			if seen[row.Key] || b.rows[row.Key] != nil {
+				continue
+			}
+			seen[row.Key] = true
+		}
+		n++
+	}
+	return n
+}
+
+// fill makes a row's tensor and puts the row in the queue.
+func (b *Batcher) fill(e *entry) {
+	data, err := e.row.Fill(e.fill)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case err != nil:
+		b.setWaiting(b.waiting - 1)
+		b.finish(e, err)
+	case len(e.waiters) == 0:
+		b.setWaiting(b.waiting - 1)
+	default:
+		now := time.Now()
+		e.outcome.Fill, e.begun = now.Sub(e.begun), now
+		e.data, e.stage = data, queued
+		b.queue = append(b.queue, e)
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// leave takes a request's waiters off its entries. A row that nobody waits for
+// leaves the queue, or stops being filled; a running one runs on, since the
+// others in its batch do.
+func (b *Batcher) leave(entries []*entry, finished chan<- int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range entries {
+		if e.stage >= running {
+			continue
+		}
+		before := len(e.waiters)
+		e.waiters = slices.DeleteFunc(e.waiters, func(w waiter) bool { return w.finished == finished })
+		if before == 0 || len(e.waiters) > 0 {
+			continue // a row asked for twice has left already, or others wait
+		}
+		b.forget(e)
+		if i := slices.Index(b.queue, e); i >= 0 {
+			b.queue = slices.Delete(b.queue, i, i+1)
+			b.setWaiting(b.waiting - 1)
+		}
+	}
+}
+
+// loop runs batches until the batcher closes.
+func (b *Batcher) loop() {
+	for {
+		select {
+		case <-b.stop.Done():
+			return
+		case <-b.wake:
+		}
+		for {
+			batch := b.next(time.Now())
+			if len(batch) == 0 {
+				break
+			}
+			b.run(batch)
+		}
+	}
+}
+
+// next takes the next batch out of the queue and ends the expired rows.
+func (b *Batcher) next(now time.Time) []*entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	views := make([]pending, len(b.queue))
+	for i, e := range b.queue {
+		views[i] = pending{shape: e.row.Shape, deadline: e.deadline}
+	}
+	planned, expired := planBatch(views, now, b.limits.MaxBatch)
+	for _, i := range expired {
+		b.finish(b.queue[i], context.DeadlineExceeded)
+		b.queue[i] = nil
+	}
+	batch := make([]*entry, len(planned))
+	for k, i := range planned {
+		batch[k] = b.queue[i]
+		batch[k].stage = running
+		b.queue[i] = nil
+	}
+	b.queue = slices.DeleteFunc(b.queue, func(e *entry) bool { return e == nil })
+	b.setWaiting(b.waiting - len(planned) - len(expired))
+	b.metrics.expired.Add(float64(len(expired)))
+	return batch
+}
+
+// run sends a batch through the trunk and hands out what comes back.
+func (b *Batcher) run(batch []*entry) {
+	ctx, cancel := b.stop, context.CancelFunc(func() {})
+	rows := make([][]float32, len(batch))
+	b.mu.Lock()
+	if deadline := latest(batch); !deadline.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+	}
+	b.mu.Unlock()
+	defer cancel()
+	for i, e := range batch {
+		rows[i] = e.data
+	}
+	begun := time.Now()
+	out, shape, err := b.pass(ctx, batch[0].row.Shape, rows)
+	took := time.Since(begun)
+	if err == nil && len(out) != len(batch) {
+		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", len(out), len(batch))
+	}
+	b.metrics.passes(len(batch), took)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.perRow = smooth(b.perRow, took/time.Duration(len(batch)))
+	for i, e := range batch {
+		if err != nil {
+			b.finish(e, err)
+			continue
+		}
+		e.outcome.Queue, e.outcome.Pass, e.outcome.Batch = begun.Sub(e.begun), took, len(batch)
+		e.outcome.Bottleneck, e.outcome.Shape = out[i], shape
+		b.metrics.queued.Observe(e.outcome.Queue.Seconds())
+		b.finish(e, nil)
+	}
+}
+
+// finish ends an entry; everyone who waits for it wakes.
+func (b *Batcher) finish(e *entry, err error) {
+	e.err, e.data, e.stage = err, nil, finished
+	b.forget(e)
+	for _, w := range e.waiters {
+		w.finished <- w.index
+	}
+}
+
+// forget makes an entry unjoinable and ends its context.
+func (b *Batcher) forget(e *entry) {
+	if e.row.Key != "" && b.rows[e.row.Key] == e {
+		delete(b.rows, e.row.Key)
+	}
+	e.abandon()
+}
+
+func (b *Batcher) setWaiting(n int) {
+	b.waiting = n
+	b.metrics.waiting.Set(float64(n))
+}
+
+// latest is the deadline of the row that may wait longest; zero if one may
+// wait for ever.
+func latest(batch []*entry) time.Time {
+	deadline := batch[0].deadline
+	for _, e := range batch[1:] {
+		deadline = later(deadline, e.deadline)
+	}
+	return deadline
+}
+
+// later is the later of two deadlines, of which zero is never.
+func later(a, b time.Time) time.Time {
+	if a.IsZero() || b.IsZero() {
+		return time.Time{}
+	}
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,59 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reason is the machine-readable cause of a failed request, the same in every
+// front end; each maps it to its own status codes.
+type Reason string
+
+// The reasons. Those of images are inference.ImageError's own.
+const (
+	NotFound    Reason = "not found"         // no such model, version or label here
+	Unavailable Reason = "unavailable"       // known, but not answering now; may pass
+	Overloaded  Reason = "overloaded"        // the queue is full; retry later
+	Timeout     Reason = "deadline exceeded" // the request's deadline passed
+	Cancelled   Reason = "cancelled"         // the caller went away
+	BadRequest  Reason = "bad request"       // the request itself cannot be understood
+	TooLarge    Reason = "too large"         // the request exceeds a limit of the server
+	Internal    Reason = "internal"          // a defect or a failing machine
+)
+
+// Error is a failed request with its reason.
+type Error struct {
+	Reason Reason
+	Err    error
+	// RetryAfter is set with Overloaded: when to come back.
+	RetryAfter time.Duration
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// RowError says which row (image) of a request failed.
+type RowError struct {
+	Index int
+	Err   error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("image %d: %v", e.Index, e.Err) }
+func (e *RowError) Unwrap() error { return e.Err }
+
+// ReasonOf finds the reason of any error that serve returns. An error that
+// says nothing about itself is Internal.
+func ReasonOf(err error) Reason {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout
+	case errors.Is(err, context.Canceled):
+		return Cancelled
+	}
+	return Internal
+}
