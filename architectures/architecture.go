@@ -1,0 +1,86 @@
+// Package architectures describes convolutional networks as their papers do:
+// one file a paper, its families as rows of the paper's table. A description
+// knows every layer's output shape and parameters; it is pure Go and needs no
+// TensorFlow. Package builder turns it into a TensorFlow graph.
+//
+// # Names
+//
+// A name is the family and its depth in lower case, the version of the design
+// where there are several, and, after a hyphen, the variant:
+//
+//	resnet50            as the paper has it
+//	resnet50v1.5        a later version of the design
+//	resnet50-keras      as a library has it, where that differs
+//	resnet20-cifar      for another task of the same paper
+//	googlenet-bn        with batch normalisation
+package architectures
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tkit/internal/preprocessing"
+)
+
+// An Architecture is a network that can be built for any number of classes and,
+// within its topology's limits, any input size.
+type Architecture struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Citation string `json:"citation"`
+	// Input is the paper's height, width and channels.
+	Input [3]int `json:"input"`
+	// Classes is the paper's number of classes.
+	Classes int `json:"classes"`
+	// Preprocessing is what published weights expect and a good start without them.
+	Preprocessing preprocessing.Preprocessing `json:"preprocessing"`
+	// Build composes the network. It fails where the input is too small for the
+	// topology or a number is not positive.
+	Build func(classes int, input [3]int) (*Graph, error) `json:"-"`
+}
+
+// Graph builds the network as the paper has it.
+func (a Architecture) Graph() (*Graph, error) { return a.Build(a.Classes, a.Input) }
+
+// All lists the architectures, oldest paper first.
+func All() []Architecture {
+	return slices.Concat(
+		lenets(),
+		cifarResNets(),
+	)
+}
+
+// Lookup finds an architecture by name. The error for an unknown one lists
+// those with a similar name.
+func Lookup(name string) (Architecture, error) {
+	all := All()
+	for _, a := range all {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	if near := similar(name, all); len(near) > 0 {
+		return Architecture{}, fmt.Errorf("no architecture %q: did you mean %s?", name, strings.Join(near, ", "))
+	}
+	return Architecture{}, fmt.Errorf("no architecture %q: see the list of architectures", name)
+}
+
+// define completes a table's row: errors of Build get the architecture's name.
+func define(name, title, citation string, input [3]int, classes int, mode string,
+	build func(classes int, input [3]int) (*Graph, error)) Architecture {
+	return Architecture{
+		Name: name, Title: title, Citation: citation, Input: input, Classes: classes,
+		Preprocessing: preprocessing.ForMode(mode, input[0], input[1], input[2]),
+		Build: func(classes int, input [3]int) (*Graph, error) {
+			if classes < 1 {
+				return nil, fmt.Errorf("%s: %d classes: at least one is needed", name, classes)
+			}
+			g, err := build(classes, input)
+			if err != nil {
+				return nil, fmt.Errorf("%s for an input of %v: %w", name, Shape(input[:]), err)
+			}
+			return g, nil
+		},
+	}
+}
