@@ -1,0 +1,47 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// Scheme is that of the URIs of this source.
+const Scheme = "file"
+
+// Config says where a dataset is.
+type Config struct {
+	// Root is the folder with one folder per class.
+	Root string
+}
+
+// ParseConfig reads a plain path, taken literally, or a file:// URI, in which
+// %xx stands for a byte.
+func ParseConfig(uri string) (Config, error) {
+	if uri == "" {
+		return Config{}, errors.New("no dataset is named: give a folder with one folder per class")
+	}
+	if !strings.HasPrefix(uri, Scheme+"://") {
+		return Config{Root: uri}, nil
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return Config{}, err // a *url.Error, which names the URI
+	}
+	switch {
+	case u.Host != "" && u.Host != "localhost":
+		return Config{}, fmt.Errorf("%s: the host is %q, but a file URI means this machine: write file:///%s%s", uri, u.Host, u.Host, u.EscapedPath())
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return Config{}, fmt.Errorf("%s: a file URI has a path and nothing else: write ? as %%3F and # as %%23", uri)
+	case u.Path == "":
+		return Config{}, fmt.Errorf("%s: the URI has no path", uri)
+	}
+	return Config{Root: filepath.FromSlash(u.Path)}, nil
+}
+
+// uri is the canonical form: file:// and the escaped absolute path.
+func (c Config) uri() string {
+	return (&url.URL{Scheme: Scheme, Path: filepath.ToSlash(c.Root)}).String()
+}

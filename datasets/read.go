@@ -1,0 +1,176 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// ReadVerified reads an example whole and makes sure that it is what the
+// snapshot recorded: of the same size and SHA-256. Otherwise the error wraps
+// ErrChanged. A read that ends early without an error, as some stores have
+// it, is noticed the same way. At most one byte more than the entry's size is
+// read.
+func ReadVerified(ctx context.Context, example Example, entry Entry) ([]byte, error) {
+	b, err := readSized(ctx, example, entry.Size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", entry.Key, err)
+	}
+	if int64(len(b)) != entry.Size {
+		size := fmt.Sprint(len(b))
+		if int64(len(b)) > entry.Size {
+			size = "more"
+		}
+		return nil, fmt.Errorf("%s: %w: it had %d bytes and has %s; take a new snapshot", entry.Key, ErrChanged, entry.Size, size)
+	}
+	if sha256.Sum256(b) != entry.SHA256 {
+		return nil, fmt.Errorf("%s: %w: other bytes of the same length; take a new snapshot", entry.Key, ErrChanged)
+	}
+	return b, nil
+}
+
+func readSized(ctx context.Context, example Example, size int64) (b []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rc, err := example.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := rc.Close(); err == nil {
+			err = e
+		}
+	}()
+	// The size is of a file read whole before, but it may come from a
+	// snapshot's file: allocate for it in steps.
+	var w bytes.Buffer
+	w.Grow(int(min(size+1, 1<<20)) + bytes.MinRead)
+	if _, err := w.ReadFrom(io.LimitReader(rc, size+1)); err != nil {
+		return nil, err
+	}
+	return w.Bytes(), nil
+}
+
+// Match is an entry of a snapshot and the example that it is of.
+type Match struct {
+	Index   int // of the entry in the snapshot
+	Entry   Entry
+	Example Example
+}
+
+// Match lists the source once more beside the snapshot and yields every entry
+// with the example that can be opened, in order. Examples that the snapshot
+// does not have are passed over: they are new, or were quarantined. An entry
+// whose example is gone, or has another label, ends the sequence with an
+// error that wraps ErrChanged.
+func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error] {
+	return func(yield func(Match, error) bool) {
+		i := 0
+		for example, err := range src.Examples(ctx) {
+			if err != nil {
+				yield(Match{}, err)
+				return
+			}
+			if i == len(s.Entries) {
+				return
+			}
+			e := s.Entries[i]
+			switch {
+			case example.Key < e.Key:
+				continue
+			case example.Key > e.Key:
+				yield(Match{}, gone(e))
+				return
+			case example.Label != e.Label:
+				yield(Match{}, fmt.Errorf("%s: %w: its label was %q and is %q; take a new snapshot", e.Key, ErrChanged, e.Label, example.Label))
+				return
+			}
+			if !yield(Match{Index: i, Entry: e, Example: example}, nil) {
+				return
+			}
+			i++
+		}
+		if i < len(s.Entries) {
+			yield(Match{}, gone(s.Entries[i]))
+		}
+	}
+}
+
+func gone(e Entry) error {
+	return fmt.Errorf("%s: %w: it is gone; take a new snapshot", e.Key, ErrChanged)
+}
+
+// errTooLong marks a file above the bound in bytes.
+var errTooLong = errors.New("too long")
+
+// keptBytes is the length of a worker's own buffer. A longer file is read into
+// a buffer of its own, by one worker at a time, so that the memory of a
+// snapshot stays near workers × keptBytes + MaxBytes whatever the files are.
+const keptBytes = 1 << 20
+
+// reader reads files whole within bounds.
+type reader struct {
+	maxPixels int64
+	maxBytes  int64
+	long      chan struct{} // held by the worker that reads a long file
+}
+
+func newReader(o SnapshotOptions) *reader {
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, long: make(chan struct{}, 1)}
+}
+
+// read returns the bytes of an example. They are valid until release is
+// called, which must be called, and until own is used again.
+func (r *reader) read(ctx context.Context, example Example, own []byte) (b []byte, release func(), err error) {
+	release = func() {}
+	rc, err := example.Open(ctx)
+	if err != nil {
+		return nil, release, err
+	}
+	defer func() {
+		if e := rc.Close(); err == nil {
+			err = e
+		}
+	}()
+	n, more, err := fill(rc, own)
+	if err != nil || !more {
+		return own[:n], release, err
+	}
+	select {
+	case r.long <- struct{}{}:
+		release = func() { <-r.long }
+	case <-ctx.Done():
+		return nil, release, ctx.Err()
+	}
+	var w bytes.Buffer
+	w.Write(own)
+	if _, err := w.ReadFrom(io.LimitReader(rc, r.maxBytes+1-int64(n))); err != nil {
+		return nil, release, err
+	}
+	if int64(w.Len()) > r.maxBytes {
+		return nil, release, fmt.Errorf("more than %d bytes: %w", r.maxBytes, errTooLong)
+	}
+	return w.Bytes(), release, nil
+}
+
+// fill reads until b is full or the file ends; more says that it did not end.
+// Unlike io.ReadFull it keeps an unexpected end that the reader itself reports
+// apart from the ordinary one.
+func fill(r io.Reader, b []byte) (n int, more bool, err error) {
+	for n < len(b) {
+		m, err := r.Read(b[n:])
+		n += m
+		switch {
+		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+			return n, false, nil
+		case err != nil:
+			return n, false, err
+		}
+	}
+	return n, true, nil
+}

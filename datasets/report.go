@@ -1,0 +1,202 @@
+package datasets
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"tkit/internal/preprocessing"
+)
+
+// Reason is why an example is quarantined.
+type Reason string
+
+// The reasons.
+const (
+	Empty         Reason = "empty"           // no bytes, or a class folder without files
+	Unreadable    Reason = "unreadable"      // the store gave an error for this example
+	Refused       Reason = "refused"         // a link out of the root, a named pipe and the like
+	Unlabelled    Reason = "unlabelled"      // in no class
+	NotAnImage    Reason = "not an image"    // of none of the formats
+	Truncated     Reason = "truncated"       // ends before the image does
+	Corrupt       Reason = "corrupt"         // contradicts its format
+	TooManyPixels Reason = "too many pixels" // above the bound on the decoded size
+	TooLarge      Reason = "too large"       // above the bound on the encoded size
+	Conflict      Reason = "conflict"        // the same bytes stand under another label too
+	Undecodable   Reason = "undecodable"     // passed the snapshot, then the decoder refused it
+)
+
+// Quarantined is an example that is not used, and why.
+type Quarantined struct {
+	Key    string `json:"key"`
+	Label  string `json:"label,omitempty"`
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// String is the key, the reason and the detail in a line.
+func (q Quarantined) String() string {
+	if q.Detail == "" || q.Detail == string(q.Reason) {
+		return fmt.Sprintf("%s: %s", q.Key, q.Reason)
+	}
+	return fmt.Sprintf("%s: %s: %s", q.Key, q.Reason, q.Detail)
+}
+
+// Misnamed is an example that is used although its extension says another
+// format than its bytes do.
+type Misnamed struct {
+	Key       string               `json:"key"`
+	Extension string               `json:"extension"`
+	Format    preprocessing.Format `json:"format"`
+}
+
+// ClassCount is one class of a dataset.
+type ClassCount struct {
+	Label       string `json:"label"`
+	Examples    int    `json:"examples"` // that can be used
+	Quarantined int    `json:"quarantined,omitempty"`
+}
+
+// Report says what a snapshot found. Its lists are ordered by key, the classes
+// by label.
+type Report struct {
+	URI      string `json:"uri"`
+	Digest   string `json:"digest"`   // of the snapshot
+	Examples int    `json:"examples"` // that can be used
+	Bytes    int64  `json:"bytes"`    // of those
+
+	// Classes has every label that was seen, even one whose examples are all
+	// quarantined.
+	Classes []ClassCount `json:"classes"`
+	// Imbalance is the number of examples of the largest class over that of
+	// the smallest among those that have any: 1 is balanced. It is 0 where
+	// there are none.
+	Imbalance float64 `json:"imbalance"`
+
+	Quarantined []Quarantined `json:"quarantined,omitempty"`
+	Misnamed    []Misnamed    `json:"misnamed,omitempty"`
+	// Duplicates has the keys of identical bytes under one label, a group
+	// each. All of them are used and stay on one side of a split.
+	Duplicates [][]string `json:"duplicates,omitempty"`
+	// Conflicts has the keys of identical bytes under different labels, a
+	// group each. All of them are among the quarantined.
+	Conflicts [][]string `json:"conflicts,omitempty"`
+}
+
+// Without is the report after the given keys of its snapshot s were found
+// undecodable, the counterpart of s.Without.
+func (r *Report) Without(s *Snapshot, reasons map[string]string) *Report {
+	n := *r
+	n.Quarantined = slices.Clone(r.Quarantined)
+	for _, e := range s.Entries {
+		if detail, out := reasons[e.Key]; out {
+			n.Quarantined = append(n.Quarantined, Quarantined{Key: e.Key, Label: e.Label, Reason: Undecodable, Detail: detail})
+		}
+	}
+	n.Misnamed = slices.DeleteFunc(slices.Clone(r.Misnamed), func(m Misnamed) bool {
+		_, out := reasons[m.Key]
+		return out
+	})
+	n.Duplicates = nil
+	for _, group := range r.Duplicates {
+		group = slices.DeleteFunc(slices.Clone(group), func(key string) bool {
+			_, out := reasons[key]
+			return out
+		})
+		if len(group) > 1 {
+			n.Duplicates = append(n.Duplicates, group)
+		}
+	}
+	n.sort()
+	n.count(s.Without(reasons))
+	return &n
+}
+
+// identical files a group of entries of the same bytes, given as indices in
+// key order: as duplicates, or as a conflict whose members are added to out.
+func (r *Report) identical(entries []Entry, group []int32, out map[int]bool) {
+	keys := make([]string, len(group))
+	var labels []string
+	for i, at := range group {
+		keys[i] = entries[at].Key
+		if l := entries[at].Label; !slices.Contains(labels, l) {
+			labels = append(labels, l)
+		}
+	}
+	if len(labels) == 1 {
+		r.Duplicates = append(r.Duplicates, keys)
+		return
+	}
+	r.Conflicts = append(r.Conflicts, keys)
+	for i, at := range group {
+		other := slices.IndexFunc(group, func(o int32) bool { return entries[o].Label != entries[at].Label })
+		out[int(at)] = true
+		r.Quarantined = append(r.Quarantined, Quarantined{
+			Key: keys[i], Label: entries[at].Label, Reason: Conflict,
+			Detail: fmt.Sprintf("the same bytes are %s, labelled %s", keys[other], entries[group[other]].Label),
+		})
+	}
+}
+
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Quarantined, func(a, b Quarantined) int { return cmp.Compare(a.Key, b.Key) })
+	byFirst := func(a, b []string) int { return cmp.Compare(a[0], b[0]) }
+	slices.SortFunc(r.Duplicates, byFirst)
+	slices.SortFunc(r.Conflicts, byFirst)
+}
+
+// count fills in what follows from the snapshot and the quarantined.
+func (r *Report) count(s *Snapshot) {
+	r.Digest, r.Examples, r.Bytes = s.Digest, len(s.Entries), 0
+	counts := make(map[string]*ClassCount)
+	class := func(label string) *ClassCount {
+		c := counts[label]
+		if c == nil {
+			c = &ClassCount{Label: label}
+			counts[label] = c
+		}
+		return c
+	}
+	for _, e := range s.Entries {
+		r.Bytes += e.Size
+		class(e.Label).Examples++
+	}
+	for _, q := range r.Quarantined {
+		if q.Label != "" {
+			class(q.Label).Quarantined++
+		}
+	}
+	r.Classes, r.Imbalance = make([]ClassCount, 0, len(counts)), 0
+	smallest, largest := 0, 0
+	for _, c := range counts {
+		r.Classes = append(r.Classes, *c)
+		largest = max(largest, c.Examples)
+		if c.Examples > 0 && (smallest == 0 || c.Examples < smallest) {
+			smallest = c.Examples
+		}
+	}
+	slices.SortFunc(r.Classes, func(a, b ClassCount) int { return cmp.Compare(a.Label, b.Label) })
+	if smallest > 0 {
+		r.Imbalance = float64(largest) / float64(smallest)
+	}
+}
+
+// extensions is what people name image files, with the format meant. Formats
+// that tkit does not decode are there too: a file named so is misnamed if it
+// holds another.
+var extensions = map[string]preprocessing.Format{
+	".jpg": preprocessing.JPEG, ".jpeg": preprocessing.JPEG, ".jpe": preprocessing.JPEG, ".jfif": preprocessing.JPEG,
+	".png": preprocessing.PNG, ".gif": preprocessing.GIF, ".webp": preprocessing.WebP,
+	".bmp": preprocessing.BMP, ".dib": preprocessing.BMP,
+	".tif": "tiff", ".tiff": "tiff", ".heic": "heic", ".avif": "avif", ".jp2": "jpeg 2000", ".svg": "svg", ".pdf": "pdf", ".txt": "text",
+}
+
+// misnamed says whether a key's extension promises another format. A key with
+// no extension, or one that means nothing here, promises none.
+func misnamed(key string, f preprocessing.Format) (extension string, wrong bool) {
+	extension = path.Ext(key)
+	meant, known := extensions[strings.ToLower(extension)]
+	return extension, known && meant != f
+}

@@ -1,0 +1,132 @@
+package datasets
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// How much of a report a person wants to see; the JSON form has all of it.
+const (
+	shownClasses = 40
+	shownItems   = 10
+	barWidth     = 30
+)
+
+// Table writes the report for people at a terminal: the classes with bars,
+// then what was found wrong, the first few of each by name. For programs a
+// Report encodes to JSON in full.
+func (r *Report) Table(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), megabytes(r.Bytes))
+	r.tableClasses(&b)
+	r.tableQuarantined(&b)
+	section(&b, "Misnamed (used, but the extension is wrong)", r.Misnamed, func(m Misnamed) string {
+		return fmt.Sprintf("%s is a %s", m.Key, m.Format)
+	})
+	section(&b, "Duplicates (same bytes, same label; kept on one side of a split)", r.Duplicates, group)
+	section(&b, "Conflicts (same bytes under different labels; quarantined)", r.Conflicts, group)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Report) tableClasses(b *strings.Builder) {
+	shown := r.Classes
+	if len(shown) > shownClasses { // the rarest are what one has to know about
+		shown = slices.Clone(shown)
+		slices.SortStableFunc(shown, func(x, y ClassCount) int { return cmp.Compare(x.Examples, y.Examples) })
+		shown = shown[:shownClasses]
+	}
+	width, largest, digits := len("class"), 1, len("images")
+	for _, c := range r.Classes {
+		largest = max(largest, c.Examples)
+	}
+	for _, c := range shown {
+		width = max(width, utf8.RuneCountInString(printable(c.Label)))
+		digits = max(digits, len(fmt.Sprint(c.Examples)))
+	}
+	fmt.Fprintf(b, "%-*s  %*s\n", width, "class", digits, "images")
+	for _, c := range shown {
+		bar := strings.Repeat("█", (c.Examples*barWidth+largest-1)/largest) // any image at all gets a block
+		line := fmt.Sprintf("%-*s  %*d  %s", width, printable(c.Label), digits, c.Examples, bar)
+		if c.Quarantined > 0 {
+			line += fmt.Sprintf(" +%d quarantined", c.Quarantined)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	if n := len(r.Classes) - len(shown); n > 0 {
+		fmt.Fprintf(b, "… the %d smallest of %d classes\n", len(shown), len(r.Classes))
+	}
+	if r.Imbalance > 0 {
+		fmt.Fprintf(b, "\nimbalance %.1f (largest class over smallest)\n", r.Imbalance)
+	}
+}
+
+func (r *Report) tableQuarantined(b *strings.Builder) {
+	if len(r.Quarantined) == 0 {
+		return
+	}
+	counts := make(map[Reason]int)
+	for _, q := range r.Quarantined {
+		counts[q.Reason]++
+	}
+	reasons := make([]string, 0, len(counts))
+	for reason, n := range counts {
+		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
+	}
+	slices.Sort(reasons)
+	section(b, "Quarantined (not used): "+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
+}
+
+// section writes a title with the number of items and the first few of them.
+func section[T any](b *strings.Builder, title string, items []T, text func(T) string) {
+	if len(items) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s: %d\n", title, len(items))
+	for _, item := range items[:min(len(items), shownItems)] {
+		fmt.Fprintf(b, "  %s\n", printable(text(item)))
+	}
+	if n := len(items) - shownItems; n > 0 {
+		fmt.Fprintf(b, "  … and %d more\n", n)
+	}
+}
+
+func group(keys []string) string { return some(keys, 4) }
+
+// printable keeps the names that a dataset brings from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+}
+
+func classes(n int) string {
+	if n == 1 {
+		return "1 class"
+	}
+	return fmt.Sprintf("%d classes", n)
+}
+
+// megabytes is a size with a unit that leaves few digits.
+func megabytes(n int64) string {
+	const unit = 1000
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, units := float64(n), "kMGTPE"
+	for f >= unit && len(units) > 0 {
+		f /= unit
+		if f < unit || len(units) == 1 {
+			return fmt.Sprintf("%.1f %cB", f, units[0])
+		}
+		units = units[1:]
+	}
+	return fmt.Sprint(n)
+}

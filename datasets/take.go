@@ -1,0 +1,313 @@
+package datasets
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/internal/preprocessing"
+)
+
+// DefaultMaxBytes bounds the encoded size of an image where the options name
+// no bound.
+const DefaultMaxBytes int64 = 256 << 20
+
+// SnapshotOptions says how to take a snapshot. Zero values mean defaults.
+type SnapshotOptions struct {
+	// Workers is how many examples are read at a time; by default twice the
+	// number of processors, at least 4.
+	Workers int
+	// MaxPixels quarantines larger images, by default
+	// preprocessing.DefaultMaxPixels. Give the bound of the model's own
+	// preprocessing.
+	MaxPixels int64
+	// MaxBytes quarantines longer files, by default DefaultMaxBytes.
+	MaxBytes int64
+	// Progress, if set, is called from one goroutine after every example with
+	// the number of examples and of bytes read so far.
+	Progress func(done int, bytes int64)
+}
+
+func (o SnapshotOptions) withDefaults() SnapshotOptions {
+	if o.Workers <= 0 {
+		o.Workers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if o.MaxPixels <= 0 {
+		o.MaxPixels = preprocessing.DefaultMaxPixels
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Progress == nil {
+		o.Progress = func(int, int64) {}
+	}
+	return o
+}
+
+// TakeSnapshot reads every example of a source once and records what can be
+// used. What cannot is quarantined in the report, by name and with the reason;
+// nothing is left out silently. Identical bytes under two labels are
+// quarantined whole, since nobody knows which label is right. Nothing is
+// decoded: a file that is complete and yet corrupt inside passes here and is
+// found by the decoder (see Snapshot.Without).
+//
+// It fails when the source cannot list, when the store is unavailable, and
+// when the context ends. When nothing usable is left it returns ErrNoExamples
+// together with the report.
+func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
+	c := collection{uri: src.URI(), options: o.withDefaults(), labels: make(map[string]string)}
+	if err := c.readAll(ctx, src); err != nil {
+		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
+	}
+	snapshot, report := c.conclude()
+	if len(snapshot.Entries) == 0 {
+		if n := len(report.Quarantined); n > 0 {
+			return nil, report, fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0])
+		}
+		return nil, report, fmt.Errorf("%w in %s: put the images in one folder per class", ErrNoExamples, c.uri)
+	}
+	return snapshot, report, nil
+}
+
+// job is an example on its way through the workers.
+type job struct {
+	example Example
+	found   finding
+	done    chan struct{} // closed when found is set
+}
+
+// collection gathers the findings in the order of the listing.
+type collection struct {
+	uri     string
+	options SnapshotOptions
+	labels  map[string]string // interned: a million entries share their labels
+
+	blocks      [][]Entry // filled one after the other, so that none is ever copied to grow
+	last        string    // key before
+	count       int       // examples so far
+	bytes       int64
+	quarantined []Quarantined
+	misnamed    []Misnamed
+}
+
+// readAll runs the listing, the workers and the gathering beside each other.
+// Jobs pass through a queue in listing order as well as through the workers'
+// channel, which bounds how far the listing runs ahead.
+func (c *collection) readAll(ctx context.Context, src Source) error {
+	g, ctx := errgroup.WithContext(ctx)
+	work := make(chan *job)
+	order := make(chan *job, 16*c.options.Workers)
+	g.Go(func() error {
+		defer close(work)
+		defer close(order)
+		return list(ctx, src, work, order)
+	})
+	r := newReader(c.options)
+	for range c.options.Workers {
+		g.Go(func() error {
+			own := make([]byte, min(keptBytes, r.maxBytes+1))
+			for j := range work {
+				var err error
+				if j.found, err = r.inspect(ctx, j.example, own); err != nil {
+					return err
+				}
+				close(j.done)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		for j := range order {
+			select {
+			case <-j.done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err := c.add(j); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+func list(ctx context.Context, src Source, work, order chan<- *job) error {
+	for example, err := range src.Examples(ctx) {
+		if err != nil {
+			return err
+		}
+		j := &job{example: example, done: make(chan struct{})}
+		for _, to := range []chan<- *job{order, work} {
+			select {
+			case to <- j:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// add takes the next job of the listing.
+func (c *collection) add(j *job) error {
+	key := j.example.Key
+	if key == "" {
+		return errors.New("the source lists an example without a key")
+	}
+	if c.count > 0 {
+		if err := ascending(c.last, key); err != nil {
+			return fmt.Errorf("the source lists out of order: %w", err)
+		}
+	}
+	c.last = key
+	c.count++
+	c.bytes += j.found.entry.Size
+	label := c.intern(j.example.Label)
+	if q := j.found.quarantined; q != nil {
+		q.Key, q.Label = strings.ToValidUTF8(key, "\uFFFD"), label
+		c.quarantined = append(c.quarantined, *q)
+	} else {
+		e := j.found.entry
+		e.Key, e.Label = key, label
+		c.keep(e)
+		if ext, wrong := misnamed(key, j.found.format); wrong {
+			c.misnamed = append(c.misnamed, Misnamed{Key: key, Extension: ext, Format: j.found.format})
+		}
+	}
+	c.options.Progress(c.count, c.bytes)
+	return nil
+}
+
+func (c *collection) intern(label string) string {
+	if l, ok := c.labels[label]; ok {
+		return l
+	}
+	l := strings.ToValidUTF8(strings.Clone(label), "\uFFFD")
+	c.labels[label] = l
+	return l
+}
+
+const blockEntries = 1 << 13
+
+func (c *collection) keep(e Entry) {
+	n := len(c.blocks)
+	if n == 0 || len(c.blocks[n-1]) == blockEntries {
+		c.blocks = append(c.blocks, make([]Entry, 0, blockEntries))
+		n++
+	}
+	c.blocks[n-1] = append(c.blocks[n-1], e)
+}
+
+// conclude puts the entries together, takes the conflicts out and reports.
+func (c *collection) conclude() (*Snapshot, *Report) {
+	total := 0
+	for _, b := range c.blocks {
+		total += len(b)
+	}
+	entries := make([]Entry, 0, total)
+	for i, b := range c.blocks {
+		entries = append(entries, b...)
+		c.blocks[i] = nil
+	}
+	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed}
+	out := make(map[int]bool)
+	order := byContent(entries)
+	for len(order) > 0 {
+		n := 1
+		for n < len(order) && entries[order[n]].SHA256 == entries[order[0]].SHA256 {
+			n++
+		}
+		if n > 1 {
+			r.identical(entries, order[:n], out)
+		}
+		order = order[n:]
+	}
+	if len(out) > 0 {
+		kept := entries[:0]
+		for i, e := range entries {
+			if !out[i] {
+				kept = append(kept, e)
+				continue
+			}
+			r.Misnamed = slices.DeleteFunc(r.Misnamed, func(m Misnamed) bool { return m.Key == e.Key })
+		}
+		clear(entries[len(kept):])
+		entries = kept
+	}
+	s := newSnapshot(c.uri, entries)
+	r.sort()
+	r.count(s)
+	return s, r
+}
+
+// finding is what reading one example brought.
+type finding struct {
+	entry       Entry // without key and label
+	format      preprocessing.Format
+	quarantined *Quarantined // without key and label; nil if the example can be used
+}
+
+// inspect reads an example and judges it. The error is only of what ends the
+// whole snapshot.
+func (r *reader) inspect(ctx context.Context, example Example, own []byte) (finding, error) {
+	quarantine := func(reason Reason, detail string) (finding, error) {
+		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}}, nil
+	}
+	switch {
+	case !utf8.ValidString(example.Key):
+		return quarantine(Unreadable, "its name is not valid UTF-8")
+	case example.Label == "" || !utf8.ValidString(example.Label):
+		return quarantine(Unlabelled, "it is in no class folder")
+	}
+	encoded, release, err := r.read(ctx, example, own)
+	defer release()
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return finding{}, ctx.Err()
+	case errors.Is(err, ErrUnavailable):
+		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
+	case errors.Is(err, ErrRefused):
+		return quarantine(Refused, err.Error())
+	case errors.Is(err, errTooLong):
+		return quarantine(TooLarge, err.Error())
+	default:
+		return quarantine(Unreadable, err.Error())
+	}
+	f := finding{entry: Entry{Size: int64(len(encoded)), SHA256: sha256.Sum256(encoded)}}
+	var width, height int
+	f.format, width, height, err = preprocessing.Sniff(encoded)
+	if err == nil {
+		if pixels := int64(width) * int64(height); pixels > r.maxPixels {
+			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", width, height, r.maxPixels)}
+			return f, nil
+		}
+		err = preprocessing.Complete(encoded)
+	}
+	if err != nil {
+		f.quarantined = &Quarantined{Reason: reasonOf(err), Detail: err.Error()}
+	}
+	return f, nil
+}
+
+// reasonOf turns what the sniffer found into a reason.
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, preprocessing.ErrEmpty):
+		return Empty
+	case errors.Is(err, preprocessing.ErrUnsupported):
+		return NotAnImage
+	case errors.Is(err, preprocessing.ErrTruncated):
+		return Truncated
+	default:
+		return Corrupt
+	}
+}
