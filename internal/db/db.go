@@ -1,0 +1,172 @@
+// Package db opens the project's SQLite databases and brings their tables up
+// to date. It knows no table of its own but the list of migrations: every room
+// owns its tables and hands their migrations in.
+//
+// A database is in WAL mode, so that readers and the one writer do not wait
+// for each other, within a process and between processes. It must be on a
+// local disk: WAL needs memory shared between the processes that use it.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // registers the "sqlite" driver
+)
+
+// busyTimeout is how long, in milliseconds, a statement waits for another
+// process' lock before it fails. A context ends the wait earlier.
+const busyTimeout = "30000"
+
+// readers bounds the connections of one process that read at the same time.
+const readers = 8
+
+// A DB is an open database. Its methods may be called at once.
+type DB struct {
+	path        string
+	read, write *sql.DB
+}
+
+// Open opens the database at path, makes it and its folder when missing, and
+// applies the migrations of the rooms that it lacks. Files are private to
+// their owner. It refuses a database that a newer tkit has migrated further,
+// with an error that wraps ErrNewer.
+//
+// Two DBs in one process may share a file, but nothing else in the process may
+// open and close it: that drops SQLite's locks on it.
+func Open(ctx context.Context, path string, rooms ...Room) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := create(path); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	d := &DB{path: path}
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", "_pragma=journal_mode(WAL)")); err != nil {
+		return nil, d.named(err)
+	}
+	d.write.SetMaxOpenConns(1)
+	if d.read, err = sql.Open("sqlite", dsn(path, "deferred", "_query_only=1")); err != nil {
+		return nil, errors.Join(d.named(err), d.write.Close())
+	}
+	d.read.SetMaxOpenConns(readers)
+	d.read.SetMaxIdleConns(readers)
+	if err := d.migrate(ctx, rooms); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// create makes an empty private file where there is none. The log and the
+// shared memory that SQLite puts beside it take over its mode.
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// dsn says how connections are made. Commits reach the disk before they
+// return; double quotes never mean text; SQL cannot damage the file itself.
+func dsn(path, begin, more string) string {
+	u := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	return u.String() + "?mode=rw&_defensive=1&_dqs=0&_txlock=" + begin + "&_busy_timeout=" + busyTimeout +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&" + more
+}
+
+// Close waits for the transactions in progress and closes the database.
+func (d *DB) Close() error {
+	return errors.Join(d.read.Close(), d.write.Close())
+}
+
+// Reader answers single reading statements, prepared or not, each from the
+// state that the last commit left. Writing through it fails.
+func (d *DB) Reader() *sql.DB { return d.read }
+
+// Read runs f in a transaction that only reads: all its statements see the
+// database in one state.
+func (d *DB) Read(ctx context.Context, f func(*sql.Tx) error) error {
+	return d.transaction(ctx, d.read, f)
+}
+
+// Write runs f in the one transaction that may write, waiting for its turn
+// among this and other processes. What f did is committed, and on the disk,
+// when Write returns nil; otherwise nothing has happened.
+func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
+	return d.transaction(ctx, d.write, f)
+}
+
+func (d *DB) transaction(ctx context.Context, pool *sql.DB, f func(*sql.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return d.named(err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return d.named(err)
+	}
+	return nil
+}
+
+// named says which database an error is about.
+func (d *DB) named(err error) error {
+	return fmt.Errorf("database %s: %w", d.path, err)
+}
+
+// Check lets SQLite read all of the database and returns what it finds wrong:
+// damaged pages, rows that break a constraint, references to rows that are not
+// there.
+func (d *DB) Check(ctx context.Context) ([]string, error) {
+	var problems []string
+	err := d.Read(ctx, func(tx *sql.Tx) error {
+		for _, q := range []string{
+			"SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+			`SELECT "table" || ' row ' || coalesce(rowid, '?') || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check`,
+		} {
+			found, err := texts(ctx, tx, q)
+			if err != nil {
+				return err
+			}
+			problems = append(problems, found...)
+		}
+		return nil
+	})
+	if err != nil {
+		return problems, d.named(err)
+	}
+	return problems, nil
+}
+
+// texts returns the one column of a query's rows.
+func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,178 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strconv"
+)
+
+// ErrNewer is wrapped by the refusal of a database that a newer tkit has
+// brought further than this one knows.
+var ErrNewer = errors.New("the database was written by a newer tkit")
+
+// applicationID marks a file as a database of the project ("tkit" in ASCII),
+// as SQLite's application_id does for file(1).
+const applicationID = 0x746b6974
+
+// A Room is a part of the project that keeps tables in a database.
+type Room struct {
+	// Name tells the room's migrations from those of other rooms; it never
+	// changes.
+	Name string
+	// Migrations holds the files 0001_what.sql, 0002_what.sql and so on: each
+	// the statements that lead from one state of the room's tables to the
+	// next. A released migration never changes.
+	Migrations fs.FS
+}
+
+// migration is one file of a room.
+type migration struct {
+	room    string
+	version int
+	name    string
+	script  string
+}
+
+func (m migration) digest() string {
+	sum := sha256.Sum256([]byte(m.script))
+	return hex.EncodeToString(sum[:])
+}
+
+var migrationName = regexp.MustCompile(`^(\d{4})_[a-z0-9_]+\.sql$`)
+
+// load reads a room's migrations, which must be numbered 1, 2, 3 …
+func load(r Room) ([]migration, error) {
+	files, err := fs.ReadDir(r.Migrations, ".") // sorted by name
+	if err != nil {
+		return nil, fmt.Errorf("migrations of room %s: %w", r.Name, err)
+	}
+	var all []migration
+	for _, f := range files {
+		parts := migrationName.FindStringSubmatch(f.Name())
+		if parts == nil {
+			return nil, fmt.Errorf("migrations of room %s: %s is not named like 0001_what.sql", r.Name, f.Name())
+		}
+		if n, _ := strconv.Atoi(parts[1]); n != len(all)+1 {
+			return nil, fmt.Errorf("migrations of room %s: %s stands where number %d should", r.Name, f.Name(), len(all)+1)
+		}
+		script, err := fs.ReadFile(r.Migrations, f.Name())
+		if err != nil {
+			return nil, fmt.Errorf("migrations of room %s: %w", r.Name, err)
+		}
+		all = append(all, migration{r.Name, len(all) + 1, f.Name(), string(script)})
+	}
+	return all, nil
+}
+
+// migrate applies what the database lacks, each migration in a transaction of
+// its own. Where it lacks nothing, no lock is taken.
+func (d *DB) migrate(ctx context.Context, rooms []Room) error {
+	var known [][]migration
+	for _, r := range rooms {
+		migrations, err := load(r)
+		if err != nil {
+			return err
+		}
+		known = append(known, migrations)
+	}
+	var todo []migration
+	look := func(tx *sql.Tx) (err error) {
+		if todo, err = lacking(ctx, tx, known); err != nil {
+			return d.named(err)
+		}
+		return nil
+	}
+	if err := d.Read(ctx, look); err != nil {
+		return err
+	}
+	for len(todo) > 0 {
+		// Another process may have been faster: look again, as the one writer.
+		err := d.Write(ctx, func(tx *sql.Tx) error {
+			if err := look(tx); err != nil || len(todo) == 0 {
+				return err
+			}
+			if err := apply(ctx, tx, todo[0]); err != nil {
+				return d.named(err)
+			}
+			todo = todo[1:]
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lacking returns the migrations that a database has yet to see. It refuses a
+// database that is not the project's, is newer, or has another history.
+func lacking(ctx context.Context, tx *sql.Tx, rooms [][]migration) ([]migration, error) {
+	var id, tables, noted int
+	err := tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+		count(*), count(*) FILTER (WHERE name = 'migrations') FROM sqlite_schema`).Scan(&id, &tables, &noted)
+	if err != nil {
+		return nil, err
+	}
+	if id != applicationID && (id != 0 || tables > 0) {
+		return nil, errors.New("this file belongs to another application; name another home")
+	}
+	var todo []migration
+	for _, known := range rooms {
+		var done []migration
+		if noted > 0 && len(known) > 0 {
+			if done, err = applied(ctx, tx, known); err != nil {
+				return nil, err
+			}
+		}
+		todo = append(todo, known[len(done):]...)
+	}
+	return todo, nil
+}
+
+// applied returns those of a room's migrations that a database has seen.
+func applied(ctx context.Context, tx *sql.Tx, known []migration) ([]migration, error) {
+	room := known[0].room
+	digests, err := texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", room)
+	if err != nil {
+		return nil, err
+	}
+	if len(digests) > len(known) {
+		return nil, fmt.Errorf("%w: its %s tables are at state %d and this tkit knows %d: use the newer tkit",
+			ErrNewer, room, len(digests), len(known))
+	}
+	for i, digest := range digests {
+		if digest != known[i].digest() {
+			return nil, fmt.Errorf("its %s tables were made by another %s than this tkit has: use the tkit that made them",
+				room, known[i].name)
+		}
+	}
+	return known[:len(digests)], nil
+}
+
+// apply runs one migration and notes it.
+func apply(ctx context.Context, tx *sql.Tx, m migration) error {
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d;
+		CREATE TABLE IF NOT EXISTS migrations (
+			room    TEXT NOT NULL,
+			version INTEGER NOT NULL,
+			name    TEXT NOT NULL,
+			digest  TEXT NOT NULL, -- SHA-256 of the script
+			applied TEXT NOT NULL,
+			PRIMARY KEY (room, version)
+		) STRICT;`, applicationID))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, m.script); err != nil {
+		return fmt.Errorf("migration %s of room %s: %w", m.name, m.room, err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO migrations VALUES (?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))",
+		m.room, m.version, m.name, m.digest())
+	return err
+}
