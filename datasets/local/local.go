@@ -68,7 +68,7 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 			return
 		}
 		defer root.Close()
-		w := walk{source: s, ctx: ctx, root: root, files: root.FS(), yield: yield}
+		w := walk{source: s, ctx: ctx, root: root, yield: yield}
 		if err := w.folder("."); err != nil && !errors.Is(err, errStopped) {
 			yield(datasets.Example{}, err)
 		}
@@ -83,7 +83,6 @@ type walk struct {
 	source *Source
 	ctx    context.Context
 	root   *os.Root
-	files  fs.FS
 	yield  func(datasets.Example, error) bool
 }
 
@@ -112,7 +111,7 @@ func (w *walk) read(dir string) ([]fs.DirEntry, error) {
 	if err := w.ctx.Err(); err != nil {
 		return nil, err
 	}
-	entries, err := fs.ReadDir(w.files, dir)
+	entries, err := readDir(w.root, filepath.FromSlash(dir))
 	if err != nil {
 		return nil, storeError(fmt.Errorf("dataset folder %s: %w", filepath.Join(w.source.config.Root, dir), err))
 	}
@@ -121,6 +120,16 @@ func (w *walk) read(dir string) ([]fs.DirEntry, error) {
 	// that names have: "a-b/x" stands before "a/x".
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
 	return entries, nil
+}
+
+// readDir does not go through root.FS, which knows no names but UTF-8.
+func readDir(root *os.Root, dir string) ([]fs.DirEntry, error) {
+	f, err := root.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadDir(-1)
 }
 
 func sortName(e fs.DirEntry) string {
@@ -235,20 +244,17 @@ func (s *Source) open(key string) func(context.Context) (io.ReadCloser, error) {
 // file is an open file whose reads end when the context does.
 type file struct {
 	ctx context.Context
-	*os.File
+	f   *os.File
 }
 
 func (f *file) Read(b []byte) (int, error) {
 	if err := f.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return f.File.Read(b)
+	return f.f.Read(b)
 }
 
-// WriteTo hides that of os.File, which would not look at the context.
-func (f *file) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{f})
-}
+func (f *file) Close() error { return f.f.Close() }
 
 // storeError marks what says nothing about the one file.
 func storeError(err error) error {
