@@ -2,6 +2,13 @@ package tensorflow
 
 // #include <stdlib.h>
 // #include "tensorflow/c/c_api.h"
+//
+// #ifdef __GLIBC__
+// #include <malloc.h>
+// static void trim(void) { malloc_trim(0); }
+// #else
+// static void trim(void) {}
+// #endif
 import "C"
 
 import (
@@ -96,6 +103,10 @@ func (s *Session) Close() error {
 	if s.closeErr == nil {
 		s.closeErr = st.err("close session")
 	}
+	// Weights below 32 MB come from the C library's arenas, one of which each
+	// thread fills and few of which shrink by themselves: without this,
+	// loading and unloading grows to a copy of the weights for each arena.
+	C.trim()
 	close(s.done)
 	return s.closeErr
 }
