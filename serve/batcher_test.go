@@ -127,8 +127,7 @@ func TestBatcherSharesEqualRows(t *testing.T) {
 		twice := ask(t.Context(), b, keyed("a", 1), keyed("b", 5), keyed("a", 1))
 		synctest.Wait()
 		s.leave <- nil
-		batch := <-s.begun
-		slices.Sort(batch)
+		batch := slices.Sorted(slices.Values(<-s.begun))
 		if !slices.Equal(batch, []float32{1, 5}) {
 			t.Errorf("batch %v, want one row each", batch)
 		}
