@@ -1,0 +1,119 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+)
+
+// bottleneck names the port where a trunk ends and a head begins.
+const bottleneck = "bottleneck"
+
+// endpointInput names the input of what is left of a network when its trunk
+// pools the endpoint: not the bottleneck, but what it was before.
+const endpointInput = "endpoint"
+
+// ErrNotACut is wrapped by the errors of [Network.Cut] at a tensor that some
+// path from the inputs to the outputs avoids.
+var ErrNotACut = errors.New("the network cannot be cut there")
+
+// Cut divides the network at an endpoint, named as [Network.Endpoints] names it
+// or by its node or tensor ("node:0").
+//
+// The trunk goes from the inputs to the endpoint; its only output, "bottleneck",
+// is the endpoint pooled as asked. The rest goes from the endpoint as it was to
+// the outputs; its only input is "bottleneck", or, if the trunk pools,
+// "endpoint". Unpooled, Join(trunk, rest) computes what the network does.
+func (n *Network) Cut(endpoint string, pool Pool) (trunk, rest *Network, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("cut at %q: %w", endpoint, err)
+		}
+	}()
+	at, err := n.resolve(endpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	port, err := n.describe(at)
+	if err != nil {
+		return nil, nil, err
+	}
+	rest, err = n.after(at, port, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	trunk, err = n.before(at, port, pool)
+	if err != nil {
+		return nil, nil, errors.Join(err, rest.Close())
+	}
+	return trunk, rest, nil
+}
+
+// before returns the trunk.
+func (n *Network) before(at ref, port Port, pool Pool) (*Network, error) {
+	x := newIndex(n.Graph.GetNode())
+	nodes, out, err := pool.nodes(x, at, port)
+	if err != nil {
+		return nil, err
+	}
+	return n.live(slices.Concat(n.Graph.GetNode(), nodes), n.Inputs, []Port{out}, n.Weights), nil
+}
+
+// after returns the rest.
+func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
+	x := newIndex(n.Graph.GetNode())
+	trunk := x.ancestors([]string{at.tensor()})
+	for _, p := range n.Inputs {
+		if mustRef(p.Tensor) == at {
+			return nil, fmt.Errorf("%w: it is the input %q", ErrNotACut, p.Name)
+		}
+	}
+	port.Name = bottleneck
+	if pool != PoolNone {
+		port.Name = endpointInput
+	}
+	start := ref{x.freeName(port.Name), 0}
+	port.Tensor = start.tensor()
+
+	nodes := withoutControls(n.Graph.GetNode(), trunk)
+	nodes = rewire(nodes, map[ref]ref{at: start})
+	nodes = append(nodes, PlaceholderNode(start.node, port.DataType, port.Shape))
+	outputs := slices.Clone(n.Outputs)
+	for i, p := range outputs {
+		if mustRef(p.Tensor) == at { // TensorFlow fetches no tensor that it is fed
+			same := newNode("Identity", x.freeName(start.node+"/identity"), attrs{"T": typeAttr(port.DataType)}, start.node)
+			nodes = append(nodes, same)
+			outputs[i].Tensor = ref{same.GetName(), 0}.tensor()
+		}
+	}
+	rest := n.live(nodes, append(slices.Clone(n.Inputs), port), outputs, n.Weights)
+	for _, p := range rest.Inputs {
+		if p.Name != port.Name || p.Tensor != port.Tensor {
+			return nil, fmt.Errorf("%w: a path from the input %q to the outputs goes around it; list the endpoints, or prune the outputs that need the input", ErrNotACut, p.Name)
+		}
+	}
+	if len(rest.Inputs) == 0 {
+		return nil, fmt.Errorf("%w: no output depends on it", ErrNotACut)
+	}
+	return rest, nil
+}
+
+// withoutControls drops control edges that come from the nodes in from: where
+// their data has arrived, they have run.
+func withoutControls(nodes []*nodepb.NodeDef, from map[string]bool) []*nodepb.NodeDef {
+	out := slices.Clone(nodes)
+	for i, node := range out {
+		gone := func(in string) bool {
+			r := mustRef(in)
+			return r.port == control && from[r.node]
+		}
+		if slices.ContainsFunc(node.GetInput(), gone) {
+			node = clone(node)
+			node.Input = slices.DeleteFunc(node.Input, gone)
+			out[i] = node
+		}
+	}
+	return out
+}

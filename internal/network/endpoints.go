@@ -1,0 +1,251 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// An Endpoint is a place where a network can be cut: a tensor that every path
+// from the inputs to the outputs passes through.
+type Endpoint struct {
+	Name   string  // the node's name without scope noise, unique in the network
+	Tensor string  // "node:0"
+	Op     string  // operation that computes it
+	Shape  []int64 // without the batch; -1 for an unknown dimension, nil for an unknown rank
+	Index  int     // place in the list, from the input
+}
+
+// Endpoints lists the sensible places for a cut, from the input on.
+//
+// They are the dominators of the outputs, less those that add nothing: what
+// comes before the first weight; the convolution or batch norm whose activation
+// is an endpoint itself; padding and pass-throughs; class probabilities. The
+// names do not change when the network is folded. Those left out can still be
+// given to [Network.Cut] by name.
+func (n *Network) Endpoints() ([]Endpoint, error) {
+	g, err := n.importGraph()
+	if err != nil {
+		return nil, fmt.Errorf("endpoints: %w", err)
+	}
+	defer g.Close()
+	var list []Endpoint
+	for _, p := range n.places() {
+		if p.hidden {
+			continue
+		}
+		e, err := p.endpoint(g)
+		if err != nil {
+			return nil, fmt.Errorf("endpoints: %w", err)
+		}
+		e.Index = len(list)
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+func (p place) endpoint(g *tensorflow.Graph) (Endpoint, error) {
+	port, err := describe(g, p.at)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	shape := port.Shape
+	if len(shape) > 0 {
+		shape = shape[1:]
+	}
+	return Endpoint{Name: p.name, Tensor: port.Tensor, Op: p.op, Shape: shape}, nil
+}
+
+// A place is a tensor where the network can be cut.
+type place struct {
+	at     ref
+	op     string
+	name   string
+	hidden bool // not worth listing
+}
+
+// places returns every tensor where the network can be cut, in order.
+func (n *Network) places() []place {
+	x := newIndex(n.Graph.GetNode())
+	order := n.path(x)
+	list := dominators(order, n.Outputs)
+	n.hide(x, order, list)
+	nameAll(list)
+	return list
+}
+
+// path returns the nodes on the ways from the inputs to the outputs, sorted
+// topologically.
+func (n *Network) path(x *index) []*nodepb.NodeDef {
+	from := x.dependents(tensors(n.Inputs))
+	to := x.sources(tensors(n.Outputs))
+	var order []*nodepb.NodeDef
+	done := make(map[string]bool)
+	var visit func(name string)
+	visit = func(name string) {
+		if done[name] || !from[name] || !to[name] {
+			return
+		}
+		done[name] = true
+		node := x.nodes[name]
+		for _, in := range dataInputs(node) {
+			visit(mustRef(in).node)
+		}
+		order = append(order, node)
+	}
+	for _, node := range n.Graph.GetNode() {
+		visit(node.GetName())
+	}
+	return order
+}
+
+// dominators returns the outputs of nodes that all paths pass through.
+//
+// In a topological order a node is passed by every path exactly if no edge
+// leads from before it to after it: a path that avoided it would have such an
+// edge, and such an edge lies on a path that avoids it.
+func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
+	position := make(map[string]int, len(order))
+	for i, node := range order {
+		position[node.GetName()] = i
+	}
+	used := make(map[string]map[int]bool, len(order)) // node → its ports that others on the path take
+	edges := make([]int, len(order))                  // node → the last node that takes from it
+	first := len(order)                               // the last input: paths begin at all of them
+	use := func(r ref, by int) bool {
+		at, on := position[r.node]
+		if !on {
+			return false
+		}
+		if used[r.node] == nil {
+			used[r.node] = make(map[int]bool)
+		}
+		used[r.node][r.port] = true
+		if at < by {
+			edges[at] = max(edges[at], by)
+		} else { // the edge closes a loop: nothing in it can be cut
+			edges[max(by-1, 0)] = max(edges[max(by-1, 0)], at+1)
+		}
+		return true
+	}
+	for i, node := range order {
+		fed := false
+		for _, in := range dataInputs(node) {
+			fed = use(mustRef(in), i) || fed
+		}
+		if !fed {
+			first = i
+		}
+	}
+	for _, p := range outputs {
+		use(mustRef(p.Tensor), len(order))
+	}
+	var list []place
+	reach := 0 // the furthest that an edge from before goes
+	for i, node := range order {
+		ports := used[node.GetName()]
+		if i > first && reach <= i && len(ports) == 1 {
+			for port := range ports {
+				list = append(list, place{at: ref{node.GetName(), port}, op: node.GetOp()})
+			}
+		}
+		reach = max(reach, edges[i])
+	}
+	return list
+}
+
+// elementwise lists operations that give each value of one tensor a new value:
+// what they are applied to makes no endpoint besides their result.
+var elementwise = set("Add", "AddV2", "BiasAdd", "ClipByValue", "Elu", "Exp",
+	"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "LeakyRelu", "Maximum",
+	"Minimum", "Mul", "Neg", "RealDiv", "Relu", "Relu6", "Rsqrt", "Selu", "Sigmoid", "Softplus",
+	"Softsign", "Sub", "Tanh", "Erf", "Square", "Sqrt")
+
+// passing lists operations whose result says no more than what they are
+// applied to.
+var passing = set("Cast", "CheckNumerics", "EnsureShape", "Identity", "IdentityN", "MirrorPad",
+	"NoOp", "Pad", "PadV2", "PlaceholderWithDefault", "PreventGradient", "Snapshot", "StopGradient")
+
+// probability lists operations whose results say less than what they are
+// applied to.
+var probability = set("Softmax", "LogSoftmax")
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+// hide marks the places that are not worth listing.
+func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
+	position := make(map[string]int, len(order))
+	for i, node := range order {
+		position[node.GetName()] = i
+	}
+	learned := false
+	last := -1 // the last place that is listed so far
+	for i := range list {
+		p := &list[i]
+		if !learned {
+			learned = x.learned(p.at)
+		}
+		if p.hidden = !learned || passing[p.op] || probability[p.op]; p.hidden {
+			continue
+		}
+		if last >= 0 {
+			between := order[position[list[last].at.node]+1 : position[p.at.node]+1]
+			list[last].hidden = !slices.ContainsFunc(between, func(node *nodepb.NodeDef) bool {
+				return !elementwise[node.GetOp()] && !passing[node.GetOp()]
+			})
+		}
+		last = i
+	}
+}
+
+// learned tells whether a tensor depends on a weight, or on a constant that is
+// shaped like one.
+func (x *index) learned(at ref) bool {
+	for name := range x.ancestors([]string{at.tensor()}) {
+		switch node := x.nodes[name]; node.GetOp() {
+		case "VarHandleOp":
+			return true
+		case "Const":
+			value := node.GetAttr()["value"].GetTensor()
+			if attrType(node, "dtype") == tensorflow.Float32 && len(value.GetTensorShape().GetDim()) > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolve finds a tensor by an endpoint's name, a node's or the tensor's own.
+func (n *Network) resolve(name string) (ref, error) {
+	places := n.places()
+	for _, p := range places {
+		if p.name == name {
+			return p.at, nil
+		}
+	}
+	at, err := parseRef(name)
+	if err == nil && at.port != control {
+		for _, node := range n.Graph.GetNode() {
+			if node.GetName() == at.node {
+				return at, nil
+			}
+		}
+	}
+	var names []string
+	for _, p := range places {
+		if !p.hidden {
+			names = append(names, p.name)
+		}
+	}
+	return ref{}, fmt.Errorf("no endpoint, node or tensor of that name; near it are %s", strings.Join(nearest(name, names, 5), ", "))
+}

@@ -1,0 +1,193 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// A ref is one end of an edge: an output of a node, or, with port control, the
+// fact that the node has run.
+type ref struct {
+	node string
+	port int
+}
+
+// control is the port of a control edge, written "^node".
+const control = -1
+
+// parseRef reads "node", "node:1" or "^node".
+func parseRef(s string) (ref, error) {
+	if name, ok := strings.CutPrefix(s, "^"); ok {
+		if name == "" || strings.Contains(name, ":") {
+			return ref{}, fmt.Errorf("malformed tensor name %q", s)
+		}
+		return ref{name, control}, nil
+	}
+	name, digits, ok := strings.Cut(s, ":")
+	if name == "" {
+		return ref{}, fmt.Errorf("malformed tensor name %q", s)
+	}
+	if !ok {
+		return ref{name, 0}, nil
+	}
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || (len(digits) > 1 && digits[0] == '0') {
+		return ref{}, fmt.Errorf("malformed tensor name %q", s)
+	}
+	return ref{name, int(port)}, nil
+}
+
+// mustRef reads a reference of a graph that has been validated.
+func mustRef(s string) ref {
+	r, err := parseRef(s)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// String writes r as a graph's input: the short form without ":0".
+func (r ref) String() string {
+	switch r.port {
+	case control:
+		return "^" + r.node
+	case 0:
+		return r.node
+	}
+	return r.node + ":" + strconv.Itoa(r.port)
+}
+
+// tensor writes r as a port's tensor: always with its number.
+func (r ref) tensor() string { return r.node + ":" + strconv.Itoa(r.port) }
+
+// An index finds nodes by name and by what they consume. It is a picture of
+// the graph when it was made and does not follow changes.
+type index struct {
+	nodes     map[string]*nodepb.NodeDef
+	consumers map[string][]string // node → nodes that take any of its outputs as data
+}
+
+func newIndex(nodes []*nodepb.NodeDef) *index {
+	x := &index{
+		nodes:     make(map[string]*nodepb.NodeDef, len(nodes)),
+		consumers: make(map[string][]string, len(nodes)),
+	}
+	for _, node := range nodes {
+		x.nodes[node.GetName()] = node
+		for _, in := range dataInputs(node) {
+			from := mustRef(in).node
+			x.consumers[from] = append(x.consumers[from], node.GetName())
+		}
+	}
+	return x
+}
+
+// ancestors returns the nodes that the tensors need, their own included.
+func (x *index) ancestors(tensors []string) map[string]bool {
+	return reach(tensors, func(name string) []string { return x.nodes[name].GetInput() })
+}
+
+// sources returns the nodes whose data the tensors depend on, their own
+// included.
+func (x *index) sources(tensors []string) map[string]bool {
+	return reach(tensors, func(name string) []string { return dataInputs(x.nodes[name]) })
+}
+
+// dependents returns the nodes that depend on the tensors' data, their own
+// included.
+func (x *index) dependents(tensors []string) map[string]bool {
+	return reach(tensors, func(name string) []string { return x.consumers[name] })
+}
+
+// reach returns the nodes that one comes to from the tensors by steps of next.
+func reach(tensors []string, next func(name string) []string) map[string]bool {
+	seen := make(map[string]bool)
+	stack := slices.Clone(tensors)
+	for len(stack) > 0 {
+		name := mustRef(stack[len(stack)-1]).node
+		stack = stack[:len(stack)-1]
+		if !seen[name] {
+			seen[name] = true
+			stack = append(stack, next(name)...)
+		}
+	}
+	return seen
+}
+
+// dataInputs returns a node's inputs without the control edges, which come
+// last.
+func dataInputs(node *nodepb.NodeDef) []string {
+	in := node.GetInput()
+	for i, s := range in {
+		if strings.HasPrefix(s, "^") {
+			return in[:i]
+		}
+	}
+	return in
+}
+
+// rewire returns the nodes with edges from the keys of redirect coming from
+// its values instead; nodes that change are copies.
+func rewire(nodes []*nodepb.NodeDef, redirect map[ref]ref) []*nodepb.NodeDef {
+	out := slices.Clone(nodes)
+	for i, node := range out {
+		copied := false
+		for j, in := range node.GetInput() {
+			to, ok := redirect[mustRef(in)]
+			if !ok {
+				continue
+			}
+			if !copied {
+				node, copied = clone(node), true
+				out[i] = node
+			}
+			node.Input[j] = to.String()
+		}
+	}
+	return out
+}
+
+// freeName returns base, or base with the lowest number that no node has.
+func (x *index) freeName(base string) string {
+	name := base
+	for i := 1; x.nodes[name] != nil; i++ {
+		name = base + "_" + strconv.Itoa(i)
+	}
+	return name
+}
+
+// clone copies a node so that it can be changed.
+func clone(node *nodepb.NodeDef) *nodepb.NodeDef {
+	return proto.Clone(node).(*nodepb.NodeDef)
+}
+
+// withVersions returns an empty graph of the same producer version, which
+// decides how TensorFlow reads the nodes.
+func withVersions(g *graphpb.GraphDef, nodes []*nodepb.NodeDef) *graphpb.GraphDef {
+	return &graphpb.GraphDef{Node: nodes, Versions: g.GetVersions()}
+}
+
+// typeAttr returns the attribute holding dt.
+func typeAttr(dt tensorflow.DataType) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType(dt)}}
+}
+
+// shapeAttr returns the attribute holding shape; nil is the unknown rank.
+func shapeAttr(shape []int64) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: shapeProto(shape)}}
+}
+
+// stringAttr returns the attribute holding s.
+func stringAttr(s string) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
+}

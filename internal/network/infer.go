@@ -1,0 +1,50 @@
+package network
+
+import (
+	"fmt"
+
+	"tkit/internal/tensorflow"
+)
+
+// importGraph hands the graph to TensorFlow, which checks operations, types
+// and shapes. Inputs take their ports' shapes, which say more than the nodes
+// do in graphs whose placeholders were left open.
+func (n *Network) importGraph() (*tensorflow.Graph, error) {
+	nodes := n.Graph.GetNode()
+	shapes := make(map[string][]int64)
+	for _, p := range n.Inputs {
+		if p.Shape != nil {
+			shapes[mustRef(p.Tensor).node] = p.Shape
+		}
+	}
+	shaped := nodes[:0:0]
+	for _, node := range nodes {
+		if shape, ok := shapes[node.GetName()]; ok {
+			node = PlaceholderNode(node.GetName(), attrType(node, "dtype"), shape)
+		}
+		shaped = append(shaped, node)
+	}
+	return tensorflow.ImportGraph(withVersions(n.Graph, shaped))
+}
+
+// describe returns the inferred type and shape of a tensor.
+func (n *Network) describe(r ref) (Port, error) {
+	g, err := n.importGraph()
+	if err != nil {
+		return Port{}, err
+	}
+	defer g.Close()
+	return describe(g, r)
+}
+
+func describe(g *tensorflow.Graph, r ref) (Port, error) {
+	shape, err := g.Shape(r.tensor())
+	if err != nil {
+		return Port{}, fmt.Errorf("shape of %q: %w", r.tensor(), err)
+	}
+	dt, err := g.DataType(r.tensor())
+	if err != nil {
+		return Port{}, fmt.Errorf("type of %q: %w", r.tensor(), err)
+	}
+	return Port{Tensor: r.tensor(), DataType: dt, Shape: shape}, nil
+}

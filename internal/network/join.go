@@ -1,0 +1,153 @@
+package network
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	versionspb "github.com/wamuir/graft/tensorflow/core/framework/versions_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// Join returns head(trunk(x)) as one network: the head's only input is fed by
+// the trunk's only output. Constants and weights of the same name that both
+// have, equal to the byte, become one; if other names clash, the head's nodes
+// and weights go under "head/".
+func Join(trunk, head *Network) (*Network, error) {
+	out, err := trunk.Output("")
+	if err != nil {
+		return nil, fmt.Errorf("join: trunk: %w", err)
+	}
+	in, err := head.Input("")
+	if err != nil {
+		return nil, fmt.Errorf("join: head: %w", err)
+	}
+	if out.DataType != in.DataType || !compatible(out.Shape, in.Shape) {
+		return nil, fmt.Errorf("join: the trunk gives %v %v, the head takes %v %v", out.DataType, out.Shape, in.DataType, in.Shape)
+	}
+
+	from, to := mustRef(out.Tensor), mustRef(in.Tensor)
+	same := common(trunk, head)
+	taken := newIndex(trunk.Graph.GetNode())
+	rename := func(name string) string { return name }
+	for _, node := range head.Graph.GetNode() {
+		if name := node.GetName(); taken.nodes[name] != nil && !same[name] && name != to.node {
+			scope := taken.freeScope("head")
+			rename = func(name string) string {
+				if same[name] {
+					return name
+				}
+				return scope + "/" + name
+			}
+			break
+		}
+	}
+
+	nodes := slices.Clone(trunk.Graph.GetNode())
+	for _, node := range head.Graph.GetNode() {
+		if name := node.GetName(); !same[name] && name != to.node {
+			nodes = append(nodes, renamed(node, rename))
+		}
+	}
+	entry := rename(to.node)
+	redirect := map[ref]ref{{entry, 0}: from, {entry, control}: {from.node, control}}
+	nodes = rewire(nodes, redirect)
+
+	outputs := slices.Clone(head.Outputs)
+	for i, p := range outputs {
+		r := mustRef(p.Tensor)
+		r.node = rename(r.node)
+		if r.node == entry {
+			r = from
+		}
+		outputs[i].Tensor = r.tensor()
+	}
+	weights := slices.Clone(trunk.Weights)
+	for _, w := range head.Weights {
+		if !same[w.Name] {
+			moved := *w
+			moved.Name = rename(w.Name)
+			weights = append(weights, &moved)
+		}
+	}
+	joined := trunk.live(nodes, trunk.Inputs, outputs, weights)
+	joined.Graph.Versions = older(trunk.Graph.GetVersions(), head.Graph.GetVersions())
+	for _, m := range head.mapped {
+		joined.mapped = append(joined.mapped, m.retain())
+	}
+	return joined, nil
+}
+
+// common returns the names of nodes that stand for the same value in both: equal
+// constants, and the nodes of equal weights.
+func common(a, b *Network) map[string]bool {
+	same := make(map[string]bool)
+	x := newIndex(a.Graph.GetNode())
+	for _, node := range b.Graph.GetNode() {
+		if node.GetOp() == "Const" && proto.Equal(node, x.nodes[node.GetName()]) {
+			same[node.GetName()] = true
+		}
+	}
+	for _, w := range b.Weights {
+		v := a.Weight(w.Name)
+		if v != nil && v.DataType == w.DataType && slices.Equal(v.Shape, w.Shape) && bytes.Equal(v.Data, w.Data) {
+			same[w.Name], same[w.Name+readSuffix] = true, true
+		}
+	}
+	return same
+}
+
+// renamed returns a copy of node with its own name and those it refers to
+// changed.
+func renamed(node *nodepb.NodeDef, rename func(string) string) *nodepb.NodeDef {
+	node = clone(node)
+	if node.GetOp() == "VarHandleOp" {
+		node.Attr["shared_name"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(rename(node.GetName()))}}
+	}
+	node.Name = rename(node.Name)
+	for i, in := range node.Input {
+		r := mustRef(in)
+		r.node = rename(r.node)
+		node.Input[i] = r.String()
+	}
+	return node
+}
+
+// freeScope returns base, or base with the lowest number, under which no node
+// stands yet.
+func (x *index) freeScope(base string) string {
+	for i, scope := 1, base; ; i++ {
+		free := true
+		for name := range x.nodes {
+			if name == scope || strings.HasPrefix(name, scope+"/") {
+				free = false
+				break
+			}
+		}
+		if free {
+			return scope
+		}
+		scope = fmt.Sprintf("%s_%d", base, i)
+	}
+}
+
+// older returns the lower of two producer versions: TensorFlow refuses
+// operations that were withdrawn before a graph's own version, never ones that
+// were withdrawn after. A graph without versions has no say.
+func older(a, b *versionspb.VersionDef) *versionspb.VersionDef {
+	if a.GetProducer() == 0 || b.GetProducer() != 0 && b.GetProducer() < a.GetProducer() {
+		return b
+	}
+	return a
+}
+
+// compatible tells whether a tensor can have both shapes.
+func compatible(a, b []int64) bool {
+	if a == nil || b == nil {
+		return true
+	}
+	return slices.EqualFunc(a, b, func(x, y int64) bool { return x == y || x < 0 || y < 0 })
+}

@@ -1,0 +1,124 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// Loaded is a network ready to run: a session that holds the weights. It does
+// not need the Network it came from. Safe for concurrent use; Close ends it.
+type Loaded struct {
+	Inputs, Outputs []Port
+
+	graph   *tensorflow.Graph
+	session *tensorflow.Session
+	step    *tensorflow.Step
+}
+
+// Load opens a session on the network and gives its variables their values.
+// The session holds the only copy of the weights: those of a mapped file are
+// copied one at a time and their pages let go.
+func (n *Network) Load(c tensorflow.Config) (*Loaded, error) {
+	l := &Loaded{Inputs: n.Inputs, Outputs: n.Outputs}
+	if err := l.open(n, c); err != nil {
+		return nil, fmt.Errorf("load network: %w", errors.Join(err, l.Close()))
+	}
+	return l, nil
+}
+
+func (l *Loaded) open(n *Network, c tensorflow.Config) error {
+	if err := n.Validate(); err != nil {
+		return err
+	}
+	assigning := *n
+	nodes, feeds, targets := assignments(n)
+	assigning.Graph = withVersions(n.Graph, nodes)
+	var err error
+	if l.graph, err = assigning.importGraph(); err != nil {
+		return err
+	}
+	if l.session, err = tensorflow.NewSession(l.graph, c); err != nil {
+		return err
+	}
+	if len(targets) > 0 {
+		if err := l.assign(n, feeds, targets); err != nil {
+			return err
+		}
+	}
+	l.step, err = l.session.Step(tensors(n.Inputs), tensors(n.Outputs), nil)
+	return err
+}
+
+// assignments returns the graph's nodes with those that give each weight its
+// value.
+func assignments(n *Network) (nodes []*nodepb.NodeDef, feeds, targets []string) {
+	nodes = append(nodes, n.Graph.GetNode()...)
+	scope := newIndex(nodes).freeScope("assign")
+	for i, w := range n.Weights {
+		feed := scope + "/" + strconv.Itoa(i) + "/value"
+		target := scope + "/" + strconv.Itoa(i)
+		nodes = append(nodes,
+			PlaceholderNode(feed, w.DataType, w.Shape),
+			newNode("AssignVariableOp", target, attrs{"dtype": typeAttr(w.DataType)}, w.Name, feed))
+		feeds, targets = append(feeds, feed), append(targets, target)
+	}
+	return nodes, feeds, targets
+}
+
+// assign gives the variables their values in one run. A variable adopts the
+// buffer that it is fed, so the copies made here are the session's own.
+func (l *Loaded) assign(n *Network, feeds, targets []string) error {
+	step, err := l.session.Step(feeds, nil, targets)
+	if err != nil {
+		return err
+	}
+	var values []*tensorflow.Tensor
+	defer func() {
+		for _, v := range values {
+			v.Close()
+		}
+	}()
+	for _, w := range n.Weights {
+		v, err := tensorflow.FromBytes(w.DataType, w.Shape, w.Data)
+		if err != nil {
+			return fmt.Errorf("weight %q: %w", w.Name, err)
+		}
+		values = append(values, v)
+		n.letGo(w.Data)
+	}
+	_, err = step.Run(context.Background(), values...)
+	return err
+}
+
+// Run computes the outputs, in their order, of inputs in theirs. The caller
+// closes both.
+func (l *Loaded) Run(ctx context.Context, in ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
+	return l.step.Run(ctx, in...)
+}
+
+// Close waits for the runs under way and frees the session.
+func (l *Loaded) Close() error {
+	var err error
+	if l.session != nil {
+		err = l.session.Close()
+	}
+	if l.graph != nil {
+		l.graph.Close()
+	}
+	return err
+}
+
+// tensors returns the ports' tensors.
+func tensors(ports []Port) []string {
+	var list []string
+	for _, p := range ports {
+		list = append(list, p.Tensor)
+	}
+	return list
+}

@@ -1,0 +1,112 @@
+// Package network holds the project's own plain form of a TensorFlow graph,
+// and the surgery on it: pruning, folding, cutting at an endpoint, joining,
+// change of precision, a file format, and loading into a session.
+//
+// A plain network has no functions and no state but its listed weights, so
+// that every operation on it is a walk over one flat graph. Importers (Keras
+// exports, TF1 SavedModels) and the project's own architectures all end here;
+// training, serving and export all start here.
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// readSuffix is appended to a weight's name to name the node that reads it.
+const readSuffix = "/read"
+
+// A Network is a plain TensorFlow graph and its weights.
+//
+// Each weight is one VarHandleOp node of the weight's name (its shared_name is
+// the same) and one ReadVariableOp node of that name with "/read" appended;
+// inputs are Placeholder nodes; small constants such as shapes and axes are
+// Const nodes. [Network.Validate] states the form in full.
+//
+// Methods that return a Network leave the receiver as it is. What they return
+// shares unchanged nodes and the bytes of weights with it, so neither may be
+// edited in place afterwards: copy a node before changing it.
+type Network struct {
+	Graph   *graphpb.GraphDef
+	Inputs  []Port
+	Outputs []Port
+	Weights []*Weight // sorted by name
+
+	mapped []*mapping // the files behind Weights; none when they are on the heap
+}
+
+// A Port is a named input or output.
+type Port struct {
+	Name     string // key in the signature, such as "images"
+	Tensor   string // "node:0"
+	DataType tensorflow.DataType
+	Shape    []int64 // -1 for an unknown dimension; nil for an unknown rank
+}
+
+// A Weight is one trained array: a variable's value, held fixed.
+type Weight struct {
+	Name      string
+	DataType  tensorflow.DataType
+	Shape     []int64
+	Data      []byte // little-endian, row-major; may alias a mapped file
+	Trainable bool   // false for running statistics and folded values
+}
+
+// Weight returns the weight of that name, or nil.
+func (n *Network) Weight(name string) *Weight {
+	i, ok := slices.BinarySearchFunc(n.Weights, name, func(w *Weight, name string) int {
+		return strings.Compare(w.Name, name)
+	})
+	if !ok {
+		return nil
+	}
+	return n.Weights[i]
+}
+
+// Input returns the only input, or the one of that name.
+func (n *Network) Input(name string) (Port, error) { return find(n.Inputs, "input", name) }
+
+// Output returns the only output, or the one of that name.
+func (n *Network) Output(name string) (Port, error) { return find(n.Outputs, "output", name) }
+
+// find returns the port of that name; an empty name means the only port.
+func find(ports []Port, kind, name string) (Port, error) {
+	if name == "" && len(ports) == 1 {
+		return ports[0], nil
+	}
+	var names []string
+	for _, p := range ports {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	if name == "" {
+		return Port{}, fmt.Errorf("network has %d %ss %q: name one", len(ports), kind, names)
+	}
+	return Port{}, fmt.Errorf("network has no %s %q, it has %q", kind, name, names)
+}
+
+// Bytes returns the size of all weights.
+func (n *Network) Bytes() int64 {
+	var total int64
+	for _, w := range n.Weights {
+		total += int64(len(w.Data))
+	}
+	return total
+}
+
+// derive returns a network over other nodes that shares n's weights' bytes.
+func (n *Network) derive(g *graphpb.GraphDef, in, out []Port, weights []*Weight) *Network {
+	slices.SortFunc(weights, func(a, b *Weight) int { return strings.Compare(a.Name, b.Name) })
+	d := &Network{Graph: g, Inputs: in, Outputs: out, Weights: weights}
+	for _, m := range n.mapped {
+		d.mapped = append(d.mapped, m.retain())
+	}
+	return d
+}

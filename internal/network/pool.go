@@ -1,0 +1,120 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// Pool says how a trunk turns an endpoint [N, H, W, C] into a bottleneck.
+type Pool string
+
+const (
+	PoolNone    Pool = ""        // as it is, of any rank
+	PoolAverage Pool = "avg"     // mean over H and W: [N, C]
+	PoolGrid2   Pool = "avg2"    // means over a 2×2 grid, flattened: [N, 4·C]
+	PoolGrid4   Pool = "avg4"    // means over a 4×4 grid, flattened: [N, 16·C]
+	PoolFlatten Pool = "flatten" // [N, H·W·C]
+)
+
+// Pools lists the pools that [Network.Cut] knows.
+func Pools() []Pool { return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten} }
+
+// grid returns the cells per side of a grid pool, 0 for the others.
+func (p Pool) grid() int64 {
+	switch p {
+	case PoolGrid2:
+		return 2
+	case PoolGrid4:
+		return 4
+	}
+	return 0
+}
+
+// nodes returns the nodes that pool the endpoint at, described by in, and the
+// port where they end.
+//
+// A grid's windows have the stride ⌊H/g⌋ and the size H-(g-1)·⌊H/g⌋, likewise
+// in W: they cover the map, and overlap where g does not divide it.
+func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) {
+	out := Port{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
+	if !slices.Contains(Pools(), p) {
+		return nil, out, fmt.Errorf("unknown pool %q, have %q", p, Pools())
+	}
+	if p == PoolNone {
+		return nil, out, nil
+	}
+	shape := in.Shape
+	spatial := p != PoolFlatten
+	if len(shape) < 2 || spatial && len(shape) != 4 {
+		return nil, out, fmt.Errorf("pool %q does not fit an endpoint of shape %v", p, shape)
+	}
+	if spatial && x.channelsFirst(at.node) {
+		return nil, out, fmt.Errorf("pool %q wants channels last (NHWC)", p)
+	}
+	name := x.freeName(bottleneck)
+	dtype := typeAttr(in.DataType)
+	if p == PoolAverage {
+		axes := int32Const(name+"/axes", false, 1, 2)
+		mean := newNode("Mean", name, attrs{
+			"T": dtype, "Tidx": typeAttr(tensorflow.Int32), "keep_dims": {Value: &attrpb.AttrValue_B{B: false}},
+		}, at.String(), axes.GetName())
+		out.Tensor, out.Shape = ref{name, 0}.tensor(), []int64{shape[0], shape[3]}
+		return []*nodepb.NodeDef{axes, mean}, out, nil
+	}
+
+	var nodes []*nodepb.NodeDef
+	from := at
+	features := int64(1)
+	if g := p.grid(); g > 0 {
+		h, w := shape[1], shape[2]
+		if h < g || w < g {
+			return nil, out, fmt.Errorf("pool %q wants a static map of at least %d×%d, the endpoint has %d×%d", p, g, g, h, w)
+		}
+		strideH, strideW := h/g, w/g
+		cells := newNode("AvgPool", name+"/cells", attrs{
+			"T":           dtype,
+			"ksize":       intsAttr(1, h-(g-1)*strideH, w-(g-1)*strideW, 1),
+			"strides":     intsAttr(1, strideH, strideW, 1),
+			"padding":     stringAttr("VALID"),
+			"data_format": stringAttr("NHWC"),
+		}, at.String())
+		nodes = append(nodes, cells)
+		from = ref{cells.GetName(), 0}
+		features = g * g * shape[3]
+	} else {
+		for _, d := range shape[1:] {
+			features *= max(d, -1)
+		}
+	}
+	if slices.ContainsFunc(shape[1:], func(d int64) bool { return d < 0 }) {
+		return nil, out, fmt.Errorf("pool %q wants a static shape, the endpoint has %v", p, shape)
+	}
+	dims := int32Const(name+"/shape", false, -1, int32(features))
+	flat := newNode("Reshape", name, attrs{"T": dtype, "Tshape": typeAttr(tensorflow.Int32)}, from.String(), dims.GetName())
+	out.Tensor, out.Shape = ref{name, 0}.tensor(), []int64{shape[0], features}
+	return append(nodes, dims, flat), out, nil
+}
+
+// channelsFirst tells whether the nearest node at or before name that has a
+// data format says NCHW.
+func (x *index) channelsFirst(name string) bool {
+	seen := map[string]bool{name: true}
+	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {
+		node := x.nodes[queue[0]]
+		if format := attrString(node, "data_format", ""); format != "" {
+			return format == "NCHW"
+		}
+		for _, in := range node.GetInput() {
+			if from := mustRef(in).node; !seen[from] {
+				seen[from] = true
+				queue = append(queue, from)
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,256 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// maxRank is TensorFlow's own limit on a tensor's rank.
+const maxRank = 254
+
+// nodeName is what TensorFlow accepts as the name of a node.
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
+
+// stateful lists operations that would give a network state other than its
+// weights. Their presence means the graph was not made plain.
+var stateful = map[string]bool{
+	"Variable": true, "VariableV2": true, "TemporaryVariable": true, "AutoReloadVariable": true,
+	"Assign": true, "AssignAdd": true, "AssignSub": true,
+	"AssignVariableOp": true, "AssignAddVariableOp": true, "AssignSubVariableOp": true,
+	"PartitionedCall": true, "StatefulPartitionedCall": true, "SymbolicGradient": true,
+	"_Arg": true, "_Retval": true, "_DeviceArg": true, "_DeviceRetval": true,
+	"_VarHandlesOp": true, "_Send": true, "_Recv": true, "_HostSend": true, "_HostRecv": true,
+}
+
+// Validate reports the first way in which n is not of the plain form:
+//
+//   - the graph has no functions, its node names are unique and well formed,
+//     inputs refer to nodes of the graph, and only a NextIteration closes a
+//     cycle;
+//   - every VarHandleOp belongs to a weight and every weight has its handle and
+//     its ReadVariableOp, with agreeing type and shape and as many bytes as
+//     they say; weights are sorted by name;
+//   - nothing else in the graph keeps state;
+//   - inputs are Placeholders, every Placeholder is an input, port names are
+//     unique and ports refer to nodes of the graph.
+//
+// Whether operations exist and their types fit is TensorFlow's to say, when
+// the network is loaded.
+func (n *Network) Validate() error {
+	if n.Graph == nil {
+		return errors.New("network has no graph")
+	}
+	if f := n.Graph.GetLibrary().GetFunction(); len(f) > 0 {
+		return fmt.Errorf("network has %d functions, such as %q: inline them first", len(f), f[0].GetSignature().GetName())
+	}
+	nodes, err := checkNodes(n.Graph.GetNode())
+	if err != nil {
+		return err
+	}
+	if err := n.checkWeights(nodes); err != nil {
+		return err
+	}
+	if err := n.checkPorts(nodes); err != nil {
+		return err
+	}
+	return checkAcyclic(n.Graph.GetNode(), nodes)
+}
+
+func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
+	nodes := make(map[string]*nodepb.NodeDef, len(list))
+	for i, node := range list {
+		name := node.GetName()
+		switch {
+		case !nodeName.MatchString(name):
+			return nil, fmt.Errorf("node %d has the malformed name %q", i, name)
+		case nodes[name] != nil:
+			return nil, fmt.Errorf("two nodes are named %q", name)
+		case node.GetOp() == "":
+			return nil, fmt.Errorf("node %q has no operation", name)
+		case stateful[node.GetOp()]:
+			return nil, fmt.Errorf("node %q is a %s, which a plain network cannot have", name, node.GetOp())
+		}
+		nodes[name] = node
+	}
+	for _, node := range list {
+		controls := false
+		for _, in := range node.GetInput() {
+			r, err := parseRef(in)
+			if err != nil {
+				return nil, fmt.Errorf("node %q: %w", node.GetName(), err)
+			}
+			if nodes[r.node] == nil {
+				return nil, fmt.Errorf("node %q takes %q, which is not in the graph", node.GetName(), in)
+			}
+			if controls && r.port != control {
+				return nil, fmt.Errorf("node %q has the input %q after a control input", node.GetName(), in)
+			}
+			controls = controls || r.port == control
+		}
+	}
+	return nodes, nil
+}
+
+func (n *Network) checkWeights(nodes map[string]*nodepb.NodeDef) error {
+	for i, w := range n.Weights {
+		if w == nil {
+			return fmt.Errorf("weight %d is nil", i)
+		}
+		if i > 0 && n.Weights[i-1].Name >= w.Name {
+			return fmt.Errorf("weights %q and %q are out of order or the same", n.Weights[i-1].Name, w.Name)
+		}
+		size, err := byteSize(w.DataType, w.Shape)
+		if err != nil {
+			return fmt.Errorf("weight %q: %w", w.Name, err)
+		}
+		if int64(len(w.Data)) != size {
+			return fmt.Errorf("weight %q has %d bytes, its shape %v of %v needs %d", w.Name, len(w.Data), w.Shape, w.DataType, size)
+		}
+		handle, read := nodes[w.Name], nodes[w.Name+readSuffix]
+		if handle.GetOp() != "VarHandleOp" {
+			return fmt.Errorf("weight %q has no VarHandleOp of its name in the graph", w.Name)
+		}
+		if dt := attrType(handle, "dtype"); dt != w.DataType {
+			return fmt.Errorf("weight %q is %v, its VarHandleOp says %v", w.Name, w.DataType, dt)
+		}
+		if s := shapeOf(handle.GetAttr()["shape"].GetShape()); !slices.Equal(s, w.Shape) || s == nil {
+			return fmt.Errorf("weight %q has shape %v, its VarHandleOp says %v", w.Name, w.Shape, s)
+		}
+		if s := attrString(handle, "shared_name", ""); s != w.Name {
+			return fmt.Errorf("weight %q has the shared_name %q, want its own name", w.Name, s)
+		}
+		if read.GetOp() != "ReadVariableOp" || len(read.GetInput()) == 0 || strings.TrimSuffix(read.GetInput()[0], ":0") != w.Name {
+			return fmt.Errorf("weight %q has no ReadVariableOp %q in the graph", w.Name, w.Name+readSuffix)
+		}
+		if dt := attrType(read, "dtype"); dt != w.DataType {
+			return fmt.Errorf("weight %q is %v, its ReadVariableOp says %v", w.Name, w.DataType, dt)
+		}
+	}
+	for name, node := range nodes {
+		if node.GetOp() == "VarHandleOp" && n.Weight(name) == nil {
+			return fmt.Errorf("variable %q has no weight", name)
+		}
+	}
+	return nil
+}
+
+func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
+	if len(n.Outputs) == 0 {
+		return errors.New("network has no outputs")
+	}
+	fed := make(map[string]bool)
+	for _, kind := range []struct {
+		name  string
+		ports []Port
+	}{{"input", n.Inputs}, {"output", n.Outputs}} {
+		names := make(map[string]bool)
+		for _, p := range kind.ports {
+			r, err := parseRef(p.Tensor)
+			if err != nil {
+				return fmt.Errorf("%s %q: %w", kind.name, p.Name, err)
+			}
+			switch node := nodes[r.node]; {
+			case p.Name == "" || names[p.Name]:
+				return fmt.Errorf("%s name %q is empty or used twice", kind.name, p.Name)
+			case r.port == control || p.Tensor != r.tensor():
+				return fmt.Errorf("%s %q: tensor %q is not of the form \"node:0\"", kind.name, p.Name, p.Tensor)
+			case node == nil:
+				return fmt.Errorf("%s %q is the tensor %q, which is not in the graph", kind.name, p.Name, p.Tensor)
+			case p.DataType <= 0:
+				return fmt.Errorf("%s %q has no data type", kind.name, p.Name)
+			case kind.name == "input" && (node.GetOp() != "Placeholder" || r.port != 0 || fed[r.node]):
+				return fmt.Errorf("input %q is the tensor %q of a %s, want a Placeholder of its own", p.Name, p.Tensor, node.GetOp())
+			case kind.name == "input" && attrType(node, "dtype") != p.DataType:
+				return fmt.Errorf("input %q is %v, its Placeholder says %v", p.Name, p.DataType, attrType(node, "dtype"))
+			}
+			if len(p.Shape) > maxRank || slices.ContainsFunc(p.Shape, func(d int64) bool { return d < -1 }) {
+				return fmt.Errorf("%s %q has the shape %v", kind.name, p.Name, p.Shape)
+			}
+			names[p.Name] = true
+			if kind.name == "input" {
+				fed[r.node] = true
+			}
+		}
+	}
+	for name, node := range nodes {
+		if node.GetOp() == "Placeholder" && !fed[name] {
+			return fmt.Errorf("placeholder %q is not an input", name)
+		}
+	}
+	return nil
+}
+
+// checkAcyclic sorts the graph topologically (Kahn 1962). A NextIteration may
+// close a loop; its edge into Merge is not counted, as in TensorFlow itself.
+func checkAcyclic(list []*nodepb.NodeDef, nodes map[string]*nodepb.NodeDef) error {
+	waits := make(map[string]int, len(list))
+	consumers := make(map[string][]string, len(list))
+	var ready []string
+	for _, node := range list {
+		for _, in := range node.GetInput() {
+			from := nodes[mustRef(in).node]
+			if from.GetOp() == "NextIteration" {
+				continue
+			}
+			waits[node.GetName()]++
+			consumers[from.GetName()] = append(consumers[from.GetName()], node.GetName())
+		}
+		if waits[node.GetName()] == 0 {
+			ready = append(ready, node.GetName())
+		}
+	}
+	sorted := 0
+	for ; len(ready) > 0; sorted++ {
+		name := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		for _, c := range consumers[name] {
+			if waits[c]--; waits[c] == 0 {
+				ready = append(ready, c)
+			}
+		}
+	}
+	if sorted == len(list) {
+		return nil
+	}
+	for _, node := range list {
+		if waits[node.GetName()] > 0 {
+			return fmt.Errorf("the graph has a cycle, through or before node %q", node.GetName())
+		}
+	}
+	return nil
+}
+
+// byteSize returns the bytes that a tensor of fixed shape needs.
+func byteSize(dt tensorflow.DataType, shape []int64) (int64, error) {
+	size := int64(dt.Size())
+	if size <= 0 {
+		return 0, fmt.Errorf("values of %v have no fixed size", dt)
+	}
+	if shape == nil || len(shape) > maxRank {
+		return 0, fmt.Errorf("shape %v has an unknown or too high rank", shape)
+	}
+	empty := slices.Contains(shape, 0)
+	for _, d := range shape {
+		if d < 0 {
+			return 0, fmt.Errorf("shape %v has an unknown dimension", shape)
+		}
+		if !empty && d > math.MaxInt64/size {
+			return 0, fmt.Errorf("shape %v overflows", shape)
+		}
+		if !empty {
+			size *= d
+		}
+	}
+	if empty {
+		return 0, nil
+	}
+	return size, nil
+}
