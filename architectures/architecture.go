@@ -47,7 +47,14 @@ func (a Architecture) Graph() (*Graph, error) { return a.Build(a.Classes, a.Inpu
 func All() []Architecture {
 	return slices.Concat(
 		lenets(),
+		alexNets(),
+		zfNets(),
+		vggs(),
+		googLeNets(),
+		inceptionV3s(),
+		resNets(),
 		cifarResNets(),
+		resNetV2s(),
 	)
 }
 

@@ -14,7 +14,7 @@ func cifarResNets() []Architecture {
 		depth := 6*n + 2
 		all = append(all, define(fmt.Sprintf("resnet%d-cifar", depth),
 			fmt.Sprintf("ResNet-%d for 32×32 inputs", depth),
-			resnetCitation, [3]int{32, 32, 3}, 10, preprocessing.TF,
+			resNetCitation, [3]int{32, 32, 3}, 10, preprocessing.TF,
 			func(classes int, input [3]int) (*Graph, error) { return cifarResNet(n, classes, input) }))
 	}
 	return all
