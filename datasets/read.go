@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -103,74 +102,4 @@ func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error
 
 func gone(e Entry) error {
 	return fmt.Errorf("%s: %w: it is gone; take a new snapshot", e.Key, ErrChanged)
-}
-
-// errTooLong marks a file above the bound in bytes.
-var errTooLong = errors.New("too long")
-
-// keptBytes is the length of a worker's own buffer. A longer file is read into
-// a buffer of its own, by one worker at a time, so that the memory of a
-// snapshot stays near workers × keptBytes + MaxBytes whatever the files are.
-const keptBytes = 1 << 20
-
-// reader reads files whole within bounds.
-type reader struct {
-	maxPixels int64
-	maxBytes  int64
-	long      chan struct{} // held by the worker that reads a long file
-}
-
-func newReader(o SnapshotOptions) *reader {
-	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, long: make(chan struct{}, 1)}
-}
-
-// read returns the bytes of an example. They are valid until release is
-// called, which must be called, and until own is used again.
-func (r *reader) read(ctx context.Context, example Example, own []byte) (b []byte, release func(), err error) {
-	release = func() {}
-	rc, err := example.Open(ctx)
-	if err != nil {
-		return nil, release, err
-	}
-	defer func() {
-		if e := rc.Close(); err == nil {
-			err = e
-		}
-	}()
-	n, more, err := fill(rc, own)
-	if err != nil || !more {
-		return own[:n], release, err
-	}
-	select {
-	case r.long <- struct{}{}:
-		release = func() { <-r.long }
-	case <-ctx.Done():
-		return nil, release, ctx.Err()
-	}
-	var w bytes.Buffer
-	w.Write(own)
-	if _, err := w.ReadFrom(io.LimitReader(rc, r.maxBytes+1-int64(n))); err != nil {
-		return nil, release, err
-	}
-	if int64(w.Len()) > r.maxBytes {
-		return nil, release, fmt.Errorf("more than %d bytes: %w", r.maxBytes, errTooLong)
-	}
-	return w.Bytes(), release, nil
-}
-
-// fill reads until b is full or the file ends; more says that it did not end.
-// Unlike io.ReadFull it keeps an unexpected end that the reader itself reports
-// apart from the ordinary one.
-func fill(r io.Reader, b []byte) (n int, more bool, err error) {
-	for n < len(b) {
-		m, err := r.Read(b[n:])
-		n += m
-		switch {
-		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-			return n, false, nil
-		case err != nil:
-			return n, false, err
-		}
-	}
-	return n, true, nil
 }

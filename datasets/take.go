@@ -2,13 +2,11 @@ package datasets
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -231,83 +229,20 @@ func (c *collection) conclude() (*Snapshot, *Report) {
 		order = order[n:]
 	}
 	if len(out) > 0 {
-		kept := entries[:0]
+		kept, dropped := entries[:0], make(map[string]bool)
 		for i, e := range entries {
-			if !out[i] {
+			if out[i] {
+				dropped[e.Key] = true
+			} else {
 				kept = append(kept, e)
-				continue
 			}
-			r.Misnamed = slices.DeleteFunc(r.Misnamed, func(m Misnamed) bool { return m.Key == e.Key })
 		}
 		clear(entries[len(kept):])
 		entries = kept
+		r.Misnamed = slices.DeleteFunc(r.Misnamed, func(m Misnamed) bool { return dropped[m.Key] })
 	}
 	s := newSnapshot(c.uri, entries)
 	r.sort()
 	r.count(s)
 	return s, r
-}
-
-// finding is what reading one example brought.
-type finding struct {
-	entry       Entry // without key and label
-	format      preprocessing.Format
-	quarantined *Quarantined // without key and label; nil if the example can be used
-}
-
-// inspect reads an example and judges it. The error is only of what ends the
-// whole snapshot.
-func (r *reader) inspect(ctx context.Context, example Example, own []byte) (finding, error) {
-	quarantine := func(reason Reason, detail string) (finding, error) {
-		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}}, nil
-	}
-	switch {
-	case !utf8.ValidString(example.Key):
-		return quarantine(Unreadable, "its name is not valid UTF-8")
-	case example.Label == "" || !utf8.ValidString(example.Label):
-		return quarantine(Unlabelled, "it is in no class folder")
-	}
-	encoded, release, err := r.read(ctx, example, own)
-	defer release()
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return finding{}, ctx.Err()
-	case errors.Is(err, ErrUnavailable):
-		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
-	case errors.Is(err, ErrRefused):
-		return quarantine(Refused, err.Error())
-	case errors.Is(err, errTooLong):
-		return quarantine(TooLarge, err.Error())
-	default:
-		return quarantine(Unreadable, err.Error())
-	}
-	f := finding{entry: Entry{Size: int64(len(encoded)), SHA256: sha256.Sum256(encoded)}}
-	var width, height int
-	f.format, width, height, err = preprocessing.Sniff(encoded)
-	if err == nil {
-		if pixels := int64(width) * int64(height); pixels > r.maxPixels {
-			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", width, height, r.maxPixels)}
-			return f, nil
-		}
-		err = preprocessing.Complete(encoded)
-	}
-	if err != nil {
-		f.quarantined = &Quarantined{Reason: reasonOf(err), Detail: err.Error()}
-	}
-	return f, nil
-}
-
-// reasonOf turns what the sniffer found into a reason.
-func reasonOf(err error) Reason {
-	switch {
-	case errors.Is(err, preprocessing.ErrEmpty):
-		return Empty
-	case errors.Is(err, preprocessing.ErrUnsupported):
-		return NotAnImage
-	case errors.Is(err, preprocessing.ErrTruncated):
-		return Truncated
-	default:
-		return Corrupt
-	}
 }

@@ -1,0 +1,148 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"tkit/internal/preprocessing"
+)
+
+// finding is what reading one example brought.
+type finding struct {
+	entry       Entry // without key and label
+	format      preprocessing.Format
+	quarantined *Quarantined // without key and label; nil if the example can be used
+}
+
+// inspect reads an example and judges it. The error is only of what ends the
+// whole snapshot.
+func (r *reader) inspect(ctx context.Context, example Example, own []byte) (finding, error) {
+	quarantine := func(reason Reason, detail string) (finding, error) {
+		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}}, nil
+	}
+	if !utf8.ValidString(example.Key) || !utf8.ValidString(example.Label) {
+		return quarantine(Unreadable, "its name is not valid UTF-8")
+	}
+	encoded, release, err := r.read(ctx, example, own)
+	defer release()
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return finding{}, ctx.Err()
+	case errors.Is(err, ErrUnavailable):
+		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
+	case errors.Is(err, ErrRefused):
+		return quarantine(Refused, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "))
+	case errors.Is(err, errTooLong):
+		return quarantine(TooLarge, err.Error())
+	default:
+		return quarantine(Unreadable, err.Error())
+	}
+	if example.Label == "" {
+		return quarantine(Unlabelled, "it is in no class folder")
+	}
+	f := finding{entry: Entry{Size: int64(len(encoded)), SHA256: sha256.Sum256(encoded)}}
+	var width, height int
+	f.format, width, height, err = preprocessing.Sniff(encoded)
+	if err == nil {
+		if pixels := int64(width) * int64(height); pixels > r.maxPixels {
+			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", width, height, r.maxPixels)}
+			return f, nil
+		}
+		err = preprocessing.Complete(encoded)
+	}
+	if err != nil {
+		f.quarantined = &Quarantined{Reason: reasonOf(err), Detail: err.Error()}
+	}
+	return f, nil
+}
+
+// reasonOf turns what the sniffer found into a reason.
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, preprocessing.ErrEmpty):
+		return Empty
+	case errors.Is(err, preprocessing.ErrUnsupported):
+		return NotAnImage
+	case errors.Is(err, preprocessing.ErrTruncated):
+		return Truncated
+	default:
+		return Corrupt
+	}
+}
+
+// errTooLong marks a file above the bound in bytes.
+var errTooLong = errors.New("too long")
+
+// keptBytes is the length of a worker's own buffer. A longer file is read into
+// a buffer of its own, by one worker at a time, so that the memory of a
+// snapshot stays near workers × keptBytes + MaxBytes whatever the files are.
+const keptBytes = 1 << 20
+
+// reader reads files whole within bounds.
+type reader struct {
+	maxPixels int64
+	maxBytes  int64
+	long      chan struct{} // held by the worker that reads a long file
+}
+
+func newReader(o SnapshotOptions) *reader {
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, long: make(chan struct{}, 1)}
+}
+
+// read returns the bytes of an example. They are valid until release is
+// called, which must be called, and until own is used again.
+func (r *reader) read(ctx context.Context, example Example, own []byte) (b []byte, release func(), err error) {
+	release = func() {}
+	rc, err := example.Open(ctx)
+	if err != nil {
+		return nil, release, err
+	}
+	defer func() {
+		if e := rc.Close(); err == nil {
+			err = e
+		}
+	}()
+	n, more, err := fill(rc, own)
+	if err != nil || !more {
+		return own[:n], release, err
+	}
+	select {
+	case r.long <- struct{}{}:
+		release = func() { <-r.long }
+	case <-ctx.Done():
+		return nil, release, ctx.Err()
+	}
+	var w bytes.Buffer
+	w.Write(own)
+	if _, err := w.ReadFrom(io.LimitReader(rc, r.maxBytes+1-int64(n))); err != nil {
+		return nil, release, err
+	}
+	if int64(w.Len()) > r.maxBytes {
+		return nil, release, fmt.Errorf("more than %d bytes: %w", r.maxBytes, errTooLong)
+	}
+	return w.Bytes(), release, nil
+}
+
+// fill reads until b is full or the file ends; more says that it did not end.
+// Unlike io.ReadFull it keeps an unexpected end that the reader itself reports
+// apart from the ordinary one.
+func fill(r io.Reader, b []byte) (n int, more bool, err error) {
+	for n < len(b) {
+		m, err := r.Read(b[n:])
+		n += m
+		switch {
+		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+			return n, false, nil
+		case err != nil:
+			return n, false, err
+		}
+	}
+	return n, true, nil
+}
