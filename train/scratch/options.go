@@ -1,0 +1,141 @@
+package scratch
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"tkit/internal/tensorflow"
+)
+
+// Optimiser names the rule that turns gradients into steps.
+type Optimiser string
+
+// The optimisers.
+const (
+	// SGD is stochastic gradient descent with momentum; weight decay is added
+	// to the gradient, as an L2 penalty is.
+	SGD Optimiser = "sgd"
+	// AdamW is Adam with weight decay taken off the weights themselves:
+	// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+	AdamW Optimiser = "adamw"
+)
+
+// Options say how to train. [Options.WithDefaults] fills in what is zero.
+type Options struct {
+	Optimiser Optimiser `json:"optimiser"`
+	// LearningRate is the highest of the schedule's.
+	LearningRate float64 `json:"learning_rate"`
+	// Momentum is SGD's; AdamW's moments decay by 0.9 and 0.999.
+	Momentum float64 `json:"momentum"`
+	// WeightDecay applies to kernels, not to biases or batch norm's scales.
+	WeightDecay float64 `json:"weight_decay"`
+	// LabelSmoothing moves this part of a label's probability to all classes
+	// alike: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016.
+	LabelSmoothing float64  `json:"label_smoothing"`
+	Schedule       Schedule `json:"schedule"`
+	// Warmup is the number of epochs over which the rate rises to its height.
+	Warmup    float64 `json:"warmup"`
+	Epochs    int     `json:"epochs"`
+	BatchSize int     `json:"batch_size"`
+	Augment   Augment `json:"augment"`
+	// Patience ends training after so many epochs without a better validation
+	// loss; 0 runs all epochs. The best epoch's weights are returned whenever
+	// there are validation images.
+	Patience int `json:"patience"`
+	// Seed decides initial weights, order, augmentation and dropout.
+	Seed uint64 `json:"seed"`
+	// Threads is the number of threads that TensorFlow's kernels spread over.
+	// It is part of what makes a run repeatable to the bit. 0 is all cores.
+	Threads int `json:"threads"`
+
+	// Checkpoints is a folder in which every run has one of its own, named by
+	// what decides the run; "" keeps none. A run that finds its own checkpoint
+	// goes on from it.
+	Checkpoints string `json:"-"`
+	// CheckpointEvery is the time between checkpoints, 0 for a minute. Where
+	// they fall has no influence on the result.
+	CheckpointEvery time.Duration `json:"-"`
+	// Session places the work; Threads overrides its thread count.
+	Session tensorflow.Config `json:"-"`
+	// Progress, if set, is called from one goroutine after every step and
+	// after every epoch.
+	Progress func(Progress) `json:"-"`
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Epoch, Epochs int // the one under way, from 1
+	Step, Steps   int // of the whole run
+	Images        int // trained on since this process began
+	// Done is set after an epoch, with what it brought.
+	Done *Epoch
+	// Resumed is the step that a checkpoint gave, 0 for a run from the start.
+	Resumed int
+}
+
+// Epoch is the record of one pass over the training images.
+type Epoch struct {
+	Number       int     `json:"epoch"`
+	LearningRate float64 `json:"learning_rate"` // at its end
+	Loss         float64 `json:"loss"`          // mean over its images, as trained on
+	// Validation's are zero where there are no validation images.
+	ValidationLoss     float64 `json:"validation_loss,omitempty"`
+	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
+	Best               bool    `json:"best,omitempty"` // so far
+}
+
+// WithDefaults fills in the zero values.
+func (o Options) WithDefaults() Options {
+	if o.Optimiser == "" {
+		o.Optimiser = SGD
+	}
+	if o.LearningRate == 0 {
+		o.LearningRate = map[Optimiser]float64{AdamW: 1e-3}[o.Optimiser]
+		if o.Optimiser == SGD {
+			o.LearningRate = 0.05
+		}
+	}
+	if o.Momentum == 0 {
+		o.Momentum = 0.9
+	}
+	if o.Schedule == "" {
+		o.Schedule = Cosine
+	}
+	if o.Epochs == 0 {
+		o.Epochs = 30
+	}
+	if o.BatchSize == 0 {
+		o.BatchSize = 32
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.NumCPU()
+	}
+	if o.CheckpointEvery == 0 {
+		o.CheckpointEvery = time.Minute
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(o.Optimiser == SGD || o.Optimiser == AdamW, "optimiser %q: there are %s and %s", o.Optimiser, SGD, AdamW)
+	check(o.LearningRate > 0, "learning rate %g: it must be positive", o.LearningRate)
+	check(o.Momentum >= 0 && o.Momentum < 1, "momentum %g: it must be within 0 and 1", o.Momentum)
+	check(o.WeightDecay >= 0, "weight decay %g: it must not be negative", o.WeightDecay)
+	check(o.LabelSmoothing >= 0 && o.LabelSmoothing < 1, "label smoothing %g: it must be within 0 and 1", o.LabelSmoothing)
+	check(o.Schedule.known(), "schedule %q: there are %s, %s and %s", o.Schedule, Constant, Cosine, Steps)
+	check(o.Warmup >= 0, "warm-up of %g epochs: it must not be negative", o.Warmup)
+	check(o.Epochs > 0, "%d epochs: at least one is needed", o.Epochs)
+	check(o.BatchSize > 0, "batch size %d: it must be positive", o.BatchSize)
+	check(o.Patience >= 0, "patience %d: it must not be negative", o.Patience)
+	check(o.Threads > 0, "%d threads: at least one is needed", o.Threads)
+	check(o.Augment.Shift >= 0, "shift by %d pixels: it must not be negative", o.Augment.Shift)
+	return errors.Join(errs...)
+}
