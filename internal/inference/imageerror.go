@@ -1,0 +1,61 @@
+package inference
+
+import (
+	"errors"
+	"fmt"
+
+	"tkit/internal/preprocessing"
+)
+
+// Reason says in a word or two what is wrong with an image.
+type Reason string
+
+const (
+	Empty         Reason = "empty"
+	Unsupported   Reason = "unsupported format"
+	Truncated     Reason = "truncated"
+	Corrupt       Reason = "corrupt"
+	TooManyPixels Reason = "too many pixels"
+)
+
+// ImageError is the fault of one image, not of the machinery: the image can be
+// set aside and the next one tried.
+type ImageError struct {
+	Reason Reason
+	Err    error // the particulars; may be nil
+}
+
+func (e *ImageError) Error() string {
+	if e.Err == nil {
+		return "image: " + string(e.Reason)
+	}
+	return fmt.Sprintf("image: %s: %v", e.Reason, e.Err)
+}
+
+func (e *ImageError) Unwrap() error { return e.Err }
+
+func imageErrorf(r Reason, format string, args ...any) error {
+	return &ImageError{r, fmt.Errorf(format, args...)}
+}
+
+// headerError classes what preprocessing.Sniff found.
+func headerError(err error) error {
+	for sentinel, reason := range map[error]Reason{
+		preprocessing.ErrEmpty:       Empty,
+		preprocessing.ErrUnsupported: Unsupported,
+		preprocessing.ErrTruncated:   Truncated,
+	} {
+		if errors.Is(err, sentinel) {
+			return &ImageError{reason, err}
+		}
+	}
+	return &ImageError{Corrupt, err}
+}
+
+// bodyError classes the failure of a decoder on encoded.
+func bodyError(encoded []byte, err error) error {
+	if incomplete := preprocessing.Complete(encoded); errors.Is(incomplete, preprocessing.ErrTruncated) {
+		return &ImageError{Truncated, err}
+	}
+	return &ImageError{Corrupt, err}
+}

@@ -1,0 +1,59 @@
+package inference
+
+import "tkit/internal/tensorflow"
+
+// apply makes the upright image of stored pixels, uint8 [height, width, channels].
+func (o orientation) apply(stored *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+	shape := stored.Shape()
+	h, w, c := int(shape[0]), int(shape[1]), int(shape[2])
+	if o.swaps() {
+		shape[0], shape[1] = shape[1], shape[0]
+	}
+	result, err := tensorflow.NewTensor(tensorflow.Uint8, shape...)
+	if err != nil {
+		return nil, err
+	}
+	// The stored pixel (y, x) goes to start + y·down + x·right.
+	var start, down, right int
+	switch row := int(shape[1]) * c; o {
+	case upright:
+		start, down, right = 0, row, c
+	case mirrored:
+		start, down, right = (w-1)*c, row, -c
+	case halfTurn:
+		start, down, right = (h-1)*row+(w-1)*c, -row, -c
+	case flipped:
+		start, down, right = (h-1)*row, -row, c
+	case transposed:
+		start, down, right = 0, c, row
+	case turnRight:
+		start, down, right = (h-1)*c, -c, row
+	case transverse:
+		start, down, right = (w-1)*row+(h-1)*c, -c, -row
+	case turnLeft:
+		start, down, right = (w-1)*row, c, -row
+	}
+	move(result.Uint8(), stored.Uint8(), h, w, c, start, down, right)
+	return result, nil
+}
+
+// move goes tile by tile, so that the lines of memory that a quarter turn
+// strides over stay in the cache until they are full.
+func move(to, from []uint8, h, w, c, start, down, right int) {
+	const tile = 32
+	for y0 := 0; y0 < h; y0 += tile {
+		for x0 := 0; x0 < w; x0 += tile {
+			for y := y0; y < min(y0+tile, h); y++ {
+				src, dst := (y*w+x0)*c, start+y*down+x0*right
+				for range min(tile, w-x0) {
+					if c == 3 {
+						to[dst], to[dst+1], to[dst+2] = from[src], from[src+1], from[src+2]
+					} else {
+						copy(to[dst:dst+c], from[src:src+c])
+					}
+					src, dst = src+c, dst+right
+				}
+			}
+		}
+	}
+}
