@@ -1,0 +1,206 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/datasets"
+	"tkit/internal/inference"
+)
+
+// dataset is a snapshot with the examples it can be read by, split.
+type dataset struct {
+	snapshot *datasets.Snapshot
+	report   *datasets.Report
+	split    datasets.Split
+	labels   []string
+	classes  []int // of each entry: index in labels
+	examples []datasets.Example
+}
+
+// open takes the snapshot of a source and splits it.
+func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, tell Observer) (*dataset, error) {
+	progress, end := tell.phase(Snapshot, 0, "images")
+	o.Progress = progress
+	snapshot, report, err := datasets.TakeSnapshot(ctx, src, o)
+	if err != nil {
+		return nil, withReport(err, report)
+	}
+	end()
+	d := &dataset{snapshot: snapshot, report: report}
+	for m, err := range snapshot.Match(ctx, src) {
+		if err != nil {
+			return nil, err
+		}
+		d.examples = append(d.examples, m.Example)
+	}
+	return d, d.divide(f)
+}
+
+// withReport adds the first reasons to an error of a dataset without images.
+func withReport(err error, r *datasets.Report) error {
+	if r == nil || len(r.Quarantined) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; %d quarantined, such as %s", err, len(r.Quarantined), r.Quarantined[0])
+}
+
+// divide derives the labels and the split from the snapshot.
+func (d *dataset) divide(f datasets.Fractions) error {
+	d.labels = d.snapshot.Labels()
+	if len(d.labels) < 2 {
+		return fmt.Errorf("%s has the one class %q: a classifier needs two or more, a folder each", d.snapshot.URI, d.labels[0])
+	}
+	d.classes = make([]int, len(d.snapshot.Entries))
+	for i, e := range d.snapshot.Entries {
+		d.classes[i], _ = slices.BinarySearch(d.labels, e.Label)
+	}
+	var err error
+	if d.split, err = d.snapshot.Split(f); err != nil {
+		return fmt.Errorf("split %s: %w", d.snapshot.URI, err)
+	}
+	return nil
+}
+
+// without leaves out what could not be decoded and divides anew.
+func (d *dataset) without(reasons map[string]string, f datasets.Fractions) error {
+	if len(reasons) == 0 {
+		return nil
+	}
+	d.report = d.report.Without(d.snapshot, reasons)
+	var examples []datasets.Example
+	for i, e := range d.snapshot.Entries {
+		if _, out := reasons[e.Key]; !out {
+			examples = append(examples, d.examples[i])
+		}
+	}
+	d.snapshot, d.examples = d.snapshot.Without(reasons), examples
+	if len(d.examples) == 0 {
+		return withReport(fmt.Errorf("%w in %s", datasets.ErrNoExamples, d.snapshot.URI), d.report)
+	}
+	return d.divide(f)
+}
+
+// read reads an entry's bytes and makes sure they are the snapshot's.
+func (d *dataset) read(ctx context.Context, entry int) ([]byte, error) {
+	return datasets.ReadVerified(ctx, d.examples[entry], d.snapshot.Entries[entry])
+}
+
+func (d *dataset) counts() Counts {
+	return Counts{Train: len(d.split.Train), Validation: len(d.split.Validation), Test: len(d.split.Test)}
+}
+
+func (d *dataset) tell(o Observer) {
+	c := d.counts()
+	o.tell(DataFound{Report: d.report, Train: c.Train, Validation: c.Validation, Test: c.Test})
+}
+
+// inMemory is how many bytes of decoded images are kept; more are decoded anew
+// in every epoch.
+const inMemory = 1 << 30
+
+// decoded are a dataset's images as tensors.
+type decoded struct {
+	dataset  *dataset
+	pipeline *inference.Pipeline
+	kept     map[string][]float32 // by key; nil where they are too many
+}
+
+// decode decodes every image once and keeps them where they are few enough.
+// The reasons are of those that could not be, by key.
+func decode(ctx context.Context, d *dataset, p *inference.Pipeline, tell Observer) (*decoded, map[string]string, error) {
+	height, width, channels := p.Shape()
+	size := height * width * channels
+	out := &decoded{dataset: d, pipeline: p}
+	tensors := make([][]float32, len(d.examples))
+	keep := int64(len(d.examples))*int64(size)*4 <= inMemory
+	failures := make([]error, len(d.examples))
+
+	progress, end := tell.phase(Decoding, len(d.examples), "images")
+	var done atomic.Int64
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.NumCPU() + 1) // one reads while the others decode
+	ticks := make(chan struct{}, 1)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for range ticks {
+			progress(int(done.Load()), 0)
+		}
+	}()
+	for i := range d.examples {
+		g.Go(func() error {
+			dst := make([]float32, size)
+			err := out.into(gctx, i, dst)
+			var bad *inference.ImageError
+			switch {
+			case errors.As(err, &bad):
+				failures[i] = err
+			case err != nil:
+				return err
+			case keep:
+				tensors[i] = dst
+			}
+			done.Add(1)
+			select {
+			case ticks <- struct{}{}:
+			default: // the observer is behind; the next one tells it more
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	close(ticks)
+	<-watched
+	if err != nil {
+		return nil, nil, err
+	}
+	end()
+	reasons := make(map[string]string)
+	if keep {
+		out.kept = make(map[string][]float32, len(tensors))
+	}
+	for i, e := range d.snapshot.Entries {
+		if failures[i] != nil {
+			reasons[e.Key] = failures[i].Error()
+		} else if keep {
+			out.kept[e.Key] = tensors[i]
+		}
+	}
+	return out, reasons, nil
+}
+
+func (d *decoded) into(ctx context.Context, entry int, dst []float32) error {
+	key := d.dataset.snapshot.Entries[entry].Key
+	if kept, ok := d.kept[key]; ok {
+		copy(dst, kept)
+		return nil
+	}
+	raw, err := d.dataset.read(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if err := d.pipeline.Into(ctx, raw, dst); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// side is one side of the split, as scratch.Images.
+type side struct {
+	*decoded
+	entries []int
+}
+
+func (s side) Len() int        { return len(s.entries) }
+func (s side) Label(i int) int { return s.dataset.classes[s.entries[i]] }
+
+func (s side) Image(ctx context.Context, i int, dst []float32) error {
+	return s.into(ctx, s.entries[i], dst)
+}
