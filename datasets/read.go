@@ -47,9 +47,10 @@ func readSized(ctx context.Context, example Example, size int64) (b []byte, err 
 	}()
 	// The size is of a file read whole before, but it may come from a
 	// snapshot's file: allocate for it in steps.
+	limit := max(0, size, size+1) // the largest size has no successor
 	var w bytes.Buffer
-	w.Grow(int(min(size+1, 1<<20)) + bytes.MinRead)
-	if _, err := w.ReadFrom(io.LimitReader(rc, size+1)); err != nil {
+	w.Grow(int(min(limit, 1<<20)) + bytes.MinRead)
+	if _, err := w.ReadFrom(io.LimitReader(rc, limit)); err != nil {
 		return nil, err
 	}
 	return w.Bytes(), nil
