@@ -22,8 +22,8 @@ func inceptionV3s() []Architecture {
 // An inceptionV3 is a variant of the network.
 type inceptionV3 struct {
 	norm BatchNorm
-	// torchvision adds the auxiliary head and dropout, and counts the padding
-	// of average pools.
+	// torchvision adds the auxiliary head and dropout, and pads average pools
+	// with zeros that count.
 	torchvision bool
 }
 
@@ -170,7 +170,7 @@ func (n inceptionV3) module(c *composer, name string, m mixed, x string) string 
 	if m.projected == 0 {
 		ends = append(ends, c.maxPool(name+"/pool", x, Square(3, 2, Valid)))
 	} else {
-		pooled := c.add(name+"/pool", Pool{Window: Square(3, 1, Same), Average: true, CountPadding: n.torchvision}, x)
+		pooled := c.add(name+"/pool", Pool{Window: Square(3, 1, Same), Average: true, ZeroPadded: n.torchvision}, x)
 		ends = append(ends, c.conv(name+"/pool_proj", pooled, Conv{Window: Square(1, 1, Valid), Filters: m.projected}))
 	}
 	return c.add(name+"/concat", Concat{}, ends...)

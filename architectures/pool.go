@@ -8,9 +8,10 @@ type Pool struct {
 	Window
 	// Average takes the mean instead of the maximum.
 	Average bool
-	// CountPadding makes the mean count padded positions as zeros, as Caffe and
-	// torch do; TensorFlow's means leave them out.
-	CountPadding bool
+	// ZeroPadded makes padded positions zeros like any other, which count in the
+	// mean and may be the maximum, as where a padding layer stands before the
+	// pool. Else they are left out.
+	ZeroPadded bool
 }
 
 func (p Pool) String() string {

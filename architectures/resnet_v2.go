@@ -13,8 +13,9 @@ const resNetV2Citation = "K. He, X. Zhang, S. Ren, J. Sun: Identity Mappings in 
 type resNetV2 struct {
 	norm BatchNorm
 	// keras is the variant of Keras and TF-Slim: the first convolution is not
-	// normalised, the outer convolutions of a unit have biases, and the last
-	// unit of a stage strides instead of the next stage's first.
+	// activated, so that the zeros around it can win in the pool, the outer
+	// convolutions of a unit have biases, and the last unit of a stage strides
+	// instead of the next stage's first.
 	keras bool
 }
 
@@ -42,7 +43,7 @@ func (n resNetV2) builder(r resNetRow) func(int, [3]int) (*Graph, error) {
 			x = n.activate(c, "conv1", x)
 		}
 		c.row("pool1", "")
-		x = c.maxPool("pool1", x, Square(3, 2, Pad(1)))
+		x = c.add("pool1", Pool{Window: Square(3, 2, Pad(1)), ZeroPadded: n.keras}, x)
 		for stage, units := range r.units {
 			scope := fmt.Sprintf("conv%d", stage+2)
 			c.row(scope+"_x", r.note(stage))

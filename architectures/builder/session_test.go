@@ -121,12 +121,16 @@ func encode(values []float32) []byte {
 	return raw
 }
 
-// noise is a reproducible batch of n images with values in ±1.
+// noise is a reproducible batch of n images with values in ±1, every second one
+// paler than the one before.
 func noise(n int, shape architectures.Shape) (dims []int64, values []float32) {
 	random := rand.New(rand.NewPCG(3, 5))
 	values = make([]float32, n*shape.Elements())
 	for i := range values {
 		values[i] = 2*random.Float32() - 1
+		if i/shape.Elements()%2 == 1 {
+			values[i] = values[i]/4 + .5
+		}
 	}
 	return []int64{int64(n), int64(shape[0]), int64(shape[1]), int64(shape[2])}, values
 }
@@ -135,4 +139,17 @@ func batch(t *testing.T, n int, shape architectures.Shape) *tf.Tensor {
 	t.Helper()
 	dims, values := noise(n, shape)
 	return tensor(t, dims, encode(values))
+}
+
+func build(t *testing.T, name string, classes int, input [3]int) *architectures.Graph {
+	t.Helper()
+	a, err := architectures.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := a.Build(classes, input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }

@@ -104,18 +104,22 @@ func connected(s *op.Scope, c architectures.Conv, kernel tf.Output, channels int
 
 func pool(s *op.Scope, p architectures.Pool, x tf.Output, shape architectures.Shape) tf.Output {
 	f := surround(s, p.Window, shape)
-	if !p.Average {
-		x, padding := f.around(s, x, -math.MaxFloat32)
-		return op.MaxPool(s, x, size(p.Window), strides(p.Window), padding)
+	if p.ZeroPadded && f.padding == "SAME" {
+		f.padding = "" // TensorFlow's own padding is always left out
 	}
-	// TensorFlow's means leave out what "SAME" pads and count what Pad adds.
-	if p.CountPadding && f.padding == "SAME" {
-		f.padding = ""
-	} else if !p.CountPadding && f.padding == "" {
-		s.UpdateErr("AvgPool", errors.New("a mean that leaves out its padding needs the padding to be Same or none"))
+	if p.Average {
+		if !p.ZeroPadded && f.padding == "" {
+			s.UpdateErr("AvgPool", errors.New("a mean that leaves out its padding needs the padding to be Same or none"))
+		}
+		x, padding := f.around(s, x, 0)
+		return op.AvgPool(s, x, size(p.Window), strides(p.Window), padding)
 	}
-	x, padding := f.around(s, x, 0)
-	return op.AvgPool(s, x, size(p.Window), strides(p.Window), padding)
+	fill := float32(-math.MaxFloat32) // never the maximum
+	if p.ZeroPadded {
+		fill = 0
+	}
+	x, padding := f.around(s, x, fill)
+	return op.MaxPool(s, x, size(p.Window), strides(p.Window), padding)
 }
 
 func subsampling(s *op.Scope, l architectures.Subsampling, x tf.Output, v map[string]Variable) tf.Output {
