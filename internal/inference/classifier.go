@@ -1,0 +1,126 @@
+package inference
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/internal/tensorflow"
+)
+
+// Classifier answers for encoded images. It does not own its parts: whoever
+// opened them closes them.
+type Classifier struct {
+	Pipeline *Pipeline
+	Trunk    *Trunk
+	Head     *Head
+	Labels   []string // in the order of the head's outputs
+}
+
+// Result is what a Classifier says of one image.
+type Result struct {
+	// Probabilities are in the order of the Classifier's Labels; nil with Err.
+	Probabilities []float32
+	// Err is an *ImageError where the image could not be used.
+	Err error
+
+	labels []string
+}
+
+// Prediction is one label and how likely it is.
+type Prediction struct {
+	Label       string  `json:"label"`
+	Probability float32 `json:"probability"`
+}
+
+// Top is the k likeliest labels, or all when there are fewer, the likeliest
+// first and equals in the order of the labels.
+func (r Result) Top(k int) []Prediction {
+	all := make([]Prediction, len(r.Probabilities))
+	for i, p := range r.Probabilities {
+		all[i] = Prediction{r.labels[i], p}
+	}
+	slices.SortStableFunc(all, func(a, b Prediction) int { return cmp.Compare(b.Probability, a.Probability) })
+	return all[:min(k, len(all))]
+}
+
+// Classify answers for images in one batch. An image at fault has its own
+// Result.Err; any other failure is Classify's.
+func (c *Classifier) Classify(ctx context.Context, images [][]byte) ([]Result, error) {
+	results := make([]Result, len(images))
+	if len(images) == 0 {
+		return results, nil
+	}
+	batch, err := c.decode(ctx, images, results)
+	if err != nil || batch == nil {
+		return results, err
+	}
+	defer batch.Close()
+	probabilities, err := c.Answer(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	for i := range results {
+		if results[i].Err == nil {
+			results[i].Probabilities, probabilities = probabilities[0], probabilities[1:]
+			results[i].labels = c.Labels
+		}
+	}
+	return results, nil
+}
+
+// decode makes the batch of the images that could be decoded, nil if none
+// could, and notes the others' errors in results.
+func (c *Classifier) decode(ctx context.Context, images [][]byte, results []Result) (*tensorflow.Tensor, error) {
+	b, err := newBatch(c.Pipeline, len(images))
+	if err != nil {
+		return nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, encoded := range images {
+		group.Go(func() error {
+			err := c.Pipeline.Into(ctx, encoded, b.row(i))
+			if bad := (*ImageError)(nil); errors.As(err, &bad) {
+				results[i].Err = err
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b.take(func(i int) bool { return results[i].Err == nil })
+}
+
+// Answer computes the probabilities of a batch of preprocessed images, one slice
+// an image.
+func (c *Classifier) Answer(ctx context.Context, batch *tensorflow.Tensor) ([][]float32, error) {
+	bottlenecks, err := c.Trunk.Run(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer bottlenecks.Close()
+	out, err := c.Head.Run(ctx, bottlenecks)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	n, k := int(batch.Shape()[0]), len(c.Labels)
+	if !slices.Equal(out.Shape(), []int64{int64(n), int64(k)}) {
+		return nil, fmt.Errorf("inference: the head answers %v for %d images of %d classes", out, n, k)
+	}
+	flat := slices.Clone(out.Float32())
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = flat[i*k : (i+1)*k : (i+1)*k]
+	}
+	return rows, nil
+}

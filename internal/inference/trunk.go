@@ -1,0 +1,104 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// Trunk is the frozen part of a network up to its cut, loaded and ready. Safe
+// for concurrent use; Close ends it.
+type Trunk struct {
+	loaded    *network.Loaded
+	digest    string
+	precision Precision
+}
+
+// OpenTrunk loads a network file that has one float32 input, images of
+// [N, height, width, channels], and one output, their bottlenecks.
+func OpenTrunk(path string, c tensorflow.Config) (*Trunk, error) {
+	return OpenTrunkIn(FP32, path, c)
+}
+
+// OpenTrunkIn loads a network file to compute in the given precision. Whether
+// a version may be served in other than FP32 is [Guard]'s to say.
+func OpenTrunkIn(p Precision, path string, c tensorflow.Config) (*Trunk, error) {
+	n, err := network.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	if err := only(n.Inputs, "input"); err != nil {
+		return nil, fmt.Errorf("trunk %s: %w", path, err)
+	}
+	if err := only(n.Outputs, "output"); err != nil {
+		return nil, fmt.Errorf("trunk %s: %w", path, err)
+	}
+	// The digest is of the file, whatever is computed in: it names what was
+	// learnt. It takes as long as half the loading, so they go side by side.
+	digests := make(chan error, 1)
+	t := &Trunk{precision: p}
+	go func() {
+		var err error
+		t.digest, err = n.Digest()
+		digests <- err
+	}()
+	err = t.load(n, p, c)
+	if err := errors.Join(err, <-digests); err != nil {
+		if t.loaded != nil {
+			err = errors.Join(err, t.loaded.Close())
+		}
+		return nil, fmt.Errorf("trunk %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func (t *Trunk) load(n *network.Network, p Precision, c tensorflow.Config) error {
+	computed, err := p.of(n)
+	if err != nil {
+		return err
+	}
+	if computed != n {
+		defer computed.Close()
+	}
+	t.loaded, err = computed.Load(c)
+	return err
+}
+
+// only says that there is one port, of float32.
+func only(ports []network.Port, kind string) error {
+	if len(ports) != 1 || ports[0].DataType != tensorflow.Float32 {
+		return fmt.Errorf("it has the %ss %v, where one of float32 is wanted", kind, ports)
+	}
+	return nil
+}
+
+// Digest is the digest of the network file, "sha256:" and hexadecimal.
+func (t *Trunk) Digest() string { return t.digest }
+
+// Precision is what the trunk computes in.
+func (t *Trunk) Precision() Precision { return t.precision }
+
+// Input is the shape of a batch of images and Output that of their bottlenecks,
+// -1 where any size will do.
+func (t *Trunk) Input() []int64 { return slices.Clone(t.loaded.Inputs[0].Shape) }
+
+// Output is described at Input.
+func (t *Trunk) Output() []int64 { return slices.Clone(t.loaded.Outputs[0].Shape) }
+
+// Run computes the bottlenecks of a batch of images, one a row in their order.
+// The caller closes both tensors.
+func (t *Trunk) Run(ctx context.Context, batch *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+	out, err := t.loaded.Run(ctx, batch)
+	if err != nil {
+		return nil, fmt.Errorf("trunk: %w", err)
+	}
+	return out[0], nil
+}
+
+// Close waits for the runs under way.
+func (t *Trunk) Close() error { return t.loaded.Close() }
