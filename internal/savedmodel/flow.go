@@ -1,0 +1,158 @@
+package savedmodel
+
+import (
+	"slices"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// flowOps are the nodes by which TensorFlow 1 writes conditionals and loops
+// without functions.
+var flowOps = map[string]bool{
+	"Switch": true, "RefSwitch": true, "Merge": true, "RefMerge": true, "Enter": true, "RefEnter": true,
+	"Exit": true, "RefExit": true, "NextIteration": true, "RefNextIteration": true, "LoopCond": true,
+}
+
+// settleDefaults gives placeholders that the signature does not feed their
+// defaults for good.
+func (g *graph) settleDefaults() {
+	for _, n := range g.nodes {
+		if n.GetOp() == "PlaceholderWithDefault" && len(n.GetInput()) > 0 {
+			n.Op = "Identity"
+			n.Attr = attributes{"T": n.GetAttr()["dtype"]}
+		}
+	}
+}
+
+// settleSwitches takes the one way through the conditionals of TensorFlow 1
+// whose condition never changes. Within loops they stay as they are.
+func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
+	if slices.ContainsFunc(nodes, func(n *nodepb.NodeDef) bool { return n.GetOp() == "NextIteration" }) {
+		return
+	}
+	dead := map[edge]bool{}
+	for _, n := range nodes {
+		inputs, err := g.inputs(n)
+		if err != nil {
+			continue
+		}
+		if n.GetOp() == "Merge" {
+			g.settleMerge(n, inputs, dead)
+			continue
+		}
+		if slices.ContainsFunc(inputs, func(e edge) bool { return dead[e] || dead[edge{e.node, control}] }) {
+			dead[edge{n.GetName(), control}] = true // with all its outputs
+			continue
+		}
+		if n.GetOp() != "Switch" || len(inputs) < 2 {
+			continue
+		}
+		if taken, ok := g.constant(inputs[1], 0); ok {
+			live, other := 0, 1
+			if taken != 0 {
+				live, other = 1, 0
+			}
+			g.outputs[edge{n.GetName(), live}] = inputs[0]
+			dead[edge{n.GetName(), other}] = true
+		}
+	}
+}
+
+// settleMerge joins what is left of a conditional's two ways.
+func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []edge, dead map[edge]bool) {
+	var live []int
+	data := 0
+	for i, e := range inputs {
+		if e.port == control {
+			break
+		}
+		data++
+		if !dead[e] && !dead[edge{e.node, control}] {
+			live = append(live, i)
+		}
+	}
+	switch {
+	case len(live) == 0:
+		dead[edge{n.GetName(), control}] = true
+	case len(live) == 1 && data > 1:
+		which := network.ConstNode(g.free(n.GetName()+"/index"), tensorflow.Int32, []int64{}, []byte{byte(live[0]), 0, 0, 0})
+		g.nodes[which.GetName()] = which
+		g.outputs[edge{n.GetName(), 0}] = inputs[live[0]]
+		g.outputs[edge{n.GetName(), 1}] = edge{which.GetName(), 0}
+	}
+}
+
+// dropControls removes the control inputs but for those that say which way of
+// a conditional or loop of TensorFlow 1 a node belongs to. What they order are
+// side effects: assertions, prints, summaries.
+func (g *graph) dropControls(nodes []*nodepb.NodeDef) error {
+	guarded := g.guarded(nodes)
+	for _, n := range nodes {
+		inputs, err := g.inputs(n)
+		if err != nil {
+			return err
+		}
+		n.Input = nil
+		for _, e := range inputs {
+			if e.port == control && !guarded[e.node] {
+				continue
+			}
+			n.Input = append(n.Input, e.String())
+		}
+	}
+	return nil
+}
+
+// guarded returns the nodes that run only when a conditional or loop comes
+// their way, and stand for that way.
+func (g *graph) guarded(nodes []*nodepb.NodeDef) map[string]bool {
+	consumers := map[string][]*nodepb.NodeDef{}
+	var queue []*nodepb.NodeDef
+	for _, n := range nodes {
+		for _, in := range n.GetInput() {
+			if e, err := parseEdge(in); err == nil {
+				consumers[e.node] = append(consumers[e.node], n)
+			}
+		}
+		if flowOps[n.GetOp()] {
+			queue = append(queue, n)
+		}
+	}
+	below, pivots := map[string]bool{}, map[string]bool{}
+	for len(queue) > 0 {
+		n := queue[0]
+		queue = queue[1:]
+		if below[n.GetName()] {
+			continue
+		}
+		below[n.GetName()] = true
+		if flowOps[n.GetOp()] || n.GetOp() == "Identity" {
+			pivots[n.GetName()] = true
+		}
+		queue = append(queue, consumers[n.GetName()]...)
+	}
+	return pivots
+}
+
+// skipIdentities takes out the nodes by which functions hand on arguments and
+// results.
+func (x *inliner) skipIdentities(nodes []*nodepb.NodeDef) {
+	held := map[string]bool{}
+	for _, n := range nodes {
+		for _, in := range n.GetInput() {
+			if e, err := parseEdge(in); err == nil && e.port == control {
+				held[e.node] = true
+			}
+		}
+	}
+	for _, n := range nodes {
+		if n.GetOp() == "Identity" && x.body[n.GetName()] && len(n.GetInput()) == 1 && !held[n.GetName()] {
+			if e, err := parseEdge(n.GetInput()[0]); err == nil {
+				x.outputs[edge{n.GetName(), 0}] = e
+			}
+		}
+	}
+}

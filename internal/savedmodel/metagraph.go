@@ -1,0 +1,142 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	modelFile       = "saved_model.pb"
+	variablesPrefix = "variables/variables"
+	serveTag        = "serve"
+	servingDefault  = "serving_default"
+	hubDefault      = "default"
+	initSignature   = "__saved_model_init_op"
+)
+
+// load reads dir's saved_model.pb, or says what dir is instead.
+func load(dir string) (*metapb.SavedModel, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%w: it is a file, not a folder%s", ErrNotSavedModel, adviceForFile(dir))
+	}
+	b, err := os.ReadFile(filepath.Join(dir, modelFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: it has no %s%s", ErrNotSavedModel, modelFile, adviceForFolder(dir))
+	}
+	if err != nil {
+		return nil, err
+	}
+	model := &metapb.SavedModel{}
+	if err := proto.Unmarshal(b, model); err != nil {
+		return nil, fmt.Errorf("%w: %s is damaged or cut short: %w", ErrNotSavedModel, modelFile, err)
+	}
+	if len(model.GetMetaGraphs()) == 0 {
+		return nil, fmt.Errorf("%w: %s holds no graph", ErrNotSavedModel, modelFile)
+	}
+	return model, nil
+}
+
+func adviceForFile(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".keras", ".h5", ".hdf5":
+		return "; load it in Keras and save it by model.export(FOLDER)"
+	case ".pb":
+		return "; name the folder that it is in"
+	case ".gz", ".tgz", ".tar", ".zip":
+		return "; unpack it first"
+	}
+	return ""
+}
+
+func adviceForFolder(dir string) string {
+	for file, advice := range map[string]string{
+		"saved_model.pbtxt": "; it has saved_model.pbtxt, the text form: load and save it in Python",
+		"saved_model.cpb":   "; it has saved_model.cpb, the form in chunks: save it without image_format splitting",
+		"config.json":       "; it looks like a folder of Keras's own form: load it and save it by model.export(FOLDER)",
+	} {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			return advice
+		}
+	}
+	if deeper, _ := filepath.Glob(filepath.Join(dir, "*", modelFile)); len(deeper) > 0 {
+		return "; there is one in " + filepath.Dir(deeper[0])
+	}
+	return ""
+}
+
+// chooseMetaGraph returns the meta graph with exactly the given tags, or the
+// usual one.
+func chooseMetaGraph(model *metapb.SavedModel, tags []string) (*metapb.MetaGraphDef, error) {
+	graphs := model.GetMetaGraphs()
+	var names []string
+	for _, g := range graphs {
+		names = append(names, fmt.Sprintf("%q", g.GetMetaInfoDef().GetTags()))
+	}
+	tagged := func(want ...string) *metapb.MetaGraphDef {
+		slices.Sort(want)
+		for _, g := range graphs {
+			have := slices.Sorted(slices.Values(g.GetMetaInfoDef().GetTags()))
+			if slices.Equal(have, want) {
+				return g
+			}
+		}
+		return nil
+	}
+	if tags != nil {
+		if g := tagged(slices.Clone(tags)...); g != nil {
+			return g, nil
+		}
+		return nil, fmt.Errorf("it has no graph with the tags %q; those it has: %s", tags, strings.Join(names, ", "))
+	}
+	if g := tagged(serveTag); g != nil {
+		return g, nil
+	}
+	if len(graphs) == 1 {
+		return graphs[0], nil
+	}
+	if g := tagged(); g != nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("it has %d graphs: name the tags of one of them: %s", len(graphs), strings.Join(names, ", "))
+}
+
+// chooseSignature returns the signature of that key, or the usual one.
+func chooseSignature(meta *metapb.MetaGraphDef, key string) (*metapb.SignatureDef, error) {
+	var keys []string
+	for _, k := range slices.Sorted(maps.Keys(meta.GetSignatureDef())) {
+		if k != initSignature && len(meta.GetSignatureDef()[k].GetOutputs()) > 0 {
+			keys = append(keys, k)
+		}
+	}
+	choices := []string{servingDefault, hubDefault}
+	if key != "" {
+		choices = []string{key}
+	} else if len(keys) == 1 {
+		choices = keys
+	}
+	for _, k := range choices {
+		if slices.Contains(keys, k) {
+			return meta.GetSignatureDef()[k], nil
+		}
+	}
+	switch {
+	case len(keys) == 0:
+		return nil, errors.New("it has no signatures: save it with signatures=…, or by Keras's model.export")
+	case key == "":
+		return nil, fmt.Errorf("it has no signature %q: name one of %q", servingDefault, keys)
+	}
+	return nil, fmt.Errorf("it has no signature %q; those it has: %q", key, keys)
+}

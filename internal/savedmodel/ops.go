@@ -1,0 +1,168 @@
+package savedmodel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	functionpb "github.com/wamuir/graft/tensorflow/core/framework/function_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/tensorflow"
+)
+
+type attributes = map[string]*attrpb.AttrValue
+
+// operations finds what is known of an operation: TensorFlow's own by name,
+// and a model's functions, which may be called as if they were operations.
+type operations struct {
+	known     map[string]*oppb.OpDef
+	functions map[string]*functionpb.FunctionDef
+}
+
+func registry() (operations, error) {
+	known, err := tensorflow.Operations()
+	return operations{known: known}, err
+}
+
+// with returns the operations together with a model's functions.
+func (o operations) with(library *functionpb.FunctionDefLibrary) operations {
+	o.functions = make(map[string]*functionpb.FunctionDef, len(library.GetFunction()))
+	for _, f := range library.GetFunction() {
+		o.functions[f.GetSignature().GetName()] = f
+	}
+	return o
+}
+
+func (o operations) find(n *nodepb.NodeDef) (*oppb.OpDef, error) {
+	if op := o.known[n.GetOp()]; op != nil {
+		return op, nil
+	}
+	if f := o.functions[n.GetOp()]; f != nil {
+		return f.GetSignature(), nil
+	}
+	return nil, fmt.Errorf("%w: node %q needs the operation %s, which TensorFlow %s does not have", ErrUnsupported, n.GetName(), n.GetOp(), tensorflow.Version())
+}
+
+// attribute returns an attribute of a node, or the operation's default.
+func attribute(op *oppb.OpDef, given attributes, name string) *attrpb.AttrValue {
+	if v := given[name]; v != nil {
+		return v
+	}
+	for _, a := range op.GetAttr() {
+		if a.GetName() == name {
+			return a.GetDefaultValue()
+		}
+	}
+	return nil
+}
+
+// maxArguments bounds what one argument may stand for in a damaged model.
+const maxArguments = 1 << 16
+
+// width returns how many tensors an argument stands for: one, or as many as
+// number_attr says or type_list_attr lists.
+func width(op *oppb.OpDef, arg *oppb.OpDef_ArgDef, given attributes) (int, error) {
+	n := int64(1)
+	switch {
+	case arg.GetNumberAttr() != "":
+		n = attribute(op, given, arg.GetNumberAttr()).GetI()
+	case arg.GetTypeListAttr() != "":
+		n = int64(len(attribute(op, given, arg.GetTypeListAttr()).GetList().GetType()))
+	}
+	if n < 0 || n > maxArguments {
+		return 0, fmt.Errorf("argument %q stands for %d tensors", arg.GetName(), n)
+	}
+	return int(n), nil
+}
+
+// substitute replaces the placeholders in a body's attributes by the values
+// that the call gives for them.
+func substitute(body, given attributes) error {
+	for name, v := range body {
+		if p := v.GetPlaceholder(); p != "" {
+			value := given[p]
+			if value == nil {
+				return fmt.Errorf("attribute %q stands for %q, which the call does not give", name, p)
+			}
+			body[name] = proto.CloneOf(value)
+			continue
+		}
+		functions := append([]*attrpb.NameAttrList{v.GetFunc()}, v.GetList().GetFunc()...)
+		for _, f := range functions {
+			if err := substitute(f.GetAttr(), given); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// references maps the names by which the nodes of a function's body refer to
+// tensors ("argument", "argument:1", "node:output", "node:output:1") to the
+// tensors.
+type references map[string][]edge
+
+func (r references) add(name string, tensors []edge) {
+	r[name] = tensors
+	for i, t := range tensors {
+		r[name+":"+strconv.Itoa(i)] = []edge{t}
+	}
+}
+
+// addUnknown stands in for the outputs of a node whose operation is not known.
+// The node stays in the graph, where it is refused if anything needs it.
+func (r references) addUnknown(node, name string) { r[node] = []edge{{name, 0}} }
+
+// find returns the tensors of that name.
+func (r references) find(name string) ([]edge, error) {
+	if tensors, ok := r[name]; ok {
+		return tensors, nil
+	}
+	node, _, _ := strings.Cut(name, ":")
+	if tensors, ok := r[node]; ok && len(tensors) == 1 {
+		return tensors, nil
+	}
+	return nil, fmt.Errorf("there is no tensor %q in the function", name)
+}
+
+// addArguments names the tensors that a call hands over.
+func (r references) addArguments(signature *oppb.OpDef, given attributes, args []edge) error {
+	for _, arg := range signature.GetInputArg() {
+		n, err := width(signature, arg, given)
+		if err != nil {
+			return err
+		}
+		if n > len(args) {
+			return fmt.Errorf("function %q is called with too few arguments", signature.GetName())
+		}
+		r.add(arg.GetName(), args[:n])
+		args = args[n:]
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("function %q is called with %d arguments too many", signature.GetName(), len(args))
+	}
+	return nil
+}
+
+// addOutputs names the outputs of a node of the body, which is called name in
+// the graph.
+func (r references) addOutputs(op *oppb.OpDef, n *nodepb.NodeDef, name string) error {
+	port := 0
+	for _, out := range op.GetOutputArg() {
+		count, err := width(op, out, n.GetAttr())
+		if err != nil {
+			return fmt.Errorf("node %q: %w", n.GetName(), err)
+		}
+		tensors := make([]edge, count)
+		for i := range tensors {
+			tensors[i] = edge{name, port + i}
+		}
+		r.add(n.GetName()+":"+out.GetName(), tensors)
+		port += count
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package savedmodel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
+	versionspb "github.com/wamuir/graft/tensorflow/core/framework/versions_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// A plainGraph is a signature's graph without functions, its variables told
+// apart but without values yet.
+type plainGraph struct {
+	nodes     []*nodepb.NodeDef // but those of the variables
+	versions  *versionspb.VersionDef
+	inputs    []network.Port
+	outputs   []network.Port
+	variables []*variable
+}
+
+// plain takes a signature's graph out of a meta graph.
+func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations) (*plainGraph, error) {
+	g, err := newGraph(proto.CloneOf(meta.GetGraphDef()).GetNode())
+	if err != nil {
+		return nil, err
+	}
+	x := newInliner(g, ops.with(meta.GetGraphDef().GetLibrary()))
+	p := &plainGraph{versions: meta.GetGraphDef().GetVersions()}
+	if p.inputs, err = g.addInputs(signature); err != nil {
+		return nil, err
+	}
+	roots, err := signatureOutputs(signature)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.run(roots...); err != nil {
+		return nil, err
+	}
+	changed, err := x.changedVariables(roots)
+	if err != nil {
+		return nil, err
+	}
+	if p.nodes, err = x.simplify(roots); err != nil {
+		return nil, err
+	}
+	if err := p.readVariables(x, meta, changed); err != nil {
+		return nil, err
+	}
+	if err := p.setOutputs(x, signature, roots); err != nil {
+		return nil, err
+	}
+	if err := p.check(x.ops, meta.GetMetaInfoDef().GetStrippedOpList()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// simplify leaves of the inlined graph what the roots' values follow from.
+func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
+	x.settleDefaults()
+	for _, step := range []func([]*nodepb.NodeDef) error{
+		func(nodes []*nodepb.NodeDef) error { x.settleSwitches(nodes); return nil },
+		x.dropControls,
+		func(nodes []*nodepb.NodeDef) error { x.skipIdentities(nodes); return nil },
+	} {
+		nodes, err := x.reached(roots)
+		if err != nil {
+			return nil, err
+		}
+		if err := step(nodes); err != nil {
+			return nil, err
+		}
+	}
+	return x.reached(roots)
+}
+
+// addInputs makes placeholders of the signature's inputs, whatever they were.
+func (g *graph) addInputs(signature *metapb.SignatureDef) ([]network.Port, error) {
+	var ports []network.Port
+	used := map[edge]string{}
+	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
+		e, err := tensorOf(signature.GetInputs()[key])
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", key, err)
+		}
+		n := g.nodes[e.node]
+		if n == nil {
+			return nil, fmt.Errorf("input %q: there is no node %q", key, e.node)
+		}
+		if other, ok := used[e]; ok {
+			return nil, fmt.Errorf("%w: inputs %q and %q are one tensor", ErrUnsupported, other, key)
+		}
+		used[e] = key
+		port := network.Port{Name: key, Tensor: edge{e.node, 0}.tensor(), DataType: dataType(signature.GetInputs()[key])}
+		port.Shape = shapeOf(signature.GetInputs()[key].GetTensorShape())
+		isPlaceholder := strings.HasPrefix(n.GetOp(), "Placeholder")
+		if isPlaceholder && port.Shape == nil {
+			port.Shape = shapeOf(n.GetAttr()["shape"].GetShape())
+		}
+		if !isPlaceholder || e.port != 0 {
+			name := g.free(key)
+			g.outputs[e] = edge{name, 0}
+			port.Tensor = edge{name, 0}.tensor()
+			e.node = name
+		}
+		g.nodes[e.node] = network.PlaceholderNode(e.node, port.DataType, port.Shape)
+		ports = append(ports, port)
+	}
+	return ports, nil
+}
+
+func signatureOutputs(signature *metapb.SignatureDef) ([]edge, error) {
+	var roots []edge
+	for _, key := range slices.Sorted(maps.Keys(signature.GetOutputs())) {
+		e, err := tensorOf(signature.GetOutputs()[key])
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", key, err)
+		}
+		roots = append(roots, e)
+	}
+	return roots, nil
+}
+
+// setOutputs names the tensors that the outputs have become.
+func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, roots []edge) error {
+	fed := map[string]bool{}
+	for _, port := range p.inputs {
+		fed[port.Tensor] = true
+	}
+	for i, key := range slices.Sorted(maps.Keys(signature.GetOutputs())) {
+		at, err := x.resolve(roots[i])
+		if err != nil {
+			return fmt.Errorf("output %q: %w", key, err)
+		}
+		info := signature.GetOutputs()[key]
+		if fed[at.tensor()] { // TensorFlow does not fetch what it is fed
+			same := &nodepb.NodeDef{Name: x.free(key), Op: "Identity", Input: []string{at.String()},
+				Attr: attributes{"T": x.nodes[at.node].GetAttr()["dtype"]}}
+			x.nodes[same.GetName()] = same
+			p.nodes = append(p.nodes, same)
+			at = edge{same.GetName(), 0}
+		}
+		p.outputs = append(p.outputs, network.Port{
+			Name: key, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape()),
+		})
+	}
+	return nil
+}
+
+// tensorOf returns the tensor that a signature means.
+func tensorOf(info *metapb.TensorInfo) (edge, error) {
+	switch {
+	case info.GetCooSparse() != nil || info.GetCompositeTensor() != nil:
+		return edge{}, fmt.Errorf("%w: it is a sparse or composite tensor", ErrUnsupported)
+	case info.GetName() == "":
+		return edge{}, fmt.Errorf("the signature does not name its tensor")
+	}
+	e, err := parseEdge(info.GetName())
+	if err == nil && e.port == control {
+		err = fmt.Errorf("%q is no tensor", info.GetName())
+	}
+	return e, err
+}
+
+func dataType(info *metapb.TensorInfo) tensorflow.DataType {
+	return tensorflow.DataType(info.GetDtype())
+}
+
+// shapeOf reads a shape as a port has it: nil for an unknown rank.
+func shapeOf(p *shapepb.TensorShapeProto) []int64 {
+	if p == nil || p.GetUnknownRank() {
+		return nil
+	}
+	shape := make([]int64, len(p.GetDim()))
+	for i, d := range p.GetDim() {
+		shape[i] = d.GetSize()
+	}
+	return shape
+}

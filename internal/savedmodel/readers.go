@@ -1,0 +1,266 @@
+package savedmodel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// readVariables takes the variables out of the nodes: whatever read one takes
+// its value from the one node that reads it in the plain form.
+func (p *plainGraph) readVariables(x *inliner, meta *metapb.MetaGraphDef, changed map[string]bool) error {
+	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, reached: map[string]bool{}}
+	for _, n := range p.nodes {
+		r.reached[n.GetName()] = true
+		if isVariable(n) {
+			r.add(n)
+		}
+	}
+	r.name(meta)
+	for _, n := range p.nodes {
+		if err := r.rewrite(n); err != nil {
+			return err
+		}
+	}
+	p.nodes = r.kept
+	for _, n := range p.nodes {
+		inputs, err := x.inputs(n)
+		if err != nil {
+			return err
+		}
+		n.Input = nil
+		for _, e := range inputs {
+			n.Input = append(n.Input, e.String())
+		}
+	}
+	for _, v := range r.variables {
+		switch {
+		case !v.read:
+			continue
+		case changed[v.key]:
+			return fmt.Errorf("%w: variable %q changes as the signature answers; a network's weights are fixed", ErrUnsupported, v.node)
+		}
+		p.variables = append(p.variables, v)
+	}
+	slices.SortFunc(p.variables, func(a, b *variable) int { return strings.Compare(a.name, b.name) })
+	return nil
+}
+
+// A reader rewrites the readers of variables.
+type reader struct {
+	*inliner
+	variables map[string]*variable
+	values    map[edge]value // handles and references, by the tensor that carries them
+	reached   map[string]bool
+	kept      []*nodepb.NodeDef
+}
+
+// A value is what a handle stands for: a variable's value, where it can be had.
+type value struct {
+	*variable
+	at        edge
+	reference bool // the tensor itself may be used as the value
+}
+
+func (r *reader) add(n *nodepb.NodeDef) {
+	key := variableKey(n)
+	v := r.variables[key]
+	if v == nil {
+		v = &variable{
+			key: key, node: n.GetName(), dataType: tensorflow.DataType(n.GetAttr()["dtype"].GetType()),
+			shape: shapeOf(n.GetAttr()["shape"].GetShape()),
+		}
+		r.variables[key] = v
+	}
+	r.values[edge{n.GetName(), 0}] = value{variable: v, reference: isReference(n)}
+}
+
+var copyName = regexp.MustCompile(`^(.+)_\d+$`)
+
+// name gives the variables their names: those of their nodes. Keras exports
+// every variable twice, the second time as NAME_1; where only the second is
+// captured it gets its NAME back.
+func (r *reader) name(meta *metapb.MetaGraphDef) {
+	others := map[string]*nodepb.NodeDef{}
+	for _, n := range meta.GetGraphDef().GetNode() {
+		if n.GetOp() == "VarHandleOp" && r.variables[variableKey(n)] == nil {
+			others[n.GetName()] = n
+		}
+	}
+	byNode := map[string]*variable{}
+	for _, v := range r.variables {
+		byNode[v.node] = v
+	}
+	for _, node := range slices.Sorted(maps.Keys(byNode)) {
+		v := byNode[node]
+		v.name = node
+		if m := copyName.FindStringSubmatch(node); m != nil {
+			if twin := others[m[1]]; twin != nil && sameType(twin, r.nodes[node]) {
+				v.name = m[1]
+				delete(others, m[1])
+			}
+		}
+		reading := v.name + readSuffix
+		if r.reached[reading] && !r.reads(r.nodes[reading], v) {
+			v.name = r.free(v.name + "/variable")
+			reading = v.name + readSuffix
+		}
+		handle, read := network.WeightNodes(&network.Weight{Name: v.name, DataType: v.dataType, Shape: v.shape})
+		r.nodes[v.name], r.nodes[reading] = handle, read
+	}
+	for at, v := range r.values {
+		v.at = edge{v.name + readSuffix, 0}
+		r.values[at] = v
+	}
+}
+
+const readSuffix = "/read"
+
+func sameType(a, b *nodepb.NodeDef) bool {
+	return proto.Equal(a.GetAttr()["dtype"], b.GetAttr()["dtype"]) && proto.Equal(a.GetAttr()["shape"], b.GetAttr()["shape"])
+}
+
+// reads reports whether a node does nothing but read the variable, as the node
+// of that name does in the graphs of TensorFlow 1.
+func (r *reader) reads(n *nodepb.NodeDef, v *variable) bool {
+	if n.GetOp() != "Identity" && n.GetOp() != "ReadVariableOp" || len(n.GetInput()) == 0 {
+		return false
+	}
+	e, err := parseEdge(n.GetInput()[0])
+	return err == nil && r.values[e].variable == v
+}
+
+// rewrite lets a node take values from where they are read, and keeps it
+// unless reading was all it did.
+func (r *reader) rewrite(n *nodepb.NodeDef) error {
+	if isVariable(n) {
+		return nil
+	}
+	for i, in := range n.GetInput() {
+		e, err := parseEdge(in)
+		if err != nil {
+			return err
+		}
+		if e.port == control {
+			break
+		}
+		at, err := r.resolve(e)
+		if err != nil {
+			return err
+		}
+		v, ok := r.values[at]
+		switch {
+		case !ok:
+			continue
+		case i == 0 && r.ops.changes(n):
+			return fmt.Errorf("%w: node %q (%s) changes variable %q as the signature answers; a network's weights are fixed", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+		case !v.reference:
+			return r.rewriteHandle(n, i, v)
+		case n.GetOp() == "IsVariableInitialized":
+			r.keep(network.ConstNode(n.GetName(), tensorflow.Bool, []int64{}, []byte{1}))
+			return nil
+		case n.GetName() == v.at.node: // the reading node, which the plain form has of its own
+			v.read = true
+			return nil
+		}
+		n.Op = strings.TrimPrefix(n.GetOp(), "Ref")
+		n.Input[i] = v.at.String()
+		v.read = true
+	}
+	r.keep(n)
+	return nil
+}
+
+// keep puts a node among those of the plain graph.
+func (r *reader) keep(n *nodepb.NodeDef) {
+	r.nodes[n.GetName()] = n
+	r.kept = append(r.kept, n)
+}
+
+// rewriteHandle rewrites a node whose input i is the handle of a variable.
+func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
+	out := edge{n.GetName(), 0}
+	dataType := r.nodes[v.name].GetAttr()["dtype"]
+	switch n.GetOp() {
+	case "ReadVariableOp":
+		v.read = true
+		if out != v.at {
+			r.outputs[out] = v.at
+		}
+		return nil
+	case "Identity":
+		r.values[out] = v
+		return nil
+	case "Switch", "Enter":
+		if i != 0 {
+			break
+		}
+		// What goes one way of a conditional, or into a loop, is the value.
+		v.read = true
+		n.Input[0] = v.at.String()
+		n.Attr["T"] = dataType
+		for port := range 2 {
+			passed := edge{n.GetName(), port}
+			r.values[passed] = value{variable: v.variable, at: passed}
+		}
+		r.keep(n)
+		return nil
+	case "ResourceGather":
+		v.read = true
+		batch := n.GetAttr()["batch_dims"].GetI()
+		axis := network.ConstNode(r.free(n.GetName()+"/axis"), tensorflow.Int32, []int64{}, binary.LittleEndian.AppendUint32(nil, uint32(batch)))
+		r.keep(axis)
+		n.Op = "GatherV2"
+		n.Input = []string{v.at.String(), n.GetInput()[1], axis.GetName()}
+		n.Attr = attributes{"Tparams": dataType, "Tindices": n.GetAttr()["Tindices"], "Taxis": axis.GetAttr()["dtype"], "batch_dims": n.GetAttr()["batch_dims"]}
+		if n.Attr["batch_dims"] == nil {
+			delete(n.Attr, "batch_dims")
+		}
+		r.keep(n)
+		return nil
+	case "ResourceGatherNd":
+		v.read = true
+		n.Op = "GatherNd"
+		n.Input[0] = v.at.String()
+		n.Attr = attributes{"Tparams": dataType, "Tindices": n.GetAttr()["Tindices"]}
+		r.keep(n)
+		return nil
+	case "VarIsInitializedOp":
+		r.keep(network.ConstNode(n.GetName(), tensorflow.Bool, []int64{}, []byte{1}))
+		return nil
+	case "VariableShape":
+		if v.shape == nil || slices.Contains(v.shape, -1) {
+			break
+		}
+		r.keep(shapeConst(n, v.shape))
+		return nil
+	}
+	return fmt.Errorf("%w: node %q (%s) does something else with variable %q than read it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+}
+
+// shapeConst makes a constant of a node that asks for a variable's shape.
+func shapeConst(n *nodepb.NodeDef, shape []int64) *nodepb.NodeDef {
+	dt := tensorflow.Int32
+	if tensorflow.DataType(n.GetAttr()["out_type"].GetType()) == tensorflow.Int64 {
+		dt = tensorflow.Int64
+	}
+	var raw []byte
+	for _, d := range shape {
+		if dt == tensorflow.Int64 {
+			raw = binary.LittleEndian.AppendUint64(raw, uint64(d))
+		} else {
+			raw = binary.LittleEndian.AppendUint32(raw, uint32(d))
+		}
+	}
+	return network.ConstNode(n.GetName(), dt, []int64{int64(len(shape))}, raw)
+}

@@ -1,0 +1,117 @@
+package savedmodel
+
+import (
+	"fmt"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// A place is where in the checkpoint a variable's value is.
+type place struct{ key, slice string }
+
+// restoredFrom returns, by the variables' keys, the places from which the
+// model's own restore operation takes values. That operation alone says which
+// entry belongs to which variable: names need not agree.
+func restoredFrom(meta *metapb.MetaGraphDef, ops operations) (map[string]place, error) {
+	restore := meta.GetSaverDef().GetRestoreOpName()
+	if restore == "" {
+		return nil, nil
+	}
+	g, err := newGraph(proto.CloneOf(meta.GetGraphDef()).GetNode())
+	if err != nil {
+		return nil, err
+	}
+	x := newInliner(g, ops.with(meta.GetGraphDef().GetLibrary()))
+	root := edge{restore, control}
+	if err := x.run(root); err != nil {
+		return nil, fmt.Errorf("restore operation: %w", err)
+	}
+	nodes, err := x.reached([]edge{root})
+	if err != nil {
+		return nil, fmt.Errorf("restore operation: %w", err)
+	}
+	places := map[string]place{}
+	for _, n := range nodes {
+		switch n.GetOp() {
+		case "Assign", "AssignVariableOp":
+		case "Restore", "RestoreSlice":
+			return nil, fmt.Errorf("%w: node %q (%s) reads a checkpoint of the format before TensorFlow 1.0", ErrUnsupported, n.GetName(), n.GetOp())
+		default:
+			continue
+		}
+		to, from, err := assignment(n)
+		if err != nil {
+			return nil, err
+		}
+		v := x.variableAt(to)
+		if v == nil {
+			continue // a table, say
+		}
+		if p, ok := x.placeOf(from); ok {
+			places[variableKey(v)] = p
+		}
+	}
+	return places, nil
+}
+
+func assignment(n *nodepb.NodeDef) (to, from edge, err error) {
+	if len(n.GetInput()) < 2 {
+		return edge{}, edge{}, fmt.Errorf("node %q (%s) has too few inputs", n.GetName(), n.GetOp())
+	}
+	if to, err = parseEdge(n.GetInput()[0]); err == nil {
+		from, err = parseEdge(n.GetInput()[1])
+	}
+	return to, from, err
+}
+
+// placeOf follows a value back to the output of RestoreV2 that it comes from.
+func (g *graph) placeOf(e edge) (place, bool) {
+	for range maxConstantDepth {
+		at, err := g.resolve(e)
+		if err != nil {
+			return place{}, false
+		}
+		n := g.nodes[at.node]
+		in := 0
+		switch n.GetOp() {
+		case "RestoreV2":
+			if len(n.GetInput()) < 3 {
+				return place{}, false
+			}
+			key, ok1 := g.text(n.GetInput()[1], at.port)
+			slice, ok2 := g.text(n.GetInput()[2], at.port)
+			return place{key, slice}, ok1 && ok2
+		case "Identity", "Reshape":
+		case "IdentityN":
+			in = at.port
+		default:
+			return place{}, false
+		}
+		if in >= len(n.GetInput()) {
+			return place{}, false
+		}
+		if e, err = parseEdge(n.GetInput()[in]); err != nil || e.port == control {
+			return place{}, false
+		}
+	}
+	return place{}, false
+}
+
+// text returns element i of a constant of strings.
+func (g *graph) text(input string, i int) (string, bool) {
+	e, err := parseEdge(input)
+	if err != nil {
+		return "", false
+	}
+	at, err := g.resolve(e)
+	if err != nil || g.nodes[at.node].GetOp() != "Const" {
+		return "", false
+	}
+	values := g.nodes[at.node].GetAttr()["value"].GetTensor().GetStringVal()
+	if len(values) == 0 {
+		return "", true // a constant of empty strings lists none
+	}
+	return string(values[min(i, len(values)-1)]), true // what is left out repeats the last
+}

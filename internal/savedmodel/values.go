@@ -1,0 +1,211 @@
+package savedmodel
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+
+	"tkit/internal/network"
+	"tkit/internal/savedmodel/bundle"
+	"tkit/internal/tensorflow"
+)
+
+// withValues reads the variables' values and completes the network.
+func (p *plainGraph) withValues(ctx context.Context, meta *metapb.MetaGraphDef, ops operations, dir string) (*network.Network, error) {
+	n := &network.Network{
+		Graph:  &graphpb.GraphDef{Versions: p.versions},
+		Inputs: p.inputs, Outputs: p.outputs,
+	}
+	if len(p.variables) > 0 {
+		weights, err := p.readWeights(ctx, meta, ops, filepath.Join(dir, variablesPrefix))
+		if err != nil {
+			return nil, err
+		}
+		n.Weights = weights
+	}
+	nodes, frozen := p.thaw()
+	n.Weights = append(n.Weights, frozen...)
+	slices.SortFunc(n.Weights, func(a, b *network.Weight) int { return strings.Compare(a.Name, b.Name) })
+	for _, w := range n.Weights {
+		handle, read := network.WeightNodes(w)
+		n.Graph.Node = append(n.Graph.Node, handle, read)
+	}
+	n.Graph.Node = append(n.Graph.Node, nodes...)
+	n.Graph.Node = append(n.Graph.Node, p.unusedInputs(nodes)...)
+	if err := n.Validate(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// unusedInputs returns placeholders for the inputs that the answer does not
+// depend on: the signature asks for them all the same.
+func (p *plainGraph) unusedInputs(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
+	there := map[string]bool{}
+	for _, n := range nodes {
+		there[n.GetName()] = true
+	}
+	var unused []*nodepb.NodeDef
+	for _, port := range p.inputs {
+		if name := strings.TrimSuffix(port.Tensor, ":0"); !there[name] {
+			unused = append(unused, network.PlaceholderNode(name, port.DataType, port.Shape))
+		}
+	}
+	return unused
+}
+
+func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, ops operations, prefix string) ([]*network.Weight, error) {
+	r, err := bundle.Open(prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	objects, err := savedObjects(meta, r)
+	if err != nil {
+		return nil, err
+	}
+	find, err := finder(meta, ops, r, objects)
+	if err != nil {
+		return nil, err
+	}
+	trained := trainable(meta, objects)
+	var weights []*network.Weight
+	for _, v := range p.variables {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		at, ok := find(v)
+		if !ok {
+			return nil, fmt.Errorf("variable %q has no value: the model does not restore it from its checkpoint", v.node)
+		}
+		t, err := r.Slice(at.key, at.slice)
+		if err != nil {
+			return nil, fmt.Errorf("variable %q: %w", v.node, err)
+		}
+		if err := v.fits(t); err != nil {
+			return nil, fmt.Errorf("variable %q: checkpoint %s: tensor %q: %w", v.node, prefix, at.key, err)
+		}
+		weights = append(weights, &network.Weight{
+			Name: v.name, DataType: v.dataType, Shape: t.Shape, Data: t.Data, Trainable: trained(v, at),
+		})
+	}
+	return weights, nil
+}
+
+// shared returns the name under which the variable's nodes find it.
+func (v *variable) shared() string {
+	_, name, _ := strings.Cut(v.key, "/")
+	return name
+}
+
+// finder returns the function that says where a variable's value is: where the
+// model's restore operation takes it from, else, in a model without one, where
+// its object graph says it is, else under its own name.
+func finder(meta *metapb.MetaGraphDef, ops operations, r *bundle.Reader, objects []object) (func(*variable) (place, bool), error) {
+	restored, err := restoredFrom(meta, ops)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string][]string{}
+	for _, o := range objects {
+		keys[o.name] = append(keys[o.name], o.key)
+	}
+	return func(v *variable) (place, bool) {
+		if at, ok := restored[v.key]; ok || len(restored) > 0 {
+			return at, ok
+		}
+		if named := keys[v.shared()]; len(named) == 1 {
+			return place{key: named[0]}, true
+		}
+		return place{key: v.shared()}, r.Has(v.shared())
+	}, nil
+}
+
+// fits checks what the checkpoint has against what the graph expects.
+func (v *variable) fits(t bundle.Tensor) error {
+	if tensorflow.DataType(t.DataType) != v.dataType {
+		return fmt.Errorf("it holds %s, the variable %s", tensorflow.DataType(t.DataType), v.dataType)
+	}
+	if v.shape == nil {
+		return nil
+	}
+	same := len(v.shape) == len(t.Shape)
+	for i := 0; same && i < len(t.Shape); i++ {
+		same = v.shape[i] == t.Shape[i] || v.shape[i] == -1
+	}
+	if !same {
+		return fmt.Errorf("it has the shape %v, the variable %v", t.Shape, v.shape)
+	}
+	return nil
+}
+
+// frozenBytes is the size from which a constant of floating-point numbers is
+// taken for a weight that was frozen into the graph.
+const frozenBytes = 4096
+
+// thaw makes weights of large constants, so that they can be stored, shared
+// and folded as such. What was frozen does not say whether it was trained.
+func (p *plainGraph) thaw() (nodes []*nodepb.NodeDef, weights []*network.Weight) {
+	taken := map[string]bool{}
+	for _, v := range p.variables {
+		taken[v.name], taken[v.name+readSuffix] = true, true
+	}
+	for _, n := range p.nodes {
+		taken[n.GetName()] = true
+	}
+	thawed := map[string]bool{}
+	for _, n := range p.nodes {
+		if w := frozen(n); w != nil && !taken[w.Name+readSuffix] {
+			weights = append(weights, w)
+			thawed[w.Name] = true
+			continue
+		}
+		nodes = append(nodes, n)
+	}
+	for _, n := range nodes {
+		for i, in := range n.GetInput() {
+			if e, err := parseEdge(in); err == nil && thawed[e.node] && e.port == 0 {
+				n.Input[i] = e.node + readSuffix
+			}
+		}
+	}
+	for i, port := range p.outputs {
+		if e, err := parseEdge(port.Tensor); err == nil && thawed[e.node] {
+			p.outputs[i].Tensor = edge{e.node + readSuffix, 0}.tensor()
+		}
+	}
+	return nodes, weights
+}
+
+// frozen returns the weight that a constant is, or nil.
+func frozen(n *nodepb.NodeDef) *network.Weight {
+	t := n.GetAttr()["value"].GetTensor()
+	raw := t.GetTensorContent()
+	if n.GetOp() != "Const" || len(raw) < frozenBytes || len(n.GetInput()) > 0 {
+		return nil
+	}
+	dt := tensorflow.DataType(t.GetDtype())
+	switch dt {
+	case tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16:
+	default:
+		return nil
+	}
+	size := int64(dt.Size())
+	shape := shapeOf(t.GetTensorShape())
+	for _, d := range shape {
+		if d <= 0 || size > int64(len(raw))/d {
+			return nil
+		}
+		size *= d
+	}
+	if size != int64(len(raw)) {
+		return nil
+	}
+	return &network.Weight{Name: n.GetName(), DataType: dt, Shape: shape, Data: raw}
+}

@@ -1,0 +1,106 @@
+package savedmodel
+
+import (
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// A variable is one that the signature reads. Several nodes may stand for it.
+type variable struct {
+	key      string // what makes nodes mean the same variable
+	node     string // the first of its nodes
+	name     string // in the plain graph
+	dataType tensorflow.DataType
+	shape    []int64 // as far as the graph says; nil for an unknown rank
+	read     bool
+}
+
+// isVariable reports whether a node stands for a variable: by a handle, as
+// since TensorFlow 2, or by the reference to its memory, as before.
+func isVariable(n *nodepb.NodeDef) bool {
+	return n.GetOp() == "VarHandleOp" || isReference(n)
+}
+
+func isReference(n *nodepb.NodeDef) bool {
+	return n.GetOp() == "VariableV2" || n.GetOp() == "Variable"
+}
+
+// variableKey tells variables apart as TensorFlow's resource manager does.
+func variableKey(n *nodepb.NodeDef) string {
+	name := string(n.GetAttr()["shared_name"].GetS())
+	if name == "" {
+		name = n.GetName()
+	}
+	return string(n.GetAttr()["container"].GetS()) + "/" + name
+}
+
+// variableAt returns the variable that a tensor is the handle of, or nil.
+func (g *graph) variableAt(e edge) *nodepb.NodeDef {
+	for range maxConstantDepth {
+		at, err := g.resolve(e)
+		if err != nil {
+			return nil
+		}
+		n := g.nodes[at.node]
+		if isVariable(n) {
+			return n
+		}
+		switch n.GetOp() {
+		case "Identity", "RefIdentity", "Switch", "RefSwitch", "Enter", "RefEnter":
+		default:
+			return nil
+		}
+		if len(n.GetInput()) == 0 {
+			return nil
+		}
+		if e, err = parseEdge(n.GetInput()[0]); err != nil || e.port == control {
+			return nil
+		}
+	}
+	return nil
+}
+
+// changes reports whether an operation writes to the variable that is its
+// first input.
+func (o operations) changes(n *nodepb.NodeDef) bool {
+	switch op := n.GetOp(); {
+	case op == "ResourceGather", op == "ResourceGatherNd":
+		return false
+	case strings.HasPrefix(op, "Resource"), strings.HasPrefix(op, "Assign") && strings.HasSuffix(op, "VariableOp"):
+		return true
+	case flowOps[op], op == "RefIdentity", op == "IsVariableInitialized":
+		return false
+	}
+	op := o.known[n.GetOp()]
+	return slices.ContainsFunc(op.GetInputArg(), func(a *oppb.OpDef_ArgDef) bool { return a.GetIsRef() })
+}
+
+// changedVariables returns the keys of the variables that the inlined graph
+// writes to when it runs.
+func (x *inliner) changedVariables(roots []edge) (map[string]bool, error) {
+	all := slices.Clone(roots)
+	for _, name := range x.effects {
+		all = append(all, edge{name, control})
+	}
+	nodes, err := x.reached(all)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]bool{}
+	for _, n := range nodes {
+		if len(n.GetInput()) == 0 || !x.ops.changes(n) {
+			continue
+		}
+		if e, err := parseEdge(n.GetInput()[0]); err == nil && e.port != control {
+			if v := x.variableAt(e); v != nil {
+				changed[variableKey(v)] = true
+			}
+		}
+	}
+	return changed, nil
+}
