@@ -1,0 +1,77 @@
+package registry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Encode returns the manifest as canonical JSON: keys sorted, no spaces, text
+// as it is, so that equal manifests have equal bytes.
+func (m *Manifest) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	// Objects decoded into maps are encoded again with their keys sorted.
+	d := json.NewDecoder(&b)
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	b.Reset()
+	if err := e.Encode(value); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Digest returns the digest of the canonical JSON.
+func (m *Manifest) Digest() (Digest, error) {
+	text, err := m.Encode()
+	if err != nil {
+		return "", err
+	}
+	return digestOf(text), nil
+}
+
+func digestOf(text []byte) Digest {
+	return Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(text)))
+}
+
+// DecodeManifest reads a manifest. It is strict: a manifest with a key that
+// this tkit does not know was written by another, and what the key says may
+// matter to how the model is used.
+func DecodeManifest(text []byte) (*Manifest, error) {
+	var form struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(text, &form); err != nil {
+		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
+	}
+	if form.Format != ManifestFormat {
+		return nil, fmt.Errorf("manifest: %w: it has the form %d and this tkit reads %d", ErrInvalid, form.Format, ManifestFormat)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	m := new(Manifest)
+	if err := d.Decode(m); err != nil {
+		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("manifest: %w: text after the object", ErrInvalid)
+	}
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if m.Version < 1 || m.Created.IsZero() {
+		return nil, fmt.Errorf("manifest: %w: it has no version or no time", ErrInvalid)
+	}
+	return m, nil
+}

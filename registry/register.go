@@ -1,0 +1,157 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+
+	"tkit/registry/blobs"
+)
+
+// Content is where the bytes of a part come from: it puts them into a store
+// and says what they are called there.
+type Content func(ctx context.Context, s blobs.Store) (blobs.Blob, error)
+
+// FromFile takes a part from a file. The file shares its bytes with the
+// registry where it can, becomes read-only, and must not be written to again.
+func FromFile(path string) Content {
+	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.PutFile(ctx, path) }
+}
+
+// FromReader takes a part from what is left of r.
+func FromReader(r io.Reader) Content {
+	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.Put(ctx, r) }
+}
+
+// FromEncoder takes a part from a value that writes itself, such as a network.
+func FromEncoder(e interface{ Encode(io.Writer) error }) Content {
+	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
+		r, w := io.Pipe()
+		defer r.Close() // ends Encode where Put gave up
+		go func() { w.CloseWithError(e.Encode(w)) }()
+		return s.Put(ctx, r)
+	}
+}
+
+// Stored takes a part that the registry has already, such as the trunk of
+// another version.
+func Stored(d Digest) Content {
+	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
+		if _, err := s.Path(ctx, d); err != nil {
+			return blobs.Blob{}, err
+		}
+		return s.Stat(ctx, d)
+	}
+}
+
+// A Registration is a version to be.
+type Registration struct {
+	// Manifest is the version's, but for what Register sets: Format, Version,
+	// Created, Trunk, Head and Attachments.
+	Manifest    Manifest
+	Trunk, Head Content
+	// Attachments become the manifest's, under the same names.
+	Attachments map[string]Content
+	By          Change
+}
+
+// Register makes the next version of a model, and the model with its first. It
+// names no alias: that is Promote's. The version is complete, and on the disk,
+// when Register returns; where it fails or is killed there is none, and what
+// it left in the blob store is found by Collect.
+func (r *Registry) Register(ctx context.Context, n Registration) (Version, error) {
+	m := n.Manifest
+	if err := CheckModelName(m.Model); err != nil {
+		return Version{}, err
+	}
+	if err := n.By.check(); err != nil {
+		return Version{}, err
+	}
+	release, err := r.blobs.Hold(ctx)
+	if err != nil {
+		return Version{}, fmt.Errorf("registering %s: %w", m.Model, err)
+	}
+	defer release()
+	if err := r.putParts(ctx, &m, n); err != nil {
+		return Version{}, fmt.Errorf("registering %s: %w", m.Model, err)
+	}
+	var v Version
+	err = r.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		v, err = insert(ctx, tx, m, n.By)
+		return err
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("registering %s: %w", m.Model, err)
+	}
+	return v, nil
+}
+
+// putParts stores the blobs and enters them in the manifest.
+func (r *Registry) putParts(ctx context.Context, m *Manifest, n Registration) error {
+	put := func(name string, c Content) (Part, error) {
+		if c == nil {
+			return Part{}, fmt.Errorf("%w: no %s", ErrInvalid, name)
+		}
+		b, err := c(ctx, r.blobs)
+		if err != nil {
+			return Part{}, fmt.Errorf("%s: %w", name, err)
+		}
+		return Part{Digest: b.Digest, Size: b.Size}, nil
+	}
+	var err error
+	if m.Trunk, err = put("trunk", n.Trunk); err != nil {
+		return err
+	}
+	if m.Head, err = put("head", n.Head); err != nil {
+		return err
+	}
+	m.Attachments = nil
+	if len(n.Attachments) > 0 {
+		m.Attachments = make(map[string]Part, len(n.Attachments))
+	}
+	for name, c := range n.Attachments {
+		if m.Attachments[name], err = put("attachment "+name, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert gives the manifest its number and writes the version's rows.
+func insert(ctx context.Context, tx *sql.Tx, m Manifest, by Change) (Version, error) {
+	m.Format, m.Created = ManifestFormat, now()
+	_, err := tx.ExecContext(ctx, "INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING", m.Model, moment(m.Created).String())
+	if err != nil {
+		return Version{}, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) + 1 FROM versions WHERE model = ?", m.Model).Scan(&m.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return Version{}, err
+	}
+	// What is kept is what can be read again.
+	read, err := DecodeManifest(text)
+	if err != nil {
+		return Version{}, err
+	}
+	v := Version{Manifest: read, Digest: digestOf(text)}
+	_, err = tx.ExecContext(ctx, "INSERT INTO versions VALUES (?, ?, ?, ?)", m.Model, m.Version, v.Digest, string(text))
+	if err != nil {
+		return Version{}, err
+	}
+	for name, p := range m.parts() {
+		_, err := tx.ExecContext(ctx, "INSERT INTO parts VALUES (?, ?, ?, ?)", m.Model, m.Version, name, p.Digest)
+		if err != nil {
+			return Version{}, err
+		}
+	}
+	_, err = record(ctx, tx, event{
+		Event:  Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by},
+		digest: v.Digest,
+	})
+	return v, err
+}

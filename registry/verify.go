@@ -1,0 +1,201 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A Problem is something that Verify found wrong.
+type Problem struct {
+	// Subject is what it is about: "flowers@7", "flowers@production", a blob's
+	// digest or "database".
+	Subject string `json:"subject"`
+	Detail  string `json:"detail"`
+}
+
+// Verify reads everything that is stored, every byte of every blob, and
+// returns what is not as it was registered. Its error tells that it could not
+// look, not that it found something.
+func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
+	v := verification{parts: make(map[Digest][]string), sizes: make(map[Digest]int64)}
+	damage, err := r.db.Check(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	for _, d := range damage {
+		v.found("database", d)
+	}
+	err = r.db.Read(ctx, func(tx *sql.Tx) error {
+		registered, err := v.checkHistory(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return v.checkVersions(ctx, tx, registered)
+	})
+	if err != nil {
+		return v.problems, fmt.Errorf("registry: %w", err)
+	}
+	if err := v.checkBlobs(ctx, r); err != nil {
+		return v.problems, fmt.Errorf("registry: %w", err)
+	}
+	slices.SortStableFunc(v.problems, func(a, b Problem) int { return strings.Compare(a.Subject, b.Subject) })
+	return v.problems, nil
+}
+
+// verification gathers problems and which blobs must be there.
+type verification struct {
+	problems []Problem
+	parts    map[Digest][]string // the parts that are this blob
+	sizes    map[Digest]int64
+}
+
+func (v *verification) found(subject, detail string) {
+	v.problems = append(v.problems, Problem{subject, detail})
+}
+
+// checkHistory plays the history and compares where it leads with the aliases.
+// It returns the digests of the manifests that were registered.
+func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Digest, error) {
+	events, err := history(ctx, tx, "WHERE ?1 = ?1", 0)
+	if err != nil {
+		return nil, err
+	}
+	registered := make(map[Ref]Digest)
+	named := make(map[Ref]int)
+	for i, e := range events {
+		if e.ID != int64(i+1) {
+			v.found("history", fmt.Sprintf("event %d stands in place %d: events are missing", e.ID, i+1))
+			break
+		}
+		alias := Ref{Model: e.Model, Alias: e.Alias}
+		switch e.Action {
+		case Registered:
+			registered[Ref{Model: e.Model, Version: e.Version}] = e.digest
+		case AliasRemoved:
+			delete(named, alias)
+		default:
+			named[alias] = e.Version
+		}
+	}
+	aliases, err := readAliases(ctx, tx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range aliases {
+		ref := Ref{Model: a.Model, Alias: a.Name}
+		if named[ref] != a.Version {
+			v.found(ref.String(), fmt.Sprintf("it names version %d, by the history %d", a.Version, named[ref]))
+		}
+		delete(named, ref)
+	}
+	for ref, version := range named {
+		v.found(ref.String(), fmt.Sprintf("the alias is missing; by the history it names version %d", version))
+	}
+	return registered, nil
+}
+
+// checkVersions compares the versions with the history and notes their blobs.
+func (v *verification) checkVersions(ctx context.Context, tx *sql.Tx, registered map[Ref]Digest) error {
+	type row struct {
+		ref    Ref
+		digest Digest
+	}
+	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r row, err error) {
+		err = rows.Scan(&r.ref.Model, &r.ref.Version, &r.digest)
+		return r, err
+	}, "SELECT model, version, digest FROM versions ORDER BY model, version")
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		name := row.ref.String()
+		if registered[row.ref] != row.digest {
+			v.found(name, fmt.Sprintf("its manifest has the digest %s, by the history %s", row.digest, registered[row.ref]))
+		}
+		delete(registered, row.ref)
+		m, err := readManifest(ctx, tx, row.ref, row.digest)
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			v.found(name, err.Error())
+			continue
+		}
+		for part, p := range m.parts() {
+			v.parts[p.Digest] = append(v.parts[p.Digest], part+" of "+name)
+			v.sizes[p.Digest] = p.Size
+		}
+		if err := v.checkParts(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	for ref := range registered {
+		v.found(ref.String(), "the version is missing; by the history it was registered")
+	}
+	return nil
+}
+
+// checkParts compares the rows that keep Collect from a version's blobs with
+// its manifest.
+func (v *verification) checkParts(ctx context.Context, tx *sql.Tx, m *Manifest) error {
+	type row struct {
+		name   string
+		digest Digest
+	}
+	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r row, err error) {
+		err = rows.Scan(&r.name, &r.digest)
+		return r, err
+	}, "SELECT name, digest FROM parts WHERE model = ? AND version = ?", m.Model, m.Version)
+	if err != nil {
+		return err
+	}
+	want := m.parts()
+	for _, r := range rows {
+		if want[r.name].Digest != r.digest {
+			v.found(m.Ref().String(), fmt.Sprintf("its part %s is noted as %s", r.name, r.digest))
+		}
+		delete(want, r.name)
+	}
+	for name := range want {
+		v.found(m.Ref().String(), fmt.Sprintf("its part %s is not noted", name))
+	}
+	return nil
+}
+
+// checkBlobs reads every blob that a version refers to.
+func (v *verification) checkBlobs(ctx context.Context, r *Registry) error {
+	digests := make([]Digest, 0, len(v.parts))
+	for d := range v.parts {
+		digests = append(digests, d)
+	}
+	slices.Sort(digests)
+	for _, d := range digests {
+		err := read(ctx, r, d, v.sizes[d])
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			slices.Sort(v.parts[d])
+			v.found(string(d), fmt.Sprintf("%v; it is the %s", err, strings.Join(v.parts[d], ", ")))
+		}
+	}
+	return nil
+}
+
+func read(ctx context.Context, r *Registry, d Digest, size int64) (err error) {
+	blob, err := r.blobs.Open(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	n, err := io.Copy(io.Discard, blob)
+	if err == nil && n != size {
+		err = fmt.Errorf("it has %d bytes, by the manifest %d", n, size)
+	}
+	return err
+}
