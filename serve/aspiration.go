@@ -8,3 +8,10 @@ type Aspiration struct {
 	// Labels say which of them answers for a label, such as production.
 	Labels map[string]int
 }
+
+// includes says whether a ref would be answered once all that is wanted has
+// been loaded.
+func (a Aspiration) includes(ref Ref) bool {
+	_, err := resolve(ref, a.Labels, a.Versions)
+	return err == nil
+}

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tkit/internal/inference"
 )
 
 // Reason is the machine-readable cause of a failed request, the same in every
 // front end; each maps it to its own status codes.
 type Reason string
 
-// The reasons. Those of images are inference.ImageError's own.
+// The reasons. The last five are those of an inference.ImageError.
 const (
 	NotFound    Reason = "not found"         // no such model, version or label here
 	Unavailable Reason = "unavailable"       // known, but not answering now; may pass
@@ -21,6 +23,12 @@ const (
 	BadRequest  Reason = "bad request"       // the request itself cannot be understood
 	TooLarge    Reason = "too large"         // the request exceeds a limit of the server
 	Internal    Reason = "internal"          // a defect or a failing machine
+
+	EmptyImage       = Reason(inference.Empty)
+	UnsupportedImage = Reason(inference.Unsupported)
+	TruncatedImage   = Reason(inference.Truncated)
+	CorruptImage     = Reason(inference.Corrupt)
+	TooManyPixels    = Reason(inference.TooManyPixels)
 )
 
 // Error is a failed request with its reason.
@@ -48,6 +56,9 @@ func (e *RowError) Unwrap() error { return e.Err }
 func ReasonOf(err error) Reason {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
+	}
+	if e, ok := errors.AsType[*inference.ImageError](err); ok {
+		return Reason(e.Reason)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tkit/registry"
 )
 
 // Production is the label of the version that answers when a request names
 // none.
-const Production = "production"
+const Production = registry.Production
 
 // Ref names a servable as a request does: a model, and either a version, or a
 // label, or neither.
