@@ -1,0 +1,131 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+
+	"tkit/internal/inference"
+	"tkit/internal/tensorflow"
+)
+
+// LoaderOptions say how versions are loaded.
+type LoaderOptions struct {
+	Trunk     tensorflow.Config // how trunks compute
+	Precision inference.Precision
+	Limits    Limits // of each trunk's batcher
+	Decoders  int    // images decoded at a time, over all versions
+	Images    int    // images in a request
+	Metrics   *Metrics
+}
+
+// A Loader makes servables of versions. Parts that several versions name are
+// loaded once: trunks by their digest, preprocessing by its digest.
+type Loader struct {
+	source    Source
+	options   LoaderOptions
+	trunks    pool[*trunk]
+	pipelines pool[*inference.Pipeline]
+	decoders  chan struct{}
+}
+
+// NewLoader makes a loader of what source has.
+func NewLoader(source Source, o LoaderOptions) *Loader {
+	return &Loader{source: source, options: o, decoders: make(chan struct{}, o.Decoders)}
+}
+
+// Load loads a version and warms it up: its first answer takes no longer than
+// a later one.
+func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servable, err error) {
+	parts, err := l.source.Parts(ctx, model, version)
+	if err != nil {
+		return nil, err
+	}
+	m := parts.Manifest
+	s := &Servable{
+		Manifest: m,
+		digest:   m.Preprocessing.Digest(),
+		decoders: l.decoders,
+		most:     l.options.Images,
+		idle:     make(chan struct{}),
+	}
+	s.users.Store(1)
+	s.shape[0], s.shape[1], s.shape[2] = m.Preprocessing.Shape()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+
+	pipeline, release, err := l.pipelines.get(ctx, s.digest, func(context.Context) (*inference.Pipeline, error) {
+		return inference.Compile(m.Preprocessing)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preprocessing: %w", err)
+	}
+	s.pipeline, s.parts = pipeline, append(s.parts, release)
+
+	t, release, err := l.trunks.get(ctx, string(m.Trunk.Digest), func(context.Context) (*trunk, error) {
+		return openTrunk(parts.TrunkPath, l.options, string(m.Trunk.Digest))
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.trunk, s.parts = t, append(s.parts, release)
+
+	if s.head, err = openHead(parts.HeadPath); err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	s.parts = append(s.parts, s.head.Close)
+	if err := checkSignature(m, s.shape, s.head.outputs()); err != nil {
+		return nil, err
+	}
+	return s, s.warmUp(ctx)
+}
+
+// warmUp takes images all the way, one of each kind of decoder. It goes around
+// the batcher: a version whose neighbours on the trunk are busy, even too busy,
+// still comes up, and a trunk that is loaded is warm already.
+func (s *Servable) warmUp(ctx context.Context) error {
+	bottleneck, err := s.trunk.warmUp(ctx, s.shape)
+	if err != nil {
+		return err
+	}
+	images, err := s.samples()
+	if err != nil {
+		return err
+	}
+	for _, encoded := range images {
+		if _, err := s.decode(ctx, encoded); err != nil {
+			return fmt.Errorf("warm up the preprocessing: %w", err)
+		}
+	}
+	size := 1
+	for _, d := range bottleneck {
+		size *= int(d)
+	}
+	blank := make([]float32, size)
+	for _, bottlenecks := range [][][]float32{{blank}, {blank, blank}} {
+		if _, err := s.judge(ctx, bottleneck, bottlenecks); err != nil {
+			return fmt.Errorf("warm up the head: %w", err)
+		}
+	}
+	return nil
+}
+
+// samples are two images twice as large as the trunk wants them.
+func (s *Servable) samples() ([][]byte, error) {
+	drawn := image.NewRGBA(image.Rect(0, 0, 2*s.shape[1], 2*s.shape[0]))
+	for i := range drawn.Pix {
+		drawn.Pix[i] = uint8(i * 31)
+	}
+	var asJPEG, asPNG bytes.Buffer
+	if err := errors.Join(jpeg.Encode(&asJPEG, drawn, nil), png.Encode(&asPNG, drawn)); err != nil {
+		return nil, fmt.Errorf("draw an image to warm up with: %w", err)
+	}
+	return [][]byte{asJPEG.Bytes(), asPNG.Bytes()}, nil
+}

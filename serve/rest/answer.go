@@ -1,0 +1,81 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"tkit/serve"
+)
+
+// statusClientClosed is what logs and proxies call a request whose client has
+// gone; nobody sees it.
+const statusClientClosed = 499
+
+// status is the HTTP status of a reason.
+func status(r serve.Reason) int {
+	switch r {
+	case serve.NotFound:
+		return http.StatusNotFound
+	case serve.Unavailable:
+		return http.StatusServiceUnavailable
+	case serve.Overloaded:
+		return http.StatusTooManyRequests
+	case serve.Timeout:
+		return http.StatusGatewayTimeout
+	case serve.Cancelled:
+		return statusClientClosed
+	case serve.TooLarge, serve.TooManyPixels:
+		return http.StatusRequestEntityTooLarge
+	case serve.UnsupportedImage:
+		return http.StatusUnsupportedMediaType
+	case serve.BadRequest, serve.EmptyImage, serve.TruncatedImage, serve.CorruptImage:
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}
+
+// A failure is the body of an answer that is none.
+type failure struct {
+	Error  string       `json:"error"`
+	Reason serve.Reason `json:"reason"`
+	// Image is which image of the request was at fault, from 0.
+	Image *int `json:"image,omitempty"`
+}
+
+// fail answers with an error.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	reason := serve.ReasonOf(err)
+	f := failure{Error: err.Error(), Reason: reason}
+	if row, ok := errors.AsType[*serve.RowError](err); ok && status(reason) < 500 {
+		f.Image = &row.Index
+	}
+	if e, ok := errors.AsType[*serve.Error](err); ok && e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if status(reason) == http.StatusInternalServerError {
+		h.Log.ErrorContext(r.Context(), "a request failed", "path", r.URL.Path, "error", err)
+	}
+	h.answer(w, status(reason), f)
+}
+
+// answer writes a JSON answer.
+func (h *handler) answer(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		h.Log.Error("cannot write an answer", "error", err)
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written","reason":"internal"}`)
+	}
+	write(w, status, append(text, '\n'))
+}
+
+// write sends a JSON text. A client that has gone gets nothing, and there is
+// nobody to tell.
+func write(w http.ResponseWriter, status int, text []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(text)
+}

@@ -1,0 +1,104 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"tkit/serve"
+)
+
+// defaultTop is how many labels an answer has when the request does not say.
+const defaultTop = 5
+
+// A classification is the answer to :classify-image.
+type classification struct {
+	Model       string       `json:"model"`
+	Version     int          `json:"version"`
+	Predictions []prediction `json:"predictions"` // in the order of the images
+	Timings     timings      `json:"timings"`
+}
+
+type prediction struct {
+	Name   string  `json:"name,omitempty"` // the image's, where the request gave one
+	Labels []label `json:"labels"`         // the likeliest first
+}
+
+type label struct {
+	Label       string  `json:"label"`
+	Probability float32 `json:"probability"`
+}
+
+// timings are milliseconds.
+type timings struct {
+	Decode float64 `json:"decode"`
+	Queue  float64 `json:"queue"`
+	Trunk  float64 `json:"trunk"`
+	Head   float64 `json:"head"`
+	Total  float64 `json:"total"`
+}
+
+// classify answers :classify-image.
+func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) error {
+	top, err := parseTop(r.URL.Query().Get("top"))
+	if err != nil {
+		return &serve.Error{Reason: serve.BadRequest, Err: err}
+	}
+	if err := h.exists(q); err != nil {
+		return err
+	}
+	images, err := readImages(w, r, h.Limits)
+	if err != nil {
+		return err
+	}
+	s, err := h.acquire(q)
+	if err != nil {
+		return err
+	}
+	defer s.Release()
+	encoded := make([][]byte, len(images))
+	for i, img := range images {
+		encoded[i] = img.data
+	}
+	predictions, took, err := s.Classify(r.Context(), encoded)
+	if err != nil {
+		return nameImage(err, images)
+	}
+	c := classification{
+		Model: s.Manifest.Model, Version: s.Manifest.Version,
+		Timings: timings{ms(took.Decode), ms(took.Queue), ms(took.Trunk), ms(took.Head), ms(time.Since(q.begun))},
+	}
+	for i, p := range predictions {
+		one := prediction{Name: images[i].name}
+		for _, l := range p.Top(top) {
+			one.Labels = append(one.Labels, label(l))
+		}
+		c.Predictions = append(c.Predictions, one)
+	}
+	h.answer(w, http.StatusOK, c)
+	return nil
+}
+
+func parseTop(text string) (int, error) {
+	if text == "" {
+		return defaultTop, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("top=%q: want how many labels, 1 or more", text)
+	}
+	return n, nil
+}
+
+// nameImage adds the name of the file to the error of a request with names.
+func nameImage(err error, images []image) error {
+	if row, ok := errors.AsType[*serve.RowError](err); ok && images[row.Index].name != "" {
+		return fmt.Errorf("%s: %w", images[row.Index].name, err)
+	}
+	return err
+}
+
+// ms is a duration in milliseconds, to the microsecond.
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,156 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"tkit/registry"
+	"tkit/serve"
+)
+
+// A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON.
+type modelStatus struct {
+	Versions []versionStatus `json:"model_version_status"`
+	// Labels say which version answers for each: tkit's own.
+	Labels map[string]int `json:"labels,omitempty"`
+}
+
+type versionStatus struct {
+	Version string `json:"version"` // int64 is a string in protobuf's JSON
+	State   string `json:"state"`
+	Status  struct {
+		Code    string `json:"error_code"`
+		Message string `json:"error_message"`
+	} `json:"status"`
+}
+
+func newModelStatus(s serve.ModelStatus) modelStatus {
+	m := modelStatus{Versions: []versionStatus{}, Labels: s.Labels}
+	for _, v := range s.Versions {
+		one := versionStatus{Version: strconv.Itoa(v.Version), State: v.State.String()}
+		one.Status.Code = "OK"
+		if v.Err != nil {
+			one.Status.Code, one.Status.Message = "UNKNOWN", v.Err.Error()
+		}
+		m.Versions = append(m.Versions, one)
+	}
+	return m
+}
+
+// describe answers GETs below /v1/models/: status, or metadata.
+func (h *handler) describe(w http.ResponseWriter, r *http.Request) {
+	a, err := parseAddress(r.PathValue("address"))
+	if err == nil && a.verb != "" {
+		err = errors.New(a.verb + " takes POST")
+	}
+	if err != nil {
+		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: err})
+		return
+	}
+	if a.part == "metadata" {
+		h.metadata(w, r, a.ref)
+		return
+	}
+	s, err := h.Manager.Status(a.ref)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, newModelStatus(s))
+}
+
+// list answers GET /v1/models.
+func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
+	type model struct {
+		Name string `json:"name"`
+		modelStatus
+	}
+	models := []model{}
+	for _, s := range h.Manager.Models() {
+		models = append(models, model{s.Model, newModelStatus(s)})
+	}
+	h.answer(w, http.StatusOK, map[string]any{"models": models})
+}
+
+// A tensorInfo is TensorFlow's TensorInfo in JSON.
+type tensorInfo struct {
+	DataType string `json:"dtype"`
+	Shape    struct {
+		Dims        []dim `json:"dim"`
+		UnknownRank bool  `json:"unknown_rank"`
+	} `json:"tensor_shape"`
+	Name string `json:"name"`
+}
+
+type dim struct {
+	Size string `json:"size"`
+	Name string `json:"name"`
+}
+
+func tensorInfos(ports []registry.Port) map[string]tensorInfo {
+	infos := map[string]tensorInfo{}
+	for _, p := range ports {
+		info := tensorInfo{DataType: "DT_FLOAT", Name: p.Name + ":0"}
+		for _, d := range p.Shape {
+			info.Shape.Dims = append(info.Shape.Dims, dim{Size: strconv.FormatInt(d, 10)})
+		}
+		infos[p.Name] = info
+	}
+	return infos
+}
+
+// metadata answers TensorFlow Serving's metadata, and beside the signature
+// what a caller of :classify-image may want to know.
+func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref serve.Ref) {
+	s, err := h.Manager.Acquire(ref)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	defer s.Release()
+	m := s.Manifest
+	signature := map[string]any{
+		"inputs":      tensorInfos([]registry.Port{s.Input()}),
+		"outputs":     tensorInfos(s.Outputs()),
+		"method_name": serve.PredictMethod,
+		"defaults":    map[string]any{},
+	}
+	h.answer(w, http.StatusOK, map[string]any{
+		"model_spec": map[string]string{"name": m.Model, "signature_name": "", "version": strconv.Itoa(m.Version)},
+		"metadata": map[string]any{
+			"signature_def": map[string]any{
+				"signature_def": map[string]any{serve.DefaultSignature: signature},
+			},
+			"labels":        m.Labels,
+			"preprocessing": m.Preprocessing,
+			"created":       m.Created,
+			"trunk":         m.Trunk.Digest,
+		},
+	})
+}
+
+// live says that the process answers.
+func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
+	h.answer(w, http.StatusOK, map[string]string{"status": "live"})
+}
+
+// ready says whether everything that is wanted answers, and if not, what does
+// not.
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+	missing, started := h.Manager.Missing()
+	switch {
+	case h.Draining():
+		h.fail(w, r, &serve.Error{Reason: serve.Unavailable, Err: errors.New("the server is stopping")})
+	case !started:
+		h.fail(w, r, &serve.Error{Reason: serve.Unavailable, Err: errors.New("the server is starting")})
+	case len(missing) > 0:
+		h.answer(w, http.StatusServiceUnavailable, struct {
+			failure
+			Missing []string `json:"missing"`
+		}{failure{Error: "not loaded yet: " + strings.Join(missing, ", "), Reason: serve.Unavailable}, missing})
+	default:
+		h.answer(w, http.StatusOK, map[string]string{"status": "ready"})
+	}
+}

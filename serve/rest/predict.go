@@ -1,0 +1,73 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"tkit/serve"
+)
+
+// predict answers TensorFlow Serving's :predict: tensors in, tensors out.
+func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) error {
+	if err := h.exists(q); err != nil {
+		return err
+	}
+	body, err := readBody(w, r, h.Limits.MaxBody)
+	if err != nil {
+		return err
+	}
+	s, err := h.acquire(q)
+	if err != nil {
+		return err
+	}
+	defer s.Release()
+	request, err := parsePredict(body, s.Input().Name)
+	if err != nil {
+		return &serve.Error{Reason: serve.BadRequest, Err: err}
+	}
+	if err := s.CheckSignature(request.signature); err != nil {
+		return err
+	}
+	outputs, err := s.Predict(r.Context(), request.input.shape, request.input.data)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, append(appendOutputs(nil, request.row, outputs), '\n'))
+	return nil
+}
+
+// appendOutputs writes the outputs by TensorFlow Serving's rules: a request by
+// rows is answered by rows, and a single output goes without its name.
+func appendOutputs(b []byte, row bool, outputs []serve.Output) []byte {
+	object := func(b []byte, each func(b []byte, o serve.Output) []byte) []byte {
+		if len(outputs) == 1 {
+			return each(b, outputs[0])
+		}
+		b = append(b, '{')
+		for i, o := range outputs {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = fmt.Appendf(b, "%q:", o.Name)
+			b = each(b, o)
+		}
+		return append(b, '}')
+	}
+	if !row {
+		b = append(b, `{"outputs":`...)
+		b = object(b, func(b []byte, o serve.Output) []byte { return appendArray(b, o.Shape, o.Values) })
+		return append(b, '}')
+	}
+	b = append(b, `{"predictions":[`...)
+	for i := range int(outputs[0].Shape[0]) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = object(b, func(b []byte, o serve.Output) []byte {
+			stride := len(o.Values) / int(o.Shape[0])
+			return appendArray(b, slices.Clone(o.Shape[1:]), o.Values[i*stride:(i+1)*stride])
+		})
+	}
+	return append(b, "]}"...)
+}

@@ -1,0 +1,94 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+
+	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	corepb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"tkit/registry"
+	"tkit/serve"
+)
+
+// signatureField is the only metadata field there is, as in TensorFlow Serving.
+const signatureField = "signature_def"
+
+// metadata answers PredictionService.GetModelMetadata.
+func (s *service) metadata(_ context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+	ref, err := refOf(r.GetModelSpec())
+	if err != nil {
+		return nil, err
+	}
+	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
+		return nil, badRequest("metadata_field is %q; there is %q", fields, signatureField)
+	}
+	servable, err := s.Manager.Acquire(ref)
+	if err != nil {
+		return nil, err
+	}
+	defer servable.Release()
+	signatures, err := anypb.New(&pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{
+		serve.DefaultSignature: {
+			Inputs:     tensorInfos([]registry.Port{servable.Input()}),
+			Outputs:    tensorInfos(servable.Outputs()),
+			MethodName: serve.PredictMethod,
+		},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetModelMetadataResponse{
+		ModelSpec: specOf(servable),
+		Metadata:  map[string]*anypb.Any{signatureField: signatures},
+	}, nil
+}
+
+func tensorInfos(ports []registry.Port) map[string]*corepb.TensorInfo {
+	infos := map[string]*corepb.TensorInfo{}
+	for _, p := range ports {
+		shape := &shapepb.TensorShapeProto{}
+		for _, d := range p.Shape {
+			shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+		}
+		infos[p.Name] = &corepb.TensorInfo{
+			Encoding:    &corepb.TensorInfo_Name{Name: p.Name + ":0"},
+			Dtype:       typespb.DataType_DT_FLOAT,
+			TensorShape: shape,
+		}
+	}
+	return infos
+}
+
+// states are TensorFlow Serving's names for the states.
+var states = map[serve.State]pb.ModelVersionStatus_State{
+	serve.Start:     pb.ModelVersionStatus_START,
+	serve.Loading:   pb.ModelVersionStatus_LOADING,
+	serve.Available: pb.ModelVersionStatus_AVAILABLE,
+	serve.Unloading: pb.ModelVersionStatus_UNLOADING,
+	serve.End:       pb.ModelVersionStatus_END,
+}
+
+// status answers ModelService.GetModelStatus.
+func (s *service) status(_ context.Context, r *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
+	ref, err := refOf(r.GetModelSpec())
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.Manager.Status(ref)
+	if err != nil {
+		return nil, err
+	}
+	answer := &pb.GetModelStatusResponse{}
+	for _, v := range known.Versions {
+		one := &pb.ModelVersionStatus{Version: int64(v.Version), State: states[v.State], Status: &pb.StatusProto{}}
+		if v.Err != nil {
+			one.Status.ErrorCode, one.Status.ErrorMessage = corepb.Code_UNKNOWN, v.Err.Error()
+		}
+		answer.ModelVersionStatus = append(answer.ModelVersionStatus, one)
+	}
+	return answer, nil
+}

@@ -1,0 +1,163 @@
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	tensorpb "github.com/wamuir/graft/tensorflow/core/framework/tensor_go_proto"
+	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"tkit/registry"
+	"tkit/serve"
+)
+
+// predict answers PredictionService.Predict: tensors in, tensors out.
+func (s *service) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb.PredictResponse, err error) {
+	begun := time.Now()
+	var model, version string
+	defer func() {
+		outcome := "ok"
+		if err != nil {
+			outcome = string(serve.ReasonOf(err))
+		}
+		s.Metrics.Request("grpc", "predict", model, version, outcome, time.Since(begun))
+	}()
+	ref, err := refOf(r.GetModelSpec())
+	if err != nil {
+		return nil, err
+	}
+	servable, err := s.Manager.Acquire(ref)
+	if err != nil {
+		return nil, err
+	}
+	defer servable.Release()
+	model, version = servable.Manifest.Model, strconv.Itoa(servable.Manifest.Version)
+
+	if err := servable.CheckSignature(r.GetModelSpec().GetSignatureName()); err != nil {
+		return nil, err
+	}
+	input, err := onlyInput(r.GetInputs(), servable.Input())
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := filter(servable.Outputs(), r.GetOutputFilter())
+	if err != nil {
+		return nil, err
+	}
+	shape := shapeOf(input)
+	if err := servable.CheckShape(shape); err != nil {
+		return nil, err
+	}
+	values, err := floats(input, shape)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := servable.Predict(ctx, shape, values)
+	if err != nil {
+		return nil, err
+	}
+	answer = &pb.PredictResponse{ModelSpec: specOf(servable), Outputs: map[string]*tensorpb.TensorProto{}}
+	for _, o := range outputs {
+		if slices.Contains(wanted, o.Name) {
+			answer.Outputs[o.Name] = tensorProto(o)
+		}
+	}
+	return answer, nil
+}
+
+// specOf says which servable answered.
+func specOf(s *serve.Servable) *pb.ModelSpec {
+	return &pb.ModelSpec{
+		Name:          s.Manifest.Model,
+		VersionChoice: &pb.ModelSpec_Version{Version: wrapperspb.Int64(int64(s.Manifest.Version))},
+		SignatureName: serve.DefaultSignature,
+	}
+}
+
+// onlyInput is the tensor for the model's input, and there is no other.
+func onlyInput(inputs map[string]*tensorpb.TensorProto, port registry.Port) (*tensorpb.TensorProto, error) {
+	input, ok := inputs[port.Name]
+	if !ok || len(inputs) != 1 {
+		return nil, badRequest("the request has %d inputs; the model has one, %q", len(inputs), port.Name)
+	}
+	if input.GetDtype() != typespb.DataType_DT_FLOAT {
+		return nil, badRequest("input %q is %v; the model takes DT_FLOAT", port.Name, input.GetDtype())
+	}
+	return input, nil
+}
+
+// filter is the names of the outputs asked for; an empty filter asks for all.
+func filter(ports []registry.Port, names []string) ([]string, error) {
+	var all []string
+	for _, p := range ports {
+		all = append(all, p.Name)
+	}
+	if len(names) == 0 {
+		return all, nil
+	}
+	for _, n := range names {
+		if !slices.Contains(all, n) {
+			return nil, badRequest("output_filter: the model has no output %q; it has %q", n, all)
+		}
+	}
+	return names, nil
+}
+
+func shapeOf(t *tensorpb.TensorProto) []int64 {
+	var shape []int64
+	for _, d := range t.GetTensorShape().GetDim() {
+		shape = append(shape, d.GetSize())
+	}
+	return shape
+}
+
+// floats reads the values of a tensor whose shape has been checked. As in
+// TensorFlow, they are in tensor_content or in float_val, of which the last
+// stands for all that are left out.
+func floats(t *tensorpb.TensorProto, shape []int64) ([]float32, error) {
+	n := 1
+	for _, d := range shape {
+		n *= int(d)
+	}
+	if raw := t.GetTensorContent(); len(raw) > 0 {
+		if len(raw) != 4*n {
+			return nil, badRequest("tensor_content has %d bytes; shape %v of DT_FLOAT has %d", len(raw), shape, 4*n)
+		}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+		return values, nil
+	}
+	given := t.GetFloatVal()
+	if len(given) == 0 || len(given) > n {
+		return nil, badRequest("the tensor has %d values; shape %v has %d", len(given), shape, n)
+	}
+	values := slices.Grow(slices.Clone(given), n-len(given))
+	for len(values) < n {
+		values = append(values, given[len(given)-1])
+	}
+	return values, nil
+}
+
+// tensorProto writes an output. Its values go into float_val, where TensorFlow
+// Serving puts them and clients look.
+func tensorProto(o serve.Output) *tensorpb.TensorProto {
+	shape := &shapepb.TensorShapeProto{}
+	for _, d := range o.Shape {
+		shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+	}
+	return &tensorpb.TensorProto{Dtype: typespb.DataType_DT_FLOAT, TensorShape: shape, FloatVal: o.Values}
+}
+
+func badRequest(format string, args ...any) error {
+	return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,179 @@
+package serve
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"tkit/internal/inference"
+	"tkit/registry"
+)
+
+// A Servable is one loaded version. Whoever got it from [Manager.Acquire]
+// releases it when its request is over; until then it stays loaded.
+type Servable struct {
+	Manifest *registry.Manifest
+
+	pipeline *inference.Pipeline
+	trunk    *trunk
+	head     *head
+	shape    [3]int        // of the pipeline's tensors
+	digest   string        // of the preprocessing
+	decoders chan struct{} // shared: one token for each decode under way
+	most     int           // images in a request
+
+	users atomic.Int64 // requests and the manager
+	idle  chan struct{}
+	parts []func() error // let go of the shared parts and close its own
+}
+
+// Timings say where a request's time went. Of a request of several images each
+// is the longest that one of them took.
+type Timings struct {
+	Decode time.Duration // waiting for a decoder and decoding
+	Queue  time.Duration // waiting for the trunk
+	Trunk  time.Duration // in the trunk, with the batch
+	Head   time.Duration
+	Batch  int // images in the largest batch
+}
+
+// Classify says what is on encoded images. An image that cannot be used fails
+// the request with a [RowError] that holds an inference.ImageError.
+func (s *Servable) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
+	if err := s.checkImages(len(images)); err != nil {
+		return nil, Timings{}, err
+	}
+	rows := make([]Row, len(images))
+	for i, encoded := range images {
+		sum := sha256.Sum256(encoded)
+		rows[i] = Row{
+			Key:   s.digest + string(sum[:]),
+			Shape: s.shape,
+			Fill:  func(ctx context.Context) ([]float32, error) { return s.decode(ctx, encoded) },
+		}
+	}
+	outputs, timings, err := s.answer(ctx, rows)
+	if err != nil {
+		return nil, timings, err
+	}
+	i := slices.IndexFunc(outputs, func(o Output) bool { return o.Name == probabilities })
+	predictions := make([]Prediction, len(images))
+	for k, p := range unstack(outputs[i].Values, len(images)) {
+		predictions[k] = Prediction{s.Manifest.Labels, p}
+	}
+	return predictions, timings, nil
+}
+
+// Predict runs the model on images that have been preprocessed already, laid
+// out as CheckShape allows, and gives the outputs of the signature.
+func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32) ([]Output, error) {
+	if err := s.CheckShape(shape); err != nil {
+		return nil, err
+	}
+	rows := make([]Row, shape[0])
+	stride := len(values) / len(rows)
+	for i := range rows {
+		row := values[i*stride : (i+1)*stride]
+		rows[i] = Row{Shape: s.shape, Fill: func(context.Context) ([]float32, error) { return row, nil }}
+	}
+	all, _, err := s.answer(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	var outputs []Output
+	for _, port := range s.Outputs() {
+		i := slices.IndexFunc(all, func(o Output) bool { return o.Name == port.Name })
+		outputs = append(outputs, all[i])
+	}
+	return outputs, nil
+}
+
+// decode runs the version's own preprocessing, once a decoder is free.
+func (s *Servable) decode(ctx context.Context, encoded []byte) ([]float32, error) {
+	select {
+	case s.decoders <- struct{}{}:
+		defer func() { <-s.decoders }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	values := make([]float32, s.shape[0]*s.shape[1]*s.shape[2])
+	if err := s.pipeline.Into(ctx, encoded, values); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// answer sends rows through the trunk, in whatever batches they meet others,
+// and what comes back through the head.
+func (s *Servable) answer(ctx context.Context, rows []Row) ([]Output, Timings, error) {
+	var t Timings
+	outcomes, err := s.trunk.batcher.Do(ctx, rows)
+	if err != nil {
+		return nil, t, err
+	}
+	bottlenecks := make([][]float32, len(outcomes))
+	for i, o := range outcomes {
+		bottlenecks[i] = o.Bottleneck
+		t.Decode, t.Queue = max(t.Decode, o.Fill), max(t.Queue, o.Queue)
+		t.Trunk, t.Batch = max(t.Trunk, o.Pass), max(t.Batch, o.Batch)
+	}
+	begun := time.Now()
+	outputs, err := s.judge(ctx, outcomes[0].Shape, bottlenecks)
+	t.Head = time.Since(begun)
+	return outputs, t, err
+}
+
+// judge runs the head on the bottlenecks of one request.
+func (s *Servable) judge(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Output, error) {
+	outputs, err := s.head.run(ctx, shape, bottlenecks)
+	if err != nil {
+		return nil, fmt.Errorf("head of %s: %w", s.Manifest.Ref(), err)
+	}
+	want := []int64{int64(len(bottlenecks)), int64(len(s.Manifest.Labels))}
+	for _, o := range outputs {
+		if !slices.Equal(o.Shape, want) {
+			return nil, fmt.Errorf("head of %s: %q is %v, want %v", s.Manifest.Ref(), o.Name, o.Shape, want)
+		}
+	}
+	return outputs, nil
+}
+
+// acquire takes the servable for a request; false if it is idle for good.
+func (s *Servable) acquire() bool {
+	for {
+		n := s.users.Load()
+		if n == 0 {
+			return false
+		}
+		if s.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Release ends a use of the servable.
+func (s *Servable) Release() {
+	if s.users.Add(-1) == 0 {
+		close(s.idle)
+	}
+}
+
+// retire gives up the manager's own use, waits for the requests in flight and
+// frees the version's parts.
+func (s *Servable) retire() error {
+	s.Release()
+	<-s.idle
+	return s.close()
+}
+
+func (s *Servable) close() error {
+	var errs []error
+	for _, let := range slices.Backward(s.parts) {
+		errs = append(errs, let())
+	}
+	return errors.Join(errs...)
+}

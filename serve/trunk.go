@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"tkit/internal/inference"
+)
+
+// A trunk is a loaded trunk with the batcher before it. Servables share it.
+type trunk struct {
+	network *inference.Trunk
+	batcher *Batcher
+	most    int // rows in a batch
+
+	mu sync.Mutex
+	// bottlenecks has, for each shape of image that was warmed up, the shape
+	// of its bottleneck.
+	bottlenecks map[[3]int][]int64
+}
+
+// openTrunk loads a trunk.
+func openTrunk(path string, o LoaderOptions, name string) (*trunk, error) {
+	n, err := inference.OpenTrunkIn(o.Precision, path, o.Trunk)
+	if err != nil {
+		return nil, err
+	}
+	t := &trunk{network: n, most: o.Limits.MaxBatch, bottlenecks: map[[3]int][]int64{}}
+	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, name)
+	return t, nil
+}
+
+// warmUp runs the trunk once at each size of batch that the batcher may make
+// of images of a shape, unless that was done before, so that no request pays
+// for a first time. It returns the shape of a bottleneck.
+func (t *trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b, ok := t.bottlenecks[shape]; ok {
+		return b, nil
+	}
+	blank := make([]float32, shape[0]*shape[1]*shape[2])
+	var rows [][]float32
+	var bottleneck []int64
+	for range t.most {
+		rows = append(rows, blank)
+		var err error
+		if _, bottleneck, err = t.pass(ctx, shape, rows); err != nil {
+			return nil, fmt.Errorf("warm up the trunk with %d images of %v: %w", len(rows), shape, err)
+		}
+	}
+	t.bottlenecks[shape] = bottleneck
+	return bottleneck, nil
+}
+
+// pass is the batcher's Pass.
+func (t *trunk) pass(ctx context.Context, shape [3]int, rows [][]float32) ([][]float32, []int64, error) {
+	in, err := stack([]int64{int64(shape[0]), int64(shape[1]), int64(shape[2])}, rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	out, err := t.network.Run(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer out.Close()
+	bottlenecks := out.Shape()
+	if len(bottlenecks) < 2 || bottlenecks[0] != int64(len(rows)) {
+		return nil, nil, fmt.Errorf("the trunk gave %v for %d images", out, len(rows))
+	}
+	return unstack(slices.Clone(out.Float32()), len(rows)), bottlenecks[1:], nil
+}
+
+// Close ends the batcher and frees the trunk.
+func (t *trunk) Close() error {
+	t.batcher.Close()
+	return t.network.Close()
+}

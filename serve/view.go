@@ -1,0 +1,171 @@
+package serve
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// A view is the manager's state as requests see it. It does not change once it
+// is published.
+type view struct {
+	started bool // the source was read
+	models  map[string]modelView
+}
+
+type modelView struct {
+	status    ModelStatus
+	wanted    Aspiration
+	servables map[int]*Servable // those that are available
+	missing   []string          // what is wanted and does not answer yet
+}
+
+// ModelStatus is where the versions of a model stand.
+type ModelStatus struct {
+	Model    string
+	Labels   map[string]int // which version answers for each label now
+	Versions []VersionStatus
+}
+
+// VersionStatus is where a version stands. Err is why the last try to load it
+// failed, until one succeeds.
+type VersionStatus struct {
+	Version int
+	State   State
+	Err     error
+}
+
+func newView(models map[string]*model) *view {
+	v := &view{models: make(map[string]modelView, len(models))}
+	for name, known := range models {
+		one := modelView{
+			status:    ModelStatus{Model: name, Labels: maps.Clone(known.routes)},
+			wanted:    known.aspiration,
+			servables: map[int]*Servable{},
+			missing:   missing(known.aspiration, known.routes, known.available),
+		}
+		for _, n := range slices.Sorted(maps.Keys(known.versions)) {
+			one.status.Versions = append(one.status.Versions, VersionStatus{n, known.versions[n].state, known.versions[n].err})
+			if known.available(n) {
+				one.servables[n] = known.versions[n].servable
+			}
+		}
+		v.models[name] = one
+	}
+	return v
+}
+
+// find resolves a ref to a servable.
+func (v *view) find(ref Ref) (*Servable, error) {
+	m, ok := v.models[ref.Model]
+	if !ok {
+		if !v.started {
+			return nil, &Error{Reason: Unavailable, Err: fmt.Errorf("%s: the server is starting", ref)}
+		}
+		return nil, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
+	}
+	n, err := resolve(ref, m.status.Labels, slices.Sorted(maps.Keys(m.servables)))
+	if err == nil {
+		return m.servables[n], nil
+	}
+	if m.wanted.includes(ref) {
+		return nil, &Error{Reason: Unavailable, Err: fmt.Errorf("%s is not loaded yet%s", ref, m.trouble())}
+	}
+	return nil, err
+}
+
+// trouble is the failure of a version that could not be loaded, for a message.
+func (m modelView) trouble() string {
+	for _, v := range m.status.Versions {
+		if v.Err != nil {
+			return ": " + v.Err.Error()
+		}
+	}
+	return ""
+}
+
+// A stateChange is a version's way from one published state to the next; "" is
+// not being there.
+type stateChange struct {
+	ref      Ref
+	from, to string
+}
+
+func stateChanges(before, now *view) []stateChange {
+	changes := map[Ref]stateChange{}
+	for name, m := range before.models {
+		for _, v := range m.status.Versions {
+			ref := Ref{Model: name, Version: v.Version}
+			changes[ref] = stateChange{ref: ref, from: v.State.String()}
+		}
+	}
+	for name, m := range now.models {
+		for _, v := range m.status.Versions {
+			ref := Ref{Model: name, Version: v.Version}
+			changes[ref] = stateChange{ref: ref, from: changes[ref].from, to: v.State.String()}
+		}
+	}
+	maps.DeleteFunc(changes, func(_ Ref, c stateChange) bool { return c.from == c.to })
+	return slices.Collect(maps.Values(changes))
+}
+
+// Acquire finds the servable that answers a ref and holds it for the caller,
+// who releases it. The error's reason is NotFound, or Unavailable for what is
+// wanted but not loaded yet.
+func (m *Manager) Acquire(ref Ref) (*Servable, error) {
+	for {
+		s, err := m.view.Load().find(ref)
+		if err != nil {
+			return nil, err
+		}
+		if s.acquire() {
+			return s, nil
+		}
+		// It went between the look and the hold; a newer view is there.
+	}
+}
+
+// Models is the status of every model, by name.
+func (m *Manager) Models() []ModelStatus {
+	v := m.view.Load()
+	all := make([]ModelStatus, 0, len(v.models))
+	for _, name := range slices.Sorted(maps.Keys(v.models)) {
+		all = append(all, v.models[name].status)
+	}
+	return all
+}
+
+// Status is that of the model of a ref; of one version, if the ref names a
+// version or a label. The error's reason is NotFound.
+func (m *Manager) Status(ref Ref) (ModelStatus, error) {
+	known, ok := m.view.Load().models[ref.Model]
+	if !ok {
+		return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
+	}
+	status := known.status
+	if ref.Version == 0 && ref.Label == "" {
+		return status, nil
+	}
+	n := ref.Version
+	if n == 0 {
+		n = status.Labels[ref.Label]
+	}
+	for _, v := range status.Versions {
+		if v.Version == n {
+			status.Versions = []VersionStatus{v}
+			return status, nil
+		}
+	}
+	return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("%s is not served here", ref)}
+}
+
+// Missing names what is wanted and does not answer yet; started is false until
+// the source was read for the first time. The server is ready when it is
+// started and nothing is missing.
+func (m *Manager) Missing() (refs []string, started bool) {
+	v := m.view.Load()
+	for _, name := range slices.Sorted(maps.Keys(v.models)) {
+		refs = append(refs, v.models[name].missing...)
+	}
+	return refs, v.started
+}
