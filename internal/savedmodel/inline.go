@@ -17,9 +17,9 @@ const (
 	maxNodes = 1 << 20 // of a graph, functions inlined
 )
 
-// callName matches the names that TensorFlow gives to calls of itself. They
+// callNames matches the names that TensorFlow gives to calls of itself. They
 // tell nothing, so nodes of the body go without them where they can.
-var callName = regexp.MustCompile(`^(.*/)?(Stateful)?PartitionedCall(_\d+)?$`)
+var callNames = regexp.MustCompile(`(^|/)(Stateful)?PartitionedCall(_\d+)?(/(Stateful)?PartitionedCall(_\d+)?)*$`)
 
 // An inliner replaces calls of functions by the functions' bodies, following
 // what the roots depend on, so that functions which nothing needs may hold
@@ -198,13 +198,15 @@ func (x *inliner) inline(n *nodepb.NodeDef, c *call) error {
 	return x.addResults(n.GetName(), c, refs)
 }
 
-// nameOf chooses a node's name in the graph.
+// nameOf chooses a node's name in the graph: that in the function, below the
+// caller's as in TensorFlow, but without what TensorFlow has named by itself.
 func (x *inliner) nameOf(caller, inner string) string {
 	full := caller + "/" + inner
-	if callName.MatchString(caller) {
-		return x.free(caller[:strings.LastIndex(caller, "/")+1]+inner, full)
+	short := inner
+	if scope := callNames.ReplaceAllString(caller, ""); scope != "" {
+		short = scope + "/" + inner
 	}
-	return x.free(full)
+	return x.free(short, full)
 }
 
 // entrance returns the control input that the nodes of a body get so that
