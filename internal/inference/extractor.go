@@ -156,14 +156,14 @@ func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensor
 	if err != nil {
 		return nil, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, within := errgroup.WithContext(ctx)
 	for i, item := range l.items {
-		if err := x.reading.acquire(ctx); err != nil {
-			break // the group has the error that ended ctx, or ctx's owner has
+		if x.reading.acquire(within) != nil {
+			break // why is asked below
 		}
 		group.Go(func() error {
 			defer x.reading.release()
-			err := x.decode(ctx, item, b.row(i))
+			err := x.decode(within, item, b.row(i))
 			if bad := (*ImageError)(nil); errors.As(err, &bad) {
 				faults[i] = err
 				return nil

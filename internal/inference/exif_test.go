@@ -1,0 +1,84 @@
+package inference
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"tkit/internal/preprocessing"
+)
+
+// tiff is a directory of entries, each of a tag and a 16-bit value.
+func tiff(order binary.AppendByteOrder, entries ...uint16) []byte {
+	b := []byte("II*\x00")
+	if order == binary.AppendByteOrder(binary.BigEndian) {
+		b = []byte("MM\x00*")
+	}
+	b = order.AppendUint32(b, 8)
+	b = order.AppendUint16(b, uint16(len(entries)/2))
+	for i := 0; i < len(entries); i += 2 {
+		b = order.AppendUint16(b, entries[i])
+		b = order.AppendUint16(b, 3) // SHORT
+		b = order.AppendUint32(b, 1)
+		b = order.AppendUint16(b, entries[i+1])
+		b = append(b, 0, 0)
+	}
+	return order.AppendUint32(b, 0)
+}
+
+// withSegments is the head of a JPEG with APP1 segments of those bodies.
+func withSegments(bodies ...[]byte) []byte {
+	b := []byte{0xff, 0xd8}
+	for _, body := range bodies {
+		b = append(b, 0xff, 0xe1)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(body)+2))
+		b = append(b, body...)
+	}
+	return append(b, 0xff, 0xda, 0, 2)
+}
+
+func exif(b []byte) []byte { return append(bytes.Clone(exifHeader), b...) }
+
+func TestOrientationOfJPEG(t *testing.T) {
+	six := tiff(binary.LittleEndian, 0x010f, 1, 0x0112, 6)
+	for name, c := range map[string]struct {
+		jpeg []byte
+		want orientation
+	}{
+		"none":            {withSegments(), upright},
+		"little endian":   {withSegments(exif(six)), turnRight},
+		"big endian":      {withSegments(exif(tiff(binary.BigEndian, 0x0112, 3))), halfTurn},
+		"behind XMP":      {withSegments([]byte("http://ns.adobe.com/xap/1.0/\x00"), exif(six)), turnRight},
+		"fill byte":       {append([]byte{0xff, 0xd8, 0xff}, withSegments(exif(six))[2:]...), turnRight},
+		"other tags":      {withSegments(exif(tiff(binary.LittleEndian, 0x0100, 8))), upright},
+		"out of range":    {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 9))), upright},
+		"zero":            {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 0))), upright},
+		"cut short":       {withSegments(exif(six[:20])), upright},
+		"no header":       {withSegments(six), upright},
+		"empty":           {nil, upright},
+		"after the scan":  {append(withSegments(), withSegments(exif(six))[2:]...), upright},
+		"directory far":   {withSegments(exif([]byte("II*\x00\xff\xff\xff\xff\x01\x00"))), upright},
+		"segment too far": {[]byte{0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff, 1, 2}, upright},
+	} {
+		if got := orientationOf(preprocessing.JPEG, c.jpeg); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func FuzzOrientation(f *testing.F) {
+	six := tiff(binary.LittleEndian, 0x0112, 6)
+	f.Add(withSegments(exif(six)))
+	f.Add(six)
+	f.Add(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x1aeXIf"), six...))
+	f.Add(append([]byte("RIFF\x00\x00\x00\x00WEBPEXIF\x1a\x00\x00\x00"), six...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, format := range []preprocessing.Format{
+			preprocessing.JPEG, preprocessing.PNG, preprocessing.WebP, preprocessing.GIF,
+		} {
+			if o := orientationOf(format, b); o < upright || o > turnLeft {
+				t.Errorf("%s: %d", format, o)
+			}
+		}
+	})
+}
