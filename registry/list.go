@@ -30,6 +30,7 @@ func (r *Registry) List(ctx context.Context) ([]Model, error) {
 	var models []Model
 	err := r.db.Read(ctx, func(tx *sql.Tx) (err error) {
 		models, err = rowsOf(ctx, tx, func(rows *sql.Rows) (m Model, err error) {
+			m.Aliases = []Alias{}
 			err = rows.Scan(&m.Name, (*moment)(&m.Created), &m.Versions, &m.Latest)
 			return m, err
 		}, `SELECT name, created, count(*), max(version) FROM models JOIN versions ON model = name
@@ -59,38 +60,7 @@ func (r *Registry) List(ctx context.Context) ([]Model, error) {
 
 // Versions returns all versions of a model, the oldest first.
 func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error) {
-	var versions []Version
-	err := r.db.Read(ctx, func(tx *sql.Tx) error {
-		type row struct {
-			version int
-			digest  Digest
-		}
-		rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (v row, err error) {
-			err = rows.Scan(&v.version, &v.digest)
-			return v, err
-		}, "SELECT version, digest FROM versions WHERE model = ? ORDER BY version", model)
-		if err != nil {
-			return err
-		}
-		aliases, err := readAliases(ctx, tx, model)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			m, err := r.manifest(ctx, tx, Ref{Model: model, Version: row.version}, row.digest)
-			if err != nil {
-				return err
-			}
-			v := Version{Manifest: m, Digest: row.digest}
-			for _, a := range aliases {
-				if a.Version == row.version {
-					v.Aliases = append(v.Aliases, a.Name)
-				}
-			}
-			versions = append(versions, v)
-		}
-		return nil
-	})
+	versions, err := r.versions(ctx, "model = ?", model)
 	if err != nil {
 		return nil, fmt.Errorf("listing the versions of %s: %w", model, err)
 	}
@@ -98,6 +68,59 @@ func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error
 		return nil, r.notFound(ctx, Ref{Model: model, Alias: Production})
 	}
 	return versions, nil
+}
+
+// Version returns the version that ref refers to now. It is Resolve for
+// people: it looks the aliases up as well.
+func (r *Registry) Version(ctx context.Context, ref Ref) (Version, error) {
+	m, err := r.Resolve(ctx, ref)
+	if err != nil {
+		return Version{}, err
+	}
+	versions, err := r.versions(ctx, "model = ? AND version = ?", m.Model, m.Version)
+	if err != nil {
+		return Version{}, fmt.Errorf("reading %s: %w", ref, err)
+	}
+	return versions[0], nil
+}
+
+// versions returns the versions that a condition picks, with their aliases.
+func (r *Registry) versions(ctx context.Context, where string, args ...any) ([]Version, error) {
+	var versions []Version
+	err := r.db.Read(ctx, func(tx *sql.Tx) error {
+		rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (row versionRow, err error) {
+			err = rows.Scan(&row.ref.Model, &row.ref.Version, &row.digest)
+			return row, err
+		}, "SELECT model, version, digest FROM versions WHERE "+where+" ORDER BY model, version", args...)
+		if err != nil {
+			return err
+		}
+		aliases, err := readAliases(ctx, tx, "")
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			m, err := r.manifest(ctx, tx, row.ref, row.digest)
+			if err != nil {
+				return err
+			}
+			v := Version{Manifest: m, Digest: row.digest, Aliases: []string{}}
+			for _, a := range aliases {
+				if a.Model == row.ref.Model && a.Version == row.ref.Version {
+					v.Aliases = append(v.Aliases, a.Name)
+				}
+			}
+			versions = append(versions, v)
+		}
+		return nil
+	})
+	return versions, err
+}
+
+// versionRow is a version without its manifest.
+type versionRow struct {
+	ref    Ref
+	digest Digest
 }
 
 // moment is a time in a column.

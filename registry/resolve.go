@@ -93,12 +93,12 @@ func (m Model) lacks(ref Ref) error {
 		return fmt.Errorf("%s: %w: the newest version is %d", ref, ErrNotFound, m.Latest)
 	}
 	newest := Ref{Model: m.Name, Version: m.Latest}
-	promote := fmt.Sprintf("`tkit registry promote %s", newest)
+	flag := ""
 	if ref.Alias != Production {
-		promote += " --alias " + ref.Alias
+		flag = "--alias " + ref.Alias + " "
 	}
-	return fmt.Errorf("%s: %w: no version is in %s; run %s` or name a version, such as %s",
-		ref, ErrNotFound, ref.Alias, promote, newest)
+	return fmt.Errorf("%s: %w: no version is in %s; run `tkit registry promote %s%s` or name a version, such as %[5]s",
+		ref, ErrNotFound, ref.Alias, flag, newest)
 }
 
 // manifests keeps the manifests that were read lately, by digest.

@@ -22,7 +22,7 @@ type Problem struct {
 // returns what is not as it was registered. Its error tells that it could not
 // look, not that it found something.
 func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
-	v := verification{parts: make(map[Digest][]string), sizes: make(map[Digest]int64)}
+	v := verification{problems: []Problem{}, parts: make(map[Digest][]string), sizes: make(map[Digest]int64)}
 	damage, err := r.db.Check(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -101,11 +101,7 @@ func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Di
 
 // checkVersions compares the versions with the history and notes their blobs.
 func (v *verification) checkVersions(ctx context.Context, tx *sql.Tx, registered map[Ref]Digest) error {
-	type row struct {
-		ref    Ref
-		digest Digest
-	}
-	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r row, err error) {
+	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r versionRow, err error) {
 		err = rows.Scan(&r.ref.Model, &r.ref.Version, &r.digest)
 		return r, err
 	}, "SELECT model, version, digest FROM versions ORDER BY model, version")

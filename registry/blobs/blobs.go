@@ -20,8 +20,8 @@ var ErrCorrupt = errors.New("the stored bytes are not what the digest says")
 
 // A Blob is content that a store holds.
 type Blob struct {
-	Digest Digest
-	Size   int64 // bytes
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"` // bytes
 }
 
 // A Store keeps blobs. All its methods may be called at once, from several
@@ -69,9 +69,9 @@ type Store interface {
 
 // Collected is what a Collect removed, or would remove.
 type Collected struct {
-	Blobs []Blob
+	Blobs []Blob `json:"blobs"`
 	// Leavings counts the unfinished files of crashed writers.
-	Leavings int
+	Leavings int `json:"leavings"`
 	// Bytes is the size of all of them.
-	Bytes int64
+	Bytes int64 `json:"bytes"`
 }

@@ -56,7 +56,7 @@ func (l *Local) Collect(ctx context.Context, dry bool, used func(context.Context
 // removeLeavings removes the files being written: nobody is writing any while
 // the store is locked alone.
 func (l *Local) removeLeavings(dry bool) (Collected, error) {
-	var c Collected
+	c := Collected{Blobs: []Blob{}}
 	dir := filepath.Join(l.root, "writing")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
