@@ -28,11 +28,8 @@ func (g *graph) settleDefaults() {
 }
 
 // settleSwitches takes the one way through the conditionals of TensorFlow 1
-// whose condition never changes. Within loops they stay as they are.
+// whose condition never changes.
 func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
-	if slices.ContainsFunc(nodes, func(n *nodepb.NodeDef) bool { return n.GetOp() == "NextIteration" }) {
-		return
-	}
 	dead := map[edge]bool{}
 	for _, n := range nodes {
 		inputs, err := g.inputs(n)
@@ -61,23 +58,26 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 	}
 }
 
-// settleMerge joins what is left of a conditional's two ways.
+// settleMerge joins what is left of a conditional's two ways. One that begins
+// a loop stays, or goes with what comes into the loop.
 func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []edge, dead map[edge]bool) {
 	var live []int
-	data := 0
+	data, loop := 0, false
 	for i, e := range inputs {
 		if e.port == control {
 			break
 		}
 		data++
-		if !dead[e] && !dead[edge{e.node, control}] {
+		if g.nodes[e.node].GetOp() == "NextIteration" {
+			loop = true
+		} else if !dead[e] && !dead[edge{e.node, control}] {
 			live = append(live, i)
 		}
 	}
 	switch {
 	case len(live) == 0:
 		dead[edge{n.GetName(), control}] = true
-	case len(live) == 1 && data > 1:
+	case len(live) == 1 && data > 1 && !loop:
 		which := network.ConstNode(g.free(n.GetName()+"/index"), tensorflow.Int32, []int64{}, []byte{byte(live[0]), 0, 0, 0})
 		g.nodes[which.GetName()] = which
 		g.outputs[edge{n.GetName(), 0}] = inputs[live[0]]

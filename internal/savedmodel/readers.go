@@ -19,7 +19,7 @@ import (
 // readVariables takes the variables out of the nodes: whatever read one takes
 // its value from the one node that reads it in the plain form.
 func (p *plainGraph) readVariables(x *inliner, meta *metapb.MetaGraphDef, changed map[string]bool) error {
-	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, reached: map[string]bool{}}
+	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, results: map[edge]edge{}, reached: map[string]bool{}}
 	for _, n := range p.nodes {
 		r.reached[n.GetName()] = true
 		if isVariable(n) {
@@ -33,6 +33,7 @@ func (p *plainGraph) readVariables(x *inliner, meta *metapb.MetaGraphDef, change
 		}
 	}
 	p.nodes = r.kept
+	maps.Copy(x.outputs, r.results)
 	for _, n := range p.nodes {
 		inputs, err := x.inputs(n)
 		if err != nil {
@@ -61,6 +62,7 @@ type reader struct {
 	*inliner
 	variables map[string]*variable
 	values    map[edge]value // handles and references, by the tensor that carries them
+	results   map[edge]edge  // what readers have read, to stand in for them in the end
 	reached   map[string]bool
 	kept      []*nodepb.NodeDef
 }
@@ -195,7 +197,7 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 	case "ReadVariableOp":
 		v.read = true
 		if out != v.at {
-			r.outputs[out] = v.at
+			r.results[out] = v.at
 		}
 		return nil
 	case "Identity":
@@ -245,7 +247,11 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		r.keep(shapeConst(n, v.shape))
 		return nil
 	}
-	return fmt.Errorf("%w: node %q (%s) does something else with variable %q than read it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+	why := refusals[n.GetOp()]
+	if why == "" {
+		why = "does something else with it than read it"
+	}
+	return fmt.Errorf("%w: node %q (%s), which takes variable %q, %s", ErrUnsupported, n.GetName(), n.GetOp(), v.node, why)
 }
 
 // shapeConst makes a constant of a node that asks for a variable's shape.
