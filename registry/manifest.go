@@ -76,7 +76,7 @@ type Port struct {
 // Lineage is where a version came from: enough to make it again, and to know
 // whose data is in it.
 type Lineage struct {
-	Snapshots []SnapshotRef `json:"snapshots"`
+	Snapshots []SnapshotRef `json:"snapshots,omitempty"`
 	// Base is nil for a model trained from scratch.
 	Base *Base `json:"base,omitempty"`
 	// Code is the version of tkit.

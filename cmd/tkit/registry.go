@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/registry"
+)
+
+func registryCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "registry",
+		Usage: "see, promote, roll back and export the versions of models",
+		Description: `A version is written MODEL@7, or MODEL@production by an alias; MODEL alone
+means MODEL@production. Versions never change, aliases move.`,
+		Subcommands: []*cli.Command{
+			{
+				Name:      "list",
+				Usage:     "list the models, or the versions of one",
+				ArgsUsage: "[MODEL]",
+				Flags:     []cli.Flag{jsonFlag()},
+				Description: `Examples:
+   tkit registry list
+   tkit registry list flowers
+   tkit registry list --json | jq -r '.[].name'`,
+				BashComplete: completeModels,
+				Action:       withRegistry(0, 1, listRegistry),
+			},
+			{
+				Name:      "show",
+				Usage:     "show all there is to know of a version",
+				ArgsUsage: "MODEL[@VERSION|@ALIAS]",
+				Flags:     []cli.Flag{jsonFlag()},
+				Description: `Examples:
+   tkit registry show flowers
+   tkit registry show flowers@7
+   tkit registry show --json flowers@champion | jq .manifest.lineage`,
+				BashComplete: completeVersions,
+				Action:       withRegistry(1, 1, showVersion),
+			},
+			{
+				Name:      "promote",
+				Usage:     "make an alias name a version; servers follow within a second",
+				ArgsUsage: "MODEL@VERSION",
+				Flags:     append(changeFlags(), aliasFlag(), jsonFlag()),
+				Description: `Examples:
+   tkit registry promote flowers@7
+   tkit registry promote --alias champion --reason "better on tulips" flowers@7
+   tkit registry promote flowers@champion`,
+				BashComplete: completeVersions,
+				Action:       withRegistry(1, 1, promoteVersion),
+			},
+			{
+				Name:      "rollback",
+				Usage:     "make an alias name again what it named before its last promotion",
+				ArgsUsage: "MODEL",
+				Flags:     append(changeFlags(), aliasFlag(), jsonFlag()),
+				Description: `Each rollback undoes one more promotion, back to the first. A promotion after
+a rollback starts from where the rollback led.
+
+Examples:
+   tkit registry rollback flowers
+   tkit registry rollback --alias champion --reason "slow" flowers`,
+				BashComplete: completeModels,
+				Action:       withRegistry(1, 1, rollBack),
+			},
+			{
+				Name:      "remove-alias",
+				Usage:     "remove an alias; the version stays",
+				ArgsUsage: "MODEL@ALIAS",
+				Flags:     changeFlags(),
+				Description: `Examples:
+   tkit registry remove-alias flowers@champion`,
+				BashComplete: completeVersions,
+				Action:       withRegistry(1, 1, removeAlias),
+			},
+			{
+				Name:      "history",
+				Usage:     "show who did what, when and why",
+				ArgsUsage: "[MODEL]",
+				Flags:     []cli.Flag{jsonFlag()},
+				Description: `Examples:
+   tkit registry history
+   tkit registry history flowers`,
+				BashComplete: completeModels,
+				Action:       withRegistry(0, 1, showHistory),
+			},
+			{
+				Name:  "verify",
+				Usage: "read everything that is stored and check it against its digests",
+				Flags: []cli.Flag{jsonFlag()},
+				Description: `The exit status is 1 where something is not as it was registered.
+
+Examples:
+   tkit registry verify`,
+				Action: withRegistry(0, 0, verifyRegistry),
+			},
+			{
+				Name:  "gc",
+				Usage: "remove files that no version refers to",
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be removed"},
+					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait `TIME` at most for registrations in progress"},
+					jsonFlag(),
+				},
+				Description: `Examples:
+   tkit registry gc --dry-run
+   tkit registry gc`,
+				Action: withRegistry(0, 0, collectBlobs),
+			},
+		},
+	}
+}
+
+// changeFlags are on every command that changes the registry.
+func changeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "reason", Usage: "say in the history why: `TEXT`"},
+		&cli.StringFlag{Name: "actor", Usage: "say in the history that `NAME` did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
+	}
+}
+
+func aliasFlag() cli.Flag {
+	return &cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}
+}
+
+// change says who runs the command, and why.
+func change(c *cli.Context) registry.Change {
+	by := registry.Change{Actor: c.String("actor"), Reason: c.String("reason")}
+	if by.Actor == "" {
+		by.Actor = "unknown"
+		if u, err := user.Current(); err == nil {
+			by.Actor = u.Username
+		}
+	}
+	return by
+}
+
+// openRegistry opens the registry in the home that the flags name.
+func openRegistry(c *cli.Context) (*registry.Registry, error) {
+	return registry.Open(c.Context, c.Path("home"))
+}
+
+// withRegistry makes an action of one that needs the registry and takes
+// between least and most arguments.
+func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
+	return func(c *cli.Context) (err error) {
+		if c.NArg() < least || c.NArg() > most {
+			usage := c.Command.ArgsUsage
+			if usage == "" {
+				usage = "no argument"
+			}
+			return fmt.Errorf("registry %s takes %s, and flags before it; see `tkit registry %[1]s --help`", c.Command.Name, usage)
+		}
+		r, err := openRegistry(c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		return act(c, r)
+	}
+}
+
+func completeModels(c *cli.Context) { complete(c, false) }
+
+func completeVersions(c *cli.Context) { complete(c, true) }
+
+// complete prints the names that the shell may offer. It makes no registry
+// where there is none, and keeps silent where it cannot be read.
+func complete(c *cli.Context, versions bool) {
+	if _, err := os.Stat(filepath.Join(c.Path("home"), "registry.db")); err != nil {
+		return
+	}
+	r, err := openRegistry(c)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	models, err := r.List(c.Context)
+	if err != nil {
+		return
+	}
+	for _, m := range models {
+		fmt.Fprintln(c.App.Writer, m.Name)
+		if !versions {
+			continue
+		}
+		for _, a := range m.Aliases {
+			fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Alias: a.Name})
+		}
+		for v := m.Latest; v > 0; v-- {
+			fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Version: v})
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/internal/preprocessing"
+	"tkit/registry"
+)
+
+// registryAt makes a registry with two versions of the model flowers.
+func registryAt(t *testing.T) (home string) {
+	t.Helper()
+	home = t.TempDir()
+	r, err := registry.Open(t.Context(), home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, head := range []string{"head 1", "head 2"} {
+		_, err := r.Register(t.Context(), registry.Registration{
+			Manifest: registry.Manifest{
+				Model:         "flowers",
+				Labels:        []string{"daisy", "rose"},
+				Preprocessing: preprocessing.ForMode(preprocessing.TF, 224, 224, 3),
+				Signature: registry.Signature{
+					Inputs:  []registry.Port{{Name: "images", DataType: "float32", Shape: []int64{-1, 224, 224, 3}}},
+					Outputs: []registry.Port{{Name: "probabilities", DataType: "float32", Shape: []int64{-1, 2}}},
+				},
+			},
+			Trunk: registry.FromReader(strings.NewReader("trunk")),
+			Head:  registry.FromReader(strings.NewReader(head)),
+			By:    registry.Change{Actor: "ann"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home
+}
+
+// runRegistry runs `tkit registry` in this process.
+func runRegistry(t *testing.T, home string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	a := app()
+	a.Writer = &out
+	err := a.RunContext(t.Context(), append([]string{"tkit", "--home", home, "registry"}, args...))
+	return out.String(), err
+}
+
+func TestRegistryCommands(t *testing.T) {
+	home := registryAt(t)
+	t.Setenv("TKIT_ACTOR", "bob")
+	for _, c := range []struct {
+		args string
+		want []string // in the output
+		err  string   // in the error, where there must be one
+	}{
+		{args: "list", want: []string{"MODEL", "flowers", "2"}},
+		{args: "list flowers", want: []string{"flowers@1", "flowers@2"}},
+		{args: "show flowers", err: "tkit registry promote flowers@2"},
+		{args: "promote flowers@1", want: []string{"flowers@production is version 1", "by bob"}},
+		{args: "promote --reason better --actor cem flowers@2", want: []string{"is version 2", "by cem: better"}},
+		{args: "promote --alias champion flowers", want: []string{"flowers@champion is version 2"}},
+		{args: "show flowers", want: []string{"flowers@2", "champion production", "224", "daisy, rose", "5 B"}},
+		{args: "rollback flowers", want: []string{"flowers@production is version 1"}},
+		{args: "rollback flowers", err: "named no version before 1"},
+		{args: "remove-alias flowers@champion", want: []string{"removed"}},
+		{args: "remove-alias flowers@2", err: "versions stay"},
+		{args: "history flowers", want: []string{"register", "production 1 → 2", "production 2 → 1", "champion, was 2", "better", "cem"}},
+		{args: "history", want: []string{"register"}},
+		{args: "verify", want: []string{"all is as it was registered"}},
+		{args: "gc --dry-run", want: []string{"would remove 0"}},
+		{args: "gc", want: []string{"removed 0"}},
+		{args: "show", err: "registry show --help"},
+		{args: "promote flowers@2 --alias champion", err: "flags before"},
+		{args: "show cars", err: "there are flowers"},
+		{args: "show Flowers", err: "model name"},
+		{args: "show flowers@9", err: "newest version is 2"},
+		{args: "verify flowers", err: "takes no argument"},
+	} {
+		out, err := runRegistry(t, home, strings.Fields(c.args)...)
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("registry %s: %v, want an error with %q", c.args, err, c.err)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(out, w) {
+				t.Errorf("registry %s printed\n%s\nwant %q in it", c.args, out, w)
+			}
+		}
+	}
+}
+
+func TestRegistryJSON(t *testing.T) {
+	home := registryAt(t)
+	for _, args := range []string{
+		"promote --json flowers@1", "promote --json flowers@2", "rollback --json flowers", "list --json", "list --json flowers",
+		"show --json flowers", "history --json", "verify --json", "gc --json",
+	} {
+		out, err := runRegistry(t, home, strings.Fields(args)...)
+		if err != nil || !json.Valid([]byte(out)) || strings.Contains(out, "null") {
+			t.Errorf("registry %s printed\n%s, %v", args, out, err)
+		}
+	}
+}
+
+func TestRegistryVerifyFails(t *testing.T) {
+	home := registryAt(t)
+	heads, err := filepath.Glob(filepath.Join(home, "blobs", "sha256", "*", "*"))
+	if err != nil || len(heads) != 3 {
+		t.Fatalf("the blobs are %v, %v", heads, err)
+	}
+	if err := os.Remove(heads[0]); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runRegistry(t, home, "verify")
+	if err == nil || !strings.Contains(err.Error(), "1 found") || !strings.Contains(out, filepath.Base(heads[0])) {
+		t.Errorf("verify printed %q, %v", out, err)
+	}
+}
+
+func TestRegistryCompletion(t *testing.T) {
+	home := registryAt(t)
+	if _, err := runRegistry(t, home, "promote", "flowers@1"); err != nil {
+		t.Fatal(err)
+	}
+	for command, want := range map[string][]string{
+		"show":     {"flowers", "flowers@production", "flowers@2", "flowers@1"},
+		"rollback": {"flowers"},
+	} {
+		out, err := runRegistry(t, home, command, "--generate-bash-completion")
+		if err != nil || !slices.Equal(strings.Fields(out), want) {
+			t.Errorf("completion of registry %s: %q, %v; want %q", command, out, err, want)
+		}
+	}
+	empty := filepath.Join(t.TempDir(), "none")
+	if out, err := runRegistry(t, empty, "show", "--generate-bash-completion"); err != nil || out != "" {
+		t.Errorf("completion without a registry: %q, %v", out, err)
+	}
+	if _, err := os.Stat(empty); !os.IsNotExist(err) {
+		t.Errorf("completion made %s", empty)
+	}
+}
+
+func TestBytesText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 102_600_000: "102.6 MB", 999_960: "1.0 MB", 1 << 62: "4.6 EB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("bytesText(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/registry"
+)
+
+func listRegistry(c *cli.Context, r *registry.Registry) error {
+	if c.NArg() == 1 {
+		return listVersions(c, r)
+	}
+	models, err := r.List(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, models)
+	}
+	return printModels(c.App.Writer, models)
+}
+
+func listVersions(c *cli.Context, r *registry.Registry) error {
+	versions, err := r.Versions(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, versions)
+	}
+	return printVersions(c.App.Writer, versions)
+}
+
+func showVersion(c *cli.Context, r *registry.Registry) error {
+	ref, err := registry.ParseRef(c.Args().First())
+	if err != nil {
+		return err
+	}
+	v, err := r.Version(c.Context, ref)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, v)
+	}
+	return printVersion(c.App.Writer, v)
+}
+
+func promoteVersion(c *cli.Context, r *registry.Registry) error {
+	ref, err := registry.ParseRef(c.Args().First())
+	if err != nil {
+		return err
+	}
+	m, err := r.Resolve(c.Context, ref)
+	if err != nil {
+		return err
+	}
+	a, err := r.Promote(c.Context, m.Model, m.Version, c.String("alias"), change(c))
+	if err != nil {
+		return err
+	}
+	return printAlias(c, a)
+}
+
+func rollBack(c *cli.Context, r *registry.Registry) error {
+	a, err := r.Rollback(c.Context, c.Args().First(), c.String("alias"), change(c))
+	if err != nil {
+		return err
+	}
+	return printAlias(c, a)
+}
+
+func removeAlias(c *cli.Context, r *registry.Registry) error {
+	ref, err := registry.ParseRef(c.Args().First())
+	if err != nil {
+		return err
+	}
+	if ref.Version != 0 {
+		return fmt.Errorf("%s is a version, and versions stay; name an alias, as in %s@champion", ref, ref.Model)
+	}
+	if err := r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c)); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "removed %s\n", ref)
+	return nil
+}
+
+func showHistory(c *cli.Context, r *registry.Registry) error {
+	events, err := r.History(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, events)
+	}
+	return printHistory(c.App.Writer, events)
+}
+
+func verifyRegistry(c *cli.Context, r *registry.Registry) error {
+	problems, err := r.Verify(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		err = printJSON(c.App.Writer, problems)
+	} else {
+		for _, p := range problems {
+			fmt.Fprintf(c.App.Writer, "%s: %s\n", p.Subject, p.Detail)
+		}
+	}
+	if len(problems) > 0 {
+		return errors.Join(err, fmt.Errorf("registry verify: %d found; registering the same content again mends a blob, a backup the rest",
+			len(problems)))
+	}
+	if !c.Bool("json") {
+		fmt.Fprintln(c.App.Writer, "all is as it was registered")
+	}
+	return err
+}
+
+func collectBlobs(c *cli.Context, r *registry.Registry) error {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
+	defer cancel()
+	collected, err := r.Collect(ctx, c.Bool("dry-run"))
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w; something is being registered: try again later or raise --wait", err)
+		}
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, collected)
+	}
+	for _, b := range collected.Blobs {
+		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.Digest, bytesText(b.Size))
+	}
+	did := map[bool]string{false: "removed", true: "would remove"}[c.Bool("dry-run")]
+	fmt.Fprintf(c.App.Writer, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, bytesText(collected.Bytes))
+	return nil
+}
+
+func printAlias(c *cli.Context, a registry.Alias) error {
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, a)
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "%s@%s is version %d, since %s by %s%s\n", a.Model, a.Name, a.Version, moment(a.Since), a.Actor,
+		prefixed(": ", a.Reason))
+	return err
+}
