@@ -1,0 +1,241 @@
+// Package bottlenecks keeps what trunks made of images, so that no image goes
+// through the same trunk twice.
+//
+// A bottleneck is found by the SHA-256 of the image's bytes, the digest of the
+// trunk and the digest of the preprocessing: whatever changes one of them finds
+// nothing. Each pair of trunk and preprocessing has a folder of segments, files
+// of records of one length. A process appends to a segment of its own, so any
+// number of them share a cache without locks; what was cut off by a crash is
+// passed over, and a record whose checksum is wrong counts as missing.
+//
+// Bottlenecks tell about the images they were made of: folders and files are
+// readable by their owner alone.
+package bottlenecks
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	magic   = "tkitbot1"
+	suffix  = ".segment"
+	header  = len(magic) + sha256.Size + 4 // magic, identity, width
+	trailer = 4                            // CRC-32C of a record's key and values
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Sum is the SHA-256 of an image's bytes.
+type Sum = [sha256.Size]byte
+
+// Cache holds the bottlenecks of one trunk and preprocessing. Its methods may
+// be called concurrently; Close ends it.
+type Cache struct {
+	dir      string
+	identity Sum
+	width    int
+
+	mu       sync.Mutex
+	segments []*os.File
+	index    map[Sum]place
+	own      *os.File // nil until the first Put
+	end      int64    // of own
+	record   []byte
+}
+
+// place is where a record begins.
+type place struct {
+	segment int32
+	offset  int64
+}
+
+// Open opens, or begins, the part of the cache in dir that belongs to a trunk
+// and a preprocessing, named by their digests. Width is the length of a
+// bottleneck.
+func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
+	if width < 1 || width > math.MaxInt32/8 {
+		return nil, fmt.Errorf("bottleneck cache: bottlenecks of %d values", width)
+	}
+	identity := sha256.Sum256([]byte(trunk + "\n" + preprocessing))
+	c := &Cache{
+		dir: filepath.Join(dir, hex.EncodeToString(identity[:16])), identity: identity, width: width,
+		index: make(map[Sum]place), record: make([]byte, sha256.Size+4*width+trailer),
+	}
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("bottleneck cache: %w", err)
+	}
+	now := time.Now() // for Prune: when it was last of use
+	if err := os.Chtimes(c.dir, now, now); err != nil {
+		return nil, fmt.Errorf("bottleneck cache: %w", err)
+	}
+	if err := c.scan(); err != nil {
+		return nil, errors.Join(fmt.Errorf("bottleneck cache: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+// scan reads the keys of all whole records.
+func (c *Cache) scan() error {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), suffix) {
+			continue
+		}
+		f, err := os.Open(filepath.Join(c.dir, e.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // another process began it and had nothing to keep
+		}
+		if err != nil {
+			return err
+		}
+		if !c.belongs(f) {
+			if err := f.Close(); err != nil {
+				return err
+			}
+			continue
+		}
+		c.segments = append(c.segments, f)
+		if err := c.keys(f, int32(len(c.segments)-1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// belongs reports whether a segment is whole to its header and this cache's.
+func (c *Cache) belongs(f *os.File) bool {
+	b := make([]byte, header)
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return false
+	}
+	return string(b) == string(c.header())
+}
+
+func (c *Cache) header() []byte {
+	b := append([]byte(magic), c.identity[:]...)
+	return binary.LittleEndian.AppendUint32(b, uint32(c.width))
+}
+
+func (c *Cache) keys(f *os.File, segment int32) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	length := int64(len(c.record))
+	for at := int64(header); at+length <= info.Size(); at += length {
+		var key Sum
+		if _, err := f.ReadAt(key[:], at); err != nil {
+			return err
+		}
+		c.index[key] = place{segment, at}
+	}
+	return nil
+}
+
+// Width is the length of a bottleneck.
+func (c *Cache) Width() int { return c.width }
+
+// Len is the number of images whose bottleneck is known.
+func (c *Cache) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.index)
+}
+
+// Get returns an image's bottleneck. One that is damaged or cannot be read is
+// not there: it is for the caller to compute it anew, and Put replaces it.
+func (c *Cache) Get(image Sum) ([]float32, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.index[image]
+	if !ok {
+		return nil, false
+	}
+	b := c.record
+	if _, err := c.segments[at.segment].ReadAt(b, at.offset); err != nil || !intact(b, image) {
+		delete(c.index, image)
+		return nil, false
+	}
+	values := make([]float32, c.width)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[sha256.Size+4*i:]))
+	}
+	return values, true
+}
+
+func intact(record []byte, image Sum) bool {
+	body := record[:len(record)-trailer]
+	return Sum(record[:sha256.Size]) == image &&
+		crc32.Checksum(body, castagnoli) == binary.LittleEndian.Uint32(record[len(body):])
+}
+
+// Put keeps an image's bottleneck; what is there already stays.
+func (c *Cache) Put(image Sum, values []float32) error {
+	if len(values) != c.width {
+		return fmt.Errorf("bottleneck cache: %d values, want %d", len(values), c.width)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.index[image]; ok {
+		return nil
+	}
+	if c.own == nil {
+		if err := c.begin(); err != nil {
+			return fmt.Errorf("bottleneck cache: %w", err)
+		}
+	}
+	b := append(c.record[:0], image[:]...)
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	if _, err := c.own.WriteAt(b, c.end); err != nil {
+		return fmt.Errorf("bottleneck cache: %w", err)
+	}
+	c.index[image] = place{int32(len(c.segments) - 1), c.end}
+	c.end += int64(len(b))
+	return nil
+}
+
+// begin starts this process's segment.
+func (c *Cache) begin() error {
+	f, err := os.CreateTemp(c.dir, "*"+suffix)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(c.header()); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	c.own, c.end = f, int64(header)
+	c.segments = append(c.segments, f)
+	return nil
+}
+
+// Close brings what was put to the disk and closes the files.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	if c.own != nil {
+		errs = append(errs, c.own.Sync())
+	}
+	for _, f := range c.segments {
+		errs = append(errs, f.Close())
+	}
+	c.segments, c.own, c.index = nil, nil, map[Sum]place{}
+	return errors.Join(errs...)
+}

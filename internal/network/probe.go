@@ -1,0 +1,104 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// A Point is a place to cut a network, and how to pool there.
+type Point struct {
+	Endpoint string // as Network.Cut takes it
+	Pool     Pool
+}
+
+// Probe returns one trunk that computes the bottlenecks of several cuts in one
+// pass. Its only output, "bottleneck" [N, Σ widths], has them one after the
+// other, in the order of the points; widths says how long each is. Every
+// bottleneck must have rank 2 and a known width.
+func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err error) {
+	if len(points) == 0 {
+		return nil, nil, errors.New("probe: no points given")
+	}
+	nodes := slices.Clone(n.Graph.GetNode())
+	var ends []string
+	var total int64
+	var dtype tensorflow.DataType
+	for _, p := range points {
+		pooled, out, err := n.pooled(nodes, p)
+		if err != nil {
+			return nil, nil, fmt.Errorf("probe %q: %w", p.Endpoint, err)
+		}
+		nodes = append(nodes, pooled...)
+		ends = append(ends, mustRef(out.Tensor).String())
+		widths = append(widths, out.Shape[1])
+		total += out.Shape[1]
+		dtype = out.DataType
+	}
+	out := Port{Name: bottleneck, Tensor: mustRef(ends[0]).tensor(), DataType: dtype, Shape: []int64{-1, total}}
+	if len(points) > 1 {
+		x := newIndex(nodes)
+		name := x.freeName("probe")
+		axis := int32Const(name+"/axis", true, 1)
+		joined := newNode("ConcatV2", name, attrs{
+			"T": typeAttr(dtype), "Tidx": typeAttr(tensorflow.Int32), "N": {Value: &attrpb.AttrValue_I{I: int64(len(ends))}},
+		}, append(ends, axis.GetName())...)
+		nodes = append(nodes, axis, joined)
+		out.Tensor = ref{name, 0}.tensor()
+	}
+	trunk = n.live(nodes, n.Inputs, []Port{out}, n.Weights)
+	return trunk, widths, nil
+}
+
+// pooled returns the nodes that pool one point in a graph of the given nodes.
+func (n *Network) pooled(nodes []*nodepb.NodeDef, p Point) ([]*nodepb.NodeDef, Port, error) {
+	at, err := n.resolve(p.Endpoint)
+	if err != nil {
+		return nil, Port{}, err
+	}
+	port, err := n.describe(at)
+	if err != nil {
+		return nil, Port{}, err
+	}
+	pooled, out, err := p.Pool.nodes(newIndex(nodes), at, port)
+	if err != nil {
+		return nil, Port{}, err
+	}
+	if len(out.Shape) != 2 || out.Shape[1] < 1 {
+		return nil, Port{}, fmt.Errorf("its bottleneck has the shape %v, where [N, width] is wanted: choose another pool", out.Shape)
+	}
+	return pooled, out, nil
+}
+
+// WithInput returns the network with its only input fixed to a shape, whose
+// unknown dimensions are -1. It fails where the input's own shape, as far as it
+// is known, is another.
+func (n *Network) WithInput(shape []int64) (*Network, error) {
+	in, err := n.Input("")
+	if err != nil {
+		return nil, err
+	}
+	if in.Shape != nil {
+		if len(in.Shape) != len(shape) {
+			return nil, fmt.Errorf("input %s has the shape %v, given %v", in.Name, in.Shape, shape)
+		}
+		for i, d := range in.Shape {
+			if d >= 0 && shape[i] >= 0 && d != shape[i] {
+				return nil, fmt.Errorf("input %s has the shape %v, given %v", in.Name, in.Shape, shape)
+			}
+		}
+	}
+	nodes := slices.Clone(n.Graph.GetNode())
+	for i, node := range nodes {
+		if node.GetName() == mustRef(in.Tensor).node {
+			nodes[i] = PlaceholderNode(node.GetName(), in.DataType, shape)
+		}
+	}
+	in.Shape = slices.Clone(shape)
+	return n.live(nodes, []Port{in}, n.Outputs, n.Weights), nil
+}
