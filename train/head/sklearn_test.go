@@ -1,0 +1,60 @@
+package head
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const sklearn = `
+import json, sys
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+job = json.load(sys.stdin)
+y = np.array(job["Labels"]); n = len(y)
+x = np.array(job["Features"]).reshape(n, job["Dim"])
+deviation = x.std(0); deviation[deviation == 0] = np.inf
+x = (x - x.mean(0)) / deviation
+answers = []
+for penalty in job["Penalties"]:
+    m = LogisticRegression(C=1 / (n * penalty), tol=1e-8, max_iter=10000).fit(x, y)
+    loss = -np.log(m.predict_proba(x)[np.arange(n), y]).mean()
+    answers.append(loss + penalty / 2 * (m.coef_ ** 2).sum())
+json.dump(answers, sys.stdout)
+`
+
+// scikit-learn, in float64 and to a tight tolerance, finds the same minima.
+func TestAgainstScikitLearn(t *testing.T) {
+	penalties := []float64{1, .1, .01}
+	for _, c := range []struct{ n, dim int }{{240, 30}, {60, 150}} {
+		learn, labels := blobs(c.n, c.dim, 6, 1)
+		judge, _ := blobs(12, c.dim, 6, 2)
+		in, err := json.Marshal(map[string]any{
+			"Labels": learn.Labels, "Features": learn.Features, "Dim": learn.Dim, "Penalties": penalties,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		python := os.Getenv("TKIT_PYTHON")
+		if python == "" {
+			python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
+		}
+		cmd := exec.Command(python, "-c", sklearn)
+		cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s with scikit-learn is needed (make deps, or set TKIT_PYTHON): %v", python, err)
+		}
+		var want []float64
+		if err := json.Unmarshal(out, &want); err != nil {
+			t.Fatal(err)
+		}
+		r := train(t, learn, judge, labels, Options{Penalties: penalties, Full: true})
+		for i, trial := range r.Trials {
+			near(t, "objective", trial.Objective, want[i], 1e-4*want[i])
+		}
+	}
+}
