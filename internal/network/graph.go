@@ -191,3 +191,26 @@ func shapeAttr(shape []int64) *attrpb.AttrValue {
 func stringAttr(s string) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
 }
+
+// topological returns the nodes with each after those that it takes data from,
+// except through the edge that closes a loop.
+func topological(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
+	x := newIndex(nodes)
+	order := make([]*nodepb.NodeDef, 0, len(nodes))
+	done := make(map[string]bool, len(nodes))
+	var visit func(node *nodepb.NodeDef)
+	visit = func(node *nodepb.NodeDef) {
+		if done[node.GetName()] {
+			return
+		}
+		done[node.GetName()] = true
+		for _, in := range dataInputs(node) {
+			visit(x.nodes[mustRef(in).node])
+		}
+		order = append(order, node)
+	}
+	for _, node := range nodes {
+		visit(node)
+	}
+	return order
+}

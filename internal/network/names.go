@@ -32,10 +32,11 @@ func nameAll(list []place) {
 		path = slices.Clone(path[depth:])
 		own := path[len(path)-1]
 		path = path[:len(path)-1]
+		if len(path) > 1 && path[len(path)-1] == "batchnorm" { // how Keras spells a layer's batch norm out
+			path = path[:len(path)-1]
+		}
 		if retraced {
-			for i := range path {
-				path[i] = traceSuffix.ReplaceAllString(path[i], "")
-			}
+			path = withoutNumbers(path)
 		}
 		return strings.Join(path, "/"), strings.Join(append(path, own), "/")
 	}
@@ -95,17 +96,22 @@ func tracedAgain(root []string, layers [][]string) bool {
 	bare := make(map[string]bool)
 	for _, path := range layers {
 		layer := path[len(root):]
-		var without []string
-		for _, scope := range layer {
-			if !traceSuffix.MatchString(scope) {
-				return false
-			}
-			without = append(without, traceSuffix.ReplaceAllString(scope, ""))
+		if !traceSuffix.MatchString(layer[0]) {
+			return false
 		}
 		distinct[strings.Join(layer, "/")] = true
-		bare[strings.Join(without, "/")] = true
+		bare[strings.Join(withoutNumbers(layer), "/")] = true
 	}
 	return len(bare) == len(distinct)
+}
+
+// withoutNumbers returns the scopes without a tracer's numbers.
+func withoutNumbers(path []string) []string {
+	out := slices.Clone(path)
+	for i, scope := range out {
+		out[i] = traceSuffix.ReplaceAllString(scope, "")
+	}
+	return out
 }
 
 // nearest returns up to k of names, those that take the fewest edits from name

@@ -1,0 +1,264 @@
+package network
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// evaluationBytes bounds how much of the network's fixed values is computed in
+// one go, and so the memory that folding takes besides the values themselves.
+const evaluationBytes = 64 << 20
+
+// largeConstant is the number of bytes from which on integers, too, are a
+// weight instead of a constant in the graph.
+const largeConstant = 64 << 10
+
+// fixed returns the nodes whose outputs are the same in every run: they depend
+// on weights and constants only, by operations without state.
+func (f *folding) fixed() map[string]bool {
+	fixed := make(map[string]bool)
+	for _, node := range topological(f.Graph.GetNode()) {
+		fixed[node.GetName()] = f.isFixed(node, fixed)
+	}
+	return fixed
+}
+
+func (f *folding) isFixed(node *nodepb.NodeDef, fixed map[string]bool) bool {
+	switch op := node.GetOp(); {
+	case op == "VarHandleOp" || op == "ReadVariableOp":
+		return true
+	case op == "Placeholder" || controlFlow[op] || f.stateful(op):
+		return false
+	}
+	if len(dataInputs(node)) < len(node.GetInput()) { // only in graphs with control flow
+		return false
+	}
+	for _, in := range node.GetInput() {
+		if !fixed[mustRef(in).node] {
+			return false
+		}
+	}
+	return true
+}
+
+// evaluate computes the fixed tensors that others need and puts weights or
+// constants in their place.
+func (f *folding) evaluate(ctx context.Context) error {
+	g, err := f.importGraph()
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	var group []Port
+	var size int64
+	flush := func() error {
+		if len(group) == 0 {
+			return nil
+		}
+		err := f.compute(ctx, group)
+		group, size = nil, 0
+		return err
+	}
+	for _, r := range f.frontier() {
+		port, err := describe(g, r)
+		if err != nil {
+			return err
+		}
+		if port.DataType == tensorflow.String || port.DataType == tensorflow.Resource {
+			continue
+		}
+		n, err := byteSize(port.DataType, port.Shape)
+		if err != nil {
+			n = evaluationBytes / 4 // shape not known before
+		}
+		if size+n > evaluationBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		port.Name = port.Tensor
+		group = append(group, port)
+		size += n
+	}
+	return flush()
+}
+
+// frontier returns the fixed tensors that outputs or nodes that are not fixed
+// take, as far as they are not in their final form already.
+func (f *folding) frontier() []ref {
+	fixed := f.fixed()
+	x := newIndex(f.Graph.GetNode())
+	final := func(node *nodepb.NodeDef) bool {
+		switch node.GetOp() {
+		case "VarHandleOp", "ReadVariableOp":
+			return true
+		case "Const":
+			value := node.GetAttr()["value"].GetTensor()
+			n, err := byteSize(attrType(node, "dtype"), shapeOf(value.GetTensorShape()))
+			return err != nil || !isWeight(attrType(node, "dtype"), shapeOf(value.GetTensorShape()), n)
+		}
+		return false
+	}
+	seen := make(map[ref]bool)
+	var list []ref
+	need := func(s string) {
+		r := mustRef(s)
+		if r.port != control && fixed[r.node] && !seen[r] && !final(x.nodes[r.node]) {
+			seen[r] = true
+			list = append(list, r)
+		}
+	}
+	for _, node := range f.Graph.GetNode() {
+		if !fixed[node.GetName()] {
+			for _, in := range node.GetInput() {
+				need(in)
+			}
+		}
+	}
+	for _, p := range f.Outputs {
+		need(p.Tensor)
+	}
+	return list
+}
+
+// isWeight tells whether a fixed value is kept as a weight: arrays of real
+// numbers, and all else that would make the graph large.
+func isWeight(dt tensorflow.DataType, shape []int64, size int64) bool {
+	switch dt {
+	case tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16:
+		return len(shape) > 0 && size > int64(dt.Size())
+	}
+	return size >= largeConstant
+}
+
+// compute runs the part of the graph that leads to the tensors and replaces
+// them with their values.
+func (f *folding) compute(ctx context.Context, wanted []Port) error {
+	part := f.live(f.Graph.GetNode(), nil, wanted, f.Weights)
+	loaded, err := part.Load(tensorflow.Config{DisableOptimizer: true})
+	if err != nil {
+		return err
+	}
+	defer loaded.Close()
+	values, err := loaded.Run(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, v := range values {
+			v.Close()
+		}
+	}()
+	redirect := make(map[ref]ref)
+	for _, p := range wanted {
+		redirect[mustRef(p.Tensor)] = ref{}
+	}
+	// A node gives its name to its replacement, unless it is still needed.
+	kept, taken := f.without(redirect)
+	var nodes []*nodepb.NodeDef
+	for i, p := range wanted {
+		made, value := f.stand(taken, mustRef(p.Tensor), values[i])
+		for _, node := range made {
+			taken.nodes[node.GetName()] = node
+		}
+		nodes = append(nodes, made...)
+		redirect[mustRef(p.Tensor)] = value
+	}
+	f.setNodes(kept)
+	f.redirect(redirect)
+	f.setNodes(append(nodes, f.Graph.GetNode()...))
+	return nil
+}
+
+// without returns the nodes, and their index, less those of which nothing but
+// the given tensors is used.
+func (f *folding) without(tensors map[ref]ref) ([]*nodepb.NodeDef, *index) {
+	needed := make(map[string]bool)
+	for _, node := range f.Graph.GetNode() {
+		for _, in := range node.GetInput() {
+			r := mustRef(in)
+			if _, ok := tensors[r]; !ok {
+				needed[r.node] = true
+			}
+		}
+	}
+	gone := make(map[string]bool)
+	for r := range tensors {
+		gone[r.node] = !needed[r.node]
+	}
+	kept := slices.DeleteFunc(slices.Clone(f.Graph.GetNode()), func(node *nodepb.NodeDef) bool { return gone[node.GetName()] })
+	return kept, newIndex(kept)
+}
+
+// stand makes the nodes that hold v in place of the tensor at r.
+func (f *folding) stand(taken *index, r ref, v *tensorflow.Tensor) ([]*nodepb.NodeDef, ref) {
+	data := bytes.Clone(v.Bytes())
+	shape := append([]int64{}, v.Shape()...)
+	name := taken.freeName(r.node)
+	if !isWeight(v.DataType(), shape, int64(len(data))) {
+		return []*nodepb.NodeDef{ConstNode(name, v.DataType(), shape, data)}, ref{name, 0}
+	}
+	for i := 1; taken.nodes[name] != nil || taken.nodes[name+readSuffix] != nil; i++ {
+		name = fmt.Sprintf("%s_%d", r.node, i)
+	}
+	w := &Weight{Name: name, DataType: v.DataType(), Shape: shape, Data: data}
+	f.Weights = append(f.Weights, w)
+	handle, read := WeightNodes(w)
+	return []*nodepb.NodeDef{handle, read}, ref{read.GetName(), 0}
+}
+
+// mergeConstants lets equal constants be one.
+func (f *folding) mergeConstants() {
+	if f.looping {
+		return // a constant of a loop's body must stay in it
+	}
+	first := make(map[string]string)
+	same := make(map[ref]ref)
+	for _, node := range f.Graph.GetNode() {
+		if node.GetOp() != "Const" {
+			continue
+		}
+		key, err := proto.MarshalOptions{Deterministic: true}.Marshal(node.GetAttr()["value"].GetTensor())
+		if err != nil {
+			continue
+		}
+		if name, ok := first[string(key)]; ok {
+			same[ref{node.GetName(), 0}] = ref{name, 0}
+		} else {
+			first[string(key)] = node.GetName()
+		}
+	}
+	f.redirect(same)
+}
+
+// mergeWeights lets equal weights be one. The network's own weights come before
+// those that folding made, then the names decide.
+func (f *folding) mergeWeights() {
+	type key struct {
+		dt    tensorflow.DataType
+		shape string
+		sum   [sha256.Size]byte
+	}
+	sorted := slices.Clone(f.Weights)
+	slices.SortStableFunc(sorted, func(a, b *Weight) int { return strings.Compare(a.Name, b.Name) })
+	first := make(map[key]*Weight)
+	same := make(map[ref]ref)
+	for _, w := range sorted {
+		k := key{w.DataType, fmt.Sprint(w.Shape), sha256.Sum256(w.Data)}
+		if v, ok := first[k]; ok {
+			same[ref{w.Name + readSuffix, 0}] = ref{v.Name + readSuffix, 0}
+		} else {
+			first[k] = w
+		}
+	}
+	f.redirect(same)
+}

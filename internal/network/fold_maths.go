@@ -1,0 +1,143 @@
+package network
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// maths writes arithmetic on per-channel vectors as nodes, in double
+// precision.
+type maths struct {
+	x        *index
+	scope    string
+	dtype    tensorflow.DataType // of the network
+	channels int64
+	nodes    []*nodepb.NodeDef
+}
+
+func (a *affineFolder) maths(scope string, dt tensorflow.DataType, channels int64) *maths {
+	return &maths{x: a.x, scope: a.x.freeScope(scope + "/fold"), dtype: dt, channels: channels}
+}
+
+// add appends a node and claims its name.
+func (m *maths) add(node *nodepb.NodeDef) ref {
+	m.nodes = append(m.nodes, node)
+	m.x.nodes[node.GetName()] = node
+	return ref{node.GetName(), 0}
+}
+
+func (m *maths) next() string { return m.scope + "/" + strconv.Itoa(len(m.nodes)) }
+
+// op writes a unary or binary operation.
+func (m *maths) op(op string, in ...ref) ref {
+	node := newNode(op, m.next(), attrs{"T": typeAttr(tensorflow.Float64)})
+	for _, r := range in {
+		node.Input = append(node.Input, r.String())
+	}
+	return m.add(node)
+}
+
+// widen writes v in double precision.
+func (m *maths) widen(v ref) ref {
+	return m.add(newNode("Cast", m.next(), attrs{"SrcT": typeAttr(m.dtype), "DstT": typeAttr(tensorflow.Float64)}, v.String()))
+}
+
+// narrow writes v in the network's type, under that name or one like it.
+func (m *maths) narrow(v ref, name string) ref {
+	return m.add(newNode("Cast", m.x.freeName(name), attrs{"SrcT": typeAttr(tensorflow.Float64), "DstT": typeAttr(m.dtype)}, v.String()))
+}
+
+func (m *maths) reshape(v ref, shape ...int64) ref {
+	return m.shaped("Reshape", "Tshape", v, shape)
+}
+
+func (m *maths) shaped(op, indexType string, v ref, shape []int64) ref {
+	dims := make([]int32, len(shape))
+	for i, d := range shape {
+		dims[i] = int32(d)
+	}
+	to := m.add(int32Const(m.next(), false, dims...))
+	return m.add(newNode(op, m.next(), attrs{"T": typeAttr(tensorflow.Float64), indexType: typeAttr(tensorflow.Int32)}, v.String(), to.String()))
+}
+
+// vector writes v, of one value or one a channel, as one a channel.
+func (m *maths) vector(v ref) ref {
+	flat := m.reshape(m.widen(v), -1)
+	return m.shaped("BroadcastTo", "Tidx", flat, []int64{m.channels})
+}
+
+// constant writes a vector of one value.
+func (m *maths) constant(value float64) ref {
+	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(value))
+	return m.add(ConstNode(m.next(), tensorflow.Float64, []int64{1}, raw))
+}
+
+// compose writes the chain as x·scale + shift; nil is a scale of one or a shift
+// of zero.
+func (m *maths) compose(chain []link) (scale, shift *ref) {
+	both := func(op string, v ref) { // of scale and shift, with v
+		s := v
+		switch {
+		case scale != nil:
+			s = m.op(op, *scale, v)
+		case op == "RealDiv":
+			s = m.op("Reciprocal", v)
+		}
+		scale = &s
+		if shift != nil {
+			t := m.op(op, *shift, v)
+			shift = &t
+		}
+	}
+	add := func(op string, v ref) {
+		switch {
+		case shift != nil:
+			v = m.op(op, *shift, v)
+		case op == "Sub":
+			v = m.op("Neg", v)
+		}
+		shift = &v
+	}
+	for _, l := range chain {
+		switch op := l.node.GetOp(); {
+		case isFusedNorm(l.node): // ((x - mean)·rsqrt(variance + ε))·gamma + beta
+			gamma, beta, mean, variance := m.operand(l, 1), m.operand(l, 2), m.operand(l, 3), m.operand(l, 4)
+			epsilon := 1e-4 // TensorFlow's default
+			if e := l.node.GetAttr()["epsilon"]; e != nil {
+				epsilon = float64(e.GetF())
+			}
+			add("Sub", mean)
+			both("Mul", m.op("Mul", m.op("Rsqrt", m.op("AddV2", variance, m.constant(epsilon))), gamma))
+			add("AddV2", beta)
+		case op == "Mul":
+			both("Mul", m.vector(l.v))
+		case op == "RealDiv" || op == "Div":
+			both("RealDiv", m.vector(l.v))
+		case op == "Sub" && l.reversed: // v - x
+			both("Mul", m.shaped("BroadcastTo", "Tidx", m.constant(-1), []int64{m.channels}))
+			add("AddV2", m.vector(l.v))
+		case op == "Sub":
+			add("Sub", m.vector(l.v))
+		default: // BiasAdd, Add, AddV2
+			add("AddV2", m.vector(l.v))
+		}
+	}
+	return scale, shift
+}
+
+// operand returns the i-th input of a link, as a vector. Statistics are
+// float32 whatever the network's type.
+func (m *maths) operand(l link, i int) ref {
+	from := m.dtype
+	if u := attrType(l.node, "U"); u != 0 {
+		from = u
+	}
+	v := mustRef(l.node.GetInput()[i])
+	wide := m.add(newNode("Cast", m.next(), attrs{"SrcT": typeAttr(from), "DstT": typeAttr(tensorflow.Float64)}, v.String()))
+	return m.reshape(wide, m.channels)
+}
