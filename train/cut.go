@@ -1,0 +1,162 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tkit/internal/network"
+	"tkit/train/head"
+)
+
+// AutoCut has the cut chosen by cross-validation.
+const AutoCut = "auto"
+
+// ParseCut reads "ENDPOINT" or "ENDPOINT:POOL". Without a pool a map of
+// features is averaged and a vector taken as it is.
+func ParseCut(s string) (Cut, error) {
+	endpoint, pool, _ := strings.Cut(s, ":")
+	c := Cut{Endpoint: endpoint, Pool: network.Pool(pool)}
+	if endpoint == "" || !slices.Contains(network.Pools(), c.Pool) {
+		return Cut{}, fmt.Errorf("cut %q: want %s, ENDPOINT or ENDPOINT:POOL, where POOL is one of %v", s, AutoCut, network.Pools()[1:])
+	}
+	return c, nil
+}
+
+// String is what ParseCut reads.
+func (c Cut) String() string {
+	if c.Pool == "" {
+		return c.Endpoint
+	}
+	return c.Endpoint + ":" + string(c.Pool)
+}
+
+// CutTried is one candidate's worth.
+type CutTried struct {
+	Cut
+	Width int `json:"width"` // of its bottleneck
+	// Loss is the mean negative log-likelihood and Accuracy the share of right
+	// answers on images that the head was not trained on.
+	Loss     float64 `json:"loss"`
+	Accuracy float64 `json:"accuracy"`
+	Chosen   bool    `json:"chosen,omitempty"`
+}
+
+// CutsTried is the comparison behind an automatic cut, from the base's input on.
+type CutsTried struct {
+	Candidates []CutTried `json:"candidates"`
+	// Images is the number of images that they were compared on.
+	Images int `json:"images"`
+}
+
+func (CutsTried) Name() string { return "cuts" }
+
+// Bounds of what an automatic cut considers: the endpoints nearest to the
+// output, whose bottlenecks are not so wide that a head on them would have to
+// be trained on more than it is worth.
+const (
+	maxEndpoints = 8
+	maxWidth     = 4096
+	maxCompared  = 2000
+)
+
+// candidates lists the cuts worth comparing: for each of the last endpoints,
+// the mean of its map, the means over a grid, and the map itself, unless the
+// bottleneck would be too wide.
+func candidates(n *network.Network) ([]network.Point, error) {
+	ends, err := n.Endpoints()
+	if err != nil {
+		return nil, err
+	}
+	var known []network.Endpoint
+	for _, e := range ends {
+		if len(e.Shape) > 0 && !slices.ContainsFunc(e.Shape, func(d int64) bool { return d < 1 }) {
+			known = append(known, e)
+		}
+	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("the base has no endpoint of a known shape to cut at")
+	}
+	if logits := known[len(known)-1]; len(known) > 1 && len(logits.Shape) == 1 {
+		known = known[:len(known)-1] // the base's own classes
+	}
+	var points []network.Point
+	for _, e := range known[max(0, len(known)-maxEndpoints):] {
+		points = append(points, pools(e)...)
+	}
+	return points, nil
+}
+
+func pools(e network.Endpoint) []network.Point {
+	if len(e.Shape) == 1 {
+		return []network.Point{{Endpoint: e.Name}}
+	}
+	if len(e.Shape) != 3 {
+		return []network.Point{{Endpoint: e.Name, Pool: network.PoolFlatten}}
+	}
+	h, w, c := e.Shape[0], e.Shape[1], e.Shape[2]
+	points := []network.Point{{Endpoint: e.Name, Pool: network.PoolAverage}}
+	for _, grid := range []struct {
+		side int64
+		pool network.Pool
+	}{{2, network.PoolGrid2}, {4, network.PoolGrid4}} {
+		if h > grid.side && w > grid.side && grid.side*grid.side*c <= maxWidth {
+			points = append(points, network.Point{Endpoint: e.Name, Pool: grid.pool})
+		}
+	}
+	if h*w > 1 && h*w*c <= maxWidth {
+		points = append(points, network.Point{Endpoint: e.Name, Pool: network.PoolFlatten})
+	}
+	return points
+}
+
+// choose compares the candidates on the training images alone, each by the loss
+// of a head on images held out from it. Among those within a hundredth of the
+// best the last one wins: the nearer to the output, the less is left to compute
+// for the head, and the narrower its bottleneck.
+func choose(ctx context.Context, points []network.Point, widths []int64, train, validation head.Set, labels []string, o head.Options,
+	progress func(done int, bytes int64)) (CutsTried, int, error) {
+	tried := CutsTried{Images: train.Len() + validation.Len()}
+	o.Progress = nil
+	from := 0
+	for i, p := range points {
+		width := int(widths[i])
+		r, err := head.Train(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
+		if err != nil {
+			return tried, 0, fmt.Errorf("cut %s: %w", Cut{p.Endpoint, p.Pool}, err)
+		}
+		from += width
+		t := CutTried{Cut: Cut{p.Endpoint, p.Pool}, Width: width}
+		best := slices.IndexFunc(r.Trials, func(t head.Trial) bool { return t.Penalty == r.Penalty })
+		if best < 0 {
+			return tried, 0, fmt.Errorf("cuts cannot be compared with so few images: name one with --cut, or give more training images")
+		}
+		t.Loss, t.Accuracy = r.Trials[best].Loss, r.Trials[best].Accuracy
+		tried.Candidates = append(tried.Candidates, t)
+		progress(i+1, 0)
+	}
+	least := slices.MinFunc(tried.Candidates, func(a, b CutTried) int {
+		if a.Loss < b.Loss {
+			return -1
+		}
+		return 1
+	}).Loss
+	chosen := 0
+	for i, t := range tried.Candidates {
+		if t.Loss <= least*1.01 {
+			chosen = i
+		}
+	}
+	tried.Candidates[chosen].Chosen = true
+	return tried, chosen, nil
+}
+
+// columns takes some consecutive features of every example.
+func columns(s head.Set, from, width int) head.Set {
+	out := head.Set{Dim: width, Labels: s.Labels, Features: make([]float32, 0, s.Len()*width)}
+	for i := range s.Len() {
+		out.Features = append(out.Features, s.Row(i)[from:from+width]...)
+	}
+	return out
+}

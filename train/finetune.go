@@ -1,0 +1,256 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tkit/datasets"
+	"tkit/internal/evaluation"
+	"tkit/internal/inference"
+	"tkit/internal/network"
+	"tkit/internal/preprocessing"
+	"tkit/internal/tensorflow"
+	"tkit/train/head"
+)
+
+// FineTuneOptions say which base to put a new head on, and what to train it on.
+type FineTuneOptions struct {
+	// Base is the pretrained network, unfolded; it stays the caller's.
+	Base          *network.Network
+	Preprocessing preprocessing.Preprocessing
+	Source        datasets.Source
+	Split         datasets.Fractions
+	// Cut is AutoCut or what ParseCut reads; "" is AutoCut.
+	Cut  string
+	Head head.Options
+	// Cache is the folder of the bottleneck cache; "" keeps none.
+	Cache string
+	// Work is an existing folder for files that are removed at the end.
+	Work     string
+	Session  tensorflow.Config
+	Snapshot datasets.SnapshotOptions
+	Observer Observer
+}
+
+// FineTune trains a new head on the bottlenecks of a base. The base's weights
+// stay as they are; every image passes through them once.
+func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
+	pipeline, err := inference.Compile(o.Preprocessing)
+	if err != nil {
+		return nil, fmt.Errorf("preprocessing: %w", err)
+	}
+	defer pipeline.Close()
+	base, err := o.fold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	o.Snapshot.MaxPixels = o.Preprocessing.Decoding().Bound()
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Observer)
+	if err != nil {
+		return nil, err
+	}
+	f := &fineTuning{FineTuneOptions: o, base: base, pipeline: pipeline, data: data}
+	return f.run(ctx)
+}
+
+// fold brings the base to the form that runs: one image input of the
+// preprocessing's size, one output, batch norm folded.
+func (o FineTuneOptions) fold(ctx context.Context) (*network.Network, error) {
+	_, end := o.Observer.phase(Importing, 0, "")
+	defer end()
+	in, err := o.Base.Input("")
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	if in.DataType != tensorflow.Float32 {
+		return nil, fmt.Errorf("base: its input %s takes %v, where float32 images are wanted", in.Name, in.DataType)
+	}
+	height, width, channels := o.Preprocessing.Shape()
+	n, err := o.Base.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
+	if err != nil {
+		return nil, fmt.Errorf("base: %w: its preprocessing makes images of %d×%d×%d", err, height, width, channels)
+	}
+	// Several outputs of a classifier are forms of one; the endpoints that all
+	// share are those of the first.
+	if n, err = n.Prune(o.Base.Outputs[0].Name); err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	if n, err = n.Fold(ctx); err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	return n, nil
+}
+
+// fineTuning is one FineTune in progress.
+type fineTuning struct {
+	FineTuneOptions
+	base     *network.Network
+	pipeline *inference.Pipeline
+	data     *dataset
+	rows     map[[32]byte][]float32 // bottlenecks of the chosen cut, by image
+}
+
+func (f *fineTuning) run(ctx context.Context) (*Result, error) {
+	cut, err := f.cut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	trunk, rest, err := f.base.Cut(cut.Endpoint, cut.Pool)
+	if err != nil {
+		return nil, fmt.Errorf("--cut: %w", err)
+	}
+	if err := errors.Join(rest.Close(), vector(trunk, cut)); err != nil {
+		return nil, errors.Join(err, trunk.Close())
+	}
+	r, err := f.train(ctx, cut, trunk)
+	if err != nil {
+		return nil, errors.Join(err, trunk.Close())
+	}
+	return r, nil
+}
+
+// vector says whether the trunk gives a vector for an image.
+func vector(trunk *network.Network, c Cut) error {
+	if shape := trunk.Outputs[0].Shape; len(shape) != 2 || shape[1] < 1 {
+		return fmt.Errorf("--cut %s gives bottlenecks of shape %v: choose a pool, such as %s:%s", c, shape, c.Endpoint, network.PoolAverage)
+	}
+	return nil
+}
+
+// cut is the one asked for, or the best one.
+func (f *fineTuning) cut(ctx context.Context) (Cut, error) {
+	if f.Cut == "" || f.Cut == AutoCut {
+		return f.bestCut(ctx)
+	}
+	c, err := ParseCut(f.Cut)
+	if err != nil || c.Pool != "" {
+		return c, err
+	}
+	ends, err := f.base.Endpoints()
+	if err != nil {
+		return c, err
+	}
+	for _, e := range ends {
+		if e.Name == c.Endpoint && len(e.Shape) == 3 {
+			c.Pool = network.PoolAverage
+		}
+	}
+	return c, nil
+}
+
+// bestCut passes the images that heads are trained and chosen on through all
+// candidate trunks at once, and keeps the winner's bottlenecks.
+func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
+	points, err := candidates(f.base)
+	if err != nil {
+		return Cut{}, err
+	}
+	probe, widths, err := f.base.Probe(points)
+	if err != nil {
+		return Cut{}, err
+	}
+	defer probe.Close()
+	sample := func() []int { return f.sample() }
+	rows, err := f.bottlenecks(ctx, probe, sample)
+	if err != nil {
+		return Cut{}, err
+	}
+	train, validation := f.sides()
+	progress, end := f.Observer.phase(Cutting, len(points), "cuts")
+	tried, chosen, err := choose(ctx, points, widths, f.set(train, rows), f.set(validation, rows), f.data.labels, f.Head, progress)
+	if err != nil {
+		return Cut{}, err
+	}
+	end()
+	f.Observer.tell(tried)
+	from := int64(0)
+	for _, w := range widths[:chosen] {
+		from += w
+	}
+	f.rows = make(map[[32]byte][]float32, len(rows))
+	for sum, row := range rows {
+		f.rows[sum] = slices.Clone(row[from : from+widths[chosen]])
+	}
+	return Cut{points[chosen].Endpoint, points[chosen].Pool}, nil
+}
+
+// sample is the entries that cuts are compared on: training and validation
+// images, of both the same share where they are too many.
+func (f *fineTuning) sample() []int {
+	train, validation := f.sides()
+	return append(slices.Clone(train), validation...)
+}
+
+// sides are the training and validation entries that cuts are compared on.
+// Entries are in the order of their keys, classes beside each other, so every
+// k-th of them is a stratified sample.
+func (f *fineTuning) sides() (train, validation []int) {
+	total := len(f.data.split.Train) + len(f.data.split.Validation)
+	k := max(1, (total+maxCompared-1)/maxCompared)
+	every := func(entries []int) (out []int) {
+		for i := 0; i < len(entries); i += k {
+			out = append(out, entries[i])
+		}
+		return out
+	}
+	return every(f.data.split.Train), every(f.data.split.Validation)
+}
+
+// train trains the head on the trunk's bottlenecks and judges it.
+func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network) (*Result, error) {
+	all := func() []int {
+		out := make([]int, len(f.data.examples))
+		for i := range out {
+			out[i] = i
+		}
+		return out
+	}
+	rows, err := f.bottlenecks(ctx, trunk, all)
+	if err != nil {
+		return nil, err
+	}
+	d := f.data
+	d.tell(f.Observer)
+
+	progress, end := f.Observer.phase(Head, 0, "solutions")
+	o := f.Head
+	o.Progress = func(done, _ int) { progress(done, 0) }
+	trained, err := head.Train(ctx, f.set(d.split.Train, rows), f.set(d.split.Validation, rows), d.labels, o)
+	if err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	end()
+
+	r := &Result{Trunk: trunk, Cut: cut, Labels: d.labels, Preprocessing: f.Preprocessing,
+		Snapshot: d.snapshot, Report: d.report, Split: d.counts()}
+	if r.Head, err = trained.Model.Network(); err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	if len(d.split.Test) > 0 {
+		_, end := f.Observer.phase(Evaluating, len(d.split.Test), "images")
+		logits, err := trained.Model.Logits(ctx, f.set(d.split.Test, rows))
+		if err != nil {
+			return nil, fmt.Errorf("evaluation: %w", err)
+		}
+		if r.Evaluation, err = evaluation.Evaluate(predictions(d, d.split.Test, logits), trained.Model.Temperature); err != nil {
+			return nil, fmt.Errorf("evaluation: %w", err)
+		}
+		end()
+	}
+	return r, nil
+}
+
+// set gathers the bottlenecks of some entries.
+func (f *fineTuning) set(entries []int, rows map[[32]byte][]float32) head.Set {
+	var s head.Set
+	for _, i := range entries {
+		row := rows[f.data.snapshot.Entries[i].SHA256]
+		s.Dim = len(row)
+		s.Features = append(s.Features, row...)
+		s.Labels = append(s.Labels, f.data.classes[i])
+	}
+	return s
+}
