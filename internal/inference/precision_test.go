@@ -1,0 +1,55 @@
+package inference_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"tkit/internal/inference"
+)
+
+func TestParsePrecision(t *testing.T) {
+	for s, want := range map[string]inference.Precision{"": inference.FP32, "fp32": inference.FP32, "bf16": inference.BF16} {
+		if p, err := inference.ParsePrecision(s); err != nil || p != want {
+			t.Errorf("%q: %v, %v", s, p, err)
+		}
+	}
+	if _, err := inference.ParsePrecision("int8"); !errors.Is(err, inference.ErrPrecision) {
+		t.Errorf("int8: %v", err)
+	}
+	if err := inference.FP32.Supported(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGuard(t *testing.T) {
+	nan := float32(math.NaN())
+	for name, c := range map[string]struct {
+		candidate []float32
+		allowed   bool
+		same      float64
+	}{
+		"equal":        {[]float32{.9, .1, .4, .6}, true, 1},
+		"near":         {[]float32{.88, .12, .43, .57}, true, 1},
+		"far":          {[]float32{.8, .2, .4, .6}, false, 1},
+		"other answer": {[]float32{.9, .1, .51, .49}, false, .5},
+		"not a number": {[]float32{.9, .1, nan, nan}, false, .5},
+	} {
+		a, err := inference.Compare([]float32{.9, .1, .4, .6}, c.candidate, 2)
+		if err != nil || a.Samples != 2 || a.Same != c.same {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		err = inference.DefaultGuard.Allows(a)
+		if (err == nil) != c.allowed || err != nil && !errors.Is(err, inference.ErrPrecision) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, classes := range []int{0, 3, -1} {
+		if _, err := inference.Compare([]float32{1, 0, 1, 0}, []float32{1, 0, 1, 0}, classes); err == nil {
+			t.Errorf("%d classes in 4 probabilities", classes)
+		}
+	}
+	if _, err := inference.Compare(nil, nil, 2); err == nil {
+		t.Error("no samples agree")
+	}
+}
