@@ -19,6 +19,7 @@ type ManagerOptions struct {
 	LastRetry  time.Duration // longest rest; 0: a minute
 	Metrics    *Metrics
 	Log        *slog.Logger
+	Published  func() // called by Run after every change that requests may see; nil: nothing
 }
 
 // A Manager keeps what its source wants loaded and answering. Requests take a
@@ -310,5 +311,8 @@ func (m *Manager) publish() {
 	m.view.Store(now)
 	for _, change := range stateChanges(before, now) {
 		m.options.Metrics.state(change.ref.Model, strconv.Itoa(change.ref.Version), change.from, change.to)
+	}
+	if m.options.Published != nil {
+		m.options.Published()
 	}
 }

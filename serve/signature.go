@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -50,8 +51,11 @@ func (s *Servable) CheckShape(shape []int64) error {
 	return s.checkImages(int(min(shape[0], math.MaxInt32)))
 }
 
-// checkImages refuses a request of too many images.
+// checkImages refuses a request of too many images, or none.
 func (s *Servable) checkImages(n int) error {
+	if n < 1 {
+		return &Error{Reason: BadRequest, Err: errors.New("the request holds no image")}
+	}
 	if n > s.most {
 		return &Error{Reason: TooLarge, Err: fmt.Errorf("%d images in one request; the server takes %d", n, s.most)}
 	}

@@ -24,7 +24,7 @@ import (
 type Options struct {
 	Manager    *serve.Manager
 	Metrics    *serve.Metrics
-	Health     grpc_health_v1.HealthServer
+	Health     *Health
 	MaxMessage int           // bytes of a request
 	Timeout    time.Duration // of a request without a deadline; 0: none
 	Log        *slog.Logger

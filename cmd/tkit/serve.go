@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/serve"
+	"tkit/serve/server"
+)
+
+func serveCommand() *cli.Command {
+	o := server.Defaults()
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "answer questions about images with the models that are in production",
+		Description: "Loads the production version of every model of the registry and follows its aliases:\n" +
+			"a promotion or rollback takes effect without a restart and without a failed request.\n" +
+			"Answers tkit's own :classify-image and TensorFlow Serving's REST and gRPC APIs, to\n" +
+			"this machine only. Ends in order on the first SIGTERM or Ctrl-C.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "http", Usage: "answer HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
+			&cli.StringFlag{Name: "grpc", Usage: "answer gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
+			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
+			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
+			&cli.IntFlag{Name: "threads", Usage: "spread one pass through a trunk over `N` threads; 0 for all cores", Destination: &o.Threads},
+			&cli.IntFlag{Name: "max-batch", Usage: "send at most `N` images through a trunk at a time", Value: o.MaxBatch, Destination: &o.MaxBatch},
+			&cli.IntFlag{Name: "max-queue", Usage: "let at most `N` images wait for a trunk, refuse more", Value: o.MaxQueue, Destination: &o.MaxQueue},
+			&cli.IntFlag{Name: "max-images", Usage: "take at most `N` images in a request", Value: o.MaxImages, Destination: &o.MaxImages},
+			&cli.Int64Flag{Name: "max-body", Usage: "take at most `BYTES` in a request", Value: o.MaxBody, Destination: &o.MaxBody},
+			&cli.DurationFlag{Name: "timeout", Usage: "give up on a request after `TIME`", Value: o.Timeout, Destination: &o.Timeout},
+			&cli.DurationFlag{Name: "drain", Usage: "when stopping, answer on for `TIME` while /readyz says no", Value: o.Drain, Destination: &o.Drain},
+			&cli.DurationFlag{Name: "grace", Usage: "when stopping, give requests in flight `TIME` to finish", Value: o.Grace, Destination: &o.Grace},
+			&cli.BoolFlag{Name: "json", Usage: "write logs as JSON, one object a line"},
+			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return fmt.Errorf("serve takes no arguments, got %q; name models with --models", c.Args().First())
+			}
+			o.Home, o.Models = c.Path("home"), c.StringSlice("models")
+			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
+			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
+			if !c.Bool("json") {
+				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a) }
+				o.Ready = func(models []serve.ModelStatus) { printModels(c.App.Writer, models) }
+			}
+			// Libtensorflow writes about every image that it cannot decode; the
+			// request's answer says so already.
+			if err := os.Setenv("TF_CPP_MIN_LOG_LEVEL", "3"); err != nil {
+				return err
+			}
+			return server.Run(c.Context, o)
+		},
+	}
+}
+
+func newLog(w io.Writer, asJSON, verbose bool) *slog.Logger {
+	o := &slog.HandlerOptions{}
+	if verbose {
+		o.Level = slog.LevelDebug
+	}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func printAddresses(w io.Writer, a server.Addresses) {
+	if a.HTTP != "" {
+		fmt.Fprintf(w, "HTTP  http://%s\n", a.HTTP)
+	}
+	if a.GRPC != "" {
+		fmt.Fprintf(w, "gRPC  %s\n", a.GRPC)
+	}
+}
+
+// printModels shows what answers.
+func printModels(w io.Writer, models []serve.ModelStatus) {
+	if len(models) == 0 {
+		fmt.Fprintln(w, "No model is in production yet; `tkit registry promote` puts one there.")
+		return
+	}
+	var rows [][]string
+	for _, m := range models {
+		for _, v := range m.Versions {
+			var labels []string
+			for _, l := range slices.Sorted(maps.Keys(m.Labels)) {
+				if m.Labels[l] == v.Version {
+					labels = append(labels, l)
+				}
+			}
+			rows = append(rows, []string{m.Model, strconv.Itoa(v.Version), strings.Join(labels, ", "), strings.ToLower(v.State.String())})
+		}
+	}
+	printTable(w, []string{"model", "version", "labels", "state"}, rows)
+}

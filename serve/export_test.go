@@ -1,0 +1,4 @@
+package serve
+
+// TrunkOf identifies the trunk in memory that a servable stands on.
+func TrunkOf(s *Servable) any { return s.trunk }

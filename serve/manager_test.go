@@ -1,0 +1,499 @@
+package serve_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tkit/internal/inference"
+	"tkit/internal/tensorflow"
+	"tkit/registry"
+	"tkit/serve"
+	"tkit/serve/servetest"
+)
+
+// start runs a manager on a registry until the test ends.
+func start(t *testing.T, h *servetest.Home, wanted ...string) *serve.Manager {
+	t.Helper()
+	source := &serve.RegistrySource{Registry: h.Registry, Every: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	for _, w := range wanted {
+		ref, err := registry.ParseRef(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Wanted = append(source.Wanted, ref)
+	}
+	return run(t, source)
+}
+
+func run(t *testing.T, source serve.Source) *serve.Manager {
+	t.Helper()
+	metrics := serve.NewMetrics(prometheus.NewRegistry())
+	loader := serve.NewLoader(source, serve.LoaderOptions{
+		Limits: serve.Limits{MaxBatch: 4, MaxQueue: 64}, Decoders: 2, Images: 16, Metrics: metrics,
+		Precision: inference.FP32,
+	})
+	m := serve.NewManager(source, loader, serve.ManagerOptions{
+		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
+		Metrics: metrics, Log: slog.New(slog.DiscardHandler), Published: changed.publish,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		m.Run(ctx)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		if models := m.Models(); len(models) > 0 {
+			t.Errorf("after the end there are %v", models)
+		}
+	})
+	return m
+}
+
+// A bell wakes those who wait for the next of something.
+type bell struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+func (b *bell) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *bell) publish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}
+
+// changed rings when something happened that a condition may be about.
+var changed bell
+
+// until waits for a condition, looking whenever something happened.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	timeout := time.After(time.Minute)
+	for {
+		next := changed.wait()
+		if condition() {
+			return
+		}
+		select {
+		case <-next:
+		case <-timeout:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func ready(t *testing.T, m *serve.Manager) {
+	t.Helper()
+	until(t, "ready", func() bool {
+		missing, started := m.Missing()
+		return started && len(missing) == 0
+	})
+}
+
+// answers is which version answers a ref, 0 if none does.
+func answers(m *serve.Manager, ref serve.Ref) int {
+	s, err := m.Acquire(ref)
+	if err != nil {
+		return 0
+	}
+	defer s.Release()
+	return s.Manifest.Version
+}
+
+func classify(t *testing.T, m *serve.Manager, ref serve.Ref, images ...[]byte) []serve.Prediction {
+	t.Helper()
+	s, err := m.Acquire(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	p, _, err := s.Classify(t.Context(), images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Served answers are those of the parts put together by hand, whatever batch
+// the images rode in, and each model has its own head.
+func TestServableAnswersAsItsParts(t *testing.T) {
+	h := servetest.New(t)
+	h.Serve(t, "a", "b")
+	m := start(t, h)
+	ready(t, m)
+
+	images := [][]byte{servetest.JPEG(t, 1), servetest.PNG(t, 2), servetest.JPEG(t, 3)}
+	for _, model := range []string{"a", "b"} {
+		want := byHand(t, h, model, images)
+		got := classify(t, m, serve.Ref{Model: model}, images...)
+		for i := range images {
+			for k, p := range got[i].Probabilities {
+				if d := p - want[i][k]; d > 1e-5 || d < -1e-5 {
+					t.Fatalf("%s, image %d: %v, by hand %v", model, i, got[i].Probabilities, want[i])
+				}
+			}
+			top := got[i].Top(3)
+			if len(top) != 3 || top[0].Probability < top[1].Probability || top[1].Probability < top[2].Probability {
+				t.Errorf("top 3 is %v", top)
+			}
+		}
+	}
+	if slices.Equal(classify(t, m, serve.Ref{Model: "a"}, images[0])[0].Probabilities,
+		classify(t, m, serve.Ref{Model: "b"}, images[0])[0].Probabilities) {
+		t.Error("two heads give one answer")
+	}
+}
+
+// byHand classifies with the registry's files and no server.
+func byHand(t *testing.T, h *servetest.Home, model string, images [][]byte) [][]float32 {
+	t.Helper()
+	manifest, err := h.Registry.Resolve(t.Context(), registry.Ref{Model: model, Alias: registry.Production})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := func(p registry.Part) string {
+		path, err := h.Registry.BlobPath(t.Context(), p.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	pipeline, err := inference.Compile(manifest.Preprocessing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipeline.Close()
+	trunk, err := inference.OpenTrunk(path(manifest.Trunk), tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trunk.Close()
+	head, err := inference.OpenHead(path(manifest.Head), tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer head.Close()
+	c := inference.Classifier{Pipeline: pipeline, Trunk: trunk, Head: head, Labels: manifest.Labels}
+	results, err := c.Classify(t.Context(), images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]float32
+	for _, r := range results {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		rows = append(rows, r.Probabilities)
+	}
+	return rows
+}
+
+func TestManagerFollowsAliases(t *testing.T) {
+	h := servetest.New(t)
+	m := start(t, h)
+	until(t, "started", func() bool { _, started := m.Missing(); return started })
+	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.NotFound {
+		t.Errorf("an empty registry answers %v", err)
+	}
+
+	h.Serve(t, "a") // after the start
+	until(t, "a@1 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
+	v := h.Register(t, "a", 9)
+	h.Promote(t, "a", v, "champion") // nobody asked for it
+	if got := answers(m, serve.Ref{Model: "a", Label: "champion"}); got != 0 {
+		t.Errorf("champion is served as %d though only production is wanted", got)
+	}
+	h.Promote(t, "a", v, registry.Production)
+	until(t, "a@2 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+	until(t, "a@1 is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
+	if _, err := h.Registry.Rollback(t.Context(), "a", registry.Production, servetest.By); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a@1 answers again", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
+	if err := h.Registry.RemoveAlias(t.Context(), "a", registry.Production, servetest.By); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "nothing answers", func() bool { return len(m.Models()) == 0 })
+}
+
+func TestManagerServesWhatIsAskedFor(t *testing.T) {
+	h := servetest.New(t)
+	for seed := range 3 {
+		h.Register(t, "a", uint64(seed))
+	}
+	h.Promote(t, "a", 1, registry.Production)
+	h.Promote(t, "a", 2, "champion")
+	h.Serve(t, "b")
+	m := start(t, h, "a", "a@champion", "a@3")
+	ready(t, m)
+	for ref, want := range map[serve.Ref]int{
+		{Model: "a"}: 1, {Model: "a", Label: "production"}: 1, {Model: "a", Label: "champion"}: 2,
+		{Model: "a", Version: 1}: 1, {Model: "a", Version: 3}: 3, {Model: "a", Label: "canary"}: 0, {Model: "b"}: 0,
+	} {
+		if got := answers(m, ref); got != want {
+			t.Errorf("%s is answered by %d, want %d", ref, got, want)
+		}
+	}
+	if trunks := distinct(m, 3); trunks != 1 {
+		t.Errorf("three versions stand on %d trunks in memory", trunks)
+	}
+}
+
+// distinct counts the trunks behind the loaded versions of model a.
+func distinct(m *serve.Manager, versions int) int {
+	trunks := map[any]bool{}
+	for v := range versions {
+		s, err := m.Acquire(serve.Ref{Model: "a", Version: v + 1})
+		if err != nil {
+			return -1
+		}
+		trunks[serve.TrunkOf(s)] = true
+		s.Release()
+	}
+	return len(trunks)
+}
+
+// A version that cannot load does not disturb the one that answers; when it is
+// replaced by one that can, that one takes over.
+func TestManagerSurvivesBadVersions(t *testing.T) {
+	h := servetest.New(t)
+	h.Serve(t, "a")
+	m := start(t, h)
+	ready(t, m)
+	bad := h.RegisterParts(t, "a", registry.FromReader(strings.NewReader("no network")), registry.FromReader(strings.NewReader("none either")))
+	h.Promote(t, "a", bad, registry.Production)
+	until(t, "the load was tried and failed", func() bool {
+		s, err := m.Status(serve.Ref{Model: "a", Version: bad})
+		return err == nil && s.Versions[0].State == serve.End && s.Versions[0].Err != nil
+	})
+	if got := answers(m, serve.Ref{Model: "a"}); got != 1 {
+		t.Errorf("with a bad version in production %d answers", got)
+	}
+	if missing, _ := m.Missing(); len(missing) > 0 {
+		t.Errorf("missing %q though an older version answers", missing)
+	}
+	if _, err := m.Acquire(serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "network") {
+		t.Errorf("the bad version answers %v", err)
+	}
+	good := h.Register(t, "a", 7)
+	h.Promote(t, "a", good, registry.Production)
+	until(t, "the good one answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == good })
+	until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
+}
+
+// A source that fails for a while changes nothing.
+type flakySource struct {
+	serve.Source
+	fail  atomic.Bool
+	tried atomic.Int64
+}
+
+func (s *flakySource) Aspirations(ctx context.Context) ([]serve.Aspiration, error) {
+	if s.fail.Load() {
+		s.tried.Add(1)
+		changed.publish()
+		return nil, errors.New("the database is away")
+	}
+	return s.Source.Aspirations(ctx)
+}
+
+func (s *flakySource) Parts(ctx context.Context, model string, version int) (serve.Parts, error) {
+	if s.fail.Load() {
+		return serve.Parts{}, errors.New("the disk is away")
+	}
+	return s.Source.Parts(ctx, model, version)
+}
+
+func TestManagerRetriesItsSource(t *testing.T) {
+	h := servetest.New(t)
+	h.Serve(t, "a")
+	source := &flakySource{Source: &serve.RegistrySource{Registry: h.Registry, Every: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}}
+	source.fail.Store(true)
+	m := run(t, source)
+	until(t, "the source was tried again", func() bool { return source.tried.Load() > 1 })
+	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.Unavailable {
+		t.Errorf("before it knows anything the manager answers %v", err)
+	}
+	source.fail.Store(false)
+	ready(t, m)
+	source.fail.Store(true)
+	h.Promote(t, "a", h.Register(t, "a", 5), registry.Production)
+	before := source.tried.Load()
+	until(t, "the source was asked", func() bool { return source.tried.Load() > before })
+	if got := answers(m, serve.Ref{Model: "a"}); got != 1 {
+		t.Errorf("while its source fails, %d answers", got)
+	}
+	source.fail.Store(false)
+	until(t, "it caught up", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+}
+
+// While production moves to and fro, no request fails, and every answer is one
+// version's own.
+func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
+	h := servetest.New(t)
+	h.Register(t, "a", 1)
+	h.Register(t, "a", 2)
+	h.Promote(t, "a", 1, registry.Production)
+	h.Serve(t, "b")
+	m := start(t, h)
+	ready(t, m)
+
+	image := servetest.JPEG(t, 1)
+	want := map[int][]float32{}
+	for v := 1; v <= 2; v++ {
+		h.Promote(t, "a", v, registry.Production)
+		until(t, "the version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == v })
+		want[v] = classify(t, m, serve.Ref{Model: "a"}, image)[0].Probabilities
+	}
+
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var asked [3]atomic.Int64
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				s, err := m.Acquire(serve.Ref{Model: "a"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p, _, err := s.Classify(t.Context(), [][]byte{image})
+				v := s.Manifest.Version
+				s.Release()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				asked[v].Add(1)
+				changed.publish()
+				for k, x := range p[0].Probabilities {
+					if d := x - want[v][k]; d > 1e-5 || d < -1e-5 {
+						t.Errorf("version %d answered %v, alone %v", v, p[0].Probabilities, want[v])
+						return
+					}
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		v := i%2 + 1
+		h.Promote(t, "a", v, registry.Production)
+		before := asked[v].Load()
+		until(t, "the version was asked", func() bool { return asked[v].Load() > before || t.Failed() })
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// A request that holds a version keeps it whole while production moves on.
+func TestHeldServableStaysUsable(t *testing.T) {
+	h := servetest.New(t)
+	h.Serve(t, "a")
+	m := start(t, h)
+	ready(t, m)
+	held, err := m.Acquire(serve.Ref{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Promote(t, "a", h.Register(t, "a", 2), registry.Production)
+	until(t, "the new version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+	until(t, "the old one is being unloaded", func() bool {
+		s, err := m.Status(serve.Ref{Model: "a", Version: 1})
+		return err == nil && s.Versions[0].State == serve.Unloading
+	})
+	if _, _, err := held.Classify(t.Context(), [][]byte{servetest.JPEG(t, 1)}); err != nil {
+		t.Errorf("the held version: %v", err)
+	}
+	held.Release()
+	until(t, "the old one is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
+}
+
+func TestServableRefusesBadImages(t *testing.T) {
+	h := servetest.New(t)
+	h.Serve(t, "a")
+	m := start(t, h)
+	ready(t, m)
+	good := servetest.JPEG(t, 1)
+	s, err := m.Acquire(serve.Ref{Model: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	for _, test := range []struct {
+		name   string
+		image  []byte
+		reason serve.Reason
+	}{
+		{"empty", nil, serve.EmptyImage},
+		{"text", []byte("this is no image, whatever its name says"), serve.UnsupportedImage},
+		{"truncated", good[:len(good)/2], serve.TruncatedImage},
+		{"30,000 × 30,000", bigPNG(), serve.TooManyPixels},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := s.Classify(t.Context(), [][]byte{good, test.image})
+			var row *serve.RowError
+			if !errors.As(err, &row) || row.Index != 1 || serve.ReasonOf(err) != test.reason {
+				t.Errorf("got %v, reason %q; want %q of image 1", err, serve.ReasonOf(err), test.reason)
+			}
+		})
+	}
+	if _, _, err := s.Classify(t.Context(), slices.Repeat([][]byte{good}, 17)); serve.ReasonOf(err) != serve.TooLarge {
+		t.Errorf("17 images: %v", err)
+	}
+	if _, _, err := s.Classify(t.Context(), nil); serve.ReasonOf(err) != serve.BadRequest {
+		t.Errorf("no images: %v", err)
+	}
+}
+
+// bigPNG is the beginning of a PNG that would be 30,000 × 30,000.
+func bigPNG() []byte {
+	var b bytes.Buffer
+	b.WriteString("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00")
+	b.WriteString("\x00\x00\x00\x00") // the checksum, which nobody gets to
+	return b.Bytes()
+}
+
+func TestRefString(t *testing.T) {
+	for _, test := range []struct {
+		ref  serve.Ref
+		want string
+	}{
+		{serve.Ref{Model: "m"}, "m"},
+		{serve.Ref{Model: "m", Version: 7}, "m@7"},
+		{serve.Ref{Model: "m", Label: "champion"}, "m@champion"},
+	} {
+		if got := fmt.Sprint(test.ref); got != test.want {
+			t.Errorf("%s, want %s", got, test.want)
+		}
+	}
+}

@@ -1,0 +1,264 @@
+// Package server runs the serving process: it listens, follows the registry,
+// answers over HTTP and gRPC, and on being told to stop lets what is in flight
+// finish.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"tkit/internal/inference"
+	"tkit/internal/tensorflow"
+	"tkit/registry"
+	"tkit/serve"
+	"tkit/serve/rest"
+	"tkit/serve/rpc"
+)
+
+// Options say what to serve, where and how. Defaults has them filled in.
+type Options struct {
+	Home string
+	// HTTP and GRPC are host:port on the loopback; "" leaves one out, port 0
+	// takes a free one.
+	HTTP, GRPC string
+	// Models are aliases and versions, such as "flowers@champion"; none means
+	// every model's production version.
+	Models []string
+
+	Precision string // of trunks: fp32, or bf16 where the processor has it
+	Threads   int    // of one pass through a trunk; 0: all cores
+	MaxBatch  int    // images in a pass
+	MaxQueue  int    // images waiting for one trunk
+	MaxImages int    // images in a request
+	MaxBody   int64  // bytes of a request
+
+	Timeout time.Duration // of a request
+	// Drain is how long the server goes on answering after it was told to
+	// stop, no longer ready, so that load balancers notice; Grace is how long
+	// requests in flight then have to finish.
+	Drain, Grace time.Duration
+	Watch        time.Duration // between looks at the registry
+
+	Log *slog.Logger
+	// Listening is called once, when requests are accepted; Ready once, when
+	// everything that is wanted answers. Either may be nil.
+	Listening func(Addresses)
+	Ready     func([]serve.ModelStatus)
+}
+
+// Addresses are where the server listens; "" where it does not.
+type Addresses struct{ HTTP, GRPC string }
+
+// Defaults are the options of `tkit serve` without flags.
+func Defaults() Options {
+	return Options{
+		HTTP: "127.0.0.1:8501", GRPC: "127.0.0.1:8500",
+		Precision: string(inference.FP32), MaxBatch: 8, MaxQueue: 256, MaxImages: 64, MaxBody: 32 << 20,
+		Timeout: 30 * time.Second, Drain: time.Second, Grace: 30 * time.Second, Watch: 250 * time.Millisecond,
+	}
+}
+
+// Run serves until ctx ends and everything in flight is over. It fails at once
+// where it cannot listen or is asked for what the registry lacks; a version
+// that does not load is retried and reported by /readyz.
+func Run(ctx context.Context, o Options) (err error) {
+	precision, err := inference.ParsePrecision(o.Precision)
+	if err == nil {
+		err = precision.Supported()
+	}
+	if err != nil {
+		return err
+	}
+	source, err := openSource(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Registry.Close()) }()
+	listeners, err := listen(ctx, o)
+	if err != nil {
+		return err
+	}
+	s := newServer(o, source, precision)
+	return s.run(ctx, listeners)
+}
+
+func openSource(ctx context.Context, o Options) (*serve.RegistrySource, error) {
+	source := &serve.RegistrySource{Every: o.Watch, Log: o.Log}
+	for _, m := range o.Models {
+		ref, err := registry.ParseRef(m)
+		if err != nil {
+			return nil, err
+		}
+		source.Wanted = append(source.Wanted, ref)
+	}
+	var err error
+	if source.Registry, err = registry.Open(ctx, o.Home); err != nil {
+		return nil, err
+	}
+	if err := source.Check(ctx); err != nil {
+		return nil, errors.Join(err, source.Registry.Close())
+	}
+	return source, nil
+}
+
+// A server is the running parts.
+type server struct {
+	Options
+	manager  *serve.Manager
+	http     *http.Server
+	grpc     *grpc.Server
+	health   *rpc.Health
+	draining atomic.Bool
+	ready    atomic.Bool // Ready was called
+}
+
+func newServer(o Options, source serve.Source, precision inference.Precision) *server {
+	s := &server{Options: o}
+	gatherer := prometheus.NewRegistry()
+	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := serve.NewMetrics(gatherer)
+	loader := serve.NewLoader(source, serve.LoaderOptions{
+		Trunk:     tensorflow.Config{IntraOpThreads: o.Threads},
+		Precision: precision,
+		Limits:    serve.Limits{MaxBatch: o.MaxBatch, MaxQueue: o.MaxQueue},
+		Decoders:  runtime.GOMAXPROCS(0),
+		Images:    o.MaxImages,
+		Metrics:   metrics,
+	})
+	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Published: s.published})
+	s.health = rpc.NewHealth()
+	s.http = &http.Server{
+		Handler: local(rest.New(rest.Options{
+			Manager: s.manager, Metrics: metrics, Gatherer: gatherer,
+			Limits:  rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages},
+			Timeout: o.Timeout, Draining: s.draining.Load, Log: o.Log,
+		})),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	s.grpc = rpc.New(rpc.Options{
+		Manager: s.manager, Metrics: metrics, Health: s.health,
+		MaxMessage: int(o.MaxBody), Timeout: o.Timeout, Log: o.Log,
+	})
+	return s
+}
+
+// published follows the manager's changes.
+func (s *server) published() {
+	missing, started := s.manager.Missing()
+	ready := started && len(missing) == 0
+	s.health.Set(ready && !s.draining.Load())
+	if ready && !s.ready.Swap(true) && s.Ready != nil {
+		s.Ready(s.manager.Models())
+	}
+}
+
+func (s *server) run(ctx context.Context, l listeners) error {
+	// What runs ends in order, not all at once with ctx.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	managed := make(chan struct{})
+	go func() {
+		defer close(managed)
+		s.manager.Run(running)
+	}()
+	fronts, failed := errgroup.WithContext(ctx)
+	if l.http != nil {
+		fronts.Go(func() error { return s.http.Serve(l.http) })
+	}
+	if l.grpc != nil {
+		fronts.Go(func() error { return s.grpc.Serve(l.grpc) })
+	}
+	if s.Listening != nil {
+		s.Listening(l.addresses())
+	}
+	<-failed.Done() // ctx, or a front end
+	s.drain()
+	stop()
+	<-managed
+	if err := fronts.Wait(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// drain stops the front ends: first they say that they are about to, then they
+// take nothing new, then what is in flight finishes or is cut off.
+func (s *server) drain() {
+	s.Log.Info("stopping", "drain", s.Drain, "grace", s.Grace)
+	s.draining.Store(true)
+	s.health.Set(false)
+	s.http.SetKeepAlivesEnabled(false)
+	time.Sleep(s.Drain)
+
+	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
+	defer cancel()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.grpc.GracefulStop()
+	}()
+	if err := s.http.Shutdown(grace); err != nil {
+		s.Log.Warn("requests did not finish in time and are cut off", "grace", s.Grace)
+		s.http.Close()
+	}
+	select {
+	case <-stopped:
+	case <-grace.Done():
+		s.grpc.Stop()
+		<-stopped
+	}
+	s.Log.Info("stopped")
+}
+
+type listeners struct{ http, grpc net.Listener }
+
+func (l listeners) addresses() Addresses {
+	var a Addresses
+	if l.http != nil {
+		a.HTTP = l.http.Addr().String()
+	}
+	if l.grpc != nil {
+		a.GRPC = l.grpc.Addr().String()
+	}
+	return a
+}
+
+// listen opens the ports that are asked for, all or none.
+func listen(ctx context.Context, o Options) (listeners, error) {
+	var l listeners
+	if o.HTTP == "" && o.GRPC == "" {
+		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
+	}
+	var err error
+	if o.HTTP != "" {
+		if l.http, err = listenLocal(ctx, o.HTTP); err != nil {
+			return l, fmt.Errorf("serve HTTP: %w", err)
+		}
+	}
+	if o.GRPC != "" {
+		if l.grpc, err = listenLocal(ctx, o.GRPC); err != nil {
+			err = fmt.Errorf("serve gRPC: %w", err)
+			if l.http != nil {
+				err = errors.Join(err, l.http.Close())
+			}
+			return l, err
+		}
+	}
+	return l, nil
+}
