@@ -13,6 +13,13 @@
 //	resnet50-keras      as a library has it, where that differs
 //	resnet20-cifar      for another task of the same paper
 //	googlenet-bn        with batch normalisation
+//
+// # Adding one
+//
+// Write a file headed by the paper's citation: the table as values, a function
+// that composes the layers from it, one row call per row of the table, and a
+// function that lists the variants by define. Add that function to All, and the
+// totals and the endpoints' shapes to the golden test, which fails without them.
 package architectures
 
 import (

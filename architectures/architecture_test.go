@@ -100,6 +100,9 @@ func TestAuxiliary(t *testing.T) {
 				marked++
 			}
 		}
+		if (g.AuxiliaryWeight > 0) != (want > 0) {
+			t.Errorf("%s weighs %d auxiliary losses by %g", name, want, g.AuxiliaryWeight)
+		}
 		if len(g.Auxiliary) != want || marked != want {
 			t.Errorf("%s has %d auxiliary heads, %d of them endpoints, want %d", name, len(g.Auxiliary), marked, want)
 		}

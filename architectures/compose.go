@@ -1,8 +1,6 @@
 package architectures
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // A composer puts a graph together layer by layer. Its methods take the names
 // of the layers they read and return the name of the layer they add. The first

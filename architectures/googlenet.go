@@ -56,6 +56,9 @@ func googLeNets() []Architecture {
 func (n googLeNet) build(classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: GlorotUniform})
 	c.norm = n.norm
+	if n.auxiliary {
+		c.g.AuxiliaryWeight = .3
+	}
 	c.row("conv1", "")
 	x := n.conv(c, "conv1", Input, 64, Square(7, 2, Pad(3)))
 	c.row("pool1", "")

@@ -26,6 +26,8 @@ type Graph struct {
 	Logits string
 	// Auxiliary are the logits of the heads that only training uses.
 	Auxiliary []string
+	// AuxiliaryWeight is what the paper multiplies each auxiliary loss with.
+	AuxiliaryWeight float64
 	rows      []row
 	index     map[string]int
 }

@@ -115,6 +115,9 @@ func (m mixed) String() string {
 func (n inceptionV3) build(classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: GlorotUniform})
 	c.norm = &n.norm
+	if n.torchvision {
+		c.g.AuxiliaryWeight = .4 // the authors' code; the paper has no number
+	}
 	x := n.stem(c)
 	for i, m := range inceptionV3Table {
 		name := fmt.Sprintf("mixed%d", i)

@@ -82,12 +82,15 @@ func (Flatten) String() string { return "" }
 
 func (Flatten) infer(in []Shape) (Shape, error) { return Shape{in[0].Elements()}, nil }
 
-// Add sums its inputs.
+// Add sums its inputs, two or more.
 type Add struct{ weightless }
 
 func (Add) String() string { return "" }
 
 func (Add) infer(in []Shape) (Shape, error) {
+	if len(in) < 2 {
+		return nil, fmt.Errorf("cannot add up %d input", len(in))
+	}
 	for _, s := range in[1:] {
 		if !slices.Equal(s, in[0]) {
 			return nil, fmt.Errorf("cannot add %v to %v", s, in[0])

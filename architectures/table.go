@@ -9,7 +9,8 @@ import (
 // output, and the parameters of the layers between it and the row before.
 type Endpoint struct {
 	Name string `json:"name"`
-	// Layer is the layer whose output the endpoint is.
+	// Layer is the layer whose output the endpoint is: the name by which a
+	// network built from the graph is cut there.
 	Layer string `json:"layer"`
 	// Operation describes the row in the paper's manner: "7×7/2, 64".
 	Operation string `json:"operation"`

@@ -41,11 +41,7 @@ func (b *build) layer(s *op.Scope, l architectures.Layer, shapes []architectures
 	case architectures.Flatten:
 		return op.Reshape(s, x, constant(s, "shape", []int32{-1, int32(l.Shape.Elements())}))
 	case architectures.Add:
-		sum := in[0]
-		for i, y := range in[1:] {
-			sum = op.AddV2(nested(s, i), sum, y)
-		}
-		return sum
+		return sum(s, in)
 	case architectures.Concat:
 		return op.ConcatV2(s, in, constant(s, "axis", int32(len(l.Shape))))
 	case architectures.PadShortcut:
@@ -54,6 +50,14 @@ func (b *build) layer(s *op.Scope, l architectures.Layer, shapes []architectures
 		s.UpdateErr(fmt.Sprintf("%T", l.Op), fmt.Errorf("the builder does not know this kind of layer"))
 		return tf.Output{}
 	}
+}
+
+func sum(s *op.Scope, in []tf.Output) tf.Output {
+	last := len(in) - 1
+	if last > 1 {
+		return op.AddV2(s, sum(nested(s, last), in[:last]), in[last])
+	}
+	return op.AddV2(s, in[0], in[1])
 }
 
 func activation(s *op.Scope, a architectures.Activation, x tf.Output) tf.Output {

@@ -8,6 +8,7 @@ import (
 
 	tf "github.com/wamuir/graft/tensorflow"
 
+	"tkit/architectures"
 	"tkit/architectures/builder"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
@@ -75,6 +76,47 @@ func TestNetworkPorts(t *testing.T) {
 			t.Errorf("output %+v, %v", out, err)
 		}
 	}
+}
+
+// TestNetworkCutsAtEndpoints cuts at each row of a table by the layer it names.
+func TestNetworkCutsAtEndpoints(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		input [3]int
+	}{
+		{"lenet5", [3]int{32, 32, 1}},
+		{"lenet5-paper", [3]int{32, 32, 1}},
+		{"googlenet-bn", [3]int{64, 64, 3}},
+		{"inceptionv3", [3]int{107, 107, 3}},
+		{"resnet18", [3]int{64, 64, 3}},
+		{"resnet50v2", [3]int{64, 64, 3}},
+		{"resnet20-cifar", [3]int{32, 32, 3}},
+	} {
+		g := build(t, c.name, 7, c.input)
+		n, err := builder.Network(g, lively(g))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range g.Table() {
+			trunk, _, err := n.Cut(e.Layer, "")
+			if err != nil {
+				t.Errorf("%s cut at %s: %v", c.name, e.Layer, err)
+				continue
+			}
+			want := append([]int64{-1}, int64s(e.Output)...)
+			if out := trunk.Outputs[0]; !slices.Equal(out.Shape, want) {
+				t.Errorf("%s cut at %s gives %v, want %v", c.name, e.Layer, out.Shape, want)
+			}
+		}
+	}
+}
+
+func int64s(shape architectures.Shape) []int64 {
+	out := make([]int64, len(shape))
+	for i, d := range shape {
+		out[i] = int64(d)
+	}
+	return out
 }
 
 func TestNetworkTakesTheWeightsItNeeds(t *testing.T) {

@@ -93,17 +93,14 @@ def zfnet(weights, shape, classes):
     return x, [classifier(u, ceil_pool(y, 3, 2), classes)], u
 
 
-def vgg(application):
-    def build(weights, shape, classes):
-        model = application(weights=None, input_shape=shape, classes=classes, classifier_activation=None)
-        names = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-        for layer in model.layers:
-            if layer.weights:
-                name = names.get(layer.name, layer.name.replace("block", "conv").replace("_", "/"))
-                layer.set_weights([weights.take(name + "/kernel"), weights.take(name + "/bias")])
-        return model.input, [model.output], Units(weights)
-
-    return build
+def vgg16(weights, shape, classes):
+    model = keras.applications.VGG16(weights=None, input_shape=shape, classes=classes, classifier_activation=None)
+    names = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
+    for layer in model.layers:
+        if layer.weights:
+            name = names.get(layer.name, layer.name.replace("block", "conv").replace("_", "/"))
+            layer.set_weights([weights.take(name + "/kernel"), weights.take(name + "/bias")])
+    return model.input, [model.output], Units(weights)
 
 
 NETWORKS = {
@@ -112,6 +109,5 @@ NETWORKS = {
     "alexnet": alexnet,
     "alexnet-onetower": alexnet_onetower,
     "zfnet": zfnet,
-    "vgg16": vgg(keras.applications.VGG16),
-    "vgg19": vgg(keras.applications.VGG19),
+    "vgg16": vgg16,
 }
