@@ -80,8 +80,7 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	case h.Entries < 0:
 		return nil, fmt.Errorf("it claims %d entries", h.Entries)
 	}
-	labels := make(map[string]string)
-	entries := make([]Entry, 0, min(h.Entries, 1<<12))
+	var entries gathering
 	for {
 		var l line
 		err := readLine(r, &l)
@@ -89,26 +88,21 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(entries)+2, err)
+			return nil, fmt.Errorf("line %d: %w", entries.count+2, err)
 		}
-		e := Entry{Key: l.Key, Size: l.Size}
-		var known bool
-		if e.Label, known = labels[l.Label]; !known {
-			e.Label = l.Label
-			labels[l.Label] = l.Label
-		}
+		e := Entry{Key: l.Key, Label: l.Label, Size: l.Size}
 		if hex.DecodedLen(len(l.SHA256)) != len(e.SHA256) || l.SHA256 != strings.ToLower(l.SHA256) {
-			return nil, fmt.Errorf("line %d: the sha256 is not 64 lower-case hexadecimal digits", len(entries)+2)
+			return nil, fmt.Errorf("line %d: the sha256 is not 64 lower-case hexadecimal digits", entries.count+2)
 		}
 		if _, err := hex.Decode(e.SHA256[:], []byte(l.SHA256)); err != nil {
-			return nil, fmt.Errorf("line %d: the sha256: %w", len(entries)+2, err)
+			return nil, fmt.Errorf("line %d: the sha256: %w", entries.count+2, err)
 		}
-		entries = append(entries, e)
+		entries.add(e)
 	}
-	if len(entries) != h.Entries {
-		return nil, fmt.Errorf("it has %d entries of %d: it was cut or added to", len(entries), h.Entries)
+	if entries.count != h.Entries {
+		return nil, fmt.Errorf("it has %d entries of %d: it was cut or added to", entries.count, h.Entries)
 	}
-	s, err := NewSnapshot(h.URI, entries)
+	s, err := NewSnapshot(h.URI, entries.list())
 	if err != nil {
 		return nil, err
 	}

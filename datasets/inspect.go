@@ -47,6 +47,9 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	if example.Label == "" {
 		return quarantine(Unlabelled, "it is in no class folder")
 	}
+	if len(encoded) == 0 {
+		return quarantine(Empty, "")
+	}
 	f := finding{entry: Entry{Size: int64(len(encoded)), SHA256: sha256.Sum256(encoded)}}
 	var width, height int
 	f.format, width, height, err = preprocessing.Sniff(encoded)
@@ -58,7 +61,8 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		err = preprocessing.Complete(encoded)
 	}
 	if err != nil {
-		f.quarantined = &Quarantined{Reason: reasonOf(err), Detail: err.Error()}
+		reason := reasonOf(err)
+		f.quarantined = &Quarantined{Reason: reason, Detail: strings.TrimSuffix(err.Error(), ": "+string(reason))}
 	}
 	return f, nil
 }
@@ -66,8 +70,6 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 // reasonOf turns what the sniffer found into a reason.
 func reasonOf(err error) Reason {
 	switch {
-	case errors.Is(err, preprocessing.ErrEmpty):
-		return Empty
 	case errors.Is(err, preprocessing.ErrUnsupported):
 		return NotAnImage
 	case errors.Is(err, preprocessing.ErrTruncated):

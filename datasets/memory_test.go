@@ -78,6 +78,10 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func of(files ...memoryFile) *memory { return &memory{files: files} }
 
+func (m *memory) sort() {
+	slices.SortFunc(m.files, func(a, b memoryFile) int { return strings.Compare(a.key, b.key) })
+}
+
 func take(t *testing.T, src datasets.Source) (*datasets.Snapshot, *datasets.Report) {
 	t.Helper()
 	s, r, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})

@@ -38,7 +38,7 @@ type Quarantined struct {
 
 // String is the key, the reason and the detail in a line.
 func (q Quarantined) String() string {
-	if q.Detail == "" || q.Detail == string(q.Reason) {
+	if q.Detail == "" {
 		return fmt.Sprintf("%s: %s", q.Key, q.Reason)
 	}
 	return fmt.Sprintf("%s: %s: %s", q.Key, q.Reason, q.Detail)

@@ -173,7 +173,14 @@ func (c class) below(fraction float64) int {
 
 // places puts every entry in its place, by class in the order of the labels.
 func (s *Snapshot) places(seed uint64) []class {
-	byLabel := make(map[string][]placed)
+	count := make(map[string]int)
+	for _, e := range s.Entries {
+		count[e.Label]++
+	}
+	byLabel := make(map[string][]placed, len(count))
+	for label, n := range count {
+		byLabel[label] = make([]placed, 0, n)
+	}
 	for i, e := range s.Entries {
 		byLabel[e.Label] = append(byLabel[e.Label], placed{place: place(seed, e.SHA256), index: i})
 	}

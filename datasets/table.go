@@ -24,11 +24,11 @@ func (r *Report) Table(w io.Writer) error {
 	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), megabytes(r.Bytes))
 	r.tableClasses(&b)
 	r.tableQuarantined(&b)
-	section(&b, "Misnamed (used, but the extension is wrong)", r.Misnamed, func(m Misnamed) string {
+	section(&b, fmt.Sprintf("%d misnamed (used, but the extension is wrong)", len(r.Misnamed)), r.Misnamed, func(m Misnamed) string {
 		return fmt.Sprintf("%s is a %s", m.Key, m.Format)
 	})
-	section(&b, "Duplicates (same bytes, same label; kept on one side of a split)", r.Duplicates, group)
-	section(&b, "Conflicts (same bytes under different labels; quarantined)", r.Conflicts, group)
+	section(&b, plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
+	section(&b, plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -78,15 +78,15 @@ func (r *Report) tableQuarantined(b *strings.Builder) {
 		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
 	}
 	slices.Sort(reasons)
-	section(b, "Quarantined (not used): "+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
+	section(b, fmt.Sprintf("%d quarantined (not used): ", len(r.Quarantined))+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
 }
 
-// section writes a title with the number of items and the first few of them.
+// section writes a title and the first few of them.
 func section[T any](b *strings.Builder, title string, items []T, text func(T) string) {
 	if len(items) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s: %d\n", title, len(items))
+	fmt.Fprintf(b, "\n%s\n", title)
 	for _, item := range items[:min(len(items), shownItems)] {
 		fmt.Fprintf(b, "  %s\n", printable(text(item)))
 	}

@@ -60,7 +60,7 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 // when the context ends. When nothing usable is left it returns ErrNoExamples
 // together with the report.
 func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
-	c := collection{uri: src.URI(), options: o.withDefaults(), labels: make(map[string]string)}
+	c := collection{uri: src.URI(), options: o.withDefaults()}
 	if err := c.readAll(ctx, src); err != nil {
 		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
 	}
@@ -85,11 +85,10 @@ type job struct {
 type collection struct {
 	uri     string
 	options SnapshotOptions
-	labels  map[string]string // interned: a million entries share their labels
 
-	blocks      [][]Entry // filled one after the other, so that none is ever copied to grow
-	last        string    // key before
-	count       int       // examples so far
+	entries     gathering
+	last        string // key before
+	count       int    // examples so far
 	bytes       int64
 	quarantined []Quarantined
 	misnamed    []Misnamed
@@ -168,14 +167,13 @@ func (c *collection) add(j *job) error {
 	c.last = key
 	c.count++
 	c.bytes += j.found.entry.Size
-	label := c.intern(j.example.Label)
 	if q := j.found.quarantined; q != nil {
-		q.Key, q.Label = strings.ToValidUTF8(key, "\uFFFD"), label
+		q.Key, q.Label = strings.ToValidUTF8(key, "\uFFFD"), strings.ToValidUTF8(j.example.Label, "\uFFFD")
 		c.quarantined = append(c.quarantined, *q)
 	} else {
 		e := j.found.entry
-		e.Key, e.Label = key, label
-		c.keep(e)
+		e.Key, e.Label = key, j.example.Label
+		c.entries.add(e)
 		if ext, wrong := misnamed(key, j.found.format); wrong {
 			c.misnamed = append(c.misnamed, Misnamed{Key: key, Extension: ext, Format: j.found.format})
 		}
@@ -184,37 +182,9 @@ func (c *collection) add(j *job) error {
 	return nil
 }
 
-func (c *collection) intern(label string) string {
-	if l, ok := c.labels[label]; ok {
-		return l
-	}
-	l := strings.ToValidUTF8(strings.Clone(label), "\uFFFD")
-	c.labels[label] = l
-	return l
-}
-
-const blockEntries = 1 << 13
-
-func (c *collection) keep(e Entry) {
-	n := len(c.blocks)
-	if n == 0 || len(c.blocks[n-1]) == blockEntries {
-		c.blocks = append(c.blocks, make([]Entry, 0, blockEntries))
-		n++
-	}
-	c.blocks[n-1] = append(c.blocks[n-1], e)
-}
-
 // conclude puts the entries together, takes the conflicts out and reports.
 func (c *collection) conclude() (*Snapshot, *Report) {
-	total := 0
-	for _, b := range c.blocks {
-		total += len(b)
-	}
-	entries := make([]Entry, 0, total)
-	for i, b := range c.blocks {
-		entries = append(entries, b...)
-		c.blocks[i] = nil
-	}
+	entries := c.entries.list()
 	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed}
 	out := make(map[int]bool)
 	order := byContent(entries)

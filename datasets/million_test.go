@@ -1,0 +1,132 @@
+package datasets_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tkit/datasets"
+	"tkit/datasets/sourcetest"
+)
+
+// million is a source of n different images in a hundred classes, made as they
+// are asked for.
+type million struct{ n int }
+
+func (m million) URI() string { return "memory://million" }
+
+func (m million) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
+	picture := sourcetest.Picture(0)
+	return func(yield func(datasets.Example, error) bool) {
+		for i := range m.n {
+			label := fmt.Sprintf("species-%02d", i*100/m.n)
+			open := func(context.Context) (io.ReadCloser, error) {
+				b := binary.BigEndian.AppendUint32(bytes.Clone(picture), uint32(i)) // bytes after the end are allowed
+				return io.NopCloser(bytes.NewReader(b)), nil
+			}
+			if !yield(datasets.Example{Key: fmt.Sprintf("%s/camera-7/image-%08d.png", label, i), Label: label, Open: open}, ctx.Err()) {
+				return
+			}
+		}
+	}
+}
+
+// BenchmarkMillion takes a snapshot of a million entries, splits it, writes it
+// and reads it again, in a process of its own, whose largest resident set it
+// reports.
+func BenchmarkMillion(b *testing.B) {
+	for b.Loop() {
+		resident, _ := peakOf(b, 1_000_000)
+		b.ReportMetric(resident, "peak-MB")
+	}
+}
+
+// A hundred thousand entries take about a tenth of what a million may.
+func TestSnapshotMemory(t *testing.T) {
+	resident, heap := peakOf(t, 100_000)
+	t.Logf("%.0f MB resident, %.0f MB of heap", resident, heap)
+	if heap > 50 { // the resident set would do as well but for the race detector's own
+		t.Errorf("100,000 entries take %.0f MB", heap)
+	}
+}
+
+// peakOf runs TestMillionChild for n entries and returns the largest resident
+// set and the largest heap of that process in megabytes.
+func peakOf(t testing.TB, n int) (resident, heap float64) {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-test.run=^TestMillionChild$", "-test.v")
+	command.Env = append(os.Environ(), fmt.Sprintf("TKIT_TEST_ENTRIES=%d", n))
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	number := func(pattern string) float64 {
+		found := regexp.MustCompile(pattern + `:\s+(\d+) kB`).FindSubmatch(out)
+		if found == nil {
+			t.Fatalf("no %s in %s", pattern, out)
+		}
+		kB, err := strconv.ParseFloat(string(found[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kB / 1000
+	}
+	return number("VmHWM"), number("heap")
+}
+
+// TestMillionChild is the work of peakOf; alone it runs with a few entries.
+func TestMillionChild(t *testing.T) {
+	n := 1000
+	if s := os.Getenv("TKIT_TEST_ENTRIES"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, r := take(t, million{n})
+	if len(s.Entries) != n || len(r.Quarantined)+len(r.Duplicates) > 0 {
+		t.Fatalf("%d entries, %d quarantined, %d duplicates", len(s.Entries), len(r.Quarantined), len(r.Duplicates))
+	}
+	split, err := s.Split(datasets.Fractions{Validation: .1, Test: .1})
+	if err != nil || len(split.Train) < n/2 {
+		t.Fatal(len(split.Train), err)
+	}
+	file, err := os.Create(t.TempDir() + "/snapshot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := s.Encode(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	want := s.Digest
+	s, r = nil, nil
+	if s, err = datasets.DecodeSnapshot(file); err != nil || s.Digest != want {
+		t.Fatal(err)
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	t.Logf("heap: %d kB", memory.HeapSys/1000)
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmHWM:") {
+			t.Log(line)
+		}
+	}
+}
