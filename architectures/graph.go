@@ -28,8 +28,8 @@ type Graph struct {
 	Auxiliary []string
 	// AuxiliaryWeight is what the paper multiplies each auxiliary loss with.
 	AuxiliaryWeight float64
-	rows      []row
-	index     map[string]int
+	rows            []row
+	index           map[string]int
 }
 
 // Layer finds a layer by name.
