@@ -32,32 +32,57 @@ func (p *plainGraph) withValues(ctx context.Context, meta *metapb.MetaGraphDef, 
 	nodes, frozen := p.thaw()
 	n.Weights = append(n.Weights, frozen...)
 	slices.SortFunc(n.Weights, func(a, b *network.Weight) int { return strings.Compare(a.Name, b.Name) })
-	for _, w := range n.Weights {
-		handle, read := network.WeightNodes(w)
-		n.Graph.Node = append(n.Graph.Node, handle, read)
+	var err error
+	if n.Graph.Node, err = p.arrange(nodes, n.Weights); err != nil {
+		return nil, err
 	}
-	n.Graph.Node = append(n.Graph.Node, nodes...)
-	n.Graph.Node = append(n.Graph.Node, p.unusedInputs(nodes)...)
 	if err := n.Validate(); err != nil {
 		return nil, err
 	}
 	return n, nil
 }
 
-// unusedInputs returns placeholders for the inputs that the answer does not
-// depend on: the signature asks for them all the same.
-func (p *plainGraph) unusedInputs(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
+// arrange puts the nodes in an order that follows from the graph alone: the
+// weights, what the outputs depend on, and placeholders for the inputs on
+// which no answer depends, which the signature asks for all the same.
+func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight) ([]*nodepb.NodeDef, error) {
+	var order []*nodepb.NodeDef
+	for _, w := range weights {
+		handle, read := network.WeightNodes(w)
+		order = append(order, handle, read)
+	}
+	g, err := newGraph(slices.Concat(order, nodes))
+	if err != nil {
+		return nil, err
+	}
+	var roots []edge
+	for _, port := range p.outputs {
+		e, err := parseEdge(port.Tensor)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, e)
+	}
+	needed, err := g.reached(roots)
+	if err != nil {
+		return nil, err
+	}
 	there := map[string]bool{}
-	for _, n := range nodes {
+	for _, n := range order {
 		there[n.GetName()] = true
 	}
-	var unused []*nodepb.NodeDef
-	for _, port := range p.inputs {
-		if name := strings.TrimSuffix(port.Tensor, ":0"); !there[name] {
-			unused = append(unused, network.PlaceholderNode(name, port.DataType, port.Shape))
+	for _, n := range needed {
+		if !there[n.GetName()] {
+			there[n.GetName()] = true
+			order = append(order, n)
 		}
 	}
-	return unused
+	for _, port := range p.inputs {
+		if name := strings.TrimSuffix(port.Tensor, ":0"); !there[name] {
+			order = append(order, network.PlaceholderNode(name, port.DataType, port.Shape))
+		}
+	}
+	return order, nil
 }
 
 func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, ops operations, prefix string) ([]*network.Weight, error) {

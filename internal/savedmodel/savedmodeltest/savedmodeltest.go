@@ -98,8 +98,16 @@ func Python(t testing.TB) string {
 // output. A script that fails fails the test with what it said.
 func RunPython(t testing.TB, script string, args ...string) string {
 	t.Helper()
+	return RunPythonOn(t, "", script, args...)
+}
+
+// RunPythonOn runs a script as [RunPython] does, with text for its standard
+// input.
+func RunPythonOn(t testing.TB, input, script string, args ...string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), Python(t), append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), "KERAS_BACKEND=tensorflow", "TF_CPP_MIN_LOG_LEVEL=3", "CUDA_VISIBLE_DEVICES=-1")
+	cmd.Stdin = strings.NewReader(input)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

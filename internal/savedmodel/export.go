@@ -1,0 +1,148 @@
+package savedmodel
+
+import (
+	"maps"
+	"slices"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
+	tensorpb "github.com/wamuir/graft/tensorflow/core/framework/tensor_go_proto"
+	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// metaGraph returns the meta graph of an export: the network's graph, and what
+// TensorFlow 1 adds to one so that its variables can be initialised, saved and
+// restored.
+func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
+	if err := e.Network.Validate(); err != nil {
+		return nil, err
+	}
+	def := proto.CloneOf(e.Network.Graph)
+	g, err := newGraph(def.GetNode())
+	if err != nil {
+		return nil, err
+	}
+	b := builder{graph: g, def: def}
+	meta := &metapb.MetaGraphDef{
+		GraphDef:     b.def,
+		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e)},
+		AssetFileDef: b.assets(e.Assets),
+	}
+	if len(e.Network.Weights) > 0 {
+		if meta.CollectionDef, err = b.variables(e.Network.Weights); err != nil {
+			return nil, err
+		}
+		meta.SaverDef = b.saver(e.Network.Weights)
+	}
+	used, err := usedOps(b.def.GetNode())
+	if err != nil {
+		return nil, err
+	}
+	meta.MetaInfoDef = &metapb.MetaGraphDef_MetaInfoDef{
+		Tags: []string{serveTag}, TensorflowVersion: tensorflow.Version(), StrippedOpList: used,
+	}
+	return meta, nil
+}
+
+func signatureKey(e Export) string {
+	if e.Signature == "" {
+		return servingDefault
+	}
+	return e.Signature
+}
+
+func signatureDef(e Export) *metapb.SignatureDef {
+	method := e.Method
+	if method == "" {
+		method = PredictMethod
+	}
+	infos := func(ports []network.Port) map[string]*metapb.TensorInfo {
+		m := make(map[string]*metapb.TensorInfo, len(ports))
+		for _, p := range ports {
+			m[p.Name] = &metapb.TensorInfo{
+				Encoding: &metapb.TensorInfo_Name{Name: p.Tensor}, Dtype: typespb.DataType(p.DataType), TensorShape: shapeProto(p.Shape),
+			}
+		}
+		return m
+	}
+	return &metapb.SignatureDef{Inputs: infos(e.Network.Inputs), Outputs: infos(e.Network.Outputs), MethodName: method}
+}
+
+func shapeProto(shape []int64) *shapepb.TensorShapeProto {
+	p := &shapepb.TensorShapeProto{UnknownRank: shape == nil}
+	for _, d := range shape {
+		p.Dim = append(p.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+	}
+	return p
+}
+
+// usedOps lists the definitions of the operations in the graph, by which an
+// older or newer TensorFlow tells what it can leave out.
+func usedOps(nodes []*nodepb.NodeDef) (*oppb.OpList, error) {
+	ops, err := registry()
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]*oppb.OpDef{}
+	for _, n := range nodes {
+		if used[n.GetOp()], err = ops.find(n); err != nil {
+			return nil, err
+		}
+	}
+	list := &oppb.OpList{}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		list.Op = append(list.Op, used[name])
+	}
+	return list, nil
+}
+
+// A builder adds nodes to a graph.
+type builder struct {
+	*graph
+	def *graphpb.GraphDef
+}
+
+// add adds a node under the name, or one like it that is free, and returns the
+// name that it got.
+func (b *builder) add(n *nodepb.NodeDef) string {
+	n.Name = b.free(n.GetName())
+	b.nodes[n.GetName()] = n
+	b.def.Node = append(b.def.Node, n)
+	return n.GetName()
+}
+
+// node adds a node of one operation.
+func (b *builder) node(op, name string, a attributes, inputs ...string) string {
+	return b.add(&nodepb.NodeDef{Name: name, Op: op, Attr: a, Input: inputs})
+}
+
+// texts adds a constant of strings: a vector, or a scalar of the only one.
+func (b *builder) texts(name string, vector bool, values ...string) string {
+	t := &tensorpb.TensorProto{Dtype: typespb.DataType_DT_STRING, TensorShape: &shapepb.TensorShapeProto{}}
+	if vector {
+		t.TensorShape = shapeProto([]int64{int64(len(values))})
+	}
+	for _, v := range values {
+		t.StringVal = append(t.StringVal, []byte(v))
+	}
+	return b.node("Const", name, attributes{
+		"dtype": typeAttribute(tensorflow.String),
+		"value": {Value: &attrpb.AttrValue_Tensor{Tensor: t}},
+	})
+}
+
+func typeAttribute(dt tensorflow.DataType) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType(dt)}}
+}
+
+func shapeAttribute(shape []int64) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: shapeProto(shape)}}
+}
