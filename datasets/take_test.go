@@ -167,10 +167,10 @@ func TestTakeSnapshotCancelled(t *testing.T) {
 func TestProgress(t *testing.T) {
 	var src memory
 	var total int64
-	for i := range 500 {
+	for i := range 100 {
 		b := sourcetest.Picture(i)
 		total += int64(len(b))
-		src.files = append(src.files, memoryFile{key: fmt.Sprintf("c%d/%04d.png", i/250, i), bytes: b})
+		src.files = append(src.files, memoryFile{key: fmt.Sprintf("c%d/%04d.png", i/50, i), bytes: b})
 	}
 	calls, read := 0, int64(0)
 	_, _, err := datasets.TakeSnapshot(t.Context(), &src, datasets.SnapshotOptions{Progress: func(done int, bytes int64) {
@@ -179,7 +179,7 @@ func TestProgress(t *testing.T) {
 		}
 		read = bytes
 	}})
-	if err != nil || calls != 500 || read != total {
+	if err != nil || calls != 100 || read != total {
 		t.Errorf("%d calls, %d of %d bytes, %v", calls, read, total, err)
 	}
 }
@@ -190,7 +190,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := of()
-	for i := range 10 {
+	for i := range 3 {
 		b := bytes.Clone(long.Bytes())
 		b[len(b)-1] = byte(i)
 		src.files = append(src.files, memoryFile{key: fmt.Sprintf("c/%d.bmp", i), bytes: b})
@@ -201,11 +201,11 @@ func TestBounds(t *testing.T) {
 		used  int
 		check string
 	}{
-		{datasets.SnapshotOptions{}, 11, ""},
-		{datasets.SnapshotOptions{MaxBytes: int64(long.Len())}, 11, ""},
+		{datasets.SnapshotOptions{}, 4, ""},
+		{datasets.SnapshotOptions{MaxBytes: int64(long.Len())}, 4, ""},
 		{datasets.SnapshotOptions{MaxBytes: int64(long.Len()) - 1}, 1, "too large: more than"},
 		{datasets.SnapshotOptions{MaxBytes: 1000}, 1, "too large: more than 1000 bytes"},
-		{datasets.SnapshotOptions{MaxPixels: 700_000}, 11, ""},
+		{datasets.SnapshotOptions{MaxPixels: 700_000}, 4, ""},
 		{datasets.SnapshotOptions{MaxPixels: 699_999}, 1, "too many pixels: 1000×700"},
 	} {
 		s, r, err := datasets.TakeSnapshot(t.Context(), src, c.o)
@@ -221,8 +221,8 @@ func TestBounds(t *testing.T) {
 // However many workers read, the result is the same.
 func TestDeterministic(t *testing.T) {
 	src := of()
-	for i := range 300 {
-		src.files = append(src.files, memoryFile{key: fmt.Sprintf("c%d/%04d.png", i/150, i), bytes: sourcetest.Picture(i % 200)})
+	for i := range 120 {
+		src.files = append(src.files, memoryFile{key: fmt.Sprintf("c%d/%04d.png", i/60, i), bytes: sourcetest.Picture(i%60*2/3 + i/60*100)})
 	}
 	var first string
 	for _, workers := range []int{1, 2, 7, 64} {

@@ -29,57 +29,47 @@ func chunkAt(b []byte, at int64) (chunk, error) {
 	return c, nil
 }
 
+// sniffWebP goes to the first image, past chunks that it does not know. An
+// extended file (VP8X) declares a canvas before; a still image must fill it.
+// A decoder allocates for the image and not for the canvas, so to bound the
+// one the other has to agree.
 func sniffWebP(b []byte) (width, height int, err error) {
-	first, err := chunkAt(b, 12)
-	if err != nil {
-		return 0, 0, err
-	}
-	if first.kind != "VP8X" {
-		return sniffVP8(first)
-	}
-	if len(first.body) < 10 {
-		return 0, 0, ErrTruncated
-	}
-	const animation = 0x02
-	width = 1 + int(uint24(first.body[4:]))
-	height = 1 + int(uint24(first.body[7:]))
-	if first.body[0]&animation != 0 {
-		return width, height, nil
-	}
-	// A still image must fill its canvas. A decoder allocates for the image
-	// and not for the canvas, so the two have to agree.
-	for c := first; c.next != 0; {
-		if c, err = chunkAt(b, c.next); err != nil {
-			return 0, 0, err
-		}
-		if c.kind != "VP8 " && c.kind != "VP8L" {
-			continue
-		}
-		w, h, err := sniffVP8(c)
+	canvas := false
+	for at := int64(12); ; {
+		c, err := chunkAt(b, at)
 		if err != nil {
 			return 0, 0, err
 		}
-		if w != width || h != height {
-			return 0, 0, fmt.Errorf("an image of %d×%d on a canvas of %d×%d: %w", w, h, width, height, ErrCorrupt)
+		switch c.kind {
+		case "VP8X":
+			const animation = 0x02
+			if len(c.body) < 10 {
+				return 0, 0, ErrTruncated
+			}
+			canvas = true
+			width = 1 + int(uint24(c.body[4:]))
+			height = 1 + int(uint24(c.body[7:]))
+			if c.body[0]&animation != 0 {
+				return width, height, nil
+			}
+		case "VP8 ", "VP8L":
+			w, h, err := sniffVP8(c)
+			if err == nil && canvas && (w != width || h != height) {
+				err = fmt.Errorf("an image of %d×%d on a canvas of %d×%d: %w", w, h, width, height, ErrCorrupt)
+			}
+			return w, h, err
 		}
-		return width, height, nil
-	}
-	return 0, 0, ErrTruncated
-}
-
-func sniffVP8(c chunk) (width, height int, err error) {
-	b := c.body
-	switch c.kind {
-	case "VP8 ": // frame tag 3, start code 3, width 2, height 2; the upper 2 bits of each are a scale
-		if len(b) < 10 {
+		if c.next == 0 {
 			return 0, 0, ErrTruncated
 		}
-		if b[0]&1 != 0 || string(b[3:6]) != "\x9d\x01\x2a" {
-			return 0, 0, fmt.Errorf("no key frame: %w", ErrCorrupt)
-		}
-		const side = 1<<14 - 1
-		return int(binary.LittleEndian.Uint16(b[6:])) & side, int(binary.LittleEndian.Uint16(b[8:])) & side, nil
-	case "VP8L": // signature 1, then 14 bits of width − 1 and 14 of height − 1
+		at = c.next
+	}
+}
+
+// sniffVP8 reads the header of an image chunk, lossy or lossless.
+func sniffVP8(c chunk) (width, height int, err error) {
+	b := c.body
+	if c.kind == "VP8L" { // signature 1, then 14 bits of width − 1 and 14 of height − 1
 		if len(b) < 5 {
 			return 0, 0, ErrTruncated
 		}
@@ -89,7 +79,15 @@ func sniffVP8(c chunk) (width, height int, err error) {
 		bits := binary.LittleEndian.Uint32(b[1:])
 		return 1 + int(bits&0x3fff), 1 + int(bits>>14&0x3fff), nil
 	}
-	return 0, 0, fmt.Errorf("the first chunk is %q: %w", c.kind, ErrCorrupt)
+	// frame tag 3, start code 3, width 2, height 2; the upper 2 bits of each are a scale
+	if len(b) < 10 {
+		return 0, 0, ErrTruncated
+	}
+	if b[0]&1 != 0 || string(b[3:6]) != "\x9d\x01\x2a" {
+		return 0, 0, fmt.Errorf("no key frame: %w", ErrCorrupt)
+	}
+	const side = 1<<14 - 1
+	return int(binary.LittleEndian.Uint16(b[6:])) & side, int(binary.LittleEndian.Uint16(b[8:])) & side, nil
 }
 
 func uint24(b []byte) uint32 {

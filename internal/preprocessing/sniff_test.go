@@ -151,7 +151,7 @@ func TestSniffRefuses(t *testing.T) {
 		{"BMP of no width", edit("rgb.bmp", 18, 0, 0, 0, 0), ErrCorrupt, "0×11"},
 		{"BMP of negative width", edit("rgb.bmp", 18, 0xff, 0xff, 0xff, 0xff), ErrCorrupt, "-1×11"},
 		{"BMP of the lowest height", edit("rgb.bmp", 22, 0, 0, 0, 0x80), ErrCorrupt, "2³¹"},
-		{"WebP of another chunk", edit("lossy.webp", 12, 'J', 'U', 'N', 'K'), ErrCorrupt, "JUNK"},
+		{"WebP without an image", edit("lossy.webp", 12, 'J', 'U', 'N', 'K'), ErrTruncated, ""},
 		{"WebP without a key frame", edit("lossy.webp", 20, 1), ErrCorrupt, "key frame"},
 		{"WebP lossless unsigned", edit("lossless.webp", 20, 0), ErrCorrupt, "signature"},
 		{"WebP with a small canvas", edit("extended.webp", 24, 0, 0, 0, 0, 0, 0), ErrCorrupt, "canvas of 1×1"},
@@ -219,7 +219,7 @@ func FuzzSniff(f *testing.F) {
 		// What Go's decoders accept is accepted here, with the same size: PNG
 		// and WebP by the letter. The others are more lenient about the end.
 		img, kind, decodeErr := image.Decode(bytes.NewReader(b))
-		if decodeErr != nil {
+		if decodeErr != nil || img.Bounds().Empty() {
 			return
 		}
 		if err != nil && kind != "jpeg" {
