@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"tkit/internal/network"
+	"tkit/internal/preprocessing"
+	"tkit/internal/savedmodel"
+	"tkit/registry"
+)
+
+// base is what a new head goes on.
+type base struct {
+	network       *network.Network
+	preprocessing preprocessing.Preprocessing
+	lineage       registry.Base
+}
+
+// openBase opens the SavedModel or the registered version of --base.
+func openBase(t *training) (_ *base, err error) {
+	given := t.String("base")
+	b := new(base)
+	var own preprocessing.Preprocessing // zero: not known
+	if info, statErr := os.Stat(given); statErr == nil && info.IsDir() {
+		b.lineage.Name = filepath.Base(given)
+		if b.network, err = savedmodel.Read(t.Context.Context, given, savedmodel.Options{Tags: t.StringSlice("tag"), Signature: t.String("signature")}); err != nil {
+			return nil, fmt.Errorf("--base: %w", err)
+		}
+		if own, err = recordedPreprocessing(given); err != nil {
+			return nil, fmt.Errorf("--base: %w", err)
+		}
+	} else if b.network, own, err = registered(t, given, &b.lineage); err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			b.network.Close()
+		}
+	}()
+	digest, err := b.network.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	b.lineage.Digest = registry.Digest(digest)
+	if b.preprocessing, err = choosePreprocessing(t.String("preprocessing"), own, b.network); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// registered joins the parts of a registered version.
+func registered(t *training, given string, lineage *registry.Base) (*network.Network, preprocessing.Preprocessing, error) {
+	var none preprocessing.Preprocessing
+	ref, err := registry.ParseRef(given)
+	if err != nil {
+		return nil, none, fmt.Errorf("%q is no folder, and %w", given, err)
+	}
+	m, err := t.registry.Resolve(t.Context.Context, ref)
+	if err != nil {
+		return nil, none, fmt.Errorf("%q is no folder, and %w", given, err)
+	}
+	lineage.Name, lineage.Version = m.Model, m.Ref().String()
+	open := func(d registry.Digest) (*network.Network, error) {
+		path, err := t.registry.BlobPath(t.Context.Context, d)
+		if err != nil {
+			return nil, err
+		}
+		return network.Open(path)
+	}
+	trunk, err := open(m.Trunk.Digest)
+	if err != nil {
+		return nil, none, err
+	}
+	defer trunk.Close()
+	head, err := open(m.Head.Digest)
+	if err != nil {
+		return nil, none, err
+	}
+	defer head.Close()
+	joined, err := network.Join(trunk, head)
+	return joined, m.Preprocessing, err
+}
+
+// recordedName is where a SavedModel that was exported for tkit says how images
+// become its input.
+const recordedName = "assets.extra/preprocessing.json"
+
+func recordedPreprocessing(dir string) (preprocessing.Preprocessing, error) {
+	var p preprocessing.Preprocessing
+	raw, err := os.ReadFile(filepath.Join(dir, recordedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err == nil {
+		err = p.Validate()
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", recordedName, err)
+	}
+	return p, nil
+}
+
+// choosePreprocessing is the one given, else the base's own.
+func choosePreprocessing(given string, own preprocessing.Preprocessing, n *network.Network) (preprocessing.Preprocessing, error) {
+	if given == "" && len(own.Steps) > 0 {
+		return own, nil
+	}
+	if given == "" {
+		return own, errors.New("--base does not say how images become its input; say it with --preprocessing: " +
+			"caffe (Keras's VGG and ResNet v1), tf (Inception, MobileNet, ResNet v2), torch (DenseNet), unit (0 to 1, TF Hub), none (0 to 255), or a YAML file of steps")
+	}
+	in, err := n.Input("")
+	if err != nil {
+		return own, fmt.Errorf("--base: %w", err)
+	}
+	var size [3]int
+	if len(in.Shape) == 4 {
+		for i, d := range in.Shape[1:] {
+			size[i] = int(d)
+		}
+	}
+	return parsePreprocessing(given, size)
+}
+
+// parsePreprocessing reads a mode, whose size is then needed, or a YAML file.
+func parsePreprocessing(given string, size [3]int) (preprocessing.Preprocessing, error) {
+	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
+	if slices.Contains(modes, given) {
+		if slices.Min(size[:]) < 1 {
+			return preprocessing.Preprocessing{}, fmt.Errorf("--preprocessing %s: the base takes images of any size (%v); give a YAML file that resizes to one", given, size)
+		}
+		p := preprocessing.ForMode(given, size[0], size[1], size[2])
+		return p, p.Validate()
+	}
+	var p preprocessing.Preprocessing
+	raw, err := os.ReadFile(given)
+	if err != nil {
+		return p, fmt.Errorf("--preprocessing: neither one of %v nor a file: %w", modes, err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&p); err != nil {
+		return p, fmt.Errorf("--preprocessing %s: %w", given, err)
+	}
+	if err := p.Validate(); err != nil {
+		return p, fmt.Errorf("--preprocessing %s: %w", given, err)
+	}
+	return p, nil
+}

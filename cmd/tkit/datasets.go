@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/datasets/digits"
+)
+
+func datasetsCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "datasets",
+		Usage: "look at labelled images before training on them",
+		Subcommands: []*cli.Command{
+			{
+				Name:      "check",
+				Usage:     "read every image and report classes, imbalance, duplicates and what is wrong",
+				ArgsUsage: "FOLDER",
+				Flags:     []cli.Flag{jsonFlag()},
+				Description: `A dataset is a folder with a folder of images for each class.
+The exit status is 1 where no image can be used.
+
+Examples:
+   tkit datasets check photos
+   tkit datasets check --json photos | jq '.quarantined[].key'`,
+				Action: checkDataset,
+			},
+			{
+				Name:      "sample",
+				Usage:     "write the scanned digits that ship with tkit as a folder per class",
+				ArgsUsage: "FOLDER",
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
+				},
+				Description: `1,797 scans of 8×8 pixels, UCI Machine Learning Repository, CC BY 4.0
+(E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, 1998).
+
+Examples:
+   tkit datasets sample digits
+   tkit datasets sample --digits 5-9 digits-5-9`,
+				Action: writeSample,
+			},
+		},
+	}
+}
+
+func checkDataset(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return errors.New("datasets check: name one folder; see `tkit datasets check --help`")
+	}
+	src, err := all.Open(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	_, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{})
+	if report == nil {
+		return err
+	}
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, report))
+	}
+	return errors.Join(err, report.Table(c.App.Writer))
+}
+
+func writeSample(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return errors.New("datasets sample: name the folder to write; see `tkit datasets sample --help`")
+	}
+	which, err := parseDigits(c.String("digits"))
+	if err != nil {
+		return err
+	}
+	return digits.Write(c.Context, c.Args().First(), which)
+}
+
+// parseDigits reads "5-9" and "1,7" and their mixtures.
+func parseDigits(s string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(s, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		a, errA := strconv.Atoi(from)
+		b, errB := strconv.Atoi(to)
+		if errA != nil || errB != nil || a < 0 || b > 9 || a > b {
+			return nil, fmt.Errorf("--digits %q: want digits such as 5-9 or 1,7", s)
+		}
+		for d := a; d <= b; d++ {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}

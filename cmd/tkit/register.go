@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"tkit/internal/network"
+	"tkit/registry"
+	"tkit/train"
+)
+
+// register hands a result to the registry and says how to go on.
+func (t *training) register(r *train.Result) error {
+	n, err := t.registration(r)
+	if err != nil {
+		return err
+	}
+	v, err := t.registry.Register(t.Context.Context, *n)
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	if err := r.Kept(); err != nil {
+		return err
+	}
+	m := v.Manifest
+	if t.Bool("promote") {
+		if _, err := t.registry.Promote(t.Context.Context, m.Model, m.Version, registry.Production, n.By); err != nil {
+			return fmt.Errorf("%s is registered, but not promoted: %w", m.Ref(), err)
+		}
+	}
+	out := t.App.Writer
+	if t.Bool("json") {
+		return json.NewEncoder(out).Encode(struct {
+			Event string           `json:"event"`
+			Data  registry.Version `json:"data"`
+		}{"registered", v})
+	}
+	if r.Evaluation != nil {
+		if err := r.Evaluation.WriteText(out); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "\nregistered %s, cut at %s\n", m.Ref(), r.Cut)
+	if t.Bool("promote") {
+		fmt.Fprintf(out, "it is in production: tkit predict --model %s IMAGE, or tkit serve\n", m.Model)
+		return nil
+	}
+	fmt.Fprintf(out, "try it:      tkit predict --model %s IMAGE\npromote it:  tkit registry promote %s\n", m.Ref(), m.Ref())
+	return nil
+}
+
+// registration is the version to be.
+func (t *training) registration(r *train.Result) (*registry.Registration, error) {
+	var snapshot bytes.Buffer
+	if err := r.Snapshot.Encode(&snapshot); err != nil {
+		return nil, err
+	}
+	report, err := json.Marshal(r.Report)
+	if err != nil {
+		return nil, err
+	}
+	parameters := map[string]string{}
+	for _, name := range t.FlagNames() {
+		parameters[name] = fmt.Sprint(t.Value(name))
+	}
+	return &registry.Registration{
+		Manifest: registry.Manifest{
+			Model: t.String("name"), Description: t.String("description"),
+			Cut:    registry.Cut{Endpoint: r.Cut.Endpoint, Pool: string(r.Cut.Pool)},
+			Labels: r.Labels, Preprocessing: r.Preprocessing,
+			Signature: registry.Signature{Inputs: ports(r.Trunk.Inputs), Outputs: ports(r.Head.Outputs)},
+			Metrics:   r.Evaluation,
+			Lineage: registry.Lineage{
+				Snapshots: []registry.SnapshotRef{{URI: r.Snapshot.URI, Digest: registry.Digest(r.Snapshot.Digest), Entries: len(r.Snapshot.Entries)}},
+				Base:      t.base, Code: version, Seed: t.Uint64("seed"), Command: os.Args, Parameters: parameters,
+			},
+		},
+		Trunk: registry.FromEncoder(r.Trunk),
+		Head:  registry.FromEncoder(r.Head),
+		Attachments: map[string]registry.Content{
+			"snapshot.jsonl": registry.FromReader(&snapshot),
+			"data.json":      registry.FromReader(bytes.NewReader(report)),
+		},
+		By: change(t.Context),
+	}, nil
+}
+
+func ports(list []network.Port) []registry.Port {
+	out := make([]registry.Port, len(list))
+	for i, p := range list {
+		out[i] = registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape}
+	}
+	return out
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"tkit/architectures"
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/internal/bottlenecks"
+	"tkit/internal/preprocessing"
+	"tkit/registry"
+	"tkit/train"
+	"tkit/train/head"
+	"tkit/train/scratch"
+)
+
+func trainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "train",
+		Usage: "train a classifier on a folder of images and register it as a new version",
+		Description: `With --base, a new head is trained on what a pretrained network makes of the
+images; its own weights stay as they are. With --architecture, a whole network
+is trained from scratch; a run that was interrupted goes on where it was when
+the same command is given again.
+
+The dataset is a folder with a folder of images for each class. What is wrong
+with an image is reported, and the image left out. The version is registered
+when everything has succeeded; it is served once it is promoted.
+
+Examples:
+   tkit train --base bases/resnet50 --data photos --name flowers
+   tkit train --base bases/resnet50 --preprocessing caffe --cut conv4_block6_out:avg --data photos --name flowers
+   tkit train --base flowers@3 --data herbs --per-class 20 --name herbs
+   tkit train --architecture lenet5 --data digits --name digits --epochs 20 --promote`,
+		Flags:  trainFlags(),
+		Action: trainVersion,
+	}
+}
+
+func trainFlags() []cli.Flag {
+	const (
+		what   = "what to train:"
+		data   = "the images:"
+		tune   = "with --base:"
+		epochs = "with --architecture:"
+		output = "the result:"
+	)
+	return []cli.Flag{
+		&cli.StringFlag{Category: what, Name: "base", Usage: "a SavedModel's folder, or a registered `MODEL[@VERSION]`, to put a new head on"},
+		&cli.StringFlag{Category: what, Name: "architecture", Usage: "train this `NETWORK` from scratch; see `tkit architectures list`"},
+		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: caffe, tf, torch, unit, none, or a YAML `FILE` of steps (default: the base's or architecture's own)"},
+		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "tags of the base's meta graph, where it has several"},
+		&cli.StringFlag{Category: what, Name: "signature", Usage: "the base's signature, where it has several"},
+		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of", Required: true},
+
+		&cli.StringFlag{Category: data, Name: "data", Usage: "a `FOLDER` with a folder of images for each class", Required: true},
+		&cli.Float64Flag{Category: data, Name: "validation", Value: 0.15, Usage: "the part of the images that settings are chosen by"},
+		&cli.Float64Flag{Category: data, Name: "test", Value: 0.15, Usage: "the part of the images that the result is judged by"},
+		&cli.IntFlag{Category: data, Name: "per-class", Usage: "train on `N` images of each class, judge by all others"},
+		&cli.Uint64Flag{Category: data, Name: "seed", Value: 1, Usage: "what everything drawn is drawn from"},
+
+		&cli.StringFlag{Category: tune, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
+		&cli.BoolFlag{Category: tune, Name: "balanced", Usage: "weigh images so that every class counts the same"},
+		&cli.IntFlag{Category: tune, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
+
+		&cli.IntFlag{Category: epochs, Name: "epochs", Value: 30, Usage: "passes over the training images"},
+		&cli.IntFlag{Category: epochs, Name: "batch-size", Value: 32, Usage: "images in a step"},
+		&cli.StringFlag{Category: epochs, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
+		&cli.Float64Flag{Category: epochs, Name: "learning-rate", Usage: "the schedule's highest (default 0.05 for sgd, 0.001 for adamw)"},
+		&cli.Float64Flag{Category: epochs, Name: "momentum", Value: 0.9, Usage: "of sgd"},
+		&cli.Float64Flag{Category: epochs, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
+		&cli.StringFlag{Category: epochs, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
+		&cli.Float64Flag{Category: epochs, Name: "warmup", Usage: "epochs over which the learning rate rises"},
+		&cli.Float64Flag{Category: epochs, Name: "label-smoothing", Usage: "the part of a label given to all classes alike"},
+		&cli.IntFlag{Category: epochs, Name: "patience", Usage: "end after `N` epochs without a better validation loss"},
+		&cli.IntFlag{Category: epochs, Name: "shift", Usage: "move training images by up to `PIXELS`"},
+		&cli.BoolFlag{Category: epochs, Name: "flip", Usage: "mirror half of the training images"},
+		&cli.Float64Flag{Category: epochs, Name: "brightness", Usage: "vary by up to this part of the range"},
+		&cli.Float64Flag{Category: epochs, Name: "contrast", Usage: "vary by up to this part"},
+		&cli.IntFlag{Category: epochs, Name: "threads", Usage: "threads for one operation (default all cores)"},
+
+		&cli.StringFlag{Category: output, Name: "description", Usage: "a sentence for people"},
+		&cli.BoolFlag{Category: output, Name: "promote", Usage: "promote the version to production at once"},
+		&cli.BoolFlag{Category: output, Name: "json", Usage: "print events and the version as lines of JSON"},
+	}
+}
+
+// trainVersion trains what the flags say and registers it.
+func trainVersion(c *cli.Context) (err error) {
+	if err := checkTrainFlags(c); err != nil {
+		return err
+	}
+	src, err := all.Open(c.Context, c.String("data"))
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	r, err := openRegistry(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	work, err := os.MkdirTemp(c.Path("home"), ".train-")
+	if err != nil {
+		return fmt.Errorf("--home: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	observe, end := observer(c.App.Writer, c.App.ErrWriter, terminal, c.Bool("json"))
+	run := &training{Context: c, registry: r, source: src, work: work, observe: observe}
+	var result *train.Result
+	if c.String("base") != "" {
+		result, err = run.fineTune()
+	} else {
+		result, err = run.fromScratch()
+	}
+	end()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, result.Close()) }()
+	return run.register(result)
+}
+
+func checkTrainFlags(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("train: unexpected %q; every setting has a flag, see `tkit train --help`", c.Args().First())
+	}
+	if (c.String("base") == "") == (c.String("architecture") == "") {
+		return errors.New("train: give either --base, to put a new head on a network, or --architecture, to train one from scratch")
+	}
+	if err := registry.CheckModelName(c.String("name")); err != nil {
+		return fmt.Errorf("--name: %w", err)
+	}
+	for _, f := range trainFlags() {
+		only := f.(cli.CategorizableFlag).GetCategory()
+		name := f.Names()[0]
+		if c.IsSet(name) && (only == "with --base:" && c.String("base") == "" || only == "with --architecture:" && c.String("architecture") == "") {
+			return fmt.Errorf("--%s goes %s give that, or leave --%s out", name, only[:len(only)-1]+";", name)
+		}
+	}
+	return nil
+}
+
+// training is one run of the command.
+type training struct {
+	*cli.Context
+	registry *registry.Registry
+	source   datasets.Source
+	work     string
+	observe  train.Observer
+	base     *registry.Base // nil from scratch
+}
+
+func (t *training) split() datasets.Fractions {
+	if n := t.Int("per-class"); n > 0 {
+		return datasets.Fractions{TrainPerClass: n, Seed: t.Uint64("seed")}
+	}
+	return datasets.Fractions{Validation: t.Float64("validation"), Test: t.Float64("test"), Seed: t.Uint64("seed")}
+}
+
+func (t *training) fineTune() (*train.Result, error) {
+	b, err := openBase(t)
+	if err != nil {
+		return nil, err
+	}
+	defer b.network.Close()
+	t.base = &b.lineage
+	cache := filepath.Join(t.Path("home"), "bottlenecks")
+	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
+		Base: b.network, Preprocessing: b.preprocessing, Source: t.source, Split: t.split(),
+		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
+		Cache: cache, Work: t.work, Observer: t.observe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	result.Seed = t.Uint64("seed")
+	if _, err := bottlenecks.Prune(cache, int64(t.Int("cache-size"))<<30); err != nil {
+		return nil, errors.Join(err, result.Close())
+	}
+	return result, nil
+}
+
+func (t *training) fromScratch() (*train.Result, error) {
+	a, err := architectures.Lookup(t.String("architecture"))
+	if err != nil {
+		return nil, fmt.Errorf("--architecture: %w", err)
+	}
+	var p preprocessing.Preprocessing
+	if given := t.String("preprocessing"); given != "" {
+		if p, err = parsePreprocessing(given, a.Input); err != nil {
+			return nil, err
+		}
+	}
+	return train.FromScratch(t.Context.Context, train.ScratchOptions{
+		Architecture: a, Source: t.source, Split: t.split(), Preprocessing: p, Observer: t.observe,
+		Training: scratch.Options{
+			Optimiser:      scratch.Optimiser(t.String("optimiser")),
+			LearningRate:   t.Float64("learning-rate"),
+			Momentum:       t.Float64("momentum"),
+			WeightDecay:    t.Float64("weight-decay"),
+			LabelSmoothing: t.Float64("label-smoothing"),
+			Schedule:       scratch.Schedule(t.String("schedule")),
+			Warmup:         t.Float64("warmup"),
+			Epochs:         t.Int("epochs"),
+			BatchSize:      t.Int("batch-size"),
+			Patience:       t.Int("patience"),
+			Threads:        t.Int("threads"),
+			Seed:           t.Uint64("seed"),
+			Augment: scratch.Augment{Shift: t.Int("shift"), Flip: t.Bool("flip"),
+				Brightness: t.Float64("brightness"), Contrast: t.Float64("contrast")},
+			Checkpoints: filepath.Join(t.Path("home"), "checkpoints"),
+		},
+	})
+}
