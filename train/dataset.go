@@ -30,7 +30,7 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 	o.Progress = progress
 	snapshot, report, err := datasets.TakeSnapshot(ctx, src, o)
 	if err != nil {
-		return nil, withReport(err, report)
+		return nil, err
 	}
 	end()
 	d := &dataset{snapshot: snapshot, report: report}
@@ -43,29 +43,16 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 	return d, d.divide(f)
 }
 
-// withReport adds the first reasons to an error of a dataset without images.
-func withReport(err error, r *datasets.Report) error {
-	if r == nil || len(r.Quarantined) == 0 {
-		return err
-	}
-	return fmt.Errorf("%w; %d quarantined, such as %s", err, len(r.Quarantined), r.Quarantined[0])
-}
-
 // divide derives the labels and the split from the snapshot.
 func (d *dataset) divide(f datasets.Fractions) error {
 	d.labels = d.snapshot.Labels()
-	if len(d.labels) < 2 {
-		return fmt.Errorf("%s has the one class %q: a classifier needs two or more, a folder each", d.snapshot.URI, d.labels[0])
-	}
 	d.classes = make([]int, len(d.snapshot.Entries))
 	for i, e := range d.snapshot.Entries {
 		d.classes[i], _ = slices.BinarySearch(d.labels, e.Label)
 	}
 	var err error
-	if d.split, err = d.snapshot.Split(f); err != nil {
-		return fmt.Errorf("split %s: %w", d.snapshot.URI, err)
-	}
-	return nil
+	d.split, err = d.snapshot.Split(f)
+	return err
 }
 
 // without leaves out what could not be decoded and divides anew.
@@ -82,7 +69,7 @@ func (d *dataset) without(reasons map[string]string, f datasets.Fractions) error
 	}
 	d.snapshot, d.examples = d.snapshot.Without(reasons), examples
 	if len(d.examples) == 0 {
-		return withReport(fmt.Errorf("%w in %s", datasets.ErrNoExamples, d.snapshot.URI), d.report)
+		return fmt.Errorf("%w in %s: none of them decodes, such as %s", datasets.ErrNoExamples, d.snapshot.URI, d.report.Quarantined[0])
 	}
 	return d.divide(f)
 }
