@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tkit/internal/evaluation"
@@ -143,6 +144,9 @@ func checkLabels(labels []string) error {
 	for i, l := range labels {
 		if l == "" {
 			return fmt.Errorf("label %d is empty", i)
+		}
+		if strings.ContainsAny(l, "\r\n") {
+			return fmt.Errorf("label %q has a line break", l)
 		}
 		if seen[l] {
 			return fmt.Errorf("label %q stands twice", l)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"sync"
 
 	"tkit/registry/blobs"
 )
@@ -28,8 +29,10 @@ func FromReader(r io.Reader) Content {
 func FromEncoder(e interface{ Encode(io.Writer) error }) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
 		r, w := io.Pipe()
-		defer r.Close() // ends Encode where Put gave up
-		go func() { w.CloseWithError(e.Encode(w)) }()
+		var encoding sync.WaitGroup
+		encoding.Go(func() { w.CloseWithError(e.Encode(w)) })
+		defer encoding.Wait() // e may be gone once its caller knows
+		defer r.Close()       // ends Encode where Put gave up
 		return s.Put(ctx, r)
 	}
 }

@@ -223,6 +223,7 @@ func TestBadRegistrationsLeaveNothing(t *testing.T) {
 		"one label":          func(n *registry.Registration) { n.Manifest.Labels = []string{"rose"} },
 		"label twice":        func(n *registry.Registration) { n.Manifest.Labels = []string{"rose", "rose"} },
 		"empty label":        func(n *registry.Registration) { n.Manifest.Labels = []string{"rose", ""} },
+		"label of two lines": func(n *registry.Registration) { n.Manifest.Labels = []string{"rose", "dai\nsy"} },
 		"no preprocessing":   func(n *registry.Registration) { n.Manifest.Preprocessing = preprocessing.Preprocessing{} },
 		"no signature":       func(n *registry.Registration) { n.Manifest.Signature.Inputs = nil },
 		"nameless output":    func(n *registry.Registration) { n.Manifest.Signature.Outputs = []registry.Port{{}} },

@@ -92,6 +92,20 @@ Examples:
 				Action:       withRegistry(0, 1, showHistory),
 			},
 			{
+				Name:      "export",
+				Usage:     "write a version as one complete SavedModel",
+				ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
+				Flags:     []cli.Flag{jsonFlag()},
+				Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
+and Triton load it; assets.extra/ holds the manifest and the labels.
+
+Examples:
+   tkit registry export flowers exported/flowers/1
+   tkit registry export flowers@7 flowers-7`,
+				BashComplete: completeVersions,
+				Action:       withRegistry(2, 2, exportVersion),
+			},
+			{
 				Name:  "verify",
 				Usage: "read everything that is stored and check it against its digests",
 				Flags: []cli.Flag{jsonFlag()},

@@ -78,6 +78,8 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "verify", want: []string{"all is as it was registered"}},
 		{args: "gc --dry-run", want: []string{"would remove 0"}},
 		{args: "gc", want: []string{"removed 0"}},
+		{args: "export flowers", err: "registry export --help"},
+		{args: "export flowers FOLDER", err: "trunk"}, // it is no network
 		{args: "show", err: "registry show --help"},
 		{args: "promote flowers@2 --alias champion", err: "flags before"},
 		{args: "show cars", err: "there are flowers"},
@@ -85,7 +87,7 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "show flowers@9", err: "newest version is 2"},
 		{args: "verify flowers", err: "takes no argument"},
 	} {
-		out, err := runRegistry(t, home, strings.Fields(c.args)...)
+		out, err := runRegistry(t, home, strings.Fields(strings.Replace(c.args, "FOLDER", filepath.Join(home, "exported"), 1))...)
 		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("registry %s: %v, want an error with %q", c.args, err, c.err)
 		}

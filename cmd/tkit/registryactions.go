@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/registry"
+	"tkit/registry/export"
 )
 
 func listRegistry(c *cli.Context, r *registry.Registry) error {
@@ -21,7 +22,7 @@ func listRegistry(c *cli.Context, r *registry.Registry) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, models)
 	}
-	return printModels(c.App.Writer, models)
+	return printModelList(c.App.Writer, models)
 }
 
 func listVersions(c *cli.Context, r *registry.Registry) error {
@@ -98,6 +99,23 @@ func showHistory(c *cli.Context, r *registry.Registry) error {
 		return printJSON(c.App.Writer, events)
 	}
 	return printHistory(c.App.Writer, events)
+}
+
+func exportVersion(c *cli.Context, r *registry.Registry) error {
+	ref, err := registry.ParseRef(c.Args().First())
+	if err != nil {
+		return err
+	}
+	dir := c.Args().Get(1)
+	m, err := export.Write(c.Context, r, ref, dir)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, m)
+	}
+	fmt.Fprintf(c.App.Writer, "exported %s to %s\n", m.Ref(), dir)
+	return nil
 }
 
 func verifyRegistry(c *cli.Context, r *registry.Registry) error {

@@ -13,7 +13,7 @@ import (
 	"tkit/registry"
 )
 
-func printModels(w io.Writer, models []registry.Model) error {
+func printModelList(w io.Writer, models []registry.Model) error {
 	var rows [][]string
 	for _, m := range models {
 		production, others := "-", []string{}

@@ -1,0 +1,155 @@
+// Package export writes a registered version as one complete, ordinary
+// SavedModel, which Python's TensorFlow, TensorFlow Serving and Triton load.
+package export
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tkit/internal/network"
+	"tkit/internal/savedmodel"
+	"tkit/registry"
+)
+
+// Extra is the folder inside the SavedModel for what TensorFlow does not read;
+// TensorFlow Serving leaves a folder of this name alone. In it stand the
+// version's manifest.json and labels.txt, a label a line in the order of the
+// outputs.
+const Extra = "assets.extra"
+
+// Write writes the version that ref refers to into the folder dir, which must
+// not exist or be empty, and returns the version's manifest. The signature
+// serving_default has the manifest's inputs and outputs. The folder appears in
+// one step when it is complete.
+func Write(ctx context.Context, r *registry.Registry, ref registry.Ref, dir string) (*registry.Manifest, error) {
+	m, err := r.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := write(ctx, r, m, dir); err != nil {
+		return nil, fmt.Errorf("exporting %s: %w", m.Ref(), err)
+	}
+	return m, nil
+}
+
+func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string) (err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: name a new folder", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".exporting-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	model := filepath.Join(beside, "model")
+	if err := writeModel(ctx, r, m, model); err != nil {
+		return err
+	}
+	if err := writeExtra(m, filepath.Join(model, Extra)); err != nil {
+		return err
+	}
+	return os.Rename(model, dir)
+}
+
+// writeModel joins the version's parts and writes what the signature shows.
+func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string) (err error) {
+	trunk, err := part(ctx, r, m.Trunk)
+	if err != nil {
+		return fmt.Errorf("trunk: %w", err)
+	}
+	defer func() { err = errors.Join(err, trunk.Close()) }()
+	head, err := part(ctx, r, m.Head)
+	if err != nil {
+		return fmt.Errorf("head: %w", err)
+	}
+	defer func() { err = errors.Join(err, head.Close()) }()
+	joined, err := network.Join(trunk, head)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, joined.Close()) }()
+	var outputs []string
+	for _, p := range m.Signature.Outputs {
+		outputs = append(outputs, p.Name)
+	}
+	shown, err := joined.Prune(outputs...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shown.Close()) }()
+	if !same(SignatureOf(shown), m.Signature) {
+		return fmt.Errorf("its network has the signature %v, its manifest %v", SignatureOf(shown), m.Signature)
+	}
+	return savedmodel.Write(ctx, dir, savedmodel.Export{Network: shown})
+}
+
+func part(ctx context.Context, r *registry.Registry, p registry.Part) (*network.Network, error) {
+	path, err := r.BlobPath(ctx, p.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return network.Open(path)
+}
+
+// SignatureOf returns the signature of a whole network, as a manifest has it.
+func SignatureOf(n *network.Network) registry.Signature {
+	return registry.Signature{Inputs: Ports(n.Inputs), Outputs: Ports(n.Outputs)}
+}
+
+// Ports returns a network's ports as a manifest has them.
+func Ports(ports []network.Port) []registry.Port {
+	var all []registry.Port
+	for _, p := range ports {
+		all = append(all, registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape})
+	}
+	return all
+}
+
+// same compares signatures by names and types; a shape may be known better on
+// one side.
+func same(a, b registry.Signature) bool {
+	samePorts := func(a, b []registry.Port) bool {
+		byName := func(x, y registry.Port) int { return strings.Compare(x.Name, y.Name) }
+		return slices.EqualFunc(slices.SortedFunc(slices.Values(a), byName), slices.SortedFunc(slices.Values(b), byName),
+			func(x, y registry.Port) bool { return x.Name == y.Name && x.DataType == y.DataType })
+	}
+	return samePorts(a.Inputs, b.Inputs) && samePorts(a.Outputs, b.Outputs)
+}
+
+func writeExtra(m *registry.Manifest, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	var manifest bytes.Buffer
+	if err := json.Indent(&manifest, text, "", "  "); err != nil {
+		return err
+	}
+	manifest.WriteByte('\n')
+	labels := strings.Join(m.Labels, "\n") + "\n"
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "manifest.json"), manifest.Bytes(), 0o644),
+		os.WriteFile(filepath.Join(dir, "labels.txt"), []byte(labels), 0o644))
+}
