@@ -5,15 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
@@ -22,101 +18,8 @@ import (
 	"tkit/serve/servetest"
 )
 
-// start runs a manager on a registry until the test ends.
-func start(t *testing.T, h *servetest.Home, wanted ...string) *serve.Manager {
-	t.Helper()
-	source := &serve.RegistrySource{Registry: h.Registry, Every: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
-	for _, w := range wanted {
-		ref, err := registry.ParseRef(w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.Wanted = append(source.Wanted, ref)
-	}
-	return run(t, source)
-}
-
-func run(t *testing.T, source serve.Source) *serve.Manager {
-	t.Helper()
-	metrics := serve.NewMetrics(prometheus.NewRegistry())
-	loader := serve.NewLoader(source, serve.LoaderOptions{
-		Limits: serve.Limits{MaxBatch: 4, MaxQueue: 64}, Decoders: 2, Images: 16, Metrics: metrics,
-		Precision: inference.FP32,
-	})
-	m := serve.NewManager(source, loader, serve.ManagerOptions{
-		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
-		Metrics: metrics, Log: slog.New(slog.DiscardHandler), Published: changed.publish,
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		m.Run(ctx)
-		close(done)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-		if models := m.Models(); len(models) > 0 {
-			t.Errorf("after the end there are %v", models)
-		}
-	})
-	return m
-}
-
-// A bell wakes those who wait for the next of something.
-type bell struct {
-	mu   sync.Mutex
-	next chan struct{}
-}
-
-func (b *bell) wait() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.next == nil {
-		b.next = make(chan struct{})
-	}
-	return b.next
-}
-
-func (b *bell) publish() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.next != nil {
-		close(b.next)
-		b.next = nil
-	}
-}
-
-// changed rings when something happened that a condition may be about.
-var changed bell
-
-// until waits for a condition, looking whenever something happened.
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	timeout := time.After(time.Minute)
-	for {
-		next := changed.wait()
-		if condition() {
-			return
-		}
-		select {
-		case <-next:
-		case <-timeout:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-func ready(t *testing.T, m *serve.Manager) {
-	t.Helper()
-	until(t, "ready", func() bool {
-		missing, started := m.Missing()
-		return started && len(missing) == 0
-	})
-}
-
 // answers is which version answers a ref, 0 if none does.
-func answers(m *serve.Manager, ref serve.Ref) int {
+func answers(m servetest.Running, ref serve.Ref) int {
 	s, err := m.Acquire(ref)
 	if err != nil {
 		return 0
@@ -125,7 +28,7 @@ func answers(m *serve.Manager, ref serve.Ref) int {
 	return s.Manifest.Version
 }
 
-func classify(t *testing.T, m *serve.Manager, ref serve.Ref, images ...[]byte) []serve.Prediction {
+func classify(t *testing.T, m servetest.Running, ref serve.Ref, images ...[]byte) []serve.Prediction {
 	t.Helper()
 	s, err := m.Acquire(ref)
 	if err != nil {
@@ -144,8 +47,7 @@ func classify(t *testing.T, m *serve.Manager, ref serve.Ref, images ...[]byte) [
 func TestServableAnswersAsItsParts(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a", "b")
-	m := start(t, h)
-	ready(t, m)
+	m := h.Start(t)
 
 	images := [][]byte{servetest.JPEG(t, 1), servetest.PNG(t, 2), servetest.JPEG(t, 3)}
 	for _, model := range []string{"a", "b"} {
@@ -215,30 +117,30 @@ func byHand(t *testing.T, h *servetest.Home, model string, images [][]byte) [][]
 
 func TestManagerFollowsAliases(t *testing.T) {
 	h := servetest.New(t)
-	m := start(t, h)
-	until(t, "started", func() bool { _, started := m.Missing(); return started })
+	m := servetest.Run(t, h.Source(t))
+	m.Until(t, "started", func() bool { _, started := m.Missing(); return started })
 	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.NotFound {
 		t.Errorf("an empty registry answers %v", err)
 	}
 
 	h.Serve(t, "a") // after the start
-	until(t, "a@1 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
+	m.Until(t, "a@1 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
 	v := h.Register(t, "a", 9)
 	h.Promote(t, "a", v, "champion") // nobody asked for it
 	if got := answers(m, serve.Ref{Model: "a", Label: "champion"}); got != 0 {
 		t.Errorf("champion is served as %d though only production is wanted", got)
 	}
 	h.Promote(t, "a", v, registry.Production)
-	until(t, "a@2 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
-	until(t, "a@1 is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
+	m.Until(t, "a@2 answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+	m.Until(t, "a@1 is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
 	if _, err := h.Registry.Rollback(t.Context(), "a", registry.Production, servetest.By); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a@1 answers again", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
+	m.Until(t, "a@1 answers again", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
 	if err := h.Registry.RemoveAlias(t.Context(), "a", registry.Production, servetest.By); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "nothing answers", func() bool { return len(m.Models()) == 0 })
+	m.Until(t, "nothing answers", func() bool { return len(m.Models()) == 0 })
 }
 
 func TestManagerServesWhatIsAskedFor(t *testing.T) {
@@ -249,8 +151,7 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 	h.Promote(t, "a", 1, registry.Production)
 	h.Promote(t, "a", 2, "champion")
 	h.Serve(t, "b")
-	m := start(t, h, "a", "a@champion", "a@3")
-	ready(t, m)
+	m := h.Start(t, "a", "a@champion", "a@3")
 	for ref, want := range map[serve.Ref]int{
 		{Model: "a"}: 1, {Model: "a", Label: "production"}: 1, {Model: "a", Label: "champion"}: 2,
 		{Model: "a", Version: 1}: 1, {Model: "a", Version: 3}: 3, {Model: "a", Label: "canary"}: 0, {Model: "b"}: 0,
@@ -265,7 +166,7 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 }
 
 // distinct counts the trunks behind the loaded versions of model a.
-func distinct(m *serve.Manager, versions int) int {
+func distinct(m servetest.Running, versions int) int {
 	trunks := map[any]bool{}
 	for v := range versions {
 		s, err := m.Acquire(serve.Ref{Model: "a", Version: v + 1})
@@ -283,11 +184,10 @@ func distinct(m *serve.Manager, versions int) int {
 func TestManagerSurvivesBadVersions(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a")
-	m := start(t, h)
-	ready(t, m)
+	m := h.Start(t)
 	bad := h.RegisterParts(t, "a", registry.FromReader(strings.NewReader("no network")), registry.FromReader(strings.NewReader("none either")))
 	h.Promote(t, "a", bad, registry.Production)
-	until(t, "the load was tried and failed", func() bool {
+	m.Until(t, "the load was tried and failed", func() bool {
 		s, err := m.Status(serve.Ref{Model: "a", Version: bad})
 		return err == nil && s.Versions[0].State == serve.End && s.Versions[0].Err != nil
 	})
@@ -302,8 +202,8 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	}
 	good := h.Register(t, "a", 7)
 	h.Promote(t, "a", good, registry.Production)
-	until(t, "the good one answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == good })
-	until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
+	m.Until(t, "the good one answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == good })
+	m.Until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
 }
 
 // A source that fails for a while changes nothing.
@@ -311,12 +211,15 @@ type flakySource struct {
 	serve.Source
 	fail  atomic.Bool
 	tried atomic.Int64
+	ring  atomic.Pointer[servetest.Running]
 }
 
 func (s *flakySource) Aspirations(ctx context.Context) ([]serve.Aspiration, error) {
 	if s.fail.Load() {
 		s.tried.Add(1)
-		changed.publish()
+		if r := s.ring.Load(); r != nil {
+			r.Ring()
+		}
 		return nil, errors.New("the database is away")
 	}
 	return s.Source.Aspirations(ctx)
@@ -332,24 +235,25 @@ func (s *flakySource) Parts(ctx context.Context, model string, version int) (ser
 func TestManagerRetriesItsSource(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a")
-	source := &flakySource{Source: &serve.RegistrySource{Registry: h.Registry, Every: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}}
+	source := &flakySource{Source: h.Source(t)}
 	source.fail.Store(true)
-	m := run(t, source)
-	until(t, "the source was tried again", func() bool { return source.tried.Load() > 1 })
+	m := servetest.Run(t, source)
+	source.ring.Store(&m)
+	m.Until(t, "the source was tried again", func() bool { return source.tried.Load() > 1 })
 	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.Unavailable {
 		t.Errorf("before it knows anything the manager answers %v", err)
 	}
 	source.fail.Store(false)
-	ready(t, m)
+	m.Until(t, "it answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 1 })
 	source.fail.Store(true)
 	h.Promote(t, "a", h.Register(t, "a", 5), registry.Production)
 	before := source.tried.Load()
-	until(t, "the source was asked", func() bool { return source.tried.Load() > before })
+	m.Until(t, "the source was asked", func() bool { return source.tried.Load() > before })
 	if got := answers(m, serve.Ref{Model: "a"}); got != 1 {
 		t.Errorf("while its source fails, %d answers", got)
 	}
 	source.fail.Store(false)
-	until(t, "it caught up", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+	m.Until(t, "it caught up", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
 }
 
 // While production moves to and fro, no request fails, and every answer is one
@@ -360,14 +264,13 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 	h.Register(t, "a", 2)
 	h.Promote(t, "a", 1, registry.Production)
 	h.Serve(t, "b")
-	m := start(t, h)
-	ready(t, m)
+	m := h.Start(t)
 
 	image := servetest.JPEG(t, 1)
 	want := map[int][]float32{}
 	for v := 1; v <= 2; v++ {
 		h.Promote(t, "a", v, registry.Production)
-		until(t, "the version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == v })
+		m.Until(t, "the version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == v })
 		want[v] = classify(t, m, serve.Ref{Model: "a"}, image)[0].Probabilities
 	}
 
@@ -395,7 +298,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 					return
 				}
 				asked[v].Add(1)
-				changed.publish()
+				m.Ring()
 				for k, x := range p[0].Probabilities {
 					if d := x - want[v][k]; d > 1e-5 || d < -1e-5 {
 						t.Errorf("version %d answered %v, alone %v", v, p[0].Probabilities, want[v])
@@ -409,7 +312,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 		v := i%2 + 1
 		h.Promote(t, "a", v, registry.Production)
 		before := asked[v].Load()
-		until(t, "the version was asked", func() bool { return asked[v].Load() > before || t.Failed() })
+		m.Until(t, "the version was asked", func() bool { return asked[v].Load() > before || t.Failed() })
 	}
 	close(stop)
 	wg.Wait()
@@ -419,15 +322,14 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 func TestHeldServableStaysUsable(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a")
-	m := start(t, h)
-	ready(t, m)
+	m := h.Start(t)
 	held, err := m.Acquire(serve.Ref{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Promote(t, "a", h.Register(t, "a", 2), registry.Production)
-	until(t, "the new version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
-	until(t, "the old one is being unloaded", func() bool {
+	m.Until(t, "the new version answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == 2 })
+	m.Until(t, "the old one is being unloaded", func() bool {
 		s, err := m.Status(serve.Ref{Model: "a", Version: 1})
 		return err == nil && s.Versions[0].State == serve.Unloading
 	})
@@ -435,14 +337,13 @@ func TestHeldServableStaysUsable(t *testing.T) {
 		t.Errorf("the held version: %v", err)
 	}
 	held.Release()
-	until(t, "the old one is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
+	m.Until(t, "the old one is gone", func() bool { _, err := m.Status(serve.Ref{Model: "a", Version: 1}); return err != nil })
 }
 
 func TestServableRefusesBadImages(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a")
-	m := start(t, h)
-	ready(t, m)
+	m := h.Start(t)
 	good := servetest.JPEG(t, 1)
 	s, err := m.Acquire(serve.Ref{Model: "a"})
 	if err != nil {
@@ -467,8 +368,8 @@ func TestServableRefusesBadImages(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := s.Classify(t.Context(), slices.Repeat([][]byte{good}, 17)); serve.ReasonOf(err) != serve.TooLarge {
-		t.Errorf("17 images: %v", err)
+	if _, _, err := s.Classify(t.Context(), slices.Repeat([][]byte{good}, servetest.MaxImages+1)); serve.ReasonOf(err) != serve.TooLarge {
+		t.Errorf("too many images: %v", err)
 	}
 	if _, _, err := s.Classify(t.Context(), nil); serve.ReasonOf(err) != serve.BadRequest {
 		t.Errorf("no images: %v", err)

@@ -1,0 +1,128 @@
+package servetest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tkit/internal/inference"
+	"tkit/registry"
+	"tkit/serve"
+)
+
+// Limits are those of the managers that are started here.
+var Limits = serve.Limits{MaxBatch: 4, MaxQueue: 8}
+
+// MaxImages is how many images their servables take in a request.
+const MaxImages = 6
+
+// A Running manager and what goes with it.
+type Running struct {
+	*serve.Manager
+	Metrics  *serve.Metrics
+	Gatherer *prometheus.Registry
+	bell     *bell
+}
+
+// Source follows the home's registry: the production versions, or the aliases
+// and versions that are named.
+func (h *Home) Source(t testing.TB, wanted ...string) *serve.RegistrySource {
+	t.Helper()
+	source := &serve.RegistrySource{Registry: h.Registry, Every: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	for _, w := range wanted {
+		ref, err := registry.ParseRef(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Wanted = append(source.Wanted, ref)
+	}
+	return source
+}
+
+// Start runs a manager on the home's registry and returns when everything that
+// is wanted answers.
+func (h *Home) Start(t testing.TB, wanted ...string) Running {
+	t.Helper()
+	r := Run(t, h.Source(t, wanted...))
+	r.Until(t, "ready", func() bool {
+		missing, started := r.Missing()
+		return started && len(missing) == 0
+	})
+	return r
+}
+
+// Run runs a manager until the test ends; it must then have unloaded
+// everything.
+func Run(t testing.TB, source serve.Source) Running {
+	t.Helper()
+	r := Running{Gatherer: prometheus.NewRegistry(), bell: &bell{}}
+	r.Metrics = serve.NewMetrics(r.Gatherer)
+	loader := serve.NewLoader(source, serve.LoaderOptions{
+		Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: inference.FP32,
+	})
+	r.Manager = serve.NewManager(source, loader, serve.ManagerOptions{
+		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
+		Metrics: r.Metrics, Log: slog.New(slog.DiscardHandler), Published: r.bell.Ring,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { r.Manager.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		if models := r.Models(); len(models) > 0 {
+			t.Errorf("after the end there are %v", models)
+		}
+	})
+	return r
+}
+
+// Until waits for a condition, looking whenever the manager has changed or the
+// test calls Ring.
+func (r Running) Until(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	timeout := time.After(time.Minute)
+	for {
+		next := r.bell.wait()
+		if condition() {
+			return
+		}
+		select {
+		case <-next:
+		case <-timeout:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// Ring makes those who wait in Until look.
+func (r Running) Ring() { r.bell.Ring() }
+
+// A bell wakes all who wait for its next ring.
+type bell struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+func (b *bell) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+// Ring rings the bell.
+func (b *bell) Ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}
