@@ -29,9 +29,13 @@ type Row struct {
 	AtMost bool `json:"at_most,omitempty"`
 	// Note says what the figures alone don't.
 	Note string `json:"note,omitempty"`
+	// Inapplicable says why this machine cannot give the figures, which are
+	// then missing.
+	Inapplicable string `json:"inapplicable,omitempty"`
 }
 
-// Reached reports whether the ratio keeps the target.
+// Reached reports whether the ratio keeps the target. It says nothing of a row
+// that is inapplicable.
 func (r Row) Reached() bool {
 	if r.AtMost {
 		return r.Ratio <= r.Target
@@ -59,21 +63,32 @@ func Table(w io.Writer, rows ...Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\t")
 	for _, r := range rows {
-		bound, verdict := "≥", "missed"
-		if r.AtMost {
-			bound = "≤"
-		}
-		if r.Reached() {
-			verdict = "reached"
-		}
-		reference := ""
-		if r.Reference != 0 {
-			reference = Figure(r.Reference) + " " + r.Unit
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s %s\t%s\t%s\t%s %s %s\t%s\n", r.What, r.Against, Figure(r.Measured), r.Unit,
-			reference, Figure(r.Ratio), bound, Figure(r.Target), verdict, r.Note)
+		c := r.Cells()
+		fmt.Fprintf(t, "%s\t%s\n", strings.Join(c[:], "\t"), r.Note)
 	}
 	return t.Flush()
+}
+
+// Cells are what a table shows of the row under What, Against, Measured,
+// Reference, Ratio and Target, which is followed by reached or missed.
+func (r Row) Cells() [6]string {
+	bound, verdict := "≥", "missed"
+	if r.AtMost {
+		bound = "≤"
+	}
+	target := bound + " " + Figure(r.Target)
+	if r.Inapplicable != "" {
+		return [6]string{r.What, r.Against, "not applicable: " + r.Inapplicable, "", "", target}
+	}
+	if r.Reached() {
+		verdict = "reached"
+	}
+	reference := ""
+	if r.Reference != 0 {
+		reference = strings.TrimSpace(Figure(r.Reference) + " " + r.Unit)
+	}
+	measured := strings.TrimSpace(Figure(r.Measured) + " " + r.Unit)
+	return [6]string{r.What, r.Against, measured, reference, Figure(r.Ratio), target + " " + verdict}
 }
 
 // Figure writes a number with three significant digits and no exponent.
