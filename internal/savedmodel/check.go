@@ -50,6 +50,38 @@ func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 	return nil
 }
 
+// checkInputs makes sure that every node has as many inputs as its operation
+// takes.
+func checkInputs(nodes []*nodepb.NodeDef, ops operations) error {
+	for _, n := range nodes {
+		op, err := ops.find(n)
+		if err != nil {
+			return err
+		}
+		want := 0
+		for _, arg := range op.GetInputArg() {
+			count, err := width(op, arg, n.GetAttr())
+			if err != nil {
+				return fmt.Errorf("node %q (%s): %w", n.GetName(), n.GetOp(), err)
+			}
+			want += count
+		}
+		have := 0
+		for _, in := range n.GetInput() {
+			if !strings.HasPrefix(in, "^") {
+				have++
+			}
+		}
+		if have != want {
+			return fmt.Errorf("node %q (%s) has %d inputs, not %d", n.GetName(), n.GetOp(), have, want)
+		}
+		if n.Attr == nil {
+			n.Attr = attributes{}
+		}
+	}
+	return nil
+}
+
 func refusal(n *nodepb.NodeDef, op *oppb.OpDef) string {
 	if why := refusals[n.GetOp()]; why != "" {
 		return why

@@ -51,6 +51,9 @@ func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operat
 	if p.nodes, err = x.simplify(roots); err != nil {
 		return nil, err
 	}
+	if err := checkInputs(p.nodes, x.ops); err != nil {
+		return nil, err
+	}
 	if err := p.readVariables(x, meta, changed); err != nil {
 		return nil, err
 	}

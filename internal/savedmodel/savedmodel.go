@@ -46,8 +46,10 @@ type Options struct {
 //
 // The result has the signature's inputs and outputs under their own names,
 // and the weights that the answer depends on, once each, in memory of their
-// own. Nothing is folded: batch norm, dropped-out dropout and casts are as they
-// were saved, so that the network can be trained further.
+// own. Nothing is folded: batch norm and casts are as they were saved, so that
+// the network can be trained further. Conditions that were settled at saving,
+// such as whether the model is trained, are decided. What a model does beside
+// answering (assertions, prints, counts) is left out.
 //
 // Names stay those of the model. Nodes of an inlined function are named as in
 // the function; where two functions have the same, the name of the call comes
