@@ -48,6 +48,7 @@ func TestAgainstScikitLearn(t *testing.T) {
 		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
 	}
 	cmd := exec.Command(python, "-c", sklearn)
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

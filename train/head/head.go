@@ -83,8 +83,8 @@ type Options struct {
 	Folds int
 	// Balanced weighs examples so that every class counts the same.
 	Balanced bool
-	// Tolerance ends a solution when no component of the gradient is larger;
-	// 0 means 1e-4, as in scikit-learn.
+	// Tolerance is how far, relative to itself, the objective may be from its
+	// minimum; 0 means 1e-5.
 	Tolerance float64
 	// MaxIterations bounds each solution; 0 means 1000.
 	MaxIterations int
@@ -129,7 +129,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Folds = 5
 	}
 	if o.Tolerance == 0 {
-		o.Tolerance = 1e-4
+		o.Tolerance = 1e-5
 	}
 	if o.MaxIterations == 0 {
 		o.MaxIterations = 1000

@@ -21,8 +21,8 @@ type margin struct {
 // derivative along it.
 type slope struct{ value, first, second float64 }
 
-// at returns the loss at z + t·dz. If residual is not nil it receives the
-// gradient with respect to the logits, weight·(softmax − truth).
+// at returns the loss at z + t·dz. The residual, [n, classes], receives the
+// gradient with respect to the logits there, weight·(softmax − truth).
 //
 // Sums are in float64 whatever the products were computed in.
 func (m margin) at(t float64, residual []float32) slope {
@@ -61,7 +61,7 @@ func (m margin) rows(from, to int, t float64, residual []float32) slope {
 		own := e[truth] - top
 		var sum, mean, square float64
 		for c, u := range e {
-			q := math.Exp(u - top)
+			q := expOf(u - top)
 			e[c] = q
 			d := float64(dz[c])
 			sum += q
@@ -74,13 +74,12 @@ func (m margin) rows(from, to int, t float64, residual []float32) slope {
 		total.value += w * (math.Log(sum) - own)
 		total.first += w * (mean - float64(dz[truth]))
 		total.second += w * max(0, square-mean*mean)
-		if residual != nil {
-			r := residual[i*k : (i+1)*k]
-			for c := range e {
-				r[c] = float32(w * e[c] / sum)
-			}
-			r[truth] = float32(w * (e[truth]/sum - 1))
+		r := residual[i*k : (i+1)*k]
+		scale := w / sum
+		for c, q := range e {
+			r[c] = float32(scale * q)
 		}
+		r[truth] = float32(w * (e[truth]/sum - 1))
 	}
 	return total
 }

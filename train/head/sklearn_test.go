@@ -20,7 +20,7 @@ deviation = x.std(0); deviation[deviation == 0] = np.inf
 x = (x - x.mean(0)) / deviation
 answers = []
 for penalty in job["Penalties"]:
-    m = LogisticRegression(C=1 / (n * penalty), tol=1e-8, max_iter=10000).fit(x, y)
+    m = LogisticRegression(C=1 / (n * penalty), tol=1e-6, max_iter=10000).fit(x, y)
     loss = -np.log(m.predict_proba(x)[np.arange(n), y]).mean()
     answers.append(loss + penalty / 2 * (m.coef_ ** 2).sum())
 json.dump(answers, sys.stdout)
@@ -43,6 +43,7 @@ func TestAgainstScikitLearn(t *testing.T) {
 			python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
 		}
 		cmd := exec.Command(python, "-c", sklearn)
+		cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 		cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
 		out, err := cmd.Output()
 		if err != nil {

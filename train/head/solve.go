@@ -20,11 +20,14 @@ type problem struct {
 	*multiplier
 	features *tensorflow.Tensor // [n, d]
 	n, d, k  int
+	penalty  float64
 	// x holds the weights [k, d], then the intercepts [k].
-	x      []float64
-	margin margin // z is always the logits at x
-	// residual is the gradient with respect to the logits at x.
+	x []float64
+	// margin's z is the logits at x, residual the gradient with respect to
+	// them, value the objective.
+	margin   margin
 	residual *tensorflow.Tensor // [n, k]
+	value    float64
 	line     *tensorflow.Tensor // [k, d], the weights' part of a direction
 }
 
@@ -67,59 +70,75 @@ func (p *problem) intercepts(v []float64) []float64 { return v[p.k*p.d:] }
 // gonum computes them. The search along each is this package's own: a Newton
 // iteration on the margin, so that an iteration costs two products with the
 // features however often the loss is looked at.
+//
+// It ends when the fall of the objective that the quadratic model promises,
+// ½·gᵀH⁻¹g, is below the tolerance times the objective twice in a row. This
+// speaks of what is asked for, in the objective's own unit, where a bound on
+// the gradient means something else for each penalty.
 func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIterations int) (objective float64, iterations int, err error) {
-	p.rescale(penalty)
+	p.penalty = penalty
+	p.look()
+	p.rescale()
 	location := &optimize.Location{X: p.x, Gradient: make([]float64, len(p.x))}
 	direction := make([]float64, len(p.x))
-	if location.F, err = p.gradient(ctx, penalty, location.Gradient); err != nil {
-		return 0, 0, err
-	}
 	method := &optimize.LBFGS{Store: memory}
 	fresh := true // the method has forgotten the past
-	for iterations < maxIterations && floats.Norm(location.Gradient, math.Inf(1)) > tolerance {
+	close := 0    // how often in a row the promise was small
+	for iterations < maxIterations {
+		if err := p.gradient(ctx, location.Gradient); err != nil {
+			return 0, 0, err
+		}
 		if fresh {
 			method.InitDirection(location, direction)
 		} else {
 			method.NextDirection(location, direction)
 		}
-		before := location.F
-		moved, err := p.search(ctx, penalty, location.Gradient, direction, fresh)
-		if err != nil {
-			return 0, 0, err
+		downhill := floats.Dot(location.Gradient, direction)
+		if close++; fresh || -downhill/2 > tolerance*p.value {
+			close = 0
 		}
-		if !moved {
-			if fresh { // not even downhill: this is what float32 can tell
-				break
+		if close == 2 {
+			break
+		}
+		before := p.value
+		if downhill < 0 {
+			if err := p.project(ctx, direction); err != nil {
+				return 0, 0, err
 			}
-			fresh = true
+			p.search(direction, downhill, fresh)
+			iterations++
+		}
+		if p.value < before {
+			fresh = false
 			continue
 		}
-		iterations++
-		if location.F, err = p.gradient(ctx, penalty, location.Gradient); err != nil {
-			return 0, 0, err
+		if fresh { // not even straight downhill: this is what float32 can tell
+			break
 		}
-		fresh = !(location.F < before)
+		fresh = true
 	}
 	if err := p.refresh(ctx); err != nil {
 		return 0, 0, err
 	}
-	w := p.weights(p.x)
-	return p.margin.at(0, p.residual.Float32()).value + penalty/2*floats.Dot(w, w), iterations, nil
+	return p.value, iterations, nil
 }
 
-// gradient returns the objective at x and writes its gradient.
-func (p *problem) gradient(ctx context.Context, penalty float64, gradient []float64) (float64, error) {
-	loss := p.margin.at(0, p.residual.Float32())
+// look computes value and residual at x.
+func (p *problem) look() {
+	w := p.weights(p.x)
+	p.value = p.margin.at(0, p.residual.Float32()).value + p.penalty/2*floats.Dot(w, w)
+}
+
+// gradient writes the gradient at x.
+func (p *problem) gradient(ctx context.Context, gradient []float64) error {
 	product, err := multiply(ctx, p.backward, p.residual, p.features)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer product.Close()
 	w, g := p.weights(p.x), p.weights(gradient)
-	square := 0.0
 	for i, v := range product.Float32() {
-		g[i] = float64(v) + penalty*w[i]
-		square += w[i] * w[i]
+		g[i] = float64(v) + p.penalty*w[i]
 	}
 	b := p.intercepts(gradient)
 	clear(b)
@@ -129,33 +148,7 @@ func (p *problem) gradient(ctx context.Context, penalty float64, gradient []floa
 			b[c] += float64(r)
 		}
 	}
-	return loss.value + penalty/2*square, nil
-}
-
-// The search along a direction ends when the slope is this part of what it was
-// at the start, or after so many looks at the loss.
-const (
-	searchSlope = 0.1
-	searchLooks = 20
-)
-
-// search moves x along the direction to about the minimum there. It reports
-// whether there was any way down.
-func (p *problem) search(ctx context.Context, penalty float64, gradient, direction []float64, fresh bool) (moved bool, err error) {
-	downhill := floats.Dot(gradient, direction)
-	if !(downhill < 0) {
-		return false, nil
-	}
-	if err := p.project(ctx, direction); err != nil {
-		return false, err
-	}
-	t, ok := p.along(penalty, direction, fresh)
-	if !ok {
-		return false, nil
-	}
-	p.margin.advance(t)
-	floats.AddScaled(p.x, t, direction)
-	return true, nil
+	return nil
 }
 
 // project sets the margin's dz to the change of the logits along a direction.
@@ -169,39 +162,49 @@ func (p *problem) project(ctx context.Context, direction []float64) error {
 		return err
 	}
 	defer product.Close()
-	b := p.intercepts(direction)
-	for i, v := range product.Float32() {
-		p.margin.dz[i] = v + float32(b[i%p.k])
+	b, change := p.intercepts(direction), product.Float32()
+	for i := range p.n {
+		dz := p.margin.dz[i*p.k : (i+1)*p.k]
+		for c, v := range change[i*p.k : (i+1)*p.k] {
+			dz[c] = v + float32(b[c])
+		}
 	}
 	return nil
 }
 
-// along returns how far to go along a direction whose dz is set: the root of
-// the slope, by Newton's method within a bracket. A fresh direction has no
-// length of its own; others are tried as they are first.
-func (p *problem) along(penalty float64, direction []float64, fresh bool) (t float64, ok bool) {
+// The search along a direction ends when the slope is this part of what it was
+// at the start, or after so many looks at the loss.
+const (
+	searchSlope = 0.1
+	searchLooks = 20
+)
+
+// search moves x along a direction, whose dz is set and whose slope here is
+// downhill, to about the minimum there: the root of the slope, by Newton's
+// method within a bracket. A fresh direction has no length of its own; others
+// are tried as they are first. It stays where it is if no better point is
+// found.
+func (p *problem) search(direction []float64, downhill float64, fresh bool) {
 	w, d := p.weights(p.x), p.weights(direction)
-	wd, dd := floats.Dot(w, d), floats.Dot(d, d)
+	wd, dd, ww := floats.Dot(w, d), floats.Dot(d, d), floats.Dot(w, w)
 	look := func(t float64) slope {
-		s := p.margin.at(t, nil)
-		s.value += penalty * (t*wd + t*t/2*dd)
-		s.first += penalty * (wd + t*dd)
-		s.second += penalty * dd
+		s := p.margin.at(t, p.residual.Float32())
+		s.value += p.penalty / 2 * (ww + 2*t*wd + t*t*dd)
+		s.first += p.penalty * (wd + t*dd)
+		s.second += p.penalty * dd
 		return s
 	}
-	start := look(0)
-	if !(start.first < 0) {
-		return 0, false
-	}
-	low, high := 0.0, math.Inf(1)
-	t = 1
-	if fresh && start.second > 0 {
-		t = -start.first / start.second
+	low, high, t := 0.0, math.Inf(1), 1.0
+	if fresh {
+		t = -downhill / look(0).second
 	}
 	for range searchLooks {
 		here := look(t)
-		if here.value <= start.value && math.Abs(here.first) <= -searchSlope*start.first {
-			return t, true
+		if here.value <= p.value && math.Abs(here.first) <= -searchSlope*downhill {
+			p.margin.advance(t)
+			floats.AddScaled(p.x, t, direction)
+			p.value = here.value
+			return
 		}
 		if here.first > 0 || math.IsNaN(here.first) {
 			high = t
@@ -216,15 +219,16 @@ func (p *problem) along(penalty float64, direction []float64, fresh bool) (t flo
 		}
 		t = next
 	}
-	return low, low > 0
+	p.look()
 }
 
 // rescale moves x to the best multiple of its weights, which is most of the
 // way when the penalty has changed, and needs no product: the weights' part of
 // the logits is known.
-func (p *problem) rescale(penalty float64) {
+func (p *problem) rescale() {
 	w := p.weights(p.x)
-	if floats.Norm(w, math.Inf(1)) == 0 {
+	ww := floats.Dot(w, w)
+	if ww == 0 {
 		return
 	}
 	direction := make([]float64, len(p.x))
@@ -233,28 +237,24 @@ func (p *problem) rescale(penalty float64) {
 	for i, z := range p.margin.z {
 		p.margin.dz[i] = z - float32(b[i%p.k])
 	}
-	sign := 1.0
-	t, ok := p.along(penalty, direction, true)
-	if !ok { // shorter is better
-		sign = -1
-		floats.Scale(sign, direction)
+	downhill := p.margin.at(0, p.residual.Float32()).first + p.penalty*ww
+	if downhill > 0 { // shorter is better
+		downhill = -downhill
+		floats.Scale(-1, direction)
 		for i := range p.margin.dz {
 			p.margin.dz[i] *= -1
 		}
-		if t, ok = p.along(penalty, direction, true); !ok {
-			return
-		}
 	}
-	p.margin.advance(t)
-	floats.AddScaled(p.x, t, direction)
+	p.search(direction, downhill, true)
 }
 
-// refresh computes the logits at x anew, without what rounding added up to on
-// the way.
+// refresh computes logits, residual and value at x anew, without what rounding
+// added up to on the way.
 func (p *problem) refresh(ctx context.Context) error {
 	if err := p.project(ctx, p.x); err != nil {
 		return err
 	}
 	copy(p.margin.z, p.margin.dz)
+	p.look()
 	return nil
 }
