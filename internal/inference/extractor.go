@@ -242,3 +242,9 @@ func (s semaphore) acquire(ctx context.Context) error {
 }
 
 func (s semaphore) release() { <-s }
+
+// Throughput is how to open a trunk for extraction and how many batches to keep
+// in it: one thread a batch and as many batches as cores.
+func Throughput() (c tensorflow.Config, parallel int) {
+	return tensorflow.Config{IntraOpThreads: 1, RunInCaller: true}, runtime.NumCPU()
+}

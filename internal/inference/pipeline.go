@@ -167,6 +167,11 @@ func (p *Pipeline) run(ctx context.Context, encoded []byte) (*tensorflow.Tensor,
 }
 
 func (p *Pipeline) runJPEG(ctx context.Context, encoded []byte, ratio int, turn orientation) (*tensorflow.Tensor, error) {
+	// The decoder would refuse it too, but only at its end, and in a message of
+	// its own on standard error.
+	if err := preprocessing.Complete(encoded); err != nil {
+		return nil, headerError(err)
+	}
 	in, err := tensorflow.FromStrings(nil, [][]byte{encoded})
 	if err != nil {
 		return nil, err
@@ -179,7 +184,7 @@ func (p *Pipeline) runJPEG(ctx context.Context, encoded []byte, ratio int, turn 
 	}
 	out, err := step.Run(ctx, in)
 	if e := (*tensorflow.Error)(nil); errors.As(err, &e) && e.Code == tensorflow.InvalidArgument {
-		return nil, bodyError(encoded, err)
+		return nil, &ImageError{Corrupt, err}
 	}
 	if err != nil {
 		return nil, err

@@ -44,12 +44,12 @@ func scalar(t testing.TB, v int64) *tensorflow.Tensor {
 
 func TestRun(t *testing.T) {
 	for name, c := range map[string]tensorflow.Config{
-		"defaults":       {},
-		"in caller":      {RunInCaller: true},
-		"threads":        {IntraOpThreads: 1, InterOpThreads: 1},
-		"bf16, no GPU":   {BFloat16Rewrite: true, GPUGrowth: true, GPUMemoryFraction: .5},
-		"as it stands":   {DisableOptimizer: true},
-		"all choices": {RunInCaller: true, IntraOpThreads: 1, DisableOptimizer: true},
+		"defaults":     {},
+		"in caller":    {RunInCaller: true},
+		"threads":      {IntraOpThreads: 1, InterOpThreads: 1},
+		"bf16, no GPU": {BFloat16Rewrite: true, GPUGrowth: true, GPUMemoryFraction: .5},
+		"as it stands": {DisableOptimizer: true},
+		"all choices":  {RunInCaller: true, IntraOpThreads: 1, DisableOptimizer: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := step(t, open(t, affine, c), "x", "y:0")

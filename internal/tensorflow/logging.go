@@ -1,0 +1,33 @@
+package tensorflow
+
+// // SetMinLogLevel of the Abseil release inside libtensorflow 2.18, which has no
+// // C name. The reference is weak: with a library that lacks it nothing is lost
+// // but silence.
+// #pragma weak _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE
+// extern void _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE(int);
+//
+// static void set_min_log_level(int level) {
+//   if (_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE)
+//     _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE(level);
+// }
+import "C"
+
+import (
+	"os"
+	"strconv"
+)
+
+// logLevel is the variable by which TensorFlow's log on standard error is set: 0
+// for everything, 1 without information, 2 without warnings, 3 without errors.
+const logLevel = "TF_CPP_MIN_LOG_LEVEL"
+
+// Failures come back as errors, so the log is off unless the user turns it on.
+// Parts of TensorFlow write to Abseil's log, which does not know the variable.
+func init() {
+	if _, set := os.LookupEnv(logLevel); !set {
+		os.Setenv(logLevel, "3")
+	}
+	if level, err := strconv.Atoi(os.Getenv(logLevel)); err == nil {
+		C.set_min_log_level(C.int(level))
+	}
+}
