@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	tf "github.com/wamuir/graft/tensorflow"
+	configpb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"github.com/wamuir/graft/tensorflow/op"
+	"google.golang.org/protobuf/proto"
 
 	"tkit/architectures"
 	"tkit/architectures/builder"
@@ -47,7 +49,7 @@ func start(t *testing.T, g *architectures.Graph, training bool, weights []*netwo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.session, err = tf.NewSession(graph, nil); err != nil {
+	if m.session, err = tf.NewSession(graph, &tf.SessionOptions{Config: asWritten(t)}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.session.Close() })
@@ -68,6 +70,18 @@ func start(t *testing.T, g *architectures.Graph, training bool, weights []*netwo
 		t.Fatal(err)
 	}
 	return m
+}
+
+// asWritten runs graphs without TensorFlow's optimizer, which takes longer here
+// than the single step that it optimises.
+func asWritten(t *testing.T) []byte {
+	t.Helper()
+	raw, err := proto.Marshal(&configpb.ConfigProto{GraphOptions: &configpb.GraphOptions{
+		RewriteOptions: &configpb.RewriterConfig{DisableMetaOptimizer: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // run feeds the images at a step of seed 7 and gives the fetches' values.
