@@ -48,7 +48,8 @@ means MODEL@production. Versions never change, aliases move.`,
 				Name:      "promote",
 				Usage:     "make an alias name a version; servers follow within a second",
 				ArgsUsage: "MODEL@VERSION",
-				Flags:     append(changeFlags(), aliasFlag(), jsonFlag()),
+				Flags: append(changeFlags(), jsonFlag(),
+					&cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}),
 				Description: `Examples:
    tkit registry promote flowers@7
    tkit registry promote --alias champion --reason "better on tulips" flowers@7
@@ -59,15 +60,15 @@ means MODEL@production. Versions never change, aliases move.`,
 			{
 				Name:      "rollback",
 				Usage:     "make an alias name again what it named before its last promotion",
-				ArgsUsage: "MODEL",
-				Flags:     append(changeFlags(), aliasFlag(), jsonFlag()),
+				ArgsUsage: "MODEL[@ALIAS]",
+				Flags:     append(changeFlags(), jsonFlag()),
 				Description: `Each rollback undoes one more promotion, back to the first. A promotion after
 a rollback starts from where the rollback led.
 
 Examples:
    tkit registry rollback flowers
-   tkit registry rollback --alias champion --reason "slow" flowers`,
-				BashComplete: completeModels,
+   tkit registry rollback --reason "slow" flowers@champion`,
+				BashComplete: completeVersions,
 				Action:       withRegistry(1, 1, rollBack),
 			},
 			{
@@ -138,10 +139,6 @@ func changeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reason", Usage: "say in the history why: `TEXT`"},
 		&cli.StringFlag{Name: "actor", Usage: "say in the history that `NAME` did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
 	}
-}
-
-func aliasFlag() cli.Flag {
-	return &cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}
 }
 
 // change says who runs the command, and why.

@@ -71,6 +71,8 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "show flowers", want: []string{"flowers@2", "champion production", "224", "daisy, rose", "5 B"}},
 		{args: "rollback flowers", want: []string{"flowers@production is version 1"}},
 		{args: "rollback flowers", err: "named no version before 1"},
+		{args: "rollback flowers@champion", err: "named no version before 2"},
+		{args: "rollback flowers@2", err: "versions stay"},
 		{args: "remove-alias flowers@champion", want: []string{"removed"}},
 		{args: "remove-alias flowers@2", err: "versions stay"},
 		{args: "history flowers", want: []string{"register", "production 1 → 2", "production 2 → 1", "champion, was 2", "better", "cem"}},
@@ -112,6 +114,13 @@ func TestRegistryJSON(t *testing.T) {
 	}
 }
 
+func TestRegistryListOfNothing(t *testing.T) {
+	out, err := runRegistry(t, t.TempDir(), "list")
+	if err != nil || !strings.Contains(out, "tkit train") {
+		t.Errorf("an empty registry: %q, %v", out, err)
+	}
+}
+
 func TestRegistryVerifyFails(t *testing.T) {
 	home := registryAt(t)
 	heads, err := filepath.Glob(filepath.Join(home, "blobs", "sha256", "*", "*"))
@@ -133,8 +142,8 @@ func TestRegistryCompletion(t *testing.T) {
 		t.Fatal(err)
 	}
 	for command, want := range map[string][]string{
-		"show":     {"flowers", "flowers@production", "flowers@2", "flowers@1"},
-		"rollback": {"flowers"},
+		"show":    {"flowers", "flowers@production", "flowers@2", "flowers@1"},
+		"history": {"flowers"},
 	} {
 		out, err := runRegistry(t, home, command, "--generate-bash-completion")
 		if err != nil || !slices.Equal(strings.Fields(out), want) {

@@ -22,6 +22,10 @@ func listRegistry(c *cli.Context, r *registry.Registry) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, models)
 	}
+	if len(models) == 0 {
+		fmt.Fprintln(c.App.Writer, "the registry is empty; `tkit train` registers a model")
+		return nil
+	}
 	return printModelList(c.App.Writer, models)
 }
 
@@ -68,7 +72,11 @@ func promoteVersion(c *cli.Context, r *registry.Registry) error {
 }
 
 func rollBack(c *cli.Context, r *registry.Registry) error {
-	a, err := r.Rollback(c.Context, c.Args().First(), c.String("alias"), change(c))
+	ref, err := aliasRef(c.Args().First())
+	if err != nil {
+		return err
+	}
+	a, err := r.Rollback(c.Context, ref.Model, ref.Alias, change(c))
 	if err != nil {
 		return err
 	}
@@ -76,18 +84,24 @@ func rollBack(c *cli.Context, r *registry.Registry) error {
 }
 
 func removeAlias(c *cli.Context, r *registry.Registry) error {
-	ref, err := registry.ParseRef(c.Args().First())
+	ref, err := aliasRef(c.Args().First())
 	if err != nil {
 		return err
-	}
-	if ref.Version != 0 {
-		return fmt.Errorf("%s is a version, and versions stay; name an alias, as in %s@champion", ref, ref.Model)
 	}
 	if err := r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c)); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "removed %s\n", ref)
 	return nil
+}
+
+// aliasRef reads a reference to an alias, not to a version.
+func aliasRef(s string) (registry.Ref, error) {
+	ref, err := registry.ParseRef(s)
+	if err == nil && ref.Version != 0 {
+		err = fmt.Errorf("%s is a version, and versions stay; name an alias, as in %s@champion", ref, ref.Model)
+	}
+	return ref, err
 }
 
 func showHistory(c *cli.Context, r *registry.Registry) error {
