@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -85,6 +86,8 @@ func (s *show) event(e train.Event) {
 		fmt.Fprintln(s.lines)
 		_ = e.Report.Table(s.lines)
 		fmt.Fprintf(s.lines, "%d images for training, %d for validation, %d for the test\n\n", e.Train, e.Validation, e.Test)
+	case train.CutsTried:
+		s.cuts(e)
 	case train.EpochEnded:
 		s.epoch(e)
 	case train.Resumed:
@@ -138,6 +141,21 @@ func (s *show) epoch(e train.EpochEnded) {
 		}
 	}
 	fmt.Fprintln(s.lines, line)
+}
+
+func (s *show) cuts(e train.CutsTried) {
+	fmt.Fprintf(s.lines, "\nheads on each cut, by cross-validation on %d images:\n", e.Images)
+	var rows [][]string
+	for _, c := range e.Candidates {
+		chosen := ""
+		if c.Chosen {
+			chosen = "chosen"
+		}
+		rows = append(rows, []string{c.Cut.String(), strconv.Itoa(c.Width),
+			strconv.FormatFloat(c.Loss, 'f', 4, 64), strconv.FormatFloat(c.Accuracy, 'f', 4, 64), chosen})
+	}
+	_ = printTable(s.lines, []string{"cut", "width", "loss", "accuracy", ""}, rows)
+	fmt.Fprintln(s.lines)
 }
 
 // end takes away the bar that is shown.
