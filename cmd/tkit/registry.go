@@ -167,7 +167,7 @@ func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) er
 			if usage == "" {
 				usage = "no argument"
 			}
-			return fmt.Errorf("registry %s takes %s, and flags before it; see `tkit registry %[1]s --help`", c.Command.Name, usage)
+			return fmt.Errorf("registry %s takes %s; see `tkit registry %[1]s --help`", c.Command.Name, usage)
 		}
 		r, err := openRegistry(c)
 		if err != nil {

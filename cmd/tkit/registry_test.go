@@ -50,7 +50,7 @@ func runRegistry(t *testing.T, home string, args ...string) (string, error) {
 	var out bytes.Buffer
 	a := app()
 	a.Writer = &out
-	err := a.RunContext(t.Context(), append([]string{"tkit", "--home", home, "registry"}, args...))
+	err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", home, "registry"}, args...)))
 	return out.String(), err
 }
 
@@ -83,7 +83,7 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "export flowers", err: "registry export --help"},
 		{args: "export flowers FOLDER", err: "trunk"}, // it is no network
 		{args: "show", err: "registry show --help"},
-		{args: "promote flowers@2 --alias champion", err: "flags before"},
+		{args: "promote flowers@2 --alias champion", want: []string{"flowers@champion is version 2"}},
 		{args: "show cars", err: "there are flowers"},
 		{args: "show Flowers", err: "model name"},
 		{args: "show flowers@9", err: "newest version is 2"},
