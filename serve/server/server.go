@@ -70,15 +70,31 @@ func Defaults() Options {
 	}
 }
 
+// check refuses limits that fit no server.
+func (o Options) check() error {
+	for _, limit := range []struct {
+		flag string
+		n    int64
+	}{{"max-batch", int64(o.MaxBatch)}, {"max-images", int64(o.MaxImages)}, {"max-body", o.MaxBody}} {
+		if limit.n < 1 {
+			return fmt.Errorf("serve: %s is %d; want 1 or more", limit.flag, limit.n)
+		}
+	}
+	if o.MaxQueue < o.MaxImages {
+		return fmt.Errorf("serve: max-queue is %d, too short for a request of max-images %d", o.MaxQueue, o.MaxImages)
+	}
+	if o.Threads < 0 {
+		return fmt.Errorf("serve: threads is %d; want 0 for all cores, or more", o.Threads)
+	}
+	return nil
+}
+
 // Run serves until ctx ends and everything in flight is over. It fails at once
 // where it cannot listen or is asked for what the registry lacks; a version
 // that does not load is retried and reported by /readyz.
 func Run(ctx context.Context, o Options) (err error) {
 	precision, err := inference.ParsePrecision(o.Precision)
-	if err == nil {
-		err = precision.Supported()
-	}
-	if err != nil {
+	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
 		return err
 	}
 	source, err := openSource(ctx, o)

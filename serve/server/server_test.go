@@ -1,0 +1,335 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"tkit/serve"
+	"tkit/serve/servetest"
+)
+
+// childVariable makes the test's binary a server of the options in it.
+const childVariable = "TKIT_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childVariable); text != "" {
+		child(text)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// An event is a line that the child writes.
+type event struct {
+	Listening *Addresses
+	Ready     []serve.ModelStatus
+}
+
+func child(text string) {
+	o := Defaults()
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		panic(err)
+	}
+	o.Log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	out := json.NewEncoder(os.Stdout)
+	o.Listening = func(a Addresses) { out.Encode(event{Listening: &a}) }
+	o.Ready = func(m []serve.ModelStatus) { out.Encode(event{Ready: m}) }
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := Run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A process is a server in a process of its own.
+type process struct {
+	*exec.Cmd
+	addresses Addresses
+	events    *bufio.Scanner
+	log       *bytes.Buffer
+}
+
+// spawn starts a server and returns when it is ready.
+func spawn(t *testing.T, home string, drain, grace time.Duration) *process {
+	t.Helper()
+	options, err := json.Marshal(map[string]any{
+		"Home": home, "HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", "Drain": drain, "Grace": grace,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{Cmd: exec.Command(os.Args[0]), log: &bytes.Buffer{}}
+	p.Env = append(os.Environ(), childVariable+"="+string(options))
+	p.Stderr = p.log
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill() })
+	p.events = bufio.NewScanner(out)
+	p.addresses = *p.next(t).Listening
+	if ready := p.next(t).Ready; len(ready) == 0 {
+		t.Fatalf("ready with nothing: %s", p.log)
+	}
+	return p
+}
+
+func (p *process) next(t *testing.T) event {
+	t.Helper()
+	var e event
+	if !p.events.Scan() {
+		t.Fatalf("the server ended: %v, %v\n%s", p.events.Err(), p.Wait(), p.log)
+	}
+	if err := json.Unmarshal(p.events.Bytes(), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// post sends a body to the process; its reader may take its time.
+func (p *process) post(body io.Reader) (int, string, error) {
+	r, err := http.NewRequest("POST", "http://"+p.addresses.HTTP+"/v1/models/digits:classify-image", body)
+	if err != nil {
+		return 0, "", err
+	}
+	r.ContentLength = -1
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), err
+}
+
+func (p *process) ready() (int, error) {
+	// A connection of its own each time, as a load balancer's probe has.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + p.addresses.HTTP + "/readyz")
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode, nil
+}
+
+// On SIGTERM a process first says that it is not ready and still answers, then
+// lets what is in flight finish, and ends well.
+func TestTermDrains(t *testing.T) {
+	home := servetest.New(t)
+	home.Serve(t, "digits")
+	p := spawn(t, home.Path, 2*time.Second, time.Minute)
+	image := servetest.JPEG(t, 1)
+	if status, text, err := p.post(bytes.NewReader(image)); status != http.StatusOK {
+		t.Fatalf("%d %s %v", status, text, err)
+	}
+	conn, err := grpc.NewClient(p.addresses.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	health := func() grpc_health_v1.HealthCheckResponse_ServingStatus {
+		answer, err := grpc_health_v1.NewHealthClient(conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		if err != nil {
+			t.Error(err)
+		}
+		return answer.GetStatus()
+	}
+	if s := health(); s != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Errorf("health is %v", s)
+	}
+
+	// A request that is half sent when the signal comes.
+	reader, writer := io.Pipe()
+	type answer struct {
+		status int
+		text   string
+		err    error
+	}
+	slow := make(chan answer, 1)
+	go func() {
+		status, text, err := p.post(reader)
+		slow <- answer{status, text, err}
+	}()
+	if _, err := writer.Write(image[:100]); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the signal has arrived
+		status, err := p.ready()
+		if err != nil {
+			t.Fatalf("the server stopped listening before it said that it would: %v", err)
+		}
+		if status == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	if s := health(); s != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("while draining, health is %v", s)
+	}
+	if status, text, err := p.post(bytes.NewReader(image)); status != http.StatusOK {
+		t.Errorf("while draining: %d %s %v", status, text, err)
+	}
+	for { // until it listens no more
+		if _, err := p.ready(); err != nil {
+			break
+		}
+	}
+	if _, err := writer.Write(image[100:]); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	if a := <-slow; a.status != http.StatusOK {
+		t.Errorf("the request in flight: %+v", a)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("the process ended with %v\n%s", err, p.log)
+	}
+}
+
+// A request that never ends does not keep the process longer than its grace.
+func TestGraceEnds(t *testing.T) {
+	home := servetest.New(t)
+	home.Serve(t, "digits")
+	p := spawn(t, home.Path, 0, 100*time.Millisecond)
+	reader, writer := io.Pipe()
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := p.post(reader)
+		failed <- err
+	}()
+	if _, err := writer.Write([]byte("only the beginning")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("the process ended with %v\n%s", err, p.log)
+	}
+	// The client's transport waits for its body's end before it tells of the
+	// connection's.
+	writer.Close()
+	if err := <-failed; err == nil {
+		t.Error("the endless request was answered")
+	}
+	if !strings.Contains(p.log.String(), "cut off") {
+		t.Errorf("the log does not say that a request was cut off:\n%s", p.log)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	home := servetest.New(t)
+	home.Serve(t, "digits")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, test := range []struct {
+		name   string
+		change func(*Options)
+		want   string
+	}{
+		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "no authentication: use 127.0.0.1:8501"},
+		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "no authentication"},
+		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "no authentication"},
+		{"a taken port", func(o *Options) { o.HTTP = taken.Addr().String() }, "in use"},
+		{"no address", func(o *Options) { o.HTTP, o.GRPC = "", "" }, "neither"},
+		{"nonsense", func(o *Options) { o.HTTP = "here" }, "here"},
+		{"an unknown model", func(o *Options) { o.Models = []string{"flowers"} }, "flowers"},
+		{"an unknown version", func(o *Options) { o.Models = []string{"digits@9"} }, "digits@9"},
+		{"an unknown alias", func(o *Options) { o.Models = []string{"digits@champion"} }, "champion"},
+		{"a bad reference", func(o *Options) { o.Models = []string{"Digits!"} }, "Digits!"},
+		{"an unknown precision", func(o *Options) { o.Precision = "fp64" }, "fp64"},
+		{"a batch of none", func(o *Options) { o.MaxBatch = 0 }, "max-batch"},
+		{"a queue shorter than a request", func(o *Options) { o.MaxQueue = 1 }, "max-queue"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := Defaults()
+			o.Home, o.HTTP, o.GRPC, o.Log = home.Path, "127.0.0.1:0", "127.0.0.1:0", slog.New(slog.DiscardHandler)
+			o.Listening = func(Addresses) { t.Error("it listens") }
+			test.change(&o)
+			err := Run(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestLocal(t *testing.T) {
+	handler := local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for _, test := range []struct {
+		host, site string
+		want       int
+	}{
+		{"localhost:8501", "", http.StatusNoContent},
+		{"127.0.0.1", "", http.StatusNoContent},
+		{"[::1]:8501", "", http.StatusNoContent},
+		{"localhost:8501", "same-origin", http.StatusNoContent},
+		{"rebound.example:8501", "", http.StatusMisdirectedRequest},
+		{"192.0.2.1:8501", "", http.StatusMisdirectedRequest},
+		{"localhost:8501", "cross-site", http.StatusForbidden},
+	} {
+		r := httptest.NewRequest("POST", "/v1/models/m:classify-image", nil)
+		r.Host = test.host
+		if test.site != "" {
+			r.Header.Set("Sec-Fetch-Site", test.site)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != test.want {
+			t.Errorf("%s from %q: %d, want %d", test.host, test.site, w.Code, test.want)
+		}
+	}
+}
+
+// A front end that fails ends the server with its error.
+func TestServeFailure(t *testing.T) {
+	home := servetest.New(t)
+	o := Defaults()
+	o.Home, o.Drain, o.Log = home.Path, 0, slog.New(slog.DiscardHandler)
+	source, err := openSource(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Registry.Close()
+	broken := errors.New("the network is gone")
+	err = newServer(o, source, "fp32").run(t.Context(), listeners{http: brokenListener{broken}})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type brokenListener struct{ err error }
+
+func (l brokenListener) Accept() (net.Conn, error) { return nil, l.err }
+func (l brokenListener) Close() error              { return nil }
+func (l brokenListener) Addr() net.Addr            { return &net.TCPAddr{} }
