@@ -100,15 +100,20 @@ func (c *Classifier) decode(ctx context.Context, images [][]byte, results []Resu
 	return b.take(func(i int) bool { return results[i].Err == nil })
 }
 
-// Answer computes the probabilities of a batch of preprocessed images, one slice
-// an image.
-func (c *Classifier) Answer(ctx context.Context, batch *tensorflow.Tensor) ([][]float32, error) {
-	bottlenecks, err := c.Trunk.Run(ctx, batch)
+// probabilities takes a batch of preprocessed images through trunk and head.
+func probabilities(ctx context.Context, trunk *Trunk, head *Head, batch *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+	bottlenecks, err := trunk.Run(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
 	defer bottlenecks.Close()
-	out, err := c.Head.Run(ctx, bottlenecks)
+	return head.Run(ctx, bottlenecks)
+}
+
+// Answer computes the probabilities of a batch of preprocessed images, one slice
+// an image.
+func (c *Classifier) Answer(ctx context.Context, batch *tensorflow.Tensor) ([][]float32, error) {
+	out, err := probabilities(ctx, c.Trunk, c.Head, batch)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,9 @@ type Item struct {
 	// goroutines. An *ImageError of its own sets the image aside; any other
 	// error ends the run.
 	Read func(ctx context.Context) ([]byte, error)
+	// Vary, where it is set, changes the decoded image, height × width ×
+	// channels values, before it goes through the trunk: augmentation.
+	Vary func(image []float32)
 }
 
 // Emit takes what became of the i-th item, counted from 0: its bottleneck,
@@ -194,7 +197,13 @@ func (x *extraction) decode(ctx context.Context, item Item, row []float32) error
 		return err
 	}
 	defer x.decoding.release()
-	return x.Pipeline.Into(ctx, encoded, row)
+	if err := x.Pipeline.Into(ctx, encoded, row); err != nil {
+		return err
+	}
+	if item.Vary != nil {
+		item.Vary(row)
+	}
+	return nil
 }
 
 // run takes the images through the trunk, when its turn has come.

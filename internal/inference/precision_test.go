@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tkit/internal/inference"
+	"tkit/internal/tensorflow"
 )
 
 func TestParsePrecision(t *testing.T) {
@@ -50,6 +51,52 @@ func TestGuard(t *testing.T) {
 		}
 	}
 	if _, err := inference.Compare(nil, nil, 2); err == nil {
+		t.Error("no samples agree")
+	}
+}
+
+// TestAgreeInBFloat16 computes in bfloat16 on any processor, as TensorFlow does.
+func TestAgreeInBFloat16(t *testing.T) {
+	path := trunkFile(t)
+	reference, err := inference.OpenTrunk(path, tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reference.Close()
+	candidate, err := inference.OpenTrunkIn(inference.BF16, path, tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer candidate.Close()
+	if candidate.Precision() != inference.BF16 || candidate.Digest() != reference.Digest() {
+		t.Errorf("candidate is %s in %s", candidate.Digest(), candidate.Precision())
+	}
+	head := openHead(t)
+	var samples []*tensorflow.Tensor
+	for _, rows := range []int64{3, 2} {
+		batch, err := tensorflow.NewTensor(tensorflow.Float32, rows, side, side, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer batch.Close()
+		for i, v := 0, batch.Float32(); i < len(v); i++ {
+			v[i] = float32(i%3)*.7 + float32(i%11)/100
+		}
+		samples = append(samples, batch)
+	}
+	a, err := inference.Agree(t.Context(), reference, candidate, head, samples...)
+	if err != nil || a.Samples != 5 || a.Same != 1 || a.Largest == 0 || a.Largest > .02 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	_, err = inference.DefaultGuard.Check(t.Context(), reference, candidate, head, samples...)
+	if supported := inference.BF16.Supported(); (err == nil) != (supported == nil) {
+		t.Errorf("checked: %v, supported: %v", err, supported)
+	}
+	strict := inference.Guard{Same: 1, Largest: a.Largest / 2}
+	if err := strict.Allows(a); !errors.Is(err, inference.ErrPrecision) {
+		t.Errorf("a guard stricter than the difference: %v", err)
+	}
+	if _, err := inference.Agree(t.Context(), reference, candidate, head); err == nil {
 		t.Error("no samples agree")
 	}
 }

@@ -1,14 +1,15 @@
 package tensorflow
 
-// // SetMinLogLevel of the Abseil release inside libtensorflow 2.18, which has no
-// // C name. The reference is weak: with a library that lacks it nothing is lost
-// // but silence.
-// #pragma weak _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE
-// extern void _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE(int);
+// #cgo LDFLAGS: -ldl
+// #define _GNU_SOURCE
+// #include <dlfcn.h>
 //
+// // SetMinLogLevel of the Abseil release inside libtensorflow 2.18 has no C
+// // name. With a library that lacks it nothing is lost but silence.
 // static void set_min_log_level(int level) {
-//   if (_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE)
-//     _ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE(level);
+//   void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT,
+//       "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE");
+//   if (set) set(level);
 // }
 import "C"
 
