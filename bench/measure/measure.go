@@ -61,24 +61,24 @@ func Print(rows ...Row) error {
 // Table writes rows for people.
 func Table(w io.Writer, rows ...Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\t")
+	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\tnote")
 	for _, r := range rows {
 		c := r.Cells()
-		fmt.Fprintf(t, "%s\t%s\n", strings.Join(c[:], "\t"), r.Note)
+		fmt.Fprintln(t, strings.Join(c[:], "\t"))
 	}
 	return t.Flush()
 }
 
 // Cells are what a table shows of the row under What, Against, Measured,
-// Reference, Ratio and Target, which is followed by reached or missed.
-func (r Row) Cells() [6]string {
+// Reference, Ratio, Target, which is followed by reached or missed, and Note.
+func (r Row) Cells() [7]string {
 	bound, verdict := "≥", "missed"
 	if r.AtMost {
 		bound = "≤"
 	}
 	target := bound + " " + Figure(r.Target)
 	if r.Inapplicable != "" {
-		return [6]string{r.What, r.Against, "not applicable: " + r.Inapplicable, "", "", target}
+		return [7]string{r.What, r.Against, "not applicable", "", "", target, r.Inapplicable}
 	}
 	if r.Reached() {
 		verdict = "reached"
@@ -88,7 +88,7 @@ func (r Row) Cells() [6]string {
 		reference = strings.TrimSpace(Figure(r.Reference) + " " + r.Unit)
 	}
 	measured := strings.TrimSpace(Figure(r.Measured) + " " + r.Unit)
-	return [6]string{r.What, r.Against, measured, reference, Figure(r.Ratio), target + " " + verdict}
+	return [7]string{r.What, r.Against, measured, reference, Figure(r.Ratio), target + " " + verdict, r.Note}
 }
 
 // Figure writes a number with three significant digits and no exponent.

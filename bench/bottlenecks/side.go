@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/internal/inference"
+	"tkit/internal/network"
+	"tkit/internal/savedmodel"
+	"tkit/internal/tensorflow"
+)
+
+// writeTrunk reads the base as training does, folds it, cuts it behind its last
+// convolutional block and returns the network file.
+func writeTrunk(ctx context.Context, base, dir string) (path string, err error) {
+	whole, err := savedmodel.Read(ctx, base, savedmodel.Options{})
+	if err != nil {
+		return "", err
+	}
+	defer whole.Close()
+	folded, err := whole.Fold(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer folded.Close()
+	trunk, rest, err := folded.Cut("conv5_block3_out", network.PoolAverage)
+	if err != nil {
+		return "", err
+	}
+	defer trunk.Close()
+	defer rest.Close()
+	return encode(trunk, filepath.Join(dir, "trunk.network"))
+}
+
+func encode(n *network.Network, path string) (string, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	return path, errors.Join(n.Encode(f), f.Close())
+}
+
+// side is tkit's side: what the extractions and the raw loops share.
+type side struct {
+	files    []string // in the order of their names
+	pipeline *inference.Pipeline
+	batch    int
+}
+
+// filesIn lists the files of a folder's folders in the order of their names, in
+// which Keras takes them too.
+func filesIn(folder string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
+	slices.Sort(files)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no photographs in %s", folder)
+	}
+	return files, err
+}
+
+// extract takes every file to its bottlenecks and returns images/s and the first
+// file's.
+func (s *side) extract(ctx context.Context, trunk *inference.Trunk) (rate float64, first []float32, err error) {
+	begun := time.Now()
+	err = s.each(ctx, trunk, func(i int, bottleneck []float32) {
+		if i == 0 {
+			first = slices.Clone(bottleneck)
+		}
+	})
+	return float64(len(s.files)) / time.Since(begun).Seconds(), first, err
+}
+
+// each hands on the bottlenecks in the order of the files.
+func (s *side) each(ctx context.Context, trunk *inference.Trunk, take func(i int, bottleneck []float32)) error {
+	_, parallel := inference.Throughput()
+	e := inference.Extractor{Pipeline: s.pipeline, Trunk: trunk, Batch: s.batch, Parallel: parallel}
+	items := func(yield func(inference.Item) bool) {
+		for _, path := range s.files {
+			read := func(context.Context) ([]byte, error) { return os.ReadFile(path) }
+			if !yield(inference.Item{Key: path, Read: read}) {
+				return
+			}
+		}
+	}
+	return e.Run(ctx, items, func(i int, item inference.Item, bottleneck []float32, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", item.Key, err)
+		}
+		take(i, bottleneck)
+		return nil
+	})
+}
+
+// loop runs the trunk over one batch as often as there are batches in a round,
+// so many at a time, and returns images/s.
+func (s *side) loop(ctx context.Context, trunk *inference.Trunk, parallel int) (float64, error) {
+	images, err := s.decoded(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer images.Close()
+	runs := max(1, len(s.files)/s.batch)
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	begun := time.Now()
+	for range runs {
+		group.Go(func() error {
+			out, err := trunk.Run(ctx, images)
+			if err != nil {
+				return err
+			}
+			out.Close()
+			return nil
+		})
+	}
+	err = group.Wait()
+	return float64(runs*s.batch) / time.Since(begun).Seconds(), err
+}
+
+// decoded is a batch of the first files.
+func (s *side) decoded(ctx context.Context) (*tensorflow.Tensor, error) {
+	height, width, channels := s.pipeline.Shape()
+	images, err := tensorflow.NewTensor(tensorflow.Float32, int64(s.batch), int64(height), int64(width), int64(channels))
+	if err != nil {
+		return nil, err
+	}
+	pixels := height * width * channels
+	for i := range s.batch {
+		encoded, err := os.ReadFile(s.files[i%len(s.files)])
+		if err == nil {
+			err = s.pipeline.Into(ctx, encoded, images.Float32()[i*pixels:(i+1)*pixels])
+		}
+		if err != nil {
+			images.Close()
+			return nil, err
+		}
+	}
+	return images, nil
+}

@@ -1,0 +1,115 @@
+package photographs
+
+import (
+	"image"
+	"math"
+	"math/rand/v2"
+)
+
+// A scene is what one image shows: a ground of two colours under a grain of one
+// direction, things lying on it, light falling from one side, and a sensor's
+// noise.
+//
+// The class sets the means of the grain's direction and squeeze and of the
+// ground's hue; the images of a class spread about them so far that classes
+// overlap. The things and the light say nothing of the class.
+type scene struct {
+	random      *rand.Rand
+	relief      noise // lightness
+	patches     noise // which of the two colours
+	ground      [2]colour
+	things      []thing
+	light       [2]float64 // by which lightness grows across and down
+	contrast    float64
+	sensorNoise float64
+}
+
+type colour [3]float64 // red, green, blue in 0 … 1
+
+// A thing is an ellipse with a soft edge and a shade of its own.
+type thing struct {
+	x, y, cos, sin, a, b float64
+	colour               colour
+	shade                float64
+}
+
+func newScene(class, classes int, r *rand.Rand) *scene {
+	part := float64(class) / float64(classes)
+	angle := math.Pi*part + 0.35*r.NormFloat64()
+	hue := 2*part + 0.12*r.NormFloat64() // classes half the number apart share one
+	s := &scene{
+		random: r,
+		relief: noise{seed: r.Uint64(), longest: 200, octaves: 7, persistence: 0.7 + 0.04*r.NormFloat64(),
+			cos: math.Cos(angle), sin: math.Sin(angle), squeeze: 1.2 + 1.3*part + 0.3*r.Float64()},
+		patches:     noise{seed: r.Uint64(), longest: 160, octaves: 4, persistence: 0.5, cos: 1, squeeze: 1},
+		light:       [2]float64{0.2 * r.NormFloat64(), 0.2 * r.NormFloat64()},
+		contrast:    0.25 + 0.2*r.Float64(),
+		sensorNoise: 0.02 + 0.015*r.Float64(),
+	}
+	for i := range s.ground {
+		s.ground[i] = paint(hue+0.15*r.NormFloat64(), 0.25+0.3*r.Float64(), 0.35+0.3*r.Float64())
+	}
+	for range 2 + r.IntN(7) {
+		turn, size := 2*math.Pi*r.Float64(), math.Exp(2.5+1.8*r.Float64())
+		s.things = append(s.things, thing{
+			x: Width * r.Float64(), y: Height * r.Float64(), cos: math.Cos(turn), sin: math.Sin(turn),
+			a: size, b: size * (0.3 + 0.7*r.Float64()),
+			colour: paint(r.Float64(), 0.6*r.Float64(), 0.2+0.6*r.Float64()), shade: 0.3 * r.Float64(),
+		})
+	}
+	return s
+}
+
+func (s *scene) draw() image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, Width, Height))
+	for y := range Height {
+		for x := range Width {
+			c := s.at(float64(x), float64(y))
+			pixel := m.Pix[m.PixOffset(x, y):]
+			for i, v := range c {
+				pixel[i] = uint8(math.Round(255 * min(max(v+s.sensorNoise*s.random.NormFloat64(), 0), 1)))
+			}
+			pixel[3] = 255
+		}
+	}
+	return m
+}
+
+func (s *scene) at(x, y float64) colour {
+	c := s.ground[0].to(s.ground[1], min(max(0.5+2*s.patches.at(x, y), 0), 1))
+	lightness := s.light[0]*(x/Width-0.5) + s.light[1]*(y/Height-0.5)
+	relief := s.contrast * s.relief.at(x, y)
+	for _, t := range s.things {
+		cover, inner := t.covers(x, y)
+		if cover > 0 {
+			c = c.to(t.colour, cover)
+			relief *= 1 - 0.6*cover
+			lightness += cover * t.shade * (0.5 - inner)
+		}
+	}
+	for i := range c {
+		c[i] += lightness + relief
+	}
+	return c
+}
+
+// covers says how far a thing covers a point, and how far out on it that is.
+func (t thing) covers(x, y float64) (cover, inner float64) {
+	dx, dy := x-t.x, y-t.y
+	u, v := (dx*t.cos+dy*t.sin)/t.a, (dy*t.cos-dx*t.sin)/t.b
+	inner = u*u + v*v
+	return min(max((1-inner)*t.b/4, 0), 1), inner
+}
+
+func (c colour) to(d colour, t float64) colour {
+	return colour{mix(c[0], d[0], t), mix(c[1], d[1], t), mix(c[2], d[2], t)}
+}
+
+// paint is the colour of a hue, of which 1 is the whole circle.
+func paint(hue, saturation, lightness float64) colour {
+	var c colour
+	for i := range c {
+		c[i] = lightness * (1 + saturation*math.Cos(2*math.Pi*(hue-float64(i)/3)))
+	}
+	return c
+}
