@@ -44,9 +44,12 @@ func FuzzPlain(f *testing.F) {
 		for ; len(changes) >= 3; changes = changes[3:] {
 			mix(meta, changes[0], int(changes[1]), int(changes[2]))
 		}
-		restoredFrom(meta, ops)
+		restored, err := restoredFrom(meta, ops)
+		if err != nil {
+			return
+		}
 		for _, signature := range meta.GetSignatureDef() {
-			p, err := plain(meta, signature, ops)
+			p, err := plain(meta, signature, ops, restored)
 			if err != nil {
 				continue
 			}

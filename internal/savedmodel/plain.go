@@ -26,8 +26,9 @@ type plainGraph struct {
 	variables []*variable
 }
 
-// plain takes a signature's graph out of a meta graph.
-func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations) (*plainGraph, error) {
+// plain takes a signature's graph out of a meta graph whose restored variables
+// are known.
+func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
 	g, err := newGraph(proto.CloneOf(meta.GetGraphDef()).GetNode())
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operat
 	if err := checkInputs(p.nodes, x.ops); err != nil {
 		return nil, err
 	}
-	if err := p.readVariables(x, meta, changed); err != nil {
+	if err := p.readVariables(x, shadows(meta, restored), changed); err != nil {
 		return nil, err
 	}
 	if err := p.setOutputs(x, signature, roots); err != nil {

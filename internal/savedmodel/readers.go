@@ -18,7 +18,7 @@ import (
 
 // readVariables takes the variables out of the nodes: whatever read one takes
 // its value from the one node that reads it in the plain form.
-func (p *plainGraph) readVariables(x *inliner, meta *metapb.MetaGraphDef, changed map[string]bool) error {
+func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDef, changed map[string]bool) error {
 	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, results: map[edge]edge{}, reached: map[string]bool{}}
 	for _, n := range p.nodes {
 		r.reached[n.GetName()] = true
@@ -26,7 +26,7 @@ func (p *plainGraph) readVariables(x *inliner, meta *metapb.MetaGraphDef, change
 			r.add(n)
 		}
 	}
-	r.name(meta)
+	r.name(shadows)
 	for _, n := range p.nodes {
 		if err := r.rewrite(n); err != nil {
 			return err
@@ -89,16 +89,22 @@ func (r *reader) add(n *nodepb.NodeDef) {
 
 var copyName = regexp.MustCompile(`^(.+)_\d+$`)
 
-// name gives the variables their names: those of their nodes. Keras exports
-// every variable twice, the second time as NAME_1; where only the second is
-// captured it gets its NAME back.
-func (r *reader) name(meta *metapb.MetaGraphDef) {
-	others := map[string]*nodepb.NodeDef{}
+// shadows returns the variables, by their nodes, that stand in the graph but
+// have no value. Keras exports every variable as NAME without one and as NAME_1
+// with one.
+func shadows(meta *metapb.MetaGraphDef, restored map[string]place) map[string]*nodepb.NodeDef {
+	found := map[string]*nodepb.NodeDef{}
 	for _, n := range meta.GetGraphDef().GetNode() {
-		if n.GetOp() == "VarHandleOp" && r.variables[variableKey(n)] == nil {
-			others[n.GetName()] = n
+		if _, ok := restored[variableKey(n)]; !ok && len(restored) > 0 && n.GetOp() == "VarHandleOp" {
+			found[n.GetName()] = n
 		}
 	}
+	return found
+}
+
+// name gives the variables their names: those of their nodes, but for NAME_1
+// that of its shadow.
+func (r *reader) name(shadows map[string]*nodepb.NodeDef) {
 	byNode := map[string]*variable{}
 	for _, v := range r.variables {
 		byNode[v.node] = v
@@ -107,9 +113,10 @@ func (r *reader) name(meta *metapb.MetaGraphDef) {
 		v := byNode[node]
 		v.name = node
 		if m := copyName.FindStringSubmatch(node); m != nil {
-			if twin := others[m[1]]; twin != nil && sameType(twin, r.nodes[node]) {
+			shadow := shadows[m[1]]
+			if shadow != nil && !r.reached[m[1]] && sameType(shadow, r.nodes[node]) {
 				v.name = m[1]
-				delete(others, m[1])
+				delete(shadows, m[1])
 			}
 		}
 		reading := v.name + readSuffix

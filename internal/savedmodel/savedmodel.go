@@ -82,9 +82,13 @@ func read(ctx context.Context, dir string, o Options) (*network.Network, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := plain(meta, signature, ops)
+	restored, err := restoredFrom(meta, ops)
 	if err != nil {
 		return nil, err
 	}
-	return p.withValues(ctx, meta, ops, dir)
+	p, err := plain(meta, signature, ops, restored)
+	if err != nil {
+		return nil, err
+	}
+	return p.withValues(ctx, meta, restored, dir)
 }

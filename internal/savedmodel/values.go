@@ -17,13 +17,13 @@ import (
 )
 
 // withValues reads the variables' values and completes the network.
-func (p *plainGraph) withValues(ctx context.Context, meta *metapb.MetaGraphDef, ops operations, dir string) (*network.Network, error) {
+func (p *plainGraph) withValues(ctx context.Context, meta *metapb.MetaGraphDef, restored map[string]place, dir string) (*network.Network, error) {
 	n := &network.Network{
 		Graph:  &graphpb.GraphDef{Versions: p.versions},
 		Inputs: p.inputs, Outputs: p.outputs,
 	}
 	if len(p.variables) > 0 {
-		weights, err := p.readWeights(ctx, meta, ops, filepath.Join(dir, variablesPrefix))
+		weights, err := p.readWeights(ctx, meta, restored, filepath.Join(dir, variablesPrefix))
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight)
 	return order, nil
 }
 
-func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, ops operations, prefix string) ([]*network.Weight, error) {
+func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, restored map[string]place, prefix string) ([]*network.Weight, error) {
 	r, err := bundle.Open(prefix)
 	if err != nil {
 		return nil, err
@@ -95,10 +95,7 @@ func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef,
 	if err != nil {
 		return nil, err
 	}
-	find, err := finder(meta, ops, r, objects)
-	if err != nil {
-		return nil, err
-	}
+	find := finder(restored, r, objects)
 	trained := trainable(meta, objects)
 	var weights []*network.Weight
 	for _, v := range p.variables {
@@ -132,11 +129,7 @@ func (v *variable) shared() string {
 // finder returns the function that says where a variable's value is: where the
 // model's restore operation takes it from, else, in a model without one, where
 // its object graph says it is, else under its own name.
-func finder(meta *metapb.MetaGraphDef, ops operations, r *bundle.Reader, objects []object) (func(*variable) (place, bool), error) {
-	restored, err := restoredFrom(meta, ops)
-	if err != nil {
-		return nil, err
-	}
+func finder(restored map[string]place, r *bundle.Reader, objects []object) func(*variable) (place, bool) {
 	keys := map[string][]string{}
 	for _, o := range objects {
 		keys[o.name] = append(keys[o.name], o.key)
@@ -149,7 +142,7 @@ func finder(meta *metapb.MetaGraphDef, ops operations, r *bundle.Reader, objects
 			return place{key: named[0]}, true
 		}
 		return place{key: v.shared()}, r.Has(v.shared())
-	}, nil
+	}
 }
 
 // fits checks what the checkpoint has against what the graph expects.
