@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,11 +50,6 @@ func serveCommand() *cli.Command {
 			if !c.Bool("json") {
 				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a) }
 				o.Ready = func(models []serve.ModelStatus) { printModels(c.App.Writer, models) }
-			}
-			// Libtensorflow writes about every image that it cannot decode; the
-			// request's answer says so already.
-			if err := os.Setenv("TF_CPP_MIN_LOG_LEVEL", "3"); err != nil {
-				return err
 			}
 			return server.Run(c.Context, o)
 		},
