@@ -2,22 +2,55 @@ package train
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"tkit/internal/bottlenecks"
 	"tkit/internal/inference"
 	"tkit/internal/network"
 )
 
-// bottlenecks returns those of the entries, which are asked for anew whenever
-// images turn out not to decode and leave the dataset. What is known, from this
-// run or from the cache, does not go through the trunk.
-func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, entries func() []int) (map[bottlenecks.Sum][]float32, error) {
+// An input is an image on its way through a trunk, or a varied copy of one.
+type input struct {
+	entry int
+	copy  int             // from 1; 0 is the image as it is
+	key   bottlenecks.Sum // of its bottleneck
+}
+
+// inputs are entries as they are.
+func (f *fineTuning) inputs(entries []int) []input {
+	out := make([]input, len(entries))
+	for i, e := range entries {
+		out[i] = input{entry: e, key: f.data.snapshot.Entries[e].SHA256}
+	}
+	return out
+}
+
+// varied are the copies of entries. A copy is a function of the image's bytes,
+// the way of varying, the seed and its number, and its key is of all of them.
+func (f *fineTuning) varied(entries []int) []input {
+	var out []input
+	for _, e := range entries {
+		for k := range f.Copies {
+			image := f.data.snapshot.Entries[e].SHA256
+			key := sha256.Sum256(fmt.Appendf(image[:], " %+v %d %d", f.Augment, f.Seed, k+1))
+			out = append(out, input{entry: e, copy: k + 1, key: key})
+		}
+	}
+	return out
+}
+
+// bottlenecks returns those of inputs, which are asked for anew whenever images
+// turn out not to decode and leave the dataset. What is known, from this run or
+// from the cache, does not go through the trunk.
+func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, inputs func() []input) (map[bottlenecks.Sum][]float32, error) {
 	rows := make(map[bottlenecks.Sum][]float32)
 	maps.Copy(rows, f.rows)
 	cache, err := f.cache(trunk)
@@ -26,22 +59,22 @@ func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, en
 	}
 	if cache != nil {
 		defer cache.Close()
-		for sum, row := range rows {
-			if err := cache.Put(sum, row); err != nil {
+		for key, row := range rows {
+			if err := cache.Put(key, row); err != nil {
 				return nil, err
 			}
 		}
 	}
-	missing := f.missing(entries(), rows, cache)
+	missing := f.missing(inputs(), rows, cache)
 	if len(missing) == 0 {
 		return rows, nil
 	}
-	reasons, err := f.extract(ctx, trunk, missing, func(sum bottlenecks.Sum, row []float32) error {
-		rows[sum] = row
+	reasons, err := f.extract(ctx, trunk, missing, func(key bottlenecks.Sum, row []float32) error {
+		rows[key] = row
 		if cache == nil {
 			return nil
 		}
-		return cache.Put(sum, row)
+		return cache.Put(key, row)
 	})
 	if err != nil {
 		return nil, err
@@ -66,32 +99,31 @@ func (f *fineTuning) cache(trunk *network.Network) (*bottlenecks.Cache, error) {
 	return bottlenecks.Open(f.Cache, digest, f.Preprocessing.Digest(), int(trunk.Outputs[0].Shape[1]))
 }
 
-// missing adds what the cache knows to rows and lists one entry for each image
-// that it does not know.
-func (f *fineTuning) missing(entries []int, rows map[bottlenecks.Sum][]float32, cache *bottlenecks.Cache) []int {
-	var missing []int
+// missing adds what the cache knows to rows and lists one input for each
+// bottleneck that it does not know.
+func (f *fineTuning) missing(inputs []input, rows map[bottlenecks.Sum][]float32, cache *bottlenecks.Cache) []input {
+	var missing []input
 	asked := make(map[bottlenecks.Sum]bool)
-	for _, i := range entries {
-		sum := f.data.snapshot.Entries[i].SHA256
-		if rows[sum] != nil || asked[sum] {
+	for _, in := range inputs {
+		if rows[in.key] != nil || asked[in.key] {
 			continue
 		}
 		if cache != nil {
-			if row, ok := cache.Get(sum); ok {
-				rows[sum] = row
+			if row, ok := cache.Get(in.key); ok {
+				rows[in.key] = row
 				continue
 			}
 		}
-		asked[sum] = true
-		missing = append(missing, i)
+		asked[in.key] = true
+		missing = append(missing, in)
 	}
 	return missing
 }
 
-// extract sends entries through the trunk. The reasons are of those that do not
-// decode, and of every other entry of the same bytes.
-func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, entries []int,
-	keep func(sum bottlenecks.Sum, row []float32) error) (reasons map[string]string, err error) {
+// extract sends inputs through the trunk. The reasons are of the images that do
+// not decode, by the keys of all entries of the same bytes.
+func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs []input,
+	keep func(key bottlenecks.Sum, row []float32) error) (reasons map[string]string, err error) {
 	path := filepath.Join(f.Work, "trunk.network")
 	if err := write(trunk, path); err != nil {
 		return nil, err
@@ -103,16 +135,15 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, entrie
 	}
 	defer func() { err = errors.Join(err, loaded.Close()) }()
 
-	progress, end := f.Observer.phase(Bottlenecks, len(entries), "images")
+	progress, end := f.Observer.phase(Bottlenecks, len(inputs), "images")
 	e := inference.Extractor{Pipeline: f.pipeline, Trunk: loaded}
 	failed := make(map[bottlenecks.Sum]string)
 	done := 0
-	err = e.Run(ctx, f.items(entries), func(i int, item inference.Item, row []float32, err error) error {
-		sum := f.data.snapshot.Entries[entries[i]].SHA256
+	err = e.Run(ctx, f.items(inputs), func(i int, item inference.Item, row []float32, err error) error {
 		done++
 		if err != nil {
-			failed[sum] = err.Error()
-		} else if err := keep(sum, append([]float32(nil), row...)); err != nil {
+			failed[f.data.snapshot.Entries[inputs[i].entry].SHA256] = err.Error()
+		} else if err := keep(inputs[i].key, append([]float32(nil), row...)); err != nil {
 			return err
 		}
 		progress(done, 0)
@@ -131,18 +162,27 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, entrie
 	return reasons, nil
 }
 
-func (f *fineTuning) items(entries []int) iter.Seq[inference.Item] {
+func (f *fineTuning) items(inputs []input) iter.Seq[inference.Item] {
 	return func(yield func(inference.Item) bool) {
-		for _, i := range entries {
+		for _, in := range inputs {
 			item := inference.Item{
-				Key:  f.data.snapshot.Entries[i].Key,
-				Read: func(ctx context.Context) ([]byte, error) { return f.data.read(ctx, i) },
+				Key:  f.data.snapshot.Entries[in.entry].Key,
+				Read: func(ctx context.Context) ([]byte, error) { return f.data.read(ctx, in.entry) },
+			}
+			if in.copy > 0 {
+				item.Vary = func(image []float32) { f.vary(image, in.key) }
 			}
 			if !yield(item) {
 				return
 			}
 		}
 	}
+}
+
+// vary makes the copy of a key out of the image.
+func (f *fineTuning) vary(image []float32, key bottlenecks.Sum) {
+	height, width, channels := f.pipeline.Shape()
+	f.Augment.Apply(image, slices.Clone(image), height, width, channels, rand.New(rand.NewChaCha8(key)))
 }
 
 // write encodes a network to a file.

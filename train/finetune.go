@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"tkit/datasets"
+	"tkit/internal/bottlenecks"
 	"tkit/internal/evaluation"
 	"tkit/internal/inference"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 	"tkit/train/head"
+	"tkit/train/scratch"
 )
 
 // FineTuneOptions say which base to put a new head on, and what to train it on.
@@ -25,6 +27,11 @@ type FineTuneOptions struct {
 	// Cut is AutoCut or what ParseCut reads; "" is AutoCut.
 	Cut  string
 	Head head.Options
+	// Copies is how many varied copies of each training image join it, and
+	// Augment how they vary: worth it where images are few.
+	Copies  int
+	Augment scratch.Augment
+	Seed    uint64
 	// Cache is the folder of the bottleneck cache; "" keeps none.
 	Cache string
 	// Work is an existing folder for files that are removed at the end.
@@ -90,7 +97,7 @@ type fineTuning struct {
 	base     *network.Network
 	pipeline *inference.Pipeline
 	data     *dataset
-	rows     map[[32]byte][]float32 // bottlenecks of the chosen cut, by image
+	rows     map[bottlenecks.Sum][]float32 // bottlenecks of the chosen cut, by image
 }
 
 func (f *fineTuning) run(ctx context.Context) (*Result, error) {
@@ -153,8 +160,7 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 		return Cut{}, err
 	}
 	defer probe.Close()
-	sample := func() []int { return f.sample() }
-	rows, err := f.bottlenecks(ctx, probe, sample)
+	rows, err := f.bottlenecks(ctx, probe, func() []input { return f.inputs(f.sample()) })
 	if err != nil {
 		return Cut{}, err
 	}
@@ -170,7 +176,7 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 	for _, w := range widths[:chosen] {
 		from += w
 	}
-	f.rows = make(map[[32]byte][]float32, len(rows))
+	f.rows = make(map[bottlenecks.Sum][]float32, len(rows))
 	for sum, row := range rows {
 		f.rows[sum] = slices.Clone(row[from : from+widths[chosen]])
 	}
@@ -201,31 +207,27 @@ func (f *fineTuning) sides() (train, validation []int) {
 
 // train trains the head on the trunk's bottlenecks and judges it.
 func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network) (*Result, error) {
-	all := func() []int {
-		out := make([]int, len(f.data.examples))
-		for i := range out {
-			out[i] = i
-		}
-		return out
-	}
-	rows, err := f.bottlenecks(ctx, trunk, all)
+	d := f.data
+	rows, err := f.bottlenecks(ctx, trunk, func() []input {
+		all := slices.Concat(d.split.Train, d.split.Validation, d.split.Test)
+		return append(f.inputs(all), f.varied(d.split.Train)...)
+	})
 	if err != nil {
 		return nil, err
 	}
-	d := f.data
 	d.tell(f.Observer)
 
 	progress, end := f.Observer.phase(Head, 0, "solutions")
 	o := f.Head
 	o.Progress = func(done, _ int) { progress(done, 0) }
-	trained, err := head.Train(ctx, f.set(d.split.Train, rows), f.set(d.split.Validation, rows), d.labels, o)
+	trained, err := head.Train(ctx, f.trainingSet(rows), f.set(d.split.Validation, rows), d.labels, o)
 	if err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
 	end()
 
 	r := &Result{Trunk: trunk, Cut: cut, Labels: d.labels, Preprocessing: f.Preprocessing,
-		Snapshot: d.snapshot, Report: d.report, Split: d.counts()}
+		Snapshot: d.snapshot, Report: d.report, Split: d.counts(), Seed: f.Seed}
 	if r.Head, err = trained.Model.Network(); err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
@@ -244,13 +246,37 @@ func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network)
 }
 
 // set gathers the bottlenecks of some entries.
-func (f *fineTuning) set(entries []int, rows map[[32]byte][]float32) head.Set {
+func (f *fineTuning) set(entries []int, rows map[bottlenecks.Sum][]float32) head.Set {
+	return f.gather(f.inputs(entries), rows)
+}
+
+// trainingSet is the training images with their copies, which stay together.
+func (f *fineTuning) trainingSet(rows map[bottlenecks.Sum][]float32) head.Set {
+	train := f.data.split.Train
+	if f.Copies == 0 {
+		return f.set(train, rows)
+	}
+	in := append(f.inputs(train), f.varied(train)...)
+	s := f.gather(in, rows)
+	// Duplicates of an image are one image here.
+	first := make(map[bottlenecks.Sum]int)
+	for _, i := range in {
+		sum := f.data.snapshot.Entries[i.entry].SHA256
+		if _, seen := first[sum]; !seen {
+			first[sum] = i.entry
+		}
+		s.Groups = append(s.Groups, first[sum])
+	}
+	return s
+}
+
+func (f *fineTuning) gather(inputs []input, rows map[bottlenecks.Sum][]float32) head.Set {
 	var s head.Set
-	for _, i := range entries {
-		row := rows[f.data.snapshot.Entries[i].SHA256]
+	for _, in := range inputs {
+		row := rows[in.key]
 		s.Dim = len(row)
 		s.Features = append(s.Features, row...)
-		s.Labels = append(s.Labels, f.data.classes[i])
+		s.Labels = append(s.Labels, f.data.classes[in.entry])
 	}
 	return s
 }

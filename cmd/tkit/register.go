@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 
-	"tkit/internal/network"
 	"tkit/registry"
+	"tkit/registry/export"
 	"tkit/train"
 )
 
@@ -70,7 +70,7 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 			Model: t.String("name"), Description: t.String("description"),
 			Cut:    registry.Cut{Endpoint: r.Cut.Endpoint, Pool: string(r.Cut.Pool)},
 			Labels: r.Labels, Preprocessing: r.Preprocessing,
-			Signature: registry.Signature{Inputs: ports(r.Trunk.Inputs), Outputs: ports(r.Head.Outputs)},
+			Signature: registry.Signature{Inputs: export.Ports(r.Trunk.Inputs), Outputs: export.Ports(r.Head.Outputs)},
 			Metrics:   r.Evaluation,
 			Lineage: registry.Lineage{
 				Snapshots: []registry.SnapshotRef{{URI: r.Snapshot.URI, Digest: registry.Digest(r.Snapshot.Digest), Entries: len(r.Snapshot.Entries)}},
@@ -85,12 +85,4 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 		},
 		By: change(t.Context),
 	}, nil
-}
-
-func ports(list []network.Port) []registry.Port {
-	out := make([]registry.Port, len(list))
-	for i, p := range list {
-		out[i] = registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape}
-	}
-	return out
 }

@@ -48,6 +48,7 @@ func trainFlags() []cli.Flag {
 		what   = "what to train:"
 		data   = "the images:"
 		tune   = "with --base:"
+		vary   = "varied images, with --architecture or --copies:"
 		epochs = "with --architecture:"
 		output = "the result:"
 	)
@@ -69,6 +70,13 @@ func trainFlags() []cli.Flag {
 		&cli.BoolFlag{Category: tune, Name: "balanced", Usage: "weigh images so that every class counts the same"},
 		&cli.IntFlag{Category: tune, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
 
+		&cli.IntFlag{Category: tune, Name: "copies", Usage: "add `N` varied copies of each training image; needs a way to vary"},
+
+		&cli.IntFlag{Category: vary, Name: "shift", Usage: "move training images by up to `PIXELS`"},
+		&cli.BoolFlag{Category: vary, Name: "flip", Usage: "mirror half of the training images"},
+		&cli.Float64Flag{Category: vary, Name: "brightness", Usage: "vary by up to this part of the range"},
+		&cli.Float64Flag{Category: vary, Name: "contrast", Usage: "vary by up to this part"},
+
 		&cli.IntFlag{Category: epochs, Name: "epochs", Value: 30, Usage: "passes over the training images"},
 		&cli.IntFlag{Category: epochs, Name: "batch-size", Value: 32, Usage: "images in a step"},
 		&cli.StringFlag{Category: epochs, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
@@ -79,10 +87,6 @@ func trainFlags() []cli.Flag {
 		&cli.Float64Flag{Category: epochs, Name: "warmup", Usage: "epochs over which the learning rate rises"},
 		&cli.Float64Flag{Category: epochs, Name: "label-smoothing", Usage: "the part of a label given to all classes alike"},
 		&cli.IntFlag{Category: epochs, Name: "patience", Usage: "end after `N` epochs without a better validation loss"},
-		&cli.IntFlag{Category: epochs, Name: "shift", Usage: "move training images by up to `PIXELS`"},
-		&cli.BoolFlag{Category: epochs, Name: "flip", Usage: "mirror half of the training images"},
-		&cli.Float64Flag{Category: epochs, Name: "brightness", Usage: "vary by up to this part of the range"},
-		&cli.Float64Flag{Category: epochs, Name: "contrast", Usage: "vary by up to this part"},
 		&cli.IntFlag{Category: epochs, Name: "threads", Usage: "threads for one operation (default all cores)"},
 
 		&cli.StringFlag{Category: output, Name: "description", Usage: "a sentence for people"},
@@ -138,6 +142,9 @@ func checkTrainFlags(c *cli.Context) error {
 	if err := registry.CheckModelName(c.String("name")); err != nil {
 		return fmt.Errorf("--name: %w", err)
 	}
+	if varied := (&training{Context: c}).augment() != (scratch.Augment{}); c.Int("copies") > 0 != varied && c.String("base") != "" {
+		return errors.New("train: --copies needs a way to vary, and the other way round: --shift, --flip, --brightness or --contrast")
+	}
 	for _, f := range trainFlags() {
 		only := f.(cli.CategorizableFlag).GetCategory()
 		name := f.Names()[0]
@@ -165,6 +172,11 @@ func (t *training) split() datasets.Fractions {
 	return datasets.Fractions{Validation: t.Float64("validation"), Test: t.Float64("test"), Seed: t.Uint64("seed")}
 }
 
+func (t *training) augment() scratch.Augment {
+	return scratch.Augment{Shift: t.Int("shift"), Flip: t.Bool("flip"),
+		Brightness: t.Float64("brightness"), Contrast: t.Float64("contrast")}
+}
+
 func (t *training) fineTune() (*train.Result, error) {
 	b, err := openBase(t)
 	if err != nil {
@@ -176,12 +188,12 @@ func (t *training) fineTune() (*train.Result, error) {
 	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
 		Base: b.network, Preprocessing: b.preprocessing, Source: t.source, Split: t.split(),
 		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
+		Copies: t.Int("copies"), Augment: t.augment(), Seed: t.Uint64("seed"),
 		Cache: cache, Work: t.work, Observer: t.observe,
 	})
 	if err != nil {
 		return nil, err
 	}
-	result.Seed = t.Uint64("seed")
 	if _, err := bottlenecks.Prune(cache, int64(t.Int("cache-size"))<<30); err != nil {
 		return nil, errors.Join(err, result.Close())
 	}
@@ -214,9 +226,8 @@ func (t *training) fromScratch() (*train.Result, error) {
 			Patience:       t.Int("patience"),
 			Threads:        t.Int("threads"),
 			Seed:           t.Uint64("seed"),
-			Augment: scratch.Augment{Shift: t.Int("shift"), Flip: t.Bool("flip"),
-				Brightness: t.Float64("brightness"), Contrast: t.Float64("contrast")},
-			Checkpoints: filepath.Join(t.Path("home"), "checkpoints"),
+			Augment:        t.augment(),
+			Checkpoints:    filepath.Join(t.Path("home"), "checkpoints"),
 		},
 	})
 }

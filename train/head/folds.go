@@ -8,8 +8,8 @@ import (
 
 // crossValidation cuts a set into parts that each judge what was learnt from
 // the others, with every class spread over them as evenly as it goes. Examples
-// with the same bottleneck stay together, or one would give the other's answer
-// away. A class of one bottleneck is only ever learnt; if every class is, there
+// with the same bottleneck, or of the same group, stay together, or one would
+// give the other's answer away. A class of one bottleneck is only ever learnt; if every class is, there
 // are no parts.
 func crossValidation(s Set, classes, folds int) []part {
 	groups := distinct(s, classes)
@@ -53,8 +53,8 @@ func crossValidation(s Set, classes, folds int) []part {
 	return parts
 }
 
-// distinct groups each class's examples by equal bottlenecks, in the order of
-// their first members.
+// distinct groups each class's examples by equal bottlenecks, or as the set
+// groups them, in the order of their first members.
 func distinct(s Set, classes int) [][][]int {
 	type key struct {
 		class int
@@ -70,9 +70,14 @@ func distinct(s Set, classes int) [][][]int {
 		for j, v := range s.Row(i) {
 			binary.LittleEndian.PutUint32(buffer[4*j:], math.Float32bits(v))
 		}
-		h.Reset()
-		h.Write(buffer)
-		k := key{y, h.Sum64()}
+		k := key{class: y}
+		if s.Groups != nil {
+			k.hash = uint64(s.Groups[i])
+		} else {
+			h.Reset()
+			h.Write(buffer)
+			k.hash = h.Sum64()
+		}
 		if p, ok := place[k]; ok {
 			groups[y][p] = append(groups[y][p], i)
 			continue

@@ -28,6 +28,10 @@ type Set struct {
 	Dim      int
 	// Labels holds each example's class, below the number of classes.
 	Labels []int
+	// Groups, where it is not nil, holds for each example a number that it
+	// shares with other forms of the same image: cross-validation never learns
+	// from one and judges by another.
+	Groups []int
 }
 
 // Len returns the number of examples.
@@ -42,11 +46,15 @@ func (s Set) Select(indices []int) Set {
 	for _, i := range indices {
 		picked.Features = append(picked.Features, s.Row(i)...)
 		picked.Labels = append(picked.Labels, s.Labels[i])
+		if s.Groups != nil {
+			picked.Groups = append(picked.Groups, s.Groups[i])
+		}
 	}
 	return picked
 }
 
-// join returns the examples of both sets.
+// join returns the examples of both sets, without their groups: they matter to
+// cross-validation alone.
 func (s Set) join(t Set) Set {
 	return Set{Dim: s.Dim, Features: slices.Concat(s.Features, t.Features), Labels: slices.Concat(s.Labels, t.Labels)}
 }

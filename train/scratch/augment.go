@@ -16,8 +16,9 @@ type Augment struct {
 	Contrast   float64 `json:"contrast,omitempty"`
 }
 
-// apply writes the varied image to dst; both are height × width × channels.
-func (a Augment) apply(dst, src []float32, height, width, channels int, random *rand.Rand) {
+// Apply writes the varied image to dst; both are height × width × channels, and
+// not the same.
+func (a Augment) Apply(dst, src []float32, height, width, channels int, random *rand.Rand) {
 	dy, dx := 0, 0
 	if a.Shift > 0 {
 		dy, dx = random.IntN(2*a.Shift+1)-a.Shift, random.IntN(2*a.Shift+1)-a.Shift

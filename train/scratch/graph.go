@@ -12,10 +12,6 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// auxiliaryWeight is what an auxiliary head's loss counts: Szegedy et al.,
-// "Going Deeper with Convolutions", §5.
-const auxiliaryWeight = 0.3
-
 // The names by which a step is fed and fetched.
 type names struct {
 	images, labels         string // training
@@ -61,7 +57,7 @@ func compile(g *architectures.Graph, o Options) (*program, error) {
 		return nil, err
 	}
 	labels := op.Placeholder(t.SubScope("labels"), tf.Float)
-	loss := c.loss(t.SubScope("loss"), built, labels)
+	loss := c.loss(t.SubScope("loss"), built, labels, float32(g.AuxiliaryWeight))
 	c.descend(t, built, loss, rate)
 	for _, u := range built.Updates {
 		p.names.update = append(p.names.update, u.Name())
@@ -101,8 +97,9 @@ type compiler struct {
 	program program
 }
 
-// loss is the mean cross-entropy over the batch, auxiliary heads weighed in.
-func (c *compiler) loss(s *op.Scope, b *builder.Built, labels tf.Output) tf.Output {
+// loss is the mean cross-entropy over the batch, to which auxiliary heads count
+// with their weight.
+func (c *compiler) loss(s *op.Scope, b *builder.Built, labels tf.Output, auxiliary float32) tf.Output {
 	mean := func(s *op.Scope, logits tf.Output) tf.Output {
 		each, _ := op.SoftmaxCrossEntropyWithLogits(s, logits, labels)
 		return op.Mean(s, each, op.Const(s.SubScope("axis"), []int32{0}))
@@ -110,7 +107,7 @@ func (c *compiler) loss(s *op.Scope, b *builder.Built, labels tf.Output) tf.Outp
 	losses := []tf.Output{mean(s.SubScope("logits"), b.Logits)}
 	for i, logits := range b.Auxiliary {
 		a := s.SubScope(fmt.Sprintf("auxiliary%d", i+1))
-		losses = append(losses, op.Mul(a, mean(a, logits), op.Const(a.SubScope("weight"), float32(auxiliaryWeight))))
+		losses = append(losses, op.Mul(a, mean(a, logits), op.Const(a.SubScope("weight"), auxiliary)))
 	}
 	return op.AddN(s, losses)
 }

@@ -59,7 +59,7 @@ func TestAugment(t *testing.T) {
 	counts := map[[4]float32]int{}
 	for i := range 400 {
 		dst := make([]float32, 4)
-		Augment{Flip: true}.apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
+		Augment{Flip: true}.Apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
 		counts[[4]float32(dst)]++
 	}
 	if len(counts) != 2 || counts[[4]float32{2, 1, 4, 3}] < 150 || counts[[4]float32{1, 2, 3, 4}] < 150 {
@@ -68,7 +68,7 @@ func TestAugment(t *testing.T) {
 	clear(counts)
 	for i := range 900 {
 		dst := make([]float32, 4)
-		Augment{Shift: 1}.apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
+		Augment{Shift: 1}.Apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
 		counts[[4]float32(dst)]++
 	}
 	if len(counts) != 9 || counts[[4]float32{4, 0, 0, 0}] < 50 || counts[[4]float32{0, 0, 0, 1}] < 50 {
