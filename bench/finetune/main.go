@@ -1,0 +1,105 @@
+// Finetune puts a head for five classes on ResNet-50, twice: `tkit train` with a
+// new home and so an empty cache, and the recipe of Keras's guide "Transfer
+// learning & fine-tuning", in float32, with its images cached in memory. Both
+// are timed as whole processes from their start to their end, one after the
+// other, and see the same photographs for training and for the test; what tkit
+// sets aside to choose its settings by, Keras trains on. Dataset and base are
+// made beforehand. Ratios are medians over rounds; accuracies are the last
+// round's.
+//
+//	go run ./bench/finetune
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"tkit/bench/keras"
+	"tkit/bench/measure"
+	"tkit/bench/photographs"
+	"tkit/internal/evaluation"
+)
+
+const classes = 5
+
+type options struct {
+	images, test   int
+	epochs, rounds int
+	tkit, cut      string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.images, "images", 600, "photographs, a multiple of 5")
+	flag.IntVar(&o.test, "test", 120, "how many of them are for the test")
+	flag.IntVar(&o.epochs, "epochs", 10, "passes of Keras over the images")
+	flag.IntVar(&o.rounds, "rounds", 1, "rounds")
+	flag.StringVar(&o.tkit, "tkit", "bin/tkit", "the program, as make build makes it")
+	flag.StringVar(&o.cut, "cut", "conv5_block3_out:avg", "tkit's --cut; Keras's is the default")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	rows, err := bench(ctx, o)
+	if err == nil {
+		err = measure.Print(rows...)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/finetune:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, o options) (rows []measure.Row, err error) {
+	folder, err := photographs.Folder(classes, o.images/classes)
+	if err != nil {
+		return nil, err
+	}
+	base, err := keras.ResNet50(ctx)
+	if err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp("", "bench-finetune-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	s, err := divide(ctx, folder, work, o.test)
+	if err != nil {
+		return nil, err
+	}
+
+	var ours evaluation.Proportion
+	var theirs float64
+	var took, reference, ratios []float64
+	for range o.rounds {
+		begun := time.Now()
+		if ours, err = train(ctx, o, base.SavedModel, folder, work, s); err != nil {
+			return nil, err
+		}
+		a := time.Since(begun).Seconds()
+		begun = time.Now()
+		if theirs, err = keras.FineTune(ctx, base.Weights, s.train, s.test, o.epochs); err != nil {
+			return nil, err
+		}
+		b := time.Since(begun).Seconds()
+		took, reference, ratios = append(took, a), append(reference, b), append(ratios, b/a)
+	}
+	if ours.Trials != o.test {
+		return nil, fmt.Errorf("tkit tested on %d images, Keras on %d: the splits differ", ours.Trials, o.test)
+	}
+	recipe := fmt.Sprintf("recipe of Keras's guide, %d epochs", o.epochs)
+	return []measure.Row{{
+		What: fmt.Sprintf("%d images, %d classes, head on ResNet-50, start to end", o.images, classes), Against: recipe,
+		Measured: measure.Median(took), Reference: measure.Median(reference), Unit: "s",
+		Ratio: measure.Median(ratios), Target: 10, Note: "how many times faster",
+	}, {
+		What: "its accuracy on the test images", Against: recipe,
+		Measured: ours.Value, Reference: theirs, Ratio: ours.Value / theirs, Target: 1,
+		Note: fmt.Sprintf("of %d; 95 %% interval of tkit's %.3f to %.3f", o.test, ours.Low, ours.High),
+	}}, nil
+}

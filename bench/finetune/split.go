@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tkit/datasets"
+	"tkit/datasets/local"
+)
+
+// split is the same division of a dataset for both.
+type split struct {
+	// Validation and the seed are for tkit, which divides by itself.
+	fractions datasets.Fractions
+	// Two folders of links are for Keras, which is given tkit's training and
+	// validation images to train on.
+	train, test string
+}
+
+// divide finds the first seed with which tkit's split has exactly so many test
+// images, which it has in expectation only, and lays out the same for Keras.
+func divide(ctx context.Context, folder, work string, test int) (split, error) {
+	src, err := local.New(local.Config{Root: folder})
+	if err != nil {
+		return split{}, err
+	}
+	snapshot, _, err := datasets.TakeSnapshot(ctx, src, datasets.SnapshotOptions{})
+	if err != nil {
+		return split{}, err
+	}
+	f := datasets.Fractions{Validation: 0.15, Test: float64(test) / float64(len(snapshot.Entries))}
+	for f.Seed = 1; f.Seed < 10_000; f.Seed++ {
+		parts, err := snapshot.Split(f)
+		if err != nil {
+			return split{}, err
+		}
+		if len(parts.Test) != test {
+			continue
+		}
+		s := split{fractions: f, train: filepath.Join(work, "train"), test: filepath.Join(work, "test")}
+		for to, entries := range map[string][][]int{s.train: {parts.Train, parts.Validation}, s.test: {parts.Test}} {
+			for _, list := range entries {
+				if err := link(snapshot, list, folder, to); err != nil {
+					return split{}, err
+				}
+			}
+		}
+		return s, nil
+	}
+	return split{}, fmt.Errorf("no seed splits %d images so that %d are for the test", len(snapshot.Entries), test)
+}
+
+// link makes a folder of links to some entries' files.
+func link(s *datasets.Snapshot, entries []int, from, to string) error {
+	for _, i := range entries {
+		key := filepath.FromSlash(s.Entries[i].Key)
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, key)), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink(filepath.Join(from, key), filepath.Join(to, key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
