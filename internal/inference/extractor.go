@@ -252,8 +252,17 @@ func (s semaphore) acquire(ctx context.Context) error {
 
 func (s semaphore) release() { <-s }
 
-// Throughput is how to open a trunk for extraction and how many batches to keep
-// in it: one thread a batch and as many batches as cores.
+// Throughput is how to open a trunk for extraction on this machine's cores, and
+// the Extractor.Parallel that goes with it: as many batches as cores, each on a
+// thread of its own, as threads that share one batch wait for each other at
+// every operation. From the ninth core on batches get more threads instead, to
+// bound memory.
 func Throughput() (c tensorflow.Config, parallel int) {
-	return tensorflow.Config{IntraOpThreads: 1, RunInCaller: true}, runtime.NumCPU()
+	threads, parallel := spread(runtime.GOMAXPROCS(0))
+	return tensorflow.Config{IntraOpThreads: threads, RunInCaller: true}, parallel
+}
+
+func spread(cores int) (threads, parallel int) {
+	parallel = min(cores, 8)
+	return cores / parallel, parallel
 }
