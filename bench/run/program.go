@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"tkit/bench/measure"
+)
+
+// A program is one of the folders beside this one.
+type program struct {
+	root, name string
+	flags      []string
+}
+
+// A result is one run of a program.
+type result struct {
+	Begun time.Time     `json:"begun"`
+	Took  time.Duration `json:"took"`
+	// Busy is the share of the processors that was taken before the run began.
+	Busy    float64       `json:"busy"`
+	Machine string        `json:"machine"`
+	Code    string        `json:"code"` // the version that was measured
+	Rows    []measure.Row `json:"rows"`
+	Failure string        `json:"failure,omitempty"`
+}
+
+// tooBusy is the share of the processors above which figures are no good.
+const tooBusy = 0.1
+
+// run builds and runs the program. What it printed before it failed is in the
+// result. Runs without flags are kept for the record.
+func (p program) run(ctx context.Context) (r result, err error) {
+	binary := filepath.Join(p.root, ".deps", "bench", "bin", p.name)
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./bench/"+p.name)
+	build.Dir, build.Stdout, build.Stderr = p.root, os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return r, fmt.Errorf("go build ./bench/%s: %w", p.name, err)
+	}
+	if r.Busy, err = busy(ctx, 2*time.Second); err != nil {
+		return r, err
+	}
+	if r.Busy > tooBusy {
+		fmt.Fprintf(os.Stderr, "bench/%s: other work takes %.0f %% of the processors: the figures will be worth little\n", p.name, 100*r.Busy)
+	}
+	r.Machine, r.Code, r.Begun = machine(), code(ctx, p.root), time.Now().UTC()
+	r.Rows, err = p.rows(ctx, binary)
+	r.Took = time.Since(r.Begun)
+	if err == nil && len(r.Rows) == 0 {
+		err = errors.New("it printed no rows")
+	}
+	if err != nil {
+		r.Failure = err.Error()
+	}
+	if len(p.flags) == 0 {
+		err = errors.Join(err, r.keep(p.root, p.name))
+	}
+	return r, err
+}
+
+// rows runs the binary. A line that is not a row goes to standard error.
+func (p program) rows(ctx context.Context, binary string) ([]measure.Row, error) {
+	cmd := exec.CommandContext(ctx, binary, p.flags...)
+	cmd.Dir, cmd.Stderr = p.root, os.Stderr
+	cmd.Env = append(os.Environ(), "BENCH_JSON=1")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it has children and files to see to
+	cmd.WaitDelay = 30 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	rows, err := readRows(out, os.Stderr)
+	return rows, errors.Join(err, cmd.Wait())
+}
+
+func readRows(from io.Reader, others io.Writer) ([]measure.Row, error) {
+	var rows []measure.Row
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var row measure.Row
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil || row.What == "" {
+			fmt.Fprintf(others, "%s\n", lines.Bytes())
+			continue
+		}
+		rows = append(rows, row)
+	}
+	return rows, lines.Err()
+}
+
+// keep writes the result to where kept finds it.
+func (r result) keep(root, name string) error {
+	path := keptPath(root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o644)
+}
+
+// kept is the last result of a whole run.
+func kept(root, name string) (r result, err error) {
+	b, err := os.ReadFile(keptPath(root, name))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(b, &r)
+}
+
+func keptPath(root, name string) string {
+	return filepath.Join(root, ".deps", "bench", "results", name+".json")
+}
