@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
 
 	"tkit/internal/tensorflow"
 )
+
+// promised is the part of the tolerance that the quadratic model's promise has
+// to be below.
+const promised = 0.3
 
 // memory is the number of past steps that L-BFGS learns curvature from.
 const memory = 10
@@ -21,8 +26,13 @@ type problem struct {
 	features *tensorflow.Tensor // [n, d]
 	n, d, k  int
 	penalty  float64
-	// x holds the weights [k, d], then the intercepts [k].
-	x []float64
+	// x holds the weights [k, d], then the intercepts [k] in a unit of their
+	// own: the curvature along an intercept is the mean of p(1−p), about 1/k,
+	// which makes the intercepts by far the flattest directions and the last
+	// to settle. Measured in units of √k they settle with the rest, in half
+	// the iterations.
+	x    []float64
+	unit float64
 	// margin's z is the logits at x, residual the gradient with respect to
 	// them, value the objective.
 	margin   margin
@@ -34,7 +44,7 @@ type problem struct {
 // newProblem starts at zero weights. The features remain the caller's.
 func newProblem(m *multiplier, features *tensorflow.Tensor, truth []int, weight []float64, classes int) (*problem, error) {
 	shape := features.Shape()
-	p := &problem{multiplier: m, features: features, n: int(shape[0]), d: int(shape[1]), k: classes}
+	p := &problem{multiplier: m, features: features, n: int(shape[0]), d: int(shape[1]), k: classes, unit: math.Sqrt(float64(classes))}
 	p.x = make([]float64, p.k*p.d+p.k)
 	p.margin = margin{
 		classes: p.k, truth: truth, weight: weight,
@@ -59,8 +69,21 @@ func (p *problem) close() {
 // weights returns the penalised part of a parameter vector.
 func (p *problem) weights(v []float64) []float64 { return v[:p.k*p.d] }
 
-// intercepts returns the rest of it.
+// intercepts returns the rest of it, in the intercepts' unit.
 func (p *problem) intercepts(v []float64) []float64 { return v[p.k*p.d:] }
+
+// start moves x to the solution of a problem of the same dimensions.
+func (p *problem) start(ctx context.Context, x []float64) error {
+	copy(p.x, x)
+	return p.refresh(ctx)
+}
+
+// biases returns the intercepts at x in the unit of the logits.
+func (p *problem) biases() []float64 {
+	b := slices.Clone(p.intercepts(p.x))
+	floats.Scale(p.unit, b)
+	return b
+}
 
 // solve moves x to the minimum for the penalty and returns the objective there
 // and the number of iterations.
@@ -71,10 +94,12 @@ func (p *problem) intercepts(v []float64) []float64 { return v[p.k*p.d:] }
 // iteration on the margin, so that an iteration costs two products with the
 // features however often the loss is looked at.
 //
-// It ends when the fall of the objective that the quadratic model promises,
-// ½·gᵀH⁻¹g, is below the tolerance times the objective twice in a row. This
-// speaks of what is asked for, in the objective's own unit, where a bound on
-// the gradient means something else for each penalty.
+// The tolerance is relative to the objective, where a bound on the gradient
+// would mean something else for each penalty. What is left to gain is judged in
+// two ways. The quadratic model promises ½·gᵀH⁻¹g; it has to be small twice in
+// a row and by a margin, as L-BFGS knows only part of H. And the penalty makes
+// the objective strongly convex in the weights, so that no more than ‖g‖²/2λ
+// can be left once the intercepts have settled.
 func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIterations int) (objective float64, iterations int, err error) {
 	p.penalty = penalty
 	p.look()
@@ -94,10 +119,10 @@ func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIter
 			method.NextDirection(location, direction)
 		}
 		downhill := floats.Dot(location.Gradient, direction)
-		if close++; fresh || -downhill/2 > tolerance*p.value {
+		if close++; fresh || -downhill/2 > promised*tolerance*p.value {
 			close = 0
 		}
-		if close == 2 {
+		if g := location.Gradient; close == 2 || floats.Dot(g, g)/(2*penalty) <= tolerance*p.value {
 			break
 		}
 		before := p.value
@@ -145,7 +170,7 @@ func (p *problem) gradient(ctx context.Context, gradient []float64) error {
 	residual := p.residual.Float32()
 	for i := range p.n {
 		for c, r := range residual[i*p.k : (i+1)*p.k] {
-			b[c] += float64(r)
+			b[c] += p.unit * float64(r)
 		}
 	}
 	return nil
@@ -166,7 +191,7 @@ func (p *problem) project(ctx context.Context, direction []float64) error {
 	for i := range p.n {
 		dz := p.margin.dz[i*p.k : (i+1)*p.k]
 		for c, v := range change[i*p.k : (i+1)*p.k] {
-			dz[c] = v + float32(b[c])
+			dz[c] = v + float32(p.unit*b[c])
 		}
 	}
 	return nil
@@ -233,7 +258,7 @@ func (p *problem) rescale() {
 	}
 	direction := make([]float64, len(p.x))
 	copy(direction, w)
-	b := p.intercepts(p.x)
+	b := p.biases()
 	for i, z := range p.margin.z {
 		p.margin.dz[i] = z - float32(b[i%p.k])
 	}

@@ -88,7 +88,7 @@ func (s *sweep) solve(ctx context.Context, penalty float64) (*Model, float64, in
 			return nil, 0, 0, err
 		}
 	}
-	return newModel(weights, s.problem.intercepts(s.problem.x), s.scaling), objective, iterations, nil
+	return newModel(weights, s.problem.biases(), s.scaling), objective, iterations, nil
 }
 
 // expand returns V·Qᵀ, the weights [k, d] of those in the basis.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"tkit/internal/evaluation"
 	"tkit/internal/tensorflow"
@@ -44,13 +45,11 @@ func (t *trainer) train(ctx context.Context, train, validation Set) (_ *Result, 
 		r.Penalty = t.Penalties[0]
 	}
 	t.total = len(parts)*len(t.Penalties) + 1
-	temperature := 1.0
+	c := choice{temperature: 1}
 	if len(parts) > 0 {
-		best, err := t.choose(ctx, parts, r)
-		if err != nil {
+		if c, err = t.choose(ctx, parts, r); err != nil {
 			return nil, err
 		}
-		temperature = best
 	}
 	if validation.Len() > 0 {
 		train = train.join(validation)
@@ -60,10 +59,15 @@ func (t *trainer) train(ctx context.Context, train, validation Set) (_ *Result, 
 		return nil, err
 	}
 	defer s.close()
+	if len(c.solution) == len(s.problem.x) {
+		if err := s.problem.start(ctx, c.solution); err != nil {
+			return nil, err
+		}
+	}
 	if r.Model, r.Objective, r.Iterations, err = t.solve(ctx, s, r.Penalty); err != nil {
 		return nil, err
 	}
-	r.Model.Temperature = temperature
+	r.Model.Temperature = c.temperature
 	t.Progress(t.total, t.total)
 	return r, nil
 }
@@ -88,9 +92,16 @@ type candidate struct {
 	judge *tensorflow.Tensor
 }
 
-// choose fills in the penalty, the trials and the held-out predictions, and
-// returns the temperature that fits those.
-func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (temperature float64, err error) {
+// A choice is what the held-out examples said, besides the penalty.
+type choice struct {
+	temperature float64
+	// solution is where a single part's problem stood at the chosen penalty,
+	// near to that of the same problem with the examples that judged.
+	solution []float64
+}
+
+// choose fills in the penalty, the trials and the held-out predictions.
+func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (best choice, err error) {
 	var candidates []*candidate
 	defer func() {
 		for _, c := range candidates {
@@ -104,12 +115,12 @@ func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (temperat
 	for _, p := range parts {
 		s, err := newSweep(ctx, t.multiplier, p.learn, t.classes, t.Options)
 		if err != nil {
-			return 0, err
+			return best, err
 		}
 		c := &candidate{sweep: s}
 		candidates = append(candidates, c)
 		if c.judge, err = tensorflow.FromFloat32([]int64{int64(p.judge.Len()), int64(p.judge.Dim)}, p.judge.Features); err != nil {
-			return 0, fmt.Errorf("head: %w", err)
+			return best, fmt.Errorf("head: %w", err)
 		}
 		held.Truth = append(held.Truth, p.judge.Labels...)
 	}
@@ -120,24 +131,27 @@ func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (temperat
 		for _, c := range candidates {
 			model, objective, iterations, err := t.solve(ctx, c.sweep, penalty)
 			if err != nil {
-				return 0, err
+				return best, err
 			}
 			trial.Objective += objective / float64(len(candidates))
 			trial.Iterations += iterations
 			logits, err := model.logits(ctx, t.multiplier, c.judge)
 			if err != nil {
-				return 0, err
+				return best, err
 			}
 			held.Logits = append(held.Logits, logits...)
 		}
 		if err := trial.judge(held); err != nil {
-			return 0, err
+			return best, err
 		}
 		r.Trials = append(r.Trials, trial)
 		if trial.Loss < least {
-			least, temperature = trial.Loss, trial.Temperature
 			chosen := held
-			r.Penalty, r.HeldOut = penalty, &chosen
+			least, r.Penalty, r.HeldOut = trial.Loss, penalty, &chosen
+			best.temperature = trial.Temperature
+			if len(candidates) == 1 && candidates[0].basis == nil {
+				best.solution = slices.Clone(candidates[0].problem.x)
+			}
 		}
 		if trial.Loss < before {
 			rises = 0
@@ -146,7 +160,7 @@ func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (temperat
 		}
 		before = trial.Loss
 	}
-	return temperature, nil
+	return best, nil
 }
 
 // judge fills in what the predictions of the penalty's heads are worth.
