@@ -1,0 +1,150 @@
+// Command serve asks a server about JPEG files over HTTP, in turn with the bare
+// work: how much of the trunk's own throughput is served when there is more to
+// do than the machine can, what a lone request pays on top of decoding and the
+// networks, and whether the first answer after ready is as fast as later ones.
+//
+//	go run ./bench/serve
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"tkit/bench/measure"
+)
+
+type options struct {
+	rounds, seconds int
+	images          int
+	maxBatch        int
+	loopBatch       int
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds")
+	flag.IntVar(&o.seconds, "seconds", 6, "length of each turn")
+	flag.IntVar(&o.images, "images", 128, "photographs to ask about")
+	flag.IntVar(&o.maxBatch, "max-batch", 8, "the server's largest batch")
+	flag.IntVar(&o.loopBatch, "loop-batch", 8, "batch of the bare loop")
+	flag.Parse()
+	if err := run(context.Background(), o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/serve:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	images, err := photographs(o.images)
+	if err != nil {
+		return err
+	}
+	m, err := newModel(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	bare, err := openBare(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bare.close()) }()
+	s, err := startServer(ctx, m, o)
+	if err != nil {
+		return err
+	}
+	var rows []measure.Row
+	for _, clients := range []int{8, 32} {
+		row, err := saturation(ctx, s, bare, images, clients, o)
+		if err != nil {
+			return errors.Join(err, s.stop())
+		}
+		rows = append(rows, row)
+	}
+	row, err := overhead(ctx, s, bare, images, o)
+	if err := errors.Join(err, s.stop()); err != nil {
+		return err
+	}
+	rows = append(rows, row)
+	if row, err = firstAnswer(ctx, m, images, o); err != nil {
+		return err
+	}
+	return measure.Print(append(rows, row)...)
+}
+
+// saturation is the throughput with clients that ask without pause, against
+// the bare loop's.
+func saturation(ctx context.Context, s *running, bare *bare, images [][]byte, clients int, o options) (measure.Row, error) {
+	turn := time.Duration(o.seconds) * time.Second
+	served, loop, ratio, err := measure.Interleave(o.rounds,
+		func() (float64, error) { return s.flood(ctx, images, clients, turn) },
+		func() (float64, error) { return bare.loop(ctx, o.loopBatch, turn) })
+	return measure.Row{
+		What: fmt.Sprintf("classify-image, %d clients, ResNet-50 fp32", clients), Against: "the loop of the same trunk on decoded batches",
+		Measured: served, Reference: loop, Unit: "images/s", Ratio: ratio, Target: 0.90,
+		Note: fmt.Sprintf("batches of at most %d; the loop's of %d; clients on the same %d cores", o.maxBatch, o.loopBatch, runtime.NumCPU()),
+	}, err
+}
+
+// overhead is what HTTP, batching and everything else add to the decoding and
+// the two networks for a client that is alone.
+func overhead(ctx context.Context, s *running, bare *bare, images [][]byte, o options) (measure.Row, error) {
+	var asked, worked, added []float64
+	for i := range 20 * (o.rounds + 1) {
+		image := images[i%len(images)]
+		direct, err := bare.once(ctx, image)
+		if err != nil {
+			return measure.Row{}, err
+		}
+		whole, err := s.ask(ctx, image)
+		if err != nil {
+			return measure.Row{}, err
+		}
+		if i >= 20 { // the first are not counted
+			asked, worked, added = append(asked, ms(whole)), append(worked, ms(direct)), append(added, ms(whole-direct))
+		}
+	}
+	return measure.Row{
+		What: "classify-image, 1 client, ResNet-50 fp32", Against: "decode and session runs",
+		Measured: measure.Median(asked), Reference: measure.Median(worked), Unit: "ms",
+		Ratio: measure.Median(added), Target: 1, AtMost: true, Note: "the ratio is the difference in ms, median of pairs",
+	}, nil
+}
+
+// firstAnswer compares the first answer after ready with the median of later
+// ones, of servers started anew.
+func firstAnswer(ctx context.Context, m *model, images [][]byte, o options) (measure.Row, error) {
+	var firsts, laters, ratios []float64
+	for range o.rounds {
+		s, err := startServer(ctx, m, o)
+		if err != nil {
+			return measure.Row{}, err
+		}
+		var took []float64
+		for i := range 16 {
+			d, err := s.ask(ctx, images[i])
+			if err != nil {
+				return measure.Row{}, errors.Join(err, s.stop())
+			}
+			took = append(took, ms(d))
+		}
+		if err := s.stop(); err != nil {
+			return measure.Row{}, err
+		}
+		later := measure.Median(slices.Clone(took[1:]))
+		firsts, laters, ratios = append(firsts, took[0]), append(laters, later), append(ratios, took[0]/later)
+	}
+	return measure.Row{
+		What: "first answer after ready, ResNet-50 fp32", Against: "later ones",
+		Measured: measure.Median(firsts), Reference: measure.Median(laters), Unit: "ms",
+		Ratio: measure.Median(ratios), Target: 1.5, AtMost: true, Note: fmt.Sprintf("%d starts", o.rounds),
+	}, nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
