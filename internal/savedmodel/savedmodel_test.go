@@ -58,6 +58,14 @@ func TestRead(t *testing.T) {
 				t.Errorf("weights %q, want %q", got, c.weights)
 			}
 			compare(t, n, examplesOf(t, dir, c.options.Signature))
+
+			again, err := savedmodel.Read(t.Context(), dir, c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest(t, n) != digest(t, again) {
+				t.Error("read twice, it is not the same")
+			}
 		})
 	}
 }
