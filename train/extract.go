@@ -15,6 +15,7 @@ import (
 	"tkit/internal/bottlenecks"
 	"tkit/internal/inference"
 	"tkit/internal/network"
+	"tkit/internal/tensorflow"
 )
 
 // An input is an image on its way through a trunk, or a varied copy of one.
@@ -129,14 +130,18 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 		return nil, err
 	}
 	defer os.Remove(path)
-	loaded, err := inference.OpenTrunk(path, f.Session)
+	config, parallel := f.Session, 1
+	if config == (tensorflow.Config{}) {
+		config, parallel = inference.Throughput()
+	}
+	loaded, err := inference.OpenTrunk(path, config)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, loaded.Close()) }()
 
 	progress, end := f.Observer.phase(Bottlenecks, len(inputs), "images")
-	e := inference.Extractor{Pipeline: f.pipeline, Trunk: loaded}
+	e := inference.Extractor{Pipeline: f.pipeline, Trunk: loaded, Parallel: parallel}
 	failed := make(map[bottlenecks.Sum]string)
 	done := 0
 	err = e.Run(ctx, f.items(inputs), func(i int, item inference.Item, row []float32, err error) error {

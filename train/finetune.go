@@ -35,7 +35,9 @@ type FineTuneOptions struct {
 	// Cache is the folder of the bottleneck cache; "" keeps none.
 	Cache string
 	// Work is an existing folder for files that are removed at the end.
-	Work     string
+	Work string
+	// Session is how TensorFlow computes; the zero value lets extraction
+	// choose what is fastest on this machine.
 	Session  tensorflow.Config
 	Snapshot datasets.SnapshotOptions
 	Observer Observer

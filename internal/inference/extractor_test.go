@@ -210,3 +210,35 @@ func TestExtractStops(t *testing.T) {
 	}
 	settled(t, before)
 }
+
+func TestExtractVaries(t *testing.T) {
+	e := extractor(t)
+	varied := func(yield func(inference.Item) bool) {
+		for item := range items(t, 12, nil) {
+			item.Vary = func(image []float32) {
+				if len(image) != size(e.Pipeline) {
+					t.Errorf("an image of %d values to vary", len(image))
+				}
+				for i := range image {
+					image[i] += 1000
+				}
+			}
+			if !yield(item) {
+				return
+			}
+		}
+	}
+	err := e.Run(t.Context(), varied, func(i int, _ inference.Item, b []float32, err error) error {
+		if faulty(i) {
+			reason(t, err)
+			return nil
+		}
+		if c := colour(i); err != nil || b[0] != 1000+float32(c.R) {
+			t.Errorf("item %d: %v, %v", i, b, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
