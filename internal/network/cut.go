@@ -70,6 +70,9 @@ func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
 			return nil, fmt.Errorf("%w: it is the input %q", ErrNotACut, p.Name)
 		}
 	}
+	if opens[x.nodes[at.node].GetOp()] || x.looping(at.node) {
+		return nil, fmt.Errorf("%w: it is inside a loop or a branch", ErrNotACut)
+	}
 	port.Name = bottleneck
 	if pool != PoolNone {
 		port.Name = endpointInput
@@ -98,6 +101,14 @@ func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
 		return nil, fmt.Errorf("%w: no output depends on it", ErrNotACut)
 	}
 	return rest, nil
+}
+
+// opens lists the operations behind which a loop or a branch begins.
+var opens = set("Enter", "RefEnter", "Switch", "RefSwitch", "_SwitchN", "NextIteration", "RefNextIteration")
+
+// looping tells whether a node depends on itself, by way of a NextIteration.
+func (x *index) looping(name string) bool {
+	return x.dependents(x.consumers[name])[name]
 }
 
 // withoutControls drops control edges that come from the nodes in from: where

@@ -148,7 +148,7 @@ func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
 	reach := 0 // the furthest that an edge from before goes
 	for i, node := range order {
 		ports := used[node.GetName()]
-		if i > first && reach <= i && len(ports) == 1 {
+		if i > first && reach <= i && len(ports) == 1 && !opens[node.GetOp()] {
 			for port := range ports {
 				list = append(list, place{at: ref{node.GetName(), port}, op: node.GetOp()})
 			}

@@ -23,10 +23,19 @@ func (f *folding) foldAffine() error {
 		x:       newIndex(f.Graph.GetNode()),
 		fixed:   f.fixed(),
 		outputs: make(map[string]bool),
+		later:   make(map[string]bool),
 		replace: make(map[string][]*nodepb.NodeDef),
 	}
 	for _, p := range f.Outputs {
-		a.outputs[mustRef(p.Tensor).node] = true
+		r := mustRef(p.Tensor)
+		a.outputs[r.node] = true
+		a.later[r.node] = a.later[r.node] || r.port > 0
+	}
+	for _, node := range f.Graph.GetNode() {
+		for _, in := range dataInputs(node) {
+			r := mustRef(in)
+			a.later[r.node] = a.later[r.node] || r.port > 0
+		}
 	}
 	// Along the data's way, so that a chain is met at its beginning.
 	order := topological(f.Graph.GetNode())
@@ -53,6 +62,7 @@ type affineFolder struct {
 	x       *index
 	fixed   map[string]bool
 	outputs map[string]bool              // nodes that ports fetch
+	later   map[string]bool              // nodes of which more than the first output is taken
 	replace map[string][]*nodepb.NodeDef // node → what stands in its place
 }
 
@@ -189,7 +199,7 @@ func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels i
 	x, v := mustRef(in[0]), mustRef(in[1])
 	switch node.GetOp() {
 	case "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3":
-		ok := x == from && len(in) == 5 && inference(node) && a.onlyFirst(node)
+		ok := x == from && len(in) == 5 && inference(node) && !a.later[node.GetName()]
 		for _, s := range in[1:] {
 			ok = ok && a.fixed[mustRef(s).node]
 		}
@@ -225,18 +235,6 @@ func (a *affineFolder) perChannel(v ref, rank int, channels int64) bool {
 		}
 	}
 	return true
-}
-
-// onlyFirst tells whether nothing takes another output of node than the first.
-func (a *affineFolder) onlyFirst(node *nodepb.NodeDef) bool {
-	for _, user := range a.x.consumers[node.GetName()] {
-		for _, in := range dataInputs(a.x.nodes[user]) {
-			if r := mustRef(in); r.node == node.GetName() && r.port != 0 {
-				return false
-			}
-		}
-	}
-	return !a.outputs[node.GetName()]
 }
 
 func isFusedNorm(node *nodepb.NodeDef) bool {

@@ -39,8 +39,8 @@ var stateful = map[string]bool{
 //     its ReadVariableOp, with agreeing type and shape and as many bytes as
 //     they say; weights are sorted by name;
 //   - nothing else in the graph keeps state;
-//   - inputs are Placeholders, every Placeholder is an input, port names are
-//     unique and ports refer to nodes of the graph.
+//   - inputs are Placeholders, every Placeholder is an input and none an output,
+//     port names are unique and ports refer to nodes of the graph.
 //
 // Whether operations exist and their types fit is TensorFlow's to say, when
 // the network is loaded.
@@ -166,6 +166,8 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 				return fmt.Errorf("%s %q is the tensor %q, which is not in the graph", kind.name, p.Name, p.Tensor)
 			case p.DataType <= 0:
 				return fmt.Errorf("%s %q has no data type", kind.name, p.Name)
+			case kind.name == "output" && node.GetOp() == "Placeholder":
+				return fmt.Errorf("output %q is the input %q itself, which TensorFlow does not fetch: put an Identity between", p.Name, p.Tensor)
 			case kind.name == "input" && (node.GetOp() != "Placeholder" || r.port != 0 || fed[r.node]):
 				return fmt.Errorf("input %q is the tensor %q of a %s, want a Placeholder of its own", p.Name, p.Tensor, node.GetOp())
 			case kind.name == "input" && attrType(node, "dtype") != p.DataType:
