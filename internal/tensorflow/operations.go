@@ -1,14 +1,22 @@
 package tensorflow
 
+// #include <stdlib.h>
 // #include "tensorflow/c/c_api.h"
+//
+// // Declared here because tensorflow/c/kernels.h includes headers that the
+// // distributions leave out.
+// extern TF_Buffer* TF_GetRegisteredKernelsForOp(const char* name, TF_Status* status);
 import "C"
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"unsafe"
 
+	"github.com/wamuir/graft/tensorflow/core/framework/kernel_def_go_proto"
 	"github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
+	"github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -28,3 +36,33 @@ var Operations = sync.OnceValues(func() (map[string]*op_def_go_proto.OpDef, erro
 	}
 	return defs, nil
 })
+
+// HasKernel tells whether the CPU can compute an operation whose type attribute
+// attr is dt.
+func HasKernel(op, attr string, dt DataType) (bool, error) {
+	name := C.CString(op)
+	defer C.free(unsafe.Pointer(name))
+	st := newStatus()
+	defer st.delete()
+	buf := C.TF_GetRegisteredKernelsForOp(name, st.c)
+	if err := st.err("kernels of " + op); err != nil {
+		return false, err
+	}
+	defer C.TF_DeleteBuffer(buf)
+	var list kernel_def_go_proto.KernelList
+	if err := proto.Unmarshal(unsafe.Slice((*byte)(buf.data), int(buf.length)), &list); err != nil {
+		return false, fmt.Errorf("tensorflow: kernels of %s: %w", op, err)
+	}
+	return slices.ContainsFunc(list.GetKernel(), func(k *kernel_def_go_proto.KernelDef) bool {
+		if k.GetDeviceType() != "CPU" || k.GetLabel() != "" {
+			return false
+		}
+		for _, c := range k.GetConstraint() {
+			if c.GetName() == attr {
+				types := c.GetAllowedValues().GetList().GetType()
+				return slices.ContainsFunc(types, func(t types_go_proto.DataType) bool { return DataType(t) == dt })
+			}
+		}
+		return true
+	}), nil
+}

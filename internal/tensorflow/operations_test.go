@@ -13,3 +13,21 @@ func TestOperations(t *testing.T) {
 		}
 	}
 }
+
+func TestHasKernel(t *testing.T) {
+	for _, tt := range []struct {
+		op   string
+		dt   DataType
+		want bool
+	}{
+		{"Conv2D", BFloat16, true},
+		{"Conv2D", String, false},
+		{"Relu", Float32, true},
+		{"NoSuchOperation", Float32, false},
+	} {
+		got, err := HasKernel(tt.op, "T", tt.dt)
+		if err != nil || got != tt.want {
+			t.Errorf("HasKernel(%s, %v) = %v, %v; want %v", tt.op, tt.dt, got, err, tt.want)
+		}
+	}
+}
