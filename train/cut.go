@@ -57,7 +57,7 @@ func (CutsTried) Name() string { return "cuts" }
 // be trained on more than it is worth.
 const (
 	maxEndpoints = 8
-	maxWidth     = 4096
+	maxWidth     = 8192
 	maxCompared  = 2000
 )
 
@@ -154,7 +154,7 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 
 // columns takes some consecutive features of every example.
 func columns(s head.Set, from, width int) head.Set {
-	out := head.Set{Dim: width, Labels: s.Labels, Features: make([]float32, 0, s.Len()*width)}
+	out := head.Set{Dim: width, Labels: s.Labels, Groups: s.Groups, Features: make([]float32, 0, s.Len()*width)}
 	for i := range s.Len() {
 		out.Features = append(out.Features, s.Row(i)[from:from+width]...)
 	}

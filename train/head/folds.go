@@ -9,8 +9,8 @@ import (
 // crossValidation cuts a set into parts that each judge what was learnt from
 // the others, with every class spread over them as evenly as it goes. Examples
 // with the same bottleneck, or of the same group, stay together, or one would
-// give the other's answer away. A class of one bottleneck is only ever learnt; if every class is, there
-// are no parts.
+// give the other's answer away. A class of one bottleneck is only ever learnt;
+// if every class is, there are no parts.
 func crossValidation(s Set, classes, folds int) []part {
 	groups := distinct(s, classes)
 	for _, class := range groups {

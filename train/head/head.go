@@ -63,6 +63,9 @@ func (s Set) validate(name string, classes int) error {
 	if s.Dim <= 0 || len(s.Features) != s.Len()*s.Dim {
 		return fmt.Errorf("head: %s: %d numbers for %d examples of width %d", name, len(s.Features), s.Len(), s.Dim)
 	}
+	if s.Groups != nil && len(s.Groups) != s.Len() {
+		return fmt.Errorf("head: %s: %d groups for %d examples", name, len(s.Groups), s.Len())
+	}
 	for i, y := range s.Labels {
 		if y < 0 || y >= classes {
 			return fmt.Errorf("head: %s: example %d has class %d of %d", name, i, y, classes)
@@ -197,32 +200,55 @@ type Trial struct {
 //
 // Labels name the classes. Each needs at least one training example.
 func Train(ctx context.Context, train, validation Set, labels []string, o Options) (*Result, error) {
-	o, err := o.withDefaults()
+	t, err := newTrainer(train, validation, labels, o)
 	if err != nil {
 		return nil, err
 	}
+	defer t.close()
+	return t.train(ctx)
+}
+
+// ErrNothingHeldOut is the error of Assess where each class has one example.
+var ErrNothingHeldOut = errors.New("no example can be held out: each class has one")
+
+// Assess returns what Train's choice is worth on the examples held out, without
+// the final head: a way to compare features.
+func Assess(ctx context.Context, train, validation Set, labels []string, o Options) (Trial, error) {
+	t, err := newTrainer(train, validation, labels, o)
+	if err != nil {
+		return Trial{}, err
+	}
+	defer t.close()
+	if len(t.parts) == 0 {
+		return Trial{}, fmt.Errorf("head: %w", ErrNothingHeldOut)
+	}
+	c, err := t.choose(ctx)
+	if err != nil {
+		return Trial{}, err
+	}
+	return c.trials[c.best], nil
+}
+
+// check reports the first thing wrong with what is given.
+func check(train, validation Set, labels []string) error {
 	if len(labels) < 2 {
-		return nil, fmt.Errorf("head: %d classes, at least 2 are needed", len(labels))
+		return fmt.Errorf("head: %d classes, at least 2 are needed", len(labels))
 	}
 	if err := train.validate("training set", len(labels)); err != nil {
-		return nil, err
-	}
-	if validation.Len() == 0 {
-		validation = Set{Dim: train.Dim}
+		return err
 	}
 	if validation.Dim != train.Dim {
-		return nil, fmt.Errorf("head: the validation set's bottlenecks are %d wide, the training set's %d", validation.Dim, train.Dim)
+		return fmt.Errorf("head: the validation set's bottlenecks are %d wide, the training set's %d", validation.Dim, train.Dim)
 	}
 	if err := validation.validate("validation set", len(labels)); err != nil {
-		return nil, err
+		return err
 	}
 	for class, n := range counts(train.Labels, len(labels)) {
 		if n == 0 {
-			return nil, fmt.Errorf("head: class %q has no training example", labels[class])
+			return fmt.Errorf("head: class %q has no training example", labels[class])
 		}
 	}
-	t := trainer{Options: o, classes: len(labels), labels: labels}
-	return t.train(ctx, train, validation)
+	return nil
 }
 
 // counts returns the number of examples of each class.

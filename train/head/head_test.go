@@ -269,11 +269,41 @@ func TestFolds(t *testing.T) {
 	}
 }
 
+// Forms of one image, as varied copies are, never learn for each other.
+func TestGroups(t *testing.T) {
+	s, _ := blobs(24, 3, 2, 1)
+	for i := range s.Len() {
+		s.Groups = append(s.Groups, i/6) // 3 of each class in a group
+	}
+	for _, p := range crossValidation(s, 2, 4) {
+		for _, g := range p.judge.Groups {
+			if slices.Contains(p.learn.Groups, g) {
+				t.Errorf("group %d is on both sides", g)
+			}
+		}
+	}
+}
+
+func TestAssessIsTrainsChoice(t *testing.T) {
+	s, labels := blobs(40, 30, 4, 3)
+	r := train(t, s, Set{}, labels, Options{})
+	trial, err := Assess(t.Context(), s, Set{}, labels, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trial.Penalty != r.Penalty || !slices.Contains(r.Trials, trial) {
+		t.Errorf("assessed %+v, trained with %v", trial, r.Penalty)
+	}
+}
+
 // With one example a class nothing can be held out: there is a head all the
 // same, and it claims no calibration.
 func TestOneExampleAClass(t *testing.T) {
 	s, labels := blobs(3, 10, 3, 1)
 	r := train(t, s, Set{}, labels, Options{})
+	if _, err := Assess(t.Context(), s, Set{}, labels, Options{}); !errors.Is(err, ErrNothingHeldOut) {
+		t.Errorf("error %v, want that nothing can be held out", err)
+	}
 	if r.HeldOut != nil || r.Trials != nil || r.Folds != 0 || r.Model.Temperature != 1 || r.Penalty != uninformed {
 		t.Errorf("%+v", r)
 	}
@@ -382,6 +412,11 @@ func TestRefusals(t *testing.T) {
 		"holds NaN": func() (Set, Set, []string, Options) {
 			bad := s.Select(indices(12))
 			bad.Features[5] = float32(math.NaN())
+			return bad, Set{}, labels, Options{}
+		},
+		"2 groups for": func() (Set, Set, []string, Options) {
+			bad := s
+			bad.Groups = []int{1, 2}
 			return bad, Set{}, labels, Options{}
 		},
 		"penalty -1":   func() (Set, Set, []string, Options) { return s, Set{}, labels, Options{Penalties: []float64{1, -1}} },

@@ -18,56 +18,73 @@ const uninformed = 1.0
 // towards weaker penalties ends.
 const worse = 2
 
-// A trainer is one call of Train.
+// A trainer is one call of Train or Assess.
 type trainer struct {
 	Options
 	*multiplier
-	labels  []string
-	classes int
-	done    int // solutions found
-	total   int // solutions expected at most
+	labels []string
+	all    Set    // what the final head learns from
+	parts  []part // what the penalty is chosen on
+	folds  int    // the number of parts of a cross-validation
+	done   int    // solutions found
+	total  int    // solutions expected at most
 }
 
-func (t *trainer) train(ctx context.Context, train, validation Set) (_ *Result, err error) {
-	if t.multiplier, err = newMultiplier(t.Threads); err != nil {
+// newTrainer checks what is given. The caller closes the trainer.
+func newTrainer(train, validation Set, labels []string, o Options) (*trainer, error) {
+	o, err := o.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-
-	parts := []part{{train, validation}}
-	folds := 0
 	if validation.Len() == 0 {
-		parts = crossValidation(train, t.classes, t.Folds)
-		folds = len(parts)
+		validation = Set{Dim: train.Dim}
 	}
-	r := &Result{Penalty: uninformed, Folds: folds}
+	if err := check(train, validation, labels); err != nil {
+		return nil, err
+	}
+	t := &trainer{Options: o, labels: labels, all: train}
+	if validation.Len() > 0 {
+		t.all = train.join(validation)
+		t.parts = []part{{train, validation}}
+	} else {
+		t.parts = crossValidation(train, len(labels), t.Folds)
+		t.folds = len(t.parts)
+	}
+	t.total = len(t.parts)*len(t.Penalties) + 1
+	t.multiplier, err = newMultiplier(t.Threads)
+	return t, err
+}
+
+func (t *trainer) train(ctx context.Context) (*Result, error) {
+	r := &Result{Penalty: uninformed, Folds: t.folds}
 	if len(t.Penalties) == 1 {
 		r.Penalty = t.Penalties[0]
 	}
-	t.total = len(parts)*len(t.Penalties) + 1
-	c := choice{temperature: 1}
-	if len(parts) > 0 {
-		if c, err = t.choose(ctx, parts, r); err != nil {
+	temperature := 1.0
+	var solution []float64
+	if len(t.parts) > 0 {
+		c, err := t.choose(ctx)
+		if err != nil {
 			return nil, err
 		}
+		best := c.trials[c.best]
+		r.Penalty, r.Trials, r.HeldOut = best.Penalty, c.trials, &c.held
+		temperature, solution = best.Temperature, c.solution
 	}
-	if validation.Len() > 0 {
-		train = train.join(validation)
-	}
-	s, err := newSweep(ctx, t.multiplier, train, t.classes, t.Options)
+	s, err := newSweep(ctx, t.multiplier, t.all, len(t.labels), t.Options)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if len(c.solution) == len(s.problem.x) {
-		if err := s.problem.start(ctx, c.solution); err != nil {
+	if len(solution) == len(s.problem.x) {
+		if err := s.problem.start(ctx, solution); err != nil {
 			return nil, err
 		}
 	}
 	if r.Model, r.Objective, r.Iterations, err = t.solve(ctx, s, r.Penalty); err != nil {
 		return nil, err
 	}
-	r.Model.Temperature = c.temperature
+	r.Model.Temperature = temperature
 	t.Progress(t.total, t.total)
 	return r, nil
 }
@@ -92,65 +109,54 @@ type candidate struct {
 	judge *tensorflow.Tensor
 }
 
-// A choice is what the held-out examples said, besides the penalty.
+// A choice is what the held-out examples said.
 type choice struct {
-	temperature float64
-	// solution is where a single part's problem stood at the chosen penalty,
-	// near to that of the same problem with the examples that judged.
+	trials []Trial // strongest penalty first
+	best   int     // the trial of the smallest loss
+	held   evaluation.Predictions
+	// solution is where a single part's problem stood at the best penalty, near
+	// to that of the same problem with the examples that judged.
 	solution []float64
 }
 
-// choose fills in the penalty, the trials and the held-out predictions.
-func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (best choice, err error) {
+// choose goes through the penalties on all parts side by side.
+func (t *trainer) choose(ctx context.Context) (c choice, err error) {
 	var candidates []*candidate
 	defer func() {
-		for _, c := range candidates {
-			c.close()
-			if c.judge != nil {
-				c.judge.Close()
+		for _, candidate := range candidates {
+			candidate.close()
+			if candidate.judge != nil {
+				candidate.judge.Close()
 			}
 		}
 	}()
 	held := evaluation.Predictions{Labels: t.labels}
-	for _, p := range parts {
-		s, err := newSweep(ctx, t.multiplier, p.learn, t.classes, t.Options)
+	for _, p := range t.parts {
+		s, err := newSweep(ctx, t.multiplier, p.learn, len(t.labels), t.Options)
 		if err != nil {
-			return best, err
+			return c, err
 		}
-		c := &candidate{sweep: s}
-		candidates = append(candidates, c)
-		if c.judge, err = tensorflow.FromFloat32([]int64{int64(p.judge.Len()), int64(p.judge.Dim)}, p.judge.Features); err != nil {
-			return best, fmt.Errorf("head: %w", err)
+		next := &candidate{sweep: s}
+		candidates = append(candidates, next)
+		if next.judge, err = tensorflow.FromFloat32([]int64{int64(p.judge.Len()), int64(p.judge.Dim)}, p.judge.Features); err != nil {
+			return c, fmt.Errorf("head: %w", err)
 		}
 		held.Truth = append(held.Truth, p.judge.Labels...)
 	}
 	least, rises, before := math.Inf(1), 0, math.Inf(1)
 	for _, penalty := range t.Penalties {
-		held.Logits = nil
 		trial := Trial{Penalty: penalty}
-		for _, c := range candidates {
-			model, objective, iterations, err := t.solve(ctx, c.sweep, penalty)
-			if err != nil {
-				return best, err
-			}
-			trial.Objective += objective / float64(len(candidates))
-			trial.Iterations += iterations
-			logits, err := model.logits(ctx, t.multiplier, c.judge)
-			if err != nil {
-				return best, err
-			}
-			held.Logits = append(held.Logits, logits...)
+		if held.Logits, err = t.try(ctx, candidates, &trial); err != nil {
+			return c, err
 		}
 		if err := trial.judge(held); err != nil {
-			return best, err
+			return c, err
 		}
-		r.Trials = append(r.Trials, trial)
+		c.trials = append(c.trials, trial)
 		if trial.Loss < least {
-			chosen := held
-			least, r.Penalty, r.HeldOut = trial.Loss, penalty, &chosen
-			best.temperature = trial.Temperature
+			least, c.best, c.held = trial.Loss, len(c.trials)-1, held
 			if len(candidates) == 1 && candidates[0].basis == nil {
-				best.solution = slices.Clone(candidates[0].problem.x)
+				c.solution = slices.Clone(candidates[0].problem.x)
 			}
 		}
 		if trial.Loss < before {
@@ -160,7 +166,27 @@ func (t *trainer) choose(ctx context.Context, parts []part, r *Result) (best cho
 		}
 		before = trial.Loss
 	}
-	return best, nil
+	return c, nil
+}
+
+// try solves a trial's penalty on all parts and returns the logits of what they
+// hold out.
+func (t *trainer) try(ctx context.Context, candidates []*candidate, trial *Trial) ([]float32, error) {
+	var held []float32
+	for _, c := range candidates {
+		model, objective, iterations, err := t.solve(ctx, c.sweep, trial.Penalty)
+		if err != nil {
+			return nil, err
+		}
+		trial.Objective += objective / float64(len(candidates))
+		trial.Iterations += iterations
+		logits, err := model.logits(ctx, t.multiplier, c.judge)
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, logits...)
+	}
+	return held, nil
 }
 
 // judge fills in what the predictions of the penalty's heads are worth.
