@@ -34,10 +34,10 @@ func (f *fineTuning) inputs(entries []int) []input {
 	return out
 }
 
-// varied are the copies of entries. A copy is a function of the image's bytes,
+// withCopies are entries as they are, then their varied copies. A copy is a function of the image's bytes,
 // the way of varying, the seed and its number, and its key is of all of them.
-func (f *fineTuning) varied(entries []int) []input {
-	var out []input
+func (f *fineTuning) withCopies(entries []int) []input {
+	out := f.inputs(entries)
 	for _, e := range entries {
 		for k := range f.Copies {
 			image := f.data.snapshot.Entries[e].SHA256

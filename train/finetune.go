@@ -162,13 +162,16 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 		return Cut{}, err
 	}
 	defer probe.Close()
-	rows, err := f.bottlenecks(ctx, probe, func() []input { return f.inputs(f.sample()) })
+	rows, err := f.bottlenecks(ctx, probe, func() []input {
+		train, validation := f.sides()
+		return append(f.withCopies(train), f.inputs(validation)...)
+	})
 	if err != nil {
 		return Cut{}, err
 	}
 	train, validation := f.sides()
 	progress, end := f.Observer.phase(Cutting, len(points), "cuts")
-	tried, chosen, err := choose(ctx, points, widths, f.set(train, rows), f.set(validation, rows), f.data.labels, f.Head, progress)
+	tried, chosen, err := choose(ctx, points, widths, f.trainingSet(train, rows), f.set(validation, rows), f.data.labels, f.Head, progress)
 	if err != nil {
 		return Cut{}, err
 	}
@@ -185,18 +188,11 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 	return Cut{points[chosen].Endpoint, points[chosen].Pool}, nil
 }
 
-// sample is the entries that cuts are compared on: training and validation
-// images, of both the same share where they are too many.
-func (f *fineTuning) sample() []int {
-	train, validation := f.sides()
-	return append(slices.Clone(train), validation...)
-}
-
 // sides are the training and validation entries that cuts are compared on.
 // Entries are in the order of their keys, classes beside each other, so every
 // k-th of them is a stratified sample.
 func (f *fineTuning) sides() (train, validation []int) {
-	total := len(f.data.split.Train) + len(f.data.split.Validation)
+	total := len(f.data.split.Train)*(1+f.Copies) + len(f.data.split.Validation)
 	k := max(1, (total+maxCompared-1)/maxCompared)
 	every := func(entries []int) (out []int) {
 		for i := 0; i < len(entries); i += k {
@@ -211,8 +207,7 @@ func (f *fineTuning) sides() (train, validation []int) {
 func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network) (*Result, error) {
 	d := f.data
 	rows, err := f.bottlenecks(ctx, trunk, func() []input {
-		all := slices.Concat(d.split.Train, d.split.Validation, d.split.Test)
-		return append(f.inputs(all), f.varied(d.split.Train)...)
+		return append(f.withCopies(d.split.Train), f.inputs(slices.Concat(d.split.Validation, d.split.Test))...)
 	})
 	if err != nil {
 		return nil, err
@@ -222,7 +217,7 @@ func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network)
 	progress, end := f.Observer.phase(Head, 0, "solutions")
 	o := f.Head
 	o.Progress = func(done, _ int) { progress(done, 0) }
-	trained, err := head.Train(ctx, f.trainingSet(rows), f.set(d.split.Validation, rows), d.labels, o)
+	trained, err := head.Train(ctx, f.trainingSet(d.split.Train, rows), f.set(d.split.Validation, rows), d.labels, o)
 	if err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
@@ -252,13 +247,12 @@ func (f *fineTuning) set(entries []int, rows map[bottlenecks.Sum][]float32) head
 	return f.gather(f.inputs(entries), rows)
 }
 
-// trainingSet is the training images with their copies, which stay together.
-func (f *fineTuning) trainingSet(rows map[bottlenecks.Sum][]float32) head.Set {
-	train := f.data.split.Train
+// trainingSet is training entries with their copies, which stay together.
+func (f *fineTuning) trainingSet(entries []int, rows map[bottlenecks.Sum][]float32) head.Set {
 	if f.Copies == 0 {
-		return f.set(train, rows)
+		return f.set(entries, rows)
 	}
-	in := append(f.inputs(train), f.varied(train)...)
+	in := f.withCopies(entries)
 	s := f.gather(in, rows)
 	// Duplicates of an image are one image here.
 	first := make(map[bottlenecks.Sum]int)
