@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"log/slog"
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
@@ -15,12 +16,13 @@ import (
 
 // LoaderOptions say how versions are loaded.
 type LoaderOptions struct {
-	Trunk     tensorflow.Config // how trunks compute
-	Precision inference.Precision
-	Limits    Limits // of each trunk's batcher
-	Decoders  int    // images decoded at a time, over all versions
-	Images    int    // images in a request
+	Trunk     tensorflow.Config   // how trunks compute
+	Precision inference.Precision // of trunks, where a version allows it
+	Limits    Limits              // of each trunk's batcher
+	Decoders  int                 // images decoded at a time, over all versions
+	Images    int                 // images in a request
 	Metrics   *Metrics
+	Log       *slog.Logger
 }
 
 // A Loader makes servables of versions. Parts that several versions name are
@@ -69,13 +71,14 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servab
 	}
 	s.pipeline, s.parts = pipeline, append(s.parts, release)
 
-	t, release, err := l.trunks.get(ctx, string(m.Trunk.Digest), func(context.Context) (*trunk, error) {
-		return openTrunk(parts.TrunkPath, l.options, string(m.Trunk.Digest))
-	})
+	precision, err := l.precisionFor(ctx, parts, pipeline)
 	if err != nil {
+		return nil, fmt.Errorf("choose the precision: %w", err)
+	}
+	if s.trunk, release, err = l.trunk(ctx, parts, precision); err != nil {
 		return nil, err
 	}
-	s.trunk, s.parts = t, append(s.parts, release)
+	s.parts = append(s.parts, release)
 
 	if s.head, err = openHead(parts.HeadPath); err != nil {
 		return nil, fmt.Errorf("head: %w", err)
@@ -85,6 +88,14 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servab
 		return nil, err
 	}
 	return s, s.warmUp(ctx)
+}
+
+// trunk takes a version's trunk in a precision out of the pool, or loads it.
+func (l *Loader) trunk(ctx context.Context, p Parts, precision inference.Precision) (*trunk, func() error, error) {
+	digest := string(p.Manifest.Trunk.Digest)
+	return l.trunks.get(ctx, digest+" "+string(precision), func(context.Context) (*trunk, error) {
+		return openTrunk(p.TrunkPath, precision, l.options)
+	})
 }
 
 // warmUp takes images all the way, one of each kind of decoder. It goes around

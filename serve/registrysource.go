@@ -99,7 +99,7 @@ func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// Parts reads the manifest and makes sure of both files.
+// Parts reads the manifest and makes sure of the files.
 func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (Parts, error) {
 	m, err := s.Registry.Resolve(ctx, registry.Ref{Model: model, Version: version})
 	if err != nil {
@@ -111,6 +111,11 @@ func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (
 	}
 	if p.HeadPath, err = s.Registry.BlobPath(ctx, m.Head.Digest); err != nil {
 		return p, fmt.Errorf("the head of %s: %w", m.Ref(), err)
+	}
+	if sample, ok := m.Attachments[SampleAttachment]; ok {
+		if p.SamplePath, err = s.Registry.BlobPath(ctx, sample.Digest); err != nil {
+			return p, fmt.Errorf("%s of %s: %w", SampleAttachment, m.Ref(), err)
+		}
 	}
 	return p, nil
 }

@@ -32,7 +32,8 @@ type Servable struct {
 }
 
 // Timings say where a request's time went. Of a request of several images each
-// is the longest that one of them took.
+// is the longest that one of them took; of an image that shared the way of an
+// equal one they are that one's.
 type Timings struct {
 	Decode time.Duration // waiting for a decoder and decoding
 	Queue  time.Duration // waiting for the trunk

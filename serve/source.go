@@ -23,4 +23,6 @@ type Parts struct {
 	Manifest  *registry.Manifest
 	TrunkPath string
 	HeadPath  string
+	// SamplePath is the file of the SampleAttachment; "" if there is none.
+	SamplePath string
 }

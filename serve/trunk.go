@@ -22,13 +22,13 @@ type trunk struct {
 }
 
 // openTrunk loads a trunk.
-func openTrunk(path string, o LoaderOptions, name string) (*trunk, error) {
-	n, err := inference.OpenTrunkIn(o.Precision, path, o.Trunk)
+func openTrunk(path string, p inference.Precision, o LoaderOptions) (*trunk, error) {
+	n, err := inference.OpenTrunkIn(p, path, o.Trunk)
 	if err != nil {
 		return nil, err
 	}
 	t := &trunk{network: n, most: o.Limits.MaxBatch, bottlenecks: map[[3]int][]int64{}}
-	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, name)
+	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, n.Digest())
 	return t, nil
 }
 

@@ -14,13 +14,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
 
 	"tkit/serve"
 )
 
 // Limits bound what one request may hold.
 type Limits struct {
-	MaxBody   int64 // bytes
+	MaxBody   int64 // bytes of a body
+	MaxBodies int64 // bytes of all bodies that are being read or answered
 	MaxImages int   // images of a :classify-image, rows of a :predict
 }
 
@@ -47,7 +49,7 @@ type Options struct {
 // Every answer but /metrics is JSON; an error is {"error": TEXT, "reason":
 // REASON}.
 func New(o Options) http.Handler {
-	h := &handler{o}
+	h := &handler{Options: o, bodies: semaphore.NewWeighted(o.Limits.MaxBodies)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/models/{address...}", h.ask)
 	mux.HandleFunc("GET /v1/models/{address...}", h.describe)
@@ -61,7 +63,10 @@ func New(o Options) http.Handler {
 	return h.guard(mux)
 }
 
-type handler struct{ Options }
+type handler struct {
+	Options
+	bodies *semaphore.Weighted // bytes
+}
 
 // guard turns a panic into an answer. net/http would drop the connection.
 func (h *handler) guard(next http.Handler) http.Handler {
@@ -99,13 +104,27 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &question{ref: a.ref, begun: begun}
-	err = method(w, r, q)
+	err = h.reserve(r, func() error { return method(w, r, q) })
 	if err != nil {
 		h.fail(w, r, err)
 	}
 	h.Metrics.Request("rest", a.verb, q.model, q.version, outcome(err), time.Since(begun))
 	h.Log.DebugContext(r.Context(), "request", "method", a.verb, "model", a.ref.Model, "version", q.version,
 		"outcome", outcome(err), "took", time.Since(begun))
+}
+
+// reserve keeps the memory for a request's body while it is answered. There is
+// no waiting for it: clients that send slowly would hold up the others.
+func (h *handler) reserve(r *http.Request, answer func() error) error {
+	bytes := r.ContentLength
+	if bytes < 0 || bytes > h.Limits.MaxBody { // not known, or to be refused
+		bytes = h.Limits.MaxBody
+	}
+	if !h.bodies.TryAcquire(bytes) {
+		return &serve.Error{Reason: serve.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
+	}
+	defer h.bodies.Release(bytes)
+	return answer()
 }
 
 // A question is one request to a model, and for the measurements, what

@@ -40,7 +40,7 @@ func start(t *testing.T, models ...string) *service {
 	s.manager = s.home.Start(t)
 	s.Server = httptest.NewServer(rest.New(rest.Options{
 		Manager: s.manager.Manager, Metrics: s.manager.Metrics, Gatherer: s.manager.Gatherer,
-		Limits:  rest.Limits{MaxBody: 1 << 20, MaxImages: servetest.MaxImages},
+		Limits:  rest.Limits{MaxBody: 1 << 20, MaxBodies: 2 << 20, MaxImages: servetest.MaxImages},
 		Timeout: time.Minute, Draining: s.draining.Load, Log: slog.New(slog.DiscardHandler),
 	}))
 	t.Cleanup(s.Close)
@@ -404,6 +404,49 @@ func TestOverload(t *testing.T) {
 			t.Errorf("no %s in the metrics", want)
 		}
 	}
+}
+
+// Requests that together would take too much memory are refused before they
+// are read.
+func TestTooManyBodies(t *testing.T) {
+	s := start(t, "digits")
+	var ends []*io.PipeWriter
+	var wg sync.WaitGroup
+	for range 2 { // of no known length: each may become as large as a body may be
+		body, end := io.Pipe()
+		ends = append(ends, end)
+		wg.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/v1/models/digits:classify-image", body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answer, err := s.Client().Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answer.Body.Close()
+		})
+		if _, err := end.Write([]byte("a beginning")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := servetest.JPEG(t, 1)
+	for { // until both have arrived
+		status, header, text := s.ask(t, "POST", "/v1/models/digits:classify-image", "", image)
+		if status == http.StatusTooManyRequests {
+			if header.Get("Retry-After") != "1" {
+				t.Errorf("%v %s", header, text)
+			}
+			break
+		}
+	}
+	for _, end := range ends {
+		end.Close()
+	}
+	wg.Wait()
+	s.classify(t, "/v1/models/digits:classify-image", "", image)
 }
 
 // Models on one trunk ride in one batch: equal images asked of two models at

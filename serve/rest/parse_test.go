@@ -37,6 +37,18 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+func FuzzParseAddress(f *testing.F) {
+	for _, seed := range []string{"m/versions/7:predict", "m/labels/a/metadata", "m:classify-image", "//:"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		a, err := parseAddress(path)
+		if err == nil && (a.ref.Model == "" || a.ref.Version < 0 || a.ref.Version > 0 && a.ref.Label != "") {
+			t.Fatalf("%q was read as %+v", path, a)
+		}
+	})
+}
+
 func TestParsePredict(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, test := range []struct {

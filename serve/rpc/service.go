@@ -30,10 +30,16 @@ type Options struct {
 	Log        *slog.Logger
 }
 
+// maxStreams bounds the calls at a time on one connection, and so the memory
+// that their messages take.
+const maxStreams = 64
+
 // New makes the gRPC server; the caller serves and stops it.
 func New(o Options) *grpc.Server {
 	s := &service{o}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(o.MaxMessage), grpc.UnaryInterceptor(s.guard))
+	server := grpc.NewServer(
+		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.UnaryInterceptor(s.guard))
 	server.RegisterService(&predictionService, s)
 	server.RegisterService(&modelService, s)
 	grpc_health_v1.RegisterHealthServer(server, o.Health)

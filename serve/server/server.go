@@ -140,6 +140,10 @@ type server struct {
 	ready    atomic.Bool // Ready was called
 }
 
+// bodies is how many bytes of requests are held at least, besides room for a
+// few of the largest.
+const bodies = 64 << 20
+
 func newServer(o Options, source serve.Source, precision inference.Precision) *server {
 	s := &server{Options: o}
 	gatherer := prometheus.NewRegistry()
@@ -152,13 +156,14 @@ func newServer(o Options, source serve.Source, precision inference.Precision) *s
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Metrics:   metrics,
+		Log:       o.Log,
 	})
 	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Published: s.published})
 	s.health = rpc.NewHealth()
 	s.http = &http.Server{
 		Handler: local(rest.New(rest.Options{
 			Manager: s.manager, Metrics: metrics, Gatherer: gatherer,
-			Limits:  rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages},
+			Limits:  rest.Limits{MaxBody: o.MaxBody, MaxBodies: 8*o.MaxBody + bodies, MaxImages: o.MaxImages},
 			Timeout: o.Timeout, Draining: s.draining.Load, Log: o.Log,
 		})),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -110,6 +110,10 @@ func (p *process) next(t *testing.T) event {
 	return e
 }
 
+// patient waits for the server to ask for a body before it sends it: once the
+// first bytes are taken the request is in the server's hands.
+var patient = http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+
 // post sends a body to the process; its reader may take its time.
 func (p *process) post(body io.Reader) (int, string, error) {
 	r, err := http.NewRequest("POST", "http://"+p.addresses.HTTP+"/v1/models/digits:classify-image", body)
@@ -117,7 +121,8 @@ func (p *process) post(body io.Reader) (int, string, error) {
 		return 0, "", err
 	}
 	r.ContentLength = -1
-	answer, err := http.DefaultClient.Do(r)
+	r.Header.Set("Expect", "100-continue")
+	answer, err := patient.Do(r)
 	if err != nil {
 		return 0, "", err
 	}
@@ -206,7 +211,7 @@ func TestTermDrains(t *testing.T) {
 	}
 	writer.Close()
 	if a := <-slow; a.status != http.StatusOK {
-		t.Errorf("the request in flight: %+v", a)
+		t.Errorf("the request in flight: %d %s %v", a.status, a.text, a.err)
 	}
 	if err := p.Wait(); err != nil {
 		t.Errorf("the process ended with %v\n%s", err, p.log)

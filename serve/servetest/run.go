@@ -59,14 +59,20 @@ func (h *Home) Start(t testing.TB, wanted ...string) Running {
 // everything.
 func Run(t testing.TB, source serve.Source) Running {
 	t.Helper()
+	return RunIn(t, source, inference.FP32, slog.New(slog.DiscardHandler))
+}
+
+// RunIn is Run in a precision, with a log.
+func RunIn(t testing.TB, source serve.Source, p inference.Precision, log *slog.Logger) Running {
+	t.Helper()
 	r := Running{Gatherer: prometheus.NewRegistry(), bell: &bell{}}
 	r.Metrics = serve.NewMetrics(r.Gatherer)
 	loader := serve.NewLoader(source, serve.LoaderOptions{
-		Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: inference.FP32,
+		Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: p, Log: log,
 	})
 	r.Manager = serve.NewManager(source, loader, serve.ManagerOptions{
 		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
-		Metrics: r.Metrics, Log: slog.New(slog.DiscardHandler), Published: r.bell.Ring,
+		Metrics: r.Metrics, Log: log, Published: r.bell.Ring,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

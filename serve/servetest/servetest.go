@@ -95,6 +95,18 @@ func (h *Home) Register(t testing.TB, model string, seed uint64) int {
 // RegisterParts adds a version made of any content, also such that cannot load.
 func (h *Home) RegisterParts(t testing.TB, model string, trunk, head registry.Content) int {
 	t.Helper()
+	return h.register(t, model, trunk, head, nil)
+}
+
+// RegisterWith is Register with attachments.
+func (h *Home) RegisterWith(t testing.TB, model string, seed uint64, attachments map[string]registry.Content) int {
+	t.Helper()
+	_, head := h.cut(t, seed)
+	return h.register(t, model, registry.FromEncoder(h.trunk), registry.FromEncoder(head), attachments)
+}
+
+func (h *Home) register(t testing.TB, model string, trunk, head registry.Content, attachments map[string]registry.Content) int {
+	t.Helper()
 	in := h.architecture.Input
 	classes := int64(h.architecture.Classes)
 	v, err := h.Registry.Register(t.Context(), registry.Registration{
@@ -112,7 +124,7 @@ func (h *Home) RegisterParts(t testing.TB, model string, trunk, head registry.Co
 			},
 			Lineage: registry.Lineage{Code: "test"},
 		},
-		Trunk: trunk, Head: head, By: By,
+		Trunk: trunk, Head: head, Attachments: attachments, By: By,
 	})
 	if err != nil {
 		t.Fatal(err)

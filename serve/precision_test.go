@@ -1,0 +1,84 @@
+package serve_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"tkit/internal/inference"
+	"tkit/registry"
+	"tkit/serve"
+	"tkit/serve/servetest"
+)
+
+// A lockedBuffer takes a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// A server told to compute in bfloat16 does so only for versions whose own
+// sample agrees; the others are served in FP32, and the log says why.
+func TestPrecisionNeedsASample(t *testing.T) {
+	sample := func(images ...[]byte) registry.Content {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for _, img := range images {
+			if err := w.WriteHeader(&tar.Header{Name: "image", Mode: 0o600, Size: int64(len(img))}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(img); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return registry.FromReader(&b)
+	}
+	h := servetest.New(t)
+	h.Serve(t, "without")
+	var images [][]byte
+	for i := range 6 {
+		images = append(images, servetest.PNG(t, uint64(i)))
+	}
+	for model, content := range map[string]registry.Content{"with": sample(images...), "broken": sample([]byte("no image"))} {
+		v := h.RegisterWith(t, model, 2, map[string]registry.Content{serve.SampleAttachment: content})
+		h.Promote(t, model, v, registry.Production)
+	}
+	var log lockedBuffer
+	m := servetest.RunIn(t, h.Source(t), inference.BF16, slog.New(slog.NewTextHandler(&log, nil)))
+	m.Until(t, "all but the broken one answer", func() bool {
+		missing, started := m.Missing()
+		return started && len(missing) == 1
+	})
+	if _, err := m.Acquire(serve.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
+		t.Errorf("a version whose sample cannot be read: %v", err)
+	}
+	if !strings.Contains(log.String(), "without@1 has no sample.tar") {
+		t.Errorf("the log does not say why FP32:\n%s", log.String())
+	}
+	// On a processor without bfloat16 instructions the sample settles nothing;
+	// either way the answers are those of FP32, near enough.
+	want := byHand(t, h, "with", images[:1])[0]
+	for k, p := range classify(t, m, serve.Ref{Model: "with"}, images[0])[0].Probabilities {
+		if d := p - want[k]; d > 0.05 || d < -0.05 {
+			t.Errorf("class %d: %v, in FP32 %v", k, p, want[k])
+		}
+	}
+}
