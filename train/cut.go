@@ -57,8 +57,8 @@ func (CutsTried) Name() string { return "cuts" }
 // be trained on more than it is worth.
 const (
 	maxEndpoints = 8
-	maxWidth     = 8192
-	maxCompared  = 2000
+	maxWidth     = 4096
+	maxCompared  = 1000
 )
 
 // candidates lists the cuts worth comparing: for each of the last endpoints,
@@ -119,6 +119,14 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 	progress func(done int, bytes int64)) (CutsTried, int, error) {
 	tried := CutsTried{Images: train.Len() + validation.Len()}
 	o.Progress = nil
+	if len(o.Penalties) == 0 {
+		// A coarser grid ranks cuts as well; the chosen one gets the fine one.
+		for i, p := range head.DefaultPenalties() {
+			if i%2 == 0 {
+				o.Penalties = append(o.Penalties, p)
+			}
+		}
+	}
 	from := 0
 	for i, p := range points {
 		width := int(widths[i])

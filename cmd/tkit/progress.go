@@ -125,11 +125,14 @@ func (s *show) progress(p train.Progress) {
 	}
 	s.told = time.Now()
 	rate := float64(p.Done) / time.Since(s.began).Seconds()
-	left := ""
+	total, left := "", ""
+	if p.Total > 0 {
+		total = fmt.Sprintf(" of %d", p.Total)
+	}
 	if p.Total > 0 && rate > 0 {
 		left = fmt.Sprintf(", %v left", time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second)).Round(time.Second))
 	}
-	fmt.Fprintf(s.lines, "%-26s %d of %d %s, %.4g/s%s\n", titles[p.Phase], p.Done, p.Total, s.phase.Unit, rate, left)
+	fmt.Fprintf(s.lines, "%-26s %d%s %s, %.4g/s%s\n", titles[p.Phase], p.Done, total, s.phase.Unit, rate, left)
 }
 
 func (s *show) epoch(e train.EpochEnded) {
@@ -144,7 +147,7 @@ func (s *show) epoch(e train.EpochEnded) {
 }
 
 func (s *show) cuts(e train.CutsTried) {
-	fmt.Fprintf(s.lines, "\nheads on each cut, by cross-validation on %d images:\n", e.Images)
+	fmt.Fprintf(s.lines, "\nheads on each cut, judged by images held out of %d:\n", e.Images)
 	var rows [][]string
 	for _, c := range e.Candidates {
 		chosen := ""
