@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -34,8 +35,10 @@ type Outcome struct {
 }
 
 // Pass sends a batch of rows of one shape through a trunk and returns their
-// bottlenecks in the same order and the shape of one.
-type Pass func(ctx context.Context, shape [3]int, rows [][]float32) (bottlenecks [][]float32, bottleneck []int64, err error)
+// bottlenecks in the same order and the shape of one. It has no context: it
+// serves requests with different deadlines, and who does not want to wait for
+// its end leaves by himself.
+type Pass func(shape [3]int, rows [][]float32) (bottlenecks [][]float32, bottleneck []int64, err error)
 
 // Limits bound a batcher.
 type Limits struct {
@@ -48,15 +51,20 @@ type Limits struct {
 // the next one gathers behind it. So load makes batches larger, and a lone
 // request waits for nobody.
 //
+// All passes run on one thread of the operating system, since TensorFlow's
+// kernels for CPUs keep what they prepare for a size of batch by thread: what
+// was warmed up stays warm, and is held once.
+//
 // Its methods may be called concurrently.
 type Batcher struct {
 	pass    Pass
 	limits  Limits
 	metrics batchMetrics
 
-	stop   context.Context // ends the loop, fills and passes
+	stop   context.Context // ends the loop and fills
 	cancel context.CancelFunc
 	wake   chan struct{} // capacity 1: the queue is not empty
+	alone  chan func()   // passes that are not for rows
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -104,7 +112,7 @@ func NewBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batch
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Batcher{
 		pass: pass, limits: limits, metrics: metrics.batch(trunk),
-		stop: ctx, cancel: cancel, wake: make(chan struct{}, 1), rows: map[string]*entry{},
+		stop: ctx, cancel: cancel, wake: make(chan struct{}, 1), alone: make(chan func()), rows: map[string]*entry{},
 	}
 	b.tasks.Go(b.loop)
 	return b
@@ -259,20 +267,44 @@ func (b *Batcher) leave(entries []*entry, finished chan<- int) {
 	}
 }
 
+// WarmUp makes one pass of n blank rows of a shape between the batches, and
+// returns the shape of a bottleneck.
+func (b *Batcher) WarmUp(ctx context.Context, shape [3]int, n int) (bottleneck []int64, err error) {
+	blank := make([]float32, shape[0]*shape[1]*shape[2])
+	done := make(chan struct{})
+	pass := func() {
+		defer close(done)
+		_, bottleneck, err = b.pass(shape, slices.Repeat([][]float32{blank}, n))
+	}
+	select {
+	case b.alone <- pass:
+		<-done
+		return bottleneck, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-b.stop.Done():
+		return nil, errClosed
+	}
+}
+
 // loop runs batches until the batcher closes.
 func (b *Batcher) loop() {
+	runtime.LockOSThread() // until the goroutine ends, and the thread with it
 	for {
 		select {
 		case <-b.stop.Done():
 			return
+		case pass := <-b.alone:
+			pass()
 		case <-b.wake:
-		}
-		for {
-			batch := b.next(time.Now())
-			if len(batch) == 0 {
-				break
+			for batch := b.next(time.Now()); len(batch) > 0; batch = b.next(time.Now()) {
+				b.run(batch)
+				select {
+				case pass := <-b.alone: // not only when there is nothing else
+					pass()
+				default:
+				}
 			}
-			b.run(batch)
 		}
 	}
 }
@@ -307,19 +339,12 @@ func (b *Batcher) next(now time.Time) []*entry {
 
 // run sends a batch through the trunk and hands out what comes back.
 func (b *Batcher) run(batch []*entry) {
-	ctx, cancel := b.stop, context.CancelFunc(func() {})
 	rows := make([][]float32, len(batch))
-	b.mu.Lock()
-	if deadline := latest(batch); !deadline.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-	}
-	b.mu.Unlock()
-	defer cancel()
 	for i, e := range batch {
 		rows[i] = e.data
 	}
 	begun := time.Now()
-	out, shape, err := b.pass(ctx, batch[0].row.Shape, rows)
+	out, shape, err := b.pass(batch[0].row.Shape, rows)
 	took := time.Since(begun)
 	if err == nil && len(out) != len(batch) {
 		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", len(out), len(batch))
@@ -361,16 +386,6 @@ func (b *Batcher) forget(e *entry) {
 func (b *Batcher) setWaiting(n int) {
 	b.waiting = n
 	b.metrics.waiting.Set(float64(n))
-}
-
-// latest is the deadline of the row that may wait longest; zero if one may
-// wait for ever.
-func latest(batch []*entry) time.Time {
-	deadline := batch[0].deadline
-	for _, e := range batch[1:] {
-		deadline = later(deadline, e.deadline)
-	}
-	return deadline
 }
 
 // later is the later of two deadlines, of which zero is never.

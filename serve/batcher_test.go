@@ -24,7 +24,7 @@ func newStepper() *stepper {
 	return &stepper{begun: make(chan []float32), leave: make(chan error)}
 }
 
-func (s *stepper) pass(ctx context.Context, _ [3]int, rows [][]float32) ([][]float32, []int64, error) {
+func (s *stepper) pass(_ [3]int, rows [][]float32) ([][]float32, []int64, error) {
 	firsts := make([]float32, len(rows))
 	for i, r := range rows {
 		firsts[i] = r[0]
@@ -221,6 +221,44 @@ func TestBatcherDropsWhomNobodyWaitsFor(t *testing.T) {
 	})
 }
 
+// A new shape can be warmed up while the trunk never rests.
+func TestBatcherWarmsUpBetweenBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStepper()
+		b := newTestBatcher(t, s, Limits{MaxBatch: 1, MaxQueue: 10})
+		first, second := ask(t.Context(), b, value(1)), ask(t.Context(), b, value(2))
+		<-s.begun
+		warm := make(chan error, 1)
+		go func() {
+			shape, err := b.WarmUp(t.Context(), [3]int{1, 1, 1}, 3)
+			if err == nil && !slices.Equal(shape, []int64{1}) {
+				err = fmt.Errorf("bottlenecks of %v", shape)
+			}
+			warm <- err
+		}()
+		synctest.Wait()
+		s.leave <- nil
+		if got := <-s.begun; !slices.Equal(got, []float32{0, 0, 0}) {
+			t.Errorf("after the first batch %v ran, want three blank rows", got)
+		}
+		s.leave <- nil
+		if err := <-warm; err != nil {
+			t.Error(err)
+		}
+		<-s.begun
+		s.leave <- nil
+		for _, c := range []<-chan answer{first, second} {
+			if a := <-c; a.err != nil {
+				t.Error(a.err)
+			}
+		}
+		b.Close()
+		if _, err := b.WarmUp(t.Context(), [3]int{1, 1, 1}, 1); ReasonOf(err) != Unavailable {
+			t.Errorf("after close: %v", err)
+		}
+	})
+}
+
 func TestBatcherFailures(t *testing.T) {
 	corrupt := errors.New("corrupt")
 	t.Run("fill", func(t *testing.T) {
@@ -284,7 +322,7 @@ func TestBatcherFailures(t *testing.T) {
 // Many askers with short deadlines and cancellations, on the real clock: every
 // answer is the asker's own, and nothing stays behind.
 func TestBatcherUnderLoad(t *testing.T) {
-	double := func(_ context.Context, _ [3]int, rows [][]float32) ([][]float32, []int64, error) {
+	double := func(_ [3]int, rows [][]float32) ([][]float32, []int64, error) {
 		out := make([][]float32, len(rows))
 		for i, r := range rows {
 			out[i] = []float32{2 * r[0]}

@@ -102,7 +102,8 @@ func (s *Servable) decode(ctx context.Context, encoded []byte) ([]float32, error
 		return nil, ctx.Err()
 	}
 	values := make([]float32, s.shape[0]*s.shape[1]*s.shape[2])
-	if err := s.pipeline.Into(ctx, encoded, values); err != nil {
+	// Not to be left before its end, which would free the decoder too early.
+	if err := s.pipeline.Into(context.WithoutCancel(ctx), encoded, values); err != nil {
 		return nil, err
 	}
 	return values, nil

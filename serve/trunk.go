@@ -41,28 +41,25 @@ func (t *trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
 	if b, ok := t.bottlenecks[shape]; ok {
 		return b, nil
 	}
-	blank := make([]float32, shape[0]*shape[1]*shape[2])
-	var rows [][]float32
 	var bottleneck []int64
-	for range t.most {
-		rows = append(rows, blank)
+	for n := 1; n <= t.most; n++ {
 		var err error
-		if _, bottleneck, err = t.pass(ctx, shape, rows); err != nil {
-			return nil, fmt.Errorf("warm up the trunk with %d images of %v: %w", len(rows), shape, err)
+		if bottleneck, err = t.batcher.WarmUp(ctx, shape, n); err != nil {
+			return nil, fmt.Errorf("warm up the trunk with %d images of %v: %w", n, shape, err)
 		}
 	}
 	t.bottlenecks[shape] = bottleneck
 	return bottleneck, nil
 }
 
-// pass is the batcher's Pass.
-func (t *trunk) pass(ctx context.Context, shape [3]int, rows [][]float32) ([][]float32, []int64, error) {
+// pass is the batcher's Pass. It ends when it is done: see there.
+func (t *trunk) pass(shape [3]int, rows [][]float32) ([][]float32, []int64, error) {
 	in, err := stack([]int64{int64(shape[0]), int64(shape[1]), int64(shape[2])}, rows)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer in.Close()
-	out, err := t.network.Run(ctx, in)
+	out, err := t.network.Run(context.Background(), in)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -150,7 +150,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision) *s
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := serve.NewMetrics(gatherer)
 	loader := serve.NewLoader(source, serve.LoaderOptions{
-		Trunk:     tensorflow.Config{IntraOpThreads: o.Threads},
+		Trunk:     tensorflow.Config{IntraOpThreads: o.Threads, RunInCaller: true},
 		Precision: precision,
 		Limits:    serve.Limits{MaxBatch: o.MaxBatch, MaxQueue: o.MaxQueue},
 		Decoders:  runtime.GOMAXPROCS(0),

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tkit/internal/inference"
+	"tkit/internal/tensorflow"
 	"tkit/registry"
 	"tkit/serve"
 )
@@ -68,7 +69,7 @@ func RunIn(t testing.TB, source serve.Source, p inference.Precision, log *slog.L
 	r := Running{Gatherer: prometheus.NewRegistry(), bell: &bell{}}
 	r.Metrics = serve.NewMetrics(r.Gatherer)
 	loader := serve.NewLoader(source, serve.LoaderOptions{
-		Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: p, Log: log,
+		Trunk: tensorflow.Config{RunInCaller: true}, Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: p, Log: log,
 	})
 	r.Manager = serve.NewManager(source, loader, serve.ManagerOptions{
 		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
