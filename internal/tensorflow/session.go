@@ -35,6 +35,7 @@ type Session struct {
 // NewSession opens a session on g and hands it the whole graph, so that a graph
 // that cannot be placed on this machine's devices is refused here.
 func NewSession(g *Graph, c Config) (*Session, error) {
+	hush()
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	if g.c == nil {

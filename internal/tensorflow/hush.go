@@ -1,0 +1,73 @@
+package tensorflow
+
+// #include <stdlib.h>
+// #include "tensorflow/c/c_api.h"
+import "C"
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	pb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// The first run of a process has a copy of Abseil's log that no function
+// reaches say, once, that an optimisation is off. hush has that run be one of
+// nothing, on the CPU alone so that it decides nothing about GPUs, while
+// standard error leads nowhere.
+var hush = sync.OnceFunc(func() {
+	if os.Getenv(logLevel) < "1" {
+		return // the user wants to hear everything
+	}
+	kept, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return
+	}
+	defer unix.Close(kept)
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	defer nowhere.Close()
+	if err := unix.Dup3(int(nowhere.Fd()), unix.Stderr, 0); err != nil {
+		return
+	}
+	defer unix.Dup3(kept, unix.Stderr, 0)
+	runNothing()
+})
+
+// runNothing runs a graph of one node. What fails here fails again, with an
+// error, where it matters.
+func runNothing() {
+	g, err := ImportGraph(&graphpb.GraphDef{Node: []*nodepb.NodeDef{{Name: "nothing", Op: "NoOp"}}})
+	if err != nil {
+		return
+	}
+	defer g.Close()
+	config, err := proto.Marshal(&pb.ConfigProto{
+		DeviceCount: map[string]int32{"GPU": 0}, IntraOpParallelismThreads: 1, InterOpParallelismThreads: 1, UsePerSessionThreads: true,
+	})
+	if err != nil {
+		return
+	}
+	st := newStatus()
+	defer st.delete()
+	options := C.TF_NewSessionOptions()
+	defer C.TF_DeleteSessionOptions(options)
+	C.TF_SetConfig(options, unsafe.Pointer(&config[0]), C.size_t(len(config)), st.c)
+	session := C.TF_NewSession(g.c, options, st.c)
+	if st.err("hush") != nil {
+		return
+	}
+	name := C.CString("nothing")
+	defer C.free(unsafe.Pointer(name))
+	target := C.TF_GraphOperationByName(g.c, name)
+	C.TF_SessionRun(session, nil, nil, nil, 0, nil, nil, 0, &target, 1, nil, st.c)
+	C.TF_DeleteSession(session, st.c)
+}
