@@ -31,12 +31,17 @@ func jsonEvents(out io.Writer) train.Observer {
 	e := json.NewEncoder(out)
 	return func(event train.Event) {
 		// A reader that has gone away is no reason to give up the training.
-		_ = e.Encode(struct {
-			Event string      `json:"event"`
-			Time  time.Time   `json:"time"`
-			Data  train.Event `json:"data"`
-		}{event.Name(), time.Now().UTC(), event})
+		_ = encodeEvent(e, event.Name(), event)
 	}
+}
+
+// encodeEvent writes one event as a line of JSON.
+func encodeEvent(e *json.Encoder, name string, data any) error {
+	return e.Encode(struct {
+		Event string    `json:"event"`
+		Time  time.Time `json:"time"`
+		Data  any       `json:"data"`
+	}{name, time.Now().UTC(), data})
 }
 
 // show draws for people.

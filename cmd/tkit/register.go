@@ -32,10 +32,7 @@ func (t *training) register(r *train.Result) error {
 	}
 	out := t.App.Writer
 	if t.Bool("json") {
-		return json.NewEncoder(out).Encode(struct {
-			Event string           `json:"event"`
-			Data  registry.Version `json:"data"`
-		}{"registered", v})
+		return encodeEvent(json.NewEncoder(out), "registered", v)
 	}
 	if r.Evaluation != nil {
 		if err := r.Evaluation.WriteText(out); err != nil {
