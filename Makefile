@@ -15,7 +15,8 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-deps: .deps/env ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLDER")
+deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLDER")
+	@scripts/install-libtensorflow $(LIBTENSORFLOW)
 
 .deps/env: scripts/install-libtensorflow
 	@scripts/install-libtensorflow $(LIBTENSORFLOW)
