@@ -12,7 +12,11 @@ type pending struct {
 // oldest row that can still be answered sets the shape; rows of that shape
 // join it, oldest first, up to most. Rows whose deadline has passed are not
 // worth running: they are expired. Both results are indices into the queue,
-// ascending; a batch is never held back to grow.
+// ascending.
+//
+// A batch is never held back to grow, and never padded to a rounder size: a
+// pass of ResNet-50 costs the same for each image from 3 images to 8, odd or
+// even, and from 12 on more, when its activations no longer fit the caches.
 func planBatch(queue []pending, now time.Time, most int) (batch, expired []int) {
 	for i, p := range queue {
 		switch {
