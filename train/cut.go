@@ -2,7 +2,9 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -113,12 +115,15 @@ func pools(e network.Endpoint) []network.Point {
 
 // choose compares the candidates on the training images alone, each by the loss
 // of a head on images held out from it. Among those within a hundredth of the
-// best the last one wins: the nearer to the output, the less is left to compute
-// for the head, and the narrower its bottleneck.
+// best the last endpoint wins, the nearest to the output, and of its pools the
+// narrowest: the less is left for the head to compute.
 func choose(ctx context.Context, points []network.Point, widths []int64, train, validation head.Set, labels []string, o head.Options,
 	progress func(done int, bytes int64)) (CutsTried, int, error) {
 	tried := CutsTried{Images: train.Len() + validation.Len()}
 	o.Progress = nil
+	if o.Tolerance == 0 {
+		o.Tolerance = 1e-4
+	}
 	if len(o.Penalties) == 0 {
 		// A coarser grid ranks cuts as well; the chosen one gets the fine one.
 		for i, p := range head.DefaultPenalties() {
@@ -130,34 +135,39 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 	from := 0
 	for i, p := range points {
 		width := int(widths[i])
-		r, err := head.Train(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
+		best, err := head.Assess(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
+		if errors.Is(err, head.ErrNothingHeldOut) {
+			return tried, 0, fmt.Errorf("cuts cannot be compared with so few images (%w): name one with --cut, or give more training images", err)
+		}
 		if err != nil {
 			return tried, 0, fmt.Errorf("cut %s: %w", Cut{p.Endpoint, p.Pool}, err)
 		}
 		from += width
-		t := CutTried{Cut: Cut{p.Endpoint, p.Pool}, Width: width}
-		best := slices.IndexFunc(r.Trials, func(t head.Trial) bool { return t.Penalty == r.Penalty })
-		if best < 0 {
-			return tried, 0, fmt.Errorf("cuts cannot be compared with so few images: name one with --cut, or give more training images")
-		}
-		t.Loss, t.Accuracy = r.Trials[best].Loss, r.Trials[best].Accuracy
-		tried.Candidates = append(tried.Candidates, t)
+		tried.Candidates = append(tried.Candidates, CutTried{
+			Cut: Cut{p.Endpoint, p.Pool}, Width: width, Loss: best.Loss, Accuracy: best.Accuracy,
+		})
 		progress(i+1, 0)
 	}
-	least := slices.MinFunc(tried.Candidates, func(a, b CutTried) int {
-		if a.Loss < b.Loss {
-			return -1
-		}
-		return 1
-	}).Loss
-	chosen := 0
-	for i, t := range tried.Candidates {
-		if t.Loss <= least*1.01 {
+	chosen := preferred(tried.Candidates)
+	tried.Candidates[chosen].Chosen = true
+	return tried, chosen, nil
+}
+
+// preferred is the index of the candidate that choose takes.
+func preferred(tried []CutTried) int {
+	least := math.Inf(1)
+	for _, t := range tried {
+		least = min(least, t.Loss)
+	}
+	chosen := -1
+	for i, t := range tried {
+		switch {
+		case t.Loss > least*1.01:
+		case chosen < 0, t.Endpoint != tried[chosen].Endpoint, t.Width < tried[chosen].Width:
 			chosen = i
 		}
 	}
-	tried.Candidates[chosen].Chosen = true
-	return tried, chosen, nil
+	return chosen
 }
 
 // columns takes some consecutive features of every example.
