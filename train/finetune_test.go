@@ -13,6 +13,7 @@ import (
 	"tkit/architectures/builder"
 	"tkit/datasets"
 	"tkit/internal/network"
+	"tkit/train/head"
 )
 
 // randomBase is a small convolutional network with its initial weights: random
@@ -134,6 +135,29 @@ func TestFineTuneOnFewImages(t *testing.T) {
 	}
 	if r.Split.Train != 15 || r.Evaluation.Examples != r.Split.Test {
 		t.Errorf("split %+v, evaluated on %d", r.Split, r.Evaluation.Examples)
+	}
+}
+
+// One image a class trains a head where the cut is named; there is nothing to
+// compare cuts by.
+func TestFineTuneOnOneImageAClass(t *testing.T) {
+	o := fineTuneOptions(t, folder(t, 5, 6))
+	o.Split = datasets.Fractions{TrainPerClass: 1, Seed: 2}
+	if _, err := FineTune(context.Background(), o); !errors.Is(err, head.ErrNothingHeldOut) || !strings.Contains(err.Error(), "--cut") {
+		t.Errorf("error %v, want that cuts cannot be compared, and --cut", err)
+	}
+	ends, err := o.Base.Endpoints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Cut = ends[0].Name + ":avg2"
+	r, err := FineTune(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Split.Train != 2 || r.Evaluation.Temperature != 1 {
+		t.Errorf("split %+v, temperature %v", r.Split, r.Evaluation.Temperature)
 	}
 }
 
