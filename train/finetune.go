@@ -228,6 +228,9 @@ func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network)
 	if r.Head, err = trained.Model.Network(); err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
+	if r.Sample, err = d.sample(ctx); err != nil {
+		return nil, err
+	}
 	if len(d.split.Test) > 0 {
 		_, end := f.Observer.phase(Evaluating, len(d.split.Test), "images")
 		logits, err := trained.Model.Logits(ctx, f.set(d.split.Test, rows))

@@ -67,6 +67,9 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	}
 	r := &Result{Labels: data.labels, Preprocessing: p, Snapshot: data.snapshot, Report: data.report,
 		Split: data.counts(), Seed: o.Training.Seed, discard: trained.Discard}
+	if r.Sample, err = data.sample(ctx); err != nil {
+		return nil, err
+	}
 	whole, err := builder.Network(g, trained.Weights)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,9 @@ type Result struct {
 	Snapshot *datasets.Snapshot
 	Report   *datasets.Report
 	Split    Counts
+	// Sample is some images, encoded, that the head was not trained on where
+	// there are such: a server compares precisions on them.
+	Sample [][]byte
 	// Seed is the one that everything drawn was drawn from.
 	Seed uint64
 

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
 
 	"tkit/registry"
 	"tkit/registry/export"
+	"tkit/serve"
 	"tkit/train"
 )
 
@@ -58,9 +63,23 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 	if err != nil {
 		return nil, err
 	}
+	sample, err := archive(r.Sample)
+	if err != nil {
+		return nil, err
+	}
 	parameters := map[string]string{}
-	for _, name := range t.FlagNames() {
-		parameters[name] = fmt.Sprint(t.Value(name))
+	for _, f := range trainFlags() {
+		name := f.Names()[0]
+		switch v := t.Value(name).(type) {
+		case cli.StringSlice:
+			if tags := v.Value(); len(tags) > 0 {
+				parameters[name] = strings.Join(tags, " ")
+			}
+		default:
+			if text := fmt.Sprint(v); text != "" {
+				parameters[name] = text
+			}
+		}
 	}
 	return &registry.Registration{
 		Manifest: registry.Manifest{
@@ -77,9 +96,25 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 		Trunk: registry.FromEncoder(r.Trunk),
 		Head:  registry.FromEncoder(r.Head),
 		Attachments: map[string]registry.Content{
-			"snapshot.jsonl": registry.FromReader(&snapshot),
-			"data.json":      registry.FromReader(bytes.NewReader(report)),
+			"snapshot.jsonl":       registry.FromReader(&snapshot),
+			"data.json":            registry.FromReader(bytes.NewReader(report)),
+			serve.SampleAttachment: registry.FromReader(sample),
 		},
 		By: change(t.Context),
 	}, nil
+}
+
+// archive makes the attachment by which a server judges precisions.
+func archive(images [][]byte) (*bytes.Buffer, error) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i, image := range images {
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%03d", i), Mode: 0o600, Size: int64(len(image))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(image); err != nil {
+			return nil, err
+		}
+	}
+	return &b, w.Close()
 }

@@ -58,36 +58,36 @@ func trainFlags() []cli.Flag {
 		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: caffe, tf, torch, unit, none, or a YAML `FILE` of steps (default: the base's or architecture's own)"},
 		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "tags of the base's meta graph, where it has several"},
 		&cli.StringFlag{Category: what, Name: "signature", Usage: "the base's signature, where it has several"},
-		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of", Required: true},
+		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of"},
 
-		&cli.StringFlag{Category: data, Name: "data", Usage: "a `FOLDER` with a folder of images for each class", Required: true},
+		&cli.StringFlag{Category: data, Name: "data", Usage: "a `FOLDER` with a folder of images for each class"},
 		&cli.Float64Flag{Category: data, Name: "validation", Value: 0.15, Usage: "the part of the images that settings are chosen by"},
 		&cli.Float64Flag{Category: data, Name: "test", Value: 0.15, Usage: "the part of the images that the result is judged by"},
-		&cli.IntFlag{Category: data, Name: "per-class", Usage: "train on `N` images of each class, judge by all others"},
+		&cli.IntFlag{Category: data, Name: "per-class", DefaultText: "off", Usage: "train on `N` images of each class, judge by all others"},
 		&cli.Uint64Flag{Category: data, Name: "seed", Value: 1, Usage: "what everything drawn is drawn from"},
 
 		&cli.StringFlag{Category: tune, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
 		&cli.BoolFlag{Category: tune, Name: "balanced", Usage: "weigh images so that every class counts the same"},
 		&cli.IntFlag{Category: tune, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
 
-		&cli.IntFlag{Category: tune, Name: "copies", Usage: "add `N` varied copies of each training image; needs a way to vary"},
+		&cli.IntFlag{Category: tune, Name: "copies", DefaultText: "none", Usage: "add `N` varied copies of each training image; needs a way to vary"},
 
-		&cli.IntFlag{Category: vary, Name: "shift", Usage: "move training images by up to `PIXELS`"},
+		&cli.IntFlag{Category: vary, Name: "shift", DefaultText: "off", Usage: "move training images by up to `PIXELS`"},
 		&cli.BoolFlag{Category: vary, Name: "flip", Usage: "mirror half of the training images"},
-		&cli.Float64Flag{Category: vary, Name: "brightness", Usage: "vary by up to this part of the range"},
-		&cli.Float64Flag{Category: vary, Name: "contrast", Usage: "vary by up to this part"},
+		&cli.Float64Flag{Category: vary, Name: "brightness", DefaultText: "off", Usage: "vary by up to this part of the range"},
+		&cli.Float64Flag{Category: vary, Name: "contrast", DefaultText: "off", Usage: "vary by up to this part"},
 
 		&cli.IntFlag{Category: epochs, Name: "epochs", Value: 30, Usage: "passes over the training images"},
 		&cli.IntFlag{Category: epochs, Name: "batch-size", Value: 32, Usage: "images in a step"},
 		&cli.StringFlag{Category: epochs, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
-		&cli.Float64Flag{Category: epochs, Name: "learning-rate", Usage: "the schedule's highest (default 0.05 for sgd, 0.001 for adamw)"},
+		&cli.Float64Flag{Category: epochs, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, 0.001 for adamw"},
 		&cli.Float64Flag{Category: epochs, Name: "momentum", Value: 0.9, Usage: "of sgd"},
 		&cli.Float64Flag{Category: epochs, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
 		&cli.StringFlag{Category: epochs, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
-		&cli.Float64Flag{Category: epochs, Name: "warmup", Usage: "epochs over which the learning rate rises"},
-		&cli.Float64Flag{Category: epochs, Name: "label-smoothing", Usage: "the part of a label given to all classes alike"},
-		&cli.IntFlag{Category: epochs, Name: "patience", Usage: "end after `N` epochs without a better validation loss"},
-		&cli.IntFlag{Category: epochs, Name: "threads", Usage: "threads for one operation (default all cores)"},
+		&cli.Float64Flag{Category: epochs, Name: "warmup", DefaultText: "none", Usage: "epochs over which the learning rate rises"},
+		&cli.Float64Flag{Category: epochs, Name: "label-smoothing", DefaultText: "off", Usage: "the part of a label given to all classes alike"},
+		&cli.IntFlag{Category: epochs, Name: "patience", DefaultText: "off", Usage: "end after `N` epochs without a better validation loss"},
+		&cli.IntFlag{Category: epochs, Name: "threads", DefaultText: "all cores", Usage: "threads for one operation"},
 
 		&cli.StringFlag{Category: output, Name: "description", Usage: "a sentence for people"},
 		&cli.BoolFlag{Category: output, Name: "promote", Usage: "promote the version to production at once"},
@@ -138,6 +138,11 @@ func checkTrainFlags(c *cli.Context) error {
 	}
 	if (c.String("base") == "") == (c.String("architecture") == "") {
 		return errors.New("train: give either --base, to put a new head on a network, or --architecture, to train one from scratch")
+	}
+	for _, needed := range []string{"data", "name"} {
+		if c.String(needed) == "" {
+			return fmt.Errorf("train: --%s is missing; see `tkit train --help`", needed)
+		}
 	}
 	if err := registry.CheckModelName(c.String("name")); err != nil {
 		return fmt.Errorf("--name: %w", err)
