@@ -21,8 +21,8 @@ import (
 
 // Extra is the folder inside the SavedModel for what TensorFlow does not read;
 // TensorFlow Serving leaves a folder of this name alone. In it stand the
-// version's manifest.json and labels.txt, a label a line in the order of the
-// outputs.
+// version's manifest.json, labels.txt, a label a line in the order of the
+// outputs, and preprocessing.json, by which the export can be a base.
 const Extra = "assets.extra"
 
 // Write writes the version that ref refers to into the folder dir, which must
@@ -149,7 +149,12 @@ func writeExtra(m *registry.Manifest, dir string) error {
 	}
 	manifest.WriteByte('\n')
 	labels := strings.Join(m.Labels, "\n") + "\n"
+	steps, err := json.MarshalIndent(m.Preprocessing, "", "  ")
+	if err != nil {
+		return err
+	}
 	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "preprocessing.json"), append(steps, '\n'), 0o644),
 		os.WriteFile(filepath.Join(dir, "manifest.json"), manifest.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(dir, "labels.txt"), []byte(labels), 0o644))
 }
