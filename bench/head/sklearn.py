@@ -21,6 +21,13 @@ def load(name):
     return x, np.arange(len(x)) % classes
 
 
+def scaling(x):
+    """As train/head standardises: variances shrunk towards their median."""
+    v, n = x.var(0, dtype=np.float64), len(x)
+    v = (n * v + 10 * np.sort(v)[len(v) // 2]) / (n + 10)
+    return x.mean(0, dtype=np.float64), np.sqrt(v)
+
+
 def objective(m, x, y, penalty):
     z = (x @ m.coef_.T.astype(x.dtype)).astype(np.float64) + m.intercept_
     top = z.max(1)
@@ -29,7 +36,7 @@ def objective(m, x, y, penalty):
 
 
 def fit(x, y, vx, vy, warm):
-    mean, deviation = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
+    mean, deviation = scaling(x)
     sx = ((x - mean) / deviation).astype(np.float32)
     svx = ((vx - mean) / deviation).astype(np.float32)
     best, models, iterations = None, [], 0
@@ -45,7 +52,8 @@ def fit(x, y, vx, vy, warm):
         copy.coef_, copy.intercept_ = m.coef_.copy(), m.intercept_.copy()
         models.append(copy)
     ax, ay = np.concatenate([x, vx]), np.concatenate([y, vy])
-    ax = ((ax - ax.mean(0, dtype=np.float64)) / ax.std(0, dtype=np.float64)).astype(np.float32)
+    mean, deviation = scaling(ax)
+    ax = ((ax - mean) / deviation).astype(np.float32)
     m = LogisticRegression(tol=job["tolerance"], max_iter=1000, C=1 / (len(ay) * best[1]))
     m.fit(ax, ay)
     return models, sx, iterations + int(m.n_iter_[0])

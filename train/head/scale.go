@@ -1,12 +1,24 @@
 package head
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A scaling standardises features: (x − mean)·factor.
 type scaling struct {
 	mean   []float64
 	factor []float64 // 1/standard deviation; 0 for a feature that never changes
 }
+
+// prior is how many examples' weight the typical variance has in the variance
+// of each feature. The variances of a handful of examples are mostly chance,
+// and a feature that hardly ever fires would be blown up to the size of the
+// others: shrunk towards their median, as Opgen-Rhein and Strimmer do
+// ("Accurate ranking of differentially expressed genes by a distribution-free
+// shrinkage approach", SAGMB 6, 2007), they give better heads from five images
+// a class, and the same from many.
+const prior = 10
 
 // constant is the standard deviation, relative to the largest magnitude, below
 // which a feature counts as constant. Of the seven digits of a float32 such a
@@ -30,11 +42,23 @@ func newScaling(s Set) scaling {
 		}
 	}
 	sc := scaling{mean: make([]float64, s.Dim), factor: make([]float64, s.Dim)}
+	var variances []float64
 	for j := range sums {
 		mean := sums[j] / n
 		sc.mean[j] = mean + float64(first[j])
-		if deviation := math.Sqrt(max(0, squares[j]/n-mean*mean)); deviation > constant*largest[j] {
-			sc.factor[j] = 1 / deviation
+		if v := squares[j]/n - mean*mean; v > constant*constant*largest[j]*largest[j] {
+			sc.factor[j] = v
+			variances = append(variances, v)
+		}
+	}
+	if len(variances) == 0 {
+		return sc
+	}
+	slices.Sort(variances)
+	typical := variances[len(variances)/2]
+	for j, v := range sc.factor {
+		if v > 0 {
+			sc.factor[j] = 1 / math.Sqrt((n*v+prior*typical)/(n+prior))
 		}
 	}
 	return sc
