@@ -5,8 +5,10 @@
 FOLDER/saved_model is what Keras exports of the whole network, and
 FOLDER/notop.weights.h5 holds the same weights without the classifier's, for
 keras.applications.ResNet50(include_top=False). The kernels are drawn as Keras
-draws them; batch norm's statistics are taken from the photographs, so that
-features are of a size that trained ones have.
+draws them. What makes features of some use without training: batch norm's
+statistics are taken from the photographs, and the last batch norm of each unit
+has a small scale, so that its shortcut carries most of the signal (Goyal et al.
+2017, arXiv:1706.02677, section 5.1, begin training with that).
 """
 import sys
 
@@ -23,6 +25,8 @@ images = keras.applications.resnet50.preprocess_input(next(iter(sample)).numpy()
 norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
 momenta = [layer.momentum for layer in norms]
 for layer in norms:
+    if layer.name.endswith("_3_bn"):
+        layer.gamma.assign(np.full(layer.gamma.shape, 0.2, np.float32))
     layer.momentum = 0.0  # the statistics become this batch's
 model(images, training=True)
 for layer, momentum in zip(norms, momenta):

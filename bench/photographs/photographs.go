@@ -28,7 +28,7 @@ const (
 
 const (
 	quality = 90
-	drawing = 1 // changes with what is drawn
+	drawing = 3 // changes with what is drawn
 )
 
 // Folder returns a folder that holds a folder of photographs for each class,

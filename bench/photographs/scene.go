@@ -10,9 +10,9 @@ import (
 // direction, things lying on it, light falling from one side, and a sensor's
 // noise.
 //
-// The class sets the means of the grain's direction and squeeze and of the
-// ground's hue; the images of a class spread about them so far that classes
-// overlap. The things and the light say nothing of the class.
+// The class sets the means of the ground's first hue and of the grain's direction
+// and roughness; the images of a class spread about them so far that classes
+// overlap. The second hue, the things and the light say nothing of the class.
 type scene struct {
 	random      *rand.Rand
 	relief      noise // lightness
@@ -35,20 +35,19 @@ type thing struct {
 
 func newScene(class, classes int, r *rand.Rand) *scene {
 	part := float64(class) / float64(classes)
-	angle := math.Pi*part + 0.35*r.NormFloat64()
-	hue := 2*part + 0.12*r.NormFloat64() // classes half the number apart share one
+	angle := math.Pi*part + 0.15*r.NormFloat64()
+	roughness := 0.64 + 0.12*float64(2*class%classes)/float64(classes) + 0.02*r.NormFloat64()
 	s := &scene{
 		random: r,
-		relief: noise{seed: r.Uint64(), longest: 200, octaves: 7, persistence: 0.7 + 0.04*r.NormFloat64(),
-			cos: math.Cos(angle), sin: math.Sin(angle), squeeze: 1.2 + 1.3*part + 0.3*r.Float64()},
+		relief: noise{seed: r.Uint64(), longest: 200, octaves: 7, persistence: roughness,
+			cos: math.Cos(angle), sin: math.Sin(angle), squeeze: 2 + r.Float64()},
 		patches:     noise{seed: r.Uint64(), longest: 160, octaves: 4, persistence: 0.5, cos: 1, squeeze: 1},
 		light:       [2]float64{0.2 * r.NormFloat64(), 0.2 * r.NormFloat64()},
 		contrast:    0.25 + 0.2*r.Float64(),
 		sensorNoise: 0.02 + 0.015*r.Float64(),
 	}
-	for i := range s.ground {
-		s.ground[i] = paint(hue+0.15*r.NormFloat64(), 0.25+0.3*r.Float64(), 0.35+0.3*r.Float64())
-	}
+	s.ground[0] = paint(part+0.05*r.NormFloat64(), 0.25+0.3*r.Float64(), 0.35+0.3*r.Float64())
+	s.ground[1] = paint(r.Float64(), 0.2*r.Float64(), 0.35+0.3*r.Float64())
 	for range 2 + r.IntN(7) {
 		turn, size := 2*math.Pi*r.Float64(), math.Exp(2.5+1.8*r.Float64())
 		s.things = append(s.things, thing{
@@ -76,7 +75,7 @@ func (s *scene) draw() image.Image {
 }
 
 func (s *scene) at(x, y float64) colour {
-	c := s.ground[0].to(s.ground[1], min(max(0.5+2*s.patches.at(x, y), 0), 1))
+	c := s.ground[0].to(s.ground[1], min(max(0.3+2*s.patches.at(x, y), 0), 1))
 	lightness := s.light[0]*(x/Width-0.5) + s.light[1]*(y/Height-0.5)
 	relief := s.contrast * s.relief.at(x, y)
 	for _, t := range s.things {
