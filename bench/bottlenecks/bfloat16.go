@@ -78,7 +78,7 @@ func (s *side) guard(ctx context.Context, dir string, fp32, narrow *inference.Tr
 // halves are the bottlenecks of every other photograph, and of those between.
 func (s *side) halves(ctx context.Context, trunk *inference.Trunk) (even, odd head.Set, err error) {
 	perClass := len(s.files) / classes
-	err = s.each(ctx, trunk, func(i int, bottleneck []float32) {
+	err = s.each(ctx, trunk, s.files, func(i int, bottleneck []float32) {
 		half := &even
 		if i%2 == 1 {
 			half = &odd

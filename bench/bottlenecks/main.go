@@ -22,16 +22,9 @@ import (
 	"tkit/bench/keras"
 	"tkit/bench/measure"
 	"tkit/bench/photographs"
-	"tkit/internal/inference"
-	"tkit/internal/preprocessing"
-	"tkit/internal/tensorflow"
 )
 
-// classes of the photographs, and the size that ResNet-50 takes them in.
-const (
-	classes = 5
-	size    = 224
-)
+const classes = 5 // of the photographs
 
 func main() {
 	images := flag.Int("images", 600, "images in a round, a multiple of 5")
@@ -59,93 +52,33 @@ func bench(ctx context.Context, perClass, rounds, batch int) (rows []measure.Row
 	if err != nil {
 		return nil, err
 	}
-	work, err := os.MkdirTemp("", "bench-bottlenecks-")
+	s, err := openSides(ctx, folder, base, batch)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	network, err := writeTrunk(ctx, base.SavedModel, work)
+	defer func() { err = errors.Join(err, s.close()) }()
+	rates, err := inTurn(ctx, rounds, s.turns(ctx))
 	if err != nil {
 		return nil, err
 	}
-	ours, err := newSide(folder, batch)
+	apart, err := s.apart(ctx)
 	if err != nil {
 		return nil, err
-	}
-	defer ours.pipeline.Close()
-	theirs, err := keras.NewPredictor(ctx, base.Weights, folder, batch)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, theirs.Close()) }()
-
-	config, parallel := inference.Throughput()
-	plain, err := inference.OpenTrunk(network, tensorflow.Config{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, plain.Close()) }()
-	trunk, err := inference.OpenTrunk(network, config)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, trunk.Close()) }()
-	narrow, refused, err := ours.bfloat16(ctx, network, work, trunk)
-	if err != nil {
-		return nil, err
-	}
-	if narrow != nil {
-		defer func() { err = errors.Join(err, narrow.Close()) }()
 	}
 
-	var first, reference []float32
-	turns := []func() (float64, error){
-		func() (rate float64, err error) {
-			rate, first, err = ours.extract(ctx, trunk)
-			return rate, err
-		},
-		func() (float64, error) { return ours.loop(ctx, plain, 1) },
-		func() (float64, error) { return ours.loop(ctx, trunk, parallel) },
-		func() (float64, error) {
-			p, err := theirs.Predict()
-			reference = p.First
-			return float64(p.Images) / p.Seconds, err
-		},
-	}
-	if narrow != nil {
-		turns = append(turns, func() (float64, error) {
-			rate, _, err := ours.extract(ctx, narrow)
-			return rate, err
-		})
-	}
-	rates, err := inTurn(ctx, rounds, turns)
-	if err != nil {
-		return nil, err
-	}
-	note := fmt.Sprintf("batches of %d, %d at a time of %d threads on %d cores", batch, parallel, config.IntraOpThreads, runtime.NumCPU())
 	const what, predict = "bottlenecks from JPEG files, ResNet-50", "Keras 3 predict over image_dataset_from_directory, fp32"
+	ours, loop, loops, theirs := rates[0], rates[1], rates[2], rates[3]
+	note := fmt.Sprintf("batches of %d, %d at a time, %d cores", batch, s.parallel, runtime.NumCPU())
 	rows = []measure.Row{
-		row(rates[0], rates[1], measure.Row{What: what + " fp32", Against: "raw loop of the same trunk, decoded", Target: 0.95, Note: note}),
-		row(rates[0], rates[2], measure.Row{What: what + " fp32", Against: fmt.Sprintf("%d raw loops at a time", parallel), Target: 0.95}),
-		row(rates[0], rates[3], measure.Row{What: what + " fp32", Against: predict, Target: 1.25,
-			Note: fmt.Sprintf("the first image's bottlenecks differ by %.1e of the largest", difference(first, reference))}),
+		row(ours, loop, measure.Row{What: what + " fp32", Against: "raw loop of the same trunk, decoded", Target: 0.95, Note: note}),
+		row(ours, loops, measure.Row{What: what + " fp32", Against: fmt.Sprintf("%d raw loops at a time", s.parallel), Target: 0.95}),
+		row(ours, theirs, measure.Row{What: what + " fp32", Against: predict, Target: 1.25,
+			Note: fmt.Sprintf("the first image's bottlenecks differ by %.1e of their largest", apart)}),
 	}
-	last := measure.Row{What: what + " bf16", Against: predict, Target: 2.2}
-	if narrow == nil {
-		last.Unit, last.Inapplicable = "images/s", refused.Error()
-		return append(rows, last), nil
+	narrow := measure.Row{What: what + " bf16", Against: predict, Target: 2.2}
+	if s.bf16 == nil {
+		narrow.Inapplicable = s.refused.Error()
+		return append(rows, narrow), nil
 	}
-	return append(rows, row(rates[4], rates[3], last)), nil
-}
-
-func newSide(folder string, batch int) (*side, error) {
-	files, err := filesIn(folder)
-	if err != nil {
-		return nil, err
-	}
-	pipeline, err := inference.Compile(preprocessing.ForMode(preprocessing.Caffe, size, size, 3))
-	if err != nil {
-		return nil, err
-	}
-	return &side{files: files, pipeline: pipeline, batch: batch}, nil
+	return append(rows, row(rates[4], theirs, narrow)), nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,46 +11,27 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tkit/internal/inference"
-	"tkit/internal/network"
-	"tkit/internal/savedmodel"
+	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 )
 
-// writeTrunk reads the base as training does, folds it, cuts it behind its last
-// convolutional block and returns the network file.
-func writeTrunk(ctx context.Context, base, dir string) (path string, err error) {
-	whole, err := savedmodel.Read(ctx, base, savedmodel.Options{})
-	if err != nil {
-		return "", err
-	}
-	defer whole.Close()
-	folded, err := whole.Fold(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer folded.Close()
-	trunk, rest, err := folded.Cut("conv5_block3_out", network.PoolAverage)
-	if err != nil {
-		return "", err
-	}
-	defer trunk.Close()
-	defer rest.Close()
-	return encode(trunk, filepath.Join(dir, "trunk.network"))
-}
-
-func encode(n *network.Network, path string) (string, error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	return path, errors.Join(n.Encode(f), f.Close())
-}
-
-// side is tkit's side: what the extractions and the raw loops share.
+// side is what tkit's extractions and the raw loops share.
 type side struct {
 	files    []string // in the order of their names
 	pipeline *inference.Pipeline
 	batch    int
+}
+
+func newSide(folder string, batch int) (*side, error) {
+	files, err := filesIn(folder)
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := inference.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3))
+	if err != nil {
+		return nil, err
+	}
+	return &side{files: files, pipeline: pipeline, batch: batch}, nil
 }
 
 // filesIn lists the files of a folder's folders in the order of their names, in
@@ -65,24 +45,19 @@ func filesIn(folder string) ([]string, error) {
 	return files, err
 }
 
-// extract takes every file to its bottlenecks and returns images/s and the first
-// file's.
-func (s *side) extract(ctx context.Context, trunk *inference.Trunk) (rate float64, first []float32, err error) {
+// extract takes every file to its bottlenecks and returns images/s.
+func (s *side) extract(ctx context.Context, trunk *inference.Trunk) (float64, error) {
 	begun := time.Now()
-	err = s.each(ctx, trunk, func(i int, bottleneck []float32) {
-		if i == 0 {
-			first = slices.Clone(bottleneck)
-		}
-	})
-	return float64(len(s.files)) / time.Since(begun).Seconds(), first, err
+	err := s.each(ctx, trunk, s.files, func(int, []float32) {})
+	return float64(len(s.files)) / time.Since(begun).Seconds(), err
 }
 
-// each hands on the bottlenecks in the order of the files.
-func (s *side) each(ctx context.Context, trunk *inference.Trunk, take func(i int, bottleneck []float32)) error {
+// each hands on the bottlenecks of files in their order.
+func (s *side) each(ctx context.Context, trunk *inference.Trunk, files []string, take func(i int, bottleneck []float32)) error {
 	_, parallel := inference.Throughput()
 	e := inference.Extractor{Pipeline: s.pipeline, Trunk: trunk, Batch: s.batch, Parallel: parallel}
 	items := func(yield func(inference.Item) bool) {
-		for _, path := range s.files {
+		for _, path := range files {
 			read := func(context.Context) ([]byte, error) { return os.ReadFile(path) }
 			if !yield(inference.Item{Key: path, Read: read}) {
 				return
@@ -98,15 +73,15 @@ func (s *side) each(ctx context.Context, trunk *inference.Trunk, take func(i int
 	})
 }
 
-// loop runs the trunk over one batch as often as there are batches in a round,
-// so many at a time, and returns images/s.
+// loop runs the trunk over one batch about as often as there are batches in a
+// round, so many at a time to the end, and returns images/s.
 func (s *side) loop(ctx context.Context, trunk *inference.Trunk, parallel int) (float64, error) {
 	images, err := s.decoded(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer images.Close()
-	runs := max(1, len(s.files)/s.batch)
+	runs := max(1, len(s.files)/s.batch/parallel) * parallel
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	begun := time.Now()

@@ -37,13 +37,3 @@ func row(measured, reference []float64, r measure.Row) measure.Row {
 	r.Unit = "images/s"
 	return r
 }
-
-// difference is the largest between two vectors, by the largest in the second.
-func difference(a, b []float32) float64 {
-	var apart, largest float32
-	for i := range b {
-		apart = max(apart, a[i]-b[i], b[i]-a[i])
-		largest = max(largest, b[i], -b[i])
-	}
-	return float64(apart / largest)
-}
