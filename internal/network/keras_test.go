@@ -34,7 +34,7 @@ func TestKeras(t *testing.T) {
 	}{
 		{
 			"resnet50", map[string]int{"Conv2D": 53, "BiasAdd": 54, "AddV2": 16, "Mul": 0, "Rsqrt": 0, "VarHandleOp": 108}, 20,
-			[]string{"conv1_relu", "pool1_pool", "conv2_block1_out", "conv5_block3_out", "avg_pool", "predictions"}, "conv4_block6_out", false, true,
+			[]string{"conv1_relu", "pool1_pool", "conv2_block1_out", "conv5_block3_out", "avg_pool", "predictions"}, "conv4_block6_out", false, false,
 		},
 		{
 			"mobilenet_v2", map[string]int{"DepthwiseConv2dNative": 17, "Conv2D": 35, "BiasAdd": 53, "AddV2": 10, "Mul": 0}, 34,
@@ -46,7 +46,7 @@ func TestKeras(t *testing.T) {
 		},
 		{
 			"vgg16", map[string]int{"Conv2D": 13, "BiasAdd": 16, "Squeeze": 0}, 22,
-			[]string{"block1_conv1", "block5_pool", "flatten", "fc2", "predictions"}, "block4_pool", false, false,
+			[]string{"block1_conv1", "block5_pool", "flatten", "fc2", "predictions"}, "block4_pool", false, true,
 		},
 		{
 			"resnet50v2", map[string]int{"Conv2D": 53, "BiasAdd": 54, "AddV2": 33, "Mul": 17, "Rsqrt": 0}, 20,

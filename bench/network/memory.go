@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"tkit/bench/measure"
+)
+
+// memory measures the resident set of a process of its own that serves.
+func memory(ctx context.Context, file string, batch int64) (measure.Row, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return measure.Row{}, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-resident", file, "-batch", strconv.FormatInt(batch, 10))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return measure.Row{}, fmt.Errorf("process that serves: %w", err)
+	}
+	var idle, peak float64
+	if _, err := fmt.Sscan(string(out), &idle, &peak); err != nil {
+		return measure.Row{}, fmt.Errorf("process that serves: %q: %w", out, err)
+	}
+	return measure.Row{
+		What: fmt.Sprintf("peak resident set, ResNet-50 serving batches of %d", batch), Against: "600 MB",
+		Measured: peak, Unit: "MB", Ratio: peak / 600, Target: 1, AtMost: true,
+		Note: fmt.Sprintf("%.0f MB before loading", idle),
+	}, nil
+}
+
+// serve loads the network, runs it, and prints the resident set before and at
+// its peak in MB.
+func serve(ctx context.Context, file string, batch int64) error {
+	idle, err := resident("VmRSS:")
+	if err != nil {
+		return err
+	}
+	l, err := open(file)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	x, err := images(batch)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	for range 30 {
+		if err := discard(l.Run(ctx, x)); err != nil {
+			return err
+		}
+	}
+	peak, err := resident("VmHWM:")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Println(idle, peak)
+	return err
+}
+
+// resident reads a line of the process's status, in MB.
+func resident(line string) (float64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for s := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(s, line); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1000, err
+		}
+	}
+	return 0, fmt.Errorf("/proc/self/status has no %s", line)
+}
