@@ -62,7 +62,7 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 			if err := discard(run(ctx, x)); err != nil {
 				return 0, err
 			}
-			busy[i] = append(busy[i], (processor() - used).Seconds()/float64(c.batch))
+			busy[i] = append(busy[i], (processor()-used).Seconds()/float64(c.batch))
 			return float64(c.batch) / time.Since(start).Seconds(), nil
 		}
 	}
@@ -154,4 +154,3 @@ func processor() time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
-
