@@ -44,6 +44,9 @@ func main() {
 }
 
 func bench(ctx context.Context, perClass, rounds, batch int) (rows []measure.Row, err error) {
+	if rounds < 1 || batch < 1 {
+		return nil, errors.New("-rounds and -batch must be 1 or more")
+	}
 	folder, err := photographs.Folder(classes, perClass)
 	if err != nil {
 		return nil, err

@@ -55,6 +55,9 @@ func main() {
 }
 
 func bench(ctx context.Context, o options) (rows []measure.Row, err error) {
+	if o.rounds < 1 || o.epochs < 1 {
+		return nil, errors.New("-rounds and -epochs must be 1 or more")
+	}
 	folder, err := photographs.Folder(classes, o.images/classes)
 	if err != nil {
 		return nil, err
