@@ -14,7 +14,7 @@ import (
 
 // wide lists operations that stay in float32: exponentials and long sums, whose
 // errors in bfloat16 are larger than those of its values.
-var wide = set("CumSum", "Cumsum", "Exp", "Expm1", "L2Loss", "Log", "Log1p", "LogSoftmax", "Mean", "Pow",
+var wide = set("Cumsum", "Exp", "Expm1", "L2Loss", "Log", "Log1p", "LogSoftmax", "Mean", "Pow",
 	"Prod", "Range", "Rsqrt", "Softmax", "SparseSoftmaxCrossEntropyWithLogits", "Sqrt", "Sum")
 
 // BFloat16 returns the network with its float32 weights and arithmetic in

@@ -83,24 +83,9 @@ func (n *Network) places() []place {
 func (n *Network) path(x *index) []*nodepb.NodeDef {
 	from := x.dependents(tensors(n.Inputs))
 	to := x.sources(tensors(n.Outputs))
-	var order []*nodepb.NodeDef
-	done := make(map[string]bool)
-	var visit func(name string)
-	visit = func(name string) {
-		if done[name] || !from[name] || !to[name] {
-			return
-		}
-		done[name] = true
-		node := x.nodes[name]
-		for _, in := range dataInputs(node) {
-			visit(mustRef(in).node)
-		}
-		order = append(order, node)
-	}
-	for _, node := range n.Graph.GetNode() {
-		visit(node.GetName())
-	}
-	return order
+	return slices.DeleteFunc(topological(n.Graph.GetNode()), func(node *nodepb.NodeDef) bool {
+		return !from[node.GetName()] || !to[node.GetName()]
+	})
 }
 
 // dominators returns the outputs of nodes that all paths pass through.
@@ -188,14 +173,11 @@ func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 	for i, node := range order {
 		position[node.GetName()] = i
 	}
-	learned := false
+	learned := n.learned(x)
 	last := -1 // the last place that is listed so far
 	for i := range list {
 		p := &list[i]
-		if !learned {
-			learned = x.learned(p.at)
-		}
-		if p.hidden = !learned || passing[p.op] || probability[p.op]; p.hidden {
+		if p.hidden = !learned[p.at.node] || passing[p.op] || probability[p.op]; p.hidden {
 			continue
 		}
 		if last >= 0 {
@@ -208,21 +190,22 @@ func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 	}
 }
 
-// learned tells whether a tensor depends on a weight, or on a constant that is
+// learned returns the nodes that depend on a weight, or on a constant that is
 // shaped like one.
-func (x *index) learned(at ref) bool {
-	for name := range x.ancestors([]string{at.tensor()}) {
-		switch node := x.nodes[name]; node.GetOp() {
+func (n *Network) learned(x *index) map[string]bool {
+	var weights []string
+	for _, node := range n.Graph.GetNode() {
+		switch node.GetOp() {
 		case "VarHandleOp":
-			return true
+			weights = append(weights, node.GetName())
 		case "Const":
 			value := node.GetAttr()["value"].GetTensor()
 			if attrType(node, "dtype") == tensorflow.Float32 && len(value.GetTensorShape().GetDim()) > 1 {
-				return true
+				weights = append(weights, node.GetName())
 			}
 		}
 	}
-	return false
+	return x.dependents(weights)
 }
 
 // resolve finds a tensor by an endpoint's name, a node's or the tensor's own.

@@ -143,3 +143,15 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// A graph that is one long chain takes neither stack nor time.
+func TestPlacesOfALongChain(t *testing.T) {
+	b := newBuilder()
+	x := b.input(2)
+	for i := range 200_000 {
+		x = b.op("Neg", fmt.Sprint("n", i), nil, x)
+	}
+	if got := len(b.network(x).places()); got != 200_000 {
+		t.Errorf("%d places", got)
+	}
+}

@@ -193,24 +193,36 @@ func stringAttr(s string) *attrpb.AttrValue {
 }
 
 // topological returns the nodes with each after those that it takes data from,
-// except through the edge that closes a loop.
+// except through the edge that closes a loop. It does not recurse: a graph from
+// elsewhere may be one long chain.
 func topological(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
 	x := newIndex(nodes)
 	order := make([]*nodepb.NodeDef, 0, len(nodes))
-	done := make(map[string]bool, len(nodes))
-	var visit func(node *nodepb.NodeDef)
-	visit = func(node *nodepb.NodeDef) {
-		if done[node.GetName()] {
-			return
+	met := make(map[string]bool, len(nodes))
+	type visit struct {
+		node *nodepb.NodeDef
+		left []string // inputs still to be visited
+	}
+	var stack []visit
+	enter := func(node *nodepb.NodeDef) {
+		if !met[node.GetName()] {
+			met[node.GetName()] = true
+			stack = append(stack, visit{node, dataInputs(node)})
 		}
-		done[node.GetName()] = true
-		for _, in := range dataInputs(node) {
-			visit(x.nodes[mustRef(in).node])
-		}
-		order = append(order, node)
 	}
 	for _, node := range nodes {
-		visit(node)
+		enter(node)
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if len(top.left) == 0 {
+				order = append(order, top.node)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			next := mustRef(top.left[0]).node
+			top.left = top.left[1:]
+			enter(x.nodes[next])
+		}
 	}
 	return order
 }
