@@ -3,6 +3,8 @@ package architectures
 import (
 	"slices"
 	"strings"
+
+	"tkit/internal/spelling"
 )
 
 // similar names the architectures that the user may have meant: those that
@@ -17,7 +19,7 @@ func similar(name string, all []Architecture) []string {
 	var found []candidate
 	for _, a := range all {
 		known := plain(a.Name)
-		edits := distance(given, known)
+		edits := spelling.Distance(given, known)
 		if edits <= 2 || len(given) > 2 && strings.HasPrefix(known, given) {
 			found = append(found, candidate{a.Name, edits})
 		}
@@ -28,25 +30,4 @@ func similar(name string, all []Architecture) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// distance is the Levenshtein distance of two short strings.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -16,6 +16,7 @@ import (
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
 	"tkit/registry"
+	"tkit/registry/export"
 )
 
 // base is what a new head goes on.
@@ -69,24 +70,7 @@ func registered(t *training, given string, lineage *registry.Base) (*network.Net
 		return nil, none, fmt.Errorf("%q is no folder, and %w", given, err)
 	}
 	lineage.Name, lineage.Version = m.Model, m.Ref().String()
-	open := func(d registry.Digest) (*network.Network, error) {
-		path, err := t.registry.BlobPath(t.Context.Context, d)
-		if err != nil {
-			return nil, err
-		}
-		return network.Open(path)
-	}
-	trunk, err := open(m.Trunk.Digest)
-	if err != nil {
-		return nil, none, err
-	}
-	defer trunk.Close()
-	head, err := open(m.Head.Digest)
-	if err != nil {
-		return nil, none, err
-	}
-	defer head.Close()
-	joined, err := network.Join(trunk, head)
+	joined, err := export.Network(t.Context.Context, t.registry, m)
 	return joined, m.Preprocessing, err
 }
 

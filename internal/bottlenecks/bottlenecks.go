@@ -146,16 +146,6 @@ func (c *Cache) keys(f *os.File, segment int32) error {
 	return nil
 }
 
-// Width is the length of a bottleneck.
-func (c *Cache) Width() int { return c.width }
-
-// Len is the number of images whose bottleneck is known.
-func (c *Cache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.index)
-}
-
 // Get returns an image's bottleneck. One that is damaged or cannot be read is
 // not there: it is for the caller to compute it anew, and Put replaces it.
 func (c *Cache) Get(image Sum) ([]float32, bool) {

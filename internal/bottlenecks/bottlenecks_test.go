@@ -36,7 +36,7 @@ func values(i, width int) []float32 {
 func put(t testing.TB, c *Cache, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
-		if err := c.Put(image(i), values(i, c.Width())); err != nil {
+		if err := c.Put(image(i), values(i, c.width)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func known(t testing.TB, c *Cache, n int) int {
 			continue
 		}
 		count++
-		if !slices.Equal(v, values(i, c.Width())) {
+		if !slices.Equal(v, values(i, c.width)) {
 			t.Fatalf("image %d: %v", i, v)
 		}
 	}
@@ -190,8 +190,8 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := known(t, c, 100); got != 100 || c.Len() != 100 {
-		t.Errorf("%d images, Len %d, want 100", got, c.Len())
+	if got := known(t, c, 100); got != 100 || len(c.index) != 100 {
+		t.Errorf("%d images, %d indexed, want 100", got, len(c.index))
 	}
 }
 

@@ -134,14 +134,6 @@ func TestNearest(t *testing.T) {
 	if got := nearest("x", nil, 3); len(got) != 0 {
 		t.Errorf("got %q", got)
 	}
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}} {
-		if got := edits(tt.a, tt.b); got != tt.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
 }
 
 // A graph that is one long chain takes neither stack nor time.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tkit/internal/spelling"
 )
 
 // traceSuffix is what a tracer appends to make a scope unique.
@@ -123,7 +125,7 @@ func nearest(name string, names []string, k int) []string {
 	}
 	var list []scored
 	for _, candidate := range names {
-		list = append(list, scored{candidate, edits(name, candidate)})
+		list = append(list, scored{candidate, spelling.Distance(name, candidate)})
 	}
 	slices.SortStableFunc(list, func(a, b scored) int { return a.edits - b.edits })
 	var out []string
@@ -131,25 +133,4 @@ func nearest(name string, names []string, k int) []string {
 		out = append(out, s.name)
 	}
 	return out
-}
-
-// edits returns the Levenshtein distance: insertions, deletions, replacements.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

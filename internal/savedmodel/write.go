@@ -18,6 +18,7 @@ import (
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/internal/durable"
 	"tkit/internal/network"
 	"tkit/internal/savedmodel/bundle"
 )
@@ -88,7 +89,7 @@ func write(ctx context.Context, dir string, e Export) error {
 	if err := os.Rename(work, dir); err != nil {
 		return err
 	}
-	return syncFolder(parent)
+	return durable.SyncFolder(parent)
 }
 
 func writeFiles(ctx context.Context, dir string, meta *metapb.MetaGraphDef, e Export) error {
@@ -101,7 +102,7 @@ func writeFiles(ctx context.Context, dir string, meta *metapb.MetaGraphDef, e Ex
 		return err
 	}
 	for name, content := range e.Assets {
-		if err := writeFile(filepath.Join(dir, "assets", name), content); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, "assets", name), content, 0o666); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func writeFiles(ctx context.Context, dir string, meta *metapb.MetaGraphDef, e Ex
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, modelFile), b); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, modelFile), b, 0o666); err != nil {
 		return err
 	}
 	index, err := os.ReadFile(filepath.Join(dir, variablesPrefix+".index"))
@@ -121,11 +122,11 @@ func writeFiles(ctx context.Context, dir string, meta *metapb.MetaGraphDef, e Ex
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "fingerprint.pb"), print); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, "fingerprint.pb"), print, 0o666); err != nil {
 		return err
 	}
 	for _, folder := range []string{"variables", "assets", "."} {
-		if err := syncFolder(filepath.Join(dir, folder)); err != nil {
+		if err := durable.SyncFolder(filepath.Join(dir, folder)); err != nil {
 			return err
 		}
 	}
@@ -181,22 +182,4 @@ func fingerprint(model, index []byte, meta *metapb.MetaGraphDef) ([]byte, error)
 		SavedObjectGraphHash: hash(nil), CheckpointHash: hash(index),
 		Version: &versionspb.VersionDef{Producer: 1},
 	})
-}
-
-func writeFile(path string, content []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncFolder brings a folder's entries to the disk.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

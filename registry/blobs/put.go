@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"tkit/internal/durable"
 )
 
 // Put implements Store.
@@ -116,8 +118,8 @@ func (l *Local) publish(f *os.File, d Digest) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("blobs: %w", err)
 	}
-	if err := errors.Join(syncFolder(dir), syncFolder(filepath.Dir(dir))); err != nil {
-		return err
+	if err := errors.Join(durable.SyncFolder(dir), durable.SyncFolder(filepath.Dir(dir))); err != nil {
+		return fmt.Errorf("blobs: %w", err)
 	}
 	return l.remember(d, path)
 }
@@ -139,18 +141,6 @@ func (l *Local) remember(d Digest, path string) error {
 // temporary is a name that no other writer has.
 func (l *Local) temporary() string {
 	return filepath.Join(l.root, "writing", rand.Text())
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("blobs: %w", err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("blobs: %w", err)
-	}
-	return nil
 }
 
 // reader ends a copy when its context does.

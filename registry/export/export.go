@@ -72,17 +72,7 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 
 // writeModel joins the version's parts and writes what the signature shows.
 func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string) (err error) {
-	trunk, err := part(ctx, r, m.Trunk)
-	if err != nil {
-		return fmt.Errorf("trunk: %w", err)
-	}
-	defer func() { err = errors.Join(err, trunk.Close()) }()
-	head, err := part(ctx, r, m.Head)
-	if err != nil {
-		return fmt.Errorf("head: %w", err)
-	}
-	defer func() { err = errors.Join(err, head.Close()) }()
-	joined, err := network.Join(trunk, head)
+	joined, err := Network(ctx, r, m)
 	if err != nil {
 		return err
 	}
@@ -100,6 +90,21 @@ func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest,
 		return fmt.Errorf("its network has the signature %v, its manifest %v", SignatureOf(shown), m.Signature)
 	}
 	return savedmodel.Write(ctx, dir, savedmodel.Export{Network: shown})
+}
+
+// Network joins a version's trunk and head. Close it when done.
+func Network(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_ *network.Network, err error) {
+	trunk, err := part(ctx, r, m.Trunk)
+	if err != nil {
+		return nil, fmt.Errorf("trunk: %w", err)
+	}
+	defer func() { err = errors.Join(err, trunk.Close()) }()
+	head, err := part(ctx, r, m.Head)
+	if err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	defer func() { err = errors.Join(err, head.Close()) }()
+	return network.Join(trunk, head)
 }
 
 func part(ctx context.Context, r *registry.Registry, p registry.Part) (*network.Network, error) {

@@ -12,6 +12,7 @@ import (
 
 	types "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 
+	"tkit/internal/durable"
 	"tkit/internal/savedmodel/bundle"
 )
 
@@ -63,7 +64,7 @@ func save(dir string, p position, slots []slot, state, best values) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(work, progressName), raw); err != nil {
+	if err := durable.WriteFile(filepath.Join(work, progressName), raw, 0o600); err != nil {
 		return err
 	}
 	final := filepath.Join(dir, fmt.Sprintf("%s%010d", checkpointPrefix, p.Step))
@@ -73,7 +74,7 @@ func save(dir string, p position, slots []slot, state, best values) (err error) 
 		}
 		return nil // this very step is kept already
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	return removeBefore(dir, filepath.Base(final))
@@ -199,21 +200,4 @@ func removeBefore(dir, newest string) error {
 		}
 	}
 	return nil
-}
-
-func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
