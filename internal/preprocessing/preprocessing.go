@@ -34,6 +34,7 @@ type Step struct {
 	Resize    *Resize    `json:"resize,omitempty" yaml:"resize,omitempty"`
 	Crop      *Crop      `json:"crop,omitempty" yaml:"crop,omitempty"`
 	Normalise *Normalise `json:"normalise,omitempty" yaml:"normalise,omitempty"`
+	Plugin    *Plugin    `json:"plugin,omitempty" yaml:"plugin,omitempty"`
 }
 
 // DefaultMaxPixels bounds the decoded size where a description names no bound.
