@@ -1,0 +1,59 @@
+package files
+
+import (
+	"cmp"
+	"container/heap"
+	"iter"
+	"strings"
+)
+
+// KeyOrder brings a listing of one directory by name into the order that
+// Tree.List promises. The names must ascend, by their bytes or by their bytes
+// as signed numbers, as HDFS compares them. It holds back only what a later
+// name may have to precede: a directory until the names that go on with a byte
+// below the slash are over, and under the signed order the names with bytes
+// above 0x7f until the others with the same beginning are over.
+func KeyOrder(listing iter.Seq2[Info, error]) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		var held infoHeap
+		for info, err := range listing {
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+			heap.Push(&held, info)
+			// All names to come are above this one in the listing's order.
+			// In key order they are above what stands before the first byte
+			// that the two orders see differently.
+			bound := info.Path
+			if at := strings.IndexFunc(bound, func(r rune) bool { return r > 0x7f }); at >= 0 {
+				bound = bound[:at]
+			}
+			for len(held) > 0 && held[0].SortKey() <= bound {
+				if !yield(heap.Pop(&held).(Info), nil) {
+					return
+				}
+			}
+		}
+		for len(held) > 0 {
+			if !yield(heap.Pop(&held).(Info), nil) {
+				return
+			}
+		}
+	}
+}
+
+// infoHeap has the first in key order at its root.
+type infoHeap []Info
+
+func (h infoHeap) Len() int           { return len(h) }
+func (h infoHeap) Less(i, j int) bool { return cmp.Less(h[i].SortKey(), h[j].SortKey()) }
+func (h infoHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *infoHeap) Push(x any)        { *h = append(*h, x.(Info)) }
+func (h *infoHeap) Pop() any {
+	last := len(*h) - 1
+	info := (*h)[last]
+	(*h)[last] = Info{}
+	*h = (*h)[:last]
+	return info
+}
