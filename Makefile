@@ -10,7 +10,7 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
            ./datasets/... ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test race fuzz lint demo bench clean
+.PHONY: help deps deps-hadoop build test race fuzz lint demo bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,14 +25,17 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 .deps/python/installed: scripts/install-python scripts/python-requirements.txt | .deps/env
 	@scripts/install-python
 
+deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
+	@scripts/hadoop/install
+
 build: .deps/env ## make bin/tkit
 	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
-test: .deps/env .deps/python/installed lint ## everything that must pass before a change lands
+test: .deps/env .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
 	@$(GO) test -timeout 20m ./...
 	@$(GO) test -race -timeout 20m $(RACE)
 
-race: .deps/env .deps/python/installed ## the concurrent packages under the race detector
+race: .deps/env .deps/python/installed deps-hadoop ## the concurrent packages under the race detector
 	@$(GO) test -race -timeout 20m $(RACE)
 
 lint: .deps/env ## gofmt and go vet

@@ -1,0 +1,179 @@
+// Package hdfstest starts real HDFS clusters for tests: NameNode and DataNodes
+// from Hadoop's own jars, on ports of the loopback, with Kerberos or a second
+// NameNode when asked. `make deps-hadoop` puts the jars where it looks.
+//
+// Every process is the test's child and is ended with it, however it ends.
+package hdfstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// startTimeout bounds how long a cluster may take to serve. It takes seconds;
+// the rest is for machines that do other things too.
+const startTimeout = 3 * time.Minute
+
+// Config says what cluster is wanted. The zero value is one NameNode and three
+// DataNodes without Kerberos.
+type Config struct {
+	DataNodes int  // 3 when 0
+	HA        bool // a second NameNode and the name service "ns"
+	// Core and HDFS are more properties of core-site.xml and hdfs-site.xml, for
+	// the servers and the clients alike.
+	Core, HDFS map[string]string
+}
+
+// A Cluster is an HDFS that runs. Its methods may be called by several tests at
+// once as far as what they do to the cluster allows it.
+type Cluster struct {
+	config Config
+	dir    string // holds conf, log, and what the servers store
+	ports  ports
+	host   string
+	lib    string
+
+	processes processes
+	web       *web
+}
+
+// Start starts a cluster and returns when it can be written to. Stop ends it.
+func Start(config Config) (*Cluster, error) {
+	if config.DataNodes == 0 {
+		config.DataNodes = 3
+	}
+	lib, err := jars()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "hdfstest-")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{config: config, dir: dir, host: "127.0.0.1", lib: lib}
+	c.web = newWeb(c)
+	if err := c.start(); err != nil {
+		c.Stop()
+		return nil, fmt.Errorf("hdfstest: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) start() error {
+	var err error
+	if c.ports, err = reserve(c.config.DataNodes); err != nil {
+		return err
+	}
+	if err := c.configure(); err != nil {
+		return err
+	}
+	if err := c.format(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for i := range c.nameNodes() {
+		if err := c.launchNameNode(i); err != nil {
+			return err
+		}
+	}
+	for i := range c.config.DataNodes {
+		if err := c.launchDataNode(i); err != nil {
+			return err
+		}
+	}
+	if c.config.HA {
+		for i := range c.nameNodes() {
+			if err := c.waitForState(ctx, i, "standby"); err != nil {
+				return err
+			}
+		}
+		if err := c.Failover(ctx, 0); err != nil {
+			return err
+		}
+	}
+	return c.WaitReady(ctx, c.config.DataNodes)
+}
+
+// Stop ends every process and removes what the cluster stored.
+func (c *Cluster) Stop() {
+	c.processes.endAll()
+	c.ports.release()
+	os.RemoveAll(c.dir)
+}
+
+// ConfDir is the folder with core-site.xml and hdfs-site.xml: what clients are
+// given as HADOOP_CONF_DIR.
+func (c *Cluster) ConfDir() string { return filepath.Join(c.dir, "conf") }
+
+// URI is the cluster's fs.defaultFS: hdfs://127.0.0.1:port, or hdfs://ns.
+func (c *Cluster) URI() string {
+	if c.config.HA {
+		return "hdfs://" + nameService
+	}
+	return "hdfs://" + c.NameNode(0)
+}
+
+// NameNode is the address, host:port, that NameNode i (0, and 1 with HA) answers
+// clients at.
+func (c *Cluster) NameNode(i int) string { return c.address(c.ports.nameNode(i)) }
+
+// NameNodeHTTP is the address, host:port, of NameNode i's WebHDFS.
+func (c *Cluster) NameNodeHTTP(i int) string { return c.address(c.ports.nameNode(i) + 1) }
+
+func (c *Cluster) address(port int) string { return c.host + ":" + strconv.Itoa(port) }
+
+func (c *Cluster) nameNodes() int {
+	if c.config.HA {
+		return 2
+	}
+	return 1
+}
+
+// format makes the NameNodes' empty folders.
+func (c *Cluster) format() error {
+	log := filepath.Join(c.dir, "log", "format")
+	p, err := c.java("format", nil, append(c.nameNodeArgs(0), "-format", "-nonInteractive")...)
+	if err != nil {
+		return err
+	}
+	if err := p.wait(startTimeout); err != nil {
+		return fmt.Errorf("format: %w\n%s", err, tail(log))
+	}
+	if c.config.HA {
+		return os.CopyFS(c.nameDir(1), os.DirFS(c.nameDir(0)))
+	}
+	return nil
+}
+
+func (c *Cluster) nameDir(i int) string { return filepath.Join(c.dir, "name"+strconv.Itoa(i)) }
+
+// jars finds what scripts/hadoop/install has installed: TKIT_HADOOP, or
+// .deps/hadoop of the checkout that the test runs in.
+func jars() (string, error) {
+	dir := os.Getenv("TKIT_HADOOP")
+	if dir == "" {
+		root, err := os.Getwd()
+		if err != nil {
+			return "", err
+		}
+		for ; ; root = filepath.Dir(root) {
+			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+				break
+			}
+			if root == filepath.Dir(root) {
+				return "", errors.New("hdfstest: no go.mod above the working directory; set TKIT_HADOOP to the folder that scripts/hadoop/install made")
+			}
+		}
+		dir = filepath.Join(root, ".deps", "hadoop")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "installed")); err != nil {
+		return "", fmt.Errorf("hdfstest: no Hadoop in %s: run make deps-hadoop", dir)
+	}
+	return filepath.Join(dir, "lib"), nil
+}

@@ -1,0 +1,67 @@
+package hdfstest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+)
+
+// Ports lie below those that the kernel gives to outgoing connections, in
+// blocks. A block is held by a socket of its number in the abstract name space,
+// which goes with the process, so that test binaries running at the same time
+// keep out of each other's way while their servers are still to bind.
+const (
+	firstPort = 20000
+	blockSize = 64
+	blocks    = 190
+)
+
+type ports struct {
+	base int
+	held net.Listener
+}
+
+// reserve takes a block of which nobody else uses a port.
+func reserve(dataNodes int) (ports, error) {
+	if most := blockSize/10 - 1; dataNodes > most {
+		return ports{}, fmt.Errorf("%d DataNodes are asked for, %d is the most", dataNodes, most)
+	}
+	for _, block := range rand.Perm(blocks) {
+		base := firstPort + block*blockSize
+		held, err := net.Listen("unix", fmt.Sprintf("@tkit-hdfstest-%d", base))
+		if err != nil {
+			continue
+		}
+		if free(base) {
+			return ports{base, held}, nil
+		}
+		held.Close()
+	}
+	return ports{}, errors.New("no block of ports is free")
+}
+
+func free(base int) bool {
+	for port := base; port < base+blockSize; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}
+
+func (p ports) release() {
+	if p.held != nil {
+		p.held.Close()
+	}
+}
+
+// nameNode is the RPC port of NameNode i; the next one is its HTTP port.
+func (p ports) nameNode(i int) int { return p.base + 2*i }
+
+func (p ports) kdc() int { return p.base + 5 }
+
+// dataNode is the data transfer port of DataNode i; RPC and HTTP follow.
+func (p ports) dataNode(i int) int { return p.base + 10*(i+1) }

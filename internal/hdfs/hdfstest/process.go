@@ -1,0 +1,159 @@
+package hdfstest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A process is a server that runs or ran.
+type process struct {
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	err    error // of Wait, once ended is closed
+	killed atomic.Bool
+}
+
+func (p *process) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *process) wait(most time.Duration) error {
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(most):
+		p.kill()
+		return fmt.Errorf("still running after %s", most)
+	}
+}
+
+// kill ends the process at once and returns when it is gone.
+func (p *process) kill() {
+	p.killed.Store(true)
+	p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// processes are a cluster's servers by name.
+type processes struct {
+	mu    sync.Mutex
+	named map[string]*process
+}
+
+func (s *processes) put(name string, p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.named == nil {
+		s.named = map[string]*process{}
+	}
+	s.named[name] = p
+}
+
+func (s *processes) get(name string) (*process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.named[name]
+	if p == nil {
+		return nil, fmt.Errorf("hdfstest: no %s was ever started", name)
+	}
+	return p, nil
+}
+
+// failed names a server that ended in error by itself.
+func (s *processes) failed() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, p := range s.named {
+		if !p.running() && p.err != nil && !p.killed.Load() {
+			return name
+		}
+	}
+	return ""
+}
+
+func (s *processes) endAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.named {
+		p.kill()
+	}
+	s.named = nil
+}
+
+// java starts a class of Hadoop's with its output in log/NAME.
+func (c *Cluster) java(name string, options []string, args ...string) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(c.dir, "log", name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	line := append([]string{
+		"-Xmx256m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true",
+	}, options...)
+	line = append(line, "-cp", c.ConfDir()+":"+filepath.Join(c.lib, "*"))
+	cmd := exec.Command("java", append(line, args...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir = c.dir
+	p, err := start(cmd)
+	if err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			err = fmt.Errorf("%w (Debian: apt-get install openjdk-17-jdk-headless)", err)
+		}
+		return nil, err
+	}
+	c.processes.put(name, p)
+	return p, nil
+}
+
+// start starts a command that ends when this process does. Linux ties that to
+// the thread that started it: one thread, kept for good, starts them all.
+func start(cmd *exec.Cmd) (*process, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	reply := make(chan error)
+	starter() <- func() { reply <- cmd.Start() }
+	if err := <-reply; err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
+// tail is the end of a log, for an error's message.
+func tail(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(lines[max(0, len(lines)-25):], "\n")
+}

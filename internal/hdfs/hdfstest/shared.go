@@ -1,0 +1,57 @@
+package hdfstest
+
+import (
+	"os/user"
+	"sync"
+	"testing"
+)
+
+// Shared gives the tests of one binary one cluster, started by the first that
+// asks. Main ends it:
+//
+//	var cluster = hdfstest.Shared(hdfstest.Config{})
+//
+//	func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
+func Shared(config Config) func(testing.TB) *Cluster {
+	get := sync.OnceValues(func() (*Cluster, error) {
+		c, err := Start(config)
+		if err == nil {
+			running.Lock()
+			running.clusters = append(running.clusters, c)
+			running.Unlock()
+		}
+		return c, err
+	})
+	return func(t testing.TB) *Cluster {
+		t.Helper()
+		c, err := get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}
+
+var running struct {
+	sync.Mutex
+	clusters []*Cluster
+}
+
+// Main runs the tests, ends the shared clusters, and returns the exit status.
+func Main(m *testing.M) int {
+	defer func() {
+		for _, c := range running.clusters {
+			c.Stop()
+		}
+	}()
+	return m.Run()
+}
+
+// superuser is who the servers run as.
+func superuser() string {
+	u, err := user.Current()
+	if err != nil {
+		return "root"
+	}
+	return u.Username
+}

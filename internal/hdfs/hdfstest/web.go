@@ -1,0 +1,147 @@
+package hdfstest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// web speaks WebHDFS and the NameNode's pages of figures: no JVM has to start
+// for what a test wants done.
+type web struct {
+	cluster *Cluster
+	http    *http.Client
+}
+
+func newWeb(c *Cluster) *web {
+	return &web{cluster: c, http: &http.Client{
+		Timeout:       30 * time.Second,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Web does one operation of WebHDFS as the superuser, such as
+//
+//	c.Web(ctx, "PUT", "/images", "op", "SETPERMISSION", "permission", "750")
+//
+// and gives the answer's body. The user that owns what is made is named by a
+// pair "user.name", NAME.
+func (c *Cluster) Web(ctx context.Context, method, path string, pairs ...string) ([]byte, error) {
+	return c.web.do(ctx, method, path, nil, pairs...)
+}
+
+// Put writes files, by their absolute paths, several at a time. Folders are made
+// as needed.
+func (c *Cluster) Put(ctx context.Context, files map[string][]byte) error {
+	return each(files, func(path string, content []byte) error {
+		_, err := c.web.do(ctx, "PUT", path, content, "op", "CREATE", "overwrite", "true")
+		return err
+	})
+}
+
+// each calls f for every file, sixteen at a time, and gives the first error.
+func each(files map[string][]byte, f func(string, []byte) error) error {
+	free := make(chan struct{}, 16)
+	failed := make(chan error, len(files))
+	for path, content := range files {
+		free <- struct{}{}
+		go func() {
+			failed <- f(path, content)
+			<-free
+		}()
+	}
+	var first error
+	for range files {
+		if err := <-failed; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ...string) ([]byte, error) {
+	query := url.Values{"user.name": {superuser()}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	var last error
+	for i := range w.cluster.nameNodes() {
+		u := url.URL{Scheme: "http", Host: w.cluster.NameNodeHTTP(i), Path: "/webhdfs/v1" + path, RawQuery: query.Encode()}
+		b, err := w.request(ctx, method, u.String(), body)
+		if err == nil {
+			return b, nil
+		}
+		last = fmt.Errorf("hdfstest: %s %s %s: %w", method, query.Get("op"), path, err)
+	}
+	return nil, last
+}
+
+// request sends the body only to where the NameNode points.
+func (w *web) request(ctx context.Context, method, to string, body []byte) ([]byte, error) {
+	for range 3 {
+		r, err := http.NewRequestWithContext(ctx, method, to, nil)
+		if err != nil {
+			return nil, err
+		}
+		if r.URL.Query().Get("namenoderpcaddress") != "" {
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			r.Header.Set("Content-Type", "application/octet-stream")
+		}
+		answer, err := w.http.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		switch {
+		case err != nil:
+			return nil, err
+		case answer.StatusCode == http.StatusTemporaryRedirect:
+			to = answer.Header.Get("Location")
+		case answer.StatusCode >= 300:
+			return nil, fmt.Errorf("%s: %s", answer.Status, b)
+		default:
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("sent from one server to the next")
+}
+
+// system has the figures by which readiness is told.
+type system struct {
+	FSState          string
+	NumLiveDataNodes int
+}
+
+func (w *web) system(ctx context.Context, i int) (system, error) {
+	var s system
+	return s, w.bean(ctx, i, "FSNamesystemState", &s)
+}
+
+// state is active or standby.
+func (w *web) state(ctx context.Context, i int) (string, error) {
+	var s struct{ State string }
+	err := w.bean(ctx, i, "NameNodeStatus", &s)
+	return s.State, err
+}
+
+func (w *web) bean(ctx context.Context, i int, name string, into any) error {
+	b, err := w.request(ctx, "GET", "http://"+w.cluster.NameNodeHTTP(i)+"/jmx?qry=Hadoop:service=NameNode,name="+name, nil)
+	if err != nil {
+		return err
+	}
+	var answer struct{ Beans []json.RawMessage }
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return err
+	}
+	if len(answer.Beans) != 1 {
+		return fmt.Errorf("no bean %s", name)
+	}
+	return json.Unmarshal(answer.Beans[0], into)
+}
