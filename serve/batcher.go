@@ -25,6 +25,8 @@ type Batcher struct {
 	limits  Limits
 	metrics batchMetrics
 
+	buffers sync.Pool // of *[]float32: a row's values, to be filled again
+
 	stop   context.Context // ends the loop and fills
 	cancel context.CancelFunc
 	wake   chan struct{} // capacity 1: the queue is not empty
@@ -125,7 +127,7 @@ func (b *Batcher) admit(ctx context.Context, rows []Row, finished chan<- int) ([
 		fill, abandon := context.WithCancel(b.stop)
 		e := &entry{
 			row: row, fill: fill, abandon: abandon, waiters: []waiter{{finished, i}},
-			deadline: deadline, begun: time.Now(),
+			deadline: deadline,
 		}
 		if row.Key != "" {
 			b.rows[row.Key] = e
@@ -155,7 +157,10 @@ func (b *Batcher) countNew(rows []Row) int {
 
 // fill makes a row's tensor and puts the row in the queue.
 func (b *Batcher) fill(e *entry) {
-	data, err := e.row.Fill(e.fill)
+	begun := time.Now()
+	data := b.buffer(e.row.Shape)
+	err := e.row.Fill(e.fill, *data)
+	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -165,8 +170,7 @@ func (b *Batcher) fill(e *entry) {
 	case len(e.waiters) == 0:
 		b.setWaiting(b.waiting - 1)
 	default:
-		now := time.Now()
-		e.outcome.Fill, e.begun = now.Sub(e.begun), now
+		e.outcome.Fill, e.queued = now.Sub(begun), now
 		e.data, e.stage = data, queued
 		b.queue = append(b.queue, e)
 		select {
@@ -174,6 +178,17 @@ func (b *Batcher) fill(e *entry) {
 		default:
 		}
 	}
+}
+
+// buffer is room for the values of one row. What rows leave behind is used
+// again, since a new one is large enough to be a garbage collector's business.
+func (b *Batcher) buffer(shape [3]int) *[]float32 {
+	n := shape[0] * shape[1] * shape[2]
+	if used, ok := b.buffers.Get().(*[]float32); ok && cap(*used) >= n {
+		*used = (*used)[:n]
+		return used
+	}
+	return new(make([]float32, n))
 }
 
 // leave takes a request's waiters off its entries. A row that nobody waits for
@@ -206,7 +221,9 @@ func (b *Batcher) WarmUp(ctx context.Context, shape [3]int, n int) (bottleneck [
 	done := make(chan struct{})
 	pass := func() {
 		defer close(done)
-		_, bottleneck, err = b.pass(shape, slices.Repeat([][]float32{blank}, n))
+		var passed Passed
+		passed, err = b.pass(shape, slices.Repeat([][]float32{blank}, n))
+		bottleneck = passed.Shape
 	}
 	select {
 	case b.alone <- pass:
@@ -273,13 +290,17 @@ func (b *Batcher) next(now time.Time) []*entry {
 func (b *Batcher) run(batch []*entry) {
 	rows := make([][]float32, len(batch))
 	for i, e := range batch {
-		rows[i] = e.data
+		rows[i] = *e.data
 	}
 	begun := time.Now()
-	out, shape, err := b.pass(batch[0].row.Shape, rows)
+	passed, err := b.pass(batch[0].row.Shape, rows)
 	took := time.Since(begun)
-	if err == nil && len(out) != len(batch) {
-		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", len(out), len(batch))
+	if n := len(passed.Bottlenecks); err == nil && n != len(batch) {
+		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", n, len(batch))
+	}
+	for _, e := range batch {
+		b.buffers.Put(e.data)
+		e.data = nil
 	}
 	b.metrics.passes(len(batch), took)
 
@@ -291,8 +312,8 @@ func (b *Batcher) run(batch []*entry) {
 			b.finish(e, err)
 			continue
 		}
-		e.outcome.Queue, e.outcome.Pass, e.outcome.Batch = begun.Sub(e.begun), took, len(batch)
-		e.outcome.Bottleneck, e.outcome.Shape = out[i], shape
+		e.outcome.Queue, e.outcome.Pass, e.outcome.Batch = begun.Sub(e.queued), passed.Took, len(batch)
+		e.outcome.Bottleneck, e.outcome.Shape = passed.Bottlenecks[i], passed.Shape
 		b.metrics.queued.Observe(e.outcome.Queue.Seconds())
 		b.finish(e, nil)
 	}

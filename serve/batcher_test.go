@@ -24,24 +24,24 @@ func newStepper() *stepper {
 	return &stepper{begun: make(chan []float32), leave: make(chan error)}
 }
 
-func (s *stepper) pass(_ [3]int, rows [][]float32) ([][]float32, []int64, error) {
+func (s *stepper) pass(_ [3]int, rows [][]float32) (Passed, error) {
 	firsts := make([]float32, len(rows))
 	for i, r := range rows {
 		firsts[i] = r[0]
 	}
 	s.begun <- firsts
 	if err := <-s.leave; err != nil {
-		return nil, nil, err
+		return Passed{}, err
 	}
 	out := make([][]float32, len(rows))
 	for i, f := range firsts {
 		out[i] = []float32{2 * f}
 	}
-	return out, []int64{1}, nil
+	return Passed{Bottlenecks: out, Shape: []int64{1}}, nil
 }
 
 func value(v float32) Row {
-	return Row{Shape: [3]int{1, 1, 1}, Fill: func(context.Context) ([]float32, error) { return []float32{v}, nil }}
+	return Row{Shape: [3]int{1, 1, 1}, Fill: func(_ context.Context, dst []float32) error { dst[0] = v; return nil }}
 }
 
 func keyed(key string, v float32) Row {
@@ -189,9 +189,9 @@ func TestBatcherDropsWhomNobodyWaitsFor(t *testing.T) {
 		expired := ask(short, b, value(4))
 		stays := ask(t.Context(), b, keyed("shared", 3))
 		filling, stop := context.WithCancel(t.Context())
-		stuck := ask(filling, b, Row{Fill: func(ctx context.Context) ([]float32, error) {
+		stuck := ask(filling, b, Row{Fill: func(ctx context.Context, _ []float32) error {
 			<-ctx.Done() // a decoder that ends when its caller has gone
-			return nil, ctx.Err()
+			return ctx.Err()
 		}})
 		synctest.Wait()
 
@@ -267,7 +267,7 @@ func TestBatcherFailures(t *testing.T) {
 			b := newTestBatcher(t, s, Limits{MaxBatch: 8, MaxQueue: 10})
 			blocker := ask(t.Context(), b, value(0))
 			<-s.begun
-			bad := Row{Key: "bad", Fill: func(context.Context) ([]float32, error) { return nil, corrupt }}
+			bad := Row{Key: "bad", Fill: func(context.Context, []float32) error { return corrupt }}
 			_, err := b.Do(t.Context(), []Row{value(1), bad, value(2)})
 			var row *RowError
 			if !errors.As(err, &row) || row.Index != 1 || !errors.Is(err, corrupt) {
@@ -322,12 +322,12 @@ func TestBatcherFailures(t *testing.T) {
 // Many askers with short deadlines and cancellations, on the real clock: every
 // answer is the asker's own, and nothing stays behind.
 func TestBatcherUnderLoad(t *testing.T) {
-	double := func(_ [3]int, rows [][]float32) ([][]float32, []int64, error) {
+	double := func(_ [3]int, rows [][]float32) (Passed, error) {
 		out := make([][]float32, len(rows))
 		for i, r := range rows {
 			out[i] = []float32{2 * r[0]}
 		}
-		return out, []int64{1}, nil
+		return Passed{Bottlenecks: out, Shape: []int64{1}}, nil
 	}
 	b := NewBatcher(double, Limits{MaxBatch: 7, MaxQueue: 64}, NewMetrics(prometheus.NewRegistry()), "trunk")
 	var wg sync.WaitGroup

@@ -110,8 +110,9 @@ func (s *Servable) warmUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	decoded := make([]float32, s.shape[0]*s.shape[1]*s.shape[2])
 	for _, encoded := range images {
-		if _, err := s.decode(ctx, encoded); err != nil {
+		if err := s.decode(ctx, encoded, decoded); err != nil {
 			return fmt.Errorf("warm up the preprocessing: %w", err)
 		}
 	}

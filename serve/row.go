@@ -13,10 +13,11 @@ type Row struct {
 	Key string
 	// Shape is height, width and channels.
 	Shape [3]int
-	// Fill makes the tensor's values, height-major, for instance by decoding an
-	// image. It runs on a goroutine of the batcher; its context ends when
-	// nobody waits for the row any longer.
-	Fill func(ctx context.Context) ([]float32, error)
+	// Fill puts the tensor's values, height-major, into dst, for instance by
+	// decoding an image; dst has room for the shape and holds anything. It runs
+	// on a goroutine of the batcher; its context ends when nobody waits for the
+	// row any longer.
+	Fill func(ctx context.Context, dst []float32) error
 }
 
 // Outcome is what became of a row.
@@ -29,11 +30,18 @@ type Outcome struct {
 	Batch      int           // rows in that batch
 }
 
-// Pass sends a batch of rows of one shape through a trunk and returns their
-// bottlenecks in the same order and the shape of one. It has no context: it
-// serves requests with different deadlines, and who does not want to wait for
-// its end leaves by himself.
-type Pass func(shape [3]int, rows [][]float32) (bottlenecks [][]float32, bottleneck []int64, err error)
+// Pass sends a batch of rows of one shape through a trunk. It has no context:
+// it serves requests with different deadlines, and who does not want to wait
+// for its end leaves by himself. The rows are the batcher's again when it
+// returns.
+type Pass func(shape [3]int, rows [][]float32) (Passed, error)
+
+// Passed is what came out of a trunk.
+type Passed struct {
+	Bottlenecks [][]float32   // one a row, in their order
+	Shape       []int64       // of one bottleneck
+	Took        time.Duration // the network's run alone
+}
 
 // Limits bound a batcher.
 type Limits struct {
@@ -50,8 +58,8 @@ type entry struct {
 	waiters  []waiter
 	deadline time.Time // the latest of the waiters'; zero: one has none
 	stage    stage
-	data     []float32
-	begun    time.Time // when the fill began, then when the row was queued
+	data     *[]float32
+	queued   time.Time
 	outcome  Outcome
 	err      error
 }

@@ -37,7 +37,7 @@ type Servable struct {
 type Timings struct {
 	Decode time.Duration // waiting for a decoder and decoding
 	Queue  time.Duration // waiting for the trunk
-	Trunk  time.Duration // in the trunk, with the batch
+	Trunk  time.Duration // the trunk's run, with the batch
 	Head   time.Duration
 	Batch  int // images in the largest batch
 }
@@ -54,7 +54,7 @@ func (s *Servable) Classify(ctx context.Context, images [][]byte) ([]Prediction,
 		rows[i] = Row{
 			Key:   s.digest + string(sum[:]),
 			Shape: s.shape,
-			Fill:  func(ctx context.Context) ([]float32, error) { return s.decode(ctx, encoded) },
+			Fill:  func(ctx context.Context, dst []float32) error { return s.decode(ctx, encoded, dst) },
 		}
 	}
 	outputs, timings, err := s.answer(ctx, rows)
@@ -79,7 +79,7 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 	stride := len(values) / len(rows)
 	for i := range rows {
 		row := values[i*stride : (i+1)*stride]
-		rows[i] = Row{Shape: s.shape, Fill: func(context.Context) ([]float32, error) { return row, nil }}
+		rows[i] = Row{Shape: s.shape, Fill: func(_ context.Context, dst []float32) error { copy(dst, row); return nil }}
 	}
 	all, _, err := s.answer(ctx, rows)
 	if err != nil {
@@ -93,20 +93,16 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 	return outputs, nil
 }
 
-// decode runs the version's own preprocessing, once a decoder is free.
-func (s *Servable) decode(ctx context.Context, encoded []byte) ([]float32, error) {
+// decode runs the version's own preprocessing into dst, once a decoder is free.
+func (s *Servable) decode(ctx context.Context, encoded []byte, dst []float32) error {
 	select {
 	case s.decoders <- struct{}{}:
 		defer func() { <-s.decoders }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	values := make([]float32, s.shape[0]*s.shape[1]*s.shape[2])
 	// Not to be left before its end, which would free the decoder too early.
-	if err := s.pipeline.Into(context.WithoutCancel(ctx), encoded, values); err != nil {
-		return nil, err
-	}
-	return values, nil
+	return s.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)
 }
 
 // answer sends rows through the trunk, in whatever batches they meet others,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,27 +56,36 @@ func (s *running) stop() error {
 	return <-s.ended
 }
 
-// ask classifies an image and says how long it took.
-func (s *running) ask(ctx context.Context, encoded []byte) (_ time.Duration, err error) {
+// ask classifies an image and says how long it took, and how long of that were
+// the decoding and the runs of the two networks.
+func (s *running) ask(ctx context.Context, encoded []byte) (whole, work time.Duration, err error) {
 	begun := time.Now()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(encoded))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	r.Header.Set("Content-Type", "image/jpeg")
 	answer, err := s.client.Do(r)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
 	text, err := io.ReadAll(answer.Body)
+	whole = time.Since(begun)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("%s: %s", answer.Status, text)
+		return 0, 0, fmt.Errorf("%s: %s", answer.Status, text)
 	}
-	return time.Since(begun), nil
+	var told struct {
+		Timings struct{ Decode, Trunk, Head float64 } // milliseconds
+	}
+	if err := json.Unmarshal(text, &told); err != nil {
+		return 0, 0, err
+	}
+	t := told.Timings
+	return whole, time.Duration((t.Decode + t.Trunk + t.Head) * float64(time.Millisecond)), nil
 }
 
 // flood asks with clients that never pause: answers a second. No two clients
@@ -88,7 +98,7 @@ func (s *running) flood(ctx context.Context, images [][]byte, clients int, turn 
 		group.Go(func() error {
 			for time.Since(begun) < turn {
 				next := s.asked.Add(1) % int64(len(images))
-				if _, err := s.ask(ctx, images[next]); err != nil {
+				if _, _, err := s.ask(ctx, images[next]); err != nil {
 					return err
 				}
 				done.Add(1)

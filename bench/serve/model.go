@@ -164,7 +164,7 @@ func openBare(ctx context.Context, m *model) (*bare, error) {
 	if b.pipeline, err = inference.Compile(m.manifest.Preprocessing); err != nil {
 		return nil, err
 	}
-	if b.trunk, err = inference.OpenTrunk(trunk, tensorflow.Config{}); err != nil {
+	if b.trunk, err = inference.OpenTrunk(trunk, tensorflow.Config{RunInCaller: true}); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	if b.head, err = inference.OpenHead(head, tensorflow.Config{RunInCaller: true}); err != nil {

@@ -23,8 +23,12 @@ type image struct {
 
 // readBody reads a body of at most most bytes.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	return body, bodyError(err)
+	var body bytes.Buffer
+	if n := r.ContentLength; 0 < n && n <= most {
+		body.Grow(int(n) + bytes.MinRead) // read without growing again
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, most))
+	return body.Bytes(), bodyError(err)
 }
 
 // bodyError gives the reason of a body that could not be read.
