@@ -1,0 +1,218 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tkit/internal/durable"
+)
+
+// Head keeps the chain's end apart from the log.
+type Head interface {
+	Head(ctx context.Context) (Position, error)
+	// SetHead returns when the position is on the disk.
+	SetHead(ctx context.Context, p Position) error
+}
+
+// fileSize is when a log goes on in a new file, in bytes.
+const fileSize = 64 << 20
+
+// A Log is appended to by any number of processes. Its methods may be called
+// at once.
+type Log struct {
+	dir   string
+	head  Head
+	limit int64
+
+	mu   sync.Mutex // one append of this process at a time
+	lock *os.File   // and of all processes
+}
+
+// Open opens the log in a folder, private to its owner, and makes it when
+// missing.
+func Open(dir string, head Head) (*Log, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	return &Log{dir: dir, head: head, limit: fileSize, lock: lock}, nil
+}
+
+// Close closes the log.
+func (l *Log) Close() error { return l.lock.Close() }
+
+// Append writes a record and returns when it, and the new head, are on the
+// disk. What it is about must not begin before, and not at all where Append
+// fails.
+func (l *Log) Append(ctx context.Context, r Record) error {
+	if err := l.append(ctx, r); err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+func (l *Log) append(ctx context.Context, r Record) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unlock, err := l.hold(ctx, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	head, err := l.head.Head(ctx)
+	if err != nil {
+		return err
+	}
+	f, end, err := l.newest()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	// A crash may have come between a record and its head. Otherwise the head
+	// leads: where the file does not reach it, the gap stays for Verify to find.
+	if end.Sequence <= head.Sequence {
+		end = head
+	}
+	r.Sequence, r.Previous, r.At = end.Sequence+1, end.Hash, time.Now().UTC().Truncate(time.Microsecond)
+	line, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(line); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return l.head.SetHead(ctx, Position{r.Sequence, hashOf(line[:len(line)-1])})
+}
+
+// hold takes the lock of all processes, waiting for it.
+func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
+	fd := int(l.lock.Fd())
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		err := unix.Flock(fd, how|unix.LOCK_NB)
+		if err == nil {
+			return func() { unix.Flock(fd, unix.LOCK_UN) }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// newest opens the file to append to, a new one where there is none or it is
+// full, and says where the last one ends.
+func (l *Log) newest() (*os.File, Position, error) {
+	names, err := files(l.dir)
+	if err != nil {
+		return nil, Position{}, err
+	}
+	if len(names) == 0 {
+		f, err := l.begin(1)
+		return f, Position{}, err
+	}
+	last := names[len(names)-1]
+	f, err := os.OpenFile(filepath.Join(l.dir, last), os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return nil, Position{}, err
+	}
+	end, size, err := tail(f)
+	if err == nil && size < l.limit {
+		return f, end, nil
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, Position{}, err
+	}
+	f, err = l.begin(number(last) + 1)
+	return f, end, err
+}
+
+// begin makes a file.
+func (l *Log) begin(n int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(l.dir, name(n)), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.SyncFolder(l.dir); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// tail is the position of a file's last record, and its size. A line without
+// an end is what a crash left of a record whose action never began: it goes. A
+// last line that is no record counts as none.
+func tail(f *os.File) (Position, int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return Position{}, 0, err
+	}
+	size := info.Size()
+	from := max(0, size-maxLine-1)
+	b := make([]byte, size-from)
+	if _, err := f.ReadAt(b, from); err != nil {
+		return Position{}, 0, err
+	}
+	whole := bytes.LastIndexByte(b, '\n') + 1
+	if whole < len(b) {
+		size = from + int64(whole)
+		if err := f.Truncate(size); err != nil {
+			return Position{}, 0, err
+		}
+	}
+	lines := bytes.TrimSuffix(b[:whole], []byte("\n"))
+	line := lines[bytes.LastIndexByte(lines, '\n')+1:]
+	r, err := ParseRecord(line)
+	if err != nil {
+		return Position{}, size, nil
+	}
+	return Position{r.Sequence, hashOf(line)}, size, nil
+}
+
+const prefix, suffix = "audit-", ".jsonl"
+
+func name(n int) string { return fmt.Sprintf("%s%06d%s", prefix, n, suffix) }
+
+// number is a file's, 0 for what is none of the log's.
+func number(file string) int {
+	var n int
+	if _, err := fmt.Sscanf(strings.TrimSuffix(strings.TrimPrefix(file, prefix), suffix), "%d", &n); err != nil || name(n) != file {
+		return 0
+	}
+	return n
+}
+
+// files are the names of a log's files in their order.
+func files(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if number(e.Name()) > 0 {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return number(a) - number(b) })
+	return names, nil
+}

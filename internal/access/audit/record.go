@@ -1,0 +1,112 @@
+// Package audit keeps the log of who was allowed or refused what: lines of
+// JSON that are only ever appended, each with the SHA-256 of the one before.
+//
+// A line that was changed, removed, moved or put in breaks the chain, and
+// Verify finds it. The chain's end is kept elsewhere too (see [Head]), so that
+// lines cut off the end are missed. A new file goes on with the chain of the
+// one before.
+//
+// Whoever can write both the log's folder and the head's place can make a new
+// chain. Who must rule that out keeps a [Position] now and then where that
+// person cannot write; Verify compares with it.
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// A Record is one line. It never has a token, a password or data in it.
+type Record struct {
+	// Sequence numbers the records of a log, 1, 2, 3 … Previous is the hash of
+	// the record before, "" of the first. Both are set by Append, as is At.
+	Sequence int64     `json:"seq"`
+	Previous string    `json:"prev"`
+	At       time.Time `json:"at"`
+
+	// Who asked, and as which user of the store and the system.
+	Who string `json:"who"`
+	As  string `json:"as,omitempty"`
+	// Action is what they were about to do; Right the right that it takes.
+	Action string `json:"action"`
+	Right  string `json:"right,omitempty"`
+	// Object is what it is about, Data the dataset versions and Model the model
+	// version that take part.
+	Object  string   `json:"object,omitempty"`
+	Data    []string `json:"data,omitempty"`
+	Model   string   `json:"model,omitempty"`
+	Purpose string   `json:"purpose,omitempty"`
+	// Policy is the generation that was decided by, Grant the grant.
+	Policy  int64   `json:"policy,omitempty"`
+	Grant   int64   `json:"grant,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"`
+}
+
+// An Outcome is how a decision came out.
+type Outcome string
+
+// The outcomes.
+const (
+	Allowed Outcome = "allowed"
+	Denied  Outcome = "denied"
+)
+
+// maxLine bounds a line, in bytes.
+const maxLine = 1 << 20
+
+// ParseRecord reads a line without its end. It is strict: a key that this tkit
+// does not know was put there by something else.
+func ParseRecord(line []byte) (Record, error) {
+	var r Record
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return r, fmt.Errorf("no record: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return r, errors.New("no record: text after the object")
+	}
+	switch {
+	case r.Sequence < 1:
+		return r, fmt.Errorf("no record: its number is %d", r.Sequence)
+	case r.Outcome != Allowed && r.Outcome != Denied:
+		return r, fmt.Errorf("no record: its outcome is %.40q", r.Outcome)
+	case (r.Sequence == 1) != (r.Previous == ""):
+		return r, fmt.Errorf("no record: number %d names %.80q as the one before", r.Sequence, r.Previous)
+	}
+	return r, nil
+}
+
+// encode writes a record as a line with its end.
+func (r Record) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return nil, err
+	}
+	if b.Len() > maxLine {
+		return nil, fmt.Errorf("a record of %d bytes", b.Len())
+	}
+	return b.Bytes(), nil
+}
+
+// hashOf is the hash of a line without its end.
+func hashOf(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}
+
+// A Position is a place in the chain: a record's number and hash. The zero
+// value is before the first.
+type Position struct {
+	Sequence int64  `json:"seq"`
+	Hash     string `json:"hash"`
+}

@@ -1,0 +1,200 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"tkit/internal/access/audit"
+)
+
+// ErrDenied: the policy does not allow it.
+var ErrDenied = errors.New("not allowed")
+
+// An Authority decides for a home, and writes down what it decides. Its methods
+// may be called at once.
+type Authority struct {
+	store          *Store
+	groups         Groups
+	log            *audit.Log
+	as             string // the system account that does what is decided
+	administrators []Principal
+
+	mu    sync.Mutex
+	known map[Principal]membership
+}
+
+// membership is what was last found out about a principal's groups.
+type membership struct {
+	groups []Principal
+	at     time.Time
+}
+
+// membershipKept is how long groups are believed before they are asked anew.
+const membershipKept = 2 * time.Second
+
+// Open opens the authority of a home; groups nil means those of GroupsOf.
+func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
+	if groups == nil {
+		if groups, err = GroupsOf(home); err != nil {
+			return nil, err
+		}
+	}
+	self, err := Self()
+	if err != nil {
+		return nil, err
+	}
+	a := &Authority{groups: groups, as: self.Name(), known: make(map[Principal]membership)}
+	if a.store, err = OpenStore(ctx, home); err != nil {
+		return nil, err
+	}
+	if a.administrators, err = administrators(home); err == nil {
+		a.log, err = audit.Open(filepath.Join(home, "audit"), auditHead{a.store})
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+// Close closes the authority once the calls in progress have returned.
+func (a *Authority) Close() error { return errors.Join(a.log.Close(), a.store.Close()) }
+
+// Store is what keeps the policy.
+func (a *Authority) Store() *Store { return a.store }
+
+// Log is where decisions are written down.
+func (a *Authority) Log() *audit.Log { return a.log }
+
+// administrators are the owner of a home's folder and the superuser: who could
+// change its files anyway.
+func administrators(home string) ([]Principal, error) {
+	info, err := os.Stat(home)
+	if err != nil {
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	all := []Principal{User("root")}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 {
+		u, err := user.LookupId(strconv.FormatUint(uint64(s.Uid), 10))
+		if err != nil {
+			return nil, fmt.Errorf("access: the owner of %s: %w", home, err)
+		}
+		all = append(all, User(u.Username))
+	}
+	return all, nil
+}
+
+// Ask makes an asker of an authenticated principal: it resolves the groups.
+func (a *Authority) Ask(ctx context.Context, p Principal, purpose string) (Asker, error) {
+	if _, err := ParsePrincipal(string(p)); err != nil {
+		return Asker{}, err
+	}
+	a.mu.Lock()
+	m, known := a.known[p]
+	a.mu.Unlock()
+	if !known || time.Since(m.at) > membershipKept {
+		m.at = time.Now()
+		var err error
+		if m.groups, err = a.groups.Of(ctx, p); err != nil {
+			return Asker{}, err
+		}
+		a.mu.Lock()
+		if len(a.known) > 10_000 {
+			clear(a.known)
+		}
+		a.known[p] = m
+		a.mu.Unlock()
+	}
+	return Asker{Principal: p, Groups: m.groups, Purpose: purpose}, nil
+}
+
+// A Question is a right on one object, or on a version by its lineage, and
+// what it is wanted for.
+type Question struct {
+	Action  string // such as "train" or "predict"
+	Right   Right
+	Object  Object
+	Lineage []Origin // instead of Object
+	Data    []string // the dataset versions that take part, for the record
+}
+
+// answer decides a question.
+func (p *Policy) answer(who Asker, q Question, now time.Time) Decision {
+	if len(q.Lineage) > 0 {
+		return p.DecideVersion(who, q.Right, q.Lineage, now)
+	}
+	return p.Decide(who, q.Right, q.Object, now)
+}
+
+// Decide answers a question by the policy in force and writes the decision
+// down. The error wraps ErrDenied where the answer is no; any other means that
+// it could not be decided, and then it is no as well. Where nothing governs
+// there is nothing to decide and to write.
+func (a *Authority) Decide(ctx context.Context, who Asker, q Question) (Decision, error) {
+	p, err := a.store.Policy(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	d := p.answer(who, q, time.Now())
+	if err := a.record(ctx, who, q, d); err != nil {
+		return Decision{}, err
+	}
+	return d, p.refusal(who, q, d)
+}
+
+// record writes a decision down.
+func (a *Authority) record(ctx context.Context, who Asker, q Question, d Decision) error {
+	if d.Allowed && d.Object == "" {
+		return nil
+	}
+	r := audit.Record{
+		Who: string(who.Principal), As: a.as, Action: q.Action, Right: string(q.Right), Object: string(d.Object), Data: q.Data,
+		Purpose: who.Purpose, Policy: d.Generation, Grant: d.Grant, Outcome: audit.Denied, Reason: d.Reason,
+	}
+	if len(q.Lineage) > 0 {
+		r.Model = q.Lineage[0].Version
+	}
+	if d.Allowed {
+		r.Outcome = audit.Allowed
+	}
+	return a.log.Append(ctx, r)
+}
+
+// A Refusal is a decision that says no. It is ErrDenied.
+type Refusal struct {
+	Who      Asker
+	Question Question
+	Decision Decision
+	Owner    Principal // of the object that says no
+}
+
+// Error names the object, why, and who can change it.
+func (r *Refusal) Error() string {
+	what := string(r.Question.Action)
+	if len(r.Question.Lineage) > 0 {
+		what += " " + r.Question.Lineage[0].Version
+	}
+	text := fmt.Sprintf("%v to %s: %s", ErrDenied, what, r.Decision.Reason)
+	if r.Owner != "" {
+		text += fmt.Sprintf("; %s owns it and can allow it", r.Owner)
+	}
+	return text
+}
+
+// Is makes a refusal ErrDenied.
+func (r *Refusal) Is(target error) bool { return target == ErrDenied }
+
+// refusal is a decision that says no as an error, nil for one that says yes.
+func (p *Policy) refusal(who Asker, q Question, d Decision) error {
+	if d.Allowed {
+		return nil
+	}
+	return &Refusal{Who: who, Question: q, Decision: d, Owner: p.owners[d.Object]}
+}

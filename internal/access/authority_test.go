@@ -1,0 +1,307 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// members is groups for the tests.
+type members map[Principal][]Principal
+
+func (m members) Of(_ context.Context, p Principal) ([]Principal, error) {
+	if p == "user:unknowable" {
+		return nil, errors.New("the directory does not answer")
+	}
+	return m[p], nil
+}
+
+// A fixture is a home in which olga owns the dataset scans.
+type fixture struct {
+	*Authority
+	home, data string
+	root, olga Asker
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{home: t.TempDir(), data: filepath.Join(t.TempDir(), "scans"), root: Asker{Principal: "user:root"}, olga: Asker{Principal: "user:olga"}}
+	if err := os.MkdirAll(filepath.Join(f.data, "2024"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f.Authority = openAuthority(t, f.home)
+	if _, err := f.Register(t.Context(), f.root, "scans", f.data, "user:olga"); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func openAuthority(t *testing.T, home string) *Authority {
+	t.Helper()
+	a, err := Open(t.Context(), home, members{"user:alice": {"group:radiology"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func (f *fixture) give(t *testing.T, who Asker, effect Effect, to Principal, r Right) Grant {
+	t.Helper()
+	g, err := f.Give(t.Context(), who, Grant{Object: "dataset:scans", Effect: effect, Principal: to, Right: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (f *fixture) ask(t *testing.T, p Principal) Asker {
+	t.Helper()
+	who, err := f.Ask(t.Context(), p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return who
+}
+
+func (f *fixture) may(t *testing.T, a *Authority, p Principal, r Right) bool {
+	t.Helper()
+	who, err := a.Ask(t.Context(), p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Decide(t.Context(), who, Question{Action: "test", Right: r, Object: "dataset:scans"})
+	if err != nil && !errors.Is(err, ErrDenied) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+func TestGiveAndTake(t *testing.T) {
+	f := newFixture(t)
+	other := openAuthority(t, f.home) // as another process has it
+	if f.may(t, f.Authority, "user:alice", Train) {
+		t.Fatal("a registered dataset is open")
+	}
+	g := f.give(t, f.olga, Allow, "group:radiology", Train)
+	if !f.may(t, f.Authority, "user:alice", Train) || !f.may(t, other, "user:alice", Train) {
+		t.Error("a member of the group may not")
+	}
+	if f.may(t, other, "user:bob", Train) {
+		t.Error("who is not in the group may")
+	}
+	if err := f.Take(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f.may(t, f.Authority, "user:alice", Train) || f.may(t, other, "user:alice", Train) {
+		t.Error("a revoked grant still counts")
+	}
+}
+
+func TestWhoMayChange(t *testing.T) {
+	f := newFixture(t)
+	f.give(t, f.olga, Allow, "user:greta", Administer)
+	greta, alice := f.ask(t, "user:greta"), f.ask(t, "user:alice")
+	given := f.give(t, greta, Allow, "user:alice", Read)
+	administers := f.give(t, f.olga, Allow, "user:gustav", Administer)
+	give := func(who Asker, o Object, r Right) error {
+		_, err := f.Give(t.Context(), who, Grant{Object: o, Effect: Allow, Principal: "user:alice", Right: r})
+		return err
+	}
+	for _, c := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"alice gives to herself", give(alice, "dataset:scans", Train), ErrDenied},
+		{"the administrator of the home is not the owner", give(f.root, "dataset:scans", Train), ErrDenied},
+		{"greta gives", give(greta, "dataset:scans", Train), nil},
+		{"greta gives the right to give", give(greta, "dataset:scans", Administer), ErrDenied},
+		{"greta takes the right to give", f.Take(t.Context(), greta, "dataset:scans", administers.ID), ErrDenied},
+		{"alice takes", f.Take(t.Context(), alice, "dataset:scans", given.ID), ErrDenied},
+		{"there is no such grant", f.Take(t.Context(), f.olga, "dataset:scans", 99), ErrNotFound},
+		{"there is no such dataset", give(f.olga, "dataset:scan", Train), ErrNotFound},
+		{"there is no such model", give(f.olga, "model:flowers", Use), ErrNotFound},
+		{"there is no such right on it", give(f.olga, "model:flowers", Train), ErrInvalid},
+		{"greta gives it away", f.Transfer(t.Context(), greta, "dataset:scans", "user:greta"), ErrDenied},
+		{"olga gives it away", f.Transfer(t.Context(), f.olga, "dataset:scans", "user:otto"), nil},
+		{"and owns it no more", give(f.olga, "dataset:scans", Use), ErrDenied},
+		{"the administrator gives it back", f.Transfer(t.Context(), f.root, "dataset:scans", "user:olga"), nil},
+	} {
+		if (c.err == nil) != (c.want == nil) || !errors.Is(c.err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, c.err, c.want)
+		}
+	}
+}
+
+func TestRegister(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct {
+		name, uri string
+		who       Principal
+		owner     Principal
+		want      error
+	}{
+		{"scans", f.data, "user:root", "user:olga", ErrInvalid}, // taken
+		{"Scans", f.data, "user:root", "user:olga", ErrInvalid},
+		{"more", filepath.Join(f.data, "none"), "user:root", "user:olga", os.ErrNotExist},
+		{"more", f.data, "user:root", "olga", ErrInvalid},
+		{"more", f.data, "user:mallory", "user:mallory", ErrDenied},
+		{"more", filepath.Join(f.data, "2024"), "user:root", "group:radiology", nil},
+	} {
+		_, err := f.Register(t.Context(), Asker{Principal: c.who}, c.name, c.uri, c.owner)
+		if (err == nil) != (c.want == nil) || !errors.Is(err, c.want) {
+			t.Errorf("%s at %s: %v, want %v", c.name, c.uri, err, c.want)
+		}
+	}
+	p, err := f.Store().Policy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, place, err := Locate(filepath.Join(f.data, "2024"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := p.DatasetsAt(place); len(found) != 2 {
+		t.Errorf("a dataset in a dataset: %v", found)
+	}
+}
+
+func TestGroupsUnknownMeansNo(t *testing.T) {
+	f := newFixture(t)
+	if _, err := f.Ask(t.Context(), "user:unknowable", ""); err == nil {
+		t.Error("asked without groups")
+	}
+}
+
+func TestTokens(t *testing.T) {
+	f := newFixture(t)
+	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
+	own, secret, err := f.CreateToken(t.Context(), f.olga, Token{Principal: "user:olga", Expires: in(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, _, err := f.CreateToken(t.Context(), f.root, Token{Principal: "service:triage", Expires: in(time.Hour), Purpose: "triage"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authenticate := func(secret string, at time.Time) (Token, error) {
+		p, err := f.Store().Policy(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Authenticate(secret, at)
+	}
+	if got, err := authenticate(secret, time.Now()); err != nil || got.Principal != "user:olga" || got.ID != own.ID {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for name, wrong := range map[string]struct {
+		secret string
+		at     time.Time
+	}{
+		"empty": {"", time.Now()}, "unknown": {secret + "x", time.Now()}, "its hash": {own.hash.String(), time.Now()}, "expired": {secret, in(2 * time.Hour)},
+	} {
+		if _, err := authenticate(wrong.secret, wrong.at); !errors.Is(err, ErrUnauthenticated) || wrong.secret != "" && strings.Contains(err.Error(), wrong.secret) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := f.CreateToken(t.Context(), f.olga, Token{Principal: "user:root", Expires: in(time.Hour)}); !errors.Is(err, ErrDenied) {
+		t.Errorf("olga makes a token of root's: %v", err)
+	}
+	for _, bad := range []Token{{Principal: "group:x", Expires: in(time.Hour)}, {Principal: "user:x"}, {Principal: "user:x", Expires: in(3 * maxToken)}} {
+		if _, _, err := f.CreateToken(t.Context(), f.root, bad); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if all, err := f.Tokens(t.Context(), f.root); err != nil || len(all) != 2 {
+		t.Errorf("root sees %v, %v", all, err)
+	}
+	if some, err := f.Tokens(t.Context(), f.olga); err != nil || len(some) != 1 {
+		t.Errorf("olga sees %v, %v", some, err)
+	}
+	if err := f.RevokeToken(t.Context(), f.olga, service.ID); !errors.Is(err, ErrDenied) {
+		t.Errorf("olga ends another's token: %v", err)
+	}
+	if err := f.RevokeToken(t.Context(), f.olga, own.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := authenticate(secret, time.Now()); !errors.Is(err, ErrUnauthenticated) {
+		t.Errorf("a revoked token: %v", err)
+	}
+	// No file of the home has the secret in it.
+	err = filepath.WalkDir(f.home, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if strings.Contains(string(raw), strings.TrimPrefix(secret, tokenPrefix)) {
+			t.Errorf("%s has the secret", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGroupsFile(t *testing.T) {
+	home := t.TempDir()
+	if g, err := GroupsOf(home); err != nil || g != (SystemGroups{}) {
+		t.Errorf("without a file: %v, %v", g, err)
+	}
+	file := filepath.Join(home, "access", "groups.yaml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("groups:\n  radiology: [user:alice, service:triage]\n  staff: [user:alice]\n")
+	g, err := GroupsOf(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[Principal]int{"user:alice": 2, "service:triage": 1, "user:bob": 0} {
+		if got, err := g.Of(t.Context(), p); err != nil || len(got) != want {
+			t.Errorf("%s: %v, %v", p, got, err)
+		}
+	}
+	for _, bad := range []string{"", "groups: [a]", "groups:\n  a: [alice]", "groups:\n  a: ['group:b']", "group:\n  a: []", "groups:\n  'a b': [user:x]"} {
+		write(bad)
+		if got, err := g.Of(t.Context(), "user:alice"); err == nil {
+			t.Errorf("%q gives %v", bad, got)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Of(t.Context(), "user:alice"); err == nil {
+		t.Error("the file is gone and nobody minds")
+	}
+}
+
+func TestSystemGroups(t *testing.T) {
+	self, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (SystemGroups{}).Of(t.Context(), self); err != nil || len(got) == 0 {
+		t.Errorf("%s is in %v, %v", self, got, err)
+	}
+	for _, p := range []Principal{"user:nobody-has-this-name", "service:triage"} {
+		if got, err := (SystemGroups{}).Of(t.Context(), p); err != nil || len(got) != 0 {
+			t.Errorf("%s is in %v, %v", p, got, err)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tkit/internal/access/audit"
+)
+
+// ErrNotFound: no such dataset, grant, exemption or token.
+var ErrNotFound = errors.New("not found")
+
+// A permit says whether an asker may make a change, from the policy alone.
+type permit func(p *Policy) (Decision, error)
+
+// change makes a change of the policy: decides, writes down, and makes it in a
+// transaction in which it still is allowed.
+func (a *Authority) change(ctx context.Context, who Asker, q Question, may permit, do func(*sql.Tx) error) error {
+	p, err := a.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := may(p)
+	if err != nil {
+		return err
+	}
+	if err := a.record(ctx, who, q, d); err != nil {
+		return err
+	}
+	if err := p.refusal(who, q, d); err != nil {
+		return err
+	}
+	return a.store.db.Write(ctx, func(tx *sql.Tx) error {
+		p, err := PolicyIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		d, err := may(p)
+		if err != nil {
+			return err
+		}
+		if err := p.refusal(who, q, d); err != nil {
+			return err
+		}
+		if err := do(tx); err != nil {
+			return fmt.Errorf("access: %w", err)
+		}
+		return nil
+	})
+}
+
+// administers is the decision of what only an administrator may do.
+func (a *Authority) administers(p *Policy, who Asker, on Object) Decision {
+	d := Decision{Object: on, Generation: p.generation, Allowed: slices.ContainsFunc(a.administrators, who.is)}
+	d.Reason = fmt.Sprintf("%s does not administer this home", who.Principal)
+	if d.Allowed {
+		d.Reason = fmt.Sprintf("%s administers this home", who.Principal)
+	}
+	return d
+}
+
+// governed refuses what nobody registered.
+func (p *Policy) governed(o Object) error {
+	if _, ok := p.owners[o]; ok {
+		return nil
+	}
+	if o.Kind() == modelKind {
+		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` begins one", ErrNotFound, o.Name())
+	}
+	names := make([]string, len(p.datasets))
+	for i, d := range p.datasets {
+		names[i] = d.Name
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%w: dataset %s: none is registered; `tkit datasets add` registers one", ErrNotFound, o.Name())
+	}
+	return fmt.Errorf("%w: dataset %s; there are %s", ErrNotFound, o.Name(), strings.Join(names, ", "))
+}
+
+// Register gives a dataset its name, place and owner. Only an administrator
+// may: what lies there is closed from then on, to all but the owner.
+func (a *Authority) Register(ctx context.Context, who Asker, name, uri string, owner Principal) (Registered, error) {
+	if err := CheckName(name); err != nil {
+		return Registered{}, err
+	}
+	if _, err := ParsePrincipal(string(owner)); err != nil {
+		return Registered{}, err
+	}
+	canonical, _, err := Locate(uri)
+	if err != nil {
+		return Registered{}, err
+	}
+	made := Registered{Name: name, URI: canonical, Owner: owner, By: who.Principal, Created: now()}
+	err = a.change(ctx, who, Question{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy) (Decision, error) {
+		if _, taken := p.owners[Dataset(name)]; taken {
+			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
+		}
+		return a.administers(p, who, Dataset(name)), nil
+	}, func(tx *sql.Tx) error { return insertObject(ctx, tx, Dataset(name), made) })
+	return made, err
+}
+
+func insertObject(ctx context.Context, tx *sql.Tx, o Object, r Registered) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, moment(r.Created).String())
+	return err
+}
+
+// Protect gives a model a policy of its own, beside those of the data behind
+// it: from then on its rights are its owner's and of those to whom they are
+// granted. An administrator may, and who may promote the versions there are.
+func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner Principal, versions [][]Origin) error {
+	if _, err := ParsePrincipal(string(owner)); err != nil {
+		return err
+	}
+	o := Model(model)
+	made := Registered{Owner: owner, By: who.Principal, Created: now()}
+	return a.change(ctx, who, Question{Action: "protect", Right: Promote, Object: o}, func(p *Policy) (Decision, error) {
+		if owner, taken := p.owners[o]; taken {
+			return Decision{}, fmt.Errorf("%w: model %s is protected already; %s owns it", ErrInvalid, model, owner)
+		}
+		d := a.administers(p, who, o)
+		for i := 0; i < len(versions) && (!d.Allowed || i == 0); i++ {
+			if !d.Allowed {
+				d = p.DecideVersion(who, Promote, versions[i], time.Now())
+				d.Object = o
+			}
+			if !d.Allowed {
+				break
+			}
+		}
+		return d, nil
+	}, func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) })
+}
+
+// Transfer gives an object another owner. The owner may, and an administrator.
+func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Principal) error {
+	if _, err := ParsePrincipal(string(to)); err != nil {
+		return err
+	}
+	return a.change(ctx, who, Question{Action: "transfer", Right: Administer, Object: o}, func(p *Policy) (Decision, error) {
+		if d := a.administers(p, who, o); d.Allowed {
+			return d, p.governed(o)
+		}
+		return p.owns(who, o), p.governed(o)
+	}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_objects SET owner = ? WHERE object = ?", to, o)
+		return err
+	})
+}
+
+// owns is the decision of what only an object's owner may do.
+func (p *Policy) owns(who Asker, o Object) Decision {
+	d := Decision{Object: o, Generation: p.generation}
+	owner, governed := p.owners[o]
+	d.Allowed = governed && who.is(owner)
+	d.Reason = fmt.Sprintf("only the owner of %s may", o)
+	if d.Allowed {
+		d.Reason = fmt.Sprintf("%s owns %s", owner, o)
+	}
+	return d
+}
+
+// mayGive is the decision whether an asker may give and take a right on an
+// object: who has the right to grant there may, but only the owner gives that
+// right itself.
+func (p *Policy) mayGive(who Asker, o Object, r Right) (Decision, error) {
+	if err := p.governed(o); err != nil {
+		return Decision{}, err
+	}
+	if r == Administer {
+		return p.owns(who, o), nil
+	}
+	return p.Decide(who, Administer, o, time.Now()), nil
+}
+
+// Give adds a grant, an allowance or a denial.
+func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error) {
+	g.By, g.At = who.Principal, now()
+	if err := g.check(); err != nil {
+		return g, err
+	}
+	if !live(g.Expires, g.At) {
+		return g, fmt.Errorf("%w: the grant has expired at %s already", ErrInvalid, g.Expires.Format(time.RFC3339))
+	}
+	q := Question{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
+	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
+		func(tx *sql.Tx) error {
+			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+				g.Object, g.Effect, g.Principal, g.Right, g.Purpose, moment(g.Expires).String(), g.Reason, g.By, moment(g.At).String())
+			if err == nil {
+				g.ID, err = result.LastInsertId()
+			}
+			return err
+		})
+	return g, err
+}
+
+// Take revokes a grant by its number.
+func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) error {
+	q := Question{Action: "revoke", Right: Administer, Object: o, Data: []string{fmt.Sprintf("grant %d", id)}}
+	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+		if err := p.governed(o); err != nil {
+			return Decision{}, err
+		}
+		for _, g := range p.byObject[o] {
+			if g.ID == id {
+				return p.mayGive(who, o, g.Right)
+			}
+		}
+		return Decision{}, fmt.Errorf("%w: %s has no grant %d", ErrNotFound, o, id)
+	}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		return err
+	})
+}
+
+// maxExemption bounds how long a declassification may last.
+const maxExemption = 5 * 366 * 24 * time.Hour
+
+// Exempt declassifies a version for a right: the dataset, behind it, is no
+// longer asked. Only the dataset's owner may; not even who may grant.
+func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage []Origin) (Exemption, error) {
+	e.By, e.At = who.Principal, now()
+	switch {
+	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
+		return e, fmt.Errorf("%w: right %q: use, download and promote can be declassified", ErrInvalid, e.Right)
+	case strings.TrimSpace(e.Reason) == "":
+		return e, fmt.Errorf("%w: a declassification needs a reason", ErrInvalid)
+	case !e.Expires.After(e.At) || e.Expires.Sub(e.At) > maxExemption:
+		return e, fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid)
+	}
+	if err := checkText(e.Reason); err != nil {
+		return e, err
+	}
+	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage, Data: []string{string(e.Dataset)}}
+	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+		if err := p.governed(e.Dataset); err != nil {
+			return Decision{}, err
+		}
+		if !slices.Contains(p.Restrictions(lineage), e.Dataset) {
+			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
+		}
+		return p.owns(who, e.Dataset), nil
+	}, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			e.Version, e.Dataset, e.Right, moment(e.Expires).String(), e.Reason, e.By, moment(e.At).String())
+		if err == nil {
+			e.ID, err = result.LastInsertId()
+		}
+		return err
+	})
+	return e, err
+}
+
+// auditHead keeps the end of the audit log's chain in the database.
+type auditHead struct{ store *Store }
+
+func (h auditHead) Head(ctx context.Context) (p audit.Position, err error) {
+	err = h.store.db.Reader().QueryRowContext(ctx, "SELECT sequence, hash FROM access_audit").Scan(&p.Sequence, &p.Hash)
+	return p, err
+}
+
+func (h auditHead) SetHead(ctx context.Context, p audit.Position) error {
+	return h.store.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_audit SET sequence = ?, hash = ?", p.Sequence, p.Hash)
+		return err
+	})
+}

@@ -1,0 +1,82 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// An Effect is what a grant does.
+type Effect string
+
+// The effects.
+const (
+	Allow Effect = "allow"
+	Deny  Effect = "deny"
+)
+
+// A Grant allows or denies a principal a right on an object.
+type Grant struct {
+	ID        int64     `json:"id"` // 1, 2, 3 … in a home; set by the store
+	Object    Object    `json:"object"`
+	Effect    Effect    `json:"effect"`
+	Principal Principal `json:"principal"`
+	Right     Right     `json:"right"`
+	// Purpose, where there is one, is the only one that it is about. An
+	// allowance for a purpose is for those who state it. A denial of a purpose
+	// is also for those who state none: they might have it.
+	Purpose string `json:"purpose,omitempty"`
+	// Expires is when it ends to count; zero: never.
+	Expires time.Time `json:"expires,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
+	By      Principal `json:"by"` // who gave it; set with At by the store
+	At      time.Time `json:"at"`
+}
+
+// maxText bounds purposes and reasons, in bytes.
+const maxText = 4096
+
+func (g Grant) check() error {
+	if g.Effect != Allow && g.Effect != Deny {
+		return fmt.Errorf("%w: a grant allows or denies, not %q", ErrInvalid, g.Effect)
+	}
+	if _, err := ParsePrincipal(string(g.Principal)); err != nil {
+		return err
+	}
+	if rights := rightsOn[g.Object.Kind()]; !slices.Contains(rights, g.Right) {
+		return fmt.Errorf("%w: right %q on %s: there are %v", ErrInvalid, g.Right, g.Object, rights)
+	}
+	return checkText(g.Purpose, g.Reason)
+}
+
+func checkText(texts ...string) error {
+	for _, t := range texts {
+		if len(t) > maxText || !utf8.ValidString(t) {
+			return fmt.Errorf("%w: a purpose or reason is text of at most %d bytes", ErrInvalid, maxText)
+		}
+	}
+	return nil
+}
+
+// live says whether a thing that expires still counts; the zero time is never.
+func live(expires, now time.Time) bool { return expires.IsZero() || now.Before(expires) }
+
+// covers says whether the grant is about what the asker wants the data for.
+func (g *Grant) covers(purpose string) bool {
+	return g.Purpose == "" || g.Purpose == purpose || g.Effect == Deny && purpose == ""
+}
+
+// An Exemption is a declassification: a dataset's owner says that one right on
+// one version no longer depends on the dataset. It does not pass on to versions
+// that are built on that one.
+type Exemption struct {
+	ID      int64     `json:"id"`
+	Version string    `json:"version"` // as in "flowers@7"
+	Dataset Object    `json:"dataset"`
+	Right   Right     `json:"right"`
+	Expires time.Time `json:"expires"` // always set
+	Reason  string    `json:"reason"`  // never empty
+	By      Principal `json:"by"`
+	At      time.Time `json:"at"`
+}

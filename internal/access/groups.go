@@ -1,0 +1,141 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Groups says which groups a principal belongs to. It is asked where decisions
+// are made and never the one who wants something. An error means that nobody
+// knows, and then nothing is allowed.
+type Groups interface {
+	Of(ctx context.Context, p Principal) ([]Principal, error)
+}
+
+// SystemGroups asks the operating system, and through it whatever directory it
+// uses. Services and users that it does not know are in no group.
+type SystemGroups struct{}
+
+// Of returns the groups of a user of this machine.
+func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if p.Kind() != UserKind {
+		return nil, nil
+	}
+	u, err := user.Lookup(p.Name())
+	if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("groups of %s: %w", p, err)
+	}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("groups of %s: %w", p, err)
+	}
+	var all []Principal
+	for _, id := range ids {
+		g, err := user.LookupGroupId(id)
+		if _, unknown := errors.AsType[user.UnknownGroupIdError](err); unknown {
+			continue // a number without a name, which no grant can name
+		}
+		if err != nil {
+			return nil, fmt.Errorf("groups of %s: %w", p, err)
+		}
+		all = append(all, Group(g.Name))
+	}
+	return all, nil
+}
+
+// A GroupsFile is a YAML file that lists the members of each group:
+//
+//	groups:
+//	  radiology: [user:alice, service:triage]
+//
+// It is read anew for every answer.
+type GroupsFile string
+
+// Of returns the groups that list a principal.
+func (f GroupsFile) Of(ctx context.Context, p Principal) ([]Principal, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	members, err := parseGroups(raw)
+	if err != nil {
+		return nil, fmt.Errorf("groups: %s: %w", string(f), err)
+	}
+	var all []Principal
+	for group, of := range members {
+		if slices.Contains(of, p) {
+			all = append(all, group)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+func parseGroups(raw []byte) (map[Principal][]Principal, error) {
+	var form struct {
+		Groups map[string][]string `yaml:"groups"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&form); err != nil {
+		return nil, err
+	}
+	all := make(map[Principal][]Principal, len(form.Groups))
+	for name, members := range form.Groups {
+		group, err := ParsePrincipal(GroupKind + ":" + name)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			p, err := ParsePrincipal(m)
+			if err != nil || p.Kind() == GroupKind {
+				return nil, fmt.Errorf("%w: member %.80q of %s: write user:NAME or service:NAME", ErrInvalid, m, name)
+			}
+			all[group] = append(all[group], p)
+		}
+	}
+	return all, nil
+}
+
+// GroupsOf are those of a home: its access/groups.yaml where there is one, and
+// then nothing else, or the operating system's.
+func GroupsOf(home string) (Groups, error) {
+	file := filepath.Join(home, "access", "groups.yaml")
+	_, err := os.Stat(file)
+	switch {
+	case err == nil:
+		return GroupsFile(file), nil
+	case errors.Is(err, fs.ErrNotExist):
+		return SystemGroups{}, nil
+	}
+	return nil, fmt.Errorf("groups: %w", err)
+}
+
+// Self is the principal of the system account that this process acts for.
+func Self() (Principal, error) {
+	u, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("who runs this: %w", err)
+	}
+	// A domain's name before a backslash is part of the user's name.
+	return ParsePrincipal(string(User(strings.TrimSpace(u.Username))))
+}

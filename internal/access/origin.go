@@ -1,0 +1,97 @@
+package access
+
+import (
+	"slices"
+	"time"
+)
+
+// An Origin is what restricts a version: itself, by its model, and the data it
+// was trained on. A version's lineage is a list of them, its own first, then
+// its base's, then the base's base's.
+type Origin struct {
+	Version string // as in "flowers@7"
+	Model   Object
+	Data    []Data
+}
+
+// Data is a snapshot that a version was trained on.
+type Data struct {
+	Datasets []string // the registered datasets that it was known to be of
+	URI      string
+	Digest   string // of the snapshot
+}
+
+// DatasetsAt are the registered datasets that a place overlaps.
+func (p *Policy) DatasetsAt(at Place) []Object {
+	var found []Object
+	for i := range p.datasets {
+		if p.datasets[i].place.overlaps(at) {
+			found = append(found, Dataset(p.datasets[i].Name))
+		}
+	}
+	return found
+}
+
+// DatasetsOf are the registered datasets that data belongs to: by the name it
+// was asked for, by where it lies, and by its content, since a copy of a
+// dataset is that dataset. A name that is not registered is among them, and
+// gives nobody a right.
+func (p *Policy) DatasetsOf(d Data) []Object {
+	var found []Object
+	for _, name := range d.Datasets {
+		found = append(found, Dataset(name))
+	}
+	if at, ok := placeOf(d.URI); ok {
+		found = append(found, p.DatasetsAt(at)...)
+	}
+	found = append(found, p.digests[d.Digest]...)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// Restrictions are the governed objects behind a lineage, each once: what must
+// allow a right for the version to be had.
+func (p *Policy) Restrictions(lineage []Origin) []Object {
+	var all []Object
+	for _, o := range lineage {
+		if _, governed := p.owners[o.Model]; governed {
+			all = append(all, o.Model)
+		}
+		for _, d := range o.Data {
+			all = append(all, p.DatasetsOf(d)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// DecideVersion says whether an asker has a right on a version: every governed
+// object behind it must allow it, now. A dataset from which the version is
+// exempted for the right is not asked.
+func (p *Policy) DecideVersion(who Asker, right Right, lineage []Origin, now time.Time) Decision {
+	all := Decision{Allowed: true, Generation: p.generation, Reason: "nothing behind it is restricted"}
+	for _, object := range p.Restrictions(lineage) {
+		if e := p.exemption(lineage[0].Version, object, right, now); e != nil {
+			all.until(e.Expires)
+			continue
+		}
+		one := p.Decide(who, right, object, now)
+		all.until(one.Until)
+		one.Until = all.Until
+		if !one.Allowed {
+			return one
+		}
+		all = one
+	}
+	return all
+}
+
+// exemption is the one that lifts a dataset's restriction from a version now.
+func (p *Policy) exemption(version string, dataset Object, right Right, now time.Time) *Exemption {
+	for i, e := range p.exemptions[exemptionKey{version, dataset, right}] {
+		if live(e.Expires, now) {
+			return &p.exemptions[exemptionKey{version, dataset, right}][i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Rules are what a policy is made of, as the store has them.
+type Rules struct {
+	Generation int64
+	Owners     map[Object]Principal
+	Datasets   []Registered
+	Snapshots  []Snapshot
+	Grants     []Grant
+	Exemptions []Exemption
+	Tokens     []Token
+}
+
+// A Policy is who may do what, at one generation. It does not change; its
+// methods are pure and may be called at once.
+type Policy struct {
+	generation int64
+	owners     map[Object]Principal
+	datasets   []Registered // by name
+	snapshots  []Snapshot
+	digests    map[string][]Object
+	grants     map[grantKey][]Grant
+	byObject   map[Object][]Grant
+	exemptions map[exemptionKey][]Exemption
+	tokens     map[tokenHash]Token
+}
+
+type grantKey struct {
+	object    Object
+	right     Right
+	principal Principal
+}
+
+type exemptionKey struct {
+	version string
+	dataset Object
+	right   Right
+}
+
+// NewPolicy indexes rules.
+func NewPolicy(r Rules) *Policy {
+	p := &Policy{
+		generation: r.Generation, owners: r.Owners, datasets: slices.Clone(r.Datasets), snapshots: r.Snapshots,
+		digests:    make(map[string][]Object),
+		grants:     make(map[grantKey][]Grant, len(r.Grants)),
+		byObject:   make(map[Object][]Grant),
+		exemptions: make(map[exemptionKey][]Exemption),
+		tokens:     make(map[tokenHash]Token, len(r.Tokens)),
+	}
+	slices.SortFunc(p.datasets, func(a, b Registered) int { return cmp.Compare(a.Name, b.Name) })
+	for _, s := range r.Snapshots {
+		p.digests[s.Digest] = append(p.digests[s.Digest], Dataset(s.Dataset))
+	}
+	for _, g := range r.Grants {
+		key := grantKey{g.Object, g.Right, g.Principal}
+		p.grants[key] = append(p.grants[key], g)
+		p.byObject[g.Object] = append(p.byObject[g.Object], g)
+	}
+	for _, e := range r.Exemptions {
+		key := exemptionKey{e.Version, e.Dataset, e.Right}
+		p.exemptions[key] = append(p.exemptions[key], e)
+	}
+	for _, t := range r.Tokens {
+		p.tokens[t.hash] = t
+	}
+	return p
+}
+
+// Generation grows with every change of the policy.
+func (p *Policy) Generation() int64 { return p.generation }
+
+// Owner is who owns an object; governed is false where nobody does, and then
+// no grant counts.
+func (p *Policy) Owner(o Object) (owner Principal, governed bool) {
+	owner, governed = p.owners[o]
+	return owner, governed
+}
+
+// Grants are those on an object, the oldest first, also those that have
+// expired.
+func (p *Policy) Grants(o Object) []Grant { return p.byObject[o] }
+
+// Decide says whether an asker has a right on one object. A dataset that is
+// not registered gives no right; a model without an owner gives them all.
+//
+// A deny that counts wins. Then the owner has every right, then who was
+// allowed it, and nobody else. The owner's right to grant cannot be denied:
+// somebody must be able to take a denial back.
+func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decision {
+	d := Decision{Object: on, Generation: p.generation}
+	owner, governed := p.owners[on]
+	if !governed {
+		d.Allowed = on.Kind() == modelKind
+		d.Reason = string(on) + " is not registered"
+		if d.Allowed {
+			d.Reason = string(on) + " has no policy of its own"
+		}
+		return d
+	}
+	owns := who.is(owner)
+	var allowed *Grant
+	for i := -1; i < len(who.Groups); i++ {
+		name := who.Principal
+		if i >= 0 {
+			name = who.Groups[i]
+		}
+		grants := p.grants[grantKey{on, right, name}]
+		for k := range grants {
+			g := &grants[k]
+			if !live(g.Expires, now) || !g.covers(who.Purpose) {
+				continue
+			}
+			d.until(g.Expires)
+			if g.Effect == Allow {
+				allowed = g
+			} else if !owns || right != Administer {
+				return d.by(g, who)
+			}
+		}
+	}
+	switch {
+	case owns:
+		d.Allowed, d.Reason = true, string(owner)+" owns "+string(on)
+	case allowed != nil:
+		return d.by(allowed, who)
+	default:
+		d.Reason = "nothing allows " + string(who.Principal) + " to " + string(right) + " " + string(on) + stated(who.Purpose)
+	}
+	return d
+}
+
+// by is the decision as a grant has it.
+func (d Decision) by(g *Grant, who Asker) Decision {
+	d.Allowed, d.Grant = g.Effect == Allow, g.ID
+	verb := map[Effect]string{Allow: " allows ", Deny: " denies "}[g.Effect]
+	d.Reason = "grant " + strconv.FormatInt(g.ID, 10) + verb + string(g.Principal) + " to " + string(g.Right) + " " + string(g.Object) + stated(g.Purpose)
+	return d
+}
+
+func stated(purpose string) string {
+	if purpose == "" {
+		return ""
+	}
+	return " for " + strconv.Quote(purpose)
+}

@@ -1,0 +1,72 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Right is what a principal may be allowed to do.
+type Right string
+
+// The rights. List to Administer are about datasets. Use, Download and Promote
+// are about models; granted on a dataset, they are about every model that was
+// trained on it.
+const (
+	List       Right = "list"     // see that a dataset is there, and its snapshots
+	Read       Right = "read"     // see the data: examples, reports, thumbnails
+	Train      Right = "train"    // train a model on it
+	Administer Right = "grant"    // change who has which right
+	Use        Right = "use"      // ask a model
+	Download   Right = "download" // take a model's weights away, or build on them
+	Promote    Right = "promote"  // move a model's aliases
+)
+
+// rightsOn are the rights that can be granted on each kind of object.
+var rightsOn = map[string][]Right{
+	datasetKind: {List, Read, Train, Administer, Use, Download, Promote},
+	modelKind:   {Administer, Use, Download, Promote},
+}
+
+// ParseRights reads rights separated by commas.
+func ParseRights(s string) ([]Right, error) {
+	var all []Right
+	for word := range strings.SplitSeq(s, ",") {
+		r := Right(strings.ToLower(strings.TrimSpace(word)))
+		if !slices.Contains(rightsOn[datasetKind], r) {
+			return nil, fmt.Errorf("%w: right %.40q: the rights are list, read, train, grant, use, download and promote", ErrInvalid, word)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// An Object is what rights are about: "dataset:scans" or "model:flowers".
+type Object string
+
+const (
+	datasetKind = "dataset"
+	modelKind   = "model"
+)
+
+// Dataset is the object of a registered dataset's name.
+func Dataset(name string) Object { return Object(datasetKind + ":" + name) }
+
+// Model is the object of a model's name.
+func Model(name string) Object { return Object(modelKind + ":" + name) }
+
+// Kind is "dataset" or "model".
+func (o Object) Kind() string { kind, _, _ := strings.Cut(string(o), ":"); return kind }
+
+// Name is the object's name without its kind.
+func (o Object) Name() string { _, name, _ := strings.Cut(string(o), ":"); return name }
+
+// CheckName says whether a name can be a dataset's: as a model's, lower-case
+// letters, digits, ".", "_" and "-", a letter or digit first, at most 128.
+func CheckName(name string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	if name == "" || len(name) > 128 || !strings.Contains(letters, name[:1]) || strings.Trim(name, letters+"._-") != "" {
+		return fmt.Errorf("%w: dataset name %.140q: use a-z, 0-9, \".\", \"_\" and \"-\", a letter or digit first, at most 128 of them", ErrInvalid, name)
+	}
+	return nil
+}

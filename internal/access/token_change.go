@@ -1,0 +1,87 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// maxToken bounds a token's life.
+const maxToken = 366 * 24 * time.Hour
+
+// CreateToken makes a token for a principal and tells its secret, this once.
+// Everybody may have one for themselves; an administrator makes those of
+// others.
+func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Token, secret string, err error) {
+	t.By, t.Created = who.Principal, now()
+	p, err := ParsePrincipal(string(t.Principal))
+	switch {
+	case err != nil:
+		return t, "", err
+	case p.Kind() == GroupKind:
+		return t, "", fmt.Errorf("%w: a token is a user's or a service's, not a group's", ErrInvalid)
+	case !t.Expires.After(t.Created) || t.Expires.Sub(t.Created) > maxToken:
+		return t, "", fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid)
+	}
+	if err := checkText(t.Note, t.Purpose); err != nil {
+		return t, "", err
+	}
+	secret, t.ID, t.hash = newSecret()
+	q := Question{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
+	err = a.change(ctx, who, q, func(p *Policy) (Decision, error) { return a.mayToken(p, who, t), nil }, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, moment(t.Created).String(), moment(t.Expires).String())
+		return err
+	})
+	if err != nil {
+		return t, "", err
+	}
+	return t, secret, nil
+}
+
+// RevokeToken ends a token. Its principal may, and an administrator.
+func (a *Authority) RevokeToken(ctx context.Context, who Asker, id string) error {
+	q := Question{Action: "revoke-token", Data: []string{"token " + id}}
+	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+		for _, t := range p.tokens {
+			if t.ID == id {
+				return a.mayToken(p, who, t), nil
+			}
+		}
+		return Decision{}, fmt.Errorf("%w: token %.40q", ErrNotFound, id)
+	}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		return err
+	})
+}
+
+// mayToken is the decision of who may make or end a token.
+func (a *Authority) mayToken(p *Policy, who Asker, t Token) Decision {
+	d := a.administers(p, who, tokenObject)
+	if t.Principal == who.Principal {
+		d.Allowed, d.Reason = true, fmt.Sprintf("the token is %s's own", who.Principal)
+	}
+	return d
+}
+
+// tokenObject is what decisions about tokens are written down under.
+const tokenObject Object = "tokens"
+
+// Tokens are those in force that an asker may see, the oldest first: their own,
+// and all of them for an administrator.
+func (a *Authority) Tokens(ctx context.Context, who Asker) ([]Token, error) {
+	p, err := a.store.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Token{}
+	for _, t := range p.tokens {
+		if a.mayToken(p, who, t).Allowed {
+			all = append(all, t)
+		}
+	}
+	slices.SortFunc(all, func(x, y Token) int { return x.Created.Compare(y.Created) })
+	return all, nil
+}
