@@ -22,6 +22,13 @@ type Example struct {
 	// Label is the class. It is empty where the source cannot tell, such as
 	// for a file outside every class folder; a snapshot quarantines those.
 	Label string
+	// Group names what the example belongs to, such as the patient or the film
+	// that an image is of. The images of one group stay on one side of a
+	// split. Empty where nothing is known: then an image is its own group.
+	Group string
+	// Split is the side of a split that the source fixes the example to:
+	// Train, Validation, Test, or "" for none.
+	Split string
 	// Open returns the encoded bytes from the start. It may be called any
 	// number of times and concurrently; the caller closes what it returns.
 	// Reading ends with an error when the context does.
@@ -42,8 +49,18 @@ type Source interface {
 	// with the dataset. An error is yielded once, as the last element, and
 	// means that the list is incomplete; the context's own error among them.
 	// Every range over the result lists anew.
+	//
+	// A source that also is an io.Closer ends what it holds, such as
+	// connections, when it is closed.
 	Examples(ctx context.Context) iter.Seq2[Example, error]
 }
+
+// The sides of a split.
+const (
+	Train      = "train"
+	Validation = "validation"
+	Test       = "test"
+)
 
 // What goes wrong with a dataset, for errors.Is.
 var (

@@ -10,8 +10,8 @@ import (
 
 	"tkit/architectures"
 	"tkit/datasets"
+	"tkit/datasets/all"
 	"tkit/datasets/digits"
-	"tkit/datasets/local"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 	"tkit/train/scratch"
@@ -29,7 +29,7 @@ func folder(t testing.TB, which ...int) string {
 
 func source(t testing.TB, dir string) datasets.Source {
 	t.Helper()
-	src, err := local.New(local.Config{Root: dir})
+	src, err := all.Open(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

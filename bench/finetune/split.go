@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"tkit/datasets"
-	"tkit/datasets/local"
+	"tkit/datasets/all"
 )
 
 // split is the same division of a dataset for both.
@@ -22,7 +22,7 @@ type split struct {
 // divide finds the first seed with which tkit's split has exactly so many test
 // images, which it has in expectation only, and lays out the same for Keras.
 func divide(ctx context.Context, folder, work string, test int) (split, error) {
-	src, err := local.New(local.Config{Root: folder})
+	src, err := all.Open(ctx, folder)
 	if err != nil {
 		return split{}, err
 	}

@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	"tkit/datasets"
+	"tkit/datasets/files"
+	"tkit/datasets/folder"
 	"tkit/datasets/local"
 )
 
-// kinds has every kind of source by the scheme of its URIs. To add one, write
+// stores has every kind of store by the scheme of its URIs. To add one, write
 // a package beside datasets/local and a line here.
-var kinds = []struct {
+var stores = []struct {
 	scheme string
-	open   func(ctx context.Context, uri string) (datasets.Source, error)
+	open   func(ctx context.Context, uri string) (files.Tree, error)
 }{
 	{local.Scheme, openLocal},
 }
@@ -22,6 +24,15 @@ var kinds = []struct {
 // Open returns the source that a URI names. What has no scheme is a path of
 // this machine.
 func Open(ctx context.Context, uri string) (datasets.Source, error) {
+	tree, err := OpenTree(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	return folder.New(tree, folder.Config{}), nil
+}
+
+// OpenTree returns the tree of files that a URI names.
+func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -30,23 +41,23 @@ func Open(ctx context.Context, uri string) (datasets.Source, error) {
 		scheme = local.Scheme
 	}
 	var known []string
-	for _, k := range kinds {
-		if k.scheme == scheme {
-			return k.open(ctx, uri)
+	for _, s := range stores {
+		if s.scheme == scheme {
+			return s.open(ctx, uri)
 		}
-		known = append(known, k.scheme+"://")
+		known = append(known, s.scheme+"://")
 	}
 	return nil, fmt.Errorf("dataset %s: unknown scheme %s://: tkit reads a plain path or %s", uri, scheme, strings.Join(known, ", "))
 }
 
-func openLocal(_ context.Context, uri string) (datasets.Source, error) {
+func openLocal(_ context.Context, uri string) (files.Tree, error) {
 	c, err := local.ParseConfig(uri)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: %w", err)
 	}
-	s, err := local.New(c)
+	t, err := local.New(c)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return t, nil
 }

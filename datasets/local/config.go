@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Scheme is that of the URIs of this source.
+// Scheme is that of the URIs of this store.
 const Scheme = "file"
 
-// Config says where a dataset is.
+// Config says where a tree is.
 type Config struct {
-	// Root is the folder with one folder per class.
+	// Root is the folder that is the root of the tree.
 	Root string
 }
 
@@ -21,7 +21,7 @@ type Config struct {
 // %xx stands for a byte.
 func ParseConfig(uri string) (Config, error) {
 	if uri == "" {
-		return Config{}, errors.New("no dataset is named: give a folder with one folder per class")
+		return Config{}, errNoRoot
 	}
 	if !strings.HasPrefix(uri, Scheme+"://") {
 		return Config{Root: uri}, nil
@@ -40,6 +40,8 @@ func ParseConfig(uri string) (Config, error) {
 	}
 	return Config{Root: filepath.FromSlash(u.Path)}, nil
 }
+
+var errNoRoot = errors.New("no dataset is named: give a folder with one folder per class, or a URI")
 
 // uri is the canonical form: file:// and the escaped absolute path.
 func (c Config) uri() string {

@@ -1,17 +1,10 @@
-// Package local reads datasets from a folder of this machine: a folder per
-// class, its name the label, and the images below it at any depth.
+// Package local is the tree of files below a folder of this machine.
 //
-// Skipped without a word is what systems leave behind and nobody means as an
-// image: names that begin with a dot, and __MACOSX, Thumbs.db, desktop.ini,
-// @eaDir, $RECYCLE.BIN and lost+found in any case. Everything else is listed,
-// and what is no image is then quarantined by name: so is a file outside every
-// class folder, which has no label, and a class folder without any file.
-//
-// A symbolic link to a file is followed if it stays inside the root, and
+// A symbolic link to a file is followed if it stays below the root, and
 // refused by name if it leaves it, even where the links or the file change
-// while a dataset is read. An absolute link counts as leaving. Links to
-// folders are refused by name, since they make loops and count images twice.
-// Named pipes, sockets and devices are refused by name without being opened.
+// while they are read. An absolute link counts as leaving. Links to folders
+// are refused by name, since they make loops and count images twice. Named
+// pipes, sockets and devices are refused by name without being opened.
 package local
 
 import (
@@ -22,24 +15,22 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 
 	"tkit/datasets"
+	"tkit/datasets/files"
 )
 
-// Source is a folder with one folder per class.
-type Source struct{ config Config }
+// Tree is the files below a folder. It holds nothing open between calls.
+type Tree struct{ config Config }
 
-var _ datasets.Source = (*Source)(nil)
+var _ files.Tree = (*Tree)(nil)
 
-// New returns the source of a folder, which must exist.
-func New(c Config) (*Source, error) {
+// New returns the tree of a folder, which must exist.
+func New(c Config) (*Tree, error) {
 	if c.Root == "" {
-		return nil, errors.New("no dataset is named: give a folder with one folder per class")
+		return nil, errNoRoot
 	}
 	root, err := filepath.Abs(c.Root)
 	if err != nil {
@@ -49,212 +40,135 @@ func New(c Config) (*Source, error) {
 	case err != nil:
 		return nil, fmt.Errorf("dataset: %w", err)
 	case !info.IsDir():
-		return nil, fmt.Errorf("dataset: %s is a file: give the folder with one folder per class", root)
+		return nil, fmt.Errorf("dataset: %s is a file: give the folder that it is in", root)
 	}
-	return &Source{Config{Root: root}}, nil
+	return &Tree{Config{Root: root}}, nil
 }
 
 // URI is file:// and the absolute path of the folder.
-func (s *Source) URI() string { return s.config.uri() }
+func (t *Tree) URI() string { return t.config.uri() }
 
-// Examples lists the files. The label is the first element of the key, the
-// path below the root. Memory holds the names of one folder at each depth. A
-// folder that cannot be listed ends the sequence with an error.
-func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
-	return func(yield func(datasets.Example, error) bool) {
-		root, err := os.OpenRoot(s.config.Root)
-		if err != nil {
-			yield(datasets.Example{}, storeError(err))
-			return
-		}
-		defer root.Close()
-		w := walk{source: s, ctx: ctx, root: root, yield: yield}
-		if err := w.folder("."); err != nil && !errors.Is(err, errStopped) {
-			yield(datasets.Example{}, err)
+// Close does nothing.
+func (t *Tree) Close() error { return nil }
+
+// Stat says what a path is, and of a symbolic link what it leads to.
+func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
+	root, err := t.enter(ctx, path)
+	if err != nil {
+		return files.Info{}, err
+	}
+	defer root.Close()
+	info, err := root.Lstat(native(path))
+	if err != nil {
+		return files.Info{}, pathError(root, err)
+	}
+	return describe(root, native(path), path, info)
+}
+
+// List lists a folder. Its names are held in memory meanwhile, packed.
+func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error] {
+	return func(yield func(files.Info, error) bool) {
+		if err := t.list(ctx, dir, yield); err != nil && !errors.Is(err, errStopped) {
+			yield(files.Info{}, err)
 		}
 	}
 }
 
-// errStopped ends a walk whose consumer wants no more.
+// errStopped ends a listing whose consumer wants no more.
 var errStopped = errors.New("stopped")
 
-// walk is one listing.
-type walk struct {
-	source *Source
-	ctx    context.Context
-	root   *os.Root
-	yield  func(datasets.Example, error) bool
-}
-
-// folder lists a folder and those below it, in the order of the keys.
-func (w *walk) folder(dir string) error {
-	entries, err := w.read(dir)
+func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, error) bool) error {
+	root, err := t.enter(ctx, dir)
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 && dir != "." && !strings.Contains(dir, "/") {
-		return w.refuse(dir+"/", errEmptyClass)
-	}
-	for _, e := range entries {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		if err := w.entry(path.Join(dir, e.Name()), e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// read returns what is in a folder, less what is skipped.
-func (w *walk) read(dir string) ([]fs.DirEntry, error) {
-	if err := w.ctx.Err(); err != nil {
-		return nil, err
-	}
-	entries, err := readDir(w.root, filepath.FromSlash(dir))
+	defer root.Close()
+	names, err := readNames(ctx, root, dir)
 	if err != nil {
-		return nil, storeError(fmt.Errorf("dataset folder %s: %w", filepath.Join(w.source.config.Root, dir), err))
+		return storeError(fmt.Errorf("dataset folder %s: %w", filepath.Join(t.config.Root, dir), err))
 	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return skipped(e.Name()) })
-	// Keys below a folder go on with a slash, which sorts after some bytes
-	// that names have: "a-b/x" stands before "a/x".
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
-	return entries, nil
-}
-
-// readDir does not go through root.FS, which knows no names but UTF-8.
-func readDir(root *os.Root, dir string) ([]fs.DirEntry, error) {
-	f, err := root.Open(dir)
+	// Below a root of their own, names cost one system call and not one for
+	// every folder above them. Links may lead out of the folder and stay
+	// below the root: those are looked at from there.
+	folder, err := root.OpenRoot(native(dir))
 	if err != nil {
-		return nil, err
+		return storeError(err)
 	}
-	defer f.Close()
-	return f.ReadDir(-1)
-}
-
-func sortName(e fs.DirEntry) string {
-	if e.IsDir() {
-		return e.Name() + "/"
-	}
-	return e.Name()
-}
-
-func (w *walk) entry(key string, e fs.DirEntry) error {
-	switch kind := e.Type(); {
-	case kind.IsDir():
-		return w.folder(key)
-	case kind.IsRegular():
-		return w.emit(key, w.source.open(key))
-	case kind&fs.ModeSymlink != 0:
-		return w.link(key)
-	default:
-		return w.refuse(key, special(kind))
-	}
-}
-
-// link lists a symbolic link by what it leads to.
-func (w *walk) link(key string) error {
-	info, err := w.root.Stat(filepath.FromSlash(key))
-	switch {
-	case err != nil:
-		return w.refuse(key, linkError(err))
-	case info.IsDir():
-		return w.refuse(key, errors.New("it is a symbolic link to a folder: move the folder here, or copy it"))
-	case !info.Mode().IsRegular():
-		return w.refuse(key, special(info.Mode().Type()))
-	}
-	return w.emit(key, w.source.open(key))
-}
-
-// refuse lists an example that cannot be opened, with the reason.
-func (w *walk) refuse(key string, why error) error {
-	return w.emit(key, func(context.Context) (io.ReadCloser, error) {
-		return nil, fmt.Errorf("%w: %w", datasets.ErrRefused, why)
-	})
-}
-
-func (w *walk) emit(key string, open func(context.Context) (io.ReadCloser, error)) error {
-	label, _, within := strings.Cut(key, "/")
-	if !within {
-		label = ""
-	}
-	if !w.yield(datasets.Example{Key: key, Label: label, Open: open}, nil) {
-		return errStopped
-	}
-	return nil
-}
-
-// errEmptyClass is what opening a class folder without files gives: a class
-// that somebody made and did not fill must not vanish without a word.
-var errEmptyClass = errors.New("the class folder has no files")
-
-func special(mode fs.FileMode) error {
-	what := "a special file"
-	switch {
-	case mode&fs.ModeNamedPipe != 0:
-		what = "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		what = "a socket"
-	case mode&fs.ModeDevice != 0:
-		what = "a device"
-	}
-	return fmt.Errorf("it is %s and not a file", what)
-}
-
-func linkError(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("it is a symbolic link to nothing")
-	}
-	return fmt.Errorf("it is a symbolic link that leaves the dataset or cannot be followed: copy the file here: %w", err)
-}
-
-// open opens a file below the root, whatever has become of it since it was
-// listed: os.OpenInRoot does not leave the root.
-func (s *Source) open(key string) func(context.Context) (io.ReadCloser, error) {
-	return func(ctx context.Context) (io.ReadCloser, error) {
+	defer folder.Close()
+	for name := range names.sorted() {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		root, err := os.OpenRoot(s.config.Root)
+		path := files.Join(dir, name)
+		found, err := folder.Lstat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed since the folder was read
+			continue
+		case err != nil:
+			return storeError(err)
+		}
+		info, err := describe(root, native(path), path, found)
 		if err != nil {
-			return nil, storeError(err)
+			return err
 		}
-		defer root.Close()
-		// Without O_NONBLOCK, opening a named pipe waits for its writer.
-		f, err := root.OpenFile(filepath.FromSlash(key), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			return nil, storeError(err)
+		if !yield(info, nil) {
+			return errStopped
 		}
-		info, err := f.Stat()
-		if err == nil && !info.Mode().IsRegular() {
-			if info.IsDir() {
-				err = fmt.Errorf("%w: it is a folder and not a file", datasets.ErrRefused)
-			} else {
-				err = fmt.Errorf("%w: %w", datasets.ErrRefused, special(info.Mode().Type()))
-			}
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		return &file{ctx, f}, nil
 	}
+	return nil
 }
 
-// file is an open file whose reads end when the context does.
-type file struct {
-	ctx context.Context
-	f   *os.File
-}
-
-func (f *file) Read(b []byte) (int, error) {
-	if err := f.ctx.Err(); err != nil {
-		return 0, err
+// Open opens a file, whatever has become of it since it was listed: a root of
+// package os is not left.
+func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	root, err := t.enter(ctx, path)
+	if err != nil {
+		return nil, err
 	}
-	return f.f.Read(b)
+	defer root.Close()
+	// Without O_NONBLOCK, opening a named pipe waits for its writer.
+	f, err := root.OpenFile(native(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, pathError(root, err)
+	}
+	r, err := newReader(ctx, f, path, offset)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
-func (f *file) Close() error { return f.f.Close() }
+// enter opens the root for a call about a path.
+func (t *Tree) enter(ctx context.Context, path string) (*os.Root, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := files.CheckPath(path); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(t.config.Root)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return root, nil
+}
+
+// native is a path of the tree for package os.
+func native(path string) string {
+	if path == "" {
+		return "."
+	}
+	return filepath.FromSlash(path)
+}
+
+// pathError tells a path that leaves the root, through a link, from others.
+func pathError(root *os.Root, err error) error {
+	if _, leaving := root.Lstat(".."); errors.Is(err, errors.Unwrap(leaving)) {
+		return refuse(linkError(err))
+	}
+	return storeError(err)
+}
 
 // storeError marks what says nothing about the one file.
 func storeError(err error) error {
@@ -262,16 +176,4 @@ func storeError(err error) error {
 		return fmt.Errorf("%w: %w: raise the limit on open files (ulimit -n) or read with fewer workers", datasets.ErrUnavailable, err)
 	}
 	return err
-}
-
-// skipped says which names are not meant as images by anybody.
-func skipped(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return true
-	}
-	switch strings.ToLower(name) {
-	case "__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found":
-		return true
-	}
-	return false
 }

@@ -3,55 +3,61 @@ package local_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tkit/datasets"
-	"tkit/datasets/all"
+	"tkit/datasets/files"
+	"tkit/datasets/files/filestest"
 	"tkit/datasets/local"
-	"tkit/datasets/sourcetest"
 )
 
-func TestSource(t *testing.T) {
-	sourcetest.Run(t, func(t *testing.T, files []sourcetest.File) sourcetest.Fixture {
-		root := filepath.Join(t.TempDir(), "a dataset #1 ?%41") // a URI must escape this
-		if err := os.Mkdir(root, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		path := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
-		put := func(f sourcetest.File) { write(t, path(f.Key), f.Bytes) }
-		for _, f := range files {
+func TestTree(t *testing.T) {
+	filestest.Run(t, func(t *testing.T, stored []filestest.File) filestest.Fixture {
+		root := filepath.Join(t.TempDir(), "a tree #1 ?%41") // a URI must escape this
+		must(t, os.Mkdir(root, 0o755))
+		path := func(p string) string { return filepath.Join(root, filepath.FromSlash(p)) }
+		put := func(f filestest.File) { write(t, path(f.Path), f.Bytes) }
+		for _, f := range stored {
 			put(f)
 		}
-		return sourcetest.Fixture{
-			Source: open(t, root),
-			Reopen: all.Open,
-			Put:    put,
-			Remove: func(key string) { must(t, os.Remove(path(key))) },
+		return filestest.Fixture{
+			Tree:          open(t, root),
+			Reopen:        reopen,
+			Put:           put,
+			MakeDirectory: func(p string) { must(t, os.MkdirAll(path(p), 0o755)) },
+			Remove:        func(p string) { must(t, os.Remove(path(p))) },
 			// The superuser may read whatever the mode says, so a link that
 			// leaves the root stands for what may not be read.
-			Deny: func(key string) {
-				outside := filepath.Join(t.TempDir(), "outside.png")
-				write(t, outside, sourcetest.Picture(1))
-				must(t, os.Remove(path(key)))
-				must(t, os.Symlink(outside, path(key)))
+			Deny: func(p string) {
+				outside := filepath.Join(t.TempDir(), "outside")
+				write(t, outside, filestest.Pattern(10, 1))
+				must(t, os.Remove(path(p)))
+				must(t, os.Symlink(outside, path(p)))
 			},
 		}
 	})
 }
 
-func open(t *testing.T, root string) *local.Source {
+func reopen(_ context.Context, uri string) (files.Tree, error) {
+	c, err := local.ParseConfig(uri)
+	if err != nil {
+		return nil, err
+	}
+	return local.New(c)
+}
+
+func open(t *testing.T, root string) *local.Tree {
 	t.Helper()
-	src, err := local.New(local.Config{Root: root})
+	tree, err := local.New(local.Config{Root: root})
 	must(t, err)
-	return src
+	return tree
 }
 
 func write(t *testing.T, path string, b []byte) {
@@ -67,197 +73,112 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// snapshot returns the keys that are used and, by key, why others are not.
-func snapshot(t *testing.T, root string) (used []string, quarantined map[string]string) {
-	t.Helper()
-	s, r, err := datasets.TakeSnapshot(t.Context(), open(t, root), datasets.SnapshotOptions{})
-	must(t, err)
-	for _, e := range s.Entries {
-		used = append(used, e.Key)
-	}
-	quarantined = make(map[string]string)
-	for _, q := range r.Quarantined {
-		quarantined[q.Key] = string(q.Reason) + ": " + q.Detail
-	}
-	return used, quarantined
-}
-
-func expect(t *testing.T, quarantined map[string]string, want map[string]string) {
-	t.Helper()
-	for key, text := range want {
-		if got := quarantined[key]; !strings.Contains(got, text) {
-			t.Errorf("%s: quarantined as %q, want %q", key, got, text)
-		}
-	}
-	for key, text := range quarantined {
-		if _, ok := want[key]; !ok {
-			t.Errorf("%s: quarantined as %q, want nothing", key, text)
-		}
-	}
-}
-
-func TestSkipped(t *testing.T) {
-	root := t.TempDir()
-	for i, key := range []string{
-		".git/objects/x.png", ".hidden.png", "cats/.DS_Store", "cats/._a.png", "cats/Thumbs.db", "cats/THUMBS.DB",
-		"cats/desktop.ini", "__MACOSX/cats/a.png", "cats/@eaDir/a.png", "lost+found/a.png",
-	} {
-		write(t, filepath.Join(root, key), sourcetest.Picture(100+i))
-	}
-	write(t, filepath.Join(root, "cats/a.png"), sourcetest.Picture(1))
-	used, quarantined := snapshot(t, root)
-	if !slices.Equal(used, []string{"cats/a.png"}) {
-		t.Errorf("used: %v", used)
-	}
-	expect(t, quarantined, nil)
-}
-
-func TestNamed(t *testing.T) {
-	root := t.TempDir()
-	write(t, filepath.Join(root, "cats/a.png"), sourcetest.Picture(1))
-	write(t, filepath.Join(root, "cats/notes.csv"), []byte("a,b"))
-	write(t, filepath.Join(root, "README.md"), []byte("# cats"))
-	must(t, os.MkdirAll(filepath.Join(root, "dogs", ".cache"), 0o755))
-	must(t, os.MkdirAll(filepath.Join(root, "cats", "empty below a class"), 0o755))
-	write(t, filepath.Join(root, "cats/\xff.png"), sourcetest.Picture(2))
-	write(t, filepath.Join(root, "\xfe/x.png"), sourcetest.Picture(3))
-	used, quarantined := snapshot(t, root)
-	if !slices.Equal(used, []string{"cats/a.png"}) {
-		t.Errorf("used: %v", used)
-	}
-	expect(t, quarantined, map[string]string{
-		"README.md":       "unlabelled",
-		"dogs/":           "no files",
-		"cats/notes.csv":  "not an image",
-		"cats/\uFFFD.png": "not valid UTF-8",
-		"\uFFFD/x.png":    "not valid UTF-8",
-	})
-}
-
-func TestLinks(t *testing.T) {
+// What leaves the tree, or is no file, is refused with the reason wherever it
+// is met: listed, asked for or opened.
+func TestRefused(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(outside, "secret.png"), sourcetest.Picture(1))
-	write(t, filepath.Join(root, "cats/a.png"), sourcetest.Picture(2))
-	write(t, filepath.Join(root, ".originals/b.png"), sourcetest.Picture(3))
+	write(t, filepath.Join(outside, "secret"), []byte("secret"))
+	write(t, filepath.Join(root, "d/file"), []byte("file"))
+	must(t, syscall.Mkfifo(filepath.Join(root, "pipe"), 0o600))
+	listener, err := net.Listen("unix", filepath.Join(root, "socket"))
+	must(t, err)
+	defer listener.Close()
 	for link, target := range map[string]string{
-		"cats/inside.png":   "../.originals/b.png",
-		"cats/absolute.png": filepath.Join(outside, "secret.png"),
-		"cats/dots.png":     "../../" + filepath.Base(outside) + "/secret.png",
-		"cats/own.png":      filepath.Join(root, "cats/a.png"), // inside, but absolute
-		"cats/nothing.png":  "gone.png",
-		"cats/loop.png":     "loop.png",
-		"cats/up":           "..",
-		"dogs":              outside,
-		"rabbits":           "cats",
+		"inside": "d/file", "out": filepath.Join(outside, "secret"), "dots": "../" + filepath.Base(outside) + "/secret",
+		"nothing": "gone", "loop": "loop", "folder": "d", "outside": outside, "to-pipe": "pipe", "up": "..",
 	} {
 		must(t, os.Symlink(target, filepath.Join(root, link)))
 	}
-	used, quarantined := snapshot(t, root)
-	if !slices.Equal(used, []string{"cats/a.png", "cats/inside.png"}) {
-		t.Errorf("used: %v", used)
+	tree := open(t, root)
+	reasons := map[string]string{
+		"out": "leaves the dataset", "dots": "leaves the dataset", "up": "leaves the dataset", "outside": "leaves the dataset",
+		"nothing": "symbolic link to nothing", "loop": "symbolic link", "folder": "symbolic link to a folder",
+		"pipe": "a named pipe", "to-pipe": "a named pipe", "socket": "a socket",
 	}
-	expect(t, quarantined, map[string]string{
-		"cats/absolute.png": "refused: it is a symbolic link that leaves",
-		"cats/dots.png":     "leaves the dataset",
-		"cats/own.png":      "leaves the dataset",
-		"cats/nothing.png":  "symbolic link to nothing",
-		"cats/loop.png":     "symbolic link",
-		"cats/up":           "symbolic link to a folder",
-		"dogs":              "leaves the dataset",
-		"rabbits":           "symbolic link to a folder",
-	})
-	// The root itself may be a link.
-	link := filepath.Join(t.TempDir(), "link")
-	must(t, os.Symlink(root, link))
-	if through, _ := snapshot(t, link); !slices.Equal(through, used) {
-		t.Errorf("through a link to the root: %v", through)
-	}
-}
-
-// Opening a named pipe would wait for a writer for ever.
-func TestSpecialFiles(t *testing.T) {
-	root := t.TempDir()
-	write(t, filepath.Join(root, "c/a.png"), sourcetest.Picture(1))
-	must(t, syscall.Mkfifo(filepath.Join(root, "c/pipe.png"), 0o600))
-	must(t, os.Symlink("pipe.png", filepath.Join(root, "c/link.png")))
-	listener, err := net.Listen("unix", filepath.Join(root, "c/s.png"))
-	must(t, err)
-	defer listener.Close()
-	used, quarantined := snapshot(t, root)
-	if !slices.Equal(used, []string{"c/a.png"}) {
-		t.Errorf("used: %v", used)
-	}
-	expect(t, quarantined, map[string]string{
-		"c/pipe.png": "a named pipe",
-		"c/link.png": "a named pipe",
-		"c/s.png":    "a socket",
-	})
-}
-
-// What was a file when it was listed can be anything when it is opened.
-func TestReplacedSinceListed(t *testing.T) {
-	root := t.TempDir()
-	path := filepath.Join(root, "c/a.png")
-	secret := filepath.Join(t.TempDir(), "secret.png")
-	write(t, secret, sourcetest.Picture(2))
-	for name, replace := range map[string]func() error{
-		"named pipe": func() error { return syscall.Mkfifo(path, 0o600) },
-		"folder":     func() error { return os.Mkdir(path, 0o755) },
-		"link out":   func() error { return os.Symlink(secret, path) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			write(t, path, sourcetest.Picture(1))
-			var example datasets.Example
-			for e, err := range open(t, root).Examples(t.Context()) {
-				must(t, err)
-				example = e
+	for info, err := range tree.List(t.Context(), "") {
+		must(t, err)
+		asked, err := tree.Stat(t.Context(), info.Path)
+		must(t, err)
+		want := reasons[info.Path]
+		for _, refused := range []error{info.Refused, asked.Refused} {
+			if want == "" && refused != nil || want != "" && (!errors.Is(refused, datasets.ErrRefused) || !strings.Contains(refused.Error(), want)) {
+				t.Errorf("%s is refused as %v, want %q", info.Path, refused, want)
 			}
-			must(t, os.Remove(path))
-			must(t, replace())
-			if r, err := example.Open(t.Context()); err == nil {
-				r.Close()
-				t.Error("it was opened")
-			}
-			must(t, os.Remove(path))
-		})
-	}
-}
-
-// A folder that cannot be listed would leave its images out, so it ends the
-// listing.
-func TestRemovedRoot(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "data")
-	write(t, filepath.Join(root, "a/x.png"), sourcetest.Picture(1))
-	src := open(t, root)
-	must(t, os.RemoveAll(root))
-	if _, _, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// A process out of file descriptors must not take every image for unreadable.
-// The limit is the whole process's, so another process has it.
-func TestOutOfFileDescriptors(t *testing.T) {
-	if root := os.Getenv("TKIT_TEST_NO_DESCRIPTORS"); root != "" {
-		src := open(t, root)
-		var examples []datasets.Example
-		for e, err := range src.Examples(t.Context()) {
-			must(t, err)
-			examples = append(examples, e)
 		}
-		must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 0, Max: 0}))
-		_, opening := examples[0].Open(t.Context())
-		_, _, listing := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})
-		fmt.Println("opening:", errors.Is(opening, datasets.ErrUnavailable), "listing:", errors.Is(listing, datasets.ErrUnavailable))
-		return
+		if info.Path == "inside" && info.Size != 4 {
+			t.Errorf("a link to 4 bytes has the size %d", info.Size)
+		}
+		r, err := tree.Open(t.Context(), info.Path, 0)
+		if err == nil {
+			must(t, r.Close())
+		}
+		if opens := !info.Directory && want == ""; opens != (err == nil) {
+			t.Errorf("opening %s: %v", info.Path, err)
+		}
+		delete(reasons, info.Path)
 	}
+	if len(reasons) > 0 {
+		t.Errorf("not listed: %v", reasons)
+	}
+	for _, path := range []string{"outside/secret", "out", "up/x"} {
+		if _, err := tree.Open(t.Context(), path, 0); !errors.Is(err, datasets.ErrRefused) {
+			t.Errorf("opening %s: %v", path, err)
+		}
+	}
+	if _, err := tree.Stat(t.Context(), "outside/secret"); !errors.Is(err, datasets.ErrRefused) {
+		t.Errorf("asking for a file behind a link out: %v", err)
+	}
+}
+
+// A file written just now may be written again within one tick of its times.
+func TestIdentity(t *testing.T) {
 	root := t.TempDir()
-	write(t, filepath.Join(root, "a/x.png"), sourcetest.Picture(1))
-	command := exec.Command(os.Args[0], "-test.run=^TestOutOfFileDescriptors$")
-	command.Env = append(os.Environ(), "TKIT_TEST_NO_DESCRIPTORS="+root)
-	out, _ := command.CombinedOutput() // without descriptors the test binary cannot end well
-	if !strings.Contains(string(out), "opening: true listing: true") {
-		t.Errorf("got %s", out)
+	path := filepath.Join(root, "x")
+	write(t, path, []byte("x"))
+	tree := open(t, root)
+	identity := func() string {
+		info, err := tree.Stat(t.Context(), "x")
+		must(t, err)
+		return info.Identity
+	}
+	if identity() != "" {
+		t.Error("what was written just now is told from what comes next")
+	}
+	old := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(path, old, old))
+	before := identity()
+	if before == "" || identity() != before {
+		t.Errorf("an old file is %q, then %q", before, identity())
+	}
+	write(t, path+"2", []byte("y"))
+	must(t, os.Chtimes(path+"2", old, old))
+	must(t, os.Rename(path+"2", path))
+	if after := identity(); after == before || after == "" {
+		t.Errorf("another file of one size and time is %q as before", after)
+	}
+}
+
+// A file in place of which more is written, or less, is not read to its end.
+func TestWrittenWhileRead(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "x")
+	for name, c := range map[string]struct {
+		change func() error
+		want   error
+	}{
+		"cut":   {func() error { return os.Truncate(path, 5) }, io.ErrUnexpectedEOF},
+		"grown": {func() error { return os.WriteFile(path, make([]byte, 200), 0o644) }, datasets.ErrChanged},
+	} {
+		write(t, path, make([]byte, 100))
+		r, err := open(t, root).Open(t.Context(), "x", 0)
+		must(t, err)
+		_, err = io.ReadFull(r, make([]byte, 10))
+		must(t, err)
+		must(t, c.change())
+		if _, err := io.ReadAll(r); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		must(t, r.Close())
 	}
 }
 
@@ -307,14 +228,4 @@ func FuzzParseConfig(f *testing.F) {
 			t.Error("neither a root nor an error")
 		}
 	})
-}
-
-func TestCancelledBeforeOpen(t *testing.T) {
-	root := t.TempDir()
-	write(t, filepath.Join(root, "a/x.png"), sourcetest.Picture(1))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := all.Open(ctx, root); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
 }

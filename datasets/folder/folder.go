@@ -1,0 +1,167 @@
+// Package folder is the format of a folder per class: its name is the label,
+// and the images are below it at any depth.
+//
+// Skipped without a word is what systems leave behind and nobody means as an
+// image: names that begin with a dot, and __MACOSX, Thumbs.db, desktop.ini,
+// @eaDir, $RECYCLE.BIN and lost+found in any case. Everything else is listed,
+// and what is no image is then quarantined by name: so is a file outside every
+// class folder, which has no label, and a class folder without any file.
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+)
+
+// Format is the name of this format in URIs.
+const Format = "folder"
+
+// Config says how the folders are meant.
+type Config struct {
+	// Splits says that the folders of the classes are below folders that
+	// stand for the sides of a split: train, validation (or val, valid) and
+	// test, in any case.
+	Splits bool
+}
+
+// Source is a tree with a folder per class.
+type Source struct {
+	tree   files.Tree
+	config Config
+}
+
+var _ datasets.Source = (*Source)(nil)
+
+// New returns the source of a tree, which it closes when it is closed.
+func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
+
+// URI is that of the tree.
+func (s *Source) URI() string {
+	if s.config.Splits {
+		return s.tree.URI() + "?format=" + Format + "&splits=folders"
+	}
+	return s.tree.URI()
+}
+
+// Close closes the tree.
+func (s *Source) Close() error { return s.tree.Close() }
+
+// Examples lists the files. The key is the path in the tree. Memory holds the
+// names of one folder at each depth at most. A folder that cannot be listed
+// ends the sequence with an error.
+func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		w := walk{source: s, ctx: ctx, yield: yield}
+		if _, err := w.folder(""); err != nil && !errors.Is(err, errStopped) {
+			yield(datasets.Example{}, err)
+		}
+	}
+}
+
+// errStopped ends a walk whose consumer wants no more.
+var errStopped = errors.New("stopped")
+
+// errEmptyClass is what opening a class folder without files gives: a class
+// that somebody made and did not fill must not vanish without a word.
+var errEmptyClass = fmt.Errorf("%w: the class folder has no files", datasets.ErrRefused)
+
+// walk is one listing.
+type walk struct {
+	source *Source
+	ctx    context.Context
+	yield  func(datasets.Example, error) bool
+}
+
+// folder lists a folder and those below it, and says how many names it has.
+func (w *walk) folder(dir string) (entries int, err error) {
+	for info, err := range w.source.tree.List(w.ctx, dir) {
+		if err != nil {
+			return entries, err
+		}
+		if Skipped(info.Name()) {
+			continue
+		}
+		entries++
+		if err := w.entry(info); err != nil {
+			return entries, err
+		}
+	}
+	return entries, w.ctx.Err()
+}
+
+func (w *walk) entry(info files.Info) error {
+	if !info.Directory {
+		return w.emit(info.Path, info.Refused)
+	}
+	within, err := w.folder(info.Path)
+	if err != nil {
+		return err
+	}
+	if _, label, below := w.source.place(info.Path + "/"); within == 0 && label != "" && below == "" {
+		return w.emit(info.Path+"/", errEmptyClass)
+	}
+	return nil
+}
+
+// emit lists a file, with the reason if it must not be read.
+func (w *walk) emit(key string, refused error) error {
+	split, label, _ := w.source.place(key)
+	open := func(ctx context.Context) (io.ReadCloser, error) {
+		if refused != nil {
+			return nil, refused
+		}
+		return w.source.tree.Open(ctx, key, 0)
+	}
+	if !w.yield(datasets.Example{Key: key, Label: label, Split: split, Open: open}, nil) {
+		return errStopped
+	}
+	return nil
+}
+
+// place parts a key into the side of the split, the label and the rest.
+func (s *Source) place(key string) (split, label, rest string) {
+	if s.config.Splits {
+		top, below, _ := strings.Cut(key, "/")
+		if split = SplitOf(top); split == "" {
+			return "", "", key
+		}
+		key = below
+	}
+	label, rest, within := strings.Cut(key, "/")
+	if !within {
+		return split, "", key
+	}
+	return split, label, rest
+}
+
+// SplitOf is the side that a folder's name stands for, or "".
+func SplitOf(name string) string {
+	switch strings.ToLower(name) {
+	case "train":
+		return datasets.Train
+	case "validation", "valid", "val":
+		return datasets.Validation
+	case "test":
+		return datasets.Test
+	}
+	return ""
+}
+
+// Skipped says which names are not meant as images by anybody.
+func Skipped(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return true
+	}
+	switch strings.ToLower(name) {
+	case "__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found":
+		return true
+	}
+	return false
+}

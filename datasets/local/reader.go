@@ -1,0 +1,69 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"tkit/datasets"
+)
+
+// reader reads an open file from an offset to the end that it had at opening.
+type reader struct {
+	ctx    context.Context
+	path   string
+	f      *os.File
+	opened fs.FileInfo
+	left   int64
+}
+
+func newReader(ctx context.Context, f *os.File, path string, offset int64) (*reader, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: %w", path, refuse(errors.New("it is a folder and not a file")))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: %w", path, refuse(special(info.Mode().Type())))
+	}
+	if offset != 0 {
+		if _, err := f.Seek(offset, io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
+	return &reader{ctx: ctx, path: path, f: f, opened: info, left: max(0, info.Size()-offset)}, nil
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.left == 0 {
+		return 0, r.end()
+	}
+	n, err := r.f.Read(b[:min(int64(len(b)), r.left)])
+	r.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%s: %w: it became shorter while it was read", r.path, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// end is io.EOF if the file is still as it was opened. One written over in
+// place would otherwise pass as a mixture of both contents.
+func (r *reader) end() error {
+	now, err := r.f.Stat()
+	if err != nil {
+		return err
+	}
+	if now.Size() != r.opened.Size() || !now.ModTime().Equal(r.opened.ModTime()) {
+		return fmt.Errorf("%s: %w: it was written to while it was read", r.path, datasets.ErrChanged)
+	}
+	return io.EOF
+}
+
+func (r *reader) Close() error { return r.f.Close() }
