@@ -1,0 +1,328 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// fileHead keeps the head in a file, which processes share as they share the
+// database.
+type fileHead string
+
+func (h fileHead) Head(context.Context) (p Position, err error) {
+	raw, err := os.ReadFile(string(h))
+	if errors.Is(err, os.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil {
+		_, err = fmt.Sscan(string(raw), &p.Sequence, &p.Hash)
+	}
+	return p, err
+}
+
+func (h fileHead) SetHead(_ context.Context, p Position) error {
+	return os.WriteFile(string(h), fmt.Append(nil, p.Sequence, " ", p.Hash), 0o600)
+}
+
+func openLog(t testing.TB, dir string) *Log {
+	t.Helper()
+	l, err := Open(filepath.Join(dir, "audit"), fileHead(filepath.Join(dir, "head")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func record(i int) Record {
+	return Record{Who: "user:alice", Action: "train", Right: "train", Object: fmt.Sprintf("dataset:d%d", i), Outcome: Allowed, Reason: "grant 1 <allows>"}
+}
+
+// filled is a log of n records, some to a file.
+func filled(t testing.TB, n int) (*Log, string) {
+	t.Helper()
+	dir := t.TempDir()
+	l := openLog(t, dir)
+	l.limit = 1000
+	for i := range n {
+		if err := l.Append(t.Context(), record(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l, dir
+}
+
+func check(t *testing.T, l *Log, want ...string) Verification {
+	t.Helper()
+	v, err := l.Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(v.Problems, func(p Problem) bool { return strings.Contains(p.String(), w) }) {
+			t.Errorf("nothing says %q: %v", w, v.Problems)
+		}
+	}
+	if len(want) == 0 && len(v.Problems) > 0 {
+		t.Errorf("found %v", v.Problems)
+	}
+	return v
+}
+
+func TestAppend(t *testing.T) {
+	l, dir := filled(t, 20)
+	v := check(t, l)
+	names, err := files(l.dir)
+	if err != nil || len(names) < 3 {
+		t.Errorf("files: %v, %v", names, err)
+	}
+	if v.Records != 20 || v.Last.Sequence != 20 {
+		t.Errorf("verified %+v", v)
+	}
+	// Another process goes on where this one ended.
+	if err := openLog(t, dir).Append(t.Context(), record(20)); err != nil {
+		t.Fatal(err)
+	}
+	if v := check(t, l); v.Records != 21 {
+		t.Errorf("verified %+v", v)
+	}
+	for _, n := range names {
+		if info, err := os.Stat(filepath.Join(l.dir, n)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", n, info.Mode(), err)
+		}
+	}
+}
+
+// lines are a file's, each with its end.
+func lines(t *testing.T, path string) [][]byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(bytes.SplitAfter(raw, []byte("\n")), func(l []byte) bool { return len(l) == 0 })
+}
+
+func TestVerifyFinds(t *testing.T) {
+	second := name(2)
+	edit := func(change func([][]byte) [][]byte) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(dir, second)
+			if err := os.WriteFile(path, bytes.Join(change(lines(t, path)), nil), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name string
+		harm func(t *testing.T, dir string)
+		want string
+	}{
+		{"a changed outcome", edit(func(l [][]byte) [][]byte {
+			l[1] = bytes.Replace(l[1], []byte("allowed"), []byte("denied"), 1)
+			return l
+		}), "it was changed"},
+		{"a removed record", edit(func(l [][]byte) [][]byte { return slices.Delete(l, 1, 2) }), "are missing"},
+		{"two records swapped", edit(func(l [][]byte) [][]byte { l[0], l[1] = l[1], l[0]; return l }), "it was moved or put in"},
+		{"a repeated record", edit(func(l [][]byte) [][]byte { return append(l[:2:2], append([][]byte{l[1]}, l[2:]...)...) }), "it was moved or put in"},
+		{"a record of another chain", edit(func(l [][]byte) [][]byte {
+			l[1] = bytes.Replace(l[1], []byte(`"prev":"`), []byte(`"prev":"00`), 1)
+			return l
+		}), "it was changed"},
+		{"a line that is no record", edit(func(l [][]byte) [][]byte { l[1] = []byte("{}\n"); return l }), "no record"},
+		{"a key that is not a record's", edit(func(l [][]byte) [][]byte {
+			l[1] = bytes.Replace(l[1], []byte(`"who"`), []byte(`"whom"`), 1)
+			return l
+		}), "no record"},
+		{"the first file removed", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, name(1)))) }, "the file before it is missing"},
+		{"a file in the middle removed", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, second))) }, "are missing"},
+		{"the last file removed", func(t *testing.T, dir string) {
+			names, err := files(dir)
+			must(t, err)
+			must(t, os.Remove(filepath.Join(dir, names[len(names)-1])))
+		}, "the end is missing"},
+		{"the last record removed", func(t *testing.T, dir string) {
+			names, err := files(dir)
+			must(t, err)
+			path := filepath.Join(dir, names[len(names)-1])
+			l := lines(t, path)
+			must(t, os.WriteFile(path, bytes.Join(l[:len(l)-1], nil), 0o600))
+		}, "the end is missing"},
+		{"the last record changed", func(t *testing.T, dir string) {
+			names, err := files(dir)
+			must(t, err)
+			path := filepath.Join(dir, names[len(names)-1])
+			l := lines(t, path)
+			l[len(l)-1] = bytes.Replace(l[len(l)-1], []byte("alice"), []byte("mallory"), 1)
+			must(t, os.WriteFile(path, bytes.Join(l, nil), 0o600))
+		}, "not the one that was noted"},
+		{"the end cut within a line", func(t *testing.T, dir string) {
+			names, err := files(dir)
+			must(t, err)
+			path := filepath.Join(dir, names[len(names)-1])
+			info, err := os.Stat(path)
+			must(t, err)
+			must(t, os.Truncate(path, info.Size()-10))
+		}, "no end"},
+		{"all of it removed", func(t *testing.T, dir string) {
+			names, err := files(dir)
+			must(t, err)
+			for _, n := range names {
+				must(t, os.Remove(filepath.Join(dir, n)))
+			}
+		}, "the end is missing"},
+		{"records put in at the end", func(t *testing.T, dir string) {
+			forger := Log{dir: dir, head: fileHead(filepath.Join(t.TempDir(), "head")), limit: fileSize, lock: openLog(t, t.TempDir()).lock}
+			for i := range 2 {
+				must(t, forger.Append(t.Context(), record(i)))
+			}
+		}, "were not written by tkit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, _ := filled(t, 12)
+			c.harm(t, l.dir)
+			check(t, l, c.want)
+			// What is appended later does not hide it.
+			must(t, l.Append(t.Context(), record(99)))
+			if c.want != "were not written by tkit" && c.want != "no end" {
+				if v := check(t, l, ""); len(v.Problems) == 0 {
+					t.Error("one more record hid it")
+				}
+			}
+			if c.want == "no end" {
+				check(t, l, "missing")
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A chain made anew, head and all, differs from a position noted elsewhere.
+func TestVerifyAgainstANotedPosition(t *testing.T) {
+	l, _ := filled(t, 5)
+	noted := check(t, l).Last
+	forged, _ := filled(t, 5)
+	v, err := forged.Verify(t.Context(), noted)
+	if err != nil || len(v.Problems) == 0 {
+		t.Errorf("found %v, %v", v.Problems, err)
+	}
+	if v, err := l.Verify(t.Context(), noted); err != nil || len(v.Problems) > 0 {
+		t.Errorf("found %v, %v", v.Problems, err)
+	}
+}
+
+// A crash between a record and its head, or within a record, is no problem.
+func TestCrash(t *testing.T) {
+	l, dir := filled(t, 3)
+	before, err := fileHead(filepath.Join(dir, "head")).Head(t.Context())
+	must(t, err)
+	must(t, l.Append(t.Context(), record(3)))
+	must(t, l.head.SetHead(t.Context(), before))
+	check(t, l)
+	must(t, l.Append(t.Context(), record(4)))
+	if v := check(t, l); v.Records != 5 {
+		t.Errorf("%d records", v.Records)
+	}
+	names, err := files(l.dir)
+	must(t, err)
+	f, err := os.OpenFile(filepath.Join(l.dir, names[len(names)-1]), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString(`{"seq":6,"pre`)
+	must(t, errors.Join(err, f.Close()))
+	must(t, l.Append(t.Context(), record(5)))
+	if v := check(t, l); v.Records != 6 {
+		t.Errorf("%d records", v.Records)
+	}
+}
+
+// Processes append to one log; killed ones leave it whole.
+func TestProcesses(t *testing.T) {
+	if dir := os.Getenv("TKIT_TEST_AUDIT"); dir != "" {
+		l := openLog(t, dir)
+		for i := 0; ; i++ {
+			if err := l.Append(t.Context(), record(i)); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Println("appended")
+		}
+	}
+	dir := t.TempDir()
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			c := exec.Command(os.Args[0], "-test.run=^TestProcesses$")
+			c.Env = append(os.Environ(), "TKIT_TEST_AUDIT="+dir)
+			out, err := c.StdoutPipe()
+			if err != nil || c.Start() != nil {
+				t.Errorf("no process: %v", err)
+				return
+			}
+			for b, n := make([]byte, len("appended\n")), 0; n < 30; n++ {
+				if _, err := out.Read(b); err != nil {
+					t.Error(err)
+					break
+				}
+			}
+			c.Process.Kill()
+			c.Wait()
+		})
+	}
+	wait.Wait()
+	l := openLog(t, dir)
+	must(t, l.Append(t.Context(), record(0)))
+	if v := check(t, l); v.Records < 80 {
+		t.Errorf("%d records", v.Records)
+	}
+}
+
+func TestAppendObeysItsContext(t *testing.T) {
+	l, dir := filled(t, 1)
+	other := openLog(t, dir)
+	unlock, err := other.hold(t.Context(), 2)
+	must(t, err)
+	defer unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Append(ctx, record(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParseRecord(f *testing.F) {
+	for _, r := range []Record{{Sequence: 1, Who: "user:a", Action: "train", Outcome: Allowed}, {Sequence: 2, Previous: "aa", Outcome: Denied, Data: []string{"x"}}} {
+		line, err := r.encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bytes.TrimSpace(line))
+	}
+	f.Add([]byte(`{"seq":1,"outcome":"allowed"} {}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := ParseRecord(line)
+		if err != nil {
+			return
+		}
+		again, err := r.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseRecord(bytes.TrimSpace(again)); err != nil {
+			t.Errorf("%s became %s: %v", line, again, err)
+		}
+	})
+}
