@@ -94,6 +94,10 @@ type SnapshotRef struct {
 	URI     string `json:"uri"`
 	Digest  Digest `json:"digest"`
 	Entries int    `json:"entries"`
+	// Datasets are the registered datasets that it was of when the version was
+	// trained. None means that nobody had registered it: it was the affair of
+	// those who could read the files.
+	Datasets []string `json:"datasets,omitempty"`
 }
 
 // A Base names the pretrained SavedModel behind a trunk.

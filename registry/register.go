@@ -57,6 +57,9 @@ type Registration struct {
 	// Attachments become the manifest's, under the same names.
 	Attachments map[string]Content
 	By          Change
+	// Admit, where set, has the last word: it is asked in the transaction in
+	// which the version appears, and its error is why there is none.
+	Admit func(ctx context.Context, tx *sql.Tx) error
 }
 
 // Register makes the next version of a model, and the model with its first. It
@@ -81,6 +84,11 @@ func (r *Registry) Register(ctx context.Context, n Registration) (Version, error
 	}
 	var v Version
 	err = r.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		if n.Admit != nil {
+			if err := n.Admit(ctx, tx); err != nil {
+				return err
+			}
+		}
 		v, err = insert(ctx, tx, m, n.By)
 		return err
 	})

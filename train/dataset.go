@@ -24,8 +24,14 @@ type dataset struct {
 	examples []datasets.Example
 }
 
-// open takes the snapshot of a source and splits it.
-func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, tell Observer) (*dataset, error) {
+// Admit decides on a snapshot, before anything is made of it, whether the run
+// may go on. It names the folder for what is derived from the data and outlives
+// the run: bottlenecks, checkpoints.
+type Admit func(ctx context.Context, s *datasets.Snapshot) (derived string, err error)
+
+// open takes the snapshot of a source, has it admitted and splits it. Derived
+// stays what it is where nobody is asked.
+func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, admit Admit, derived *string, tell Observer) (*dataset, error) {
 	progress, end := tell.phase(Snapshot, 0, "images")
 	o.Progress = progress
 	snapshot, report, err := datasets.TakeSnapshot(ctx, src, o)
@@ -33,6 +39,11 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 		return nil, err
 	}
 	end()
+	if admit != nil {
+		if *derived, err = admit(ctx, snapshot); err != nil {
+			return nil, err
+		}
+	}
 	d := &dataset{snapshot: snapshot, report: report}
 	for m, err := range snapshot.Match(ctx, src) {
 		if err != nil {

@@ -32,8 +32,10 @@ type FineTuneOptions struct {
 	Copies  int
 	Augment scratch.Augment
 	Seed    uint64
-	// Cache is the folder of the bottleneck cache; "" keeps none.
+	// Cache is the folder of the bottleneck cache; "" keeps none. Admit, where
+	// set, is asked for it.
 	Cache string
+	Admit Admit
 	// Work is an existing folder for files that are removed at the end.
 	Work string
 	// Session is how TensorFlow computes; the zero value lets extraction
@@ -57,7 +59,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	}
 	defer base.Close()
 	o.Snapshot.MaxPixels = o.Preprocessing.Decoding().Bound()
-	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Observer)
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Cache, o.Observer)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,10 @@ type ScratchOptions struct {
 	// Preprocessing, where it has steps, replaces the architecture's own; its
 	// size is then the network's input.
 	Preprocessing preprocessing.Preprocessing
-	// Training goes to package scratch, whose Progress is replaced.
+	// Training goes to package scratch, whose Progress is replaced. Admit, where
+	// set, is asked for its Checkpoints.
 	Training scratch.Options
+	Admit    Admit
 	Snapshot datasets.SnapshotOptions
 	Observer Observer
 }
@@ -43,7 +45,7 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	}
 	defer pipeline.Close()
 	o.Snapshot.MaxPixels = p.Decoding().Bound()
-	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Observer)
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Training.Checkpoints, o.Observer)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,181 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Needs are what a training run needs rights on.
+type Needs struct {
+	// Data is what it trains on: TRAIN on every dataset that it belongs to.
+	Data []Data
+	// Base is the lineage of the registered version that it builds on: USE and
+	// DOWNLOAD, since its weights go into another model.
+	Base []Origin
+}
+
+// questions are a run's, by a policy.
+func (n Needs) questions(p *Policy) []Question {
+	var all []Question
+	for _, d := range n.Data {
+		for _, object := range p.DatasetsOf(d) {
+			version := string(object)
+			if d.Digest != "" {
+				version += "@" + d.Digest
+			}
+			all = append(all, Question{Action: "train", Right: Train, Object: object, Data: []string{version}})
+		}
+	}
+	if len(n.Base) > 0 {
+		all = append(all,
+			Question{Action: "build on", Right: Use, Lineage: n.Base},
+			Question{Action: "build on", Right: Download, Lineage: n.Base})
+	}
+	return all
+}
+
+// A Claim is what a training run needs, from its plan to its registration. Its
+// methods are called one at a time, but for the watching that Hold begins.
+type Claim struct {
+	authority *Authority
+	principal Principal
+	purpose   string
+	needs     Needs
+}
+
+// Claim makes a claim. Nothing is decided yet.
+func (a *Authority) Claim(p Principal, purpose string, n Needs) *Claim {
+	return &Claim{authority: a, principal: p, purpose: purpose, needs: n}
+}
+
+// Decide decides all that the claim is made of, and writes each decision down.
+func (c *Claim) Decide(ctx context.Context) error {
+	who, err := c.authority.Ask(ctx, c.principal, c.purpose)
+	if err != nil {
+		return err
+	}
+	p, err := c.authority.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range c.needs.questions(p) {
+		if _, err := c.authority.Decide(ctx, who, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Found tells which content the data turned out to have, and decides anew:
+// by it the data may be a copy of a registered dataset. It returns the names
+// of the datasets that the data belongs to.
+func (c *Claim) Found(ctx context.Context, digest string, entries int) ([]string, error) {
+	for i := range c.needs.Data {
+		c.needs.Data[i].Digest = digest
+	}
+	if err := c.Decide(ctx); err != nil {
+		return nil, err
+	}
+	names, err := c.Datasets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return names, c.authority.store.note(ctx, c.needs.Data, c.principal, digest, entries)
+}
+
+// Datasets are the names of the registered datasets that the data belongs to.
+func (c *Claim) Datasets(ctx context.Context) ([]string, error) {
+	p, err := c.authority.store.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range c.needs.Data {
+		for _, o := range p.DatasetsOf(d) {
+			names = append(names, o.Name())
+		}
+	}
+	return names, nil
+}
+
+// Domain names what the policy separates: all that restricts the run. What is
+// derived from restricted data is kept apart by it. It is "" where nothing
+// does.
+func (c *Claim) Domain(ctx context.Context) (string, error) {
+	p, err := c.authority.store.Policy(ctx)
+	if err != nil {
+		return "", err
+	}
+	return domain(p.Restrictions(append([]Origin{{Data: c.needs.Data}}, c.needs.Base...))), nil
+}
+
+// In decides as Decide does, within a transaction on the home's database: what
+// it allows stays allowed until the transaction ends. A refusal is written
+// down by the caller's Decide, outside of it.
+func (c *Claim) In(ctx context.Context, tx *sql.Tx) error {
+	who, err := c.authority.Ask(ctx, c.principal, c.purpose)
+	if err != nil {
+		return err
+	}
+	p, err := PolicyIn(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return c.refusal(p, who)
+}
+
+// refusal is the first of the claim's questions that is answered with no.
+func (c *Claim) refusal(p *Policy, who Asker) error {
+	for _, q := range c.needs.questions(p) {
+		if err := p.refusal(who, q, p.answer(who, q, time.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hold watches a claim while a run goes on, looking every so often. Where it is
+// lost, or nobody can tell any more, the context that Hold returns ends, with
+// the reason as its cause. The caller calls stop when the run is over.
+func (c *Claim) Hold(ctx context.Context, every time.Duration) (_ context.Context, stop func()) {
+	held, cancel := context.WithCancelCause(ctx)
+	watching := *c // what Found adds later is decided when it is found
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-tick.C:
+			}
+			if err := watching.look(held); err != nil && held.Err() == nil {
+				cancel(fmt.Errorf("stopped: %w", err))
+			}
+		}
+	}()
+	return held, func() { cancel(nil); <-done }
+}
+
+// look decides quietly while the answer is yes: it was written down when the
+// run began. A no is written down before it is told.
+func (c *Claim) look(ctx context.Context) error {
+	who, err := c.authority.Ask(ctx, c.principal, c.purpose)
+	if err != nil {
+		return err
+	}
+	p, err := c.authority.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.refusal(p, who)
+	if r, refused := errors.AsType[*Refusal](err); refused {
+		return errors.Join(err, c.authority.record(ctx, who, r.Question, r.Decision))
+	}
+	return err
+}

@@ -1,0 +1,87 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// note keeps which content registered datasets were found to have. Data that
+// lies above or below a dataset's own place is not noted: its content is not
+// the dataset's.
+func (s *Store) note(ctx context.Context, data []Data, by Principal, digest string, entries int) error {
+	p, err := s.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	var names []Object
+	for _, d := range data {
+		at, ok := placeOf(d.URI)
+		for i := range p.datasets {
+			o := Dataset(p.datasets[i].Name)
+			if ok && p.datasets[i].place == at && !slices.Contains(p.digests[digest], o) {
+				names = append(names, o)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		for _, o := range names {
+			_, err := tx.ExecContext(ctx, "INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+				o, digest, entries, by, moment(now()).String())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("access: noting a snapshot: %w", err)
+	}
+	return nil
+}
+
+// Snapshots are the contents that a registered dataset was found to have, the
+// oldest first.
+func (p *Policy) Snapshots(dataset string) []Snapshot {
+	found := []Snapshot{}
+	for _, s := range p.snapshots {
+		if s.Dataset == dataset {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b Snapshot) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Digest, b.Digest)) })
+	return found
+}
+
+// Registered is a registered dataset by its name.
+func (p *Policy) Registered(name string) (Registered, error) {
+	i, found := slices.BinarySearchFunc(p.datasets, name, func(d Registered, name string) int { return cmp.Compare(d.Name, name) })
+	if !found {
+		return Registered{}, p.governed(Dataset(name))
+	}
+	return p.datasets[i], nil
+}
+
+// Datasets are all registered datasets by name. They must not be changed.
+func (p *Policy) Datasets() []Registered { return p.datasets }
+
+// domain names a set of objects, "" an empty one.
+func domain(objects []Object) string {
+	if len(objects) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, o := range objects {
+		b.WriteString(string(o) + "\n")
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:16])
+}
