@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -184,7 +183,7 @@ func printVerdicts(c *cli.Context, verdicts []verdict) error {
 	t := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	for _, v := range verdicts {
 		if v.Error != "" {
-			fmt.Fprintf(t, "%s\terror: %s\n", v.Image, strings.TrimPrefix(v.Error, "image: "))
+			fmt.Fprintf(t, "%s\terror: %s\n", v.Image, v.Error)
 			continue
 		}
 		fmt.Fprint(t, v.Image)

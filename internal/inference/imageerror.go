@@ -3,6 +3,7 @@ package inference
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"tkit/internal/preprocessing"
 )
@@ -25,11 +26,17 @@ type ImageError struct {
 	Err    error // the particulars; may be nil
 }
 
+// Error is the reason and the particulars, which may begin with the reason
+// themselves: "truncated: the data ends at byte 512", "empty file".
 func (e *ImageError) Error() string {
+	reason := string(e.Reason)
 	if e.Err == nil {
-		return "image: " + string(e.Reason)
+		return reason
 	}
-	return fmt.Sprintf("image: %s: %v", e.Reason, e.Err)
+	if text := e.Err.Error(); strings.HasPrefix(text, reason) {
+		return text
+	}
+	return fmt.Sprintf("%s: %v", reason, e.Err)
 }
 
 func (e *ImageError) Unwrap() error { return e.Err }
