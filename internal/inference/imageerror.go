@@ -17,6 +17,12 @@ const (
 	Truncated     Reason = "truncated"
 	Corrupt       Reason = "corrupt"
 	TooManyPixels Reason = "too many pixels"
+	// Refused is a plugin's word on an image that it cannot use.
+	Refused Reason = "refused"
+	// PluginFault is an answer of a plugin that cannot be used: another shape
+	// than its step says, or values that are no numbers. The image may be as
+	// it should; a server does not blame its client for it.
+	PluginFault Reason = "plugin fault"
 )
 
 // ImageError is the fault of one image, not of the machinery: the image can be

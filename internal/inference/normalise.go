@@ -14,9 +14,9 @@ var (
 // as operations of the graph, each with a result of its own, it took as long as
 // the resize. It follows keras.applications.imagenet_utils.preprocess_input in
 // the order of its operations, so that not even the rounding differs.
-func normalise(mode string, dst, src []float32) {
+func normalise(n preprocessing.Normalise, dst, src []float32) {
 	dst = dst[:len(src)]
-	switch mode {
+	switch n.Mode {
 	case preprocessing.Caffe:
 		for ; len(src) >= 3; dst, src = dst[3:], src[3:] {
 			dst[0] = src[2] - caffeMean[0]
@@ -36,6 +36,17 @@ func normalise(mode string, dst, src []float32) {
 	case preprocessing.Unit:
 		for i, v := range src {
 			dst[i] = v / 255
+		}
+	case preprocessing.Range:
+		scale := (n.High - n.Low) / 255
+		for i, v := range src {
+			dst[i] = v*scale + n.Low
+		}
+	case preprocessing.Standard:
+		for channels := len(n.Mean); len(src) >= channels; dst, src = dst[channels:], src[channels:] {
+			for c, mean := range n.Mean {
+				dst[c] = (src[c]/255 - mean) / n.Deviation[c]
+			}
 		}
 	default:
 		copy(dst, src)

@@ -31,6 +31,20 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
+// MarshalText writes what String says.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what String says of a known kind.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for _, known := range []Kind{Encoded, Uint8, Float32} {
+		if known.String() == string(text) {
+			*k = known
+			return nil
+		}
+	}
+	return fmt.Errorf("kind is %q: it must be %s, %s or %s", text, Encoded, Uint8, Float32)
+}
+
 // size is the number of bytes of a value, 0 where images have no fixed size.
 func (k Kind) size() int {
 	switch k {

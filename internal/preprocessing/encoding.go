@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"gopkg.in/yaml.v3"
 )
 
 // UnmarshalJSON reads a description strictly, wherever it stands in a larger
@@ -31,26 +29,13 @@ func (s *Step) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("a step: %w", err)
 	}
 	if len(members) != 1 {
-		return fmt.Errorf("a step has exactly one of decode, resize, crop and normalise, not %d keys", len(members))
+		return fmt.Errorf("a step has exactly one of %s, not %d keys", choice(keys()), len(members))
 	}
 	*s = Step{}
 	for key, value := range members {
-		var member any
-		switch key {
-		case "decode":
-			s.Decode = new(Decode)
-			member = s.Decode
-		case "resize":
-			s.Resize = new(Resize)
-			member = s.Resize
-		case "crop":
-			s.Crop = new(Crop)
-			member = s.Crop
-		case "normalise":
-			s.Normalise = new(Normalise)
-			member = s.Normalise
-		default:
-			return fmt.Errorf("unknown step %q: it must be decode, resize, crop or normalise", key)
+		member := s.member(key)
+		if member == nil {
+			return fmt.Errorf("unknown step %q: it must be %s", key, choice(keys()))
 		}
 		if err := strict(value, member); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -59,20 +44,13 @@ func (s *Step) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads a description as strictly as UnmarshalJSON does.
-func (p *Preprocessing) UnmarshalYAML(n *yaml.Node) error {
-	// yaml.v3 forgets KnownFields below a custom method, so the document goes
-	// through JSON: one reader, one set of rules.
-	var document any
-	if err := n.Decode(&document); err != nil {
-		return fmt.Errorf("preprocessing, line %d: %w", n.Line, err)
-	}
-	b, err := json.Marshal(document)
-	if err != nil {
-		return fmt.Errorf("preprocessing, line %d: %w", n.Line, err)
-	}
-	if err := json.Unmarshal(b, p); err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
+// member sets the member of a key to its zero value and returns it, nil where
+// there is none.
+func (s *Step) member(key string) any {
+	for _, k := range kinds {
+		if k.key == key {
+			return k.new(s)
+		}
 	}
 	return nil
 }

@@ -47,15 +47,15 @@ func TestValidate(t *testing.T) {
 		{"zero side", with(Step{Resize: &Resize{Height: 0, Width: 5, Kernel: Bilinear}}), "step 2 (resize): 0×5 is no size"},
 		{"huge side", with(Step{Resize: &Resize{Height: 5, Width: 1 << 20, Kernel: Bilinear}}), "is no size"},
 		{"no kernel", with(Step{Resize: &Resize{Height: 5, Width: 5}}), `kernel is ""`},
-		{"unknown kernel", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: "lanczos"}}), `kernel is "lanczos"`},
+		{"unknown kernel", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: "sinc"}}), `kernel is "sinc"`},
 		{"antialiased nearest", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: Nearest, Antialias: true}}), "antialias"},
-		{"unknown keep", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: Area, Keep: "longer"}}), `keep is "longer"`},
+		{"unknown keep", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: Area, Keep: "both"}}), `keep is "both"`},
 		{"overhang", with(shorter), "put a crop before it"},
 		{"early crop", []Step{decode, crop, resize, unit}, "step 2 (crop): the size of the image is not known"},
 		{"large crop", []Step{decode, resize, {Crop: &Crop{Height: 32, Width: 49}}, unit}, "step 3 (crop): 32×49 is larger"},
 		{"crop of nothing", []Step{decode, resize, {Crop: &Crop{}}, unit}, "step 3 (crop): 0×0 is no size"},
 		{"no normalise", []Step{decode, resize}, "step 2 (resize): the last step must be a normalise"},
-		{"normalise early", []Step{decode, resize, unit, resize}, "step 3 (normalise): it must be the last step"},
+		{"normalise early", []Step{decode, resize, unit, resize}, "step 4 (resize): only plugins follow the normalise"},
 		{"unknown mode", []Step{decode, resize, {Normalise: &Normalise{Mode: "mean"}}}, `mode is "mean"`},
 		{"caffe in grey", []Step{grey, resize, {Normalise: &Normalise{Mode: Caffe}}}, "needs 3 channels"},
 		{"torch in grey", []Step{grey, resize, {Normalise: &Normalise{Mode: Torch}}}, "needs 3 channels"},
@@ -165,7 +165,7 @@ func TestStrict(t *testing.T) {
 		{`{"steps": [{}]}`, "not 0 keys"},
 		{`{"steps": [{"blur": {}}]}`, `unknown step "blur"`},
 		{`{"steps": [{"Decode": {}}]}`, `unknown step "Decode"`},
-		{`{"steps": [{"decode": null}]}`, "null"},
+		{`{"steps": [{"decode": null}]}`, "decode: "},
 		{`{"steps": [{"decode": {"channels": "3"}}]}`, "decode"},
 		{`{"steps": [{"decode": {"channels": 3.5}}]}`, "decode"},
 		{`{"steps": [[]]}`, "step"},
@@ -188,7 +188,7 @@ func TestStrict(t *testing.T) {
 		}
 	}
 	var p Preprocessing
-	if err := yaml.Unmarshal([]byte("\n\nsteps:\n- 1: 2\n"), &p); err == nil || !strings.Contains(err.Error(), "line 3") {
+	if err := yaml.Unmarshal([]byte("\n\nsteps:\n- 1: 2\n"), &p); err == nil || !strings.Contains(err.Error(), `line 4: unknown step "1"`) {
 		t.Errorf("a key that is no string: %v", err)
 	}
 }

@@ -3,6 +3,8 @@ package preprocessing
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // maxSide bounds a resize or crop, far above what any network takes, so that
@@ -13,153 +15,290 @@ const maxSide = 8192
 // together they lead from bytes to a tensor of known shape. The error names
 // the step by its place, counted from 1, and by its kind.
 func (p Preprocessing) Validate() error {
+	_, err := p.follow()
+	return err
+}
+
+// follow takes the steps in their order and says what is known at the end.
+func (p Preprocessing) follow() (progress, error) {
+	g := p.beginning()
 	if len(p.Steps) == 0 {
-		return errors.New("preprocessing has no steps: the first must be a decode, the last a normalise")
+		return g, errors.New("preprocessing has no steps: the first must be a decode, the last a normalise")
 	}
-	v := validation{last: len(p.Steps) - 1}
 	for i, s := range p.Steps {
-		kind, err := s.kind()
+		kind, err := s.key()
 		if err == nil {
-			err = v.step(i, s)
+			err = g.step(i, s)
 		}
 		if err != nil {
-			return fmt.Errorf("preprocessing step %d (%s): %w", i+1, kind, err)
+			return g, fmt.Errorf("preprocessing step %d (%s): %w", i+1, kind, err)
 		}
 	}
-	return nil
+	return g, nil
 }
 
-// kind is the key of the one member that is set.
-func (s Step) kind() (string, error) {
-	kind, n := "empty", 0
-	for _, m := range []struct {
-		set  bool
-		name string
-	}{
-		{s.Decode != nil, "decode"},
-		{s.Resize != nil, "resize"},
-		{s.Crop != nil, "crop"},
-		{s.Normalise != nil, "normalise"},
-	} {
-		if m.set {
-			if n == 0 {
-				kind = m.name
-			} else {
-				kind += ", " + m.name
-			}
-			n++
+func (p Preprocessing) beginning() progress {
+	return progress{kind: Encoded, last: len(p.Steps) - 1}
+}
+
+// key is the key of the one member that is set.
+func (s Step) key() (string, error) {
+	var set []string
+	for _, k := range kinds {
+		if k.set(s) {
+			set = append(set, k.key)
 		}
 	}
-	if n != 1 {
-		return kind, errors.New("a step has exactly one of decode, resize, crop and normalise")
+	switch len(set) {
+	case 1:
+		return set[0], nil
+	case 0:
+		set = []string{"empty"}
 	}
-	return kind, nil
+	return strings.Join(set, ", "), fmt.Errorf("a step has exactly one of %s", choice(keys()))
 }
 
-// validation is what is known of the image after the steps so far.
-type validation struct {
-	last          int
-	channels      int
-	scaled        bool // the decode scales JPEGs and so needs a resize
-	height, width int  // zero until a resize
-	overhangs     bool // one side may be longer than height or width says
+// keys lists the kinds of steps.
+func keys() []string {
+	var all []string
+	for _, k := range kinds {
+		all = append(all, k.key)
+	}
+	return all
 }
 
-func (v *validation) step(i int, s Step) error {
-	if (i == 0) != (s.Decode != nil) {
-		if i == 0 {
-			return errors.New("the first step must be a decode")
-		}
-		return errors.New("only the first step is a decode")
+// choice is "a, b or c".
+func choice(words []string) string {
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " or " + words[n]
+}
+
+// progress is what is known of the image after the steps so far.
+type progress struct {
+	last       int
+	kind       Kind // Encoded until something decodes
+	channels   int
+	scaled     bool // the decode scales JPEGs and so needs a resize
+	height     int  // zero until a resize
+	width      int
+	keeps      string // the resize keeps the aspect: one side may differ from height or width
+	normalised bool
+	views      bool // a ten_crop has been made
+}
+
+func (g *progress) step(i int, s Step) error {
+	if s.Plugin == nil && s.Decode == nil && g.kind == Encoded {
+		return errors.New("the first step must be a decode, or plugins that decode or stand before one")
 	}
 	switch {
+	case s.Plugin != nil:
+		return g.plugin(i, *s.Plugin)
 	case s.Decode != nil:
-		return v.decode(*s.Decode)
+		return g.decode(i, *s.Decode)
+	case g.normalised:
+		return errors.New("only plugins follow the normalise")
+	case g.views && s.Normalise == nil:
+		return errors.New("only a normalise follows the ten_crop")
+	}
+	switch {
 	case s.Resize != nil:
-		return v.resize(i, *s.Resize)
+		return g.resize(i, *s.Resize)
 	case s.Crop != nil:
-		return v.crop(i, *s.Crop)
+		return g.crop(i, s.Crop.Height, s.Crop.Width)
+	case s.TenCrop != nil:
+		g.views = true
+		return g.crop(i, s.TenCrop.Height, s.TenCrop.Width)
+	case s.Pad != nil:
+		return g.pad(i, *s.Pad)
+	case s.Grey != nil:
+		return g.grey(i, *s.Grey)
 	default:
-		return v.normalise(i, *s.Normalise)
+		return g.normalise(*s.Normalise)
 	}
 }
 
-func (v *validation) decode(d Decode) error {
+func (g *progress) decode(i int, d Decode) error {
+	if g.kind != Encoded {
+		return errors.New("only the first step that is no plugin is a decode")
+	}
 	if d.Channels != 1 && d.Channels != 3 {
 		return fmt.Errorf("channels is %d: it must be 1 (grey) or 3 (RGB)", d.Channels)
 	}
 	if d.MaxPixels < 0 {
 		return fmt.Errorf("max_pixels is %d: it must not be negative", d.MaxPixels)
 	}
-	if v.last == 0 {
+	g.kind, g.channels, g.scaled = Uint8, d.Channels, d.JPEGScale
+	if i == g.last {
 		return errors.New("nothing follows it: the last step must be a normalise")
 	}
-	v.channels, v.scaled = d.Channels, d.JPEGScale
 	return nil
 }
 
-func (v *validation) resize(i int, r Resize) error {
+func (g *progress) resize(i int, r Resize) error {
 	if err := sides(r.Height, r.Width); err != nil {
 		return err
 	}
-	switch r.Kernel {
-	case Bilinear, Nearest, Bicubic, Area:
-	default:
-		return fmt.Errorf("kernel is %q: it must be %s, %s, %s or %s", r.Kernel, Bilinear, Nearest, Bicubic, Area)
+	if !slices.Contains(Kernels(), r.Kernel) {
+		return fmt.Errorf("kernel is %q: it must be %s", r.Kernel, choice(Kernels()))
 	}
 	if r.Antialias && (r.Kernel == Nearest || r.Kernel == Area) {
 		return fmt.Errorf("antialias has no meaning with the kernel %s", r.Kernel)
 	}
 	switch r.Keep {
-	case "", KeepShorter:
+	case "", KeepShorter, KeepLonger:
 	default:
-		return fmt.Errorf("keep is %q: it must be empty or %s", r.Keep, KeepShorter)
+		return fmt.Errorf("keep is %q: it must be empty, %s or %s", r.Keep, KeepShorter, KeepLonger)
 	}
-	v.height, v.width, v.overhangs = r.Height, r.Width, r.Keep == KeepShorter
-	return v.mayEnd(i)
+	if r.Kernel != Nearest {
+		g.kind = Float32
+	}
+	g.height, g.width, g.keeps, g.scaled = r.Height, r.Width, r.Keep, false
+	return g.mayEnd(i)
 }
 
-func (v *validation) crop(i int, c Crop) error {
-	if err := sides(c.Height, c.Width); err != nil {
+func (g *progress) crop(i, height, width int) error {
+	if err := sides(height, width); err != nil {
 		return err
 	}
-	if v.height == 0 {
+	switch {
+	case g.height == 0:
 		return errors.New("the size of the image is not known here: put a resize before it")
+	case g.keeps == KeepLonger:
+		return errors.New("the resize keeps the aspect, so one side may be shorter: put a pad before it")
+	case height > g.height || width > g.width:
+		return fmt.Errorf("%d×%d is larger than the image, %d×%d", height, width, g.height, g.width)
 	}
-	if c.Height > v.height || c.Width > v.width {
-		return fmt.Errorf("%d×%d is larger than the image, %d×%d", c.Height, c.Width, v.height, v.width)
+	g.height, g.width, g.keeps = height, width, ""
+	return g.mayEnd(i)
+}
+
+func (g *progress) pad(i int, p Pad) error {
+	if err := sides(p.Height, p.Width); err != nil {
+		return err
 	}
-	v.height, v.width, v.overhangs = c.Height, c.Width, false
-	return v.mayEnd(i)
+	switch {
+	case p.Value < 0 || p.Value > 255:
+		return fmt.Errorf("value is %d: it must be a grey level from 0 to 255", p.Value)
+	case g.height == 0:
+		return errors.New("the size of the image is not known here: put a resize before it")
+	case g.keeps == KeepShorter:
+		return errors.New("the resize keeps the aspect, so one side may be longer: put a crop before it")
+	case p.Height < g.height || p.Width < g.width:
+		return fmt.Errorf("%d×%d is smaller than the image, %d×%d", p.Height, p.Width, g.height, g.width)
+	}
+	g.height, g.width, g.keeps = p.Height, p.Width, ""
+	return g.mayEnd(i)
+}
+
+func (g *progress) grey(i int, y Grey) error {
+	if g.channels != 3 {
+		return fmt.Errorf("the image has %d channel: there is no colour to take out", g.channels)
+	}
+	if y.Channels != 1 && y.Channels != 3 {
+		return fmt.Errorf("channels is %d: it must be 1, or 3 equal ones", y.Channels)
+	}
+	g.kind, g.channels = Float32, y.Channels
+	return g.mayEnd(i)
 }
 
 // mayEnd refuses to end on anything but a normalise.
-func (v *validation) mayEnd(i int) error {
-	if i == v.last {
+func (g *progress) mayEnd(i int) error {
+	if i == g.last {
 		return fmt.Errorf("the last step must be a normalise (mode %s leaves the values as they are)", None)
 	}
 	return nil
 }
 
-func (v *validation) normalise(i int, n Normalise) error {
+func (g *progress) normalise(n Normalise) error {
+	if err := n.validate(g.channels); err != nil {
+		return err
+	}
+	g.normalised, g.kind = true, Float32
+	return g.settled()
+}
+
+// settled says whether every image has the one size by now.
+func (g *progress) settled() error {
+	switch {
+	case g.height == 0 && g.scaled:
+		return errors.New("the decode has jpeg_scale, which needs a resize to scale for")
+	case g.height == 0:
+		return errors.New("the size of the result is not known: put a resize before it")
+	case g.keeps == KeepShorter:
+		return errors.New("the resize keeps the aspect, so one side varies: put a crop before it")
+	case g.keeps == KeepLonger:
+		return errors.New("the resize keeps the aspect, so one side varies: put a pad before it")
+	}
+	return nil
+}
+
+func (n Normalise) validate(channels int) error {
 	switch n.Mode {
 	case Caffe, Torch:
-		if v.channels != 3 {
-			return fmt.Errorf("mode %s needs 3 channels, the decode gives %d", n.Mode, v.channels)
+		if channels != 3 {
+			return fmt.Errorf("mode %s needs 3 channels, here is %d", n.Mode, channels)
 		}
 	case TF, Unit, None:
+	case Range:
+		if !(n.Low < n.High) || n.Low-n.Low != 0 || n.High-n.High != 0 {
+			return fmt.Errorf("mode %s goes from low %g to high %g: low must be less than high", Range, n.Low, n.High)
+		}
+	case Standard:
+		if len(n.Mean) != channels || len(n.Deviation) != channels {
+			return fmt.Errorf("mode %s has %d means and %d deviations: it takes one a channel, %d", Standard, len(n.Mean), len(n.Deviation), channels)
+		}
+		for i, d := range n.Deviation {
+			if !(d > 0) || d-d != 0 || n.Mean[i]-n.Mean[i] != 0 {
+				return fmt.Errorf("mode %s has the mean %g and the deviation %g: a deviation must be above 0", Standard, n.Mean[i], d)
+			}
+		}
 	default:
-		return fmt.Errorf("mode is %q: it must be %s, %s, %s, %s or %s", n.Mode, Caffe, TF, Torch, Unit, None)
+		return fmt.Errorf("mode is %q: it must be %s", n.Mode, choice(Modes()))
+	}
+	if n.Mode != Range && (n.Low != 0 || n.High != 0) {
+		return fmt.Errorf("low and high are for the mode %s, not %s", Range, n.Mode)
+	}
+	if n.Mode != Standard && len(n.Mean)+len(n.Deviation) > 0 {
+		return fmt.Errorf("mean and deviation are for the mode %s, not %s", Standard, n.Mode)
+	}
+	return nil
+}
+
+// plugin works out what is known after a plugin.
+func (g *progress) plugin(i int, p Plugin) error {
+	if err := p.validate(); err != nil {
+		return err
+	}
+	if g.scaled && g.kind != Encoded {
+		return errors.New("the decode has jpeg_scale, which lets the plugin see images of another size than they have: put the resize before it, or leave jpeg_scale out")
+	}
+	gives := p.Gives
+	was := g.kind
+	if gives.Kind != 0 {
+		g.kind = gives.Kind
 	}
 	switch {
-	case i != v.last:
-		return errors.New("it must be the last step")
-	case v.height == 0 && v.scaled:
-		return errors.New("the decode has jpeg_scale, which needs a resize to scale for")
-	case v.height == 0:
-		return errors.New("the size of the result is not known: put a resize before it")
-	case v.overhangs:
-		return errors.New("the resize keeps the aspect, so one side varies: put a crop before it")
+	case was == Encoded && g.kind == Encoded:
+		if gives != (Gives{Kind: gives.Kind}) {
+			return errors.New("it gives encoded bytes, which have no height, width or channels")
+		}
+	case g.kind == Encoded:
+		return errors.New("it stands after the decode and cannot give encoded bytes")
+	case was == Encoded && gives.Channels == 0:
+		return fmt.Errorf("it decodes, so it must say what it gives: kind and channels")
+	case g.normalised && g.kind != Float32:
+		return fmt.Errorf("it stands after the normalise and must give %s images", Float32)
+	case g.keeps != "" && gives.Height == 0:
+		return fmt.Errorf("the resize keeps the aspect, so one side varies: put a %s before it", map[string]string{KeepShorter: "crop", KeepLonger: "pad"}[g.keeps])
+	}
+	if gives.Channels != 0 {
+		g.channels = gives.Channels
+	}
+	if gives.Height != 0 {
+		g.height, g.width, g.keeps = gives.Height, gives.Width, ""
+	}
+	if i == g.last && !g.normalised {
+		return g.mayEnd(i)
 	}
 	return nil
 }
