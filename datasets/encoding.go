@@ -3,11 +3,13 @@ package datasets
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -16,9 +18,8 @@ import (
 // at a line's end is noticed with a clear message.
 
 const (
-	formatName    = "tkit-snapshot"
-	formatVersion = 1
-	maxLine       = 1 << 20 // far above any path
+	formatName = "tkit-snapshot"
+	maxLine    = 1 << 20 // far above any path
 )
 
 type header struct {
@@ -34,6 +35,8 @@ type line struct {
 	Label  string `json:"label"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+	Group  string `json:"group,omitempty"`
+	Split  string `json:"split,omitempty"`
 }
 
 // Encode writes the snapshot as lines of JSON that DecodeSnapshot reads. Equal
@@ -42,15 +45,48 @@ func (s *Snapshot) Encode(w io.Writer) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(header{formatName, formatVersion, s.URI, len(s.Entries), s.Digest}); err != nil {
+	if err := e.Encode(header{formatName, versionOf(s.Entries), s.URI, len(s.Entries), s.Digest}); err != nil {
 		return err
 	}
-	for _, entry := range s.Entries {
-		if err := e.Encode(line{entry.Key, entry.Label, entry.Size, hex.EncodeToString(entry.SHA256[:])}); err != nil {
+	var buffer []byte
+	for i := range s.Entries {
+		buffer = s.Entries[i].appendLine(buffer[:0])
+		if _, err := b.Write(buffer); err != nil {
 			return err
 		}
 	}
 	return b.Flush()
+}
+
+// appendLine encodes a line as package json would. Doing it by hand leaves no
+// garbage, which for a million entries is as large as they are.
+func (e *Entry) appendLine(b []byte) []byte {
+	b = appendJSON(append(b, `{"key":`...), e.Key)
+	b = appendJSON(append(b, `,"label":`...), e.Label)
+	b = strconv.AppendInt(append(b, `,"size":`...), e.Size, 10)
+	b = hex.AppendEncode(append(b, `,"sha256":"`...), e.SHA256[:])
+	b = append(b, '"')
+	if e.Group != "" {
+		b = appendJSON(append(b, `,"group":`...), e.Group)
+	}
+	if e.Split != "" {
+		b = appendJSON(append(b, `,"split":`...), e.Split)
+	}
+	return append(b, "}\n"...)
+}
+
+func appendJSON(b []byte, s string) []byte {
+	plain := func(r rune) bool { return r >= ' ' && r < 0x7f && r != '"' && r != '\\' }
+	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	var w bytes.Buffer
+	e := json.NewEncoder(&w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil { // of a string, into memory
+		panic(err)
+	}
+	return append(b, bytes.TrimSuffix(w.Bytes(), []byte("\n"))...)
 }
 
 // DecodeSnapshot reads what Encode wrote, to the end of r, and checks it
@@ -66,36 +102,32 @@ func DecodeSnapshot(r io.Reader) (*Snapshot, error) {
 
 func decode(r *bufio.Reader) (*Snapshot, error) {
 	var h header
-	if err := readLine(r, &h); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("it is empty")
-		}
+	first, err := readLine(r)
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("it is empty")
+	}
+	if err == nil {
+		err = strict(first, &h)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
 	switch {
 	case h.Format != formatName:
 		return nil, fmt.Errorf("its format is %q and not %q", h.Format, formatName)
-	case h.Version != formatVersion:
-		return nil, fmt.Errorf("it is of version %d, this tkit reads version %d", h.Version, formatVersion)
+	case h.Version < versionPlain || h.Version > versionGroups:
+		return nil, fmt.Errorf("it is of version %d, this tkit reads versions %d to %d", h.Version, versionPlain, versionGroups)
 	case h.Entries < 0:
 		return nil, fmt.Errorf("it claims %d entries", h.Entries)
 	}
 	var entries gathering
 	for {
-		var l line
-		err := readLine(r, &l)
+		e, err := readEntry(r, &entries.last)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", entries.count+2, err)
-		}
-		e := Entry{Key: l.Key, Label: l.Label, Size: l.Size}
-		if hex.DecodedLen(len(l.SHA256)) != len(e.SHA256) || l.SHA256 != strings.ToLower(l.SHA256) {
-			return nil, fmt.Errorf("line %d: the sha256 is not 64 lower-case hexadecimal digits", entries.count+2)
-		}
-		if _, err := hex.Decode(e.SHA256[:], []byte(l.SHA256)); err != nil {
-			return nil, fmt.Errorf("line %d: the sha256: %w", entries.count+2, err)
 		}
 		entries.add(e)
 	}
@@ -106,39 +138,107 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if needed := versionOf(s.Entries); needed != h.Version {
+		return nil, fmt.Errorf("it claims version %d and its entries are of version %d: it was changed", h.Version, needed)
+	}
 	if s.Digest != h.Digest {
 		return nil, fmt.Errorf("its entries have the digest %s and not %s: it was changed", s.Digest, h.Digest)
 	}
 	return s, nil
 }
 
-// readLine reads one line strictly into a struct; io.EOF means that there is
-// none.
-func readLine(r *bufio.Reader, into any) error {
+// readEntry reads an entry's line; io.EOF means that there is none. Names that
+// are those of the entry before are taken from there.
+func readEntry(r *bufio.Reader, before *Entry) (Entry, error) {
+	b, err := readLine(r)
+	if err != nil {
+		return Entry{}, err
+	}
+	if e, ok := plainEntry(b, before); ok {
+		return e, nil
+	}
+	var l line
+	if err := strict(b, &l); err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Key: l.Key, Label: l.Label, Size: l.Size, Group: l.Group, Split: l.Split}
+	return e, decodeHash(&e.SHA256, []byte(l.SHA256))
+}
+
+func decodeHash(into *[sha256.Size]byte, digits []byte) error {
+	if hex.DecodedLen(len(digits)) != len(into) || bytes.ContainsAny(digits, "ABCDEF") {
+		return errors.New("the sha256 is not 64 lower-case hexadecimal digits")
+	}
+	if _, err := hex.Decode(into[:], digits); err != nil {
+		return fmt.Errorf("the sha256: %w", err)
+	}
+	return nil
+}
+
+// plainEntry reads a line that is just as appendLine writes it and has no
+// escapes. It saves most of the time and nearly all of the garbage.
+func plainEntry(b []byte, before *Entry) (e Entry, ok bool) {
+	text := func(begin, before string) (string, bool) {
+		rest, found := bytes.CutPrefix(b, []byte(begin))
+		end := bytes.IndexFunc(rest, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
+		if !found || end < 0 || rest[end] != '"' {
+			return "", false
+		}
+		b = rest[end+1:]
+		if string(rest[:end]) == before {
+			return before, true
+		}
+		return string(rest[:end]), true
+	}
+	if e.Key, ok = text(`{"key":"`, ""); !ok {
+		return e, false
+	}
+	if e.Label, ok = text(`,"label":"`, before.Label); !ok {
+		return e, false
+	}
+	number, rest, found := bytes.Cut(b, []byte(`,"sha256":"`))
+	digits, sized := bytes.CutPrefix(number, []byte(`,"size":`))
+	if !found || !sized || len(rest) < 65 || rest[64] != '"' || decodeHash(&e.SHA256, rest[:64]) != nil {
+		return e, false
+	}
+	var err error
+	if e.Size, err = strconv.ParseInt(string(digits), 10, 64); err != nil || strconv.FormatInt(e.Size, 10) != string(digits) {
+		return e, false
+	}
+	b = rest[65:]
+	e.Group, _ = text(`,"group":"`, before.Group)
+	e.Split, _ = text(`,"split":"`, before.Split)
+	return e, string(b) == "}\n"
+}
+
+// readLine reads one line with its end; io.EOF means that there is none. The
+// bytes are valid until the next read.
+func readLine(r *bufio.Reader) ([]byte, error) {
 	var long []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		if err == nil && long == nil {
-			return strict(part, into)
+			return part, nil
 		}
 		long = append(long, part...)
 		switch {
 		case err == nil:
-			return strict(long, into)
+			return long, nil
 		case errors.Is(err, bufio.ErrBufferFull):
 			if len(long) > maxLine {
-				return fmt.Errorf("longer than %d bytes", maxLine)
+				return nil, fmt.Errorf("longer than %d bytes", maxLine)
 			}
 		case errors.Is(err, io.EOF) && len(long) == 0:
-			return io.EOF
+			return nil, io.EOF
 		case errors.Is(err, io.EOF):
-			return errors.New("no end of line: the file was cut")
+			return nil, errors.New("no end of line: the file was cut")
 		default:
-			return err
+			return nil, err
 		}
 	}
 }
 
+// strict reads a line into a struct that has all of its members.
 func strict(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

@@ -26,7 +26,8 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		{Key: "a/\n\"<&>\u2028.png", Label: "a\t", Size: 1},
 		{Key: "猫/" + strings.Repeat("long", 40_000), Label: "猫", Size: 1 << 62},
 	})
-	for _, s := range []*datasets.Snapshot{synthetic(t, 3, 50), odd, snapshotOf(t, nil)} {
+	split := images(t, "a 1 - train", "b 2 猫 test", "b 3 - -")
+	for _, s := range []*datasets.Snapshot{synthetic(t, 3, 50), odd, snapshotOf(t, nil), grouped(t, 4000), split} {
 		b := encode(t, s)
 		for _, r := range []io.Reader{bytes.NewReader(b), iotest.OneByteReader(bytes.NewReader(b))} {
 			got, err := datasets.DecodeSnapshot(r)
@@ -55,6 +56,8 @@ func TestSnapshotDigest(t *testing.T) {
 		"size":     func(e *datasets.Entry) { e.Size = 4 },
 		"hash":     func(e *datasets.Entry) { e.SHA256[31] = 1 },
 		"boundary": func(e *datasets.Entry) { e.Key, e.Label = "a/", "ba" },
+		"group":    func(e *datasets.Entry) { e.Group = "g" },
+		"split":    func(e *datasets.Entry) { e.Split = datasets.Train },
 	} {
 		e := base
 		change(&e)
@@ -72,6 +75,8 @@ func TestNewSnapshotErrors(t *testing.T) {
 		"has the size":  {{Key: "a", Label: "a", Size: -1}},
 		"appears twice": {{Key: "a", Label: "a"}, {Key: "a", Label: "a"}},
 		"ascending":     {{Key: "b", Label: "a"}, {Key: "a", Label: "a"}},
+		"the split":     {{Key: "a", Label: "a", Split: "training"}},
+		"or group":      {{Key: "a", Label: "a", Group: "\xff"}},
 	} {
 		if _, err := datasets.NewSnapshot("x", entries); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
@@ -81,21 +86,10 @@ func TestNewSnapshotErrors(t *testing.T) {
 
 // A file cut, changed or added to anywhere is refused.
 func TestSnapshotDamaged(t *testing.T) {
+	for _, b := range [][]byte{encode(t, synthetic(t, 2, 3)), encode(t, grouped(t, 1))} {
+		damaged(t, b)
+	}
 	b := encode(t, synthetic(t, 2, 3))
-	for n := range b {
-		if _, err := datasets.DecodeSnapshot(bytes.NewReader(b[:n])); err == nil {
-			t.Errorf("cut to %d of %d bytes it is read", n, len(b))
-		}
-	}
-	for n := range b {
-		changed := bytes.Clone(b)
-		changed[n] ^= 1
-		s, err := datasets.DecodeSnapshot(bytes.NewReader(changed))
-		// Only the place it was found is not under the digest.
-		if err == nil && s.URI == "memory://test" {
-			t.Errorf("with byte %d (%q) changed to %q it is read", n, b[n], changed[n])
-		}
-	}
 	lines := bytes.SplitAfter(b, []byte("\n"))
 	header := string(lines[0])
 	replace := func(old, with string) []byte { return []byte(strings.Replace(string(b), old, with, 1)) }
@@ -108,7 +102,9 @@ func TestSnapshotDamaged(t *testing.T) {
 		"a line repeated": {append(bytes.Clone(b), lines[6]...), "7 entries of 6"},
 		"lines swapped":   {bytes.Join([][]byte{lines[0], lines[2], lines[1], lines[3], lines[4], lines[5], lines[6]}, nil), "ascending"},
 		"another format":  {replace("tkit-snapshot", "snapshot"), `its format is "snapshot"`},
-		"a later version": {replace(`"version":1`, `"version":2`), "reads version 1"},
+		"a later version": {replace(`"version":1`, `"version":3`), "reads versions 1 to 2"},
+		"claims groups":   {replace(`"version":1`, `"version":2`), "claims version 2"},
+		"a group added":   {replace(`"}`+"\n{", `","group":"g"}`+"\n{"), "line 1"},
 		"negative count":  {replace(`"entries":6`, `"entries":-6`), "-6 entries"},
 		"huge count":      {replace(`"entries":6`, `"entries":9000000000`), "6 entries of 9000000000"},
 		"other digest":    {replace("sha256:", "sha256:0"), "it was changed"},
@@ -132,12 +128,31 @@ func TestSnapshotDamaged(t *testing.T) {
 	}
 }
 
+// damaged cuts b anywhere and changes every byte of it.
+func damaged(t *testing.T, b []byte) {
+	t.Helper()
+	for n := range b {
+		if _, err := datasets.DecodeSnapshot(bytes.NewReader(b[:n])); err == nil {
+			t.Errorf("cut to %d of %d bytes it is read", n, len(b))
+		}
+	}
+	for n := range b {
+		changed := bytes.Clone(b)
+		changed[n] ^= 1
+		s, err := datasets.DecodeSnapshot(bytes.NewReader(changed))
+		// Only the place it was found is not under the digest.
+		if err == nil && s.URI == "memory://test" {
+			t.Errorf("with byte %d (%q) changed to %q it is read", n, b[n], changed[n])
+		}
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func FuzzDecodeSnapshot(f *testing.F) {
-	for _, s := range []*datasets.Snapshot{synthetic(f, 2, 3), synthetic(f, 1, 1), snapshotOf(f, nil)} {
+	for _, s := range []*datasets.Snapshot{synthetic(f, 2, 3), synthetic(f, 1, 1), snapshotOf(f, nil), grouped(f, 2)} {
 		f.Add(encode(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

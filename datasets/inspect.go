@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +27,7 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	quarantine := func(reason Reason, detail string) (finding, error) {
 		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}}, nil
 	}
-	if !utf8.ValidString(example.Key) || !utf8.ValidString(example.Label) {
+	if !utf8.ValidString(example.Key) || !utf8.ValidString(example.Label) || !utf8.ValidString(example.Group) {
 		return quarantine(Unreadable, "its name is not valid UTF-8")
 	}
 	encoded, release, err := r.read(ctx, example, own)
@@ -37,6 +38,8 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		return finding{}, ctx.Err()
 	case errors.Is(err, ErrUnavailable):
 		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
+	case r.allOrNothing && errors.Is(err, fs.ErrPermission):
+		return finding{}, fmt.Errorf("%s: the store does not let this user read it, and the dataset is used whole or not at all: %w", example.Key, err)
 	case errors.Is(err, ErrRefused):
 		return quarantine(Refused, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "))
 	case errors.Is(err, errTooLong):
@@ -91,11 +94,13 @@ const keptBytes = 1 << 20
 type reader struct {
 	maxPixels int64
 	maxBytes  int64
-	long      chan struct{} // held by the worker that reads a long file
+	// allOrNothing is SnapshotOptions.AllOrNothing.
+	allOrNothing bool
+	long         chan struct{} // held by the worker that reads a long file
 }
 
 func newReader(o SnapshotOptions) *reader {
-	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, long: make(chan struct{}, 1)}
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
 }
 
 // read returns the bytes of an example. They are valid until release is

@@ -21,7 +21,10 @@ import (
 
 // million is a source of n different images in a hundred classes, made as they
 // are asked for.
-type million struct{ n int }
+type million struct {
+	n       int
+	grouped bool // five images a group, two groups of three fixed to a side
+}
 
 func (m million) URI() string { return "memory://million" }
 
@@ -34,7 +37,11 @@ func (m million) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 				b := binary.BigEndian.AppendUint32(bytes.Clone(picture), uint32(i)) // bytes after the end are allowed
 				return io.NopCloser(bytes.NewReader(b)), nil
 			}
-			if !yield(datasets.Example{Key: fmt.Sprintf("%s/camera-7/image-%08d.png", label, i), Label: label, Open: open}, ctx.Err()) {
+			e := datasets.Example{Key: fmt.Sprintf("%s/camera-7/image-%08d.png", label, i), Label: label, Open: open}
+			if m.grouped {
+				e.Group, e.Split = fmt.Sprintf("%s/walk-%06d", label, i/5), []string{"", datasets.Train, datasets.Test}[i/5%3]
+			}
+			if !yield(e, ctx.Err()) {
 				return
 			}
 		}
@@ -45,27 +52,34 @@ func (m million) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 // and reads it again, in a process of its own, whose largest resident set it
 // reports.
 func BenchmarkMillion(b *testing.B) {
-	for b.Loop() {
-		resident, _ := peakOf(b, 1_000_000)
-		b.ReportMetric(resident, "peak-MB")
+	for name, grouped := range map[string]bool{"Plain": false, "Grouped": true} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				resident, _ := peakOf(b, million{1_000_000, grouped})
+				b.ReportMetric(resident, "peak-MB")
+			}
+		})
 	}
 }
 
-// Fifty thousand entries take about a twentieth of what a million may.
+// Fifty thousand entries take about a twentieth of what a million may, and the
+// buffers of the workers.
 func TestSnapshotMemory(t *testing.T) {
-	resident, heap := peakOf(t, 50_000)
-	t.Logf("%.0f MB resident, %.0f MB of heap", resident, heap)
-	if heap > 30 { // the resident set would do as well but for the race detector's own
-		t.Errorf("50,000 entries take %.0f MB", heap)
+	for _, grouped := range []bool{false, true} {
+		resident, heap := peakOf(t, million{50_000, grouped})
+		t.Logf("grouped %t: %.0f MB resident, %.0f MB of heap", grouped, resident, heap)
+		if heap > 40 { // the resident set would do as well but for the race detector's own
+			t.Errorf("50,000 entries (grouped %t) take %.0f MB", grouped, heap)
+		}
 	}
 }
 
-// peakOf runs TestMillionChild for n entries and returns the largest resident
-// set and the largest heap of that process in megabytes.
-func peakOf(t testing.TB, n int) (resident, heap float64) {
+// peakOf runs TestMillionChild and returns the largest resident set and the
+// largest heap of that process in megabytes.
+func peakOf(t testing.TB, m million) (resident, heap float64) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestMillionChild$", "-test.v")
-	command.Env = append(os.Environ(), fmt.Sprintf("TKIT_TEST_ENTRIES=%d", n))
+	command.Env = append(os.Environ(), fmt.Sprintf("TKIT_TEST_ENTRIES=%d", m.n), fmt.Sprintf("TKIT_TEST_GROUPED=%t", m.grouped))
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -93,7 +107,7 @@ func TestMillionChild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, r := take(t, million{n})
+	s, r := take(t, million{n, os.Getenv("TKIT_TEST_GROUPED") == "true"})
 	if len(s.Entries) != n || len(r.Quarantined)+len(r.Duplicates) > 0 {
 		t.Fatalf("%d entries, %d quarantined, %d duplicates", len(s.Entries), len(r.Quarantined), len(r.Duplicates))
 	}

@@ -66,7 +66,7 @@ type Match struct {
 // Match lists the source once more beside the snapshot and yields every entry
 // with the example that can be opened, in order. Examples that the snapshot
 // does not have are passed over: they are new, or were quarantined. An entry
-// whose example is gone, or has another label, ends the sequence with an
+// whose example is gone, or has another label, group or split, ends the sequence with an
 // error that wraps ErrChanged.
 func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
@@ -87,7 +87,13 @@ func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error
 				yield(Match{}, gone(e))
 				return
 			case example.Label != e.Label:
-				yield(Match{}, fmt.Errorf("%s: %w: its label was %q and is %q; take a new snapshot", e.Key, ErrChanged, e.Label, example.Label))
+				yield(Match{}, became(e, "label", e.Label, example.Label))
+				return
+			case example.Group != e.Group:
+				yield(Match{}, became(e, "group", e.Group, example.Group))
+				return
+			case example.Split != e.Split:
+				yield(Match{}, became(e, "split", e.Split, example.Split))
 				return
 			}
 			if !yield(Match{Index: i, Entry: e, Example: example}, nil) {
@@ -99,6 +105,10 @@ func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error
 			yield(Match{}, gone(s.Entries[i]))
 		}
 	}
+}
+
+func became(e Entry, what, was, is string) error {
+	return fmt.Errorf("%s: %w: its %s was %q and is %q; take a new snapshot", e.Key, ErrChanged, what, was, is)
 }
 
 func gone(e Entry) error {

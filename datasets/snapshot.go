@@ -17,6 +17,9 @@ type Entry struct {
 	Label  string
 	Size   int64
 	SHA256 [sha256.Size]byte
+	// Group and Split are as in the Example, and mostly empty.
+	Group string
+	Split string
 }
 
 // Snapshot is a dataset as it stood once: what of it can be used, in ascending
@@ -56,12 +59,20 @@ func (e Entry) validate() error {
 		return errors.New("no key")
 	case e.Label == "":
 		return fmt.Errorf("%q has no label", e.Key)
-	case !utf8.ValidString(e.Key) || !utf8.ValidString(e.Label):
-		return fmt.Errorf("%q: the name or label is not valid UTF-8", e.Key)
+	case !utf8.ValidString(e.Key) || !utf8.ValidString(e.Label) || !utf8.ValidString(e.Group):
+		return fmt.Errorf("%q: the name, label or group is not valid UTF-8", e.Key)
 	case e.Size < 0:
 		return fmt.Errorf("%q has the size %d", e.Key, e.Size)
 	}
-	return nil
+	return checkSplit(e.Key, e.Split)
+}
+
+func checkSplit(key, split string) error {
+	switch split {
+	case "", Train, Validation, Test:
+		return nil
+	}
+	return fmt.Errorf("%q has the split %q: want %s, %s, %s or none", key, split, Train, Validation, Test)
 }
 
 func ascending(before, after string) error {
@@ -76,21 +87,44 @@ func ascending(before, after string) error {
 
 // digest hashes the entries in a form without ambiguity: a title, then for
 // each entry the key and the label led by their lengths, the size and the
-// SHA-256. Lengths and size are unsigned varints.
+// SHA-256. Lengths and size are unsigned varints. Where any entry has a group
+// or a split the title is another, and each entry goes on with both, led by
+// their lengths.
 func digest(entries []Entry) string {
 	h := sha256.New()
-	h.Write([]byte("tkit snapshot 1\n"))
+	version := versionOf(entries)
+	fmt.Fprintf(h, "tkit snapshot %d\n", version)
 	var b []byte
 	for _, e := range entries {
-		b = binary.AppendUvarint(b[:0], uint64(len(e.Key)))
-		b = append(b, e.Key...)
-		b = binary.AppendUvarint(b, uint64(len(e.Label)))
-		b = append(b, e.Label...)
+		b = appendText(b[:0], e.Key)
+		b = appendText(b, e.Label)
 		b = binary.AppendUvarint(b, uint64(e.Size))
 		b = append(b, e.SHA256[:]...)
+		if version == versionGroups {
+			b = appendText(b, e.Group)
+			b = appendText(b, e.Split)
+		}
 		h.Write(b)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// The versions of a snapshot's digest and file. A snapshot that needs no more
+// has the first, and so the digest and the bytes that it always had.
+const (
+	versionPlain  = 1
+	versionGroups = 2 // entries have groups or splits
+)
+
+func versionOf(entries []Entry) int {
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Group != "" || e.Split != "" }) {
+		return versionGroups
+	}
+	return versionPlain
 }
 
 // Labels lists the classes of the snapshot in ascending order.

@@ -48,17 +48,34 @@ type Split struct {
 // With TrainPerClass the last so many different images of the class in that
 // order are for training, with their duplicates; an added image can take the
 // place of one of them. At least one image must be left for the test.
+//
+// Where entries have groups, the images of a group share a place, made of the
+// group's name, and so a side; groups that share an image count as one. Images
+// that the snapshot fixes to a side are there, with their group and their
+// copies, and it is an error that names them if that cannot be. A side that
+// any image is fixed to has no others: its fraction is ignored. Where none is
+// fixed to validation, Validation of the others is taken for it, of those
+// fixed to train too: validation is a part of training. A class that a side
+// would get none of gets there the unit of its images whose place is nearest,
+// if one can be spared. TrainPerClass is refused.
 func (s *Snapshot) Split(f Fractions) (Split, error) {
 	if err := f.validate(); err != nil {
 		return Split{}, err
 	}
-	classes := s.places(f.Seed)
-	switch len(classes) {
+	switch labels := s.Labels(); len(labels) {
 	case 0:
 		return Split{}, fmt.Errorf("split of %s: %w", s.URI, ErrNoExamples)
 	case 1:
-		return Split{}, fmt.Errorf("split of %s: every image is labelled %q: a classifier needs at least two classes, one folder each", s.URI, classes[0].label)
+		return Split{}, fmt.Errorf("split of %s: every image is labelled %q: a classifier needs at least two classes", s.URI, labels[0])
 	}
+	if versionOf(s.Entries) == versionGroups {
+		split, err := s.splitGroups(f)
+		if err != nil {
+			return Split{}, fmt.Errorf("split of %s: %w", s.URI, err)
+		}
+		return split, nil
+	}
+	classes := s.places(f.Seed)
 	var split Split
 	var short []string
 	for _, c := range classes {

@@ -28,6 +28,10 @@ type SnapshotOptions struct {
 	MaxPixels int64
 	// MaxBytes quarantines longer files, by default DefaultMaxBytes.
 	MaxBytes int64
+	// AllOrNothing ends the snapshot where the store does not let this user
+	// read one of the files, with an error that is fs.ErrPermission. Otherwise
+	// that file is quarantined like any that cannot be read.
+	AllOrNothing bool
 	// Progress, if set, is called from one goroutine after every example with
 	// the number of examples and of bytes read so far.
 	Progress func(done int, bytes int64)
@@ -164,6 +168,9 @@ func (c *collection) add(j *job) error {
 			return fmt.Errorf("the source lists out of order: %w", err)
 		}
 	}
+	if err := checkSplit(key, j.example.Split); err != nil {
+		return fmt.Errorf("the source's example %w", err)
+	}
 	c.last = key
 	c.count++
 	c.bytes += j.found.entry.Size
@@ -172,7 +179,7 @@ func (c *collection) add(j *job) error {
 		c.quarantined = append(c.quarantined, *q)
 	} else {
 		e := j.found.entry
-		e.Key, e.Label = key, j.example.Label
+		e.Key, e.Label, e.Group, e.Split = key, j.example.Label, j.example.Group, j.example.Split
 		c.entries.add(e)
 		if ext, wrong := misnamed(key, j.found.format); wrong {
 			c.misnamed = append(c.misnamed, Misnamed{Key: key, Extension: ext, Format: j.found.format})

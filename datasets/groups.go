@@ -1,0 +1,318 @@
+package datasets
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// side is a place in a split; the zero value is none.
+type side uint8
+
+const (
+	free side = iota
+	train
+	validation
+	test
+)
+
+var sideNames = [...]string{free: "", train: Train, validation: Validation, test: Test}
+
+func sideOf(split string) side { return side(slices.Index(sideNames[:], split)) }
+
+// parting divides a snapshot whose entries have groups or are fixed to sides.
+// What moves together is a unit: the images that are linked by equal groups
+// or equal bytes.
+type parting struct {
+	entries   []Entry
+	fractions Fractions
+	labels    []string
+	unitOf    []int32 // of each entry
+	units     []unit
+	members   []member // by class
+	classes   []int32  // where the members of each class begin, and their end
+	of        []int32  // the indices of members by unit
+	begin     []int32  // where those of each unit begin, and their end
+	fixed     [len(sideNames)]bool
+	present   [][len(sideNames)]int32 // units on each side, by class
+}
+
+type unit struct {
+	place    float64
+	witness  int32 // an entry that fixes it
+	fixed    side
+	assigned side
+}
+
+// member says that a unit has images of a class.
+type member struct{ class, unit int32 }
+
+// splitGroups is Split where entries have groups or are fixed to sides.
+func (s *Snapshot) splitGroups(f Fractions) (Split, error) {
+	if f.TrainPerClass > 0 {
+		return Split{}, errors.New("a number of training images a class cannot honour the groups and splits that the dataset gives: give fractions instead")
+	}
+	p := &parting{entries: s.Entries, fractions: f, labels: s.Labels()}
+	p.link()
+	if err := p.fix(); err != nil {
+		return Split{}, err
+	}
+	p.enlist()
+	p.assign()
+	if err := p.repair(); err != nil {
+		return Split{}, err
+	}
+	var split Split
+	for i, u := range p.unitOf {
+		switch p.units[u].assigned {
+		case test:
+			split.Test = append(split.Test, i)
+		case validation:
+			split.Validation = append(split.Validation, i)
+		default:
+			split.Train = append(split.Train, i)
+		}
+	}
+	return split, nil
+}
+
+// link finds the units and their places: that of the first of a unit's groups
+// in byte order, or of the image where it has none.
+func (p *parting) link() {
+	n := len(p.entries)
+	parent := make([]int32, n)
+	for i := range parent {
+		parent[i] = int32(i)
+	}
+	root := func(i int32) int32 {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	join := func(order []int32, same func(a, b *Entry) bool) {
+		for i := 1; i < len(order); i++ {
+			if a, b := order[i-1], order[i]; same(&p.entries[a], &p.entries[b]) {
+				x, y := root(a), root(b)
+				parent[max(x, y)] = min(x, y)
+			}
+		}
+	}
+	order := byContent(p.entries)
+	join(order, func(a, b *Entry) bool { return a.SHA256 == b.SHA256 })
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(strings.Compare(p.entries[a].Group, p.entries[b].Group), cmp.Compare(a, b))
+	})
+	join(order, func(a, b *Entry) bool { return a.Group == b.Group && a.Group != "" })
+
+	units := 0
+	for i := range parent {
+		if root(int32(i)) == int32(i) {
+			units++
+		}
+	}
+	p.unitOf, p.units = make([]int32, n), make([]unit, 0, units)
+	for i := range parent {
+		if r := root(int32(i)); int(r) == i {
+			p.unitOf[i] = int32(len(p.units))
+			p.units = append(p.units, unit{place: -1})
+		} else {
+			p.unitOf[i] = p.unitOf[r]
+		}
+	}
+	seed := p.fractions.Seed
+	for _, i := range order { // the ungrouped first, then group by group
+		u := &p.units[p.unitOf[i]]
+		if g := p.entries[i].Group; g != "" && u.place < 0 {
+			u.place = place(seed, sha256.Sum256([]byte("group "+g)))
+		}
+	}
+	for i, at := range p.unitOf {
+		if u := &p.units[at]; u.place < 0 {
+			u.place = place(seed, p.entries[i].SHA256)
+		}
+	}
+}
+
+// fix notes which units the source fixes to a side.
+func (p *parting) fix() error {
+	var contradictions []string
+	for i, e := range p.entries {
+		if e.Split == "" {
+			continue
+		}
+		u, want := &p.units[p.unitOf[i]], sideOf(e.Split)
+		p.fixed[want] = true
+		if u.fixed == free {
+			u.fixed, u.witness = want, int32(i)
+		} else if u.fixed != want {
+			contradictions = append(contradictions, contradiction(&p.entries[u.witness], &e))
+		}
+	}
+	if len(contradictions) > 0 {
+		return fmt.Errorf("the dataset contradicts itself: %s: change their split or group, or leave one out", some(contradictions, 5))
+	}
+	return nil
+}
+
+func contradiction(a, b *Entry) string {
+	why := "linked by groups and identical images"
+	switch {
+	case a.Group == b.Group && a.Group != "":
+		why = fmt.Sprintf("of the group %q", a.Group)
+	case bytes.Equal(a.SHA256[:], b.SHA256[:]):
+		why = "the same image"
+	}
+	return fmt.Sprintf("%q is for %s and %q for %s, but they are %s", a.Key, a.Split, b.Key, b.Split, why)
+}
+
+// enlist finds which units have images of which classes.
+func (p *parting) enlist() {
+	index := make(map[string]int32, len(p.labels))
+	for c, label := range p.labels {
+		index[label] = int32(c)
+	}
+	p.members = make([]member, len(p.entries))
+	for i, e := range p.entries {
+		p.members[i] = member{index[e.Label], p.unitOf[i]}
+	}
+	slices.SortFunc(p.members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.unit, b.unit))
+	})
+	p.members = slices.Compact(p.members)
+	p.of = make([]int32, len(p.members))
+	p.classes, p.begin = make([]int32, len(p.labels)+1), make([]int32, len(p.units)+1)
+	for i, m := range p.members {
+		p.of[i] = int32(i)
+		p.classes[m.class+1]++
+		p.begin[m.unit+1]++
+	}
+	slices.SortFunc(p.of, func(a, b int32) int { return cmp.Compare(p.members[a].unit, p.members[b].unit) })
+	for c := range p.labels {
+		p.classes[c+1] += p.classes[c]
+	}
+	for u := range p.units {
+		p.begin[u+1] += p.begin[u]
+	}
+}
+
+// allows says whether a unit may be put on a side.
+func (p *parting) allows(u unit, s side) bool {
+	switch u.fixed {
+	case free:
+		return s == train || !p.fixed[s] && p.fraction(s) > 0
+	case train:
+		return s == train || s == validation && !p.fixed[s] && p.fraction(s) > 0
+	}
+	return s == u.fixed
+}
+
+func (p *parting) fraction(s side) float64 {
+	switch s {
+	case test:
+		return p.fractions.Test
+	case validation:
+		return p.fractions.Validation
+	}
+	return 1 - p.fractions.Test - p.fractions.Validation
+}
+
+// assign puts every unit on the side of its place, if it is allowed there.
+func (p *parting) assign() {
+	for i := range p.units {
+		u := &p.units[i]
+		s := train
+		switch f := p.fractions; {
+		case u.place < f.Test:
+			s = test
+		case u.place < f.Test+f.Validation:
+			s = validation
+		}
+		if !p.allows(*u, s) {
+			s = train
+		}
+		if !p.allows(*u, s) {
+			s = u.fixed
+		}
+		u.assigned = s
+	}
+	p.present = make([][len(sideNames)]int32, len(p.labels))
+	for _, m := range p.members {
+		p.present[m.class][p.units[m.unit].assigned]++
+	}
+}
+
+// repair gives every class an image on each used side, as far as there are
+// units that can move.
+func (p *parting) repair() error {
+	var short []string
+	for c, label := range p.labels {
+		for _, s := range []side{test, validation, train} {
+			used := s == train || p.fixed[s] || p.fraction(s) > 0
+			if !used || p.present[c][s] > 0 {
+				continue
+			}
+			u := p.nearest(int32(c), s)
+			if u < 0 {
+				short = append(short, fmt.Sprintf("%q has no image for %s", label, sideNames[s]))
+				continue
+			}
+			p.move(u, s)
+		}
+	}
+	if len(short) > 0 {
+		return fmt.Errorf("%s: every class needs images on each side, and neither the groups nor the images that the dataset fixes to a side can be parted: add images, change the groups or splits, or the fractions or seed", some(short, 5))
+	}
+	return nil
+}
+
+// nearest is the unit of a class that can be put on a side, taking no class's
+// last from another, and whose place is the nearest to that side; or -1.
+func (p *parting) nearest(class int32, to side) int32 {
+	best, least := int32(-1), 0.0
+	for _, m := range p.members[p.classes[class]:p.classes[class+1]] {
+		u := p.units[m.unit]
+		if !p.allows(u, to) || p.last(m.unit) {
+			continue
+		}
+		if d := p.distance(u.place, to); best < 0 || d < least {
+			best, least = m.unit, d
+		}
+	}
+	return best
+}
+
+// last says whether one of a unit's classes has no other unit on its side.
+func (p *parting) last(u int32) bool {
+	for _, i := range p.of[p.begin[u]:p.begin[u+1]] {
+		if p.present[p.members[i].class][p.units[u].assigned] == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parting) distance(place float64, to side) float64 {
+	f := p.fractions
+	switch to {
+	case test:
+		return place
+	case validation:
+		return max(f.Test-place, place-f.Test-f.Validation)
+	}
+	return 1 - place
+}
+
+func (p *parting) move(u int32, to side) {
+	for _, i := range p.of[p.begin[u]:p.begin[u+1]] {
+		present := &p.present[p.members[i].class]
+		present[p.units[u].assigned]--
+		present[to]++
+	}
+	p.units[u].assigned = to
+}
