@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/urfave/cli/v2"
 	"gopkg.in/yaml.v3"
 
 	"tkit/internal/network"
@@ -33,6 +35,9 @@ func openBase(t *training) (_ *base, err error) {
 	var own preprocessing.Preprocessing // zero: not known
 	if info, statErr := os.Stat(given); statErr == nil && info.IsDir() {
 		b.lineage.Name = filepath.Base(given)
+		if t.builtOn != nil {
+			b.lineage.Version = t.builtOn.Ref().String()
+		}
 		if b.network, err = savedmodel.Read(t.Context.Context, given, savedmodel.Options{Tags: t.StringSlice("tag"), Signature: t.String("signature")}); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
@@ -58,20 +63,66 @@ func openBase(t *training) (_ *base, err error) {
 	return b, nil
 }
 
-// registered joins the parts of a registered version.
+// registered joins the parts of the registered version that the base is.
 func registered(t *training, given string, lineage *registry.Base) (*network.Network, preprocessing.Preprocessing, error) {
-	var none preprocessing.Preprocessing
-	ref, err := registry.ParseRef(given)
-	if err != nil {
-		return nil, none, fmt.Errorf("%q is no folder, and %w", given, err)
-	}
-	m, err := t.registry.Resolve(t.Context.Context, ref)
-	if err != nil {
-		return nil, none, fmt.Errorf("%q is no folder, and %w", given, err)
+	m := t.builtOn
+	if m == nil {
+		return nil, preprocessing.Preprocessing{}, fmt.Errorf("%q is no folder", given)
 	}
 	lineage.Name, lineage.Version = m.Model, m.Ref().String()
 	joined, err := export.Network(t.Context.Context, t.registry, m)
 	return joined, m.Preprocessing, err
+}
+
+// builtOn finds the registered version that --base names, or that it was
+// exported from: an export's restrictions are those of the version. It is nil
+// where the base is neither.
+func builtOn(c *cli.Context, r *registry.Registry) (*registry.Manifest, error) {
+	given := c.String("base")
+	if given == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(given); err == nil && info.IsDir() {
+		return exportedFrom(c.Context, r, given)
+	}
+	ref, err := registry.ParseRef(given)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %q is no folder, and %w", given, err)
+	}
+	m, err := r.Resolve(c.Context, ref)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %q is no folder, and %w", given, err)
+	}
+	return m, nil
+}
+
+// exportedFrom finds the version of this registry whose manifest stands in a
+// SavedModel.
+func exportedFrom(ctx context.Context, r *registry.Registry, dir string) (*registry.Manifest, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, export.Extra, "manifest.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	written, err := registry.DecodeManifest(raw)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %s: %w", dir, err)
+	}
+	ours, err := r.Resolve(ctx, written.Ref())
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil // another registry's
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	a, errA := written.Digest()
+	b, errB := ours.Digest()
+	if err := errors.Join(errA, errB); err != nil || a != b {
+		return nil, err
+	}
+	return ours, nil
 }
 
 // recordedName is where a SavedModel that was exported for tkit says how images

@@ -9,27 +9,27 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/datasets"
-	"tkit/datasets/all"
 	"tkit/datasets/digits"
 )
 
 func datasetsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "datasets",
-		Usage: "look at labelled images before training on them",
-		Subcommands: []*cli.Command{
+		Usage: "look at labelled images before training on them, and say who may",
+		Subcommands: append([]*cli.Command{
 			{
 				Name:      "check",
 				Usage:     "read every image and report classes, imbalance, duplicates and what is wrong",
-				ArgsUsage: "FOLDER",
-				Flags:     []cli.Flag{jsonFlag()},
+				ArgsUsage: "FOLDER|NAME",
+				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 				Description: `A dataset is a folder with a folder of images for each class.
-The exit status is 1 where no image can be used.
+The exit status is 1 where no image can be used. A registered dataset needs the
+right to read.
 
 Examples:
    tkit datasets check photos
    tkit datasets check --json photos | jq '.quarantined[].key'`,
-				Action: checkDataset,
+				Action: withAuthority(1, 1, checkDataset),
 			},
 			{
 				Name:      "sample",
@@ -46,15 +46,16 @@ Examples:
    tkit datasets sample --digits 5-9 digits-5-9`,
 				Action: writeSample,
 			},
-		},
+		}, catalogueCommands()...),
 	}
 }
 
-func checkDataset(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return errors.New("datasets check: name one folder; see `tkit datasets check --help`")
+func checkDataset(c *cli.Context, a *asking) error {
+	d, err := readable(c, a, c.Args().First())
+	if err != nil {
+		return err
 	}
-	src, err := all.Open(c.Context, c.Args().First())
+	src, err := d.open(c)
 	if err != nil {
 		return err
 	}

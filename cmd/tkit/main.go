@@ -68,6 +68,7 @@ func app() *cli.App {
 			serveCommand(),
 			registryCommand(),
 			datasetsCommand(),
+			accessCommand(),
 			architecturesCommand(),
 			completionCommand(),
 		},

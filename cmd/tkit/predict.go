@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/access"
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
@@ -34,6 +35,7 @@ Examples:
    tkit predict *.jpg --model flowers --json | jq -r '[.image, .labels[0].label] | @tsv'`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`MODEL` (its production version), MODEL@VERSION or MODEL@ALIAS"},
+			purposeFlag(),
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` likeliest labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object an image and line, for programs"},
 		},
@@ -71,6 +73,9 @@ func predictImages(c *cli.Context) (err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	m, err := r.Resolve(c.Context, ref)
 	if err != nil {
+		return err
+	}
+	if err := allowed(c, r, m, "predict", access.Use); err != nil {
 		return err
 	}
 	classifier, closeAll, err := openClassifier(c.Context, r, m)

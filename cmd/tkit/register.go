@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/access"
 	"tkit/registry"
 	"tkit/registry/export"
 	"tkit/serve"
@@ -22,6 +23,10 @@ func (t *training) register(r *train.Result) error {
 	if err != nil {
 		return err
 	}
+	// Written down before it is done; the transaction asks once more.
+	if err := t.rights.Decide(t.Context.Context); err != nil {
+		return err
+	}
 	v, err := t.registry.Register(t.Context.Context, *n)
 	if err != nil {
 		return fmt.Errorf("register: %w", err)
@@ -31,6 +36,9 @@ func (t *training) register(r *train.Result) error {
 	}
 	m := v.Manifest
 	if t.Bool("promote") {
+		if err := allowed(t.Context, t.registry, m, "promote", access.Promote); err != nil {
+			return fmt.Errorf("%s is registered, but not promoted: %w", m.Ref(), err)
+		}
 		if _, err := t.registry.Promote(t.Context.Context, m.Model, m.Version, registry.Production, n.By); err != nil {
 			return fmt.Errorf("%s is registered, but not promoted: %w", m.Ref(), err)
 		}
@@ -89,7 +97,7 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 			Signature: registry.Signature{Inputs: export.Ports(r.Trunk.Inputs), Outputs: export.Ports(r.Head.Outputs)},
 			Metrics:   r.Evaluation,
 			Lineage: registry.Lineage{
-				Snapshots: []registry.SnapshotRef{{URI: r.Snapshot.URI, Digest: registry.Digest(r.Snapshot.Digest), Entries: len(r.Snapshot.Entries)}},
+				Snapshots: []registry.SnapshotRef{{URI: r.Snapshot.URI, Digest: registry.Digest(r.Snapshot.Digest), Entries: len(r.Snapshot.Entries), Datasets: t.names}},
 				Base:      t.base, Code: version, Seed: t.Uint64("seed"), Command: os.Args, Parameters: parameters,
 			},
 		},
@@ -100,7 +108,8 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 			"data.json":            registry.FromReader(bytes.NewReader(report)),
 			serve.SampleAttachment: registry.FromReader(sample),
 		},
-		By: change(t.Context),
+		By:    change(t.Context),
+		Admit: t.rights.In,
 	}, nil
 }
 

@@ -96,7 +96,7 @@ Examples:
 				Name:      "export",
 				Usage:     "write a version as one complete SavedModel",
 				ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
-				Flags:     []cli.Flag{jsonFlag()},
+				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 				Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
 and Triton load it; assets.extra/ holds the manifest and the labels.
 
@@ -137,6 +137,7 @@ Examples:
 func changeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "reason", Usage: "say in the history why: `TEXT`"},
+		purposeFlag(),
 		&cli.StringFlag{Name: "actor", Usage: "say in the history that `NAME` did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/access"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -64,6 +65,9 @@ func promoteVersion(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
+	if err := allowed(c, r, m, "promote", access.Promote); err != nil {
+		return err
+	}
 	a, err := r.Promote(c.Context, m.Model, m.Version, c.String("alias"), change(c))
 	if err != nil {
 		return err
@@ -74,6 +78,9 @@ func promoteVersion(c *cli.Context, r *registry.Registry) error {
 func rollBack(c *cli.Context, r *registry.Registry) error {
 	ref, err := aliasRef(c.Args().First())
 	if err != nil {
+		return err
+	}
+	if err := mayMove(c, r, ref, "rollback"); err != nil {
 		return err
 	}
 	a, err := r.Rollback(c.Context, ref.Model, ref.Alias, change(c))
@@ -88,11 +95,24 @@ func removeAlias(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
+	if err := mayMove(c, r, ref, "remove-alias"); err != nil {
+		return err
+	}
 	if err := r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c)); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "removed %s\n", ref)
 	return nil
+}
+
+// mayMove decides whether who runs the command may move an alias away from the
+// version that it names.
+func mayMove(c *cli.Context, r *registry.Registry, ref registry.Ref, action string) error {
+	m, err := r.Resolve(c.Context, ref)
+	if err != nil {
+		return err
+	}
+	return allowed(c, r, m, action, access.Promote)
 }
 
 // aliasRef reads a reference to an alias, not to a version.
@@ -120,9 +140,15 @@ func exportVersion(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	dir := c.Args().Get(1)
-	m, err := export.Write(c.Context, r, ref, dir)
+	m, err := r.Resolve(c.Context, ref)
 	if err != nil {
+		return err
+	}
+	if err := allowed(c, r, m, "export", access.Download); err != nil {
+		return err
+	}
+	dir := c.Args().Get(1)
+	if m, err = export.Write(c.Context, r, m.Ref(), dir); err != nil {
 		return err
 	}
 	if c.Bool("json") {

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
 	"tkit/architectures"
 	"tkit/datasets"
-	"tkit/datasets/all"
+	"tkit/internal/access"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/preprocessing"
 	"tkit/registry"
@@ -29,9 +28,12 @@ images; its own weights stay as they are. With --architecture, a whole network
 is trained from scratch; a run that was interrupted goes on where it was when
 the same command is given again.
 
-The dataset is a folder with a folder of images for each class. What is wrong
-with an image is reported, and the image left out. The version is registered
-when everything has succeeded; it is served once it is promoted.
+The dataset is a registered one, or a folder with a folder of images for each
+class. What is wrong with an image is reported, and the image left out. The
+version is registered when everything has succeeded; it is served once it is
+promoted. A registered dataset needs the right to train, from the run's
+beginning to its end; what was trained on it may be used by those whom the
+dataset allows.
 
 Examples:
    tkit train --base bases/resnet50 --data photos --name flowers
@@ -60,7 +62,8 @@ func trainFlags() []cli.Flag {
 		&cli.StringFlag{Category: what, Name: "signature", Usage: "the base's signature, where it has several"},
 		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of"},
 
-		&cli.StringFlag{Category: data, Name: "data", Usage: "a `FOLDER` with a folder of images for each class"},
+		&cli.StringFlag{Category: data, Name: "data", Usage: "a registered dataset's `NAME`, or a folder with a folder of images for each class"},
+		&cli.StringFlag{Category: data, Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"},
 		&cli.Float64Flag{Category: data, Name: "validation", Value: 0.15, Usage: "the part of the images that settings are chosen by"},
 		&cli.Float64Flag{Category: data, Name: "test", Value: 0.15, Usage: "the part of the images that the result is judged by"},
 		&cli.IntFlag{Category: data, Name: "per-class", DefaultText: "off", Usage: "train on `N` images of each class, judge by all others"},
@@ -100,24 +103,31 @@ func trainVersion(c *cli.Context) (err error) {
 	if err := checkTrainFlags(c); err != nil {
 		return err
 	}
-	src, err := all.Open(c.Context, c.String("data"))
-	if err != nil {
-		return fmt.Errorf("--data: %w", err)
-	}
 	r, err := openRegistry(c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	work, err := os.MkdirTemp(c.Path("home"), ".train-")
+	run := &training{Context: c, registry: r}
+	if run.builtOn, err = builtOn(c, r); err != nil {
+		return err
+	}
+	lose, err := run.claim(c)
 	if err != nil {
+		return err
+	}
+	defer func() { err = lose(err) }()
+	if run.source, err = run.dataset.open(c); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if run.work, err = os.MkdirTemp(c.Path("home"), ".train-"); err != nil {
 		return fmt.Errorf("--home: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(run.work)) }()
 
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
 	observe, end := observer(c.App.Writer, c.App.ErrWriter, terminal, c.Bool("json"))
-	run := &training{Context: c, registry: r, source: src, work: work, observe: observe}
+	run.observe = observe
 	var result *train.Result
 	if c.String("base") != "" {
 		result, err = run.fineTune()
@@ -168,6 +178,12 @@ type training struct {
 	work     string
 	observe  train.Observer
 	base     *registry.Base // nil from scratch
+
+	builtOn *registry.Manifest // the registered version behind --base, or nil
+	dataset *dataset
+	rights  *access.Claim
+	derived string   // where what outlives the run is kept
+	names   []string // of the registered datasets that the data is of
 }
 
 func (t *training) split() datasets.Fractions {
@@ -189,17 +205,16 @@ func (t *training) fineTune() (*train.Result, error) {
 	}
 	defer b.network.Close()
 	t.base = &b.lineage
-	cache := filepath.Join(t.Path("home"), "bottlenecks")
 	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
 		Base: b.network, Preprocessing: b.preprocessing, Source: t.source, Split: t.split(),
 		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
 		Copies: t.Int("copies"), Augment: t.augment(), Seed: t.Uint64("seed"),
-		Cache: cache, Work: t.work, Observer: t.observe,
+		Admit: t.admit("bottlenecks"), Snapshot: t.snapshot(), Work: t.work, Observer: t.observe,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bottlenecks.Prune(cache, int64(t.Int("cache-size"))<<30); err != nil {
+	if _, err := bottlenecks.Prune(t.derived, int64(t.Int("cache-size"))<<30); err != nil {
 		return nil, errors.Join(err, result.Close())
 	}
 	return result, nil
@@ -218,6 +233,7 @@ func (t *training) fromScratch() (*train.Result, error) {
 	}
 	return train.FromScratch(t.Context.Context, train.ScratchOptions{
 		Architecture: a, Source: t.source, Split: t.split(), Preprocessing: p, Observer: t.observe,
+		Admit: t.admit("checkpoints"), Snapshot: t.snapshot(),
 		Training: scratch.Options{
 			Optimiser:      scratch.Optimiser(t.String("optimiser")),
 			LearningRate:   t.Float64("learning-rate"),
@@ -232,7 +248,6 @@ func (t *training) fromScratch() (*train.Result, error) {
 			Threads:        t.Int("threads"),
 			Seed:           t.Uint64("seed"),
 			Augment:        t.augment(),
-			Checkpoints:    filepath.Join(t.Path("home"), "checkpoints"),
 		},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -38,17 +40,25 @@ func (n Needs) questions(p *Policy) []Question {
 }
 
 // A Claim is what a training run needs, from its plan to its registration. Its
-// methods are called one at a time, but for the watching that Hold begins.
+// methods may be called at once.
 type Claim struct {
 	authority *Authority
 	principal Principal
 	purpose   string
-	needs     Needs
+
+	mu     sync.Mutex
+	needed Needs
 }
 
 // Claim makes a claim. Nothing is decided yet.
 func (a *Authority) Claim(p Principal, purpose string, n Needs) *Claim {
-	return &Claim{authority: a, principal: p, purpose: purpose, needs: n}
+	return &Claim{authority: a, principal: p, purpose: purpose, needed: n}
+}
+
+func (c *Claim) needs() Needs {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.needed
 }
 
 // Decide decides all that the claim is made of, and writes each decision down.
@@ -61,7 +71,7 @@ func (c *Claim) Decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, q := range c.needs.questions(p) {
+	for _, q := range c.needs().questions(p) {
 		if _, err := c.authority.Decide(ctx, who, q); err != nil {
 			return err
 		}
@@ -73,9 +83,12 @@ func (c *Claim) Decide(ctx context.Context) error {
 // by it the data may be a copy of a registered dataset. It returns the names
 // of the datasets that the data belongs to.
 func (c *Claim) Found(ctx context.Context, digest string, entries int) ([]string, error) {
-	for i := range c.needs.Data {
-		c.needs.Data[i].Digest = digest
+	c.mu.Lock()
+	c.needed.Data = slices.Clone(c.needed.Data)
+	for i := range c.needed.Data {
+		c.needed.Data[i].Digest = digest
 	}
+	c.mu.Unlock()
 	if err := c.Decide(ctx); err != nil {
 		return nil, err
 	}
@@ -83,7 +96,7 @@ func (c *Claim) Found(ctx context.Context, digest string, entries int) ([]string
 	if err != nil {
 		return nil, err
 	}
-	return names, c.authority.store.note(ctx, c.needs.Data, c.principal, digest, entries)
+	return names, c.authority.store.note(ctx, c.needs().Data, c.principal, digest, entries)
 }
 
 // Datasets are the names of the registered datasets that the data belongs to.
@@ -93,7 +106,7 @@ func (c *Claim) Datasets(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	for _, d := range c.needs.Data {
+	for _, d := range c.needs().Data {
 		for _, o := range p.DatasetsOf(d) {
 			names = append(names, o.Name())
 		}
@@ -109,7 +122,7 @@ func (c *Claim) Domain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return domain(p.Restrictions(append([]Origin{{Data: c.needs.Data}}, c.needs.Base...))), nil
+	return domain(p.Restrictions(append([]Origin{{Data: c.needs().Data}}, c.needs().Base...))), nil
 }
 
 // In decides as Decide does, within a transaction on the home's database: what
@@ -129,7 +142,7 @@ func (c *Claim) In(ctx context.Context, tx *sql.Tx) error {
 
 // refusal is the first of the claim's questions that is answered with no.
 func (c *Claim) refusal(p *Policy, who Asker) error {
-	for _, q := range c.needs.questions(p) {
+	for _, q := range c.needs().questions(p) {
 		if err := p.refusal(who, q, p.answer(who, q, time.Now())); err != nil {
 			return err
 		}
@@ -137,24 +150,32 @@ func (c *Claim) refusal(p *Policy, who Asker) error {
 	return nil
 }
 
+// patience is how long a run goes on while nobody can tell whether it may, such
+// as when the directory of groups does not answer.
+const patience = 30 * time.Second
+
 // Hold watches a claim while a run goes on, looking every so often. Where it is
-// lost, or nobody can tell any more, the context that Hold returns ends, with
-// the reason as its cause. The caller calls stop when the run is over.
+// lost, or nobody can tell for half a minute, the context that Hold returns
+// ends, with the reason as its cause. The caller calls stop when the run is
+// over.
 func (c *Claim) Hold(ctx context.Context, every time.Duration) (_ context.Context, stop func()) {
 	held, cancel := context.WithCancelCause(ctx)
-	watching := *c // what Found adds later is decided when it is found
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		for {
+		for known := time.Now(); ; {
 			select {
 			case <-held.Done():
 				return
 			case <-tick.C:
 			}
-			if err := watching.look(held); err != nil && held.Err() == nil {
+			err := c.look(held)
+			switch {
+			case err == nil:
+				known = time.Now()
+			case errors.Is(err, ErrDenied) || time.Since(known) > patience:
 				cancel(fmt.Errorf("stopped: %w", err))
 			}
 		}

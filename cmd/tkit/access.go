@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/internal/access"
+	"tkit/registry"
+)
+
+func accessCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "access",
+		Usage: "see who you are to tkit, and make tokens for those who ask a server",
+		Description: `A command acts as the system account that runs it. A server knows who asks by
+their token. The rights themselves are given with ` + "`tkit datasets acl`" + ` and
+` + "`tkit registry acl`" + `.`,
+		Subcommands: []*cli.Command{
+			{
+				Name:  "whoami",
+				Usage: "show the principal and the groups that tkit knows you by",
+				Flags: []cli.Flag{jsonFlag()},
+				Description: `Groups are those of HOME/access/groups.yaml where there is one, else the
+operating system's.
+
+Examples:
+   tkit access whoami`,
+				Action: withAuthority(0, 0, whoAmI),
+			},
+			tokenCommand(),
+		},
+	}
+}
+
+// asking is an authority and who asks it: the account that runs the command.
+type asking struct {
+	*access.Authority
+	who access.Asker
+}
+
+// purposeFlag is on every command whose decision a purpose may change.
+func purposeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"}
+}
+
+// openAuthority opens the authority of the home for who runs the command. The
+// caller closes it.
+func openAuthority(c *cli.Context) (*asking, error) {
+	self, err := access.Self()
+	if err != nil {
+		return nil, err
+	}
+	a, err := access.Open(c.Context, c.Path("home"), nil)
+	if err != nil {
+		return nil, err
+	}
+	who, err := a.Ask(c.Context, self, c.String("purpose"))
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return &asking{a, who}, nil
+}
+
+// policy is the one in force.
+func (a *asking) policy(c *cli.Context) (*access.Policy, error) { return a.Store().Policy(c.Context) }
+
+// decide asks for a right on a dataset or model, or on a version.
+func (a *asking) decide(c *cli.Context, q access.Question) error {
+	_, err := a.Decide(c.Context, a.who, q)
+	return err
+}
+
+// allowed decides whether who runs the command has a right on a version.
+func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action string, right access.Right) (err error) {
+	a, err := openAuthority(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	lineage, err := r.Origins(c.Context, m)
+	if err != nil {
+		return err
+	}
+	return a.decide(c, access.Question{Action: action, Right: right, Lineage: lineage})
+}
+
+// withAuthority makes an action of one that needs the authority and takes
+// between least and most arguments.
+func withAuthority(least, most int, act func(*cli.Context, *asking) error) cli.ActionFunc {
+	return func(c *cli.Context) (err error) {
+		if c.NArg() < least || c.NArg() > most {
+			usage := c.Command.ArgsUsage
+			if usage == "" {
+				usage = "no argument"
+			}
+			return fmt.Errorf("%s takes %s; see its --help", c.Command.Name, usage)
+		}
+		a, err := openAuthority(c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.Close()) }()
+		return act(c, a)
+	}
+}
+
+func whoAmI(c *cli.Context, a *asking) error {
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, map[string]any{"principal": a.who.Principal, "groups": a.who.Groups})
+	}
+	fmt.Fprintln(c.App.Writer, a.who.Principal)
+	for _, g := range a.who.Groups {
+		fmt.Fprintln(c.App.Writer, g)
+	}
+	return nil
+}
+
+// expiry reads a flag that is a length of time, such as 720h or 30d, or a day,
+// such as 2027-01-31, to whose end it reaches. Empty is never.
+func expiry(c *cli.Context, flag string) (time.Time, error) {
+	text := c.String(flag)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		return day.AddDate(0, 0, 1), nil
+	}
+	hours, isDays := strings.CutSuffix(text, "d")
+	if isDays {
+		hours += "h"
+	}
+	d, err := time.ParseDuration(hours)
+	if err != nil || d <= 0 {
+		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, such as 30d or 12h, or a day, such as 2027-01-31", flag, text)
+	}
+	if isDays {
+		d *= 24
+	}
+	return time.Now().Add(d), nil
+}
+
+// until writes when something expires for people.
+func until(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return moment(t)
+}

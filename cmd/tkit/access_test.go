@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"tkit/internal/access"
+	"tkit/registry"
+)
+
+// A guarded home has the dataset scans, two digits' scans, which olga owns.
+type guarded struct {
+	home, data string
+	me         access.Principal
+	authority  *access.Authority
+}
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	dir := t.TempDir()
+	g := &guarded{home: filepath.Join(dir, "home"), data: filepath.Join(dir, "data", "scans")}
+	mustRun(t, g.home, "datasets", "sample", "--digits", "1,2", g.data)
+	mustRun(t, g.home, "datasets", "add", "--owner", "user:olga", "scans", g.data)
+	var err error
+	if g.me, err = access.Self(); err != nil {
+		t.Fatal(err)
+	}
+	if g.authority, err = access.Open(t.Context(), g.home, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.authority.Close() })
+	return g
+}
+
+// olga gives the test's own user rights, and returns how to take them back.
+func (g *guarded) olga(t *testing.T, rights string) (take func()) {
+	t.Helper()
+	olga := access.Asker{Principal: "user:olga"}
+	parsed, err := access.ParseRights(rights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for _, r := range parsed {
+		given, err := g.authority.Give(t.Context(), olga, access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: g.me, Right: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, given.ID)
+	}
+	return func() {
+		for _, id := range ids {
+			if err := g.authority.Take(context.Background(), olga, "dataset:scans", id); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// refused runs a command that must not be allowed.
+func (g *guarded) refused(t *testing.T, args ...string) error {
+	t.Helper()
+	_, _, err := tkit(t, g.home, args...)
+	if !errors.Is(err, access.ErrDenied) {
+		t.Errorf("tkit %s: %v, want a refusal", strings.Join(args, " "), err)
+	}
+	return err
+}
+
+var quickly = []string{"train", "--architecture", "lenet5", "--epochs", "1", "--per-class", "5"}
+
+func TestTrainingNeedsTheRight(t *testing.T) {
+	g := newGuarded(t)
+	dir := filepath.Dir(filepath.Dir(g.data))
+	link, copied := filepath.Join(dir, "link"), filepath.Join(dir, "copied")
+	if err := errors.Join(os.Symlink(g.data, link), os.CopyFS(copied, os.DirFS(g.data))); err != nil {
+		t.Fatal(err)
+	}
+	trainOn := func(data string) []string { return append(quickly, "--name", "m", "--data", data) }
+	for _, name := range []string{"scans", "dataset:scans", g.data, "file://" + g.data, link, filepath.Dir(g.data), filepath.Join(g.data, "1")} {
+		if err := g.refused(t, trainOn(name)...); err != nil && !strings.Contains(err.Error(), "user:olga owns it") {
+			t.Errorf("%s: %v does not say who can help", name, err)
+		}
+	}
+	take := g.olga(t, "train,list")
+	mustRun(t, g.home, trainOn("scans")...)
+	show := mustRun(t, g.home, "registry", "show", "--json", "m@1")
+	var v registry.Version
+	if err := json.Unmarshal([]byte(show), &v); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Manifest.Lineage.Snapshots[0].Datasets; len(got) != 1 || got[0] != "scans" {
+		t.Errorf("the lineage names %q", got)
+	}
+	if out := mustRun(t, g.home, "datasets", "snapshots", "scans"); !strings.Contains(out, "sha256:") {
+		t.Errorf("snapshots: %s", out)
+	}
+	take()
+	// The snapshot is known now, and a copy of the dataset by it.
+	g.refused(t, trainOn(copied)...)
+	if n := versions(t, g.home, "m"); n != 1 {
+		t.Errorf("%d versions", n)
+	}
+	// What is derived from restricted data is kept apart, for its owner alone.
+	for _, folder := range []string{"checkpoints", "bottlenecks"} {
+		if _, err := os.Stat(filepath.Join(g.home, folder)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s lies with what is open: %v", folder, err)
+		}
+	}
+	if out := mustRun(t, g.home, "datasets", "audit", "verify"); !strings.Contains(out, "nothing was changed") {
+		t.Errorf("audit verify: %s", out)
+	}
+}
+
+func TestRestrictionsFollowTheModel(t *testing.T) {
+	g := newGuarded(t)
+	image := filepath.Join(g.data, "1", firstIn(t, filepath.Join(g.data, "1")))
+	open := filepath.Join(filepath.Dir(g.data), "..", "open")
+	mustRun(t, g.home, "datasets", "sample", "--digits", "3,4", open)
+	g.olga(t, "train")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)
+
+	exported := filepath.Join(g.home, "exported")
+	g.refused(t, "predict", "--model", "m@1", image)
+	g.refused(t, "registry", "export", "m@1", exported)
+	g.refused(t, "registry", "promote", "m@1")
+	g.refused(t, "train", "--base", "m@1", "--data", open, "--name", "on-m", "--per-class", "5")
+	g.refused(t, "datasets", "check", "scans")
+
+	g.olga(t, "download,promote,read")
+	take := g.olga(t, "use")
+	mustRun(t, g.home, "predict", "--model", "m@1", image)
+	mustRun(t, g.home, "registry", "promote", "m@1")
+	mustRun(t, g.home, "registry", "export", "m@1", exported)
+	mustRun(t, g.home, "datasets", "check", "scans")
+	// Built on it, and built on its export, are restricted as it is.
+	mustRun(t, g.home, "train", "--base", "m@1", "--data", open, "--name", "on-m", "--per-class", "5")
+	mustRun(t, g.home, "train", "--base", exported, "--data", open, "--name", "on-export", "--per-class", "5")
+	take()
+	for _, model := range []string{"m@1", "on-m@1", "on-export@1"} {
+		g.refused(t, "predict", "--model", model, image)
+	}
+	g.olga(t, "use")
+	for _, model := range []string{"m@1", "on-m@1", "on-export@1"} {
+		mustRun(t, g.home, "predict", "--model", model, image)
+	}
+}
+
+func firstIn(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries[0].Name()
+}
+
+// A grant that is taken back ends the run, which registers nothing and says
+// why.
+func TestRevokedDuringARun(t *testing.T) {
+	g := newGuarded(t)
+	take := g.olga(t, "train")
+	a := app()
+	began := &trigger{word: "epoch", f: sync.OnceFunc(take)}
+	a.Writer, a.ErrWriter = began, &bytes.Buffer{}
+	err := a.RunContext(t.Context(), []string{"tkit", "--home", g.home, "train", "--architecture", "lenet5", "--name", "m",
+		"--data", "scans", "--epochs", strconv.Itoa(1_000_000), "--json"})
+	if !errors.Is(err, access.ErrDenied) || !strings.Contains(err.Error(), "stopped") || !strings.Contains(err.Error(), "nothing was registered") {
+		t.Errorf("the run ended with %v", err)
+	}
+	if n := versions(t, g.home, "m"); n != 0 {
+		t.Errorf("%d versions were registered", n)
+	}
+	log, err := os.ReadFile(filepath.Join(g.home, "audit", "audit-000001.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, `"action":"train"`) || !strings.Contains(last, `"denied"`) {
+		t.Errorf("the last decision is %s", last)
+	}
+}
+
+// trigger calls f when a word is written.
+type trigger struct {
+	word string
+	f    func()
+}
+
+func (w *trigger) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(w.word)) {
+		w.f()
+	}
+	return len(b), nil
+}
+
+// A right that ends between the training and its registration is missed in the
+// transaction that would register.
+func TestRevokedBeforeRegistration(t *testing.T) {
+	g := newGuarded(t)
+	g.olga(t, "train")
+	r, err := registry.Open(t.Context(), g.home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	claim := g.authority.Claim(g.me, "", access.Needs{Data: []access.Data{{Datasets: []string{"scans"}}}})
+	if err := claim.Decide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.authority.Give(t.Context(), access.Asker{Principal: "user:olga"},
+		access.Grant{Object: "dataset:scans", Effect: access.Deny, Principal: g.me, Right: access.Train})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Register(t.Context(), registry.Registration{
+		Manifest: registry.Manifest{Model: "m"}, By: registry.Change{Actor: "test"}, Admit: claim.In,
+		Trunk: registry.FromReader(strings.NewReader("trunk")), Head: registry.FromReader(strings.NewReader("head")),
+	})
+	if !errors.Is(err, access.ErrDenied) {
+		t.Errorf("registering: %v", err)
+	}
+}
+
+func TestDatasetCommands(t *testing.T) {
+	g := newGuarded(t)
+	for _, c := range []struct {
+		args string
+		want string // in the output
+		err  string // in the error, where there must be one
+	}{
+		{args: "datasets list", want: "no registered dataset that you may see"},
+		{args: "datasets show scans", err: "nothing allows"},
+		{args: "datasets show scan", err: "there are scans"},
+		{args: "datasets acl scans", err: "nothing allows"},
+		{args: "datasets acl scans grant " + string(g.me) + " train", err: "user:olga owns it"},
+		{args: "datasets add scans DATA", err: "registered already"},
+		{args: "datasets add more DATA/none", err: "no such file"},
+		{args: "datasets add more DATA", want: "registered more"},
+		{args: "datasets acl more grant user:bob list,train --expires 30d --only-for research --reason study", want: "research"},
+		{args: "datasets acl more grant bob list", err: "user:NAME"},
+		{args: "datasets acl more grant user:bob write", err: "the rights are"},
+		{args: "datasets acl more grant user:bob train --expires yesterday", err: "2027-01-31"},
+		{args: "datasets acl more", want: "owned by " + string(g.me)},
+		{args: "datasets acl more deny group:students train", want: "deny"},
+		{args: "datasets acl more revoke 1", want: "revoked grant 1"},
+		{args: "datasets acl more revoke 1", err: "no grant 1"},
+		{args: "datasets acl more revoke all", err: "by its number"},
+		{args: "datasets acl more forbid", err: "grant|deny"},
+		{args: "datasets list", want: "more"},
+		{args: "datasets show more", want: "owns dataset:more"},
+		{args: "datasets snapshots more", want: "no run"},
+		{args: "datasets acl more owner user:olga", want: "owned by user:olga"},
+		{args: "access whoami", want: string(g.me)},
+		{args: "access token create --note x service:triage", want: "tkit_"},
+		{args: "access token list", want: "service:triage"},
+		{args: "access token revoke 00000000", err: "not found"},
+		{args: "access token create group:x", err: "not a group's"},
+		{args: "datasets audit --last 1", want: "create-token"},
+		{args: "datasets audit verify", want: "nothing was changed"},
+	} {
+		a := app()
+		var out bytes.Buffer
+		a.Writer, a.ErrWriter = &out, &bytes.Buffer{}
+		args := strings.Fields(strings.Replace(c.args, "DATA", g.data, 1))
+		err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", g.home}, args...)))
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %v, want an error with %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s printed\n%s\nwant %q", c.args, out.String(), c.want)
+		}
+	}
+}

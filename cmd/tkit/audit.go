@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/internal/access/audit"
+)
+
+func auditCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "audit",
+		Usage: "show who was allowed and refused what, and check that nobody changed that",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "last", Value: 20, Usage: "show the last `N` decisions; 0 for all"},
+			jsonFlag(),
+		},
+		Description: `Each decision is a line of JSON in HOME/audit, with the SHA-256 of the line
+before.
+
+Examples:
+   tkit datasets audit
+   tkit datasets audit --last 0 --json | jq -r 'select(.outcome == "denied").who'
+   tkit datasets audit verify`,
+		Action: withAuthority(0, 0, showAudit),
+		Subcommands: []*cli.Command{{
+			Name:  "verify",
+			Usage: "find decisions that were changed, removed or moved",
+			Flags: []cli.Flag{
+				&cli.StringSliceFlag{Name: "known", Usage: "a `NUMBER:HASH` that an earlier verify printed; may be repeated"},
+				jsonFlag(),
+			},
+			Description: `The exit status is 1 where something was found. Who could write the whole home
+could also write the log anew: keep what verify prints elsewhere, and give it
+with --known.
+
+Examples:
+   tkit datasets audit verify
+   tkit datasets audit verify --known 1207:5f0c…`,
+			Action: withAuthority(0, 0, verifyAudit),
+		}},
+	}
+}
+
+func showAudit(c *cli.Context, a *asking) error {
+	var last []audit.Record
+	keep := c.Int("last")
+	for r, err := range a.Log().Records(c.Context) {
+		if err != nil {
+			return err
+		}
+		last = append(last, r)
+		if keep > 0 && len(last) > 2*keep {
+			last = append(last[:0], last[len(last)-keep:]...)
+		}
+	}
+	if keep > 0 && len(last) > keep {
+		last = last[len(last)-keep:]
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(c.App.Writer)
+		for _, r := range last {
+			if err := e.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows := make([][]string, len(last))
+	for i, r := range last {
+		about := r.Object
+		if r.Model != "" {
+			about = strings.TrimSpace(r.Model + " by " + r.Object)
+		}
+		rows[i] = []string{strconv.FormatInt(r.Sequence, 10), moment(r.At), r.Who, r.Action, about, string(r.Outcome), r.Reason}
+	}
+	return printTable(c.App.Writer, []string{"number", "time", "who", "did", "with", "outcome", "why"}, rows)
+}
+
+func verifyAudit(c *cli.Context, a *asking) error {
+	var known []audit.Position
+	for _, text := range c.StringSlice("known") {
+		number, hash, _ := strings.Cut(text, ":")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n < 1 || hash == "" {
+			return fmt.Errorf("--known %q: want NUMBER:HASH", text)
+		}
+		known = append(known, audit.Position{Sequence: n, Hash: hash})
+	}
+	v, err := a.Log().Verify(c.Context, known...)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		err = printJSON(c.App.Writer, v)
+	} else {
+		for _, p := range v.Problems {
+			fmt.Fprintln(c.App.Writer, p)
+		}
+	}
+	if len(v.Problems) > 0 {
+		return fmt.Errorf("datasets audit verify: %d found: the log in the home is not as tkit wrote it", len(v.Problems))
+	}
+	if !c.Bool("json") {
+		fmt.Fprintf(c.App.Writer, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/internal/access"
+)
+
+// catalogueCommands are those of `tkit datasets` about registered datasets.
+func catalogueCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name:      "add",
+			Usage:     "register a dataset: from then on its owner says who may do what with it",
+			ArgsUsage: "NAME FOLDER|URI",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "owner", Usage: "`PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
+				jsonFlag(),
+			},
+			Description: `Everything at the place and below it belongs to the dataset, by whatever name
+it is asked for: the dataset's, the path, a symbolic link, another protocol of
+the same cluster, or a folder above it. A copy with the same content does too,
+once a run has taken the dataset's snapshot.
+
+Who owns the home registers datasets. What nobody registered is restricted by
+nothing but its files' own permissions.
+
+Examples:
+   tkit datasets add scans /data/scans
+   tkit datasets add xrays hdfs://namenode/data/xrays --owner group:radiology`,
+			Action: withAuthority(2, 2, addDataset),
+		},
+		{
+			Name:  "list",
+			Usage: "list the registered datasets that you may see",
+			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: `Examples:
+   tkit datasets list`,
+			Action: withAuthority(0, 0, listDatasets),
+		},
+		{
+			Name:      "show",
+			Usage:     "show a registered dataset, and what you may do with it",
+			ArgsUsage: "NAME",
+			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: `Examples:
+   tkit datasets show scans`,
+			Action: withAuthority(1, 1, showDataset),
+		},
+		{
+			Name:      "acl",
+			Usage:     "show or change who may do what with a dataset",
+			ArgsUsage: "NAME [grant|deny PRINCIPAL RIGHTS | revoke NUMBER | owner PRINCIPAL]",
+			Flags:     aclFlags(),
+			Description: `Principals are user:NAME, group:NAME and service:NAME. Rights, separated by
+commas:
+   list      see that it is there
+   read      see the data
+   train     train models on it
+   use       ask models that were trained on it
+   download  take such models' weights away, or build on them
+   promote   move such models' aliases
+   grant     change these
+
+A denial wins over every grant. Nobody but the owner and those to whom it is
+granted has a right. A change takes effect within seconds: on servers, on models
+that are loaded, and on runs in progress, which stop.
+
+Examples:
+   tkit datasets acl scans
+   tkit datasets acl scans grant group:radiology list,read,train,use
+   tkit datasets acl scans grant service:triage use --expires 90d --only-for triage
+   tkit datasets acl scans deny user:bob train,use --reason "left the study"
+   tkit datasets acl scans revoke 3
+   tkit datasets acl scans owner user:olga`,
+			Action: withAuthority(1, 4, func(c *cli.Context, a *asking) error {
+				return changeACL(c, a, access.Dataset(c.Args().First()))
+			}),
+		},
+		{
+			Name:      "snapshots",
+			Usage:     "list the contents that a registered dataset was found to have",
+			ArgsUsage: "NAME",
+			Flags:     []cli.Flag{jsonFlag()},
+			Description: `Examples:
+   tkit datasets snapshots scans`,
+			Action: withAuthority(1, 1, listSnapshots),
+		},
+		auditCommand(),
+	}
+}
+
+func addDataset(c *cli.Context, a *asking) error {
+	owner := a.who.Principal
+	if given := c.String("owner"); given != "" {
+		owner = access.Principal(given)
+	}
+	d, err := a.Register(c.Context, a.who, c.Args().First(), c.Args().Get(1), owner)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, d)
+	}
+	fmt.Fprintf(c.App.Writer, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS\n", d.Name, d.URI, d.Owner)
+	return nil
+}
+
+func listDatasets(c *cli.Context, a *asking) error {
+	p, err := a.policy(c)
+	if err != nil {
+		return err
+	}
+	seen := []access.Registered{}
+	for _, d := range p.Datasets() {
+		if p.Decide(a.who, access.List, access.Dataset(d.Name), time.Now()).Allowed {
+			seen = append(seen, d)
+		}
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, seen)
+	}
+	if len(seen) == 0 {
+		fmt.Fprintln(c.App.Writer, "no registered dataset that you may see; `tkit datasets add` registers one")
+		return nil
+	}
+	rows := make([][]string, len(seen))
+	for i, d := range seen {
+		rows[i] = []string{d.Name, string(d.Owner), strconv.Itoa(len(p.Snapshots(d.Name))), moment(d.Created), d.URI}
+	}
+	return printTable(c.App.Writer, []string{"dataset", "owner", "snapshots", "registered", "place"}, rows)
+}
+
+func showDataset(c *cli.Context, a *asking) error {
+	p, err := a.policy(c)
+	if err != nil {
+		return err
+	}
+	d, err := p.Registered(c.Args().First())
+	if err != nil {
+		return err
+	}
+	object := access.Dataset(d.Name)
+	if err := a.decide(c, access.Question{Action: "show", Right: access.List, Object: object}); err != nil {
+		return err
+	}
+	type may struct {
+		Right access.Right `json:"right"`
+		access.Decision
+	}
+	var rights []may
+	for _, r := range []access.Right{access.List, access.Read, access.Train, access.Use, access.Download, access.Promote, access.Administer} {
+		rights = append(rights, may{r, p.Decide(a.who, r, object, time.Now())})
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			access.Registered
+			Snapshots []access.Snapshot `json:"snapshots"`
+			You       []may             `json:"you"`
+		}{d, p.Snapshots(d.Name), rights})
+	}
+	fmt.Fprintf(c.App.Writer, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, moment(d.Created), d.By, len(p.Snapshots(d.Name)))
+	rows := make([][]string, len(rights))
+	for i, r := range rights {
+		rows[i] = []string{string(r.Right), map[bool]string{true: "yes", false: "no"}[r.Allowed], r.Reason}
+	}
+	return printTable(c.App.Writer, []string{"right", string(a.who.Principal), "why"}, rows)
+}
+
+func listSnapshots(c *cli.Context, a *asking) error {
+	p, err := a.policy(c)
+	if err != nil {
+		return err
+	}
+	d, err := p.Registered(c.Args().First())
+	if err != nil {
+		return err
+	}
+	if err := a.decide(c, access.Question{Action: "snapshots", Right: access.List, Object: access.Dataset(d.Name)}); err != nil {
+		return err
+	}
+	snapshots := p.Snapshots(d.Name)
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, snapshots)
+	}
+	if len(snapshots) == 0 {
+		fmt.Fprintln(c.App.Writer, "no run has taken a snapshot of it yet")
+		return nil
+	}
+	rows := make([][]string, len(snapshots))
+	for i, s := range snapshots {
+		rows[i] = []string{s.Digest, strconv.Itoa(s.Entries), moment(s.At), string(s.By)}
+	}
+	return printTable(c.App.Writer, []string{"digest", "examples", "first found", "by"}, rows)
+}

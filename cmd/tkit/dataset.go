@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/internal/access"
+)
+
+// A dataset is what --data or a FOLDER names: a registered dataset, or a place.
+type dataset struct {
+	// uri opens it. Its symbolic links are resolved, so that what is opened is
+	// what was decided on.
+	uri  string
+	data access.Data
+	// whole says that it is restricted, and so used whole or not at all.
+	whole bool
+}
+
+// findDataset finds what a name, path or URI means.
+func findDataset(p *access.Policy, given string) (*dataset, error) {
+	name, explicit := strings.CutPrefix(given, "dataset:")
+	if registered, err := p.Registered(name); err == nil && access.CheckName(name) == nil {
+		if _, err := os.Lstat(given); err == nil && !explicit {
+			return nil, fmt.Errorf("%s is a registered dataset and something here: write dataset:%[1]s or .%c%[1]s", given, filepath.Separator)
+		}
+		return &dataset{uri: registered.URI, data: access.Data{Datasets: []string{name}, URI: registered.URI}}, nil
+	} else if explicit {
+		return nil, err
+	}
+	uri, _, err := access.Locate(given)
+	if errors.Is(err, fs.ErrNotExist) && access.CheckName(given) == nil {
+		err = fmt.Errorf("%w, and no registered dataset has the name", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dataset{uri: uri, data: access.Data{URI: uri}}, nil
+}
+
+// restricted says whether the dataset is, or overlaps, a registered one.
+func (d *dataset) restricted(p *access.Policy) bool { return len(p.DatasetsOf(d.data)) > 0 }
+
+// open opens the dataset.
+func (d *dataset) open(c *cli.Context) (datasets.Source, error) { return all.Open(c.Context, d.uri) }
+
+// readable decides whether who runs the command may see a dataset's data, and
+// finds it. What nobody registered, they may where the files let them.
+func readable(c *cli.Context, a *asking, given string) (*dataset, error) {
+	p, err := a.policy(c)
+	if err != nil {
+		return nil, err
+	}
+	d, err := findDataset(p, given)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range p.DatasetsOf(d.data) {
+		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object}); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/datasets"
+	"tkit/internal/access"
+	"tkit/train"
+)
+
+// watched is how often a run looks whether it may go on.
+const watched = time.Second
+
+// claim finds the dataset and decides, before anything is read, whether the
+// run may begin. From then on the command's context ends when the run may not
+// go on. The caller calls lose with the run's error when the run is over, for
+// the reason why it ended.
+func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
+	a, err := openAuthority(c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	p, err := a.policy(c)
+	if err != nil {
+		return nil, err
+	}
+	if t.dataset, err = findDataset(p, c.String("data")); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	needs := access.Needs{Data: []access.Data{t.dataset.data}}
+	if t.builtOn != nil {
+		if needs.Base, err = t.registry.Origins(c.Context, t.builtOn); err != nil {
+			return nil, fmt.Errorf("--base: %w", err)
+		}
+	}
+	t.rights = a.Claim(a.who.Principal, a.who.Purpose, needs)
+	if err := t.rights.Decide(c.Context); err != nil {
+		return nil, err
+	}
+	t.dataset.whole = t.dataset.restricted(p)
+	before := c.Context
+	held, stop := t.rights.Hold(before, watched)
+	c.Context = held
+	return func(err error) error {
+		lost := context.Cause(held)
+		stop()
+		c.Context = before
+		if err != nil && lost != nil && before.Err() == nil {
+			err = fmt.Errorf("%w; nothing was registered", lost)
+		}
+		return errors.Join(err, a.Close())
+	}, nil
+}
+
+// admit is what a run asks with the snapshot of its data. What is derived from
+// it is kept in a folder of the given name, by itself for each set of
+// restrictions: what one run made of restricted data is found by no other that
+// the policy keeps from it.
+func (t *training) admit(folder string) train.Admit {
+	return func(ctx context.Context, s *datasets.Snapshot) (string, error) {
+		var err error
+		if t.names, err = t.rights.Found(ctx, s.Digest, len(s.Entries)); err != nil {
+			return "", err
+		}
+		domain, err := t.rights.Domain(ctx)
+		t.derived = filepath.Join(t.Path("home"), folder)
+		if domain != "" {
+			t.derived = filepath.Join(t.Path("home"), "restricted", domain, folder)
+		}
+		return t.derived, err
+	}
+}
+
+// snapshot is how the snapshot is taken.
+func (t *training) snapshot() datasets.SnapshotOptions {
+	return datasets.SnapshotOptions{AllOrNothing: t.dataset.whole}
+}

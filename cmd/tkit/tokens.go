@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/internal/access"
+)
+
+func tokenCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "token",
+		Usage: "make, list and revoke the tokens by which a server knows who asks",
+		Subcommands: []*cli.Command{
+			{
+				Name:      "create",
+				Usage:     "make a token for a user or service, and print it this once",
+				ArgsUsage: "[PRINCIPAL]",
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "expires", Value: "90d", Usage: "after `TIME`, such as 30d, or on a day; a year at most"},
+					&cli.StringFlag{Name: "note", Usage: "what it is for, for people"},
+					purposeFlag(), jsonFlag(),
+				},
+				Description: `Only its SHA-256 is kept. Whoever has the token is the principal, which is you
+where you name none. Who owns the home makes tokens for others.
+
+Examples:
+   tkit access token create
+   tkit access token create --expires 30d --note "ward 7" service:triage > token
+   curl -H "Authorization: Bearer $(cat token)" …`,
+				Action: withAuthority(0, 1, createToken),
+			},
+			{
+				Name:  "list",
+				Usage: "list the tokens in force, your own or, for who owns the home, all",
+				Flags: []cli.Flag{jsonFlag()},
+				Description: `Examples:
+   tkit access token list`,
+				Action: withAuthority(0, 0, listTokens),
+			},
+			{
+				Name:      "revoke",
+				Usage:     "end a token; servers follow within seconds",
+				ArgsUsage: "ID",
+				Description: `Examples:
+   tkit access token revoke 1f6b20c4`,
+				Action: withAuthority(1, 1, revokeToken),
+			},
+		},
+	}
+}
+
+func createToken(c *cli.Context, a *asking) error {
+	t := access.Token{Principal: a.who.Principal, Purpose: c.String("purpose"), Note: c.String("note")}
+	if given := c.Args().First(); given != "" {
+		t.Principal = access.Principal(given)
+	}
+	var err error
+	if t.Expires, err = expiry(c, "expires"); err != nil {
+		return err
+	}
+	t, secret, err := a.CreateToken(c.Context, a.who, t)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			access.Token
+			Secret string `json:"secret"`
+		}{t, secret})
+	}
+	fmt.Fprintf(c.App.ErrWriter, "token %s of %s, until %s; it is not shown again\n", t.ID, t.Principal, moment(t.Expires))
+	fmt.Fprintln(c.App.Writer, secret)
+	return nil
+}
+
+func listTokens(c *cli.Context, a *asking) error {
+	tokens, err := a.Tokens(c.Context, a.who)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, tokens)
+	}
+	rows := make([][]string, len(tokens))
+	for i, t := range tokens {
+		state := moment(t.Expires)
+		if !time.Now().Before(t.Expires) {
+			state = "expired"
+		}
+		rows[i] = []string{t.ID, string(t.Principal), state, orDash(t.Purpose), moment(t.Created), string(t.By), t.Note}
+	}
+	return printTable(c.App.Writer, []string{"id", "principal", "until", "purpose", "created", "by", "note"}, rows)
+}
+
+func revokeToken(c *cli.Context, a *asking) error {
+	if err := a.RevokeToken(c.Context, a.who, c.Args().First()); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "revoked token %s\n", c.Args().First())
+	return nil
+}
