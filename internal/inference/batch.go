@@ -3,17 +3,22 @@ package inference
 import "tkit/internal/tensorflow"
 
 // batch is a tensor of images whose rows are filled one by one, by several
-// goroutines, and some of which may stay empty.
+// goroutines, and some of which may stay empty. A row is all views of an image.
 type batch struct {
 	tensor *tensorflow.Tensor
 	flat   []float32
-	shape  []int64 // of the tensor, rows first
+	rows   int
+	views  int     // a row
+	shape  []int64 // of the tensor, views first
 	stride int     // elements a row
 }
 
 func newBatch(p *Pipeline, rows int) (*batch, error) {
 	h, w, c := p.Shape()
-	b := &batch{shape: []int64{int64(rows), int64(h), int64(w), int64(c)}, stride: h * w * c}
+	b := &batch{
+		rows: rows, views: p.Views(), stride: p.Elements(),
+		shape: []int64{int64(rows * p.Views()), int64(h), int64(w), int64(c)},
+	}
 	var err error
 	if b.tensor, err = tensorflow.NewTensor(tensorflow.Float32, b.shape...); err != nil {
 		return nil, err
@@ -32,20 +37,20 @@ func (b *batch) close() { b.tensor.Close() }
 // and is the batch's end. Only where rows are missing does it copy.
 func (b *batch) take(full func(i int) bool) (*tensorflow.Tensor, error) {
 	var rows []int
-	for i := range int(b.shape[0]) {
+	for i := range b.rows {
 		if full(i) {
 			rows = append(rows, i)
 		}
 	}
 	switch len(rows) {
-	case int(b.shape[0]):
+	case b.rows:
 		return b.tensor, nil
 	case 0:
 		b.close()
 		return nil, nil
 	}
 	defer b.close()
-	shape := append([]int64{int64(len(rows))}, b.shape[1:]...)
+	shape := append([]int64{int64(len(rows) * b.views)}, b.shape[1:]...)
 	t, err := tensorflow.NewTensor(tensorflow.Float32, shape...)
 	if err != nil {
 		return nil, err

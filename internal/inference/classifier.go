@@ -101,8 +101,8 @@ func (c *Classifier) decode(ctx context.Context, images [][]byte, results []Resu
 }
 
 // probabilities takes a batch of preprocessed images through trunk and head.
-func probabilities(ctx context.Context, trunk *Trunk, head *Head, batch *tensorflow.Tensor) (*tensorflow.Tensor, error) {
-	bottlenecks, err := trunk.Run(ctx, batch)
+func probabilities(ctx context.Context, trunk *Trunk, head *Head, batch *tensorflow.Tensor, views int) (*tensorflow.Tensor, error) {
+	bottlenecks, err := trunk.RunViews(ctx, batch, views)
 	if err != nil {
 		return nil, err
 	}
@@ -110,15 +110,16 @@ func probabilities(ctx context.Context, trunk *Trunk, head *Head, batch *tensorf
 	return head.Run(ctx, bottlenecks)
 }
 
-// Answer computes the probabilities of a batch of preprocessed images, one slice
-// an image.
+// Answer computes the probabilities of a batch of preprocessed images, of all
+// their views side by side, one slice an image.
 func (c *Classifier) Answer(ctx context.Context, batch *tensorflow.Tensor) ([][]float32, error) {
-	out, err := probabilities(ctx, c.Trunk, c.Head, batch)
+	views := c.Pipeline.Views()
+	out, err := probabilities(ctx, c.Trunk, c.Head, batch, views)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	n, k := int(batch.Shape()[0]), len(c.Labels)
+	n, k := int(batch.Shape()[0])/views, len(c.Labels)
 	if !slices.Equal(out.Shape(), []int64{int64(n), int64(k)}) {
 		return nil, fmt.Errorf("inference: the head answers %v for %d images of %d classes", out, n, k)
 	}

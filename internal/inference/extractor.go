@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,8 +20,9 @@ type Item struct {
 	// goroutines. An *ImageError of its own sets the image aside; any other
 	// error ends the run.
 	Read func(ctx context.Context) ([]byte, error)
-	// Vary, where it is set, changes the decoded image, height × width ×
-	// channels values, before it goes through the trunk: augmentation.
+	// Vary, where it is set, changes the preprocessed image, height × width ×
+	// channels values, before it goes through the trunk: augmentation. It is
+	// called for each view of an image.
 	Vary func(image []float32)
 }
 
@@ -37,7 +39,8 @@ type Extractor struct {
 	Pipeline *Pipeline
 	Trunk    *Trunk
 
-	// Batch is the number of images in a batch, 0 for 16.
+	// Batch is the number of images in a batch, 0 for 16. The views of an image
+	// count as so many.
 	Batch int
 	// Parallel is the number of batches in the trunk at a time, 0 for 1. See
 	// [Throughput] for what goes with it.
@@ -52,7 +55,7 @@ type Extractor struct {
 // has returned, but for what a cancelled context leaves in the trunk; closing
 // the trunk waits for that.
 func (e *Extractor) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
-	size, parallel := positive(e.Batch, 16), positive(e.Parallel, 1)
+	size, parallel := max(1, positive(e.Batch, 16)/e.Pipeline.Views()), positive(e.Parallel, 1)
 	group, within := errgroup.WithContext(ctx)
 	x := &extraction{
 		Extractor: e,
@@ -201,7 +204,9 @@ func (x *extraction) decode(ctx context.Context, item Item, row []float32) error
 		return err
 	}
 	if item.Vary != nil {
-		item.Vary(row)
+		for view := range slices.Chunk(row, len(row)/x.Pipeline.Views()) {
+			item.Vary(view)
+		}
 	}
 	return nil
 }
@@ -215,7 +220,7 @@ func (x *extraction) run(ctx context.Context, images *tensorflow.Tensor) (*tenso
 		return nil, err
 	}
 	defer x.running.release()
-	return x.Trunk.Run(ctx, images)
+	return x.Trunk.RunViews(ctx, images, x.Pipeline.Views())
 }
 
 // pass emits a load.

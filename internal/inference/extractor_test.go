@@ -216,7 +216,7 @@ func TestExtractVaries(t *testing.T) {
 	varied := func(yield func(inference.Item) bool) {
 		for item := range items(t, 12, nil) {
 			item.Vary = func(image []float32) {
-				if len(image) != size(e.Pipeline) {
+				if len(image) != e.Pipeline.Elements() {
 					t.Errorf("an image of %d values to vary", len(image))
 				}
 				for i := range image {

@@ -75,7 +75,7 @@ func reason(t testing.TB, err error) inference.Reason {
 
 func TestTruncatedImages(t *testing.T) {
 	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
-	dst := make([]float32, size(p))
+	dst := make([]float32, p.Elements())
 	for format, whole := range encodings(t, 60, 50) {
 		t.Run(string(format), func(t *testing.T) {
 			if err := p.Into(t.Context(), whole, dst); err != nil {
@@ -105,7 +105,7 @@ func TestTruncatedImages(t *testing.T) {
 
 func TestCorruptImages(t *testing.T) {
 	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
-	dst := make([]float32, size(p))
+	dst := make([]float32, p.Elements())
 	for format, whole := range encodings(t, 60, 50) {
 		broken := slices.Clone(whole)
 		switch format {
@@ -173,7 +173,7 @@ func bombs() map[string][]byte {
 
 func TestTooManyPixels(t *testing.T) {
 	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
-	dst := make([]float32, size(p))
+	dst := make([]float32, p.Elements())
 	for name, b := range bombs() {
 		if r := reason(t, p.Into(t.Context(), b, dst)); r != inference.TooManyPixels {
 			t.Errorf("%s: %q", name, r)
@@ -207,7 +207,7 @@ func TestStripGrowsTooLarge(t *testing.T) {
 		{Crop: &preprocessing.Crop{Height: 224, Width: 224}},
 		{Normalise: &preprocessing.Normalise{Mode: "none"}},
 	}})
-	dst := make([]float32, size(p))
+	dst := make([]float32, p.Elements())
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 900, 1))); err != nil {
 		t.Fatal(err)
@@ -226,14 +226,14 @@ func TestIntoRefusesAndObeys(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for format, encoded := range b {
-		if err := p.Into(ctx, encoded, make([]float32, size(p))); !errors.Is(err, context.Canceled) {
+		if err := p.Into(ctx, encoded, make([]float32, p.Elements())); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s under a cancelled context: %v", format, err)
 		}
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Into(t.Context(), b[preprocessing.JPEG], make([]float32, size(p))); !errors.Is(err, tensorflow.ErrClosed) {
+	if err := p.Into(t.Context(), b[preprocessing.JPEG], make([]float32, p.Elements())); !errors.Is(err, tensorflow.ErrClosed) {
 		t.Errorf("a closed pipeline: %v", err)
 	}
 	if _, err := inference.Compile(preprocessing.Preprocessing{}); err == nil {
@@ -247,13 +247,13 @@ func TestIntoConcurrently(t *testing.T) {
 	p := compile(t, d)
 	var wg sync.WaitGroup
 	for format, encoded := range encodings(t, 300, 250) {
-		want := make([]float32, size(p))
+		want := make([]float32, p.Elements())
 		if err := p.Into(t.Context(), encoded, want); err != nil {
 			t.Fatal(err)
 		}
 		for range 4 {
 			wg.Go(func() {
-				got := make([]float32, size(p))
+				got := make([]float32, p.Elements())
 				for range 10 {
 					clear(got)
 					if err := p.Into(t.Context(), encoded, got); err != nil || !slices.Equal(got, want) {
@@ -279,7 +279,7 @@ func FuzzInto(f *testing.F) {
 	d.Steps[0].Decode = &preprocessing.Decode{Channels: 3, MaxPixels: 1 << 16, JPEGScale: true, Orientation: true}
 	p := compile(f, d)
 	f.Fuzz(func(t *testing.T, encoded []byte) {
-		err := p.Into(t.Context(), encoded, make([]float32, size(p)))
+		err := p.Into(t.Context(), encoded, make([]float32, p.Elements()))
 		if err != nil {
 			reason(t, err)
 		}

@@ -99,7 +99,7 @@ func Agree(ctx context.Context, reference, candidate *Trunk, head *Head, samples
 	classes := 0
 	for _, batch := range samples {
 		for i, trunk := range []*Trunk{reference, candidate} {
-			p, err := probabilities(ctx, trunk, head, batch)
+			p, err := probabilities(ctx, trunk, head, batch, 1)
 			if err != nil {
 				return Agreement{}, err
 			}

@@ -30,12 +30,15 @@ type Plugin struct {
 	Gives Gives `json:"gives,omitzero" yaml:"gives,omitempty"`
 }
 
+// Varies is the height and the width of images whose size a plugin decides one
+// by one; a resize must follow.
+const Varies = -1
+
 // Gives is what a plugin makes of images. A zero member stands for what the
 // plugin was given.
 type Gives struct {
 	Kind Kind `json:"kind,omitempty" yaml:"kind,omitempty"`
-	// Height and Width are the size of every image. Where the size was not
-	// known before the plugin, zeros leave it unknown.
+	// Height and Width are the size of every image, or Varies.
 	Height   int `json:"height,omitempty" yaml:"height,omitempty"`
 	Width    int `json:"width,omitempty" yaml:"width,omitempty"`
 	Channels int `json:"channels,omitempty" yaml:"channels,omitempty"`
@@ -97,7 +100,10 @@ func (g Gives) validate() error {
 	if (g.Height == 0) != (g.Width == 0) {
 		return fmt.Errorf("gives %d×%d: height and width go together", g.Height, g.Width)
 	}
-	if g.Height != 0 {
+	if (g.Height == Varies) != (g.Width == Varies) {
+		return fmt.Errorf("gives %d×%d: height and width vary together", g.Height, g.Width)
+	}
+	if g.Height != 0 && g.Height != Varies {
 		if err := sides(g.Height, g.Width); err != nil {
 			return fmt.Errorf("gives: %w", err)
 		}

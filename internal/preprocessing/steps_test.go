@@ -40,7 +40,10 @@ func TestValidateSteps(t *testing.T) {
 		{"plugin of other channels", []Step{decode, plugin(Gives{Channels: 1}), resize, unit}, [3]int{32, 48, 1}, ""},
 		{"plugin at the end", []Step{decode, resize, unit, plugin(Gives{Height: 5, Width: 5})}, [3]int{5, 5, 3}, ""},
 		{"two plugins", []Step{plugin(Gives{}), plugin(whole), plugin(Gives{}), resize, unit}, [3]int{32, 48, 3}, ""},
+		{"plugin of varying size", []Step{decode, resize, plugin(Gives{Height: Varies, Width: Varies}), shorter, crop, unit}, [3]int{30, 40, 3}, ""},
 
+		{"varying to the end", []Step{decode, resize, unit, plugin(Gives{Height: Varies, Width: Varies})}, [3]int{}, "put a resize before it"},
+		{"varying half", []Step{decode, plugin(Gives{Height: Varies, Width: 3}), resize, unit}, [3]int{}, "vary together"},
 		{"letterbox without pad", []Step{decode, longer, unit}, [3]int{}, "put a pad before it"},
 		{"letterbox and crop", []Step{decode, longer, crop, unit}, [3]int{}, "put a pad before it"},
 		{"pad of what overhangs", []Step{decode, shorter, pad, unit}, [3]int{}, "put a crop before it"},

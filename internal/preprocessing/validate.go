@@ -294,10 +294,16 @@ func (g *progress) plugin(i int, p Plugin) error {
 	if gives.Channels != 0 {
 		g.channels = gives.Channels
 	}
-	if gives.Height != 0 {
+	switch {
+	case gives.Height == Varies:
+		g.height, g.width, g.keeps = 0, 0, ""
+	case gives.Height != 0:
 		g.height, g.width, g.keeps = gives.Height, gives.Width, ""
 	}
-	if i == g.last && !g.normalised {
+	switch {
+	case g.normalised:
+		return g.settled()
+	case i == g.last:
 		return g.mayEnd(i)
 	}
 	return nil

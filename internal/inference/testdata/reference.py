@@ -106,6 +106,74 @@ for name, (h, w) in {"wide.jpg": (61, 178), "tall.jpg": (178, 61), "square.jpg":
         keep.insert(2, {"crop": {"height": 32, "width": 41}})
         case(name, encoded, keep, whole[top : top + 32, left : left + 41])
 
+# The kernels that only ScaleAndTranslate has, as tf.image.resize names them.
+for kernel in ("lanczos3", "lanczos5", "gaussian", "mitchellcubic"):
+    for antialias in (False, True):
+        for size in ((40, 50), (150, 200)):
+            want = resized(jpeg(photo), *size, kernel, antialias)
+            case("photo.jpg", photo, steps(*size, kernel, antialias), want)
+
+# Grey, before and after a resize, in one channel and in three.
+for channels in (1, 3):
+    for first in (True, False):
+        grey = steps(40, 60)
+        grey.insert(1 if first else 2, {"grey": {"channels": channels}})
+        x = jpeg(photo).astype(np.float32)
+        x = x if first else resized(jpeg(photo), 40, 60)
+        x = tf.image.rgb_to_grayscale(x).numpy()
+        x = resized(x, 40, 60) if first else x
+        case("photo.jpg", photo, grey, np.repeat(x, channels, 2))
+
+# Letterboxes: the longer side kept, the rest padded. tf.image.resize_with_pad
+# works out the margin from the height before it is rounded, and so puts some
+# images a pixel off the middle; where nothing is rounded it says the same.
+for name in ("wide.jpg", "tall.jpg", "square.jpg"):
+    encoded = (out / name).read_bytes()
+    for h, w in ((60, 60), (45, 71)):
+        for antialias in (False, True):
+            box = steps(h, w, antialias=antialias)
+            box[1]["resize"]["keep"] = "longer"
+            box.insert(2, {"pad": {"height": h, "width": w}})
+            ih, iw = jpeg(encoded).shape[:2]
+            nh, nw = min(h, ih * w // iw), min(w, iw * h // ih)
+            top, left = (h - nh) // 2, (w - nw) // 2
+            want = np.pad(resized(jpeg(encoded), nh, nw, antialias=antialias), ((top, h - nh - top), (left, w - nw - left), (0, 0)))
+            if name == "square.jpg":
+                assert (want == tf.image.resize_with_pad(jpeg(encoded), h, w, antialias=antialias).numpy()).all()
+            case(name, encoded, box, want)
+for kernel in ("bilinear", "nearest"):  # the second stays uint8
+    padded = steps(40, 50, kernel)
+    padded.insert(2, {"pad": {"height": 47, "width": 52, "value": 114}})
+    want = np.pad(resized(jpeg(photo), 40, 50, kernel), ((3, 4), (1, 1), (0, 0)), constant_values=114)
+    case("photo.jpg", photo, padded, want)
+
+# Ten crops: the corners, the middle, and all of them mirrored.
+for name in ("photo.jpg", "wide.jpg"):
+    encoded = (out / name).read_bytes()
+    ten = steps(47, 52)
+    ten.insert(2, {"ten_crop": {"height": 32, "width": 41}})
+    h, w = jpeg(encoded).shape[:2]
+    nh, nw = 47, 52
+    if name == "wide.jpg":
+        ten[1]["resize"]["keep"] = "shorter"
+        nh, nw = max(47, h * 52 // w), max(52, w * 47 // h)
+    whole = resized(jpeg(encoded), nh, nw)
+    b, r = nh - 32, nw - 41
+    five = [whole[y : y + 32, x : x + 41] for y, x in ((0, 0), (0, r), (b, 0), (b, r), (b // 2, r // 2))]
+    case(name, encoded, ten, np.stack(five + [x[:, ::-1] for x in five]))
+
+# Ranges and statistics of one's own.
+for low, high in ((0, 1), (-1, 1), (-2.5, 7)):
+    numbers = steps(64, 64)
+    numbers[-1]["normalise"] = {"mode": "range", "low": low, "high": high}
+    scale = np.float32(np.float32(high) - np.float32(low)) / np.float32(255)
+    case("photo.jpg", photo, numbers, resized(jpeg(photo), 64, 64) * scale + np.float32(low))
+clip = {"mode": "standard", "mean": [0.48145466, 0.4578275, 0.40821073], "deviation": [0.26862954, 0.26130258, 0.27577711]}
+numbers = steps(64, 64)
+numbers[-1]["normalise"] = clip
+x = resized(jpeg(photo), 64, 64) / np.float32(255)
+case("photo.jpg", photo, numbers, (x - np.float32(clip["mean"])) / np.float32(clip["deviation"]))
+
 # JPEGs decoded at a fraction.
 large = encode(picture(403, 517), "JPEG", quality=90)
 for (h, w), ratio in {(60, 60): 4, (51, 65): 8, (52, 60): 4, (101, 130): 4, (102, 100): 2, (201, 258): 2, (300, 20): 1}.items():

@@ -1,0 +1,53 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+
+	"tkit/internal/tensorflow"
+)
+
+// RunViews computes the bottlenecks of a batch of images of several views each,
+// which stand side by side in the batch: one row an image, the mean of its
+// views' bottlenecks. The caller closes both tensors.
+func (t *Trunk) RunViews(ctx context.Context, batch *tensorflow.Tensor, views int) (*tensorflow.Tensor, error) {
+	all, err := t.Run(ctx, batch)
+	if err != nil || views == 1 {
+		return all, err
+	}
+	defer all.Close()
+	shape := all.Shape()
+	if len(shape) == 0 || shape[0]%int64(views) != 0 {
+		return nil, fmt.Errorf("trunk: it gave %v for images of %d views", all, views)
+	}
+	shape[0] /= int64(views)
+	mean, err := tensorflow.NewTensor(tensorflow.Float32, shape...)
+	if err != nil {
+		return nil, err
+	}
+	from, to := all.Float32(), mean.Float32()
+	width := len(to) / int(shape[0])
+	for i := range int(shape[0]) {
+		rows := make([][]float32, views)
+		for v := range rows {
+			rows[v] = from[(i*views+v)*width:][:width]
+		}
+		copy(to[i*width:], MeanOfViews(rows))
+	}
+	return mean, nil
+}
+
+// MeanOfViews is the bottleneck of an image from those of its views: their mean,
+// value by value. Training and serving average by it alike.
+func MeanOfViews(views [][]float32) []float32 {
+	mean := make([]float32, len(views[0]))
+	for _, view := range views {
+		for i, v := range view {
+			mean[i] += v
+		}
+	}
+	for i := range mean {
+		mean[i] /= float32(len(views))
+	}
+	return mean
+}
