@@ -1,0 +1,102 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// longestLine is the length at which a line that a plugin prints is cut.
+const longestLine = 8 << 10
+
+// lines passes on what a plugin prints to the log, line by line, and remembers
+// the last of it for error messages.
+type lines struct {
+	log    *slog.Logger
+	stream string
+
+	mu   sync.Mutex
+	part []byte
+	last []string
+	died string // the line that begins Go's report of its own end
+}
+
+// Write takes a piece of output.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range p {
+		if c != '\n' && len(l.part) < longestLine {
+			l.part = append(l.part, c)
+			continue
+		}
+		l.flush()
+		if c != '\n' {
+			l.part = append(l.part, c)
+		}
+	}
+	return len(p), nil
+}
+
+func (l *lines) flush() {
+	text := strings.ToValidUTF8(strings.TrimSpace(string(l.part)), "�")
+	l.part = l.part[:0]
+	if text == "" {
+		return
+	}
+	l.log.Info(text, "stream", l.stream)
+	if l.died == "" && (strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")) {
+		l.died = text
+	}
+	if l.last = append(l.last, text); len(l.last) > 6 {
+		l.last = l.last[1:]
+	}
+}
+
+// said is the last that was printed, or why the process ended.
+func (l *lines) said() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+	if l.died != "" {
+		return l.died
+	}
+	return strings.Join(l.last, " | ")
+}
+
+// firstLine reads up to the first line break, or as much as a line may have.
+func firstLine(r *bufio.Reader) (string, error) {
+	var line []byte
+	for len(line) < longestLine {
+		c, err := r.ReadByte()
+		if err == io.EOF && len(line) > 0 {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		if line = append(line, c); c == '\n' {
+			break
+		}
+	}
+	return string(line), nil
+}
+
+// libraryLog has what go-plugin says of its own doing go to log, for those who
+// look closely.
+func libraryLog(log *slog.Logger) hclog.Logger {
+	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Debug})
+	l.RegisterSink(sink{log})
+	return l
+}
+
+type sink struct{ log *slog.Logger }
+
+func (s sink) Accept(_ string, _ hclog.Level, message string, args ...any) {
+	s.log.Log(context.Background(), slog.LevelDebug, "go-plugin: "+message, args...)
+}

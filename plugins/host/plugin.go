@@ -1,0 +1,356 @@
+// Package host runs plugins: it starts their processes from executables that it
+// has checked, confines them, feeds them with batches, checks what they answer,
+// and ends them.
+//
+// A plugin may hang, crash or lie; a batch then fails with an error that says
+// so, and the next one finds the plugin restarted. What a plugin can and cannot
+// do to its host is told in docs/plugin-security.md.
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tkit/plugins"
+)
+
+// Plugin is a plugin that runs, in a few processes. It may be used by several
+// goroutines at a time; Close ends it.
+type Plugin struct {
+	config      Config
+	exe         *executable
+	description plugins.Description
+	log         *slog.Logger
+	slots       chan *slot
+	ctx         context.Context // ends with Close
+	cancel      context.CancelFunc
+	closing     sync.Once
+	closed      error
+	work        sync.WaitGroup // goroutines of its own
+
+	mu      sync.Mutex
+	breaker breaker
+	running map[*process]bool
+
+	stats   struct{ batches, images, retried, crashes, timeouts, breaches, unequal atomic.Int64 }
+	audited atomic.Int64
+}
+
+// slot is the place of one process, which is nil while there is none.
+type slot struct{ process *process }
+
+// Stats counts what became of a plugin since it was opened.
+type Stats struct {
+	Batches, Images int64 // answered
+	Retried         int64 // batches that a crash had met
+	Crashes         int64 // processes that ended by themselves
+	Timeouts        int64 // processes ended since a batch took too long
+	Breaches        int64 // answers against the contract
+	Unequal         int64 // answers that differed though said to be deterministic
+}
+
+// Open starts the executable at path, whose digest is as given, and waits until
+// its first process has said what it is.
+func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
+	c = c.withDefaults()
+	exe, err := openExecutable(path, digest, c.Folders)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plugin{config: c, exe: exe, slots: make(chan *slot, c.Processes), running: map[*process]bool{}, log: c.Log.With("plugin", digest[:min(len(digest), 19)])}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	first, err := startProcess(ctx, exe, c, p.log)
+	if err != nil {
+		p.cancel()
+		return nil, errors.Join(fmt.Errorf("plugin %s: %w", exe.path, err), exe.close())
+	}
+	p.description = first.description
+	p.log = c.Log.With("plugin", p.description.String())
+	if _, err := compileSchema(p.description.ConfigSchema); err != nil {
+		first.end(true)
+		p.cancel()
+		return nil, errors.Join(fmt.Errorf("plugin %s: %w", p.description, err), exe.close())
+	}
+	p.running[first] = true
+	p.slots <- &slot{first}
+	for range c.Processes - 1 {
+		p.refill(&slot{})
+	}
+	p.work.Go(p.watch)
+	return p, nil
+}
+
+// Describe says what the plugin is.
+func (p *Plugin) Describe() plugins.Description { return p.description }
+
+// Digest is that of the executable.
+func (p *Plugin) Digest() string { return p.exe.digest }
+
+// Stats says what became of the plugin so far.
+func (p *Plugin) Stats() Stats {
+	s := &p.stats
+	return Stats{s.batches.Load(), s.images.Load(), s.retried.Load(), s.crashes.Load(), s.timeouts.Load(), s.breaches.Load(), s.unequal.Load()}
+}
+
+// PIDs are the numbers of the plugin's processes.
+func (p *Plugin) PIDs() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pids []int
+	for running := range p.running {
+		if pid, err := strconv.Atoi(running.child.ID()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// Process has a batch processed. config must follow the plugin's schema; see
+// With. The errors are a *plugins.ImageError, those of this package, or ctx's.
+func (p *Plugin) Process(ctx context.Context, config json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
+	if err := in.Validate(); err != nil {
+		return plugins.Batch{}, p.wrap(err)
+	}
+	if err := p.description.Takes.Admits(in); err != nil {
+		return plugins.Batch{}, p.wrap(err)
+	}
+	out, crashedAt, err := p.once(ctx, config, in)
+	if crashedAt {
+		p.stats.retried.Add(1)
+		out, crashedAt, err = p.once(ctx, config, in)
+	}
+	if err != nil {
+		return plugins.Batch{}, p.wrap(err)
+	}
+	p.stats.batches.Add(1)
+	p.stats.images.Add(int64(in.Count))
+	return out, nil
+}
+
+func (p *Plugin) wrap(err error) error {
+	if blamesImage(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("plugin %s: %w", p.description, err)
+}
+
+// once has the batch processed by the next free process, and says whether that
+// ended at it.
+func (p *Plugin) once(ctx context.Context, config json.RawMessage, in plugins.Batch) (out plugins.Batch, crash bool, err error) {
+	s, err := p.take(ctx)
+	if err != nil {
+		return out, false, err
+	}
+	out, fate, err := s.process.process(ctx, config, in)
+	if err == nil && p.due() {
+		fate, err = p.audit(ctx, s.process, config, in, out)
+	}
+	switch fate {
+	case alive:
+		p.succeeded()
+		p.give(s)
+	case busy:
+		p.settle(s)
+	case crashed:
+		err = s.process.crash(err)
+		p.stats.crashes.Add(1)
+		p.replace(s, err)
+	case hung:
+		p.stats.timeouts.Add(1)
+		p.replace(s, err)
+	}
+	if errors.As(err, new(*Breach)) {
+		p.stats.breaches.Add(1)
+		p.log.Error("a plugin breaks its promise", "error", err)
+	}
+	return out, fate == crashed, err
+}
+
+// due says whether a batch's answer is to be compared with that of a second try.
+func (p *Plugin) due() bool {
+	return p.description.Deterministic && p.config.Audit > 0 && (p.audited.Add(1)-1)%int64(p.config.Audit) == 0
+}
+
+// audit has a batch processed again. A difference is told and counted, but the
+// work goes on: a caller that must not go on looks at the Stats.
+func (p *Plugin) audit(ctx context.Context, by *process, config json.RawMessage, in, out plugins.Batch) (fate, error) {
+	again, fate, err := by.process(ctx, config, in)
+	if fate == alive && (err != nil || !again.Equal(out)) {
+		p.stats.unequal.Add(1)
+		p.log.Error("a plugin that says it is deterministic answered the same batch differently; what was computed with it cannot be repeated", "error", err)
+		return alive, nil
+	}
+	return fate, err
+}
+
+// take waits for a process that is free, and starts one where there is none.
+func (p *Plugin) take(ctx context.Context) (*slot, error) {
+	var s *slot
+	select {
+	case <-p.ctx.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case s = <-p.slots:
+	}
+	if s.process != nil {
+		return s, nil
+	}
+	if err := p.start(ctx, s); err != nil {
+		p.give(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+// give puts a slot back.
+func (p *Plugin) give(s *slot) { p.slots <- s }
+
+// start starts a slot's process when the breaker allows it.
+func (p *Plugin) start(ctx context.Context, s *slot) error {
+	p.mu.Lock()
+	wait, err := p.breaker.wait(time.Now())
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+	}
+	started, err := startProcess(ctx, p.exe, p.config, p.log)
+	if err == nil && !same(started.description, p.description) {
+		started.end(true)
+		err = &Breach{"it describes itself differently when it is started again"}
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			p.failed(err)
+		}
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[started] = true
+	s.process = started
+	return nil
+}
+
+func same(a, b plugins.Description) bool {
+	schema := string(a.ConfigSchema) == string(b.ConfigSchema)
+	a.ConfigSchema, b.ConfigSchema = nil, nil
+	return schema && fmt.Sprint(a) == fmt.Sprint(b)
+}
+
+// replace ends a slot's process, which failed with err, and starts another.
+func (p *Plugin) replace(s *slot, err error) {
+	p.failed(err)
+	p.refill(s)
+}
+
+// refill starts a slot's process beside the callers, after it has ended the
+// last, and puts the slot back in any case: who takes it without a process
+// learns why.
+func (p *Plugin) refill(s *slot) {
+	p.work.Go(func() {
+		if s.process != nil {
+			p.end(s, false)
+		}
+		if err := p.start(p.ctx, s); err != nil && p.ctx.Err() == nil {
+			p.log.Warn("a plugin's process is not there", "error", err)
+		}
+		p.give(s)
+	})
+}
+
+// end ends a slot's process.
+func (p *Plugin) end(s *slot, gracefully bool) {
+	s.process.end(gracefully)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, s.process)
+	s.process = nil
+}
+
+// settle gives a slot back once its process is done with a batch that was given
+// up; it ends a process that goes on with it.
+func (p *Plugin) settle(s *slot) {
+	p.work.Go(func() {
+		if err := s.process.settle(); err != nil {
+			p.log.Warn("a plugin goes on with a batch that was given up; its process is ended", "error", err)
+			p.refill(s)
+			return
+		}
+		p.give(s)
+	})
+}
+
+func (p *Plugin) failed(err error) {
+	p.log.Warn("a plugin failed", "error", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.breaker = p.breaker.failed(time.Now(), err)
+}
+
+func (p *Plugin) succeeded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.breaker = breaker{}
+}
+
+// watch asks idle processes for their health, and replaces the dead.
+func (p *Plugin) watch() {
+	tick := time.NewTicker(p.config.Health)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for range cap(p.slots) {
+			select {
+			case s := <-p.slots:
+				p.check(s)
+			default:
+			}
+		}
+	}
+}
+
+func (p *Plugin) check(s *slot) {
+	if s.process == nil {
+		p.refill(s)
+		return
+	}
+	if err := s.process.healthy(p.ctx); err != nil && p.ctx.Err() == nil {
+		p.replace(s, fmt.Errorf("an idle process is not healthy: %w", err))
+		return
+	}
+	p.give(s)
+}
+
+// Close waits for the batches under way and ends the processes.
+func (p *Plugin) Close() error {
+	p.closing.Do(func() {
+		p.cancel()
+		for range cap(p.slots) {
+			if s := <-p.slots; s.process != nil {
+				p.end(s, true)
+			}
+		}
+		p.work.Wait()
+		p.closed = p.exe.close()
+	})
+	return p.closed
+}

@@ -1,0 +1,218 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"tkit/plugins"
+	"tkit/plugins/internal/contract"
+	"tkit/plugins/internal/shared"
+	"tkit/plugins/proto"
+)
+
+// process is one running process of a plugin. Its calls must not overlap.
+type process struct {
+	config      Config
+	client      *plugin.Client
+	child       *child
+	rpc         proto.PreprocessorClient
+	health      grpc_health_v1.HealthClient
+	area        *shared.Area // nil where the process does not share memory
+	description plugins.Description
+	dir         string
+	log         *slog.Logger
+}
+
+// startProcess starts a process and waits until it has said what it is.
+func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logger) (_ *process, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Start)
+	defer cancel()
+	p := &process{config: c, log: log}
+	defer func() {
+		if err != nil {
+			p.end(false)
+		}
+	}()
+	var memory *os.File
+	if !c.NoSharedMemory {
+		if p.area, err = shared.New(); err != nil {
+			return nil, err
+		}
+		memory = p.area.File()
+	}
+	if p.dir, err = os.MkdirTemp("", "tkit-plugin-"); err != nil {
+		return nil, err
+	}
+	p.child = newChild(exe, memory, c, p.dir, log)
+	p.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  contract.Handshake,
+		VersionedPlugins: map[int]plugin.PluginSet{contract.Version: {contract.Name: caller{}}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     c.Start,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},
+		Logger:           libraryLog(log),
+		SyncStdout:       &lines{log: log, stream: "stdout"},
+		SyncStderr:       &lines{log: log, stream: "stderr"},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithInitialWindowSize(contract.Window), grpc.WithInitialConnWindowSize(contract.Window),
+			grpc.WithReadBufferSize(contract.Buffer), grpc.WithWriteBufferSize(contract.Buffer),
+		},
+		RunnerFunc: p.child.equip,
+	})
+	if err := p.connect(ctx); err != nil {
+		return nil, p.startError(ctx, err)
+	}
+	if err := p.describe(ctx); err != nil {
+		return nil, p.startError(ctx, err)
+	}
+	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "shared_memory", p.area != nil)
+	return p, nil
+}
+
+// connect starts the process and finds its service; ctx ends both.
+func (p *process) connect(ctx context.Context) error {
+	type result struct {
+		service any
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		protocol, err := p.client.Client()
+		if err != nil {
+			done <- result{err: err}
+			return
+		}
+		service, err := protocol.Dispense(contract.Name)
+		done <- result{service, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		// Go-plugin itself gives up only after StartTimeout.
+		p.child.kill()
+		<-done
+		return ctx.Err()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	conn := r.service.(*grpc.ClientConn)
+	p.rpc = proto.NewPreprocessorClient(conn)
+	p.health = grpc_health_v1.NewHealthClient(conn)
+	return nil
+}
+
+// caller hands out the connection.
+type caller struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (caller) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return errors.ErrUnsupported }
+
+func (caller) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return conn, nil
+}
+
+func (p *process) describe(ctx context.Context) error {
+	m, err := p.rpc.Describe(ctx, &proto.DescribeRequest{})
+	if err != nil {
+		return fmt.Errorf("asked what it is: %w", err)
+	}
+	p.description = plugins.Description{
+		Name: m.GetName(), Version: m.GetVersion(), Summary: m.GetSummary(), ConfigSchema: m.GetConfigSchema(),
+		Takes: form(m.GetTakes()), Gives: form(m.GetGives()), Deterministic: m.GetDeterministic(),
+	}
+	if err := p.description.Validate(); err != nil {
+		return fmt.Errorf("its description: %w", err)
+	}
+	if !m.GetSharedMemory() && p.area != nil {
+		err := p.area.Close()
+		p.area = nil
+		return err
+	}
+	return nil
+}
+
+func form(m *proto.Form) plugins.Form {
+	return plugins.Form{Kind: plugins.Kind(m.GetKind()), Shape: [3]int{int(m.GetHeight()), int(m.GetWidth()), int(m.GetChannels())}}
+}
+
+// startError says why a process did not come up, in words for its author.
+func (p *process) startError(ctx context.Context, err error) error {
+	p.child.kill()
+	p.child.release()
+	said := p.child.said()
+	if parts := strings.Split(p.child.handshake, "|"); len(parts) > 1 && strings.Contains(err.Error(), "incompatible API version") {
+		version, _ := strconv.Atoi(parts[1])
+		return &StartError{&ContractError{Plugin: version, Host: contract.Version}, ""}
+	}
+	line := strings.TrimSpace(p.child.handshake)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("it was not ready after %v", p.config.Start)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case line != "" && strings.Contains(err.Error(), "Unrecognized remote plugin message"):
+		err = fmt.Errorf("it printed %q to standard output where only the SDK's Serve may, or is no plugin", line)
+	case line == "":
+		err = fmt.Errorf("it ended at once (%s)", p.child.how())
+	}
+	return &StartError{err, said}
+}
+
+// healthy asks an idle process whether it lives.
+func (p *process) healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.Grace)
+	defer cancel()
+	answer, err := p.health.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName})
+	if err == nil && answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		err = fmt.Errorf("its health is %s", answer.GetStatus())
+	}
+	return err
+}
+
+// settle waits until a batch that was given up is done with.
+func (p *process) settle() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.Grace)
+	defer cancel()
+	_, err := p.rpc.Settle(ctx, &proto.SettleRequest{})
+	return err
+}
+
+// end ends the process: asked to, with Grace to do so, or at once. It returns
+// when nothing is left of it.
+func (p *process) end(gracefully bool) {
+	if p.child != nil {
+		if gracefully {
+			timer := time.AfterFunc(p.config.Grace, p.child.kill)
+			defer timer.Stop()
+		} else {
+			p.child.kill()
+		}
+	}
+	if p.client != nil {
+		p.client.Kill()
+	}
+	if p.child != nil {
+		p.child.release()
+	}
+	if p.area != nil {
+		p.area.Close()
+	}
+	if p.dir != "" {
+		if err := os.RemoveAll(p.dir); err != nil {
+			p.log.Warn("a plugin's folder is left behind", "folder", p.dir, "error", err)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin/runner"
+
+	"tkit/plugins/internal/contract"
+)
+
+// child is the process of a plugin, as go-plugin wants to see it. Go-plugin is
+// shown the first line of standard output and nothing else: it would stop
+// reading at a long line, and fall over JSON that it does not expect.
+type child struct {
+	cmd        *exec.Cmd
+	memory     int64
+	cpus       []int
+	readable   []string
+	socketDir  string
+	stdout     *lines
+	stderr     *lines
+	network    bool
+	namespaces bool     // the process got its own
+	out, err   *os.File // our ends of the pipes
+	reading    sync.WaitGroup
+
+	// The first line of standard output, and its way to go-plugin.
+	head      *io.PipeReader
+	headIn    *io.PipeWriter
+	handshake string
+
+	mu     sync.Mutex
+	pid    int           // 0 before the start and again once the process is reaped
+	doomed bool          // it is to end, or not even to start
+	ended  chan struct{} // closed when it is reaped
+	endErr error
+}
+
+var _ runner.Runner = (*child)(nil)
+
+// newChild makes a process that equip readies for its start.
+func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.Logger) *child {
+	p := &child{
+		memory: c.Memory, cpus: someCPUs(c.CPUs), network: c.Network,
+		readable: append([]string{dir}, c.Readable...),
+		stdout:   &lines{log: log, stream: "stdout"},
+		stderr:   &lines{log: log, stream: "stderr"},
+		ended:    make(chan struct{}),
+	}
+	p.head, p.headIn = io.Pipe()
+	p.cmd = &exec.Cmd{
+		// The sealed copy, whose descriptor the process inherits as its first.
+		Path: "/proc/self/fd/3", Args: []string{filepath.Base(exe.path)}, Dir: dir,
+		Env:        environment(c, dir),
+		ExtraFiles: []*os.File{exe.file},
+	}
+	if memory != nil {
+		p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, memory)
+		p.cmd.Env = append(p.cmd.Env, contract.MemoryVariable+"=4")
+	}
+	return p
+}
+
+// equip adds what go-plugin wants the process to know, and where it wants it to
+// put its socket.
+func (p *child) equip(_ hclog.Logger, spec *exec.Cmd, socketDir string) (runner.Runner, error) {
+	p.cmd.Env, p.socketDir = append(p.cmd.Env, spec.Env...), socketDir
+	return p, nil
+}
+
+// environment is all that a plugin sees of it.
+func environment(c Config, dir string) []string {
+	threads := strconv.Itoa(c.CPUs)
+	return append([]string{
+		"PATH=" + strings.Join(append(c.Path[:len(c.Path):len(c.Path)], "/usr/local/bin", "/usr/bin", "/bin"), ":"),
+		"HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8",
+		"GOMAXPROCS=" + threads, "OMP_NUM_THREADS=" + threads, "OPENBLAS_NUM_THREADS=" + threads,
+		// Go collects garbage harder before the limit ends it.
+		"GOMEMLIMIT=" + strconv.FormatInt(c.Memory/10*9, 10),
+		"PYTHONDONTWRITEBYTECODE=1", "PYTHONNOUSERSITE=1",
+	}, c.Environment...)
+}
+
+// Start starts the process on a thread of its own, which it confines first and
+// which lives as long as the process: the kernel ends the process with it.
+func (p *child) Start(context.Context) error {
+	out, outEnd, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	errs, errsEnd, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, out.Close(), outEnd.Close())
+	}
+	p.out, p.err, p.cmd.Stdout, p.cmd.Stderr = out, errs, outEnd, errsEnd
+	started := make(chan error, 1)
+	go p.run(started)
+	err = errors.Join(<-started, outEnd.Close(), errsEnd.Close())
+	p.reading.Go(func() {
+		r := bufio.NewReader(out)
+		p.handshake, _ = firstLine(r)
+		io.WriteString(p.headIn, p.handshake)
+		p.headIn.Close()
+		io.Copy(p.stdout, r)
+	})
+	p.reading.Go(func() { io.Copy(p.stderr, errs) })
+	return err
+}
+
+// Stdout is the first line of it.
+func (p *child) Stdout() io.ReadCloser { return p.head }
+
+// Stderr is empty: it is read here.
+func (p *child) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Wait returns when the process has ended.
+func (p *child) Wait(context.Context) error {
+	<-p.ended
+	return p.endErr
+}
+
+// Kill ends the process and all that belong to it.
+func (p *child) Kill(context.Context) error {
+	p.kill()
+	return nil
+}
+
+// release closes the pipes once they are read to their end, or after a moment:
+// something that got away may hold them open.
+func (p *child) release() {
+	p.head.Close()
+	if p.out == nil {
+		return
+	}
+	read := make(chan struct{})
+	go func() { p.reading.Wait(); close(read) }()
+	select {
+	case <-read:
+	case <-time.After(200 * time.Millisecond):
+	}
+	p.out.Close()
+	p.err.Close()
+	<-read
+}
+
+// said is the last that the process printed.
+func (p *child) said() string {
+	return strings.Trim(p.stdout.said()+" | "+p.stderr.said(), " |")
+}
+
+// PluginToHost accepts no address but a socket in the folder made for it.
+func (p *child) PluginToHost(network, address string) (string, string, error) {
+	if network != "unix" || filepath.Dir(filepath.Clean(address)) != filepath.Clean(p.socketDir) {
+		return "", "", fmt.Errorf("it wants to be called at %s %q, which is not a socket in the folder that it was given", network, address)
+	}
+	return network, address, nil
+}
+
+// HostToPlugin is the same address.
+func (p *child) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// Name is the executable's.
+func (p *child) Name() string { return p.cmd.Args[0] }
+
+// ID is the number of the process.
+func (p *child) ID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd.Process == nil {
+		return ""
+	}
+	return strconv.Itoa(p.cmd.Process.Pid)
+}
+
+// Diagnose has nothing to add.
+func (p *child) Diagnose(context.Context) string { return "" }

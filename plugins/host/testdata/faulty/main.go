@@ -1,0 +1,148 @@
+// Command faulty is a plugin with every fault that the host promises to
+// survive. Those at start are named by FAULT in its environment, the others by
+// "do" in its configuration.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"tkit/plugins"
+	"tkit/plugins/internal/contract"
+)
+
+// version is set by the linker.
+var version = "1.0.0"
+
+type config struct {
+	Do    string `json:"do"`
+	Bytes int    `json:"bytes"`
+}
+
+type faulty struct {
+	kept  [][]byte
+	calls int
+}
+
+func (*faulty) Describe() plugins.Description {
+	return plugins.Description{
+		Name: "faulty", Version: version,
+		ConfigSchema: json.RawMessage(`{
+			"type": "object", "additionalProperties": false,
+			"properties": {"do": {"type": "string"}, "bytes": {"type": "integer", "minimum": 0}}
+		}`),
+		Takes: plugins.Form{Kind: plugins.Float32}, Gives: plugins.Form{Kind: plugins.Float32},
+		Deterministic: true,
+	}
+}
+
+// Process adds one to every value, unless it is to do otherwise.
+func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
+	var c config
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &c); err != nil {
+			return plugins.Batch{}, err
+		}
+	}
+	f.calls++
+	out := plugins.NewBatch(in.Kind, in.Count, in.Shape)
+	for i, v := range in.Float32 {
+		out.Float32[i] = v + 1
+	}
+	switch c.Do {
+	case "":
+	case "hang":
+		select {}
+	case "spin until cancelled":
+		<-ctx.Done()
+		return out, ctx.Err()
+	case "crash":
+		panic("a bug of the author's")
+	case "crash once":
+		if f.calls == 1 {
+			os.Exit(3)
+		}
+	case "leak":
+		leaked := make([]byte, c.Bytes)
+		for i := 0; i < len(leaked); i += 4096 {
+			leaked[i] = 1
+		}
+		f.kept = append(f.kept, leaked)
+	case "shape":
+		return plugins.NewBatch(plugins.Float32, in.Count, [3]int{1, 1, 1}), nil
+	case "count":
+		return plugins.NewBatch(plugins.Float32, in.Count+1, in.Shape), nil
+	case "kind":
+		return plugins.NewBatch(plugins.Uint8, in.Count, in.Shape), nil
+	case "nan":
+		out.Float32[len(out.Float32)-1] = float32(math.NaN())
+	case "print":
+		fmt.Println("printed by fmt")
+		fmt.Fprintln(os.Stderr, `{"@message": 5}`) // what go-plugin's parser falls over
+		syscall.Write(1, []byte("printed by the system call\n"))
+		syscall.Write(1, make([]byte, 1<<20))
+	case "fork":
+		cmd := exec.Command("sleep", "1000")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Start(); err != nil {
+			return out, err
+		}
+	case "lie":
+		out.Float32[0] = float32(f.calls)
+	case "error":
+		return out, errors.New("cannot do that")
+	case "image":
+		return out, &plugins.ImageError{Image: in.Count - 1, Reason: "too dark"}
+	case "image out of range":
+		return out, &plugins.ImageError{Image: in.Count, Reason: "there is none"}
+	case "write where it must not":
+		for i := range in.Float32 {
+			in.Float32[i] = -1
+		}
+	case "environment":
+		return out, fmt.Errorf("%q", os.Environ())
+	case "pid":
+		out.Float32[0] = float32(os.Getpid())
+	default:
+		return out, fmt.Errorf("nobody knows how to %s", c.Do)
+	}
+	return out, nil
+}
+
+func main() {
+	switch os.Getenv("FAULT") {
+	case "exit":
+		fmt.Fprintln(os.Stderr, "no licence found")
+		os.Exit(7)
+	case "print":
+		fmt.Println("starting up")
+	case "hang":
+		time.Sleep(time.Hour)
+	case "contract":
+		plugin.Serve(&plugin.ServeConfig{
+			HandshakeConfig:  contract.Handshake,
+			VersionedPlugins: map[int]plugin.PluginSet{contract.Version + 1: {contract.Name: nothing{}}},
+			GRPCServer:       plugin.DefaultGRPCServer,
+		})
+	}
+	plugins.Serve(&faulty{})
+}
+
+type nothing struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (nothing) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return nil }
+
+func (nothing) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, nil
+}

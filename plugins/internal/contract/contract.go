@@ -1,0 +1,36 @@
+// Package contract holds what both sides of the border between tkit and a
+// plugin's process must say alike.
+package contract
+
+import (
+	"math"
+
+	"github.com/hashicorp/go-plugin"
+)
+
+// Version is of the contract in plugins/proto. A process and a host that have
+// none in common part with an error that names both.
+const Version = 1
+
+// Name is of the one service in a process.
+const Name = "preprocessor"
+
+// MemoryVariable tells a process which of its file descriptors is the memory
+// that it shares with the host. Without it, all data go by gRPC.
+const MemoryVariable = "TKIT_PLUGIN_MEMORY"
+
+// Handshake keeps people from starting a plugin by hand and hosts from
+// starting what is none; it protects from nothing.
+var Handshake = plugin.HandshakeConfig{
+	ProtocolVersion:  Version,
+	MagicCookieKey:   "TKIT_PLUGIN",
+	MagicCookieValue: Name,
+}
+
+// Flow control of HTTP/2 with windows for whole batches, and no bound on the
+// size of a message but that of a batch.
+const (
+	Window     = 16 << 20
+	Buffer     = 256 << 10
+	MaxMessage = math.MaxInt32
+)

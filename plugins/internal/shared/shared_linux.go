@@ -1,0 +1,117 @@
+// Package shared is memory that tkit and the process of a plugin both see: a
+// file without a name (memfd) that the process inherits, so that nothing is left
+// behind when both are gone.
+package shared
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Area is one such memory, mapped. Its methods may be called by several
+// goroutines; the bytes are the callers' to guard.
+type Area struct {
+	file *os.File
+
+	mu   sync.Mutex
+	data []byte
+}
+
+// New makes an empty area. It can grow but not shrink, whoever asks, so that no
+// access to what is mapped can fail.
+func New() (*Area, error) {
+	fd, err := unix.MemfdCreate("tkit-plugin-memory", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // a kernel before 6.3
+		fd, err = unix.MemfdCreate("tkit-plugin-memory", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shared memory: %w", err)
+	}
+	a := &Area{file: os.NewFile(uintptr(fd), "shared memory")}
+	if _, err := unix.FcntlInt(a.file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL); err != nil {
+		return nil, errors.Join(fmt.Errorf("shared memory: %w", err), a.Close())
+	}
+	return a, nil
+}
+
+// Attach takes an area that another process made and this one has inherited.
+func Attach(fd uintptr) (*Area, error) {
+	seals, err := unix.FcntlInt(fd, unix.F_GET_SEALS, 0)
+	if err != nil {
+		return nil, fmt.Errorf("shared memory: descriptor %d: %w", fd, err)
+	}
+	if seals&unix.F_SEAL_SHRINK == 0 {
+		return nil, fmt.Errorf("shared memory: descriptor %d may shrink", fd)
+	}
+	unix.CloseOnExec(int(fd))
+	return &Area{file: os.NewFile(fd, "shared memory")}, nil
+}
+
+// File is for the process that inherits the area.
+func (a *Area) File() *os.File { return a.file }
+
+// Reserve makes the area at least size bytes long. What Bytes gave before is
+// no longer valid.
+func (a *Area) Reserve(size int) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if size <= len(a.data) {
+		return nil
+	}
+	if err := a.file.Truncate(int64(size)); err != nil {
+		return fmt.Errorf("shared memory of %d bytes: %w", size, err)
+	}
+	return a.remap(size)
+}
+
+// Bytes is a part of the area, valid until the area grows or is closed.
+func (a *Area) Bytes(offset, length uint64) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	end := offset + length
+	if end < offset {
+		return nil, fmt.Errorf("shared memory: %d bytes at %d", length, offset)
+	}
+	if end > uint64(len(a.data)) { // it may have grown on the other side
+		info, err := a.file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if end > uint64(info.Size()) {
+			return nil, fmt.Errorf("shared memory: %d bytes at %d of %d", length, offset, info.Size())
+		}
+		if err := a.remap(int(info.Size())); err != nil {
+			return nil, err
+		}
+	}
+	return a.data[offset:end:end], nil
+}
+
+func (a *Area) remap(size int) error {
+	data, err := unix.Mmap(int(a.file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map %d bytes of shared memory: %w", size, err)
+	}
+	old := a.data
+	a.data = data
+	if old == nil {
+		return nil
+	}
+	return unix.Munmap(old)
+}
+
+// Close gives the memory back; what Bytes gave is no longer valid.
+func (a *Area) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var unmapped error
+	if a.data != nil {
+		unmapped = unix.Munmap(a.data)
+		a.data = nil
+	}
+	return errors.Join(unmapped, a.file.Close())
+}
