@@ -54,6 +54,9 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		return quarantine(Empty, "")
 	}
 	f := finding{entry: Entry{Size: int64(len(encoded)), SHA256: sha256.Sum256(encoded)}}
+	if r.anyFile {
+		return f, nil
+	}
 	var width, height int
 	f.format, width, height, err = preprocessing.Sniff(encoded)
 	if err == nil {
@@ -94,13 +97,14 @@ const keptBytes = 1 << 20
 type reader struct {
 	maxPixels int64
 	maxBytes  int64
+	anyFile   bool // SnapshotOptions.AnyFile
 	// allOrNothing is SnapshotOptions.AllOrNothing.
 	allOrNothing bool
 	long         chan struct{} // held by the worker that reads a long file
 }
 
 func newReader(o SnapshotOptions) *reader {
-	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
 }
 
 // read returns the bytes of an example. They are valid until release is

@@ -194,9 +194,10 @@ var extensions = map[string]preprocessing.Format{
 }
 
 // misnamed says whether a key's extension promises another format. A key with
-// no extension, or one that means nothing here, promises none.
+// no extension, or one that means nothing here, promises none, and a file whose
+// format was not looked at keeps what was promised.
 func misnamed(key string, f preprocessing.Format) (extension string, wrong bool) {
 	extension = path.Ext(key)
 	meant, known := extensions[strings.ToLower(extension)]
-	return extension, known && meant != f
+	return extension, known && f != "" && meant != f
 }

@@ -28,6 +28,9 @@ type SnapshotOptions struct {
 	MaxPixels int64
 	// MaxBytes quarantines longer files, by default DefaultMaxBytes.
 	MaxBytes int64
+	// AnyFile takes files of any format, unseen: the preprocessing begins with a
+	// plugin that knows what to make of them.
+	AnyFile bool
 	// AllOrNothing ends the snapshot where the store does not let this user
 	// read one of the files, with an error that is fs.ErrPermission. Otherwise
 	// that file is quarantined like any that cannot be read.

@@ -218,6 +218,21 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Files that only a plugin can read are taken unseen, but not empty ones.
+func TestAnyFile(t *testing.T) {
+	src := of(
+		memoryFile{key: "c/a.dcm", bytes: []byte("DICM")}, memoryFile{key: "c/b.jpg", bytes: []byte("raw")},
+		memoryFile{key: "c/c.png", bytes: sourcetest.Picture(1)}, memoryFile{key: "c/d.dcm"},
+	)
+	s, r, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{AnyFile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Entries) != 3 || len(r.Quarantined) != 1 || r.Quarantined[0].Reason != datasets.Empty || len(r.Misnamed) != 0 {
+		t.Errorf("%d used, quarantined %v, misnamed %v", len(s.Entries), r.Quarantined, r.Misnamed)
+	}
+}
+
 // However many workers read, the result is the same.
 func TestDeterministic(t *testing.T) {
 	src := of()

@@ -126,7 +126,7 @@ func (m *Manifest) validate() error {
 	if err := CheckModelName(m.Model); err != nil {
 		return err
 	}
-	if err := m.Preprocessing.Validate(); err != nil {
+	if err := errors.Join(m.Preprocessing.Validate(), m.Preprocessing.Pinned()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	for name, p := range m.parts() {

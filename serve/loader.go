@@ -21,8 +21,12 @@ type LoaderOptions struct {
 	Limits    Limits              // of each trunk's batcher
 	Decoders  int                 // images decoded at a time, over all versions
 	Images    int                 // images in a request
-	Metrics   *Metrics
-	Log       *slog.Logger
+	// Plugins has the plugins that versions' preprocessing names; nil has none.
+	// A version whose plugin is not there, in its version and with its digest,
+	// does not load.
+	Plugins inference.Plugins
+	Metrics *Metrics
+	Log     *slog.Logger
 }
 
 // A Loader makes servables of versions. Parts that several versions name are
@@ -52,8 +56,9 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servab
 		Manifest: m,
 		digest:   m.Preprocessing.Digest(),
 		decoders: l.decoders,
-		most:     l.options.Images,
-		idle:     make(chan struct{}),
+		// All views of a request must find room in the queue at once.
+		most: min(l.options.Images, l.options.Limits.MaxQueue/m.Preprocessing.Views()),
+		idle: make(chan struct{}),
 	}
 	s.users.Store(1)
 	s.shape[0], s.shape[1], s.shape[2] = m.Preprocessing.Shape()
@@ -63,8 +68,11 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servab
 		}
 	}()
 
-	pipeline, release, err := l.pipelines.get(ctx, s.digest, func(context.Context) (*inference.Pipeline, error) {
-		return inference.Compile(m.Preprocessing)
+	if views := m.Preprocessing.Views(); views > l.options.Limits.MaxQueue {
+		return nil, fmt.Errorf("an image has %d views and the queue holds %d: raise max-queue", views, l.options.Limits.MaxQueue)
+	}
+	pipeline, release, err := l.pipelines.get(ctx, s.digest, func(ctx context.Context) (*inference.Pipeline, error) {
+		return inference.CompileWith(ctx, m.Preprocessing, l.options.Plugins)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
@@ -110,9 +118,13 @@ func (s *Servable) warmUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	decoded := make([]float32, s.shape[0]*s.shape[1]*s.shape[2])
+	preprocessed := make([]float32, s.pipeline.Elements())
 	for _, encoded := range images {
-		if err := s.decode(ctx, encoded, decoded); err != nil {
+		err := s.preprocess(ctx, encoded, preprocessed)
+		if errors.As(err, new(*inference.ImageError)) && len(s.Manifest.Preprocessing.Plugins()) > 0 {
+			continue // a plugin may want to see something in an image
+		}
+		if err != nil {
 			return fmt.Errorf("warm up the preprocessing: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
@@ -99,13 +100,15 @@ func readSample(ctx context.Context, path string, pipeline *inference.Pipeline, 
 		if err != nil {
 			return batches, err
 		}
-		row := make([]float32, h*w*c)
-		if err := pipeline.Into(ctx, encoded, row); err != nil {
+		views := make([]float32, pipeline.Elements())
+		if err := pipeline.Into(ctx, encoded, views); err != nil {
 			return batches, fmt.Errorf("%s: %w", header.Name, err)
 		}
-		if rows = append(rows, row); len(rows) == most {
-			if err := flush(); err != nil {
-				return batches, err
+		for view := range slices.Chunk(views, h*w*c) {
+			if rows = append(rows, view); len(rows) == most {
+				if err := flush(); err != nil {
+					return batches, err
+				}
 			}
 		}
 	}

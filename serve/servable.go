@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,16 +47,11 @@ func (s *Servable) Classify(ctx context.Context, images [][]byte) ([]Prediction,
 	if err := s.checkImages(len(images)); err != nil {
 		return nil, Timings{}, err
 	}
-	rows := make([]Row, len(images))
-	for i, encoded := range images {
-		sum := sha256.Sum256(encoded)
-		rows[i] = Row{
-			Key:   s.digest + string(sum[:]),
-			Shape: s.shape,
-			Fill:  func(ctx context.Context, dst []float32) error { return s.decode(ctx, encoded, dst) },
-		}
+	var rows []Row
+	for _, encoded := range images {
+		rows = append(rows, s.views(encoded)...)
 	}
-	outputs, timings, err := s.answer(ctx, rows)
+	outputs, timings, err := s.answer(ctx, rows, s.pipeline.Views())
 	if err != nil {
 		return nil, timings, err
 	}
@@ -81,7 +75,7 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 		row := values[i*stride : (i+1)*stride]
 		rows[i] = Row{Shape: s.shape, Fill: func(_ context.Context, dst []float32) error { copy(dst, row); return nil }}
 	}
-	all, _, err := s.answer(ctx, rows)
+	all, _, err := s.answer(ctx, rows, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +87,9 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 	return outputs, nil
 }
 
-// decode runs the version's own preprocessing into dst, once a decoder is free.
-func (s *Servable) decode(ctx context.Context, encoded []byte, dst []float32) error {
+// preprocess runs the version's own preprocessing into dst, once a decoder is
+// free.
+func (s *Servable) preprocess(ctx context.Context, encoded []byte, dst []float32) error {
 	select {
 	case s.decoders <- struct{}{}:
 		defer func() { <-s.decoders }()
@@ -106,8 +101,8 @@ func (s *Servable) decode(ctx context.Context, encoded []byte, dst []float32) er
 }
 
 // answer sends rows through the trunk, in whatever batches they meet others,
-// and what comes back through the head.
-func (s *Servable) answer(ctx context.Context, rows []Row) ([]Output, Timings, error) {
+// and what comes back, for each image the mean of its views, through the head.
+func (s *Servable) answer(ctx context.Context, rows []Row, views int) ([]Output, Timings, error) {
 	var t Timings
 	outcomes, err := s.trunk.batcher.Do(ctx, rows)
 	if err != nil {
@@ -118,6 +113,13 @@ func (s *Servable) answer(ctx context.Context, rows []Row) ([]Output, Timings, e
 		bottlenecks[i] = o.Bottleneck
 		t.Decode, t.Queue = max(t.Decode, o.Fill), max(t.Queue, o.Queue)
 		t.Trunk, t.Batch = max(t.Trunk, o.Pass), max(t.Batch, o.Batch)
+	}
+	if views > 1 {
+		var means [][]float32
+		for image := range slices.Chunk(bottlenecks, views) {
+			means = append(means, inference.MeanOfViews(image))
+		}
+		bottlenecks = means
 	}
 	begun := time.Now()
 	outputs, err := s.judge(ctx, outcomes[0].Shape, bottlenecks)

@@ -22,8 +22,11 @@ type FineTuneOptions struct {
 	// Base is the pretrained network, unfolded; it stays the caller's.
 	Base          *network.Network
 	Preprocessing preprocessing.Preprocessing
-	Source        datasets.Source
-	Split         datasets.Fractions
+	// Plugins has the plugins that the preprocessing names; nil where it names
+	// none.
+	Plugins inference.Plugins
+	Source  datasets.Source
+	Split   datasets.Fractions
 	// Cut is AutoCut or what ParseCut reads; "" is AutoCut.
 	Cut  string
 	Head head.Options
@@ -48,7 +51,10 @@ type FineTuneOptions struct {
 // FineTune trains a new head on the bottlenecks of a base. The base's weights
 // stay as they are; every image passes through them once.
 func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
-	pipeline, err := inference.Compile(o.Preprocessing)
+	if err := o.Preprocessing.Pinned(); err != nil {
+		return nil, err
+	}
+	pipeline, err := inference.CompileWith(ctx, o.Preprocessing, o.Plugins)
 	if err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
 	}
@@ -58,7 +64,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 		return nil, err
 	}
 	defer base.Close()
-	o.Snapshot.MaxPixels = o.Preprocessing.Decoding().Bound()
+	o.Snapshot.MaxPixels, o.Snapshot.AnyFile = o.Preprocessing.Decoding().Bound(), o.Preprocessing.TakesAnyFile()
 	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Cache, o.Observer)
 	if err != nil {
 		return nil, err

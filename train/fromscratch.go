@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,9 @@ type ScratchOptions struct {
 	// Preprocessing, where it has steps, replaces the architecture's own; its
 	// size is then the network's input.
 	Preprocessing preprocessing.Preprocessing
+	// Plugins has the plugins that the preprocessing names; nil where it names
+	// none.
+	Plugins inference.Plugins
 	// Training goes to package scratch, whose Progress is replaced. Admit, where
 	// set, is asked for its Checkpoints.
 	Training scratch.Options
@@ -39,12 +43,18 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	if len(o.Preprocessing.Steps) > 0 {
 		p = o.Preprocessing
 	}
-	pipeline, err := inference.Compile(p)
+	if p.Views() > 1 {
+		return nil, errors.New("preprocessing: ten_crop is for a trunk that is trained already: a network is trained from scratch on one view an image")
+	}
+	if err := p.Pinned(); err != nil {
+		return nil, err
+	}
+	pipeline, err := inference.CompileWith(ctx, p, o.Plugins)
 	if err != nil {
 		return nil, err
 	}
 	defer pipeline.Close()
-	o.Snapshot.MaxPixels = p.Decoding().Bound()
+	o.Snapshot.MaxPixels, o.Snapshot.AnyFile = p.Decoding().Bound(), p.TakesAnyFile()
 	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Training.Checkpoints, o.Observer)
 	if err != nil {
 		return nil, err

@@ -66,11 +66,20 @@ func Run(t testing.TB, source serve.Source) Running {
 // RunIn is Run in a precision, with a log.
 func RunIn(t testing.TB, source serve.Source, p inference.Precision, log *slog.Logger) Running {
 	t.Helper()
+	return RunWith(t, source, func(o *serve.LoaderOptions) { o.Precision, o.Log = p, log })
+}
+
+// RunWith is Run with other options for the loader.
+func RunWith(t testing.TB, source serve.Source, change func(*serve.LoaderOptions)) Running {
+	t.Helper()
 	r := Running{Gatherer: prometheus.NewRegistry(), bell: &bell{}}
 	r.Metrics = serve.NewMetrics(r.Gatherer)
-	loader := serve.NewLoader(source, serve.LoaderOptions{
-		Trunk: tensorflow.Config{RunInCaller: true}, Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics, Precision: p, Log: log,
-	})
+	o := serve.LoaderOptions{
+		Trunk: tensorflow.Config{RunInCaller: true}, Limits: Limits, Decoders: 2, Images: MaxImages, Metrics: r.Metrics,
+		Precision: inference.FP32, Log: slog.New(slog.DiscardHandler),
+	}
+	change(&o)
+	loader, log := serve.NewLoader(source, o), o.Log
 	r.Manager = serve.NewManager(source, loader, serve.ManagerOptions{
 		FirstRetry: 10 * time.Millisecond, LastRetry: 40 * time.Millisecond,
 		Metrics: r.Metrics, Log: log, Published: r.bell.Ring,

@@ -15,6 +15,7 @@ import (
 	"tkit/architectures"
 	"tkit/architectures/builder"
 	"tkit/internal/network"
+	"tkit/internal/preprocessing"
 	"tkit/registry"
 )
 
@@ -105,7 +106,21 @@ func (h *Home) RegisterWith(t testing.TB, model string, seed uint64, attachments
 	return h.register(t, model, registry.FromEncoder(h.trunk), registry.FromEncoder(head), attachments)
 }
 
+// ServePreprocessed registers a version whose images are preprocessed in another
+// way than the architecture's, and puts it into production.
+func (h *Home) ServePreprocessed(t testing.TB, model string, seed uint64, p preprocessing.Preprocessing) {
+	t.Helper()
+	_, head := h.cut(t, seed)
+	v := h.registerAs(t, p, model, registry.FromEncoder(h.trunk), registry.FromEncoder(head), nil)
+	h.Promote(t, model, v, registry.Production)
+}
+
 func (h *Home) register(t testing.TB, model string, trunk, head registry.Content, attachments map[string]registry.Content) int {
+	t.Helper()
+	return h.registerAs(t, h.architecture.Preprocessing, model, trunk, head, attachments)
+}
+
+func (h *Home) registerAs(t testing.TB, p preprocessing.Preprocessing, model string, trunk, head registry.Content, attachments map[string]registry.Content) int {
 	t.Helper()
 	in := h.architecture.Input
 	classes := int64(h.architecture.Classes)
@@ -114,7 +129,7 @@ func (h *Home) register(t testing.TB, model string, trunk, head registry.Content
 			Model:         model,
 			Cut:           registry.Cut{Endpoint: Endpoint},
 			Labels:        h.Labels(),
-			Preprocessing: h.architecture.Preprocessing,
+			Preprocessing: p,
 			Signature: registry.Signature{
 				Inputs: []registry.Port{{Name: "images", DataType: "float32", Shape: []int64{-1, int64(in[0]), int64(in[1]), int64(in[2])}}},
 				Outputs: []registry.Port{
