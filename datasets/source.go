@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strings"
 )
 
 // Example is one labelled image of a dataset.
@@ -61,6 +62,20 @@ const (
 	Validation = "validation"
 	Test       = "test"
 )
+
+// ParseSplit is the side that a name in a dataset stands for: train, test,
+// validation or its short forms val and valid, in any case.
+func ParseSplit(name string) (split string, ok bool) {
+	switch strings.ToLower(name) {
+	case "train":
+		return Train, true
+	case "validation", "valid", "val":
+		return Validation, true
+	case "test":
+		return Test, true
+	}
+	return "", false
+}
 
 // What goes wrong with a dataset, for errors.Is.
 var (

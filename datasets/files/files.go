@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"strings"
 	"time"
 
@@ -112,6 +113,19 @@ func CheckPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// URI names a path of a tree, with options, in a form that datasets/all opens
+// again.
+func URI(tree Tree, path string, options url.Values) string {
+	uri := tree.URI()
+	if path != "" {
+		uri = strings.TrimSuffix(uri, "/") + (&url.URL{Path: "/" + path}).EscapedPath()
+	}
+	if len(options) > 0 {
+		uri += "?" + options.Encode()
+	}
+	return uri
 }
 
 // Join puts a name below a directory of a tree.

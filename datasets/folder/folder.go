@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"strings"
 
 	"tkit/datasets"
@@ -45,7 +46,7 @@ func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
 // URI is that of the tree.
 func (s *Source) URI() string {
 	if s.config.Splits {
-		return s.tree.URI() + "?format=" + Format + "&splits=folders"
+		return files.URI(s.tree, "", url.Values{"format": {Format}, "splits": {"folders"}})
 	}
 	return s.tree.URI()
 }
@@ -129,7 +130,8 @@ func (w *walk) emit(key string, refused error) error {
 func (s *Source) place(key string) (split, label, rest string) {
 	if s.config.Splits {
 		top, below, _ := strings.Cut(key, "/")
-		if split = SplitOf(top); split == "" {
+		var ok bool
+		if split, ok = datasets.ParseSplit(top); !ok {
 			return "", "", key
 		}
 		key = below
@@ -139,19 +141,6 @@ func (s *Source) place(key string) (split, label, rest string) {
 		return split, "", key
 	}
 	return split, label, rest
-}
-
-// SplitOf is the side that a folder's name stands for, or "".
-func SplitOf(name string) string {
-	switch strings.ToLower(name) {
-	case "train":
-		return datasets.Train
-	case "validation", "valid", "val":
-		return datasets.Validation
-	case "test":
-		return datasets.Test
-	}
-	return ""
 }
 
 // Skipped says which names are not meant as images by anybody.

@@ -1,0 +1,137 @@
+// Package manifest is the format of a list of images: a CSV file with a
+// header, or lines of JSON. Each row has a path, relative to the folder of the
+// manifest, and a label, and may have a group and a split:
+//
+//	path,label,group,split
+//	scans/0001.png,benign,patient-17,train
+//
+//	{"path": "scans/0001.png", "label": "benign", "group": "patient-17", "split": "train"}
+//
+// Other columns and members are passed over. A path that is absolute or has an
+// element .. is listed and refused by name, and so is one that a link leads
+// out of the dataset. A row that cannot be understood, and a path that is
+// listed twice, end the listing with the line's number: a manifest is taken
+// whole or not at all.
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"path"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+)
+
+// Format is the name of this format in URIs.
+const Format = "manifest"
+
+// Config says which file is the manifest.
+type Config struct {
+	// Path is that of the manifest in the tree. It is read as lines of JSON
+	// if its name ends in .jsonl, .ndjson or .json, and as CSV otherwise.
+	Path string
+}
+
+// Named says whether a file's name is that of a manifest.
+func Named(name string) bool { return linesOfJSON(name) || strings.EqualFold(path.Ext(name), ".csv") }
+
+func linesOfJSON(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jsonl", ".ndjson", ".json":
+		return true
+	}
+	return false
+}
+
+// Source is the images that a manifest lists.
+type Source struct {
+	tree   files.Tree
+	config Config
+}
+
+var _ datasets.Source = (*Source)(nil)
+
+// New returns the source of a manifest in a tree, which it closes when it is
+// closed.
+func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
+
+// URI is that of the manifest.
+func (s *Source) URI() string {
+	return files.URI(s.tree, s.config.Path, url.Values{"format": {Format}})
+}
+
+// Close closes the tree.
+func (s *Source) Close() error { return s.tree.Close() }
+
+// Examples lists the rows by path, which is the key. The manifest is read
+// whole before the first is yielded, and sorted in bounded memory: what is
+// more than the bound goes to a temporary file.
+func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		if err := s.list(ctx, yield); err != nil && !errors.Is(err, errStopped) {
+			yield(datasets.Example{}, fmt.Errorf("manifest %s: %w", s.config.Path, err))
+		}
+	}
+}
+
+// errStopped ends a listing whose consumer wants no more.
+var errStopped = errors.New("stopped")
+
+func (s *Source) list(ctx context.Context, yield func(datasets.Example, error) bool) (err error) {
+	rows := sorter{limit: sortBytes}
+	defer func() { err = errors.Join(err, rows.close()) }()
+	if err := s.read(ctx, rows.add); err != nil {
+		return err
+	}
+	var last row
+	for r, err := range rows.sorted() {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.Path == last.Path && last.Line > 0 {
+			return fmt.Errorf("lines %d and %d both list %q: leave one out", last.Line, r.Line, r.Path)
+		}
+		last = r
+		if !yield(s.example(r), nil) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+func (s *Source) example(r row) datasets.Example {
+	at, refused := r.Path, files.CheckPath(r.Path)
+	if dir := path.Dir(s.config.Path); dir != "." {
+		at = files.Join(dir, r.Path)
+	}
+	open := func(ctx context.Context) (io.ReadCloser, error) {
+		if refused != nil {
+			return nil, refused
+		}
+		return s.tree.Open(ctx, at, 0)
+	}
+	return datasets.Example{Key: r.Path, Label: r.Label, Group: r.Group, Split: r.Split, Open: open}
+}
+
+// read reads the manifest row by row.
+func (s *Source) read(ctx context.Context, add func(row) error) (err error) {
+	f, err := s.tree.Open(ctx, s.config.Path, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	parse := parseCSV
+	if linesOfJSON(s.config.Path) {
+		parse = parseJSON
+	}
+	return parse(f, add)
+}

@@ -1,0 +1,215 @@
+package manifest_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/datasets/local"
+	"tkit/datasets/manifest"
+	"tkit/datasets/sourcetest"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t testing.TB, path string, b []byte) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(t, os.WriteFile(path, b, 0o644))
+}
+
+func open(t testing.TB, root, name string) datasets.Source {
+	t.Helper()
+	tree, err := local.New(local.Config{Root: root})
+	must(t, err)
+	return manifest.New(tree, manifest.Config{Path: name})
+}
+
+// rows are what a manifest lists: labels by path.
+type rows map[string]string
+
+func (r rows) csv(t testing.TB) []byte {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	must(t, w.Write([]string{"label", "camera", "path"}))
+	keys := slices.Sorted(maps.Keys(r))
+	slices.Reverse(keys) // any order will do
+	for _, key := range keys {
+		must(t, w.Write([]string{r[key], "7", key}))
+	}
+	w.Flush()
+	must(t, w.Error())
+	return []byte(b.String())
+}
+
+func (r rows) json(t testing.TB) []byte {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	for key, label := range r {
+		must(t, e.Encode(map[string]any{"path": key, "label": label, "camera": 7}))
+	}
+	return []byte(b.String())
+}
+
+func TestSource(t *testing.T) {
+	for name, encode := range map[string]func(rows, testing.TB) []byte{"list of #1.csv": rows.csv, "list.jsonl": rows.json} {
+		t.Run(filepath.Ext(name), func(t *testing.T) {
+			sourcetest.Run(t, func(t *testing.T, stored []sourcetest.File) sourcetest.Fixture {
+				root := t.TempDir()
+				path := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
+				listed := make(rows)
+				list := func() { write(t, path(name), encode(listed, t)) }
+				put := func(f sourcetest.File) {
+					write(t, path(f.Key), f.Bytes)
+					listed[f.Key] = f.Label
+				}
+				for _, f := range stored {
+					put(f)
+				}
+				list()
+				if len(stored) == 0 && strings.HasSuffix(name, "l") {
+					write(t, path(name), []byte("\n"))
+				}
+				return sourcetest.Fixture{
+					Source: open(t, root, name),
+					Reopen: all.Open,
+					Put:    func(f sourcetest.File) { put(f); list() },
+					Remove: func(key string) {
+						must(t, os.Remove(path(key)))
+						delete(listed, key)
+						list()
+					},
+					Deny: func(key string) {
+						outside := filepath.Join(t.TempDir(), "outside.png")
+						write(t, outside, sourcetest.Picture(1))
+						must(t, os.Remove(path(key)))
+						must(t, os.Symlink(outside, path(key)))
+					},
+				}
+			})
+		})
+	}
+}
+
+// lines lists a manifest of the given text as "key label group split".
+func lines(t *testing.T, name, text string) ([]string, error) {
+	t.Helper()
+	root := t.TempDir()
+	write(t, filepath.Join(root, name), []byte(text))
+	var out []string
+	for e, err := range open(t, root, name).Examples(t.Context()) {
+		if err != nil {
+			return out, err
+		}
+		out = append(out, strings.Join([]string{e.Key, e.Label, e.Group, e.Split}, " "))
+	}
+	return out, nil
+}
+
+func TestForms(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"plain.csv", "path,label\nb,1\na,0\n", "a 0  |b 1  "},
+		{"all.csv", "path,label,group,split\na,0,g,train\nb,1,,TEST\nc,1,h,val\n", "a 0 g train|b 1  test|c 1 h validation"},
+		{"mark.csv", "\ufeffpath,label\na,0\n", "a 0  "},
+		{"mark.jsonl", "\ufeff{\"path\":\"a\",\"label\":\"0\"}\n", "a 0  "},
+		{"crlf.csv", "Path, Label \r\na,0\r\n", "a 0  "},
+		{"quoted.csv", "path,label\n\"a,\"\"b\nc\",0\n", "a,\"b\nc 0  "},
+		{"header.csv", "path,label\n", ""},
+		{"no end.csv", "path,label\na,0", "a 0  "},
+		{"dots.csv", "path,label\n././/a,0\n", "a 0  "},
+		{"numbers.jsonl", `{"path":"a","label":3,"group":17,"split":"train"}` + "\n\n" + `{"path":"b","label":"x","more":[1]}`, "a 3 17 train|b x  "},
+		{"unlabelled.csv", "path,label\na,\n", "a   "},
+	} {
+		got, err := lines(t, c.name, c.text)
+		if err != nil || strings.Join(got, "|") != c.want {
+			t.Errorf("%s: got %q, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"none.csv", "", "it is empty"},
+		{"none.jsonl", "", "it is empty"},
+		{"columns.csv", "file,class\na,0\n", `no column "path" but "file,class"`},
+		{"semicolons.csv", "path;label\na;0\n", "parted by commas"},
+		{"twice.csv", "path,label,label\na,0,0\n", `"label" twice`},
+		{"fields.csv", "path,label\na,0\nb\n", "line 3"},
+		{"quote.csv", "path,label\na,0\n\"b,0\n", "line 3"},
+		{"endless.csv", "path,label\n\"" + strings.Repeat("a", 3<<20), "a quote left open"},
+		{"no path.csv", "path,label\na,0\n,0\n", "line 3 has no path"},
+		{"split.csv", "path,label,split\na,0,dev\n", `line 2 (a) has the split "dev"`},
+		{"again.csv", "path,label\na,0\nb,0\n./a,0\n", `lines 2 and 4 both list "a"`},
+		{"array.jsonl", "[1]\n", "line 1"},
+		{"cut.jsonl", `{"path":"a","label":"0"}` + "\n" + `{"path":"b",`, "line 2"},
+		{"two.jsonl", `{"path":"a"} {"path":"b"}`, "line 1"},
+		{"label.jsonl", `{"path":"a","label":["x"]}`, "line 1"},
+		{"no path.jsonl", `{"label":"x"}`, "line 1 has no path"},
+		{"endless.jsonl", `{"path":"` + strings.Repeat("a", 3<<20), "line 1: a row is longer"},
+	} {
+		got, err := lines(t, c.name, c.text)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) || len(got) > 0 && c.name != "again.csv" {
+			t.Errorf("%s: %v after %q", c.name, err, got)
+		}
+	}
+	root := t.TempDir()
+	for _, err := range open(t, root, "gone.csv").Examples(t.Context()) {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("no manifest: %v", err)
+		}
+	}
+}
+
+// Paths that leave the dataset, by themselves or through links, are refused by
+// name and nothing of them is read.
+func TestPathsOut(t *testing.T) {
+	outside := t.TempDir()
+	write(t, filepath.Join(outside, "secret.png"), sourcetest.Picture(1))
+	root := filepath.Join(t.TempDir(), "root")
+	write(t, filepath.Join(root, "in/a.png"), sourcetest.Picture(2))
+	write(t, filepath.Join(root, "top.png"), sourcetest.Picture(3))
+	must(t, os.Symlink(outside, filepath.Join(root, "in/link")))
+	must(t, os.Symlink(filepath.Join(outside, "secret.png"), filepath.Join(root, "in/secret.png")))
+	refused := []string{
+		filepath.Join(outside, "secret.png"), "../top.png", "../../" + filepath.Base(outside) + "/secret.png",
+		"b/../a.png", "link/secret.png", "secret.png", "file:///etc/passwd", "..",
+	}
+	var b strings.Builder
+	b.WriteString("path,label\na.png,x\ngone.png,x\n")
+	for _, path := range refused {
+		fmt.Fprintf(&b, "%s,x\n", path)
+	}
+	write(t, filepath.Join(root, "in/list.csv"), []byte(b.String()))
+	s, r, err := datasets.TakeSnapshot(t.Context(), open(t, root, "in/list.csv"), datasets.SnapshotOptions{})
+	must(t, err)
+	if len(s.Entries) != 1 || s.Entries[0].Key != "a.png" {
+		t.Errorf("used: %v", s.Entries)
+	}
+	reasons := make(map[string]string)
+	for _, q := range r.Quarantined {
+		reasons[q.Key] = q.String()
+	}
+	for _, path := range refused {
+		if got := reasons[path]; !strings.Contains(got, path+": refused: ") {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if got := reasons["gone.png"]; !strings.Contains(got, "unreadable") || len(reasons) != len(refused)+1 {
+		t.Errorf("gone.png: %q, all: %v", got, reasons)
+	}
+}
