@@ -23,6 +23,9 @@ type compiler struct {
 	def   *graphpb.GraphDef
 	scope string
 	name  string // of the next node; made from its operation when empty
+	// control, where it is set, is the node that constants wait for: within a
+	// loop they belong to an iteration.
+	control string
 }
 
 func newCompiler() *compiler {
@@ -51,11 +54,16 @@ func (c *compiler) ints(shape []int64, v ...int32) string {
 
 // floats appends a float32 vector.
 func (c *compiler) floats(v ...float32) string {
+	return c.floatsOf([]int64{int64(len(v))}, v...)
+}
+
+// floatsOf appends a float32 constant.
+func (c *compiler) floatsOf(shape []int64, v ...float32) string {
 	var raw []byte
 	for _, f := range v {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(f))
 	}
-	return c.constant(tensorflow.Float32, []int64{int64(len(v))}, raw)
+	return c.constant(tensorflow.Float32, shape, raw)
 }
 
 func (c *compiler) constant(dt tensorflow.DataType, shape []int64, raw []byte) string {
@@ -63,11 +71,25 @@ func (c *compiler) constant(dt tensorflow.DataType, shape []int64, raw []byte) s
 	for _, d := range shape {
 		p.Dim = append(p.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
 	}
-	value := &tensorpb.TensorProto{Dtype: typespb.DataType(dt), TensorShape: p, TensorContent: raw}
-	return c.add("Const", attrs{
-		"dtype": dataType(dt),
-		"value": {Value: &attrpb.AttrValue_Tensor{Tensor: value}},
+	return c.value(&tensorpb.TensorProto{Dtype: typespb.DataType(dt), TensorShape: p, TensorContent: raw})
+}
+
+// bytes appends a string scalar.
+func (c *compiler) bytes(s string) string {
+	return c.value(&tensorpb.TensorProto{
+		Dtype: typespb.DataType_DT_STRING, TensorShape: &shapepb.TensorShapeProto{}, StringVal: [][]byte{[]byte(s)},
 	})
+}
+
+func (c *compiler) value(v *tensorpb.TensorProto) string {
+	var after []string
+	if c.control != "" {
+		after = []string{"^" + c.control}
+	}
+	return c.add("Const", attrs{
+		"dtype": {Value: &attrpb.AttrValue_Type{Type: v.GetDtype()}},
+		"value": {Value: &attrpb.AttrValue_Tensor{Tensor: v}},
+	}, after...)
 }
 
 func dataType(dt tensorflow.DataType) *attrpb.AttrValue {
@@ -76,6 +98,10 @@ func dataType(dt tensorflow.DataType) *attrpb.AttrValue {
 
 func integer(v int64) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: v}}
+}
+
+func integers(v ...int64) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{I: v}}}
 }
 
 func floating(v float32) *attrpb.AttrValue {
