@@ -1,0 +1,68 @@
+package webhdfs
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+
+	"tkit/internal/hdfs/webhdfs"
+)
+
+// The schemes of the URIs of this store: HTTP and HTTPS.
+const (
+	Scheme    = "webhdfs"
+	TLSScheme = "swebhdfs"
+)
+
+// Config says where a tree is and as whom it is read.
+type Config struct {
+	Client webhdfs.Config
+	// Root is the absolute path of the folder that is the tree's root.
+	Root string
+}
+
+// ParseConfig reads webhdfs://HOST:PORT/PATH or webhdfs://NAMESERVICE/PATH, in
+// which %xx stands for a byte, or the same with swebhdfs. Without a host it is
+// that of fs.defaultFS. The rest is the environment's:
+//
+//	HADOOP_CONF_DIR        folder of core-site.xml and hdfs-site.xml
+//	HADOOP_USER_NAME       the user, on a cluster without Kerberos
+//	HADOOP_PROXY_USER      the user to act as, if the cluster allows it
+//	KRB5CCNAME             the credential cache
+//	TKIT_HDFS_CA           the certificates to believe, in PEM; the system's if unset
+func ParseConfig(uri string) (Config, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return Config{}, err // a *url.Error, which names the URI
+	}
+	switch {
+	case u.Scheme != Scheme && u.Scheme != TLSScheme:
+		return Config{}, fmt.Errorf("%s: the scheme is not %s or %s", uri, Scheme, TLSScheme)
+	case u.User != nil:
+		return Config{}, fmt.Errorf("%s: a URI names no user: set HADOOP_USER_NAME, or have a Kerberos ticket", u.Redacted())
+	case u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
+		return Config{}, fmt.Errorf("%s: the URI has a host, a path and nothing else: write ? as %%3F and # as %%23", uri)
+	case strings.ContainsRune(u.Path, 0):
+		return Config{}, fmt.Errorf("%q: the path has a zero byte", uri)
+	}
+	return Config{
+		Client: webhdfs.Config{
+			Authority: u.Host,
+			TLS:       u.Scheme == TLSScheme,
+			CAFile:    os.Getenv("TKIT_HDFS_CA"),
+			DoAs:      os.Getenv("HADOOP_PROXY_USER"),
+		},
+		Root: path.Clean("/" + u.Path),
+	}, nil
+}
+
+// uri is the canonical form.
+func (c Config) uri() string {
+	scheme := Scheme
+	if c.Client.TLS {
+		scheme = TLSScheme
+	}
+	return (&url.URL{Scheme: scheme, Host: c.Client.Authority, Path: c.Root}).String()
+}

@@ -1,0 +1,44 @@
+package hdfs
+
+import (
+	krb "github.com/jcmturner/gokrb5/v8/client"
+)
+
+// What package webhdfs has in common with this one: the cluster's configuration
+// and the ticket.
+
+// Site is Hadoop's configuration: the properties of core-site.xml and
+// hdfs-site.xml in ConfDir, and the folder's name for errors. Without any
+// folder it is empty.
+func (c Config) Site() (properties map[string]string, dir string, err error) {
+	return c.load()
+}
+
+// SimpleUser is whom a cluster without Kerberos is told.
+func (c Config) SimpleUser() (string, error) { return simpleUser(c.User) }
+
+// A Login holds a Kerberos ticket and keeps it fresh. It is safe for concurrent
+// use.
+type Login struct{ login *login }
+
+// NewLogin gets the first ticket. A user that is not "" must be the ticket's.
+func NewLogin(k Kerberos, user string) (*Login, error) {
+	k.user = user
+	l, err := newLogin(k)
+	if err != nil {
+		return nil, err
+	}
+	return &Login{l}, nil
+}
+
+// User is the ticket's principal without its realm.
+func (l *Login) User() string { return l.login.user }
+
+// Client gives the ticket for one connection.
+func (l *Login) Client() (*krb.Client, error) { return l.login.client() }
+
+// Forget drops a ticket that a server did not take: the next is a new one.
+func (l *Login) Forget() { l.login.forget() }
+
+// Close ends the renewing.
+func (l *Login) Close() { l.login.close() }

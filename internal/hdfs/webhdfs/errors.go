@@ -1,0 +1,165 @@
+package webhdfs
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tkit/internal/hdfs"
+)
+
+// errProtocol marks an answer that no server of HDFS gives.
+var errProtocol = errors.New("not an answer of WebHDFS")
+
+// A remoteError is a server's refusal.
+type remoteError struct {
+	host      string
+	status    int
+	Exception string `json:"exception"`
+	Class     string `json:"javaClassName"`
+	Message   string `json:"message"`
+}
+
+func (e *remoteError) Error() string {
+	message, _, _ := strings.Cut(e.Message, "\n")
+	switch {
+	case e.Exception == "":
+		return fmt.Sprintf("%s answers %d %s", e.host, e.status, http.StatusText(e.status))
+	case message == "":
+		return fmt.Sprintf("%s: %s", e.host, e.Exception)
+	}
+	return fmt.Sprintf("%s: %s (%s)", e.host, message, e.Exception)
+}
+
+// Unwrap is what package fs calls it.
+func (e *remoteError) Unwrap() error {
+	switch e.Exception {
+	case "FileNotFoundException", "PathNotFoundException", "ParentNotDirectoryException":
+		return fs.ErrNotExist
+	case "AccessControlException", "SecurityException", "AuthorizationException", "AuthenticationException":
+		return fs.ErrPermission
+	case "IOException":
+		if strings.Contains(e.Message, "is under construction") {
+			return errUnderConstruction
+		}
+	}
+	return nil
+}
+
+// mostRefusal bounds the body of a refusal. Hadoop's can have a stack trace.
+const mostRefusal = 64 << 10
+
+// refusal reads an answer that is none.
+func refusal(a answer) error {
+	body, err := io.ReadAll(io.LimitReader(a.Body, mostRefusal))
+	if err != nil {
+		return lost(a.Request.Context(), a.from, err)
+	}
+	e := parseRefusal(body)
+	e.host, e.status = a.from.Host, a.StatusCode
+	if a.StatusCode == http.StatusUnauthorized {
+		return &unauthorized{e, slices.ContainsFunc(a.Header.Values("WWW-Authenticate"), isNegotiate)}
+	}
+	return e
+}
+
+// parseRefusal reads a RemoteException. What is none, such as a page of a
+// gateway, leaves it empty.
+func parseRefusal(body []byte) *remoteError {
+	var e struct{ RemoteException remoteError }
+	if json.Unmarshal(body, &e) != nil {
+		return &remoteError{}
+	}
+	return &e.RemoteException
+}
+
+// unauthorized is a server that does not believe who asks.
+type unauthorized struct {
+	*remoteError
+	negotiate bool // it offers SPNEGO
+}
+
+func (e *unauthorized) Unwrap() error { return fs.ErrPermission }
+
+func isNegotiate(challenge string) bool {
+	scheme, _, _ := strings.Cut(challenge, " ")
+	return strings.EqualFold(scheme, "Negotiate")
+}
+
+// lost is an error on the way to or from a server. The address's query is not
+// told, since it may hold a token.
+func lost(ctx context.Context, u *url.URL, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("%s: %w", u.Host, err)
+}
+
+// verdict is what an attempt's error means for the next one.
+type verdict int
+
+const (
+	final     verdict = iota // another attempt would fare the same
+	transient                // the servers may get over it
+)
+
+// passing are the exceptions of a NameNode that is starting, stopping, standby
+// or overrun, of one that has lost another server, and of blocks that no
+// DataNode has reported yet. A plain IOException is what Hadoop says when it has
+// no better word.
+var passing = []string{
+	"StandbyException", "SafeModeException", "RetriableException", "ServerTooBusyException",
+	"ObserverRetryOnActiveException", "NamenodeNotReadyException", "BlockMissingException",
+	"ConnectException", "ConnectTimeoutException", "SocketException", "SocketTimeoutException", "NoRouteToHostException",
+	"EOFException", "ClosedChannelException", "NoNamenodesAvailableException", "InvalidToken", "IOException",
+}
+
+// judge reads the error of one attempt. What a NameNode says of a path is final;
+// what was lost on the way is not.
+func judge(err error) verdict {
+	var remote *remoteError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid),
+		errors.Is(err, hdfs.ErrRefused), errors.Is(err, hdfs.ErrReplaced),
+		errors.Is(err, hdfs.ErrUnavailable), errors.Is(err, errProtocol):
+		return final
+	case errors.As(err, &certificate):
+		return final
+	case errors.As(err, &remote):
+		if slices.Contains(passing, remote.Exception) || remote.Exception == "" && remote.status >= 500 {
+			return transient
+		}
+		return final
+	}
+	return transient
+}
+
+// unsupported says that a server does not know an operation: an older one, or
+// one of the operations that HttpFS leaves out.
+func unsupported(err error) bool {
+	var remote *remoteError
+	return errors.As(err, &remote) && (remote.status == http.StatusBadRequest || remote.status == http.StatusNotImplemented ||
+		slices.Contains([]string{"IllegalArgumentException", "UnsupportedOperationException", "QueryParamException"}, remote.Exception))
+}
+
+// pathError names the path, once.
+func pathError(verb, path string, err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		err = named.Err
+	}
+	return &fs.PathError{Op: verb, Path: path, Err: err}
+}

@@ -1,0 +1,57 @@
+package webhdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// A sender sends one request: Client.send.
+type sender func(ctx context.Context, u *url.URL, header http.Header) (answer, error)
+
+// An identity tells a server who asks. The address it is given has no query.
+type identity interface {
+	// user is whom the cluster sees when nobody else is named.
+	user() string
+	// do sends a query to a server, as a user or, with "", as itself.
+	do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error)
+	close()
+}
+
+func newIdentity(s settings) (identity, error) {
+	return claim{s.User, s.DoAs}, nil
+}
+
+// A claim is the name that a cluster without Kerberos believes.
+type claim struct{ name, doAs string }
+
+func (c claim) user() string {
+	if c.doAs != "" {
+		return c.doAs
+	}
+	return c.name
+}
+
+func (c claim) do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error) {
+	if as == "" {
+		as = c.user()
+	}
+	if c.doAs == "" {
+		query.Set("user.name", as)
+	} else {
+		query.Set("user.name", c.name)
+		query.Set("doas", as)
+	}
+	u.RawQuery = query.Encode()
+	a, err := send(ctx, u, nil)
+	var denied *unauthorized
+	if errors.As(err, &denied) && denied.negotiate {
+		return answer{}, fmt.Errorf("%w: the cluster wants Kerberos and not a name: let HADOOP_CONF_DIR have the cluster's core-site.xml, "+
+			"with hadoop.security.authentication = kerberos, and have a ticket (kinit) or a keytab", err)
+	}
+	return a, err
+}
+
+func (c claim) close() {}

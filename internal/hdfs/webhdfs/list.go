@@ -1,0 +1,127 @@
+package webhdfs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"strings"
+
+	"tkit/internal/hdfs"
+)
+
+// fileStatuses is the API's list of files in one directory.
+type fileStatuses struct {
+	FileStatus []fileStatus
+}
+
+// ReadDir lists a directory as the NameNode has it, a batch at a time: in
+// ascending order of the names' bytes taken as signed, which for ASCII is the
+// usual one. An error comes once, last, and means that the list is incomplete.
+func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[hdfs.Info, error] {
+	return func(yield func(hdfs.Info, error) bool) {
+		var last string
+		for {
+			batch, remaining, err := c.batch(ctx, dir, last)
+			if err != nil {
+				yield(hdfs.Info{}, err)
+				return
+			}
+			for _, i := range batch {
+				if !yield(i, nil) {
+					return
+				}
+				last = i.Name
+			}
+			if remaining == 0 {
+				return
+			}
+		}
+	}
+}
+
+// batch lists what follows a name, as much of it as the server likes, and says
+// how many are to come.
+func (c *Client) batch(ctx context.Context, dir, after string) (batch []hdfs.Info, remaining int64, err error) {
+	op := operation{verb: "readdir", name: "LISTSTATUS_BATCH", path: dir}
+	if after != "" {
+		op.query = map[string]string{"startAfter": after}
+	}
+	err = c.call(ctx, op, func(a answer) error {
+		var body struct {
+			DirectoryListing *struct {
+				PartialListing   struct{ FileStatuses *fileStatuses }
+				RemainingEntries int64
+			}
+		}
+		if err := a.decode(&body); err != nil {
+			return err
+		}
+		if body.DirectoryListing == nil {
+			return fmt.Errorf("%w: no DirectoryListing", errProtocol)
+		}
+		remaining = body.DirectoryListing.RemainingEntries
+		batch, err = entries(body.DirectoryListing.PartialListing.FileStatuses, after)
+		if err == nil && remaining > 0 && len(batch) == 0 {
+			err = fmt.Errorf("%w: an empty batch with %d entries to come", errProtocol, remaining)
+		}
+		return err
+	})
+	if unsupported(err) && after == "" {
+		batch, err = c.whole(ctx, dir)
+		return batch, 0, err
+	}
+	return batch, remaining, err
+}
+
+// whole lists a directory by one answer, as servers before Hadoop 3 do. How
+// long it may be is bounded by mostAnswer.
+func (c *Client) whole(ctx context.Context, dir string) (batch []hdfs.Info, err error) {
+	err = c.call(ctx, operation{verb: "readdir", name: "LISTSTATUS", path: dir}, func(a answer) error {
+		var body struct{ FileStatuses *fileStatuses }
+		if err := a.decode(&body); err != nil {
+			return err
+		}
+		batch, err = entries(body.FileStatuses, "")
+		return err
+	})
+	return batch, err
+}
+
+// entries checks what a server says to stand in a directory: plain names, none
+// twice.
+func entries(list *fileStatuses, after string) ([]hdfs.Info, error) {
+	if list == nil {
+		return nil, fmt.Errorf("%w: no FileStatuses", errProtocol)
+	}
+	infos := make([]hdfs.Info, 0, len(list.FileStatus))
+	for _, s := range list.FileStatus {
+		switch name := s.PathSuffix; {
+		case name == "" && len(list.FileStatus) == 1: // a file is asked for its list
+			return nil, fmt.Errorf("%w: not a directory", fs.ErrInvalid)
+		case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+			return nil, fmt.Errorf("%w: the name %q", errProtocol, name)
+		case after != "" && compareNames(name, after) <= 0:
+			return nil, fmt.Errorf("%w: %q is listed after %q", errProtocol, name, after)
+		default:
+			i, err := s.info(name)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", name, err)
+			}
+			infos, after = append(infos, i), name
+		}
+	}
+	return infos, nil
+}
+
+// compareNames orders names as a NameNode does: by their bytes as signed
+// numbers.
+func compareNames(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return cmp.Compare(int8(a[i]), int8(b[i]))
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}

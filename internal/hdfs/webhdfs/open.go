@@ -1,0 +1,74 @@
+package webhdfs
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	"tkit/internal/hdfs"
+	"tkit/internal/hdfs/retry"
+)
+
+// Open reads a file from an offset to its end. The Reader gives io.EOF after
+// the last byte of the size that the file had when it was opened, and at no
+// other place. The context bounds the reading too.
+func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, error) {
+	info, err := c.Stat(ctx, path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Directory:
+		return nil, pathError("open", path, fmt.Errorf("%w: it is a directory", fs.ErrInvalid))
+	case info.Refused != nil:
+		return nil, pathError("open", path, info.Refused)
+	case offset < 0:
+		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
+	}
+	if err := c.mayOpen(ctx, path, info); err != nil {
+		return nil, err
+	}
+	r := &Reader{client: c, ctx: ctx, path: path, info: info, offset: min(offset, info.Size), patience: retry.New(ctx, c.settings.Budget)}
+	for r.offset < info.Size {
+		err := r.connect()
+		if err == nil {
+			break
+		}
+		if err = r.retry(err); err != nil {
+			r.Close()
+			return nil, pathError("open", path, err)
+		}
+	}
+	return r, nil
+}
+
+// mayOpen asks whether the user may read the file and nobody writes it any
+// more, which its status does not tell. Only a file's writer knows how much of
+// its last block is there.
+func (c *Client) mayOpen(ctx context.Context, path string, info hdfs.Info) error {
+	b, err := c.blocks(ctx, path, max(0, info.Size-1), c.call)
+	switch {
+	case unsupported(err):
+		return c.mayOpenByChecksum(ctx, path)
+	case err != nil:
+		return err
+	case b.UnderConstruction:
+		return pathError("open", path, errUnderConstruction)
+	}
+	return nil
+}
+
+var errUnderConstruction = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
+	"or free it from a dead one with hdfs debug recoverLease", hdfs.ErrRefused)
+
+// mayOpenByChecksum is mayOpen for servers that do not tell where blocks are:
+// they make no checksum of a file that is being written, nor for those who may
+// not read it.
+func (c *Client) mayOpenByChecksum(ctx context.Context, path string) error {
+	return c.call(ctx, operation{verb: "open", name: "GETFILECHECKSUM", path: path}, func(a answer) error {
+		if a.StatusCode != http.StatusOK {
+			return fmt.Errorf("%w: it has no GET_BLOCK_LOCATIONS, and redirects for GETFILECHECKSUM", errProtocol)
+		}
+		return nil
+	})
+}

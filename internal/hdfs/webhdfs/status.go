@@ -1,0 +1,114 @@
+package webhdfs
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"tkit/internal/hdfs"
+)
+
+// fileStatus is the API's FileStatus.
+type fileStatus struct {
+	PathSuffix       string `json:"pathSuffix"`
+	Type             string `json:"type"`
+	Length           int64  `json:"length"`
+	ModificationTime int64  `json:"modificationTime"` // ms
+	Owner            string `json:"owner"`
+	Group            string `json:"group"`
+	Permission       string `json:"permission"` // octal
+	FileID           uint64 `json:"fileId"`     // 0 where a server does not tell
+	Encrypted        bool   `json:"encBit"`
+	ErasureCoded     bool   `json:"ecBit"`
+}
+
+func (s fileStatus) info(name string) (hdfs.Info, error) {
+	mode, err := strconv.ParseUint(s.Permission, 8, 16)
+	if err != nil {
+		return hdfs.Info{}, fmt.Errorf("%w: the permission %q", errProtocol, s.Permission)
+	}
+	i := hdfs.Info{
+		Name:     name,
+		Size:     s.Length,
+		Mode:     fs.FileMode(mode) & fs.ModePerm,
+		Owner:    s.Owner,
+		Group:    s.Group,
+		Modified: time.UnixMilli(s.ModificationTime),
+		ID:       s.FileID,
+	}
+	switch {
+	case s.Length < 0:
+		return hdfs.Info{}, fmt.Errorf("%w: the length %d", errProtocol, s.Length)
+	case s.Type == "DIRECTORY":
+		i.Directory, i.Size = true, 0
+	case s.Type == "SYMLINK":
+		i.Refused = fmt.Errorf("%w: it is a symbolic link: name the file itself", hdfs.ErrRefused)
+	case s.Type != "FILE":
+		return hdfs.Info{}, fmt.Errorf("%w: the type %q", errProtocol, s.Type)
+	case s.Encrypted:
+		i.Refused = fmt.Errorf("%w: it lies in an encryption zone: copy it out of the zone as a user who holds the key", hdfs.ErrRefused)
+	case s.ErasureCoded:
+		i.Refused = fmt.Errorf("%w: it is erasure-coded: copy it into a folder with the policy REPLICATION", hdfs.ErrRefused)
+	}
+	return i, nil
+}
+
+// Stat says what an absolute path is. Whoever may not read a file may still be
+// told its length. That a file is open for write is told by Open alone.
+func (c *Client) Stat(ctx context.Context, path string) (hdfs.Info, error) {
+	var i hdfs.Info
+	err := c.call(ctx, operation{verb: "stat", name: "GETFILESTATUS", path: path}, func(a answer) error {
+		var body struct{ FileStatus *fileStatus }
+		if err := a.decode(&body); err != nil {
+			return err
+		}
+		if body.FileStatus == nil {
+			return fmt.Errorf("%w: no FileStatus", errProtocol)
+		}
+		var err error
+		i, err = body.FileStatus.info(path[strings.LastIndexByte(path, '/')+1:])
+		return err
+	})
+	return i, err
+}
+
+// blocks are where a part of a file is.
+type blocks struct {
+	UnderConstruction bool `json:"isUnderConstruction"`
+	Located           []struct {
+		Locations []dataNode `json:"locations"`
+	} `json:"locatedBlocks"`
+}
+
+// A dataNode is known by several addresses.
+type dataNode struct {
+	IP         string `json:"ipAddr"`
+	Host       string `json:"hostName"`
+	Transfer   int    `json:"xferPort"`
+	HTTP       int    `json:"infoPort"`
+	HTTPSecure int    `json:"infoSecurePort"`
+}
+
+// blocks asks where the byte at an offset is. The NameNode answers only those
+// who may read the file. It is asked by call, or just once by attempt.
+func (c *Client) blocks(ctx context.Context, path string, offset int64, by func(context.Context, operation, func(answer) error) error) (blocks, error) {
+	var body struct{ LocatedBlocks *blocks }
+	op := operation{verb: "open", name: "GET_BLOCK_LOCATIONS", path: path,
+		query: map[string]string{"offset": strconv.FormatInt(offset, 10), "length": "1"}}
+	err := by(ctx, op, func(a answer) error {
+		if err := a.decode(&body); err != nil {
+			return err
+		}
+		if body.LocatedBlocks == nil {
+			return fmt.Errorf("%w: no LocatedBlocks", errProtocol)
+		}
+		return nil
+	})
+	if err != nil {
+		return blocks{}, err
+	}
+	return *body.LocatedBlocks, nil
+}

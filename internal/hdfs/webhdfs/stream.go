@@ -1,0 +1,63 @@
+package webhdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// A stream is a file's bytes as they come from one server. A wait for the next
+// of them ends after a while.
+type stream struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	timeout time.Duration
+	timer   *time.Timer
+
+	host   string
+	body   io.ReadCloser
+	length int64 // that the server told of, or -1
+}
+
+// newStream begins to wait for the answer.
+func newStream(ctx context.Context, timeout time.Duration) *stream {
+	s := &stream{timeout: timeout}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.timer = time.AfterFunc(timeout, func() { s.cancel(errSilent) })
+	return s
+}
+
+// begin has the answer whose body is to be read.
+func (s *stream) begin(a answer) {
+	s.timer.Stop()
+	s.host, s.body, s.length = a.from.Host, a.Body, a.ContentLength
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	s.timer.Reset(s.timeout)
+	n, err := s.body.Read(b)
+	s.timer.Stop()
+	if err != nil && !errors.Is(err, io.EOF) {
+		if s.ctx.Err() != nil {
+			err = context.Cause(s.ctx)
+		}
+		err = fmt.Errorf("%s: %w", s.host, err)
+	}
+	return n, err
+}
+
+// goesOn says, at what should be the end, whether more bytes come.
+func (s *stream) goesOn() bool {
+	n, err := s.Read(make([]byte, 1))
+	return n > 0 || err == nil
+}
+
+func (s *stream) close() {
+	s.timer.Stop()
+	if s.body != nil {
+		s.body.Close()
+	}
+	s.cancel(nil)
+}
