@@ -130,6 +130,16 @@ func clone(b plugins.Batch) plugins.Batch {
 	return b
 }
 
+// over says whether the process has ended.
+func (p *child) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // gone waits a moment for a process that seems to have ended, and says whether
 // it has.
 func (p *child) gone() bool {

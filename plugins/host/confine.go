@@ -113,10 +113,14 @@ func refused(err error) bool {
 }
 
 // confine denies the calling thread, and so the process, to gain rights by
-// starting programs, and more processors than it may have.
+// starting programs, other people's files, and more processors than it may have.
 func (p *child) confine() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
+	}
+	var err error
+	if p.landlocked, err = landlock(p.cmd.Dir, p.readable); err != nil {
+		return err
 	}
 	if p.cpus == nil {
 		return nil
@@ -143,13 +147,19 @@ func (p *child) limit() error {
 	return nil
 }
 
-// kill ends the process and its group, or has it not start. In a namespace, what
-// has left the group ends too.
+// kill ends the process and its group, or has it not start. In a namespace
+// everything in it ends with the process; without one, all are ended that still
+// have their parents.
 func (p *child) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doomed = true
 	if p.pid != 0 {
+		if !p.namespaces {
+			for _, pid := range family(p.pid) {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
 		unix.Kill(-p.pid, unix.SIGKILL)
 		unix.Kill(p.pid, unix.SIGKILL)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -13,6 +14,9 @@ import (
 
 // longestLine is the length at which a line that a plugin prints is cut.
 const longestLine = 8 << 10
+
+// deaths are the lines with which programs in Go begin to say why they end.
+var deaths = regexp.MustCompile(`^(panic: |fatal error: |runtime: .*(memory|mmap)|SIG[A-Z]+: )`)
 
 // lines passes on what a plugin prints to the log, line by line, and remembers
 // the last of it for error messages.
@@ -50,7 +54,7 @@ func (l *lines) flush() {
 		return
 	}
 	l.log.Info(text, "stream", l.stream)
-	if l.died == "" && (strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")) {
+	if l.died == "" && deaths.MatchString(text) {
 		l.died = text
 	}
 	if l.last = append(l.last, text); len(l.last) > 6 {

@@ -201,7 +201,12 @@ func (p *Plugin) take(ctx context.Context) (*slot, error) {
 	case s = <-p.slots:
 	}
 	if s.process != nil {
-		return s, nil
+		if !s.process.child.over() {
+			return s, nil
+		}
+		p.stats.crashes.Add(1)
+		p.failed(s.process.crash(errors.New("while it had nothing to do")))
+		p.end(s, false)
 	}
 	if err := p.start(ctx, s); err != nil {
 		p.give(s)
@@ -308,15 +313,20 @@ func (p *Plugin) succeeded() {
 	p.breaker = breaker{}
 }
 
-// watch asks idle processes for their health, and replaces the dead.
+// watch ends processes that take too much memory, asks idle ones for their
+// health and replaces the dead.
 func (p *Plugin) watch() {
-	tick := time.NewTicker(p.config.Health)
-	defer tick.Stop()
+	memory, health := time.NewTicker(time.Second), time.NewTicker(p.config.Health)
+	defer memory.Stop()
+	defer health.Stop()
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
-		case <-tick.C:
+		case <-memory.C:
+			p.endExcesses()
+			continue
+		case <-health.C:
 		}
 		for range cap(p.slots) {
 			select {
@@ -324,6 +334,17 @@ func (p *Plugin) watch() {
 				p.check(s)
 			default:
 			}
+		}
+	}
+}
+
+func (p *Plugin) endExcesses() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for running := range p.running {
+		if err := running.excess(); err != nil {
+			p.log.Error("a plugin's process is ended", "error", err)
+			running.child.kill()
 		}
 	}
 }

@@ -77,7 +77,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if err := p.describe(ctx); err != nil {
 		return nil, p.startError(ctx, err)
 	}
-	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "shared_memory", p.area != nil)
+	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "landlock", p.child.landlocked, "shared_memory", p.area != nil)
 	return p, nil
 }
 
@@ -169,6 +169,23 @@ func (p *process) startError(ctx context.Context, err error) error {
 		err = fmt.Errorf("it ended at once (%s)", p.child.how())
 	}
 	return &StartError{err, said}
+}
+
+// excess is the error of a process that, with all that it has started, takes
+// more memory than it may.
+func (p *process) excess() error {
+	pid, err := strconv.Atoi(p.child.ID())
+	if err != nil {
+		return nil
+	}
+	var sum int64
+	for _, member := range family(pid) {
+		sum += resident(member)
+	}
+	if sum > p.config.Memory {
+		return fmt.Errorf("it takes %d MB of memory with all that it has started, and may take %d", sum>>20, p.config.Memory>>20)
+	}
+	return nil
 }
 
 // healthy asks an idle process whether it lives.

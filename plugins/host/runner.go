@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type child struct {
 	stderr     *lines
 	network    bool
 	namespaces bool     // the process got its own
+	landlocked bool     // the kernel keeps it from other files
 	out, err   *os.File // our ends of the pipes
 	reading    sync.WaitGroup
 
@@ -55,7 +57,7 @@ var _ runner.Runner = (*child)(nil)
 func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.Logger) *child {
 	p := &child{
 		memory: c.Memory, cpus: someCPUs(c.CPUs), network: c.Network,
-		readable: append([]string{dir}, c.Readable...),
+		readable: slices.Clone(c.Readable),
 		stdout:   &lines{log: log, stream: "stdout"},
 		stderr:   &lines{log: log, stream: "stderr"},
 		ended:    make(chan struct{}),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -27,6 +28,7 @@ var version = "1.0.0"
 type config struct {
 	Do    string `json:"do"`
 	Bytes int    `json:"bytes"`
+	Path  string `json:"path"`
 }
 
 type faulty struct {
@@ -39,7 +41,7 @@ func (*faulty) Describe() plugins.Description {
 		Name: "faulty", Version: version,
 		ConfigSchema: json.RawMessage(`{
 			"type": "object", "additionalProperties": false,
-			"properties": {"do": {"type": "string"}, "bytes": {"type": "integer", "minimum": 0}}
+			"properties": {"do": {"type": "string"}, "path": {"type": "string"}, "bytes": {"type": "integer", "minimum": 0}}
 		}`),
 		Takes: plugins.Form{Kind: plugins.Float32}, Gives: plugins.Form{Kind: plugins.Float32},
 		Deterministic: true,
@@ -92,8 +94,8 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		syscall.Write(1, []byte("printed by the system call\n"))
 		syscall.Write(1, make([]byte, 1<<20))
 	case "fork":
-		cmd := exec.Command("sleep", "1000")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		cmd := exec.Command("sleep", c.Path)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from the group
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Start(); err != nil {
 			return out, err
@@ -110,10 +112,19 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		for i := range in.Float32 {
 			in.Float32[i] = -1
 		}
+	case "read":
+		_, err := os.ReadFile(c.Path)
+		return out, err
+	case "write":
+		return out, os.WriteFile(c.Path, []byte("was here"), 0o600)
+	case "connect":
+		conn, err := net.Dial("tcp", c.Path)
+		if err == nil {
+			conn.Close()
+		}
+		return out, err
 	case "environment":
 		return out, fmt.Errorf("%q", os.Environ())
-	case "pid":
-		out.Float32[0] = float32(os.Getpid())
 	default:
 		return out, fmt.Errorf("nobody knows how to %s", c.Do)
 	}

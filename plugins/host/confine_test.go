@@ -1,0 +1,211 @@
+package host_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tkit/plugins"
+	"tkit/plugins/host"
+)
+
+func doAt(what, path string) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"do": %q, "path": %q}`, what, path))
+}
+
+func TestLeaksAreBounded(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Memory: 300 << 20})
+	for range 6 {
+		if _, err := p.Process(t.Context(), json.RawMessage(`{"do": "leak", "bytes": 80000000}`), images(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := p.Stats(); s.Crashes == 0 {
+		t.Error("480 MB were kept within 300")
+	}
+	_, err := p.Process(t.Context(), json.RawMessage(`{"do": "leak", "bytes": 400000000}`), images(1))
+	if !as[*host.CrashError](err) {
+		t.Errorf("error %v, want a crash", err)
+	}
+	t.Log(err)
+	answers(t, p)
+}
+
+func TestFiles(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Readable: []string{shown(t)}})
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		do, path string
+		allowed  bool
+	}{
+		{"read", secret, !host.Landlocked()},
+		{"write", secret, !host.Landlocked()},
+		{"write", filepath.Join(filepath.Dir(secret), "new"), !host.Landlocked()},
+		{"read", "/etc/os-release", true},
+		{"read", filepath.Join(shown(t), "plugin_test.go"), true},
+		{"write", "of-its-own", true},
+	} {
+		_, err := p.Process(t.Context(), doAt(c.do, c.path), images(1))
+		if (err == nil) != c.allowed {
+			t.Errorf("%s %s: error %v, allowed %t", c.do, c.path, err, c.allowed)
+		}
+	}
+}
+
+// shown is a folder that a plugin is given to read.
+func shown(t *testing.T) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestNetwork(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, allowed := range []bool{true, false} {
+		p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Network: allowed})
+		_, err := p.Process(t.Context(), doAt("connect", l.Addr().String()), images(1))
+		if want := allowed || !host.Namespaces(); (err == nil) != want {
+			t.Errorf("network %t: error %v", allowed, err)
+		}
+	}
+}
+
+func TestForksEndWithThePlugin(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	const mark = "98761.5"
+	if _, err := p.Process(t.Context(), doAt("fork", mark), images(1)); err != nil {
+		t.Fatal(err)
+	}
+	if len(named(t, mark)) != 1 {
+		t.Fatal("it has not forked")
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, func() bool { return len(named(t, mark)) == 0 })
+}
+
+// TestNoOrphans kills a program that runs a plugin, which has forked.
+func TestNoOrphans(t *testing.T) {
+	const mark = "98762.5"
+	if os.Getenv("ORPHANING") != "" {
+		p := open(t, built.v1, host.Config{Processes: 2, Audit: -1})
+		if _, err := p.Process(t.Context(), doAt("fork", mark), images(1)); err != nil {
+			t.Fatal(err)
+		}
+		for len(p.PIDs()) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("\nPIDS", p.PIDs())
+		select {}
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestNoOrphans$")
+	cmd.Env = append(os.Environ(), "ORPHANING=1", "TMPDIR="+t.TempDir())
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for lines := bufio.NewScanner(out); len(pids) == 0 && lines.Scan(); {
+		var a, b int
+		if n, _ := fmt.Sscanf(lines.Text(), "PIDS [%d %d]", &a, &b); n == 2 {
+			pids = []int{a, b}
+		}
+	}
+	if len(pids) == 0 || len(named(t, mark)) != 1 {
+		t.Errorf("the program did not come up: processes %v, forks %v", pids, named(t, mark))
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	cmd.Wait()
+	for _, pid := range pids {
+		gone(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+	}
+	gone(t, func() bool { return len(named(t, mark)) == 0 })
+}
+
+// named are the processes that have an argument.
+func named(t *testing.T, argument string) (pids []int) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range lines {
+		text, _ := os.ReadFile(path)
+		if strings.Contains(string(text), "\x00"+argument+"\x00") {
+			pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func gone(t *testing.T, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Error("something is left after 10 s")
+			return
+		}
+	}
+}
+
+func TestAnIdleProcessThatEndsIsReplaced(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	for _, pid := range p.PIDs() {
+		syscall.Kill(pid, syscall.SIGKILL)
+		gone(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+	}
+	answers(t, p)
+	if s := p.Stats(); s.Retried != 0 {
+		t.Error("the batch was sent to a process that had ended")
+	}
+}
+
+func TestAStoppedProcessIsReplaced(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Health: 50 * time.Millisecond, Grace: 200 * time.Millisecond})
+	before := p.PIDs()
+	for _, pid := range before {
+		syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	gone(t, func() bool { now := p.PIDs(); return len(now) == 1 && now[0] != before[0] })
+	answers(t, p)
+}
+
+func TestUnavailable(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	var err error
+	for range 3 { // two crashes each
+		_, err = p.Process(t.Context(), do("crash"), images(1))
+	}
+	_, err = p.Process(t.Context(), nil, images(1))
+	if !as[*host.UnavailableError](err) || !strings.Contains(err.Error(), "a bug of the author's") {
+		t.Errorf("error %v, want that it is left alone", err)
+	}
+	var _ plugins.Preprocessor = p
+}

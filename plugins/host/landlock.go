@@ -1,0 +1,111 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a plugin may read of the system: programs, libraries and what these look
+// up, but nobody's data.
+var system = []string{
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/sys", "/proc",
+	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl", "/etc/pki",
+	"/etc/ca-certificates", "/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/os-release",
+	"/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/etc/mime.types", "/etc/fonts",
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+}
+
+// Rights of Landlock on files (linux/landlock.h).
+const (
+	landlockRead  = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	landlockFile  = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	landlockFirst = 1<<13 - 1 // of the first version
+)
+
+// landlockVersion is that of the kernel's Landlock, 0 where there is none.
+func landlockVersion() int {
+	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return 0
+	}
+	return int(v)
+}
+
+// landlock denies the calling thread, and what it starts, every file but those
+// of the system, which it may read, those that are readable, and its own
+// folder; and to send signals to the processes around it. It says whether the
+// kernel can do that.
+func landlock(folder string, readable []string) (bool, error) {
+	version := landlockVersion()
+	if version == 0 {
+		return false, nil
+	}
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: landlockFirst}
+	if version >= 2 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_REFER
+	}
+	if version >= 3 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
+	if version >= 5 {
+		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	}
+	if version >= 7 { // version 6 also keeps the threads of one process from each other
+		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	}
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return false, os.NewSyscallError("landlock_create_ruleset", errno)
+	}
+	defer unix.Close(int(fd))
+	rules := map[string]uint64{folder: attr.Handled_access_fs, "/dev/null": landlockRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE}
+	for _, path := range append(readable, system...) {
+		rules[path] |= landlockRead
+	}
+	// The thread itself writes the user namespace's map there. Processes outside
+	// are guarded by the namespace.
+	rules["/proc"] |= unix.LANDLOCK_ACCESS_FS_WRITE_FILE
+	for path, rights := range rules {
+		if err := landlockRule(int(fd), path, rights&attr.Handled_access_fs); err != nil {
+			return false, fmt.Errorf("landlock %s: %w", path, err)
+		}
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+		return false, os.NewSyscallError("landlock_restrict_self", errno)
+	}
+	return true, nil
+}
+
+// landlockRule allows what lies below path. What does not exist needs no rule.
+func landlockRule(ruleset int, path string, rights uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var info unix.Stat_t
+	if err := unix.Fstat(fd, &info); err != nil {
+		return err
+	}
+	if info.Mode&unix.S_IFMT != unix.S_IFDIR {
+		rights &= landlockFile // others have no meaning for a file
+	}
+	attr := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,
+		uintptr(unsafe.Pointer(&attr)), 0, 0, 0)
+	return os.NewSyscallError("landlock_add_rule", errnoError(errno))
+}
+
+func errnoError(e unix.Errno) error {
+	if e == 0 {
+		return nil
+	}
+	return e
+}
