@@ -13,7 +13,7 @@ import (
 // front end; each maps it to its own status codes.
 type Reason string
 
-// The reasons. The last five are those of an inference.ImageError.
+// The reasons. The last six are those of an inference.ImageError.
 const (
 	NotFound    Reason = "not found"         // no such model, version or label here
 	Unavailable Reason = "unavailable"       // known, but not answering now; may pass
@@ -24,10 +24,14 @@ const (
 	TooLarge    Reason = "too large"         // the request exceeds a limit of the server
 	Internal    Reason = "internal"          // a defect or a failing machine
 
+	Unauthenticated Reason = "unauthenticated" // nobody knows who asks
+	Forbidden       Reason = "forbidden"       // who asks may not
+
 	EmptyImage       = Reason(inference.Empty)
 	UnsupportedImage = Reason(inference.Unsupported)
 	TruncatedImage   = Reason(inference.Truncated)
 	CorruptImage     = Reason(inference.Corrupt)
+	RefusedImage     = Reason(inference.Refused) // by a plugin
 	TooManyPixels    = Reason(inference.TooManyPixels)
 )
 
@@ -58,6 +62,9 @@ func ReasonOf(err error) Reason {
 		return e.Reason
 	}
 	if e, ok := errors.AsType[*inference.ImageError](err); ok {
+		if e.Reason == inference.PluginFault {
+			return Internal // the client's image may be as it should
+		}
 		return Reason(e.Reason)
 	}
 	switch {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"tkit/registry"
 )
 
 // ManagerOptions say how a manager goes about it.
@@ -19,7 +21,10 @@ type ManagerOptions struct {
 	LastRetry  time.Duration // longest rest; 0: a minute
 	Metrics    *Metrics
 	Log        *slog.Logger
-	Published  func() // called by Run after every change that requests may see; nil: nothing
+	// Admit decides whether a request may use a version, anew for each request;
+	// nil: all may.
+	Admit     func(ctx context.Context, m *registry.Manifest) error
+	Published func() // called by Run after every change that requests may see; nil: nothing
 }
 
 // A Manager keeps what its source wants loaded and answering. Requests take a

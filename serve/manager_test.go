@@ -20,7 +20,7 @@ import (
 
 // answers is which version answers a ref, 0 if none does.
 func answers(m servetest.Running, ref serve.Ref) int {
-	s, err := m.Acquire(ref)
+	s, err := m.Acquire(context.Background(), ref)
 	if err != nil {
 		return 0
 	}
@@ -30,7 +30,7 @@ func answers(m servetest.Running, ref serve.Ref) int {
 
 func classify(t *testing.T, m servetest.Running, ref serve.Ref, images ...[]byte) []serve.Prediction {
 	t.Helper()
-	s, err := m.Acquire(ref)
+	s, err := m.Acquire(context.Background(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,12 @@ func TestServableAnswersAsItsParts(t *testing.T) {
 // byHand classifies with the registry's files and no server.
 func byHand(t *testing.T, h *servetest.Home, model string, images [][]byte) [][]float32 {
 	t.Helper()
+	return byHandWith(t, h, model, images, nil)
+}
+
+// byHandWith is byHand where the preprocessing has plugins.
+func byHandWith(t *testing.T, h *servetest.Home, model string, images [][]byte, plugins inference.Plugins) [][]float32 {
+	t.Helper()
 	manifest, err := h.Registry.Resolve(t.Context(), registry.Ref{Model: model, Alias: registry.Production})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +91,7 @@ func byHand(t *testing.T, h *servetest.Home, model string, images [][]byte) [][]
 		}
 		return path
 	}
-	pipeline, err := inference.Compile(manifest.Preprocessing)
+	pipeline, err := inference.CompileWith(t.Context(), manifest.Preprocessing, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +125,7 @@ func TestManagerFollowsAliases(t *testing.T) {
 	h := servetest.New(t)
 	m := servetest.Run(t, h.Source(t))
 	m.Until(t, "started", func() bool { _, started := m.Missing(); return started })
-	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.NotFound {
+	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.NotFound {
 		t.Errorf("an empty registry answers %v", err)
 	}
 
@@ -169,7 +175,7 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 func distinct(m servetest.Running, versions int) int {
 	trunks := map[any]bool{}
 	for v := range versions {
-		s, err := m.Acquire(serve.Ref{Model: "a", Version: v + 1})
+		s, err := m.Acquire(context.Background(), serve.Ref{Model: "a", Version: v + 1})
 		if err != nil {
 			return -1
 		}
@@ -197,7 +203,7 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	if missing, _ := m.Missing(); len(missing) > 0 {
 		t.Errorf("missing %q though an older version answers", missing)
 	}
-	if _, err := m.Acquire(serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "network") {
+	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "network") {
 		t.Errorf("the bad version answers %v", err)
 	}
 	good := h.Register(t, "a", 7)
@@ -240,7 +246,7 @@ func TestManagerRetriesItsSource(t *testing.T) {
 	m := servetest.Run(t, source)
 	source.ring.Store(&m)
 	m.Until(t, "the source was tried again", func() bool { return source.tried.Load() > 1 })
-	if _, err := m.Acquire(serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.Unavailable {
+	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.Unavailable {
 		t.Errorf("before it knows anything the manager answers %v", err)
 	}
 	source.fail.Store(false)
@@ -285,7 +291,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 					return
 				default:
 				}
-				s, err := m.Acquire(serve.Ref{Model: "a"})
+				s, err := m.Acquire(context.Background(), serve.Ref{Model: "a"})
 				if err != nil {
 					t.Error(err)
 					return
@@ -323,7 +329,7 @@ func TestHeldServableStaysUsable(t *testing.T) {
 	h := servetest.New(t)
 	h.Serve(t, "a")
 	m := h.Start(t)
-	held, err := m.Acquire(serve.Ref{Model: "a"})
+	held, err := m.Acquire(context.Background(), serve.Ref{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +351,7 @@ func TestServableRefusesBadImages(t *testing.T) {
 	h.Serve(t, "a")
 	m := h.Start(t)
 	good := servetest.JPEG(t, 1)
-	s, err := m.Acquire(serve.Ref{Model: "a"})
+	s, err := m.Acquire(context.Background(), serve.Ref{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}

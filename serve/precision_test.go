@@ -3,6 +3,7 @@ package serve_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func TestPrecisionNeedsASample(t *testing.T) {
 		missing, started := m.Missing()
 		return started && len(missing) == 1
 	})
-	if _, err := m.Acquire(serve.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
+	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
 		t.Errorf("a version whose sample cannot be read: %v", err)
 	}
 	if !strings.Contains(log.String(), "without@1 has no sample.tar") {

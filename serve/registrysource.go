@@ -105,6 +105,10 @@ func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (
 	if err != nil {
 		return Parts{}, err
 	}
+	// Who may use a version whose lineage cannot be followed, nobody can tell.
+	if _, err := s.Registry.Origins(ctx, m); err != nil {
+		return Parts{}, err
+	}
 	p := Parts{Manifest: m}
 	if p.TrunkPath, err = s.Registry.BlobPath(ctx, m.Trunk.Digest); err != nil {
 		return p, fmt.Errorf("the trunk of %s: %w", m.Ref(), err)

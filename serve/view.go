@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -110,13 +111,19 @@ func stateChanges(before, now *view) []stateChange {
 }
 
 // Acquire finds the servable that answers a ref and holds it for the caller,
-// who releases it. The error's reason is NotFound, or Unavailable for what is
-// wanted but not loaded yet.
-func (m *Manager) Acquire(ref Ref) (*Servable, error) {
+// who releases it. The error's reason is NotFound, Unavailable for what is
+// wanted but not loaded yet, or what the manager's Admit said of a request with
+// that context.
+func (m *Manager) Acquire(ctx context.Context, ref Ref) (*Servable, error) {
 	for {
 		s, err := m.view.Load().find(ref)
 		if err != nil {
 			return nil, err
+		}
+		if m.options.Admit != nil {
+			if err := m.options.Admit(ctx, s.Manifest); err != nil {
+				return nil, err
+			}
 		}
 		if s.acquire() {
 			return s, nil

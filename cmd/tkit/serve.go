@@ -22,11 +22,18 @@ func serveCommand() *cli.Command {
 		Usage: "answer questions about images with the models that are in production",
 		Description: "Loads the production version of every model of the registry and follows its aliases:\n" +
 			"a promotion or rollback takes effect without a restart and without a failed request.\n" +
-			"Answers tkit's own :classify-image and TensorFlow Serving's REST and gRPC APIs, to\n" +
-			"this machine only. Ends in order on the first SIGTERM or Ctrl-C.",
+			"Answers tkit's own :classify-image and TensorFlow Serving's REST and gRPC APIs.\n" +
+			"Who asks is known by a token, given as Authorization: Bearer TOKEN; requests from\n" +
+			"this machine without one come from the account that runs the server. Each may use\n" +
+			"the models that the data behind them allows, now. Other machines are answered over\n" +
+			"TLS and with a token only. Ends in order on the first SIGTERM or Ctrl-C.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "http", Usage: "answer HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
 			&cli.StringFlag{Name: "grpc", Usage: "answer gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
+			&cli.StringFlag{Name: "tls-cert", Usage: "secure connections with the certificate in `FILE`; needed for addresses that other machines reach", Destination: &o.TLSCert},
+			&cli.StringFlag{Name: "tls-key", Usage: "and with the key in `FILE`", Destination: &o.TLSKey},
+			&cli.BoolFlag{Name: "authenticate", Usage: "demand a token of every request, on the loopback too; see `tkit access token`", Destination: &o.Authenticate},
+			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's", Destination: &o.Groups},
 			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
 			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
 			&cli.IntFlag{Name: "threads", Usage: "spread one pass through a trunk over `N` threads; 0 for all cores", Destination: &o.Threads},
@@ -48,7 +55,7 @@ func serveCommand() *cli.Command {
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
-				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a) }
+				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a, o.TLSCert != "") }
 				o.Ready = func(models []serve.ModelStatus) { printModels(c.App.Writer, models) }
 			}
 			return server.Run(c.Context, o)
@@ -67,9 +74,10 @@ func newLog(w io.Writer, asJSON, verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-func printAddresses(w io.Writer, a server.Addresses) {
+func printAddresses(w io.Writer, a server.Addresses, secured bool) {
+	scheme := map[bool]string{false: "http", true: "https"}[secured]
 	if a.HTTP != "" {
-		fmt.Fprintf(w, "HTTP  http://%s\n", a.HTTP)
+		fmt.Fprintf(w, "HTTP  %s://%s\n", scheme, a.HTTP)
 	}
 	if a.GRPC != "" {
 		fmt.Fprintf(w, "gRPC  %s\n", a.GRPC)

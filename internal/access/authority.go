@@ -40,12 +40,10 @@ type membership struct {
 // membershipKept is how long groups are believed before they are asked anew.
 const membershipKept = 2 * time.Second
 
-// Open opens the authority of a home; groups nil means those of GroupsOf.
+// Open opens the authority of a home; groups nil means its HomeGroups.
 func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
 	if groups == nil {
-		if groups, err = GroupsOf(home); err != nil {
-			return nil, err
-		}
+		groups = HomeGroups(home)
 	}
 	self, err := Self()
 	if err != nil {
@@ -142,6 +140,11 @@ func (a *Authority) Decide(ctx context.Context, who Asker, q Question) (Decision
 	if err != nil {
 		return Decision{}, err
 	}
+	return a.DecideBy(ctx, p, who, q)
+}
+
+// DecideBy is Decide by a policy that the caller has.
+func (a *Authority) DecideBy(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
 	d := p.answer(who, q, time.Now())
 	if err := a.record(ctx, who, q, d); err != nil {
 		return Decision{}, err

@@ -116,16 +116,19 @@ func parseGroups(raw []byte) (map[Principal][]Principal, error) {
 	return all, nil
 }
 
-// GroupsOf are those of a home: its access/groups.yaml where there is one, and
-// then nothing else, or the operating system's.
-func GroupsOf(home string) (Groups, error) {
-	file := filepath.Join(home, "access", "groups.yaml")
+// HomeGroups are those of a home's folder: its access/groups.yaml while there
+// is one, and then nothing else, or the operating system's.
+type HomeGroups string
+
+// Of returns the groups of a principal.
+func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
+	file := filepath.Join(string(h), "access", "groups.yaml")
 	_, err := os.Stat(file)
 	switch {
 	case err == nil:
-		return GroupsFile(file), nil
+		return GroupsFile(file).Of(ctx, p)
 	case errors.Is(err, fs.ErrNotExist):
-		return SystemGroups{}, nil
+		return SystemGroups{}.Of(ctx, p)
 	}
 	return nil, fmt.Errorf("groups: %w", err)
 }

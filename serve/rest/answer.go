@@ -19,6 +19,10 @@ func status(r serve.Reason) int {
 	switch r {
 	case serve.NotFound:
 		return http.StatusNotFound
+	case serve.Unauthenticated:
+		return http.StatusUnauthorized
+	case serve.Forbidden:
+		return http.StatusForbidden
 	case serve.Unavailable:
 		return http.StatusServiceUnavailable
 	case serve.Overloaded:
@@ -31,7 +35,7 @@ func status(r serve.Reason) int {
 		return http.StatusRequestEntityTooLarge
 	case serve.UnsupportedImage:
 		return http.StatusUnsupportedMediaType
-	case serve.BadRequest, serve.EmptyImage, serve.TruncatedImage, serve.CorruptImage:
+	case serve.BadRequest, serve.EmptyImage, serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage:
 		return http.StatusBadRequest
 	}
 	return http.StatusInternalServerError
@@ -54,6 +58,9 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if e, ok := errors.AsType[*serve.Error](err); ok && e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if reason == serve.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tkit"`)
 	}
 	if status(reason) == http.StatusInternalServerError {
 		h.Log.ErrorContext(r.Context(), "a request failed", "path", r.URL.Path, "error", err)

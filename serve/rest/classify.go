@@ -46,14 +46,14 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	if err != nil {
 		return &serve.Error{Reason: serve.BadRequest, Err: err}
 	}
-	if err := h.exists(q); err != nil {
+	if err := h.exists(r.Context(), q); err != nil {
 		return err
 	}
 	images, err := readImages(w, r, h.Limits)
 	if err != nil {
 		return err
 	}
-	s, err := h.acquire(q)
+	s, err := h.acquire(r.Context(), q)
 	if err != nil {
 		return err
 	}

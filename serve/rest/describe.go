@@ -104,7 +104,7 @@ func tensorInfos(ports []registry.Port) map[string]tensorInfo {
 // metadata answers TensorFlow Serving's metadata, and beside the signature
 // what a caller of :classify-image may want to know.
 func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref serve.Ref) {
-	s, err := h.Manager.Acquire(ref)
+	s, err := h.Manager.Acquire(r.Context(), ref)
 	if err != nil {
 		h.fail(w, r, err)
 		return

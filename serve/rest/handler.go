@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
+	"tkit/internal/access"
 	"tkit/serve"
 )
 
@@ -34,7 +35,10 @@ type Options struct {
 	Limits   Limits
 	Timeout  time.Duration // of a request; 0: none
 	Draining func() bool   // the server is about to stop: it is not ready
-	Log      *slog.Logger
+	// Authenticate finds the caller of a request by its Authorization header;
+	// nil: nobody asks. /livez and /readyz answer everybody.
+	Authenticate func(header string) (access.Caller, error)
+	Log          *slog.Logger
 }
 
 // New makes the HTTP API:
@@ -46,7 +50,8 @@ type Options struct {
 //	GET  /v1/models/MODEL[/versions/N|/labels/L]/metadata
 //	GET  /livez, /readyz, /metrics
 //
-// Every answer but /metrics is JSON; an error is {"error": TEXT, "reason":
+// Every request but those to /livez and /readyz is authenticated. Every answer
+// but /metrics is JSON; an error is {"error": TEXT, "reason":
 // REASON}.
 func New(o Options) http.Handler {
 	h := &handler{Options: o, bodies: semaphore.NewWeighted(o.Limits.MaxBodies)}
@@ -60,7 +65,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %s %s", r.Method, r.URL.Path)})
 	})
-	return h.guard(mux)
+	return h.guard(h.authenticate(mux))
 }
 
 type handler struct {
@@ -77,6 +82,24 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				h.fail(w, r, errors.New("the request met a defect of the server"))
 			}
 		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authenticate puts the caller into the context of requests.
+func (h *handler) authenticate(next http.Handler) http.Handler {
+	if h.Authenticate == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
+			caller, err := h.Authenticate(r.Header.Get("Authorization"))
+			if err != nil {
+				h.fail(w, r, err)
+				return
+			}
+			r = r.WithContext(access.WithCaller(r.Context(), caller))
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -136,17 +159,18 @@ type question struct {
 }
 
 // acquire finds the servable that answers; the caller releases it.
-func (h *handler) acquire(q *question) (*serve.Servable, error) {
-	s, err := h.Manager.Acquire(q.ref)
+func (h *handler) acquire(ctx context.Context, q *question) (*serve.Servable, error) {
+	s, err := h.Manager.Acquire(ctx, q.ref)
 	if err == nil {
 		q.model, q.version = s.Manifest.Model, strconv.Itoa(s.Manifest.Version)
 	}
 	return s, err
 }
 
-// exists refuses a request to what is not served before its body is read.
-func (h *handler) exists(q *question) error {
-	s, err := h.acquire(q)
+// exists refuses a request to what is not served, or not to its caller, before
+// its body is read.
+func (h *handler) exists(ctx context.Context, q *question) error {
+	s, err := h.acquire(ctx, q)
 	if err == nil {
 		s.Release()
 	}

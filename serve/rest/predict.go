@@ -10,14 +10,14 @@ import (
 
 // predict answers TensorFlow Serving's :predict: tensors in, tensors out.
 func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) error {
-	if err := h.exists(q); err != nil {
+	if err := h.exists(r.Context(), q); err != nil {
 		return err
 	}
 	body, err := readBody(w, r, h.Limits.MaxBody)
 	if err != nil {
 		return err
 	}
-	s, err := h.acquire(q)
+	s, err := h.acquire(r.Context(), q)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 const signatureField = "signature_def"
 
 // metadata answers PredictionService.GetModelMetadata.
-func (s *service) metadata(_ context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+func (s *service) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *service) metadata(_ context.Context, r *pb.GetModelMetadataRequest) (*p
 	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
 		return nil, badRequest("metadata_field is %q; there is %q", fields, signatureField)
 	}
-	servable, err := s.Manager.Acquire(ref)
+	servable, err := s.Manager.Acquire(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

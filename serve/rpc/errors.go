@@ -16,6 +16,10 @@ func code(r serve.Reason) codes.Code {
 	switch r {
 	case serve.NotFound:
 		return codes.NotFound
+	case serve.Unauthenticated:
+		return codes.Unauthenticated
+	case serve.Forbidden:
+		return codes.PermissionDenied
 	case serve.Unavailable:
 		return codes.Unavailable
 	case serve.Overloaded:
@@ -25,7 +29,7 @@ func code(r serve.Reason) codes.Code {
 	case serve.Cancelled:
 		return codes.Canceled
 	case serve.BadRequest, serve.TooLarge, serve.EmptyImage, serve.UnsupportedImage,
-		serve.TruncatedImage, serve.CorruptImage, serve.TooManyPixels:
+		serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage, serve.TooManyPixels:
 		return codes.InvalidArgument
 	}
 	return codes.Internal

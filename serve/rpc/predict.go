@@ -34,7 +34,7 @@ func (s *service) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb
 	if err != nil {
 		return nil, err
 	}
-	servable, err := s.Manager.Acquire(ref)
+	servable, err := s.Manager.Acquire(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

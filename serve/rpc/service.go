@@ -7,6 +7,7 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -14,9 +15,11 @@ import (
 
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"tkit/internal/access"
 	"tkit/serve"
 )
 
@@ -28,6 +31,10 @@ type Options struct {
 	MaxMessage int           // bytes of a request
 	Timeout    time.Duration // of a request without a deadline; 0: none
 	Log        *slog.Logger
+	// Authenticate finds the caller by the metadata "authorization"; nil:
+	// nobody asks. The health service answers everybody.
+	Authenticate func(header string) (access.Caller, error)
+	TLS          *tls.Config // nil: in clear
 }
 
 // maxStreams bounds the calls at a time on one connection, and so the memory
@@ -37,9 +44,17 @@ const maxStreams = 64
 // New makes the gRPC server; the caller serves and stops it.
 func New(o Options) *grpc.Server {
 	s := &service{o}
-	server := grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxConcurrentStreams(maxStreams),
-		grpc.UnaryInterceptor(s.guard))
+		grpc.UnaryInterceptor(s.guard),
+	}
+	if o.Authenticate != nil {
+		options = append(options, grpc.InTapHandle(s.authenticate))
+	}
+	if o.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(o.TLS)))
+	}
+	server := grpc.NewServer(options...)
 	server.RegisterService(&predictionService, s)
 	server.RegisterService(&modelService, s)
 	grpc_health_v1.RegisterHealthServer(server, o.Health)

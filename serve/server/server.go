@@ -5,10 +5,10 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime"
 	"sync/atomic"
@@ -30,9 +30,17 @@ import (
 // Options say what to serve, where and how. Defaults has them filled in.
 type Options struct {
 	Home string
-	// HTTP and GRPC are host:port on the loopback; "" leaves one out, port 0
-	// takes a free one.
+	// HTTP and GRPC are host:port; "" leaves one out, port 0 takes a free one.
+	// An address that other machines reach needs TLS, and demands tokens.
 	HTTP, GRPC string
+	// TLSCert and TLSKey are files in PEM form; "" is no TLS. They are read
+	// again when they change.
+	TLSCert, TLSKey string
+	// Authenticate demands a token of every request. Otherwise those on the
+	// loopback that have none come from the account that runs the server.
+	Authenticate bool
+	// Groups is a file of groups; "" is the home's own, or the system's.
+	Groups string
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
 	Models []string
@@ -102,11 +110,20 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Registry.Close()) }()
+	certificate, err := o.certificate()
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, o)
 	if err != nil {
 		return err
 	}
-	s := newServer(o, source, precision)
+	door, err := openDoor(ctx, o, source.Registry, listeners)
+	if err != nil {
+		return errors.Join(err, listeners.close())
+	}
+	defer func() { err = errors.Join(err, door.close()) }()
+	s := newServer(o, source, precision, door.admission, certificate)
 	return s.run(ctx, listeners)
 }
 
@@ -144,7 +161,7 @@ type server struct {
 // few of the largest.
 const bodies = 64 << 20
 
-func newServer(o Options, source serve.Source, precision inference.Precision) *server {
+func newServer(o Options, source serve.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
 	s := &server{Options: o}
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -158,14 +175,15 @@ func newServer(o Options, source serve.Source, precision inference.Precision) *s
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
-	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Published: s.published})
+	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Admit: who.Admit, Published: s.published})
 	s.health = rpc.NewHealth()
 	s.http = &http.Server{
-		Handler: local(rest.New(rest.Options{
-			Manager: s.manager, Metrics: metrics, Gatherer: gatherer,
+		Handler: sameSite(rest.New(rest.Options{
+			Manager: s.manager, Metrics: metrics, Gatherer: gatherer, Authenticate: who.Authenticate,
 			Limits:  rest.Limits{MaxBody: o.MaxBody, MaxBodies: 8*o.MaxBody + bodies, MaxImages: o.MaxImages},
 			Timeout: o.Timeout, Draining: s.draining.Load, Log: o.Log,
 		})),
+		TLSConfig:         certificate,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
@@ -173,7 +191,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision) *s
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	s.grpc = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: metrics, Health: s.health,
+		Manager: s.manager, Metrics: metrics, Health: s.health, Authenticate: who.Authenticate, TLS: certificate,
 		MaxMessage: int(o.MaxBody), Timeout: o.Timeout, Log: o.Log,
 	})
 	return s
@@ -200,7 +218,15 @@ func (s *server) run(ctx context.Context, l listeners) error {
 	}()
 	fronts, failed := errgroup.WithContext(ctx)
 	if l.http != nil {
-		fronts.Go(func() error { return s.http.Serve(l.http) })
+		if !l.open {
+			s.http.Handler = local(s.http.Handler)
+		}
+		fronts.Go(func() error {
+			if s.http.TLSConfig != nil {
+				return s.http.ServeTLS(l.http, "", "")
+			}
+			return s.http.Serve(l.http)
+		})
 	}
 	if l.grpc != nil {
 		fronts.Go(func() error { return s.grpc.Serve(l.grpc) })
@@ -245,41 +271,4 @@ func (s *server) drain() {
 		<-stopped
 	}
 	s.Log.Info("stopped")
-}
-
-type listeners struct{ http, grpc net.Listener }
-
-func (l listeners) addresses() Addresses {
-	var a Addresses
-	if l.http != nil {
-		a.HTTP = l.http.Addr().String()
-	}
-	if l.grpc != nil {
-		a.GRPC = l.grpc.Addr().String()
-	}
-	return a
-}
-
-// listen opens the ports that are asked for, all or none.
-func listen(ctx context.Context, o Options) (listeners, error) {
-	var l listeners
-	if o.HTTP == "" && o.GRPC == "" {
-		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
-	}
-	var err error
-	if o.HTTP != "" {
-		if l.http, err = listenLocal(ctx, o.HTTP); err != nil {
-			return l, fmt.Errorf("serve HTTP: %w", err)
-		}
-	}
-	if o.GRPC != "" {
-		if l.grpc, err = listenLocal(ctx, o.GRPC); err != nil {
-			err = fmt.Errorf("serve gRPC: %w", err)
-			if l.http != nil {
-				err = errors.Join(err, l.http.Close())
-			}
-			return l, err
-		}
-	}
-	return l, nil
 }

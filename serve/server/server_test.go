@@ -262,9 +262,12 @@ func TestRunRefuses(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "no authentication: use 127.0.0.1:8501"},
-		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "no authentication"},
-		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "no authentication"},
+		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "--tls-key, or use 127.0.0.1:8501"},
+		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "--tls-cert"},
+		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "--tls-cert"},
+		{"a certificate without a key", func(o *Options) { o.TLSCert = "cert.pem" }, "go together"},
+		{"no certificate", func(o *Options) { o.TLSCert, o.TLSKey = "cert.pem", "key.pem" }, "cert.pem"},
+		{"no groups", func(o *Options) { o.Groups = "groups.yaml" }, "groups.yaml"},
 		{"a taken port", func(o *Options) { o.HTTP = taken.Addr().String() }, "in use"},
 		{"no address", func(o *Options) { o.HTTP, o.GRPC = "", "" }, "neither"},
 		{"nonsense", func(o *Options) { o.HTTP = "here" }, "here"},
@@ -290,7 +293,7 @@ func TestRunRefuses(t *testing.T) {
 }
 
 func TestLocal(t *testing.T) {
-	handler := local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	handler := local(sameSite(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })))
 	for _, test := range []struct {
 		host, site string
 		want       int
@@ -327,7 +330,7 @@ func TestServeFailure(t *testing.T) {
 	}
 	defer source.Registry.Close()
 	broken := errors.New("the network is gone")
-	err = newServer(o, source, "fp32").run(t.Context(), listeners{http: brokenListener{broken}})
+	err = newServer(o, source, "fp32", serve.NewAdmission(serve.AdmissionOptions{}), nil).run(t.Context(), listeners{http: brokenListener{broken}})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

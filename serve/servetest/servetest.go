@@ -26,6 +26,8 @@ const Endpoint = "F6/relu"
 type Home struct {
 	Path     string
 	Registry *registry.Registry
+	// Lineage is what the versions that are registered from then on came from.
+	Lineage registry.Lineage
 
 	architecture architectures.Architecture
 	trunk        *network.Network
@@ -37,7 +39,7 @@ var By = registry.Change{Actor: "test"}
 // New opens an empty registry in a folder of the test's.
 func New(t testing.TB) *Home {
 	t.Helper()
-	h := &Home{Path: t.TempDir()}
+	h := &Home{Path: t.TempDir(), Lineage: registry.Lineage{Code: "test"}}
 	var err error
 	if h.Registry, err = registry.Open(t.Context(), h.Path); err != nil {
 		t.Fatal(err)
@@ -137,7 +139,7 @@ func (h *Home) registerAs(t testing.TB, p preprocessing.Preprocessing, model str
 					{Name: "logits", DataType: "float32", Shape: []int64{-1, classes}},
 				},
 			},
-			Lineage: registry.Lineage{Code: "test"},
+			Lineage: h.Lineage,
 		},
 		Trunk: trunk, Head: head, Attachments: attachments, By: By,
 	})

@@ -1,0 +1,74 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// ErrStale: the policy could not be read lately, and nobody knows whether it
+// still allows what it allowed.
+var ErrStale = errors.New("the policy cannot be read")
+
+// stale is how old a policy may be and still decide. With the time between
+// looks it stays below the five seconds within which a change takes effect.
+const stale = 4 * time.Second
+
+// A Follower keeps the policy in force at hand, for those who decide often.
+type Follower struct {
+	store   *Store
+	every   time.Duration
+	current atomic.Pointer[sighting]
+}
+
+// sighting is a policy and when it was last seen to be in force.
+type sighting struct {
+	policy *Policy
+	at     time.Time
+}
+
+// Follow reads the policy and follows it from then on, for as long as Run runs.
+func (s *Store) Follow(ctx context.Context, every time.Duration) (*Follower, error) {
+	f := &Follower{store: s, every: min(every, time.Second)}
+	return f, f.look(ctx)
+}
+
+// Run looks for changes until ctx ends.
+func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(f.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := f.look(ctx); err != nil && ctx.Err() == nil {
+			log.ErrorContext(ctx, "cannot read the policy; soon nobody will be allowed anything", "error", err)
+		}
+	}
+}
+
+func (f *Follower) look(ctx context.Context) error {
+	at := time.Now() // what changes during the look is seen by the next
+	ctx, cancel := context.WithTimeout(ctx, stale)
+	defer cancel()
+	p, err := f.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	f.current.Store(&sighting{p, at})
+	return nil
+}
+
+// Policy is the one in force some moments ago. The error wraps ErrStale.
+func (f *Follower) Policy() (*Policy, error) {
+	s := f.current.Load()
+	if age := time.Since(s.at); age > stale {
+		return nil, fmt.Errorf("%w: not for %v", ErrStale, age.Round(time.Second))
+	}
+	return s.policy, nil
+}

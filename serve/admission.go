@@ -1,0 +1,155 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"tkit/internal/access"
+	"tkit/registry"
+)
+
+// An Admission knows who asks and decides, for each request, whether they may
+// use the version that would answer. Its methods may be called at once.
+//
+// A decision is made, and written into the audit log, once for each caller,
+// version and state of the policy, and then holds for the requests that follow:
+// until the policy or the caller's groups change, or something expires.
+type Admission struct {
+	authority *access.Authority
+	policy    *access.Follower
+	registry  *registry.Registry
+	anonymous *access.Caller
+	log       *slog.Logger
+
+	mu        sync.RWMutex
+	decisions map[decisionKey]access.Decision
+	deciding  sync.Mutex // one at a time writes into the audit log
+}
+
+type decisionKey struct {
+	principal access.Principal
+	groups    string
+	purpose   string
+	version   registry.Ref
+}
+
+// mostDecisions bounds what is kept; beyond it all are made anew.
+const mostDecisions = 10_000
+
+// AdmissionOptions say what an admission decides by.
+type AdmissionOptions struct {
+	Authority *access.Authority
+	// Policy is followed for as long as there are requests.
+	Policy   *access.Follower
+	Registry *registry.Registry
+	// Anonymous is who a request without a token comes from; nil: nobody, and
+	// it is refused.
+	Anonymous *access.Caller
+	Log       *slog.Logger
+}
+
+// NewAdmission makes an admission.
+func NewAdmission(o AdmissionOptions) *Admission {
+	return &Admission{authority: o.Authority, policy: o.Policy, registry: o.Registry, anonymous: o.Anonymous, log: o.Log,
+		decisions: make(map[decisionKey]access.Decision)}
+}
+
+// Authenticate finds the caller of a request by its Authorization header. The
+// error's reason is Unauthenticated, or Unavailable where the policy cannot be
+// read.
+func (a *Admission) Authenticate(header string) (access.Caller, error) {
+	if header == "" && a.anonymous != nil {
+		return *a.anonymous, nil
+	}
+	p, err := a.policy.Policy()
+	if err != nil {
+		return access.Caller{}, &Error{Reason: Unavailable, Err: err}
+	}
+	c, err := access.Authenticate(p, header, time.Now())
+	if err != nil {
+		return c, &Error{Reason: Unauthenticated, Err: err}
+	}
+	return c, nil
+}
+
+// Admit decides whether the caller of a request may use a version. The error's
+// reason is Forbidden, Unauthenticated where the context has no caller, or
+// Unavailable where it cannot be decided. Why it is forbidden is for the log:
+// what stands behind a model is not for everybody's eyes.
+func (a *Admission) Admit(ctx context.Context, m *registry.Manifest) error {
+	caller, known := access.CallerOf(ctx)
+	if !known {
+		return &Error{Reason: Unauthenticated, Err: access.ErrUnauthenticated}
+	}
+	d, err := a.decide(ctx, caller, m)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		a.log.ErrorContext(ctx, "cannot decide who may use a version", "version", m.Ref(), "principal", caller.Principal, "error", err)
+		return &Error{Reason: Unavailable, Err: fmt.Errorf("cannot decide now who may use %s", m.Ref())}
+	case !d.Allowed:
+		return &Error{Reason: Forbidden, Err: fmt.Errorf("%s may not use %s", caller.Principal, m.Ref())}
+	}
+	return nil
+}
+
+func (a *Admission) decide(ctx context.Context, caller access.Caller, m *registry.Manifest) (access.Decision, error) {
+	p, err := a.policy.Policy()
+	if err != nil {
+		return access.Decision{}, err
+	}
+	who, err := a.authority.Ask(ctx, caller.Principal, caller.Purpose)
+	if err != nil {
+		return access.Decision{}, err
+	}
+	key := decisionKey{who.Principal, joined(who.Groups), who.Purpose, m.Ref()}
+	if d, made := a.made(key, p); made {
+		return d, nil
+	}
+	a.deciding.Lock()
+	defer a.deciding.Unlock()
+	if d, made := a.made(key, p); made {
+		return d, nil
+	}
+	lineage, err := a.registry.Origins(ctx, m)
+	if err != nil {
+		return access.Decision{}, err
+	}
+	d, err := a.authority.DecideBy(ctx, p, who, access.Question{Action: "serve", Right: access.Use, Lineage: lineage})
+	if err != nil && !errors.Is(err, access.ErrDenied) {
+		return d, err
+	}
+	if !d.Allowed {
+		a.log.InfoContext(ctx, "refused", "principal", who.Principal, "version", m.Ref(), "reason", d.Reason)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.decisions) >= mostDecisions {
+		clear(a.decisions)
+	}
+	a.decisions[key] = d
+	return d, nil
+}
+
+// made is a decision that was made before and still holds.
+func (a *Admission) made(key decisionKey, p *access.Policy) (access.Decision, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	d, made := a.decisions[key]
+	return d, made && d.Holds(p.Generation(), time.Now())
+}
+
+func joined(groups []access.Principal) string {
+	var b strings.Builder
+	for _, g := range groups {
+		b.WriteString(string(g))
+		b.WriteByte(',')
+	}
+	return b.String()
+}

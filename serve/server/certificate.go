@@ -1,0 +1,56 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// certificate is how connections are secured; nil for not at all.
+func (o Options) certificate() (*tls.Config, error) {
+	if o.TLSCert == "" && o.TLSKey == "" {
+		return nil, nil
+	}
+	if o.TLSCert == "" || o.TLSKey == "" {
+		return nil, errors.New("serve: --tls-cert and --tls-key go together")
+	}
+	c := &certificate{cert: o.TLSCert, key: o.TLSKey}
+	if _, err := c.get(nil); err != nil {
+		return nil, err
+	}
+	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}, nil
+}
+
+// A certificate is read from its files again once they have been renewed.
+type certificate struct {
+	cert, key string
+
+	mu     sync.Mutex
+	loaded *tls.Certificate
+	at     time.Time // the file's, when it was loaded
+}
+
+// get is the certificate for a connection. One that cannot be read, such as
+// while it is being renewed, leaves the one before in use.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	info, err := os.Stat(c.cert)
+	if err == nil && c.loaded != nil && info.ModTime().Equal(c.at) {
+		return c.loaded, nil
+	}
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = tls.LoadX509KeyPair(c.cert, c.key)
+	}
+	switch {
+	case err == nil:
+		c.loaded, c.at = &pair, info.ModTime()
+	case c.loaded == nil:
+		return nil, fmt.Errorf("serve: certificate: %w", err)
+	}
+	return c.loaded, nil
+}

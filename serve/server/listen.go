@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// listeners are the open ports.
+type listeners struct {
+	http, grpc net.Listener
+	open       bool // other machines reach one of them
+}
+
+func (l listeners) addresses() Addresses {
+	var a Addresses
+	if l.http != nil {
+		a.HTTP = l.http.Addr().String()
+	}
+	if l.grpc != nil {
+		a.GRPC = l.grpc.Addr().String()
+	}
+	return a
+}
+
+func (l listeners) close() error {
+	var errs []error
+	for _, one := range []net.Listener{l.http, l.grpc} {
+		if one != nil {
+			errs = append(errs, one.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// listen opens the ports that are asked for, all or none.
+func listen(ctx context.Context, o Options) (l listeners, err error) {
+	if o.HTTP == "" && o.GRPC == "" {
+		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close())
+		}
+	}()
+	if o.HTTP != "" {
+		if l.http, err = l.add(ctx, o.HTTP, o.TLSCert != ""); err != nil {
+			return l, fmt.Errorf("serve HTTP: %w", err)
+		}
+	}
+	if o.GRPC != "" {
+		if l.grpc, err = l.add(ctx, o.GRPC, o.TLSCert != ""); err != nil {
+			return l, fmt.Errorf("serve gRPC: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// add listens on an address. One that is not of the loopback needs TLS: the
+// tokens that it demands must not be read on their way.
+func (l *listeners) add(ctx context.Context, address string, secured bool) (net.Listener, error) {
+	resolved, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if !resolved.IP.IsLoopback() {
+		if !secured {
+			return nil, fmt.Errorf("%s can be reached from other machines, and tokens must not travel in clear: give --tls-cert and --tls-key, or use 127.0.0.1:%d", address, resolved.Port)
+		}
+		l.open = true
+	}
+	var c net.ListenConfig
+	return c.Listen(ctx, "tcp", resolved.String())
+}
+
+// sameSite keeps web pages of other sites from using the server through the
+// browser of someone who reaches it.
+func sameSite(next http.Handler) http.Handler {
+	return http.NewCrossOriginProtection().Handler(next)
+}
+
+// local keeps a name that was rebound to the loopback from being used for it:
+// requests must name the loopback as their host.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			fmt.Fprintf(w, "{\"error\": %q, \"reason\": \"bad request\"}\n",
+				fmt.Sprintf("this server answers for localhost, not for %.100s", host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
