@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/registry"
+	"tkit/registry/export"
 )
 
 func registryCommand() *cli.Command {
@@ -96,12 +97,21 @@ Examples:
 				Name:      "export",
 				Usage:     "write a version as one complete SavedModel",
 				ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
-				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "with-preprocessing", Usage: "add the signature " + export.BytesSignature + ", which takes encoded images as image_bytes"},
+					purposeFlag(), jsonFlag(),
+				},
 				Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
-and Triton load it; assets.extra/ holds the manifest and the labels.
+and Triton load it; assets.extra/ holds the manifest, the labels and the
+preprocessing. The signature serving_default takes preprocessed images.
+
+With --with-preprocessing, the version's own preprocessing stands in the graph
+too. TensorFlow decodes JPEG, PNG, GIF and BMP there, no WebP; JPEGs are answered
+as by tkit. Plugin steps and the EXIF orientation cannot be put into a graph.
 
 Examples:
    tkit registry export flowers exported/flowers/1
+   tkit registry export flowers exported/flowers/1 --with-preprocessing
    tkit registry export flowers@7 flowers-7`,
 				BashComplete: completeVersions,
 				Action:       withRegistry(2, 2, exportVersion),

@@ -148,7 +148,7 @@ func exportVersion(c *cli.Context, r *registry.Registry) error {
 		return err
 	}
 	dir := c.Args().Get(1)
-	if m, err = export.Write(c.Context, r, m.Ref(), dir); err != nil {
+	if m, err = export.Write(c.Context, r, m.Ref(), dir, export.Options{Preprocessing: c.Bool("with-preprocessing")}); err != nil {
 		return err
 	}
 	if c.Bool("json") {

@@ -33,9 +33,15 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 	b := builder{graph: g, def: def}
 	meta := &metapb.MetaGraphDef{
 		GraphDef:     b.def,
-		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e)},
-		AssetFileDef: b.assets(e.Assets),
+		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e, e.Network.Inputs)},
 	}
+	if e.Front != nil {
+		if err := b.front(e); err != nil {
+			return nil, err
+		}
+		meta.SignatureDef[e.Front.Signature] = signatureDef(e, []network.Port{e.Front.Input})
+	}
+	meta.AssetFileDef = b.assets(e.Assets)
 	if len(e.Network.Weights) > 0 {
 		if meta.CollectionDef, err = b.variables(e.Network.Weights); err != nil {
 			return nil, err
@@ -59,7 +65,7 @@ func signatureKey(e Export) string {
 	return e.Signature
 }
 
-func signatureDef(e Export) *metapb.SignatureDef {
+func signatureDef(e Export, inputs []network.Port) *metapb.SignatureDef {
 	method := e.Method
 	if method == "" {
 		method = PredictMethod
@@ -73,7 +79,7 @@ func signatureDef(e Export) *metapb.SignatureDef {
 		}
 		return m
 	}
-	return &metapb.SignatureDef{Inputs: infos(e.Network.Inputs), Outputs: infos(e.Network.Outputs), MethodName: method}
+	return &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(e.Network.Outputs), MethodName: method}
 }
 
 func shapeProto(shape []int64) *shapepb.TensorShapeProto {

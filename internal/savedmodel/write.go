@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	versionspb "github.com/wamuir/graft/tensorflow/core/framework/versions_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
@@ -36,9 +37,23 @@ type Export struct {
 	Signature string
 	// Method is the signature's method name; [PredictMethod] when empty.
 	Method string
+	// Front, where it is set, adds a second signature whose input is what the
+	// network's own input is computed from.
+	Front *Front
 	// Assets are files for the assets folder by their names, such as
 	// "labels.txt". The graph does not read them.
 	Assets map[string][]byte
+}
+
+// A Front is what stands before a network for those who have something else
+// than its input, such as encoded images.
+type Front struct {
+	// Signature is the second signature's key.
+	Signature string
+	// Nodes compute Output, which feeds the network's only input, from Input,
+	// which is one of them. No node of the network may have the name of one.
+	Nodes         []*nodepb.NodeDef
+	Input, Output network.Port
 }
 
 // Write writes an ordinary SavedModel: one graph with the tag "serve", its

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"tkit/internal/inference"
 	"tkit/internal/network"
 	"tkit/internal/savedmodel"
 	"tkit/registry"
@@ -25,22 +26,35 @@ import (
 // outputs, and preprocessing.json, by which the export can be a base.
 const Extra = "assets.extra"
 
+// BytesSignature is the signature of an export with its preprocessing inside.
+const BytesSignature = "serving_bytes"
+
+// Options say what to write.
+type Options struct {
+	// Preprocessing puts the version's own preprocessing before the network: a
+	// second signature, BytesSignature, takes a batch of encoded images as the
+	// input "image_bytes" and gives the same outputs. It is refused, with
+	// inference.ErrNotInGraph, where a graph alone cannot follow the steps, such
+	// as a plugin's.
+	Preprocessing bool
+}
+
 // Write writes the version that ref refers to into the folder dir, which must
 // not exist or be empty, and returns the version's manifest. The signature
 // serving_default has the manifest's inputs and outputs. The folder appears in
 // one step when it is complete.
-func Write(ctx context.Context, r *registry.Registry, ref registry.Ref, dir string) (*registry.Manifest, error) {
+func Write(ctx context.Context, r *registry.Registry, ref registry.Ref, dir string, o Options) (*registry.Manifest, error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if err := write(ctx, r, m, dir); err != nil {
+	if err := write(ctx, r, m, dir, o); err != nil {
 		return nil, fmt.Errorf("exporting %s: %w", m.Ref(), err)
 	}
 	return m, nil
 }
 
-func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string) (err error) {
+func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string, o Options) (err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -61,7 +75,7 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
 	model := filepath.Join(beside, "model")
-	if err := writeModel(ctx, r, m, model); err != nil {
+	if err := writeModel(ctx, r, m, model, o); err != nil {
 		return err
 	}
 	if err := writeExtra(m, filepath.Join(model, Extra)); err != nil {
@@ -71,7 +85,15 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 }
 
 // writeModel joins the version's parts and writes what the signature shows.
-func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string) (err error) {
+func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string, o Options) (err error) {
+	var front *savedmodel.Front
+	if o.Preprocessing {
+		in, err := inference.NewInGraph(m.Preprocessing, "preprocessing/")
+		if err != nil {
+			return err
+		}
+		front = &savedmodel.Front{Signature: BytesSignature, Nodes: in.Nodes, Input: in.Input, Output: in.Output}
+	}
 	joined, err := Network(ctx, r, m)
 	if err != nil {
 		return err
@@ -89,7 +111,7 @@ func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest,
 	if !same(SignatureOf(shown), m.Signature) {
 		return fmt.Errorf("its network has the signature %v, its manifest %v", SignatureOf(shown), m.Signature)
 	}
-	return savedmodel.Write(ctx, dir, savedmodel.Export{Network: shown})
+	return savedmodel.Write(ctx, dir, savedmodel.Export{Network: shown, Front: front})
 }
 
 // Network joins a version's trunk and head. Close it when done.

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -145,7 +146,7 @@ func near(t *testing.T, what string, got []float64) {
 func TestWrite(t *testing.T) {
 	r, m := registered(t, export.Ports(head().Outputs))
 	dir := filepath.Join(t.TempDir(), "colours", "1")
-	got, err := export.Write(t.Context(), r, m.Ref(), dir)
+	got, err := export.Write(t.Context(), r, m.Ref(), dir, export.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("the manifest beside the model has the digest %s, %v; want %s", d, err, want)
 	}
 	alone(t, dir)
-	if _, err := export.Write(t.Context(), r, m.Ref(), dir); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := export.Write(t.Context(), r, m.Ref(), dir, export.Options{}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("exporting over an export: %v", err)
 	}
 }
@@ -229,6 +230,17 @@ print(json.dumps(model.signatures["serving_default"](images=images)["probabiliti
 
 func throughPython(t *testing.T, dir string) []float64 {
 	t.Helper()
+	var values []float64
+	if err := json.Unmarshal(runPython(t, program, dir, pixels()), &values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// runPython runs a program on a SavedModel, gives it asked as JSON and returns
+// what it prints.
+func runPython(t *testing.T, program, dir string, asked any) []byte {
+	t.Helper()
 	python := os.Getenv("TKIT_PYTHON")
 	if python == "" {
 		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
@@ -237,12 +249,12 @@ func throughPython(t *testing.T, dir string) []float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	images, err := json.Marshal(pixels())
+	in, err := json.Marshal(asked)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), python, "-c", program, dir)
-	cmd.Stdin = strings.NewReader(string(images))
+	cmd.Stdin = bytes.NewReader(in)
 	cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -250,11 +262,7 @@ func throughPython(t *testing.T, dir string) []float64 {
 	if err != nil {
 		t.Fatalf("%s, which TKIT_PYTHON names and `make test` installs: %v\n%s", python, err, &stderr)
 	}
-	var values []float64
-	if err := json.Unmarshal(out, &values); err != nil {
-		t.Fatal(err)
-	}
-	return values
+	return out
 }
 
 func TestWriteFails(t *testing.T) {
@@ -296,7 +304,7 @@ func TestWriteFails(t *testing.T) {
 			if dir == "" {
 				dir = filepath.Join(parent, "model")
 			}
-			if _, err := export.Write(c.ctx, c.r, c.ref, dir); err == nil || !c.want(err) {
+			if _, err := export.Write(c.ctx, c.r, c.ref, dir, export.Options{}); err == nil || !c.want(err) {
 				t.Errorf("Write: %v", err)
 			}
 			if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
