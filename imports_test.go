@@ -13,7 +13,7 @@ import (
 // The rooms, from the top of the house down. A room may import the rooms below
 // it, never one beside it; ARCHITECTURE.md shows the same as a picture.
 var storeys = [][]string{
-	{"cmd", "bench"},
+	{"cmd", "bench", "scripts"},
 	{"train", "serve", "ingest"},
 	{"datasets", "architectures", "plugins", "registry"},
 	{"internal"},
