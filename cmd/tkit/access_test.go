@@ -280,3 +280,40 @@ func TestDatasetCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestModelCommands(t *testing.T) {
+	home := registryAt(t)
+	me, err := access.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string
+		want string // in the output
+		err  string // in the error, where there must be one
+	}{
+		{args: "access flowers@1", want: "nothing behind flowers@1 is restricted"},
+		{args: "acl flowers", err: "tkit registry protect flowers"},
+		{args: "acl flowers grant user:bob use", err: "tkit registry protect flowers"},
+		{args: "protect cars", err: "there are flowers"},
+		{args: "protect flowers", want: "owned by " + string(me)},
+		{args: "protect flowers", err: "protected already"},
+		{args: "acl flowers grant user:bob use,promote", want: "promote"},
+		{args: "acl flowers grant user:bob train", err: "there are"},
+		{args: "acl flowers owner user:olga", want: "owned by user:olga"},
+		{args: "access flowers@1", want: "restricted by model:flowers, owned by user:olga"},
+		{args: "promote flowers@1", err: "not allowed to promote flowers@1"},
+		{args: "export flowers@1 FOLDER", err: "not allowed to export"},
+		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "none is registered"},
+		{args: "reclassify 1", err: "not found"},
+		{args: "reclassify x", err: "by its number"},
+	} {
+		out, err := runRegistry(t, home, strings.Fields(strings.Replace(c.args, "FOLDER", filepath.Join(home, "exported"), 1))...)
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("registry %s: %v, want an error with %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out, c.want) {
+			t.Errorf("registry %s printed\n%s\nwant %q", c.args, out, c.want)
+		}
+	}
+}

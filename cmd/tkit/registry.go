@@ -20,7 +20,7 @@ func registryCommand() *cli.Command {
 		Usage: "see, promote, roll back and export the versions of models",
 		Description: `A version is written MODEL@7, or MODEL@production by an alias; MODEL alone
 means MODEL@production. Versions never change, aliases move.`,
-		Subcommands: []*cli.Command{
+		Subcommands: append([]*cli.Command{
 			{
 				Name:      "list",
 				Usage:     "list the models, or the versions of one",
@@ -139,7 +139,7 @@ Examples:
    tkit registry gc`,
 				Action: withRegistry(0, 0, collectBlobs),
 			},
-		},
+		}, protectionCommands()...),
 	}
 }
 

@@ -124,14 +124,14 @@ func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner 
 			return Decision{}, fmt.Errorf("%w: model %s is protected already; %s owns it", ErrInvalid, model, owner)
 		}
 		d := a.administers(p, who, o)
-		for i := 0; i < len(versions) && (!d.Allowed || i == 0); i++ {
-			if !d.Allowed {
-				d = p.DecideVersion(who, Promote, versions[i], time.Now())
-				d.Object = o
-			}
-			if !d.Allowed {
+		if d.Allowed {
+			return d, nil
+		}
+		for _, lineage := range versions {
+			if d = p.DecideVersion(who, Promote, lineage, time.Now()); !d.Allowed {
 				break
 			}
+			d.Object = o
 		}
 		return d, nil
 	}, func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) })
@@ -218,44 +218,6 @@ func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) err
 		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
 		return err
 	})
-}
-
-// maxExemption bounds how long a declassification may last.
-const maxExemption = 5 * 366 * 24 * time.Hour
-
-// Exempt declassifies a version for a right: the dataset, behind it, is no
-// longer asked. Only the dataset's owner may; not even who may grant.
-func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage []Origin) (Exemption, error) {
-	e.By, e.At = who.Principal, now()
-	switch {
-	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
-		return e, fmt.Errorf("%w: right %q: use, download and promote can be declassified", ErrInvalid, e.Right)
-	case strings.TrimSpace(e.Reason) == "":
-		return e, fmt.Errorf("%w: a declassification needs a reason", ErrInvalid)
-	case !e.Expires.After(e.At) || e.Expires.Sub(e.At) > maxExemption:
-		return e, fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid)
-	}
-	if err := checkText(e.Reason); err != nil {
-		return e, err
-	}
-	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage, Data: []string{string(e.Dataset)}}
-	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) {
-		if err := p.governed(e.Dataset); err != nil {
-			return Decision{}, err
-		}
-		if !slices.Contains(p.Restrictions(lineage), e.Dataset) {
-			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
-		}
-		return p.owns(who, e.Dataset), nil
-	}, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			e.Version, e.Dataset, e.Right, moment(e.Expires).String(), e.Reason, e.By, moment(e.At).String())
-		if err == nil {
-			e.ID, err = result.LastInsertId()
-		}
-		return err
-	})
-	return e, err
 }
 
 // auditHead keeps the end of the audit log's chain in the database.

@@ -73,8 +73,8 @@ func protect(t *testing.T, change func(*Options)) *protected {
 		p.secure(t, o.TLSCert)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	o.Listening = func(a Addresses) { p.Addresses = a }
+	listening, ready, ended := make(chan Addresses, 1), make(chan struct{}), make(chan error, 1)
+	o.Listening = func(a Addresses) { listening <- a }
 	o.Ready = func([]serve.ModelStatus) { close(ready) }
 	go func() { ended <- Run(ctx, o) }()
 	t.Cleanup(func() {
@@ -85,6 +85,7 @@ func protect(t *testing.T, change func(*Options)) *protected {
 	})
 	select {
 	case <-ready:
+		p.Addresses = <-listening
 	case err := <-ended:
 		ended <- nil
 		t.Fatal(err)

@@ -1,0 +1,112 @@
+package access
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestClaim(t *testing.T) {
+	f := newFixture(t)
+	uri, _, err := Locate(f.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := f.Claim("user:alice", "", Needs{Data: []Data{{URI: uri}}})
+	in := func() error {
+		return f.Store().db.Write(t.Context(), func(tx *sql.Tx) error { return claim.In(t.Context(), tx) })
+	}
+	if err := claim.Decide(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Errorf("closed: %v", err)
+	}
+	f.give(t, f.olga, Allow, "group:radiology", Train)
+	if err := errors.Join(claim.Decide(t.Context()), in()); err != nil {
+		t.Error(err)
+	}
+	names, err := claim.Found(t.Context(), "sha256:a", 12)
+	if err != nil || strings.Join(names, " ") != "scans" {
+		t.Errorf("found %v, %v", names, err)
+	}
+	p, err := f.Store().Policy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Snapshots("scans"); len(s) != 1 || s[0].Digest != "sha256:a" || s[0].Entries != 12 || s[0].By != "user:alice" {
+		t.Errorf("snapshots: %+v", s)
+	}
+	f.give(t, f.olga, Deny, "user:alice", Train)
+	for name, err := range map[string]error{"decide": claim.Decide(t.Context()), "in": in()} {
+		if !errors.Is(err, ErrDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Part of a dataset, or more than it, is its data but not its content.
+func TestPartsAreNotSnapshots(t *testing.T) {
+	f := newFixture(t)
+	for i, folder := range []string{filepath.Join(f.data, "2024"), filepath.Dir(f.data)} {
+		uri, _, err := Locate(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim := f.Claim("user:olga", "", Needs{Data: []Data{{URI: uri}}})
+		names, err := claim.Found(t.Context(), "sha256:"+string(rune('a'+i)), 1)
+		if err != nil || strings.Join(names, " ") != "scans" {
+			t.Errorf("%s belongs to %v, %v", folder, names, err)
+		}
+	}
+	p, err := f.Store().Policy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Snapshots("scans"); len(s) != 0 {
+		t.Errorf("snapshots: %+v", s)
+	}
+}
+
+// What the policy separates has a folder of its own.
+func TestDomain(t *testing.T) {
+	f := newFixture(t)
+	domain := func(n Needs) string {
+		t.Helper()
+		d, err := f.Claim("user:olga", "", n).Domain(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	scans := Needs{Data: []Data{{Datasets: []string{"scans"}}}}
+	base := Needs{Base: []Origin{{Version: "m@1", Model: "model:m", Data: scans.Data}}}
+	free := Needs{Data: []Data{{URI: "file:///elsewhere"}}}
+	if domain(free) != "" {
+		t.Error("what nothing restricts has a domain")
+	}
+	if d := domain(scans); d == "" || d != domain(base) || d == domain(Needs{Data: []Data{{Datasets: []string{"other"}}}}) {
+		t.Error("domains are not those of what restricts")
+	}
+}
+
+func TestHold(t *testing.T) {
+	f := newFixture(t)
+	g := f.give(t, f.olga, Allow, "user:alice", Train)
+	claim := f.Claim("user:alice", "", Needs{Data: []Data{{Datasets: []string{"scans"}}}})
+	ended, stop := claim.Hold(t.Context(), time.Millisecond)
+	stop()
+	if cause := context.Cause(ended); !errors.Is(cause, context.Canceled) {
+		t.Errorf("stopped for %v", cause)
+	}
+	held, stop := claim.Hold(t.Context(), time.Millisecond)
+	defer stop()
+	if err := f.Take(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
+		t.Fatal(err)
+	}
+	<-held.Done()
+	if cause := context.Cause(held); !errors.Is(cause, ErrDenied) {
+		t.Errorf("lost for %v", cause)
+	}
+}

@@ -1,0 +1,80 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxExemption bounds how long a declassification may last.
+const maxExemption = 5 * 366 * 24 * time.Hour
+
+// Exempt declassifies a version for a right: the dataset, behind it, is no
+// longer asked. Only the dataset's owner may; not even who may grant.
+func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage []Origin) (Exemption, error) {
+	e.By, e.At = who.Principal, now()
+	switch {
+	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
+		return e, fmt.Errorf("%w: right %q: use, download and promote can be declassified", ErrInvalid, e.Right)
+	case strings.TrimSpace(e.Reason) == "":
+		return e, fmt.Errorf("%w: a declassification needs a reason", ErrInvalid)
+	case !e.Expires.After(e.At) || e.Expires.Sub(e.At) > maxExemption:
+		return e, fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid)
+	}
+	if err := checkText(e.Reason); err != nil {
+		return e, err
+	}
+	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage, Data: []string{string(e.Dataset)}}
+	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+		if err := p.governed(e.Dataset); err != nil {
+			return Decision{}, err
+		}
+		if !slices.Contains(p.Restrictions(lineage), e.Dataset) {
+			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
+		}
+		return p.owns(who, e.Dataset), nil
+	}, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			e.Version, e.Dataset, e.Right, moment(e.Expires).String(), e.Reason, e.By, moment(e.At).String())
+		if err == nil {
+			e.ID, err = result.LastInsertId()
+		}
+		return err
+	})
+	return e, err
+}
+
+// Reclassify takes a declassification back. The dataset's owner may, and who
+// has the right to grant on it.
+func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
+	q := Question{Action: "reclassify", Right: Administer, Data: []string{fmt.Sprintf("declassification %d", id)}}
+	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+		for _, all := range p.exemptions {
+			for _, e := range all {
+				if e.ID == id {
+					return p.Decide(who, Administer, e.Dataset, time.Now()), nil
+				}
+			}
+		}
+		return Decision{}, fmt.Errorf("%w: declassification %d", ErrNotFound, id)
+	}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		return err
+	})
+}
+
+// Exemptions are a version's, the oldest first, also those that have expired.
+func (p *Policy) Exemptions(version string) []Exemption {
+	found := []Exemption{}
+	for key, all := range p.exemptions {
+		if key.version == version {
+			found = append(found, all...)
+		}
+	}
+	slices.SortFunc(found, func(a, b Exemption) int { return cmp.Compare(a.ID, b.ID) })
+	return found
+}
