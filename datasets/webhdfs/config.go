@@ -3,7 +3,6 @@ package webhdfs
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"strings"
 
@@ -51,8 +50,6 @@ func ParseConfig(uri string) (Config, error) {
 		Client: webhdfs.Config{
 			Authority: u.Host,
 			TLS:       u.Scheme == TLSScheme,
-			CAFile:    os.Getenv("TKIT_HDFS_CA"),
-			DoAs:      os.Getenv("HADOOP_PROXY_USER"),
 		},
 		Root: path.Clean("/" + u.Path),
 	}, nil

@@ -19,11 +19,17 @@ import (
 // the rest is for machines that do other things too.
 const startTimeout = 3 * time.Minute
 
+// EncryptionKey is the key for encryption zones, where Config.Encryption asks
+// for one.
+const EncryptionKey = "key"
+
 // Config says what cluster is wanted. The zero value is one NameNode and three
 // DataNodes without Kerberos.
 type Config struct {
 	DataNodes int  // 3 when 0
 	HA        bool // a second NameNode and the name service "ns"
+	// Encryption is a key named EncryptionKey, for encryption zones.
+	Encryption bool
 	// Core and HDFS are more properties of core-site.xml and hdfs-site.xml, for
 	// the servers and the clients alike.
 	Core, HDFS map[string]string
@@ -72,6 +78,11 @@ func (c *Cluster) start() error {
 	if err := c.configure(); err != nil {
 		return err
 	}
+	if c.config.Encryption { // before the NameNode, which reads the keys once
+		if err := c.Admin("org.apache.hadoop.crypto.key.KeyShell", "create", EncryptionKey, "-size", "128"); err != nil {
+			return err
+		}
+	}
 	if err := c.format(); err != nil {
 		return err
 	}
@@ -97,7 +108,7 @@ func (c *Cluster) start() error {
 			return err
 		}
 	}
-	return c.WaitReady(ctx, c.config.DataNodes)
+	return c.WaitReady(ctx)
 }
 
 // Stop ends every process and removes what the cluster stored.
@@ -125,6 +136,12 @@ func (c *Cluster) NameNode(i int) string { return c.address(c.ports.nameNode(i))
 
 // NameNodeHTTP is the address, host:port, of NameNode i's WebHDFS.
 func (c *Cluster) NameNodeHTTP(i int) string { return c.address(c.ports.nameNode(i) + 1) }
+
+// DataNodeHTTP is the address, host:port, of DataNode i's WebHDFS.
+func (c *Cluster) DataNodeHTTP(i int) string { return c.address(c.ports.dataNode(i) + 2) }
+
+// DataDir is where DataNode i stores its blocks.
+func (c *Cluster) DataDir(i int) string { return filepath.Join(c.dir, "data"+strconv.Itoa(i)) }
 
 func (c *Cluster) address(port int) string { return c.host + ":" + strconv.Itoa(port) }
 

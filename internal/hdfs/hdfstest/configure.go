@@ -55,6 +55,9 @@ func (c *Cluster) configure() error {
 		hdfs["dfs.namenode.rpc-address"] = c.NameNode(0)
 		hdfs["dfs.namenode.http-address"] = c.NameNodeHTTP(0)
 	}
+	if c.config.Encryption {
+		core["hadoop.security.key.provider.path"] = "jceks://file" + filepath.Join(c.dir, "keys.jceks")
+	}
 	maps.Copy(core, c.config.Core)
 	maps.Copy(hdfs, c.config.HDFS)
 	for name, properties := range map[string]map[string]string{"core-site.xml": core, "hdfs-site.xml": hdfs} {

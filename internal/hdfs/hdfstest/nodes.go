@@ -32,7 +32,7 @@ func (c *Cluster) launchNameNode(i int) error {
 }
 
 func (c *Cluster) launchDataNode(i int) error {
-	data := filepath.Join(c.dir, "data"+strconv.Itoa(i))
+	data := c.DataDir(i)
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}

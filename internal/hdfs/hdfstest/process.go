@@ -16,10 +16,11 @@ import (
 
 // A process is a server that runs or ran.
 type process struct {
-	cmd    *exec.Cmd
-	ended  chan struct{}
-	err    error // of Wait, once ended is closed
-	killed atomic.Bool
+	cmd     *exec.Cmd
+	started time.Time
+	ended   chan struct{}
+	err     error // of Wait, once ended is closed
+	killed  atomic.Bool
 }
 
 func (p *process) running() bool {
@@ -129,7 +130,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 	if err := <-reply; err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, ended: make(chan struct{})}
+	p := &process{cmd: cmd, started: time.Now(), ended: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.ended)

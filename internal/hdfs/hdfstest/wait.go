@@ -9,21 +9,53 @@ import (
 
 const pollInterval = 50 * time.Millisecond
 
-// WaitReady waits until a NameNode is active, out of safe mode, and sees the
-// given number of live DataNodes.
-func (c *Cluster) WaitReady(ctx context.Context, dataNodes int) error {
-	return c.poll(ctx, fmt.Sprintf("NameNode with %d DataNodes", dataNodes), func() bool {
+// WaitReady waits until a NameNode is active and out of safe mode, and has the
+// report of every DataNode that runs.
+func (c *Cluster) WaitReady(ctx context.Context) error {
+	return c.poll(ctx, "NameNode and DataNodes", func() bool {
+		active := -1
 		for i := range c.nameNodes() {
-			if state, err := c.web.state(ctx, i); err != nil || state != "active" {
-				continue
-			}
-			s, err := c.web.system(ctx, i)
-			if err == nil && s.FSState == "Operational" && s.NumLiveDataNodes == dataNodes {
-				return true
+			if state, err := c.web.state(ctx, i); err == nil && state == "active" {
+				active = i
 			}
 		}
-		return false
+		if active < 0 {
+			return false
+		}
+		if s, err := c.web.fsState(ctx, active); err != nil || s != "Operational" {
+			return false
+		}
+		for i := range c.config.DataNodes {
+			if !c.reported(ctx, i, active) {
+				return false
+			}
+		}
+		return true
 	})
+}
+
+// reported says whether a DataNode, if it runs, has told the active NameNode of
+// its blocks since the later of the two started.
+func (c *Cluster) reported(ctx context.Context, dn, nn int) bool {
+	d, err := c.processes.get(dataNode(dn))
+	if err != nil || !d.running() {
+		return true
+	}
+	n, err := c.processes.get(nameNode(nn))
+	if err != nil {
+		return false
+	}
+	reports, err := c.web.reports(ctx, dn)
+	if err != nil {
+		return false
+	}
+	both := min(time.Since(d.started), time.Since(n.started))
+	for _, r := range reports {
+		if r.ActorState == "RUNNING" && r.NamenodeHaState == "active" && time.Duration(r.LastBlockReport)*time.Second <= both {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Cluster) waitForState(ctx context.Context, i int, want string) error {

@@ -72,7 +72,7 @@ func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ..
 	}
 	var last error
 	for i := range w.cluster.nameNodes() {
-		u := url.URL{Scheme: "http", Host: w.cluster.NameNodeHTTP(i), Path: "/webhdfs/v1" + path, RawQuery: query.Encode()}
+		u := url.URL{Scheme: w.scheme(), Host: w.cluster.NameNodeHTTP(i), Path: "/webhdfs/v1" + path, RawQuery: query.Encode()}
 		b, err := w.request(ctx, method, u.String(), body)
 		if err == nil {
 			return b, nil
@@ -113,26 +113,38 @@ func (w *web) request(ctx context.Context, method, to string, body []byte) ([]by
 	return nil, fmt.Errorf("sent from one server to the next")
 }
 
-// system has the figures by which readiness is told.
-type system struct {
-	FSState          string
-	NumLiveDataNodes int
-}
-
-func (w *web) system(ctx context.Context, i int) (system, error) {
-	var s system
-	return s, w.bean(ctx, i, "FSNamesystemState", &s)
+// fsState is Operational once a NameNode is out of safe mode.
+func (w *web) fsState(ctx context.Context, i int) (string, error) {
+	var s struct{ FSState string }
+	err := w.bean(ctx, w.cluster.NameNodeHTTP(i), "NameNode", "FSNamesystemState", &s)
+	return s.FSState, err
 }
 
 // state is active or standby.
 func (w *web) state(ctx context.Context, i int) (string, error) {
 	var s struct{ State string }
-	err := w.bean(ctx, i, "NameNodeStatus", &s)
+	err := w.bean(ctx, w.cluster.NameNodeHTTP(i), "NameNode", "NameNodeStatus", &s)
 	return s.State, err
 }
 
-func (w *web) bean(ctx context.Context, i int, name string, into any) error {
-	b, err := w.request(ctx, "GET", "http://"+w.cluster.NameNodeHTTP(i)+"/jmx?qry=Hadoop:service=NameNode,name="+name, nil)
+// report is how a DataNode stands with one NameNode.
+type report struct {
+	ActorState      string
+	NamenodeHaState string
+	LastBlockReport int `json:",string"` // seconds ago; very many when there was none
+}
+
+func (w *web) reports(ctx context.Context, i int) ([]report, error) {
+	var info struct{ BPServiceActorInfo string }
+	if err := w.bean(ctx, w.cluster.DataNodeHTTP(i), "DataNode", "DataNodeInfo", &info); err != nil {
+		return nil, err
+	}
+	var all []report
+	return all, json.Unmarshal([]byte(info.BPServiceActorInfo), &all)
+}
+
+func (w *web) bean(ctx context.Context, address, service, name string, into any) error {
+	b, err := w.request(ctx, "GET", w.scheme()+"://"+address+"/jmx?qry=Hadoop:service="+service+",name="+name, nil)
 	if err != nil {
 		return err
 	}
@@ -145,3 +157,5 @@ func (w *web) bean(ctx context.Context, i int, name string, into any) error {
 	}
 	return json.Unmarshal(answer.Beans[0], into)
 }
+
+func (w *web) scheme() string { return "http" }

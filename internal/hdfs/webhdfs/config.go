@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ type Config struct {
 	// TLS is for swebhdfs: every server is spoken to by HTTPS, those that the
 	// NameNodes redirect to among them.
 	TLS bool
-	// CAFile has the certificates, in PEM, by which servers are believed;
-	// empty, it is the system's.
+	// CAFile has the certificates, in PEM, by which servers are believed.
+	// Empty, it is TKIT_HDFS_CA, else the system's.
 	CAFile string
 	// ConfDir holds core-site.xml and hdfs-site.xml, as in hdfs.Config.
 	ConfDir string
@@ -34,7 +35,8 @@ type Config struct {
 	// that turns out otherwise than the configuration says is not read.
 	Kerberos hdfs.Kerberos
 	// DoAs is the user to act as, for a service that the cluster allows to
-	// (hadoop.proxyuser.SERVICE.users and .hosts). Empty, it is the service.
+	// (hadoop.proxyuser.SERVICE.users and .hosts). Empty, it is
+	// HADOOP_PROXY_USER, else the service itself.
 	DoAs string
 
 	// CallTimeout bounds every attempt of a call, and every wait for the next
@@ -66,6 +68,8 @@ func (c Config) settings() (settings, error) {
 		return settings{}, err
 	}
 	s := settings{Config: c}
+	s.CAFile = cmp.Or(c.CAFile, os.Getenv("TKIT_HDFS_CA"))
+	s.DoAs = cmp.Or(c.DoAs, os.Getenv("HADOOP_PROXY_USER"))
 	s.CallTimeout = cmp.Or(c.CallTimeout, defaultCallTimeout)
 	s.Budget = cmp.Or(c.Budget, defaultBudget)
 	if s.servers, err = c.servers(site, dir); err != nil {

@@ -3,6 +3,7 @@ package webhdfs
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,8 +102,12 @@ func lost(ctx context.Context, u *url.URL, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	if ctx.Err() != nil {
+	var stranger x509.UnknownAuthorityError
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case errors.As(err, &stranger):
+		return fmt.Errorf("%s: %w: let TKIT_HDFS_CA name a file with the certificate of the cluster's authority, in PEM", u.Host, err)
 	}
 	return fmt.Errorf("%s: %w", u.Host, err)
 }

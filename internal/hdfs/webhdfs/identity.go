@@ -21,6 +21,9 @@ type identity interface {
 }
 
 func newIdentity(s settings) (identity, error) {
+	if s.principal != "" {
+		return newTicket(s)
+	}
 	return claim{s.User, s.DoAs}, nil
 }
 
@@ -51,7 +54,7 @@ func (c claim) do(ctx context.Context, u *url.URL, query url.Values, as string, 
 		return answer{}, fmt.Errorf("%w: the cluster wants Kerberos and not a name: let HADOOP_CONF_DIR have the cluster's core-site.xml, "+
 			"with hadoop.security.authentication = kerberos, and have a ticket (kinit) or a keytab", err)
 	}
-	return a, err
+	return a, explainProxy(err, c.name, as)
 }
 
 func (c claim) close() {}

@@ -1,0 +1,197 @@
+// Package hdfs is the one client of HDFS in the project: colinmarc/hdfs with
+// guards around it. A read gives the bytes of the file that was opened, all of
+// them, or an error: lengths, checksums and the file's identity are checked
+// where the library does not, files that it would read wrongly are refused with
+// the reason, every wait has an end, and what passes (a NameNode restarting or
+// failing over, DataNodes lost) is retried within a budget.
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// idleSessions is how many sessions are kept for the next calls. Each costs the
+// NameNode a connection and a renewal of no leases a second.
+const idleSessions = 16
+
+// A Client acts on one cluster as one user. It is safe for concurrent use.
+type Client struct {
+	settings  settings
+	login     *login // nil without Kerberos
+	nameNodes nameNodes
+
+	mu     sync.Mutex
+	idle   []*session
+	closed bool
+}
+
+// Open finds the cluster and connects, so that wrong settings are told here.
+func Open(ctx context.Context, config Config) (*Client, error) {
+	s, err := config.settings()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{settings: s, nameNodes: nameNodes{addresses: s.options.Addresses}}
+	if s.kerberos != nil {
+		if c.login, err = newLogin(*s.kerberos); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := c.Stat(ctx, "/"); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// User is whom the NameNode sees.
+func (c *Client) User() string {
+	if c.login != nil {
+		return c.login.user
+	}
+	return c.settings.options.User
+}
+
+// Authority names the cluster in a URI: hdfs://AUTHORITY/PATH.
+func (c *Client) Authority() string { return c.settings.authority }
+
+// Close ends the connections that wait for use. Files still open keep theirs
+// until they are closed.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.dropIdle()
+	if c.login != nil {
+		c.login.close()
+	}
+	return nil
+}
+
+// take gives a session that is idle, or a new one.
+func (c *Client) take(ctx context.Context) (*session, error) {
+	c.mu.Lock()
+	if n := len(c.idle); n > 0 {
+		s := c.idle[n-1]
+		c.idle = c.idle[:n-1]
+		c.mu.Unlock()
+		return s, nil
+	}
+	c.mu.Unlock()
+	return c.newSession(ctx)
+}
+
+// put gives a session back after a use that ended with an error or nil. What
+// failed on the way is not used again, and when the NameNode was lost, neither
+// is what waits: it would meet the same.
+func (c *Client) put(s *session, err error) {
+	s.dropData()
+	ended, lost, address := s.state()
+	switch {
+	case lost:
+		c.nameNodes.failed(address)
+		c.dropIdle()
+	case err == nil:
+		c.nameNodes.served(address)
+	}
+	c.mu.Lock()
+	keep := !c.closed && !ended && !lost && (err == nil || judge(err) == final) && len(c.idle) < idleSessions
+	if keep {
+		c.idle = append(c.idle, s)
+	}
+	c.mu.Unlock()
+	if !keep {
+		s.close()
+	}
+}
+
+func (c *Client) dropIdle() {
+	c.mu.Lock()
+	idle := c.idle
+	c.idle = nil
+	c.mu.Unlock()
+	for _, s := range idle {
+		s.close()
+	}
+}
+
+// attempt does one thing with a session of its own, ended by the context.
+func (c *Client) attempt(ctx context.Context, f func(*session) error) error {
+	s, err := c.take(ctx)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
+	err = f(s)
+	stop()
+	c.put(s, err)
+	return err
+}
+
+// call repeats an attempt until it succeeds, its error is final, the budget is
+// spent or the context ends. Only what may be done twice is called so.
+func (c *Client) call(ctx context.Context, op, path string, f func(*session) error) error {
+	r := c.retrying(ctx)
+	for {
+		err := translate(c.attempt(ctx, f))
+		if err == nil {
+			return nil
+		}
+		if err = r.next(err); err != nil {
+			return pathError(op, path, err)
+		}
+	}
+}
+
+// retries is the patience with one operation.
+type retries struct {
+	client   *Client
+	ctx      context.Context
+	deadline time.Time
+	wait     time.Duration
+}
+
+const (
+	firstWait = 50 * time.Millisecond
+	mostWait  = 2 * time.Second
+)
+
+func (c *Client) retrying(ctx context.Context) *retries {
+	r := &retries{client: c, ctx: ctx}
+	r.progress()
+	return r
+}
+
+// progress starts the budget anew.
+func (r *retries) progress() {
+	r.deadline = time.Now().Add(r.client.settings.budget)
+	r.wait = firstWait
+}
+
+// next waits before the next attempt and gives nil, or gives the error to end
+// with.
+func (r *retries) next(err error) error {
+	if ctxErr := r.ctx.Err(); ctxErr != nil {
+		if errors.Is(err, ctxErr) {
+			return err
+		}
+		return fmt.Errorf("%w (last: %v)", context.Cause(r.ctx), err)
+	}
+	if judge(err) == final {
+		return err
+	}
+	if time.Now().Add(r.wait).After(r.deadline) {
+		return r.client.unavailable(err)
+	}
+	select {
+	case <-r.ctx.Done():
+		return fmt.Errorf("%w (last: %v)", context.Cause(r.ctx), err)
+	case <-time.After(r.wait):
+	}
+	r.wait = min(2*r.wait, mostWait)
+	return nil
+}

@@ -1,0 +1,207 @@
+package hdfs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+	"github.com/colinmarc/hdfs/v2/hadoopconf"
+)
+
+// Config says which cluster, as whom, and how patiently. The zero value is what
+// Hadoop's own client would do in this environment.
+type Config struct {
+	// Authority is what stands after hdfs:// in a URI: a name service, or a
+	// NameNode's host with or without port. Empty, it is that of fs.defaultFS.
+	Authority string
+	// ConfDir holds core-site.xml and hdfs-site.xml. Empty, it is
+	// HADOOP_CONF_DIR, else HADOOP_HOME/etc/hadoop; a cluster without Kerberos
+	// that is named by host needs neither.
+	ConfDir string
+	// User is whom a cluster without Kerberos is told; empty, it is
+	// HADOOP_USER_NAME, else the user of this process. On a cluster with
+	// Kerberos it must be empty or agree with the ticket.
+	User string
+	// Kerberos is used where hadoop.security.authentication says so.
+	Kerberos Kerberos
+
+	// CallTimeout bounds every connect, and every wait for the next bytes of
+	// an answer. It is longer than a server's pauses. 15 s when zero.
+	CallTimeout time.Duration
+	// Budget is how long errors that may pass are retried without any
+	// progress: a NameNode that restarts takes some ten seconds, and longer
+	// to leave safe mode. 60 s when zero.
+	Budget time.Duration
+}
+
+const (
+	defaultCallTimeout = 15 * time.Second
+	defaultBudget      = 60 * time.Second
+	defaultPort        = "8020" // of a NameNode, where a URI has none
+)
+
+// settings is a Config with everything found.
+type settings struct {
+	authority   string
+	options     hdfs.ClientOptions // without credentials and dialers
+	kerberos    *Kerberos          // nil without Kerberos
+	callTimeout time.Duration
+	budget      time.Duration
+}
+
+func (c Config) settings() (settings, error) {
+	conf, dir, err := c.load()
+	if err != nil {
+		return settings{}, err
+	}
+	s := settings{
+		options:     hdfs.ClientOptionsFromConf(conf),
+		callTimeout: c.CallTimeout,
+		budget:      c.Budget,
+	}
+	if s.callTimeout == 0 {
+		s.callTimeout = defaultCallTimeout
+	}
+	if s.budget == 0 {
+		s.budget = defaultBudget
+	}
+	if s.authority, err = authority(c.Authority, conf, dir); err != nil {
+		return settings{}, err
+	}
+	if s.options.Addresses, err = addresses(s.authority, conf); err != nil {
+		return settings{}, err
+	}
+	if s.options.KerberosClient == nil {
+		s.options.User, err = simpleUser(c.User)
+		return s, err
+	}
+	if s.options.KerberosServicePrincipleName == "" {
+		return settings{}, fmt.Errorf("hdfs: %s: hadoop.security.authentication is kerberos, but hdfs-site.xml has no dfs.namenode.kerberos.principal", dir)
+	}
+	if err := checkProtection(conf); err != nil {
+		return settings{}, err
+	}
+	k := c.Kerberos
+	k.user = c.User
+	s.kerberos = &k
+	return s, nil
+}
+
+// load reads Hadoop's configuration and says where from. None at all is an
+// empty one.
+func (c Config) load() (hadoopconf.HadoopConf, string, error) {
+	dir := c.ConfDir
+	if dir == "" {
+		dir = os.Getenv("HADOOP_CONF_DIR")
+	}
+	if home := os.Getenv("HADOOP_HOME"); dir == "" && home != "" {
+		dir = filepath.Join(home, "etc", "hadoop")
+	}
+	if dir == "" {
+		return hadoopconf.HadoopConf{}, "HADOOP_CONF_DIR", nil
+	}
+	conf, err := hadoopconf.Load(dir)
+	if err != nil {
+		return nil, dir, fmt.Errorf("hdfs: Hadoop's configuration: %w", err)
+	}
+	if conf == nil {
+		return nil, dir, fmt.Errorf("hdfs: there is no core-site.xml or hdfs-site.xml in %s (HADOOP_CONF_DIR)", dir)
+	}
+	return conf, dir, nil
+}
+
+// authority is the one asked for, or that of fs.defaultFS.
+func authority(asked string, conf hadoopconf.HadoopConf, dir string) (string, error) {
+	if asked != "" {
+		return asked, nil
+	}
+	for _, key := range []string{"fs.defaultFS", "fs.default.name"} {
+		if rest, ok := strings.CutPrefix(conf[key], "hdfs://"); ok {
+			a, _, _ := strings.Cut(rest, "/")
+			return a, nil
+		}
+	}
+	return "", fmt.Errorf("hdfs: no NameNode is named: write hdfs://HOST:PORT/PATH, or have fs.defaultFS in %s say hdfs://...", dir)
+}
+
+// addresses are the NameNodes behind an authority.
+func addresses(authority string, conf hadoopconf.HadoopConf) ([]string, error) {
+	services := strings.FieldsFunc(conf["dfs.nameservices"], func(r rune) bool { return r == ',' || r == ' ' })
+	if names, ok := conf["dfs.ha.namenodes."+authority]; ok || slices.Contains(services, authority) {
+		var found []string
+		for name := range strings.SplitSeq(names, ",") {
+			key := "dfs.namenode.rpc-address." + authority
+			if name = strings.TrimSpace(name); name != "" {
+				key += "." + name
+			}
+			if conf[key] == "" {
+				return nil, fmt.Errorf("hdfs: name service %s: hdfs-site.xml has no %s", authority, key)
+			}
+			found = append(found, conf[key])
+		}
+		return found, nil
+	}
+	if _, _, err := net.SplitHostPort(authority); err == nil {
+		return []string{authority}, nil
+	}
+	if len(services) > 0 && !strings.Contains(authority, ".") {
+		return nil, fmt.Errorf("hdfs: %s is neither a host with a port nor one of the name services of hdfs-site.xml: %s",
+			authority, strings.Join(services, ", "))
+	}
+	return []string{net.JoinHostPort(strings.Trim(authority, "[]"), defaultPort)}, nil
+}
+
+func simpleUser(asked string) (string, error) {
+	if asked != "" {
+		return asked, nil
+	}
+	if name := os.Getenv("HADOOP_USER_NAME"); name != "" {
+		return name, nil
+	}
+	u, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("hdfs: who to act as: %w; set HADOOP_USER_NAME", err)
+	}
+	return u.Username, nil
+}
+
+// checkProtection refuses the protections of the data transfer under which
+// colinmarc/hdfs fails on longer reads, when the configuration tells.
+func checkProtection(conf hadoopconf.HadoopConf) error {
+	const key, suites = "dfs.data.transfer.protection", "dfs.encrypt.data.transfer.cipher.suites"
+	const remedy = "read the cluster through webhdfs:// or swebhdfs://, or set it to authentication, " +
+		"or to privacy with " + suites + " = AES/CTR/NoPadding, on the DataNodes and in HADOOP_CONF_DIR"
+	// The strongest of the list is what gets negotiated.
+	protection := strings.ToLower(conf[key])
+	aes := strings.Contains(strings.ToUpper(conf[suites]), "AES/CTR/NOPADDING")
+	switch {
+	case strings.EqualFold(conf["dfs.encrypt.data.transfer"], "true") && !aes:
+		return fmt.Errorf("hdfs: dfs.encrypt.data.transfer without %s = AES/CTR/NoPadding is a cipher that the native client cannot read reliably: "+
+			"read the cluster through webhdfs:// or swebhdfs://, or set %s on the DataNodes and in HADOOP_CONF_DIR", suites, suites)
+	case strings.Contains(protection, "privacy") && !aes:
+		return fmt.Errorf("hdfs: %s = %s without AES is a mode that the native client cannot read reliably: %s", key, conf[key], remedy)
+	case strings.Contains(protection, "integrity") && !strings.Contains(protection, "privacy"):
+		return fmt.Errorf("hdfs: %s = %s is a mode that the native client cannot read reliably: %s", key, conf[key], remedy)
+	}
+	return nil
+}
+
+var errNoAuthority = errors.New("hdfs: a URI is hdfs://HOST:PORT/PATH or hdfs://NAMESERVICE/PATH")
+
+// ParseURI parts hdfs://AUTHORITY/PATH. The path is absolute and taken as it
+// is; an empty one is the root.
+func ParseURI(uri string) (authority, path string, err error) {
+	rest, ok := strings.CutPrefix(uri, "hdfs://")
+	if !ok {
+		return "", "", errNoAuthority
+	}
+	authority, path, _ = strings.Cut(rest, "/")
+	return authority, "/" + strings.Trim(path, "/"), nil
+}

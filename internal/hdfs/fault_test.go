@@ -1,0 +1,234 @@
+package hdfs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"tkit/internal/hdfs/hdfstest"
+)
+
+// faulty is a cluster whose servers the tests of this file kill and stop, each
+// leaving all of them running.
+var faulty = hdfstest.Shared(hdfstest.Config{HDFS: map[string]string{"dfs.blocksize": "1048576"}})
+
+// must fails the test at once.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ready waits until the cluster is whole again.
+func ready(t *testing.T, c *hdfstest.Cluster) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, c.WaitReady(ctx))
+}
+
+// begin opens a file and reads its first bytes.
+func begin(t *testing.T, c *Client, path string) (*Reader, []byte) {
+	t.Helper()
+	r, err := c.Open(t.Context(), path, 0)
+	must(t, err)
+	t.Cleanup(func() { r.Close() })
+	b := make([]byte, 1000)
+	_, err = io.ReadFull(r, b)
+	must(t, err)
+	return r, b
+}
+
+func TestDataNodesLostDuringARead(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	content := pattern(20_000_003, 1)
+	put(t, cluster, map[string][]byte{"/lost/x": content})
+	for _, lost := range [][]int{{0}, {1, 2}} {
+		r, head := begin(t, c, "/lost/x")
+		for _, i := range lost {
+			must(t, cluster.KillDataNode(i))
+		}
+		rest, err := io.ReadAll(r)
+		if got := append(head, rest...); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("without %d: %d bytes of %d, %v", lost, len(got), len(content), err)
+		}
+		for _, i := range lost {
+			must(t, cluster.StartDataNode(i))
+		}
+		ready(t, cluster)
+	}
+}
+
+func TestAllDataNodesLostAndBack(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	content := pattern(20_000_003, 2)
+	put(t, cluster, map[string][]byte{"/all/x": content})
+	r, head := begin(t, c, "/all/x")
+	for i := range 3 {
+		must(t, cluster.KillDataNode(i))
+	}
+	hasty := open(t, cluster, Config{Budget: time.Second})
+	b, err := read(t.Context(), hasty, "/all/x", 0)
+	if !errors.Is(err, ErrUnavailable) || !bytes.Equal(b, content[:len(b)]) {
+		t.Errorf("while all are away: %d bytes, %v", len(b), err)
+	}
+	for i := range 3 {
+		must(t, cluster.StartDataNode(i))
+	}
+	rest, err := io.ReadAll(r)
+	if got := append(head, rest...); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("after they are back: %d bytes of %d, %v", len(got), len(content), err)
+	}
+	ready(t, cluster)
+}
+
+func TestNameNodeRestarted(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	content := pattern(5_000_003, 3)
+	put(t, cluster, map[string][]byte{"/restart/x": content})
+	r, head := begin(t, c, "/restart/x")
+	must(t, cluster.KillNameNode(0))
+	hasty := &Client{settings: c.settings, nameNodes: nameNodes{addresses: c.nameNodes.order()}}
+	hasty.settings.budget = 200 * time.Millisecond
+	if _, err := hasty.Stat(t.Context(), "/restart/x"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("while it is away: %v", err)
+	}
+	must(t, cluster.StartNameNode(0))
+	rest, err := io.ReadAll(r)
+	if got := append(head, rest...); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the file that was open: %d bytes of %d, %v", len(got), len(content), err)
+	}
+	if got, err := read(t.Context(), c, "/restart/x", 7); err != nil || !bytes.Equal(got, content[7:]) {
+		t.Errorf("a new read: %d bytes of %d, %v", len(got), len(content), err)
+	}
+	ready(t, cluster)
+}
+
+func TestServersHung(t *testing.T) {
+	cluster := faulty(t)
+	content := pattern(20_000_003, 4)
+	put(t, cluster, map[string][]byte{"/hung/x": content})
+	c := open(t, cluster, Config{CallTimeout: 2 * time.Second})
+	for _, server := range []struct {
+		name          string
+		pause, resume func() error
+	}{
+		{"NameNode", func() error { return cluster.PauseNameNode(0) }, func() error { return cluster.ResumeNameNode(0) }},
+		{"DataNodes", each3(cluster.PauseDataNode), each3(cluster.ResumeDataNode)},
+	} {
+		r, head := begin(t, c, "/hung/x")
+		must(t, server.pause())
+		resumed := time.AfterFunc(5*time.Second, func() { server.resume() })
+		rest, err := io.ReadAll(r)
+		if got := append(head, rest...); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s hung during a read: %d bytes of %d, %v", server.name, len(got), len(content), err)
+		}
+		if got, err := read(t.Context(), c, "/hung/x", 0); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s hung before a read: %d bytes of %d, %v", server.name, len(got), len(content), err)
+		}
+		resumed.Stop()
+		must(t, server.resume())
+		ready(t, cluster)
+	}
+
+	// Who does not want to wait does not.
+	must(t, cluster.PauseNameNode(0))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Stat(ctx, "/hung/x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a deadline: %v", err)
+	}
+	must(t, cluster.ResumeNameNode(0))
+	ready(t, cluster)
+}
+
+func each3(f func(int) error) func() error {
+	return func() error { return errors.Join(f(0), f(1), f(2)) }
+}
+
+// The connection to the NameNode is lost between opening and the first read,
+// which the library takes for the end of the file.
+func TestLostBeforeTheFirstRead(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	content := pattern(100_000, 5)
+	put(t, cluster, map[string][]byte{"/silent/x": content})
+	r, err := c.Open(t.Context(), "/silent/x", 0)
+	must(t, err)
+	defer r.Close()
+	r.session.name.Conn.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+	}
+}
+
+// What is read is one file, however it is replaced meanwhile.
+func TestReplaced(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	first, second := pattern(100_000, 6), pattern(100_000, 7)
+	for name, replace := range map[string]func(path string){
+		"renamed over": func(path string) {
+			must(t, c.WriteFile(t.Context(), path+".new", bytes.NewReader(second)))
+			must(t, c.Rename(t.Context(), path+".new", path))
+		},
+		"written again": func(path string) { put(t, cluster, map[string][]byte{path: second}) },
+		"appended to": func(path string) {
+			s, err := c.take(t.Context())
+			must(t, err)
+			defer s.close()
+			w, err := s.lib.Append(path)
+			must(t, err)
+			_, err = w.Write(second)
+			must(t, err)
+			must(t, finish(t.Context(), w))
+		},
+	} {
+		path := "/replaced/x"
+		put(t, cluster, map[string][]byte{path: first})
+		info, err := c.Stat(t.Context(), path)
+		must(t, err)
+		r, err := c.Open(t.Context(), path, 0)
+		must(t, err)
+		replace(path)
+		got, err := io.ReadAll(r)
+		if err == nil && !bytes.Equal(got, first) || err != nil && !errors.Is(err, ErrReplaced) {
+			t.Errorf("%s between opening and reading: %d bytes, %v", name, len(got), err)
+		}
+		r.Close()
+		if _, err := c.OpenInfo(t.Context(), path, info, 0); !errors.Is(err, ErrReplaced) {
+			t.Errorf("%s and opened by what was known: %v", name, err)
+		}
+		now, err := c.Stat(t.Context(), path)
+		if err != nil || now.Identity() == info.Identity() {
+			t.Errorf("%s: identity %s as before, %v", name, now.Identity(), err)
+		}
+	}
+}
+
+// The library's own names are where inside.go looks for them.
+func TestInside(t *testing.T) {
+	cluster := faulty(t)
+	c := open(t, cluster, Config{})
+	put(t, cluster, map[string][]byte{"/inside/x": pattern(100_000, 8)})
+	r, _ := begin(t, c, "/inside/x")
+	if replicaFailed(r.file) {
+		t.Error("a read that went well is taken for one that failed")
+	}
+	if err := c.attempt(t.Context(), func(s *session) error {
+		answer, err := execute(s.lib, "isFileClosed", map[string]any{"src": "/inside/x"})
+		if err == nil && !get(answer, "result").Bool() {
+			t.Error("the file is not closed")
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,168 @@
+package hdfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	krb "github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+)
+
+// Kerberos says where the ticket comes from. With a Keytab tickets are made and
+// renewed from it for as long as the job takes. Without, the credential cache
+// is used, and read again when it has changed: whoever keeps it fresh (kinit -R,
+// k5start, sssd) keeps the job going.
+type Kerberos struct {
+	Principal string // NAME@REALM; with a keytab. The realm may be left to Config
+	Keytab    string // file; empty, the credential cache is used
+	Cache     string // file; empty, KRB5CCNAME, else /tmp/krb5cc_UID
+	Config    string // krb5.conf; empty, KRB5_CONFIG, else /etc/krb5.conf
+
+	user string // whom the caller wants to be
+}
+
+// errLogin marks that no ticket can be had, which waiting does not mend.
+var errLogin = errors.New("kerberos")
+
+func loginError(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errLogin}, args...)...)
+}
+
+// login holds the ticket that the sessions connect with.
+type login struct {
+	kerberos Kerberos
+	config   *config.Config
+	user     string
+
+	mu      sync.Mutex
+	current *krb.Client
+	read    time.Time // modification time of the cache that current is from
+}
+
+// newLogin gets the first ticket.
+func newLogin(k Kerberos) (*login, error) {
+	path := first(k.Config, os.Getenv("KRB5_CONFIG"), "/etc/krb5.conf")
+	conf, err := config.Load(path)
+	if err != nil {
+		return nil, loginError("%s: %w; KRB5_CONFIG names another file", path, err)
+	}
+	if k.Keytab == "" {
+		k.Cache = strings.TrimPrefix(first(k.Cache, os.Getenv("KRB5CCNAME"), fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid())), "FILE:")
+		if kind, _, ok := strings.Cut(k.Cache, ":"); ok && !strings.Contains(kind, "/") {
+			return nil, loginError("a credential cache of the kind %s cannot be read: use a file (kinit -c FILE) or a keytab", kind)
+		}
+	} else if k.Principal == "" {
+		return nil, loginError("the keytab %s needs a principal beside it", k.Keytab)
+	}
+	l := &login{kerberos: k, config: conf}
+	c, err := l.client()
+	if err != nil {
+		return nil, err
+	}
+	l.user = c.Credentials.UserName()
+	if short, _, _ := strings.Cut(l.user, "/"); k.user != "" && k.user != l.user && k.user != short {
+		l.close()
+		return nil, loginError("the ticket is that of %s and not of %s", l.user, k.user)
+	}
+	return l, nil
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// client gives the credentials for one session.
+func (l *login) client() (*krb.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kerberos.Keytab == "" {
+		return l.fromCache()
+	}
+	if l.current == nil {
+		c, err := l.fromKeytab()
+		if err != nil {
+			return nil, err
+		}
+		l.current = c
+	}
+	return l.current, nil
+}
+
+func (l *login) fromKeytab() (*krb.Client, error) {
+	k, err := keytab.Load(l.kerberos.Keytab)
+	if err != nil {
+		return nil, loginError("keytab %s: %w", l.kerberos.Keytab, err)
+	}
+	name, realm, _ := strings.Cut(l.kerberos.Principal, "@")
+	c := krb.NewWithKeytab(name, first(realm, l.config.LibDefaults.DefaultRealm), k, l.config, krb.DisablePAFXFAST(true))
+	if err := c.Login(); err != nil {
+		return nil, ticketError(l.kerberos.Principal, l.kerberos.Keytab, err)
+	}
+	return c, nil
+}
+
+// ticketError tells a KDC that may come back from a key that it does not take.
+func ticketError(principal, from string, err error) error {
+	if strings.Contains(err.Error(), "KRB Error") || strings.Contains(err.Error(), "matching key not found") {
+		return loginError("%s from %s: %w", principal, from, err)
+	}
+	return fmt.Errorf("kerberos ticket of %s: %w", principal, err)
+}
+
+func (l *login) fromCache() (*krb.Client, error) {
+	info, err := os.Stat(l.kerberos.Cache)
+	if err != nil {
+		return nil, loginError("no ticket: %w; run kinit, or use a keytab", err)
+	}
+	if l.current != nil && info.ModTime().Equal(l.read) {
+		return l.current, nil
+	}
+	cache, err := credentials.LoadCCache(l.kerberos.Cache)
+	if err != nil {
+		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
+	}
+	c, err := krb.NewFromCCache(cache, l.config, krb.DisablePAFXFAST(true))
+	if err != nil {
+		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
+	}
+	if ok, err := c.IsConfigured(); !ok {
+		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
+	}
+	l.current, l.read = c, info.ModTime()
+	return c, nil
+}
+
+// judge reads the error of a session that could not be made. The ticket it was
+// tried with is not used again.
+func (l *login) judge(err error) error {
+	if l == nil || !strings.Contains(err.Error(), "SASL handshake") {
+		return err
+	}
+	l.forget()
+	if l.kerberos.Keytab == "" && strings.Contains(err.Error(), "EXPIRED") {
+		return loginError("the ticket in %s has expired: run kinit, or use a keytab, which long jobs renew from: %w", l.kerberos.Cache, err)
+	}
+	return err
+}
+
+func (l *login) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current != nil {
+		l.current.Destroy()
+		l.current = nil
+	}
+}
+
+func (l *login) close() { l.forget() }

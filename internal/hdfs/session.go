@@ -1,0 +1,226 @@
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+)
+
+// A session is one client of the library with the connections it made. A
+// client has one call in flight and shares ciphers between its connections, so
+// a session is used for one thing at a time: a call, or a file being read.
+type session struct {
+	lib     *hdfs.Client
+	timeout time.Duration
+
+	mu      sync.Mutex
+	address string // of the NameNode that answered last
+	name    *connection
+	data    map[*connection]struct{}
+	ended   error // why it must not be used any more
+	lost    bool  // the connection to the NameNode failed
+}
+
+// newSession connects to a NameNode. The context bounds the connecting only.
+func (c *Client) newSession(ctx context.Context) (*session, error) {
+	s := &session{timeout: c.settings.callTimeout, data: map[*connection]struct{}{}}
+	options := c.settings.options
+	options.Addresses = c.nameNodes.order()
+	options.NamenodeDialFunc = s.dialNameNode
+	options.DatanodeDialFunc = s.dialDataNode
+	if c.login != nil {
+		var err error
+		if options.KerberosClient, err = c.login.client(); err != nil {
+			return nil, err
+		}
+	}
+	stop := context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
+	lib, err := hdfs.NewClient(options)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+		lib.Close()
+	}
+	if err != nil {
+		s.end(err)
+		return nil, c.login.judge(err)
+	}
+	s.lib = lib
+	return s, nil
+}
+
+// end closes every connection, so that whatever waits on one returns.
+func (s *session) end(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = why
+	}
+	if s.name != nil {
+		s.name.Conn.Close()
+	}
+	for conn := range s.data {
+		conn.Conn.Close()
+	}
+}
+
+// close ends the session and the library's goroutine that renews its leases.
+func (s *session) close() {
+	s.end(net.ErrClosed)
+	if s.lib != nil {
+		s.lib.Close()
+	}
+}
+
+// state says whether the session was ended, whether its NameNode was lost, and
+// which one that is.
+func (s *session) state() (ended, lost bool, address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended != nil, s.lost, s.address
+}
+
+// dropData closes what is left of connections to DataNodes: the library leaves
+// some open after an error.
+func (s *session) dropData() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.data {
+		conn.Conn.Close()
+	}
+	clear(s.data)
+}
+
+func (s *session) dialNameNode(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := s.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		conn.Close()
+		return nil, s.ended
+	}
+	conn.nameNode = true
+	s.address, s.name = address, conn
+	return conn, nil
+}
+
+func (s *session) dialDataNode(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := s.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		conn.Close()
+		return nil, s.ended
+	}
+	s.data[conn] = struct{}{}
+	return conn, nil
+}
+
+func (s *session) dial(ctx context.Context, network, address string) (*connection, error) {
+	conn, err := (&net.Dialer{Timeout: s.timeout}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Conn: conn, session: s}, nil
+}
+
+// A connection waits for its peer as long as the session's timeout and no
+// longer: the library itself waits for ever.
+type connection struct {
+	net.Conn
+	session  *session
+	nameNode bool
+}
+
+func (c *connection) Read(b []byte) (int, error) {
+	if err := c.Conn.SetReadDeadline(time.Now().Add(c.session.timeout)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	return n, c.explain(err)
+}
+
+func (c *connection) Write(b []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.session.timeout)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(b)
+	return n, c.explain(err)
+}
+
+// SetDeadline does nothing: each Read and Write has its own.
+func (c *connection) SetDeadline(time.Time) error { return nil }
+
+func (c *connection) Close() error {
+	c.session.mu.Lock()
+	delete(c.session.data, c)
+	c.session.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// explain tells a connection that the session closed from one that was lost.
+func (c *connection) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	if c.session.ended != nil {
+		return c.session.ended
+	}
+	if c.nameNode && !errors.Is(err, net.ErrClosed) {
+		c.session.lost = true
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Errorf("%s has not answered for %s", c.RemoteAddr(), c.session.timeout)
+	}
+	return err
+}
+
+// nameNodes remembers which NameNode served last, so that a new session does
+// not ask a standby or a dead one first.
+type nameNodes struct {
+	mu        sync.Mutex
+	addresses []string
+}
+
+func (n *nameNodes) order() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string(nil), n.addresses...)
+}
+
+func (n *nameNodes) served(address string) { n.move(address, true) }
+func (n *nameNodes) failed(address string) { n.move(address, false) }
+
+func (n *nameNodes) move(address string, first bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.addresses) == 1 || first && n.addresses[0] == address {
+		return
+	}
+	others := make([]string, 0, len(n.addresses))
+	for _, a := range n.addresses {
+		if a != address {
+			others = append(others, a)
+		}
+	}
+	switch {
+	case len(others) == len(n.addresses):
+	case first:
+		n.addresses = append([]string{address}, others...)
+	default:
+		n.addresses = append(others, address)
+	}
+}

@@ -1,0 +1,162 @@
+package hdfs
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+)
+
+// Info is what the NameNode says of a file or directory.
+type Info struct {
+	Name      string // the last element of the path
+	Size      int64
+	Directory bool
+	Mode      fs.FileMode // permissions
+	Owner     string
+	Group     string
+	Modified  time.Time
+	ID        uint64 // of the inode: another file of the same name has another
+	// Refused says why the file must not be read with this client: it wraps
+	// ErrRefused and names the remedy.
+	Refused error
+}
+
+// Identity is equal for equal bytes of one path, as far as HDFS can tell:
+// files are only appended to, truncated or replaced, and each changes it.
+func (i Info) Identity() string { return fmt.Sprintf("%d-%d-%d", i.ID, i.Size, i.Modified.UnixMilli()) }
+
+// What HdfsFileStatusProto.flags holds.
+const (
+	hasCrypt = 2
+	hasEC    = 4
+)
+
+// Why files are refused, each with what to do.
+var (
+	errLink      = fmt.Errorf("%w: it is a symbolic link: name the file itself", ErrRefused)
+	errEncrypted = fmt.Errorf("%w: it lies in an encryption zone, where the native client would take ciphertext for content: "+
+		"use webhdfs:// or swebhdfs://, whose DataNodes decrypt for those who hold the key", ErrRefused)
+	errCoded = fmt.Errorf("%w: it is erasure-coded, which the native client cannot read: "+
+		"use webhdfs:// or swebhdfs://, or copy it into a folder with the policy REPLICATION", ErrRefused)
+	errOpen = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
+		"or free it from a dead one with hdfs debug recoverLease", ErrRefused)
+)
+
+// newInfo reads a status that came with the locations of the file's blocks: only
+// they tell that it is being written.
+func newInfo(name string, s *hdfs.FileStatus) Info {
+	const isDirectory, isFile = 1, 2
+	i := Info{
+		Name:     name,
+		Size:     int64(s.GetLength()),
+		Mode:     fs.FileMode(s.GetPermission().GetPerm()) & fs.ModePerm,
+		Owner:    s.GetOwner(),
+		Group:    s.GetGroup(),
+		Modified: time.UnixMilli(int64(s.GetModificationTime())),
+		ID:       s.GetFileId(),
+	}
+	switch kind := int(s.GetFileType()); {
+	case kind == isDirectory:
+		i.Directory, i.Size = true, 0
+	case kind != isFile:
+		i.Refused = errLink
+	case s.GetFlags()&hasCrypt != 0 || s.GetFileEncryptionInfo() != nil:
+		i.Refused = errEncrypted
+	case s.GetFlags()&hasEC != 0 || s.GetEcPolicy() != nil:
+		i.Refused = errCoded
+	case s.GetLocations().GetUnderConstruction():
+		i.Refused = errOpen
+	}
+	return i
+}
+
+// Stat says what an absolute path is. Whoever may not read a file may still be
+// told its length.
+func (c *Client) Stat(ctx context.Context, path string) (Info, error) {
+	var i Info
+	err := c.call(ctx, "stat", path, func(s *session) (err error) {
+		i, err = stat(s, path)
+		return err
+	})
+	return i, err
+}
+
+func stat(s *session, path string) (Info, error) {
+	answer, err := execute(s.lib, "getLocatedFileInfo", map[string]any{"src": path})
+	if err != nil {
+		return Info{}, err
+	}
+	status, ok := get(answer, "fs").Message().Interface().(*hdfs.FileStatus)
+	if !ok || status == nil || !answer.Has(answer.Descriptor().Fields().ByName("fs")) {
+		return Info{}, fs.ErrNotExist
+	}
+	return newInfo(base(path), status), nil
+}
+
+// ReadDir lists a directory as the NameNode has it, a batch at a time: in
+// ascending order of the names' bytes taken as signed, which for ASCII is the
+// usual one. An error comes once, last, and means that the list is incomplete.
+func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		var last string
+		for {
+			var batch []Info
+			var remaining uint64
+			err := c.call(ctx, "readdir", dir, func(s *session) (err error) {
+				batch, remaining, err = readDir(s, dir, last)
+				return err
+			})
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+			for _, i := range batch {
+				if !yield(i, nil) {
+					return
+				}
+				last = i.Name
+			}
+			if remaining == 0 {
+				return
+			}
+		}
+	}
+}
+
+func readDir(s *session, dir, after string) (batch []Info, remaining uint64, err error) {
+	answer, err := execute(s.lib, "getListing", map[string]any{"src": dir, "startAfter": []byte(after), "needLocation": true})
+	if err != nil {
+		return nil, 0, err
+	}
+	if !answer.Has(answer.Descriptor().Fields().ByName("dirList")) {
+		return nil, 0, fs.ErrNotExist
+	}
+	listing := get(answer, "dirList").Message()
+	entries := get(listing, "partialListing").List()
+	for k := range entries.Len() {
+		status := entries.Get(k).Message().Interface().(*hdfs.FileStatus)
+		name := string(status.GetPath())
+		if name == "" { // a file is asked for its list
+			return nil, 0, fmt.Errorf("%w: not a directory", fs.ErrInvalid)
+		}
+		batch = append(batch, newInfo(name, status))
+	}
+	remaining = get(listing, "remainingEntries").Uint()
+	if remaining > 0 && len(batch) == 0 {
+		return nil, 0, fmt.Errorf("an empty batch with %d entries to come", remaining)
+	}
+	return batch, remaining, nil
+}
+
+func base(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}

@@ -1,0 +1,208 @@
+package webhdfs
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/jcmturner/gokrb5/v8/spnego"
+
+	"tkit/internal/hdfs"
+)
+
+// A ticket is whom a cluster with Kerberos believes. Each server is shown the
+// ticket once, by SPNEGO, and then the cookie that it gave for it.
+type ticket struct {
+	login     *hdfs.Login
+	principal string // of the servers, with _HOST for their names
+	doAs      string
+
+	making  chan struct{} // a token: the library makes one at a time
+	mu      sync.Mutex
+	cookies map[string]string // by server
+}
+
+// authCookie is the name of the cookie by which Hadoop knows us again. Its
+// value says how we were believed, "...&t=kerberos&...", and is signed.
+const authCookie = "hadoop.auth"
+
+func newTicket(s settings) (*ticket, error) {
+	login, err := hdfs.NewLogin(s.Kerberos, s.User)
+	if err != nil {
+		return nil, err
+	}
+	return &ticket{
+		login: login, principal: s.principal, doAs: s.DoAs,
+		making: make(chan struct{}, 1), cookies: map[string]string{},
+	}, nil
+}
+
+func (t *ticket) user() string {
+	if t.doAs != "" {
+		return t.doAs
+	}
+	return t.own()
+}
+
+// own is the user of the ticket, as Hadoop calls it by its default rules.
+func (t *ticket) own() string {
+	name, _, _ := strings.Cut(t.login.User(), "/")
+	return name
+}
+
+func (t *ticket) close() { t.login.Close() }
+
+// do never sends a name: what a server believes is the ticket or nothing.
+func (t *ticket) do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error) {
+	if as == "" {
+		as = t.user()
+	}
+	if as != t.own() {
+		query.Set("doas", as)
+	}
+	u.RawQuery = query.Encode()
+	if cookie := t.cookie(u.Host); cookie != "" {
+		a, err := send(ctx, u, http.Header{"Cookie": {authCookie + "=" + cookie}})
+		if !stale(err) {
+			return a, explainProxy(err, t.own(), as)
+		}
+		t.keep(u.Host, "")
+	}
+	token, err := t.token(ctx, u.Hostname())
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := send(ctx, u, http.Header{"Authorization": {"Negotiate " + token}})
+	if err != nil {
+		return answer{}, explainProxy(t.explain(u, err), t.own(), as)
+	}
+	if err := t.believed(u, a.Header); err != nil {
+		a.close()
+		return answer{}, err
+	}
+	return a, nil
+}
+
+// stale says that a server does not know its cookie any more: it expired, or
+// the server has another secret since it was restarted.
+func stale(err error) bool {
+	var denied *unauthorized
+	var remote *remoteError
+	return errors.As(err, &denied) || errors.As(err, &remote) && remote.Exception == "" && remote.status == http.StatusForbidden
+}
+
+// believed checks that the server looked at the ticket. One without Kerberos
+// answers as well, to nobody in particular, and what it answers is worth as
+// much.
+func (t *ticket) believed(u *url.URL, header http.Header) error {
+	for _, c := range (&http.Response{Header: header}).Cookies() {
+		if c.Name == authCookie && strings.Contains(c.Value, "t=kerberos") {
+			t.keep(u.Host, c.Value)
+			return nil
+		}
+	}
+	for _, challenge := range header.Values("WWW-Authenticate") {
+		if isNegotiate(challenge) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s does not ask for the Kerberos ticket, but hadoop.security.authentication says that the cluster does: "+
+		"set dfs.web.authentication.kerberos.principal and hadoop.http.authentication.type = kerberos there", fs.ErrPermission, u.Host)
+}
+
+// token makes what proves the ticket to one host, once.
+func (t *ticket) token(ctx context.Context, host string) (string, error) {
+	select {
+	case t.making <- struct{}{}:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	type made struct {
+		token string
+		err   error
+	}
+	done := make(chan made, 1)
+	go func() { // the library knows no context; its own deadlines end it
+		defer func() { <-t.making }()
+		token, err := t.makeToken(host)
+		done <- made{token, err}
+	}()
+	select {
+	case m := <-done:
+		return m.token, m.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+func (t *ticket) makeToken(host string) (string, error) {
+	name, _, _ := strings.Cut(t.principal, "@")
+	if name == "*" {
+		name = "HTTP/_HOST"
+	}
+	name = strings.ReplaceAll(name, "_HOST", strings.ToLower(host))
+	token, err := t.negotiation(name)
+	if err != nil {
+		// The library renews tickets, but not those that it let expire.
+		t.login.Forget()
+		token, err = t.negotiation(name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("kerberos ticket of %s for %s: %w", t.login.User(), name, err)
+	}
+	return base64.StdEncoding.EncodeToString(token), nil
+}
+
+func (t *ticket) negotiation(principal string) ([]byte, error) {
+	client, err := t.login.Client()
+	if err != nil {
+		return nil, err
+	}
+	context, err := spnego.SPNEGOClient(client, principal).InitSecContext()
+	if err != nil {
+		return nil, err
+	}
+	return context.Marshal()
+}
+
+// explain says what may be wrong when a server does not take the ticket.
+func (t *ticket) explain(u *url.URL, err error) error {
+	var denied *unauthorized
+	if !errors.As(err, &denied) {
+		return err
+	}
+	t.login.Forget()
+	if !denied.negotiate {
+		return fmt.Errorf("%w: it takes no Kerberos ticket", err)
+	}
+	return fmt.Errorf("%w: it does not take the ticket of %s: check the clocks, and that it is %s", err, t.login.User(),
+		strings.ReplaceAll(t.principal, "_HOST", u.Hostname()))
+}
+
+// explainProxy names the settings by which a cluster lets one user act for
+// another.
+func explainProxy(err error, own, as string) error {
+	var remote *remoteError
+	if own == as || !errors.As(err, &remote) || !strings.Contains(remote.Message, "impersonate") {
+		return err
+	}
+	return fmt.Errorf("%w: let it, by hadoop.proxyuser.%s.users (or .groups) and .hosts in the NameNodes' core-site.xml, or act as %s", err, own, as)
+}
+
+func (t *ticket) cookie(host string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cookies[host]
+}
+
+func (t *ticket) keep(host, cookie string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cookies[host] = cookie
+}
