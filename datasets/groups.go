@@ -25,10 +25,11 @@ var sideNames = [...]string{free: "", train: Train, validation: Validation, test
 func sideOf(split string) side { return side(slices.Index(sideNames[:], split)) }
 
 // parting divides a snapshot whose entries have groups or are fixed to sides.
-// What moves together is a unit: the images that are linked by equal groups
-// or equal bytes.
+// What moves together is a unit: the images that are linked by equal groups,
+// equal bytes or by the caller.
 type parting struct {
 	entries   []Entry
+	links     [][]int32 // entries to keep together, a list each
 	fractions Fractions
 	labels    []string
 	unitOf    []int32 // of each entry
@@ -51,12 +52,13 @@ type unit struct {
 // member says that a unit has images of a class.
 type member struct{ class, unit int32 }
 
-// splitGroups is Split where entries have groups or are fixed to sides.
-func (s *Snapshot) splitGroups(f Fractions) (Split, error) {
+// splitGroups is Split where entries have groups or are fixed to sides,
+// or some are to be kept together.
+func (s *Snapshot) splitGroups(f Fractions, links [][]int32) (Split, error) {
 	if f.TrainPerClass > 0 {
-		return Split{}, errors.New("a number of training images a class cannot honour the groups and splits that the dataset gives: give fractions instead")
+		return Split{}, errors.New("a number of training images a class can honour neither the groups and splits that the dataset gives nor images that are to stay together: give fractions instead")
 	}
-	p := &parting{entries: s.Entries, fractions: f, labels: s.Labels()}
+	p := &parting{entries: s.Entries, links: links, fractions: f, labels: s.Labels()}
 	p.link()
 	if err := p.fix(); err != nil {
 		return Split{}, err
@@ -81,7 +83,8 @@ func (s *Snapshot) splitGroups(f Fractions) (Split, error) {
 }
 
 // link finds the units and their places: that of the first of a unit's groups
-// in byte order, or of the image where it has none.
+// in byte order, or of the image where it has none, of several images the one
+// whose SHA-256 is the least.
 func (p *parting) link() {
 	n := len(p.entries)
 	parent := make([]int32, n)
@@ -103,10 +106,14 @@ func (p *parting) link() {
 			}
 		}
 	}
+	for _, link := range p.links {
+		join(link, func(*Entry, *Entry) bool { return true })
+	}
 	order := byContent(p.entries)
 	join(order, func(a, b *Entry) bool { return a.SHA256 == b.SHA256 })
 	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(strings.Compare(p.entries[a].Group, p.entries[b].Group), cmp.Compare(a, b))
+		return cmp.Or(strings.Compare(p.entries[a].Group, p.entries[b].Group),
+			bytes.Compare(p.entries[a].SHA256[:], p.entries[b].SHA256[:]), cmp.Compare(a, b))
 	})
 	join(order, func(a, b *Entry) bool { return a.Group == b.Group && a.Group != "" })
 
@@ -132,8 +139,8 @@ func (p *parting) link() {
 			u.place = place(seed, sha256.Sum256([]byte("group "+g)))
 		}
 	}
-	for i, at := range p.unitOf {
-		if u := &p.units[at]; u.place < 0 {
+	for _, i := range order {
+		if u := &p.units[p.unitOf[i]]; u.place < 0 {
 			u.place = place(seed, p.entries[i].SHA256)
 		}
 	}
@@ -161,7 +168,7 @@ func (p *parting) fix() error {
 }
 
 func contradiction(a, b *Entry) string {
-	why := "linked by groups and identical images"
+	why := "linked by groups, or images that are identical or look alike"
 	switch {
 	case a.Group == b.Group && a.Group != "":
 		why = fmt.Sprintf("of the group %q", a.Group)

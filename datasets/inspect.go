@@ -18,6 +18,8 @@ import (
 type finding struct {
 	entry       Entry // without key and label
 	format      preprocessing.Format
+	width       int // in pixels; 0 where the file is of any format
+	height      int
 	quarantined *Quarantined // without key and label; nil if the example can be used
 }
 
@@ -57,11 +59,10 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	if r.anyFile {
 		return f, nil
 	}
-	var width, height int
-	f.format, width, height, err = preprocessing.Sniff(encoded)
+	f.format, f.width, f.height, err = preprocessing.Sniff(encoded)
 	if err == nil {
-		if pixels := int64(width) * int64(height); pixels > r.maxPixels {
-			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", width, height, r.maxPixels)}
+		if pixels := int64(f.width) * int64(f.height); pixels > r.maxPixels {
+			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", f.width, f.height, r.maxPixels)}
 			return f, nil
 		}
 		err = preprocessing.Complete(encoded)

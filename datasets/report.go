@@ -57,6 +57,11 @@ type ClassCount struct {
 	Label       string `json:"label"`
 	Examples    int    `json:"examples"` // that can be used
 	Quarantined int    `json:"quarantined,omitempty"`
+	// Train, Validation and Test are those on each side of the split, where
+	// Report.Sides has one, or else those that the dataset fixes to it.
+	Train      int `json:"train,omitempty"`
+	Validation int `json:"validation,omitempty"`
+	Test       int `json:"test,omitempty"`
 }
 
 // Report says what a snapshot found. Its lists are ordered by key, the classes
@@ -74,6 +79,13 @@ type Report struct {
 	// the smallest among those that have any: 1 is balanced. It is 0 where
 	// there are none.
 	Imbalance float64 `json:"imbalance"`
+	// Sizes is nil where nothing was complete, and where files of any format
+	// were taken unseen.
+	Sizes *Sizes `json:"sizes,omitempty"`
+	// Sides is nil before Place.
+	Sides *Sides `json:"sides,omitempty"`
+	// Near is nil where nobody looked for images that look alike.
+	Near *NearDuplicates `json:"near_duplicates,omitempty"`
 
 	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	Misnamed    []Misnamed    `json:"misnamed,omitempty"`
@@ -99,6 +111,7 @@ func (r *Report) Without(s *Snapshot, reasons map[string]string) *Report {
 		_, out := reasons[m.Key]
 		return out
 	})
+	n.Near = r.Near.without(reasons)
 	n.Duplicates = nil
 	for _, group := range r.Duplicates {
 		group = slices.DeleteFunc(slices.Clone(group), func(key string) bool {

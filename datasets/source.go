@@ -56,6 +56,14 @@ type Source interface {
 	Examples(ctx context.Context) iter.Seq2[Example, error]
 }
 
+// Close closes a source that holds anything.
+func Close(src Source) error {
+	if c, ok := src.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
 // The sides of a split.
 const (
 	Train      = "train"

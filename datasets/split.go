@@ -58,7 +58,10 @@ type Split struct {
 // fixed to train too: validation is a part of training. A class that a side
 // would get none of gets there the unit of its images whose place is nearest,
 // if one can be spared. TrainPerClass is refused.
-func (s *Snapshot) Split(f Fractions) (Split, error) {
+func (s *Snapshot) Split(f Fractions) (Split, error) { return s.divide(f, nil) }
+
+// divide is Split and SplitTogether.
+func (s *Snapshot) divide(f Fractions, together [][]string) (Split, error) {
 	if err := f.validate(); err != nil {
 		return Split{}, err
 	}
@@ -68,8 +71,8 @@ func (s *Snapshot) Split(f Fractions) (Split, error) {
 	case 1:
 		return Split{}, fmt.Errorf("split of %s: every image is labelled %q: a classifier needs at least two classes", s.URI, labels[0])
 	}
-	if versionOf(s.Entries) == versionGroups {
-		split, err := s.splitGroups(f)
+	if links := s.links(together); len(links) > 0 || versionOf(s.Entries) == versionGroups {
+		split, err := s.splitGroups(f, links)
 		if err != nil {
 			return Split{}, fmt.Errorf("split of %s: %w", s.URI, err)
 		}

@@ -99,6 +99,7 @@ type collection struct {
 	bytes       int64
 	quarantined []Quarantined
 	misnamed    []Misnamed
+	measured    measuring
 }
 
 // readAll runs the listing, the workers and the gathering beside each other.
@@ -184,6 +185,9 @@ func (c *collection) add(j *job) error {
 		e := j.found.entry
 		e.Key, e.Label, e.Group, e.Split = key, j.example.Label, j.example.Group, j.example.Split
 		c.entries.add(e)
+		if j.found.width > 0 {
+			c.measured.add(Measured{key, e.Size, j.found.width, j.found.height}, j.found.format)
+		}
 		if ext, wrong := misnamed(key, j.found.format); wrong {
 			c.misnamed = append(c.misnamed, Misnamed{Key: key, Extension: ext, Format: j.found.format})
 		}
@@ -195,7 +199,7 @@ func (c *collection) add(j *job) error {
 // conclude puts the entries together, takes the conflicts out and reports.
 func (c *collection) conclude() (*Snapshot, *Report) {
 	entries := c.entries.list()
-	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed}
+	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed, Sizes: c.measured.sizes()}
 	out := make(map[int]bool)
 	order := byContent(entries)
 	for len(order) > 0 {

@@ -1,0 +1,104 @@
+package datasets
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Sides says how a split divides a dataset.
+type Sides struct {
+	// Train, Validation and Test are numbers of images. They are 0 where
+	// there is a Problem.
+	Train      int `json:"train"`
+	Validation int `json:"validation"`
+	Test       int `json:"test"`
+	// Together says that images that look alike were kept on one side.
+	Together bool `json:"together,omitempty"`
+	// Problem is why the dataset cannot be split this way, or "".
+	Problem string `json:"problem,omitempty"`
+}
+
+// Place reports where a split of the snapshot s puts the images, and so what
+// leaks from one side to another. Where there is no split, problem says why; the
+// sides are then those that the dataset fixes.
+func (r *Report) Place(s *Snapshot, split Split, problem error) {
+	sides := make([]side, len(s.Entries))
+	for i, e := range s.Entries {
+		sides[i] = sideOf(e.Split)
+	}
+	r.Sides = new(Sides)
+	if problem != nil {
+		r.Sides.Problem = problem.Error()
+	} else {
+		for on, indices := range map[side][]int{train: split.Train, validation: split.Validation, test: split.Test} {
+			for _, i := range indices {
+				sides[i] = on
+			}
+		}
+		r.Sides.Train, r.Sides.Validation, r.Sides.Test = len(split.Train), len(split.Validation), len(split.Test)
+	}
+	r.placeClasses(s, sides)
+	r.placeNear(s, sides)
+}
+
+func (r *Report) placeClasses(s *Snapshot, sides []side) {
+	counts := make(map[string]*ClassCount, len(r.Classes))
+	for i := range r.Classes {
+		c := &r.Classes[i]
+		c.Train, c.Validation, c.Test = 0, 0, 0
+		counts[c.Label] = c
+	}
+	for i, e := range s.Entries {
+		c := counts[e.Label]
+		switch sides[i] {
+		case train:
+			c.Train++
+		case validation:
+			c.Validation++
+		case test:
+			c.Test++
+		}
+	}
+}
+
+func (r *Report) placeNear(s *Snapshot, sides []side) {
+	if r.Near == nil {
+		return
+	}
+	for _, g := range r.Near.Groups {
+		for i := range g.Images {
+			if at, ok := s.find(g.Images[i].Key); ok {
+				g.Images[i].Side = sideNames[sides[at]]
+			}
+		}
+	}
+}
+
+// find is the index of the entry of a key.
+func (s *Snapshot) find(key string) (index int, ok bool) {
+	return slices.BinarySearchFunc(s.Entries, key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) })
+}
+
+// SplitTogether is Split, with the images of each of the given groups of keys on
+// one side, as if the dataset itself gave them one Group. Keys that the snapshot
+// does not have are ignored. Groups that no side can have whole, as the dataset
+// fixes their images to different ones, are an error that names them.
+func (s *Snapshot) SplitTogether(f Fractions, groups [][]string) (Split, error) {
+	return s.divide(f, groups)
+}
+
+// links are the groups of keys as indices, without those of fewer than two.
+func (s *Snapshot) links(groups [][]string) (links [][]int32) {
+	for _, keys := range groups {
+		var link []int32
+		for _, key := range keys {
+			if at, ok := s.find(key); ok {
+				link = append(link, int32(at))
+			}
+		}
+		if len(link) > 1 {
+			links = append(links, link)
+		}
+	}
+	return links
+}

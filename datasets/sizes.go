@@ -1,0 +1,111 @@
+package datasets
+
+import (
+	"cmp"
+	"slices"
+
+	"tkit/internal/preprocessing"
+)
+
+// Sizes says how large the images of a dataset are: all those that are complete
+// images, also where their bytes stand under two labels.
+type Sizes struct {
+	// Formats are in descending order of their counts.
+	Formats []FormatCount `json:"formats"`
+	Bytes   Spread        `json:"bytes"`  // by the length of the file
+	Pixels  Spread        `json:"pixels"` // by width × height
+	// Small is how many are less than SmallSide pixels wide or high, and
+	// Elongated how many have one side ElongatedBy or more times the other.
+	Small     int `json:"small,omitempty"`
+	Elongated int `json:"elongated,omitempty"`
+}
+
+// What counts as out of the ordinary in Sizes. A network's input of 224 pixels
+// is seven times SmallSide: such an image is mostly interpolation.
+const (
+	SmallSide   = 32
+	ElongatedBy = 4
+)
+
+// FormatCount is one format and its images.
+type FormatCount struct {
+	Format preprocessing.Format `json:"format"`
+	Images int                  `json:"images"`
+}
+
+// Spread is the smallest, the middle and the largest image by one measure. Of
+// an even number the middle is the lower one.
+type Spread struct {
+	Smallest Measured `json:"smallest"`
+	Median   Measured `json:"median"`
+	Largest  Measured `json:"largest"`
+}
+
+// Measured is an image's measure: its bytes or its pixels. The median has no
+// key.
+type Measured struct {
+	Key    string `json:"key,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"`
+}
+
+func (m Measured) pixels() int64 { return int64(m.Width) * int64(m.Height) }
+
+// measuring gathers Sizes, sixteen bytes an image.
+type measuring struct {
+	formats          map[preprocessing.Format]int
+	bytes, pixels    Spread // without medians
+	lengths, shapes  []int64
+	small, elongated int
+}
+
+// add takes an image of positive width and height.
+func (m *measuring) add(image Measured, format preprocessing.Format) {
+	if m.formats == nil {
+		m.formats = make(map[preprocessing.Format]int)
+		m.bytes, m.pixels = Spread{Smallest: image, Largest: image}, Spread{Smallest: image, Largest: image}
+	}
+	m.formats[format]++
+	m.bytes.widen(image, func(a Measured) int64 { return a.Bytes })
+	m.pixels.widen(image, Measured.pixels)
+	m.lengths = append(m.lengths, image.Bytes)
+	m.shapes = append(m.shapes, int64(image.Width)<<32|int64(image.Height))
+	short, long := min(image.Width, image.Height), max(image.Width, image.Height)
+	if short < SmallSide {
+		m.small++
+	}
+	if long >= ElongatedBy*short {
+		m.elongated++
+	}
+}
+
+func (s *Spread) widen(image Measured, by func(Measured) int64) {
+	if by(image) < by(s.Smallest) {
+		s.Smallest = image
+	}
+	if by(image) > by(s.Largest) {
+		s.Largest = image
+	}
+}
+
+// sizes is nil where nothing was measured.
+func (m *measuring) sizes() *Sizes {
+	n := len(m.shapes)
+	if n == 0 {
+		return nil
+	}
+	s := &Sizes{Bytes: m.bytes, Pixels: m.pixels, Small: m.small, Elongated: m.elongated}
+	for f, count := range m.formats {
+		s.Formats = append(s.Formats, FormatCount{f, count})
+	}
+	slices.SortFunc(s.Formats, func(a, b FormatCount) int {
+		return cmp.Or(cmp.Compare(b.Images, a.Images), cmp.Compare(a.Format, b.Format))
+	})
+	slices.Sort(m.lengths)
+	s.Bytes.Median.Bytes = m.lengths[(n-1)/2]
+	side := func(shape int64) Measured { return Measured{Width: int(shape >> 32), Height: int(shape & (1<<32 - 1))} }
+	slices.SortFunc(m.shapes, func(a, b int64) int { return cmp.Compare(side(a).pixels(), side(b).pixels()) })
+	s.Pixels.Median = side(m.shapes[(n-1)/2])
+	return s
+}
