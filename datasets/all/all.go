@@ -1,4 +1,21 @@
-// Package all is the one list of the kinds of datasets that tkit reads.
+// Package all is the one list of the stores that tkit reads datasets from, and
+// of the formats that they may have there.
+//
+// A dataset is named by a URI, or by a path of this machine:
+//
+//	photos                                a folder per class
+//	file:///data/photos                   the same, with %xx for odd bytes
+//	/data/scans.csv                       a manifest
+//	/data/shards                          a folder of nothing but tar files
+//	/data/part?format=sequencefile        any file, its format said
+//
+// What the format is follows from the name of a file, or from what a folder
+// holds, unless ?format= says it. More options follow in the same place, each
+// after &: files=PATTERN takes only those shards; splits=folders or
+// splits=names says that the folders above the classes, or the names of the
+// shards, are train, validation and test; image=, label=, group= and split=
+// name the features of a TFRecord; label=folder, parent or key is the part of
+// a SequenceFile's key that is the label.
 package all
 
 import (
@@ -8,7 +25,6 @@ import (
 
 	"tkit/datasets"
 	"tkit/datasets/files"
-	"tkit/datasets/folder"
 	"tkit/datasets/local"
 )
 
@@ -22,22 +38,22 @@ var stores = []struct {
 }
 
 // Open returns the source that a URI names. What has no scheme is a path of
-// this machine.
+// this machine. The source is closed by datasets.Close.
 func Open(ctx context.Context, uri string) (datasets.Source, error) {
-	tree, err := OpenTree(ctx, uri)
+	n, err := parse(uri)
 	if err != nil {
 		return nil, err
 	}
-	return folder.New(tree, folder.Config{}), nil
+	return n.open(ctx)
 }
 
-// OpenTree returns the tree of files that a URI names.
+// OpenTree returns the tree of files that a URI without options names.
 func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	scheme, _, found := strings.Cut(uri, "://")
-	if !found || strings.ContainsAny(scheme, `/\.`) {
+	scheme, found := schemeOf(uri)
+	if !found {
 		scheme = local.Scheme
 	}
 	var known []string

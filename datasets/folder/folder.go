@@ -86,7 +86,7 @@ func (w *walk) folder(dir string) (entries int, err error) {
 		if err != nil {
 			return entries, err
 		}
-		if Skipped(info.Name()) {
+		if files.LeftBehind(info.Name()) {
 			continue
 		}
 		entries++
@@ -141,16 +141,4 @@ func (s *Source) place(key string) (split, label, rest string) {
 		return split, "", key
 	}
 	return split, label, rest
-}
-
-// Skipped says which names are not meant as images by anybody.
-func Skipped(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return true
-	}
-	switch strings.ToLower(name) {
-	case "__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found":
-		return true
-	}
-	return false
 }

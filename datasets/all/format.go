@@ -1,0 +1,186 @@
+package all
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+	"tkit/datasets/folder"
+	"tkit/datasets/manifest"
+	"tkit/datasets/sequencefile"
+	"tkit/datasets/shards"
+	"tkit/datasets/tarshards"
+	"tkit/datasets/tfrecord"
+)
+
+// format is one of the forms that a dataset may have in a store.
+type format struct {
+	name    string
+	named   func(file string) bool // whether a file's name says this format; nil for folders
+	options []string               // that it takes
+	open    func(tree files.Tree, file string, o url.Values) (datasets.Source, error)
+}
+
+// formats has every format. To add one, write a package and a line here.
+var formats = []format{
+	{folder.Format, nil, []string{"splits"}, openFolder},
+	{manifest.Format, manifest.Named, nil, openManifest},
+	{tfrecord.Format, tfrecord.Named, []string{"files", "splits", "image", "label", "group", "split"}, openTFRecord},
+	{tarshards.Format, tarshards.Named, []string{"files", "splits"}, openTar},
+	{sequencefile.Format, sequencefile.Named, []string{"files", "splits", "label"}, openSequenceFile},
+}
+
+func openFolder(tree files.Tree, _ string, o url.Values) (datasets.Source, error) {
+	return folder.New(tree, folder.Config{Splits: o.Has("splits")}), nil
+}
+
+func openManifest(tree files.Tree, file string, _ url.Values) (datasets.Source, error) {
+	if file == "" {
+		return nil, errors.New("which file is the manifest? name it in place of its folder")
+	}
+	return manifest.New(tree, manifest.Config{Path: file}), nil
+}
+
+func openTFRecord(tree files.Tree, file string, o url.Values) (datasets.Source, error) {
+	return tfrecord.New(tree, tfrecord.Config{
+		Shards: shardsConfig(file, o), Image: o.Get("image"), Label: o.Get("label"), Group: o.Get("group"), Split: o.Get("split"),
+	}), nil
+}
+
+func openTar(tree files.Tree, file string, o url.Values) (datasets.Source, error) {
+	return tarshards.New(tree, shardsConfig(file, o)), nil
+}
+
+func openSequenceFile(tree files.Tree, file string, o url.Values) (datasets.Source, error) {
+	return sequencefile.New(tree, sequencefile.Config{Shards: shardsConfig(file, o), Label: o.Get("label")})
+}
+
+func shardsConfig(file string, o url.Values) shards.Config {
+	if file == "" {
+		file = o.Get("files")
+	}
+	return shards.Config{Files: file, Splits: o.Has("splits")}
+}
+
+// open finds the tree and the format, and opens the dataset.
+func (n name) open(ctx context.Context) (datasets.Source, error) {
+	tree, file, err := n.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	src, err := n.openIn(ctx, tree, file)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
+	}
+	return src, nil
+}
+
+func (n name) openIn(ctx context.Context, tree files.Tree, file string) (datasets.Source, error) {
+	f, err := n.format(ctx, tree, file)
+	if err != nil {
+		return nil, err
+	}
+	for option, values := range n.options {
+		if option != "format" && !slices.Contains(f.options, option) {
+			return nil, fmt.Errorf("the format %s has no option %s=", f.name, option)
+		}
+		want := "names"
+		if f.named == nil {
+			want = "folders"
+		}
+		if option == "splits" && values[0] != want {
+			return nil, fmt.Errorf("splits=%s: the format %s takes splits=%s", values[0], f.name, want)
+		}
+	}
+	return f.open(tree, file, n.options)
+}
+
+// find opens the tree of the folder that is named, or that a named file is in.
+func (n name) find(ctx context.Context) (tree files.Tree, file string, err error) {
+	folder, last, ok := n.parent()
+	if !ok || !n.maybeFile(last) {
+		tree, err = OpenTree(ctx, n.at)
+		return tree, "", err
+	}
+	if tree, err = OpenTree(ctx, folder); err != nil {
+		return nil, "", err
+	}
+	info, err := tree.Stat(ctx, last)
+	switch {
+	case err == nil && !info.Directory:
+		return tree, last, nil
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		if err := tree.Close(); err != nil {
+			return nil, "", err
+		}
+		tree, err = OpenTree(ctx, n.at) // says what is missing
+		return tree, "", err
+	}
+	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
+}
+
+// maybeFile says whether the name can be that of a file and not of a folder.
+func (n name) maybeFile(last string) bool {
+	if f := n.options.Get("format"); f != "" {
+		return f != folder.Format
+	}
+	return slices.ContainsFunc(formats, func(f format) bool { return f.named != nil && f.named(last) })
+}
+
+// format is the one that is asked for, or that the names in the store say.
+func (n name) format(ctx context.Context, tree files.Tree, file string) (format, error) {
+	wanted := n.options.Get("format")
+	var known []string
+	for _, f := range formats {
+		if f.name == wanted || wanted == "" && file != "" && f.named != nil && f.named(file) {
+			return f, nil
+		}
+		known = append(known, f.name)
+	}
+	if wanted != "" {
+		return format{}, fmt.Errorf("the format %q is unknown: there are %s", wanted, strings.Join(known, ", "))
+	}
+	return n.detect(ctx, tree)
+}
+
+// enough is how many names of a folder tell what it holds.
+const enough = 1000
+
+// detect tells the format of a folder by the names in it: shards if all are of
+// shards of one format, otherwise a folder per class. Folders named train and
+// test, or the like, and nothing beside them, are sides of a split.
+func (n name) detect(ctx context.Context, tree files.Tree) (format, error) {
+	seen, splits := 0, make(map[string]bool)
+	possible := slices.DeleteFunc(slices.Clone(formats), func(f format) bool { return f.named == nil || f.name == manifest.Format })
+	for info, err := range tree.List(ctx, "") {
+		if err != nil {
+			return format{}, err
+		}
+		name := info.Path
+		if files.LeftBehind(name) || !info.Directory && shards.Companion(name) {
+			continue
+		}
+		if split, ok := datasets.ParseSplit(name); ok && info.Directory {
+			splits[split] = true
+		} else {
+			splits[""] = true
+		}
+		possible = slices.DeleteFunc(possible, func(f format) bool { return info.Directory || !f.named(name) })
+		if seen++; seen == enough || len(possible) == 0 && splits[""] {
+			break
+		}
+	}
+	if seen > 0 && len(possible) > 0 {
+		return possible[0], nil
+	}
+	if splits[datasets.Train] && len(splits) > 1 && !splits[""] && !n.options.Has("splits") {
+		n.options.Set("splits", "folders")
+	}
+	return formats[0], nil
+}

@@ -1,0 +1,17 @@
+package files
+
+import "strings"
+
+// LeftBehind says which names systems leave in folders and archives and nobody
+// means as an image: those that begin with a dot, and __MACOSX, Thumbs.db,
+// desktop.ini, @eaDir, $RECYCLE.BIN and lost+found in any case.
+func LeftBehind(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return true
+	}
+	switch strings.ToLower(name) {
+	case "__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found":
+		return true
+	}
+	return false
+}

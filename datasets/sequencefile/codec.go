@@ -1,0 +1,73 @@
+package sequencefile
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"strings"
+
+	"tkit/datasets/shards"
+)
+
+// codec is a way of compression. Zlib and gzip tell themselves apart, so that
+// a packed place needs no more than its bytes.
+type codec struct{ gzip bool }
+
+func codecOf(class string) (codec, error) {
+	switch strings.TrimPrefix(class, writable+"compress.") {
+	case "DefaultCodec", "DeflateCodec":
+		return codec{}, nil
+	case "GzipCodec":
+		return codec{gzip: true}, nil
+	}
+	return codec{}, fmt.Errorf("it is compressed with %s: write it with DefaultCodec or GzipCodec, or without compression, which gains nothing on images", class)
+}
+
+// unpack expands a piece to at most limit bytes. Its checksum is checked, and
+// that nothing follows it.
+func (c codec) unpack(stored []byte, limit int64) ([]byte, error) {
+	in := bytes.NewReader(stored)
+	var r io.ReadCloser
+	var err error
+	if c.gzip {
+		r, err = gzip.NewReader(in)
+	} else {
+		r, err = zlib.NewReader(in)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpacking %d bytes: %w", len(stored), err)
+	}
+	var out bytes.Buffer
+	if _, err := out.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
+		return nil, fmt.Errorf("unpacking %d bytes: %w", len(stored), err)
+	}
+	if int64(out.Len()) > limit {
+		return nil, fmt.Errorf("unpacking %d bytes: they become more than %d", len(stored), limit)
+	}
+	if in.Len() > 0 {
+		return nil, fmt.Errorf("unpacking %d bytes: %d follow the end: the file is damaged", len(stored), in.Len())
+	}
+	return out.Bytes(), nil
+}
+
+// Unpack expands a value, or the values of a block.
+func (format) Unpack(stored []byte, p shards.Place) ([]byte, error) {
+	c := codec{gzip: bytes.HasPrefix(stored, []byte{0x1f, 0x8b})}
+	if p.Shared {
+		b, err := c.unpack(stored, maxBlock)
+		if err != nil {
+			return nil, err
+		}
+		return b, checkLengths(b)
+	}
+	b, err := c.unpack(stored, maxRecord)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLength(b); err != nil {
+		return nil, err
+	}
+	return b[4:], nil
+}

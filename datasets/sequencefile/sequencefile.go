@@ -1,0 +1,219 @@
+// Package sequencefile is the format of Hadoop's SequenceFile, version 5 or 6,
+// with images as BytesWritable values: uncompressed, or compressed by record
+// or by block with DefaultCodec, DeflateCodec or GzipCodec. It was read off
+// org.apache.hadoop.io.SequenceFile of Hadoop 3.4.
+//
+// A key is a Text, BytesWritable, IntWritable, LongWritable or NullWritable.
+// Which part of it is the label Config.Label says. Keys are names and nothing
+// is opened by them.
+//
+// The format has no end mark: a file that was cut just between two records
+// cannot be told from a whole one by itself. Everything else is noticed, by
+// the lengths and by the sync markers.
+package sequencefile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"path"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+	"tkit/datasets/shards"
+)
+
+// Format is the name of this format in URIs.
+const Format = "sequencefile"
+
+// The parts of a key that can be the label.
+const (
+	FirstFolder = "folder" // the first element of a path, as of a folder per class
+	Parent      = "parent" // the element before the last
+	WholeKey    = "key"
+)
+
+// Config says which shards are meant and what their labels are.
+type Config struct {
+	Shards shards.Config
+	// Label is FirstFolder, by default, Parent or WholeKey.
+	Label string
+}
+
+// New returns the source of the SequenceFiles in the root of a tree, which it
+// closes when it is closed.
+func New(tree files.Tree, c Config) (*shards.Source, error) {
+	f := format{label: c.Label}
+	c.Shards.Options = url.Values{}
+	switch c.Label {
+	case "":
+		f.label = FirstFolder
+	case FirstFolder, Parent, WholeKey:
+		c.Shards.Options.Set("label", c.Label)
+	default:
+		return nil, fmt.Errorf("the label of a SequenceFile is %q: want %s, %s or %s", c.Label, FirstFolder, Parent, WholeKey)
+	}
+	return shards.New(tree, f, c.Shards), nil
+}
+
+// Named says whether a file's name is that of a SequenceFile: it ends in .seq
+// or .sequencefile or is one that MapReduce gives.
+func Named(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".seq", ".sequencefile":
+		return true
+	}
+	return strings.HasPrefix(name, "part-") && !strings.Contains(name, ".")
+}
+
+type format struct{ label string }
+
+func (format) Name() string           { return Format }
+func (format) Named(name string) bool { return Named(name) }
+
+// Bounds on what a file can make this allocate, in bytes.
+const (
+	maxKey    = 1 << 20
+	maxRecord = datasets.DefaultMaxBytes + 1<<10
+	maxBlock  = 1 << 30
+)
+
+// syncEscape stands in place of a length before a sync marker.
+const syncEscape = -1
+
+// Scan lists the records.
+func (f format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
+	return func(yield func(shards.Record, error) bool) {
+		h, err := readHeader(r)
+		if err == nil {
+			s := scan{reader: r, header: h, format: f, yield: yield}
+			if h.block {
+				err = s.blocks()
+			} else {
+				err = s.records()
+			}
+		}
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(shards.Record{}, err)
+		}
+	}
+}
+
+var errStopped = errors.New("stopped")
+
+// scan is one pass over a file.
+type scan struct {
+	reader *shards.Reader
+	header header
+	format format
+	yield  func(shards.Record, error) bool
+}
+
+// records reads a file without compression or compressed by record: the
+// lengths of the record and of its key, the key, the value.
+func (s *scan) records() error {
+	r := s.reader
+	for r.Left() > 0 {
+		begin := r.Offset()
+		length, err := readInt(r, "a record's length")
+		if err != nil {
+			return err
+		}
+		if length == syncEscape {
+			if err := s.sync(); err != nil {
+				return err
+			}
+			continue
+		}
+		keyLength, err := readInt(r, "a key's length")
+		if err != nil {
+			return err
+		}
+		if keyLength < 0 || length < keyLength || int64(length) > maxRecord {
+			return r.Errorf(begin, "a record of %d bytes with a key of %d: the file is damaged", length, keyLength)
+		}
+		if int64(length) > r.Left() {
+			return r.Truncated(fmt.Sprintf("the record of %d bytes at %d", length, begin))
+		}
+		if keyLength > maxKey {
+			return r.Errorf(begin, "a key of %d bytes: more than %d are no name", keyLength, maxKey)
+		}
+		raw := make([]byte, keyLength)
+		if err := r.Fill(raw, "a key"); err != nil {
+			return err
+		}
+		key, err := s.header.key(raw)
+		if err != nil {
+			return r.Errorf(begin, "%w", err)
+		}
+		place := shards.Place{Offset: r.Offset(), Length: int64(length - keyLength), Packed: true, Size: -1}
+		if !s.header.compressed {
+			size, err := readInt(r, "a value's length")
+			if err != nil {
+				return err
+			}
+			if int64(size) != place.Length-4 {
+				return r.Errorf(place.Offset, "a value of %d bytes says that it has %d: the file is damaged", place.Length-4, size)
+			}
+			place = shards.Place{Offset: place.Offset + 4, Length: int64(size)}
+		}
+		if err := r.Skip(place.Offset + place.Length - r.Offset()); err != nil {
+			return err
+		}
+		if err := s.emit(key, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sync checks a sync marker.
+func (s *scan) sync() error {
+	begin := s.reader.Offset()
+	var b [syncBytes]byte
+	if err := s.reader.Fill(b[:], "a sync marker"); err != nil {
+		return err
+	}
+	if b != s.header.sync {
+		return s.reader.Errorf(begin, "another sync marker than the header's: the file is damaged")
+	}
+	return nil
+}
+
+func (s *scan) emit(key string, place shards.Place) error {
+	name := strings.TrimLeft(key, "/")
+	r := shards.Record{Member: name, Label: s.format.labelOf(name), Place: place}
+	if !s.yield(r, nil) {
+		return errStopped
+	}
+	return nil
+}
+
+func (f format) labelOf(key string) string {
+	switch f.label {
+	case WholeKey:
+		return key
+	case Parent:
+		if parent := path.Base(path.Dir(key)); parent != "." && parent != "/" {
+			return parent
+		}
+		return ""
+	}
+	folder, _, within := strings.Cut(key, "/")
+	if !within {
+		return ""
+	}
+	return folder
+}
+
+// readInt reads a Java int.
+func readInt(r *shards.Reader, what string) (int32, error) {
+	var b [4]byte
+	if err := r.Fill(b[:], what); err != nil {
+		return 0, err
+	}
+	return int32(binary.BigEndian.Uint32(b[:])), nil
+}

@@ -1,0 +1,119 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+)
+
+// Shard is one of the files, as it was when it was listed.
+type Shard struct {
+	files.Info
+	stray error // why it is none
+}
+
+// shards finds the shards, in the order of the keys that begin with their
+// names.
+func (s *Source) shards(ctx context.Context) ([]*Shard, error) {
+	wanted := s.config.Files
+	if wanted != "" && !strings.ContainsAny(wanted, `*?[\`) {
+		info, err := s.tree.Stat(ctx, wanted)
+		if err == nil && info.Directory {
+			err = errors.New("it is a folder")
+		}
+		if err == nil {
+			err = info.Refused
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", wanted, err)
+		}
+		return []*Shard{{Info: info}}, nil
+	}
+	var found []*Shard
+	for info, err := range s.tree.List(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		shard, err := s.judge(info)
+		if err != nil {
+			return nil, err
+		}
+		if shard != nil {
+			found = append(found, shard)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Shard) int { return strings.Compare(a.Path+"!", b.Path+"!") })
+	return found, complete(found)
+}
+
+// judge makes a shard of a file in the root, or nothing.
+func (s *Source) judge(info files.Info) (*Shard, error) {
+	name := info.Path
+	if pattern := s.config.Files; pattern != "" {
+		matches, err := path.Match(pattern, name)
+		if err != nil {
+			return nil, fmt.Errorf("the pattern %q: %w", pattern, err)
+		}
+		if !matches || info.Directory {
+			return nil, nil
+		}
+	} else if files.LeftBehind(name) || Companion(name) {
+		return nil, nil
+	} else if info.Directory || !s.format.Named(name) {
+		return &Shard{Info: info, stray: fmt.Errorf("%w: it is none of the %s shards beside it", datasets.ErrRefused, s.format.Name())}, nil
+	}
+	if info.Refused != nil {
+		return nil, fmt.Errorf("shard %s: %w", name, info.Refused)
+	}
+	return &Shard{Info: info}, nil
+}
+
+// Companion says which files the writers of shards put beside them.
+func Companion(name string) bool {
+	switch name {
+	case "_SUCCESS", "dataset_info.json", "features.json", "labels.txt":
+		return true
+	}
+	return strings.HasSuffix(name, ".labels.txt") || strings.HasSuffix(name, ".idx") || strings.HasSuffix(name, ".crc")
+}
+
+// numbered is the name of a shard of a set of known size: what is before and
+// behind, its number and the size.
+var numbered = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})(.*)$`)
+
+// complete makes sure that no shard of a set is missing.
+func complete(found []*Shard) error {
+	type set struct{ before, of, behind string }
+	have := make(map[set]map[int]bool)
+	var sets []set
+	for _, s := range found {
+		m := numbered.FindStringSubmatch(s.Path)
+		if m == nil || s.stray != nil {
+			continue
+		}
+		k := set{m[1], m[3], m[4]}
+		if have[k] == nil {
+			have[k] = make(map[int]bool)
+			sets = append(sets, k)
+		}
+		n, _ := strconv.Atoi(m[2])
+		have[k][n] = true
+	}
+	for _, k := range sets {
+		size, _ := strconv.Atoi(k.of)
+		for n := range size {
+			if !have[k][n] {
+				return fmt.Errorf("of the %d shards %s-*-of-%s%s, %d are there and %s-%05d-of-%s%s is missing", size, k.before, k.of, k.behind, len(have[k]), k.before, n, k.of, k.behind)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package shards
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// maxPacked bounds what is read at once to be unpacked.
+const maxPacked = 1 << 30
+
+// open opens what is at a place of a shard.
+func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !p.Packed {
+		if p.Length >= chunkBytes/2 { // long enough for a connection of its own
+			r, err := s.tree.Open(ctx, shard.Path, p.Offset)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.window.ask(ctx, shard); err != nil {
+				return nil, errors.Join(err, r.Close())
+			}
+			return &exactly{r, p.Length}, nil
+		}
+		return &section{ctx: ctx, window: s.window, shard: shard, offset: p.Offset, left: p.Length}, nil
+	}
+	unpack := func() ([]byte, error) {
+		if p.Length > maxPacked {
+			return nil, fmt.Errorf("at %d: %d bytes in one piece are more than %d", p.Offset, p.Length, maxPacked)
+		}
+		stored := make([]byte, p.Length)
+		if _, err := io.ReadFull(&section{ctx: ctx, window: s.window, shard: shard, offset: p.Offset, left: p.Length}, stored); err != nil {
+			return nil, err
+		}
+		b, err := s.format.Unpack(stored, p)
+		if err != nil {
+			return nil, fmt.Errorf("at %d: %w", p.Offset, err)
+		}
+		return b, nil
+	}
+	var b []byte
+	var err error
+	if p.Shared {
+		b, err = s.opened.get(ctx, unpackedKey{shard.Path, shard.Identity, p.Offset}, unpack)
+	} else {
+		b, err = unpack()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.Shared {
+		if err := s.window.check(ctx, shard); err != nil {
+			return nil, err
+		}
+	}
+	end := int64(len(b))
+	if p.Size >= 0 {
+		end = p.From + p.Size
+	}
+	if p.From < 0 || p.From > end || end > int64(len(b)) {
+		return nil, fmt.Errorf("at %d: the record is not in what was unpacked", p.Offset)
+	}
+	return &inMemory{ctx, bytes.NewReader(b[p.From:end])}, nil
+}
+
+// section reads a piece of a shard through the window.
+type section struct {
+	ctx          context.Context
+	window       *window
+	shard        *Shard
+	offset, left int64
+}
+
+func (s *section) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := s.window.readAt(s.ctx, s.shard, p[:min(int64(len(p)), s.left)], s.offset)
+	s.offset += int64(n)
+	s.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("at %d: %w", s.offset, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+func (s *section) Close() error { return nil }
+
+// exactly reads so many bytes of a file and no more.
+type exactly struct {
+	io.ReadCloser
+	left int64
+}
+
+func (e *exactly) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.ReadCloser.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	if errors.Is(err, io.EOF) && e.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// inMemory reads bytes until the context ends.
+type inMemory struct {
+	ctx context.Context
+	r   *bytes.Reader
+}
+
+func (m *inMemory) Read(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return m.r.Read(p)
+}
+
+func (m *inMemory) Close() error { return nil }
+
+// unpacked keeps what was made of the last shared places, so that the images
+// in one are unpacked once and not each time together.
+type unpacked struct {
+	mu   sync.Mutex
+	last [4]*unpacking // the latest first
+}
+
+type unpackedKey struct {
+	path, identity string
+	offset         int64
+}
+
+type unpacking struct {
+	key   unpackedKey
+	done  chan struct{}
+	bytes []byte
+	err   error
+}
+
+// get returns what is kept under a key, or makes it, once for all who ask
+// meanwhile. What could not be made is not kept.
+func (u *unpacked) get(ctx context.Context, key unpackedKey, produce func() ([]byte, error)) ([]byte, error) {
+	if key.identity == "" {
+		return produce()
+	}
+	u.mu.Lock()
+	for _, k := range u.last {
+		if k != nil && k.key == key {
+			u.mu.Unlock()
+			select {
+			case <-k.done:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			if k.err != nil {
+				return produce() // its maker may have been called off
+			}
+			return k.bytes, nil
+		}
+	}
+	k := &unpacking{key: key, done: make(chan struct{})}
+	copy(u.last[1:], u.last[:])
+	u.last[0] = k
+	u.mu.Unlock()
+	k.bytes, k.err = produce()
+	close(k.done)
+	if k.err != nil {
+		u.mu.Lock()
+		for i := range u.last {
+			if u.last[i] == k {
+				u.last[i] = nil
+			}
+		}
+		u.mu.Unlock()
+	}
+	return k.bytes, k.err
+}

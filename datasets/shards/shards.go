@@ -1,0 +1,211 @@
+// Package shards is what the formats with many images in a file have in
+// common: which files are the shards, in what order their records are listed,
+// and how one record is opened without a read of its own.
+//
+// A record's key is SHARD!NNNNNNNNN/MEMBER: the shard's name, the record's
+// number in it from 0, and its own name if it has one. So keys ascend as the
+// shards are read, and nothing is sorted.
+//
+// A shard that is cut, damaged or missing ends the listing with an error that
+// names it and the offset. Files beside the shards that are none are listed
+// and refused by name.
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+)
+
+// Format knows the inside of shards. It is used concurrently.
+type Format interface {
+	// Name is that of the format in URIs.
+	Name() string
+	// Named says whether a file's name is that of a shard.
+	Named(name string) bool
+	// Scan yields the records of a shard in order. An error is yielded once,
+	// as the last element.
+	Scan(r *Reader) iter.Seq2[Record, error]
+	// Unpack makes of the bytes at a packed place what Place.From counts in.
+	Unpack(stored []byte, p Place) ([]byte, error)
+}
+
+// Record is one image of a shard.
+type Record struct {
+	Member              string // its own name; may be empty
+	Label, Group, Split string
+	Place               Place
+	// Refused is why it must not be read.
+	Refused error
+}
+
+// Place is where an image is in a shard.
+type Place struct {
+	Offset, Length int64 // in the shard
+	// Packed says that what stands there has to go through Format.Unpack.
+	Packed bool
+	// Shared says that one place holds several packed images: what Unpack
+	// made of the last such places is kept.
+	Shared bool
+	// From and Size are the image in what Unpack made; Size is negative where
+	// it goes to the end.
+	From, Size int64
+}
+
+// Config says which shards are meant.
+type Config struct {
+	// Files is the name of a file in the root of the tree or a pattern of
+	// path.Match for several. By default it is every file there whose name
+	// is that of a shard.
+	Files string
+	// Splits says that the names of shards tell the side of a split: a part
+	// of the name between signs that are no letters, as in
+	// digits-train.tfrecord-00000-of-00001.
+	Splits bool
+	// Trust is how long the store's word that a shard has not changed holds,
+	// one second by default. Within it, bytes that were read before are used
+	// again without asking.
+	Trust time.Duration
+	// Options are the format's own, for the URI.
+	Options url.Values
+}
+
+// Source is the records of shards.
+type Source struct {
+	tree   files.Tree
+	format Format
+	config Config
+	window *window
+	opened *unpacked
+}
+
+var _ datasets.Source = (*Source)(nil)
+
+// New returns the source of the shards in the root of a tree, which it closes
+// when it is closed.
+func New(tree files.Tree, f Format, c Config) *Source {
+	if c.Trust == 0 {
+		c.Trust = time.Second
+	}
+	return &Source{tree: tree, format: f, config: c, window: newWindow(tree, c.Trust), opened: new(unpacked)}
+}
+
+// URI is that of the folder or of the one file, with the options.
+func (s *Source) URI() string {
+	options := url.Values{"format": {s.format.Name()}}
+	for name, values := range s.config.Options {
+		options[name] = values
+	}
+	if s.config.Splits {
+		options.Set("splits", "names")
+	}
+	at := s.config.Files
+	if strings.ContainsAny(at, `*?[\`) {
+		options.Set("files", at)
+		at = ""
+	}
+	return files.URI(s.tree, at, options)
+}
+
+// Close closes the tree and gives back the memory of what was read.
+func (s *Source) Close() error {
+	s.window.close()
+	return s.tree.Close()
+}
+
+// Examples lists the records of all shards.
+func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		shards, err := s.shards(ctx)
+		if err != nil {
+			yield(datasets.Example{}, err)
+			return
+		}
+		for _, shard := range shards {
+			if err := s.records(ctx, shard, yield); err != nil {
+				if !errors.Is(err, errStopped) {
+					yield(datasets.Example{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// errStopped ends a listing whose consumer wants no more.
+var errStopped = errors.New("stopped")
+
+func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.Example, error) bool) error {
+	if shard.stray != nil {
+		if !yield(datasets.Example{Key: shard.Path, Open: refusing(shard.stray)}, nil) {
+			return errStopped
+		}
+		return nil
+	}
+	r := &Reader{ctx: ctx, window: s.window, shard: shard}
+	number := 0
+	for record, err := range s.format.Scan(r) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("shard %s: %w", shard.Path, err)
+		}
+		e := s.example(shard, number, record)
+		if number++; number > maxRecords {
+			return fmt.Errorf("shard %s has more than %d records: part it", shard.Path, maxRecords)
+		}
+		if !yield(e, nil) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+const maxRecords = 999_999_999
+
+func (s *Source) example(shard *Shard, number int, r Record) datasets.Example {
+	e := datasets.Example{Key: fmt.Sprintf("%s!%09d", shard.Path, number), Label: r.Label, Group: r.Group, Split: r.Split}
+	if r.Member != "" {
+		e.Key += "/" + r.Member
+	}
+	if e.Split == "" && s.config.Splits {
+		e.Split = splitOf(shard.Path)
+	}
+	if r.Refused != nil {
+		e.Open = refusing(fmt.Errorf("%w: %w", datasets.ErrRefused, r.Refused))
+		return e
+	}
+	place := r.Place
+	e.Open = func(ctx context.Context) (io.ReadCloser, error) {
+		rc, err := s.open(ctx, shard, place)
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", shard.Path, err)
+		}
+		return rc, nil
+	}
+	return e
+}
+
+func refusing(why error) func(context.Context) (io.ReadCloser, error) {
+	return func(context.Context) (io.ReadCloser, error) { return nil, why }
+}
+
+// splitOf is the side that a part of a shard's name stands for.
+func splitOf(name string) string {
+	for _, part := range strings.FieldsFunc(path.Base(name), func(r rune) bool { return r < 'A' || r > 'Z' && r < 'a' || r > 'z' }) {
+		if split, ok := datasets.ParseSplit(part); ok {
+			return split
+		}
+	}
+	return ""
+}

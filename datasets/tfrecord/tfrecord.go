@@ -1,0 +1,202 @@
+// Package tfrecord is the format of TensorFlow's record files, each record a
+// tf.train.Example, as TensorFlow datasets and TF-Slim write them:
+// https://www.tensorflow.org/tutorials/load_data/tfrecord.
+//
+// A record is its length in 8 bytes, the masked CRC-32C of those, the bytes,
+// and their masked CRC-32C. Both sums are checked whenever a record is read.
+package tfrecord
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+	"tkit/datasets/shards"
+)
+
+// Format is the name of this format in URIs.
+const Format = "tfrecord"
+
+// Config says which shards and which of their features are meant. A label is a
+// text or an integer; a negative integer is none.
+type Config struct {
+	Shards shards.Config
+	Image  string // the encoded image; by default image/encoded, or else image
+	Label  string // by default image/class/text, or else image/class/label, label, class
+	Group  string // by default none
+	Split  string // by default none
+}
+
+// New returns the source of the record files in the root of a tree, which it
+// closes when it is closed.
+func New(tree files.Tree, c Config) *shards.Source {
+	options := url.Values{}
+	for name, value := range map[string]string{"image": c.Image, "label": c.Label, "group": c.Group, "split": c.Split} {
+		if value != "" {
+			options.Set(name, value)
+		}
+	}
+	c.Shards.Options = options
+	f := &format{images: []string{"image/encoded", "image"}, labels: []string{"image/class/text", "image/class/label", "label", "class"}, config: c}
+	if c.Image != "" {
+		f.images = []string{c.Image}
+	}
+	if c.Label != "" {
+		f.labels = []string{c.Label}
+	}
+	return shards.New(tree, f, c.Shards)
+}
+
+var named = regexp.MustCompile(`(?i)\.tfrecords?$|\.tfrecords?-\d{5}-of-\d{5}$|-\d{5}-of-\d{5}(\.tfrecords?)?$`)
+
+// Named says whether a file's name is that of a record file.
+func Named(name string) bool { return named.MatchString(name) }
+
+type format struct {
+	images, labels []string // the first that a record has is used
+	config         Config
+}
+
+func (f *format) Name() string           { return Format }
+func (f *format) Named(name string) bool { return Named(name) }
+
+const (
+	headBytes = 12 // length and its checksum
+	tailBytes = 4
+)
+
+// maxRecord bounds a record in bytes: an image may not be larger, and little
+// else is in a record.
+const maxRecord = datasets.DefaultMaxBytes + 1<<20
+
+// masked is the CRC-32C as the format has it, rotated and moved, since sums of
+// data that contains sums are no good.
+func masked(b []byte) uint32 {
+	c := crc32.Checksum(b, castagnoli)
+	return c>>15 | c<<17 + 0xa282ead8
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Scan lists the records.
+func (f *format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
+	return func(yield func(shards.Record, error) bool) {
+		var b []byte
+		for r.Left() > 0 {
+			begin := r.Offset()
+			var err error
+			if b, err = next(r, b); err != nil {
+				yield(shards.Record{}, err)
+				return
+			}
+			record, err := f.record(b)
+			if err != nil {
+				yield(shards.Record{}, r.Errorf(begin, "%w", err))
+				return
+			}
+			record.Place.Offset, record.Place.Length, record.Place.Packed = begin, int64(headBytes+len(b)+tailBytes), true
+			if !yield(record, nil) {
+				return
+			}
+		}
+	}
+}
+
+// next reads a record into a buffer, which it returns with just the bytes of
+// the record.
+func next(r *shards.Reader, b []byte) ([]byte, error) {
+	begin := r.Offset()
+	var head [headBytes]byte
+	if err := r.Fill(head[:], "a record's length"); err != nil {
+		return b, err
+	}
+	length := binary.LittleEndian.Uint64(head[:8])
+	if masked(head[:8]) != binary.LittleEndian.Uint32(head[8:]) {
+		hint := "the file is damaged or no TFRecord"
+		if head[0] == 0x1f && head[1] == 0x8b || head[0] == 0x78 {
+			hint = "it seems to be compressed: write it without"
+		}
+		return b, r.Errorf(begin, "the checksum of a record's length is wrong: %s", hint)
+	}
+	if length > uint64(maxRecord) {
+		return b, r.Errorf(begin, "a record of %d bytes: more than %d are no image", length, maxRecord)
+	}
+	if int64(length)+tailBytes > r.Left() {
+		return b, r.Truncated(fmt.Sprintf("the record of %d bytes at %d", length, begin))
+	}
+	if uint64(cap(b)) < length {
+		b = make([]byte, length)
+	}
+	b = b[:length]
+	var tail [tailBytes]byte
+	if err := cmp.Or(r.Fill(b, "a record"), r.Fill(tail[:], "a record's checksum")); err != nil {
+		return b, err
+	}
+	if masked(b) != binary.LittleEndian.Uint32(tail[:]) {
+		return b, r.Errorf(begin, "the checksum of a record of %d bytes is wrong: the file is damaged", length)
+	}
+	return b, nil
+}
+
+// Unpack checks a record once more: it is read at another time than it was
+// listed.
+func (f *format) Unpack(stored []byte, _ shards.Place) ([]byte, error) {
+	if len(stored) < headBytes+tailBytes {
+		return nil, io.ErrUnexpectedEOF
+	}
+	b := stored[headBytes : len(stored)-tailBytes]
+	if binary.LittleEndian.Uint64(stored) != uint64(len(b)) || masked(stored[:8]) != binary.LittleEndian.Uint32(stored[8:]) ||
+		masked(b) != binary.LittleEndian.Uint32(stored[len(stored)-tailBytes:]) {
+		return nil, errors.New("the checksum of the record is wrong: the file is damaged or was written to")
+	}
+	return b, nil
+}
+
+// record finds the image and what is said of it in a tf.train.Example.
+func (f *format) record(b []byte) (shards.Record, error) {
+	features, err := parseExample(b)
+	if err != nil {
+		return shards.Record{}, fmt.Errorf("no tf.train.Example: %w", err)
+	}
+	var r shards.Record
+	for _, name := range f.labels {
+		if r.Label = features[name].label(); r.Label != "" {
+			break
+		}
+	}
+	r.Group = features[f.config.Group].label()
+	if split := features[f.config.Split].label(); split != "" {
+		var ok bool
+		if r.Split, ok = datasets.ParseSplit(split); !ok {
+			return r, fmt.Errorf("its feature %q is %q: want train, validation or test", f.config.Split, split)
+		}
+	}
+	for _, name := range []string{"image/filename", "filename", "file_name", "image/source_id"} {
+		if name := path.Base(features[name].label()); name != "." && name != "/" && files.CheckPath(name) == nil {
+			r.Member = name
+			break
+		}
+	}
+	for _, name := range f.images {
+		if v, found := features[name]; found {
+			if v.kind != kindBytes || v.count != 1 {
+				r.Refused = fmt.Errorf("its feature %q is not one encoded image but %s", name, v)
+				return r, nil
+			}
+			r.Place.From, r.Place.Size = int64(v.at), int64(len(v.bytes))
+			return r, nil
+		}
+	}
+	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the image with image=NAME in the dataset's URI", strings.Join(f.images, " or "), features.names())
+	return r, nil
+}
