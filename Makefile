@@ -49,8 +49,8 @@ fuzz: .deps/env ## every fuzz target for FUZZTIME (20s)
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
-demo: build ## the main job on real scans: train, transfer, register, serve, promote, roll back
-	@scripts/demo
+demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
+	@DEMO_STORE=$(DEMO_STORE) scripts/demo
 
 bench: build .deps/python/installed ## the measured claims, as ratios of one run
 	@scripts/bench
