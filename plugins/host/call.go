@@ -113,7 +113,7 @@ func (p *process) answer(m *proto.Batch, in plugins.Batch) (plugins.Batch, error
 		out = clone(out) // before it is looked at: the process may still write to its memory
 	}
 	if image, ok := out.Finite(); !ok {
-		return plugins.Batch{}, &plugins.ImageError{Image: image, Reason: "the plugin answered a value that is not a finite number"}
+		return plugins.Batch{}, &Breach{fmt.Sprintf("image %d of its answer has a value that is not a finite number", image+1)}
 	}
 	return out, nil
 }

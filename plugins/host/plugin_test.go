@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 		{"shape", as[*host.Breach], "1×1×1"},
 		{"count", as[*host.Breach], "answered 4 images for 3"},
 		{"kind", as[*host.Breach], "answered uint8"},
-		{"nan", as[*plugins.ImageError], "image 3: the plugin answered a value that is not a finite number"},
+		{"nan", as[*host.Breach], "image 3 of its answer has a value that is not a finite number"},
 		{"error", as[*host.ProcessError], "cannot do that"},
 		{"image", as[*plugins.ImageError], "image 3: too dark"},
 		{"image out of range", as[*host.Breach], "image 4 of 3"},

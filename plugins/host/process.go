@@ -53,12 +53,17 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if p.dir, err = os.MkdirTemp("", "tkit-plugin-"); err != nil {
 		return nil, err
 	}
+	tls, certificate, err := mutualTLS()
+	if err != nil {
+		return nil, err
+	}
 	p.child = newChild(exe, memory, c, p.dir, log)
+	p.child.cmd.Env = append(p.child.cmd.Env, certificateVariable+"="+certificate)
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  contract.Handshake,
 		VersionedPlugins: map[int]plugin.PluginSet{contract.Version: {contract.Name: caller{}}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tls,
 		SkipHostEnv:      true,
 		StartTimeout:     c.Start,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},

@@ -1,0 +1,143 @@
+// Package steps does the plugin steps of pipelines with the plugins that are
+// installed.
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"tkit/internal/inference"
+	"tkit/internal/preprocessing"
+	"tkit/plugins"
+	"tkit/plugins/host"
+	"tkit/plugins/store"
+)
+
+// Steps starts plugins when pipelines want them, and ends them when none does
+// any more. Pipelines that name the same executable share its processes.
+type Steps struct {
+	store  store.Store
+	config host.Config
+
+	mu   sync.Mutex
+	open map[string]*entry // by digest
+}
+
+var _ inference.Plugins = (*Steps)(nil)
+
+// entry is a plugin that is open, or being opened by the one who holds it.
+type entry struct {
+	opening sync.Mutex
+	plugin  *host.Plugin
+	users   int // guarded by Steps.mu
+}
+
+// New starts plugins of a store as a configuration says, whose folders it sets.
+func New(s store.Store, c host.Config) *Steps {
+	c.Folders = []string{s.Folder()}
+	return &Steps{store: s, config: c, open: map[string]*entry{}}
+}
+
+// Pin completes a step by the plugin that is installed.
+func (s *Steps) Pin(step preprocessing.Plugin) (preprocessing.Plugin, error) {
+	return s.store.Pin(step)
+}
+
+// Open gives what does a step. It is an io.Closer.
+func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (inference.Preprocessor, error) {
+	installed, err := s.store.Find(step.Name, step.Version, step.Digest)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.use(ctx, installed)
+	if err != nil {
+		return nil, err
+	}
+	with, err := e.plugin.With(step.Config)
+	if err == nil {
+		err = fits(installed.Takes, takes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.leave(installed.Digest))
+	}
+	return &opened{step: with, leave: sync.OnceValue(func() error { return s.leave(installed.Digest) })}, nil
+}
+
+// use starts the plugin, or joins those who use it.
+func (s *Steps) use(ctx context.Context, i store.Installed) (*entry, error) {
+	s.mu.Lock()
+	e := s.open[i.Digest]
+	if e == nil {
+		e = &entry{}
+		s.open[i.Digest] = e
+	}
+	e.users++
+	s.mu.Unlock()
+
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if e.plugin != nil {
+		return e, nil
+	}
+	p, err := host.Open(ctx, i.Path, i.Digest, s.config)
+	if err != nil {
+		return nil, errors.Join(err, s.leave(i.Digest))
+	}
+	e.plugin = p
+	return e, nil
+}
+
+// leave ends the plugin with its last user.
+func (s *Steps) leave(digest string) error {
+	s.mu.Lock()
+	e := s.open[digest]
+	if e.users--; e.users > 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	delete(s.open, digest)
+	s.mu.Unlock()
+	if e.plugin == nil {
+		return nil
+	}
+	return e.plugin.Close()
+}
+
+// fits says whether what a plugin takes may be what stands at its place: a
+// side that is not known beforehand is judged by image.
+func fits(wants plugins.Form, has preprocessing.Form) error {
+	if wants.Kind != has.Kind {
+		return fmt.Errorf("it takes %s images, and what stands before it gives %s", wants.Kind, has.Kind)
+	}
+	for i, side := range wants.Shape {
+		if side != plugins.Any && has.Shape[i] > 0 && side != has.Shape[i] {
+			return fmt.Errorf("it takes images of %s, and what stands before it gives %v", wants, has.Shape)
+		}
+	}
+	return nil
+}
+
+// opened is a step that is done by a plugin.
+type opened struct {
+	step  *host.Step
+	leave func() error
+}
+
+// Process has a batch processed. The plugin's word on an image, and its answer
+// where that cannot be used, are an *inference.ImageError: one image of a batch
+// is set aside, and not the batch's whole work.
+func (o *opened) Process(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
+	out, err := o.step.Process(ctx, in)
+	if refused := (*plugins.ImageError)(nil); errors.As(err, &refused) {
+		return out, &inference.ImageError{Reason: inference.Refused, Err: errors.New(refused.Reason)}
+	}
+	if breach := (*host.Breach)(nil); errors.As(err, &breach) {
+		return out, &inference.ImageError{Reason: inference.PluginFault, Err: breach}
+	}
+	return out, err
+}
+
+// Close lets the plugin end, if no other step needs it.
+func (o *opened) Close() error { return o.leave() }
