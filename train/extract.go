@@ -66,26 +66,29 @@ func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, in
 			}
 		}
 	}
-	missing := f.missing(inputs(), rows, cache)
-	if len(missing) == 0 {
-		return rows, nil
-	}
-	reasons, err := f.extract(ctx, trunk, missing, func(key bottlenecks.Sum, row []float32) error {
-		rows[key] = row
-		if cache == nil {
-			return nil
+	// Images that leave the dataset change who is on which side of the split, so
+	// that others may be wanted.
+	for missing := f.missing(inputs(), rows, cache); len(missing) > 0; missing = f.missing(inputs(), rows, cache) {
+		reasons, err := f.extract(ctx, trunk, missing, func(key bottlenecks.Sum, row []float32) error {
+			rows[key] = row
+			if cache == nil {
+				return nil
+			}
+			return cache.Put(key, row)
+		})
+		if err != nil {
+			return nil, err
 		}
-		return cache.Put(key, row)
-	})
-	if err != nil {
-		return nil, err
+		if err := f.data.without(reasons, f.Split); err != nil {
+			return nil, err
+		}
 	}
 	if cache != nil {
 		if err := cache.Close(); err != nil {
 			return nil, fmt.Errorf("bottleneck cache: %w", err)
 		}
 	}
-	return rows, f.data.without(reasons, f.Split)
+	return rows, nil
 }
 
 // cache opens the part of the cache for a trunk, nil where none is kept.

@@ -60,7 +60,8 @@ func openBase(t *training) (_ *base, err error) {
 	if b.preprocessing, err = choosePreprocessing(t.String("preprocessing"), own, b.network); err != nil {
 		return nil, err
 	}
-	return b, nil
+	b.preprocessing, err = b.preprocessing.Pin(t.plugins.Pin)
+	return b, err
 }
 
 // registered joins the parts of the registered version that the base is.
@@ -169,7 +170,8 @@ func choosePreprocessing(given string, own preprocessing.Preprocessing, n *netwo
 	return parsePreprocessing(given, size)
 }
 
-// parsePreprocessing reads a mode, whose size is then needed, or a YAML file.
+// parsePreprocessing reads a mode, whose size is then needed, or a YAML file,
+// whose steps are checked once its plugins are known.
 func parsePreprocessing(given string, size [3]int) (preprocessing.Preprocessing, error) {
 	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
 	if slices.Contains(modes, given) {
@@ -187,9 +189,6 @@ func parsePreprocessing(given string, size [3]int) (preprocessing.Preprocessing,
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
 	if err := d.Decode(&p); err != nil {
-		return p, fmt.Errorf("--preprocessing %s: %w", given, err)
-	}
-	if err := p.Validate(); err != nil {
 		return p, fmt.Errorf("--preprocessing %s: %w", given, err)
 	}
 	return p, nil

@@ -68,6 +68,7 @@ func app() *cli.App {
 			serveCommand(),
 			registryCommand(),
 			datasetsCommand(),
+			pluginsCommand(),
 			accessCommand(),
 			architecturesCommand(),
 			completionCommand(),

@@ -33,12 +33,12 @@ Examples:
    tkit predict rose.jpg --model flowers
    tkit predict *.jpg --model flowers@7 --top 1
    tkit predict *.jpg --model flowers --json | jq -r '[.image, .labels[0].label] | @tsv'`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`MODEL` (its production version), MODEL@VERSION or MODEL@ALIAS"},
 			purposeFlag(),
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` likeliest labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object an image and line, for programs"},
-		},
+		}, hostFlags()...),
 		Action: predictImages,
 	}
 }
@@ -62,6 +62,9 @@ func predictImages(c *cli.Context) (err error) {
 	if c.Int("top") < 1 {
 		return fmt.Errorf("predict: --top is %d; want 1 or more", c.Int("top"))
 	}
+	if err := checkHostFlags(c); err != nil {
+		return err
+	}
 	ref, err := registry.ParseRef(c.String("model"))
 	if err != nil {
 		return err
@@ -78,7 +81,7 @@ func predictImages(c *cli.Context) (err error) {
 	if err := allowed(c, r, m, "predict", access.Use); err != nil {
 		return err
 	}
-	classifier, closeAll, err := openClassifier(c.Context, r, m)
+	classifier, closeAll, err := openClassifier(c.Context, r, m, pluginSteps(c))
 	if err != nil {
 		return fmt.Errorf("load %s: %w", m.Ref(), err)
 	}
@@ -107,10 +110,11 @@ func predictImages(c *cli.Context) (err error) {
 	return nil
 }
 
-// openClassifier loads a version; the caller closes it.
-func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_ *inference.Classifier, closeAll func() error, err error) {
+// openClassifier loads a version, with the plugins that it pins; the caller
+// closes it.
+func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manifest, plugins inference.Plugins) (_ *inference.Classifier, closeAll func() error, err error) {
 	var opened []interface{ Close() error }
-	closeAll = func() error {
+	closeOpened := func() error {
 		var errs []error
 		for _, o := range opened {
 			errs = append(errs, o.Close())
@@ -119,7 +123,7 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll())
+			err = errors.Join(err, closeOpened())
 		}
 	}()
 	trunkPath, err := r.BlobPath(ctx, m.Trunk.Digest)
@@ -131,7 +135,7 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 		return nil, nil, err
 	}
 	classifier := &inference.Classifier{Labels: m.Labels}
-	if classifier.Pipeline, err = inference.Compile(m.Preprocessing); err != nil {
+	if classifier.Pipeline, err = inference.CompileWith(ctx, m.Preprocessing, plugins); err != nil {
 		return nil, nil, err
 	}
 	opened = append(opened, classifier.Pipeline)
@@ -143,7 +147,7 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 		return nil, nil, err
 	}
 	opened = append(opened, classifier.Head)
-	return classifier, closeAll, nil
+	return classifier, closeOpened, nil
 }
 
 // judge reads and classifies images; one that cannot be read or used has its

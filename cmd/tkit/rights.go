@@ -11,6 +11,7 @@ import (
 
 	"tkit/datasets"
 	"tkit/internal/access"
+	"tkit/internal/preprocessing"
 	"tkit/train"
 )
 
@@ -66,8 +67,9 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 // admit is what a run asks with the snapshot of its data. What is derived from
 // it is kept in a folder of the given name, by itself for each set of
 // restrictions: what one run made of restricted data is found by no other that
-// the policy keeps from it.
-func (t *training) admit(folder string) train.Admit {
+// the policy keeps from it. What a plugin makes that is not deterministic is not
+// kept at all.
+func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Admit {
 	return func(ctx context.Context, s *datasets.Snapshot) (string, error) {
 		var err error
 		if t.names, err = t.rights.Found(ctx, s.Digest, len(s.Entries)); err != nil {
@@ -78,7 +80,14 @@ func (t *training) admit(folder string) train.Admit {
 		if domain != "" {
 			t.derived = filepath.Join(t.Path("home"), "restricted", domain, folder)
 		}
-		return t.derived, err
+		if err != nil {
+			return "", err
+		}
+		kept, err := t.plugins.Deterministic(p)
+		if err != nil || !kept {
+			return "", err
+		}
+		return t.derived, nil
 	}
 }
 

@@ -26,8 +26,9 @@ func serveCommand() *cli.Command {
 			"Who asks is known by a token, given as Authorization: Bearer TOKEN; requests from\n" +
 			"this machine without one come from the account that runs the server. Each may use\n" +
 			"the models that the data behind them allows, now. Other machines are answered over\n" +
-			"TLS and with a token only. Ends in order on the first SIGTERM or Ctrl-C.",
-		Flags: []cli.Flag{
+			"TLS and with a token only. A version whose plugins are not installed is refused.\n" +
+			"Ends in order on the first SIGTERM or Ctrl-C.",
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "http", Usage: "answer HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
 			&cli.StringFlag{Name: "grpc", Usage: "answer gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
 			&cli.StringFlag{Name: "tls-cert", Usage: "secure connections with the certificate in `FILE`; needed for addresses that other machines reach", Destination: &o.TLSCert},
@@ -46,13 +47,18 @@ func serveCommand() *cli.Command {
 			&cli.DurationFlag{Name: "grace", Usage: "when stopping, give requests in flight `TIME` to finish", Value: o.Grace, Destination: &o.Grace},
 			&cli.BoolFlag{Name: "json", Usage: "write logs as JSON, one object a line"},
 			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
-		},
+		}, hostFlags()...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return fmt.Errorf("serve takes no arguments, got %q; name models with --models", c.Args().First())
 			}
 			o.Home, o.Models = c.Path("home"), c.StringSlice("models")
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
+			if err := checkHostFlags(c); err != nil {
+				return err
+			}
+			o.Plugins = pluginHost(c)
+			o.Plugins.Log = o.Log
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
 				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a, o.TLSCert != "") }

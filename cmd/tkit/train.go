@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -12,7 +13,7 @@ import (
 	"tkit/datasets"
 	"tkit/internal/access"
 	"tkit/internal/bottlenecks"
-	"tkit/internal/preprocessing"
+	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
 	"tkit/train/head"
@@ -39,12 +40,15 @@ Examples:
    tkit train --base bases/resnet50 --data photos --name flowers
    tkit train --base bases/resnet50 --preprocessing caffe --cut conv4_block6_out:avg --data photos --name flowers
    tkit train --base flowers@3 --data herbs --per-class 20 --name herbs
+   tkit train --base bases/resnet50 --preprocessing scans.yaml --data scans --name scans
    tkit train --architecture lenet5 --data digits --name digits --epochs 20 --promote`,
-		Flags:  trainFlags(),
+		Flags:  append(trainFlags(), hostFlags()...),
 		Action: trainVersion,
 	}
 }
 
+// trainFlags are what a run is described by; how plugins are run is not a part
+// of that.
 func trainFlags() []cli.Flag {
 	const (
 		what   = "what to train:"
@@ -108,7 +112,7 @@ func trainVersion(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	run := &training{Context: c, registry: r}
+	run := &training{Context: c, registry: r, plugins: pluginSteps(c)}
 	if run.builtOn, err = builtOn(c, r); err != nil {
 		return err
 	}
@@ -157,6 +161,9 @@ func checkTrainFlags(c *cli.Context) error {
 	if err := registry.CheckModelName(c.String("name")); err != nil {
 		return fmt.Errorf("--name: %w", err)
 	}
+	if err := checkHostFlags(c); err != nil {
+		return err
+	}
 	if varied := (&training{Context: c}).augment() != (scratch.Augment{}); c.Int("copies") > 0 != varied && c.String("base") != "" {
 		return errors.New("train: --copies needs a way to vary, and the other way round: --shift, --flip, --brightness or --contrast")
 	}
@@ -178,6 +185,7 @@ type training struct {
 	work     string
 	observe  train.Observer
 	base     *registry.Base // nil from scratch
+	plugins  *steps.Steps
 
 	builtOn *registry.Manifest // the registered version behind --base, or nil
 	dataset *dataset
@@ -206,15 +214,19 @@ func (t *training) fineTune() (*train.Result, error) {
 	defer b.network.Close()
 	t.base = &b.lineage
 	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
-		Base: b.network, Preprocessing: b.preprocessing, Source: t.source, Split: t.split(),
+		Base: b.network, Preprocessing: b.preprocessing, Plugins: t.plugins, Source: t.source, Split: t.split(),
 		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
 		Copies: t.Int("copies"), Augment: t.augment(), Seed: t.Uint64("seed"),
-		Admit: t.admit("bottlenecks"), Snapshot: t.snapshot(), Work: t.work, Observer: t.observe,
+		Admit: t.admit("bottlenecks", b.preprocessing), Snapshot: t.snapshot(), Work: t.work, Observer: t.observe,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bottlenecks.Prune(t.derived, int64(t.Int("cache-size"))<<30); err != nil {
+	keep := int64(t.Int("cache-size")) << 30
+	if t.warnOfUnequal() {
+		keep = 0 // nobody knows which bottlenecks to believe
+	}
+	if _, err := bottlenecks.Prune(t.derived, keep); err != nil {
 		return nil, errors.Join(err, result.Close())
 	}
 	return result, nil
@@ -225,15 +237,18 @@ func (t *training) fromScratch() (*train.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--architecture: %w", err)
 	}
-	var p preprocessing.Preprocessing
+	p := a.Preprocessing
 	if given := t.String("preprocessing"); given != "" {
 		if p, err = parsePreprocessing(given, a.Input); err != nil {
 			return nil, err
 		}
 	}
-	return train.FromScratch(t.Context.Context, train.ScratchOptions{
-		Architecture: a, Source: t.source, Split: t.split(), Preprocessing: p, Observer: t.observe,
-		Admit: t.admit("checkpoints"), Snapshot: t.snapshot(),
+	if p, err = p.Pin(t.plugins.Pin); err != nil {
+		return nil, err
+	}
+	result, err := train.FromScratch(t.Context.Context, train.ScratchOptions{
+		Architecture: a, Source: t.source, Split: t.split(), Preprocessing: p, Plugins: t.plugins, Observer: t.observe,
+		Admit: t.admit("checkpoints", p), Snapshot: t.snapshot(),
 		Training: scratch.Options{
 			Optimiser:      scratch.Optimiser(t.String("optimiser")),
 			LearningRate:   t.Float64("learning-rate"),
@@ -250,4 +265,17 @@ func (t *training) fromScratch() (*train.Result, error) {
 			Augment:        t.augment(),
 		},
 	})
+	t.warnOfUnequal()
+	return result, err
+}
+
+// warnOfUnequal says which plugins were caught lying about being deterministic,
+// if any.
+func (t *training) warnOfUnequal() bool {
+	caught := t.plugins.Unequal()
+	if len(caught) > 0 {
+		fmt.Fprintf(t.App.ErrWriter, "warning: %s answered the same images differently, though said to be deterministic: "+
+			"this run cannot be repeated, and nothing that it computed is kept for the next\n", strings.Join(caught, ", "))
+	}
+	return len(caught) > 0
 }

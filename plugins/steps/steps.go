@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"tkit/internal/inference"
@@ -21,8 +23,9 @@ type Steps struct {
 	store  store.Store
 	config host.Config
 
-	mu   sync.Mutex
-	open map[string]*entry // by digest
+	mu      sync.Mutex
+	open    map[string]*entry // by digest
+	unequal map[string]bool   // plugins that have ended, and lied about being deterministic
 }
 
 var _ inference.Plugins = (*Steps)(nil)
@@ -34,15 +37,41 @@ type entry struct {
 	users   int // guarded by Steps.mu
 }
 
-// New starts plugins of a store as a configuration says, whose folders it sets.
+// New starts plugins of a store as a configuration says; where executables may
+// lie is the store's to say.
 func New(s store.Store, c host.Config) *Steps {
-	c.Folders = []string{s.Folder()}
-	return &Steps{store: s, config: c, open: map[string]*entry{}}
+	return &Steps{store: s, config: c, open: map[string]*entry{}, unequal: map[string]bool{}}
 }
 
 // Pin completes a step by the plugin that is installed.
 func (s *Steps) Pin(step preprocessing.Plugin) (preprocessing.Plugin, error) {
 	return s.store.Pin(step)
+}
+
+// Deterministic says whether every plugin of a pinned preprocessing promises to
+// be: what was made of an image may then be kept instead of being made again.
+func (s *Steps) Deterministic(p preprocessing.Preprocessing) (bool, error) {
+	for _, step := range p.Plugins() {
+		i, err := s.store.Find(step.Name, step.Version, step.Digest)
+		if err != nil || !i.Deterministic {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Unequal names the plugins that were caught answering a batch differently the
+// second time, though they promise to be deterministic.
+func (s *Steps) Unequal() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	caught := maps.Clone(s.unequal)
+	for _, e := range s.open {
+		if e.plugin != nil && e.plugin.Stats().Unequal > 0 {
+			caught[e.plugin.Describe().String()] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(caught))
 }
 
 // Open gives what does a step. It is an io.Closer.
@@ -81,10 +110,12 @@ func (s *Steps) use(ctx context.Context, i store.Installed) (*entry, error) {
 	if e.plugin != nil {
 		return e, nil
 	}
-	p, err := host.Open(ctx, i.Path, i.Digest, s.config)
+	p, err := s.store.Open(ctx, i, s.config)
 	if err != nil {
 		return nil, errors.Join(err, s.leave(i.Digest))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e.plugin = p
 	return e, nil
 }
@@ -98,6 +129,9 @@ func (s *Steps) leave(digest string) error {
 		return nil
 	}
 	delete(s.open, digest)
+	if e.plugin != nil && e.plugin.Stats().Unequal > 0 {
+		s.unequal[e.plugin.Describe().String()] = true
+	}
 	s.mu.Unlock()
 	if e.plugin == nil {
 		return nil

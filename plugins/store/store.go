@@ -8,15 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tkit/internal/durable"
-	"tkit/internal/preprocessing"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -32,8 +31,23 @@ type Installed struct {
 	Size   int64  `json:"size"`
 	// At is when it was installed.
 	At time.Time `json:"installed"`
+	// Python is what a plugin in Python runs with; nil for others.
+	Python *Python `json:"python,omitempty"`
 	// Path is where the executable is.
 	Path string `json:"-"`
+}
+
+// Options say how to install. The zero value does for a plugin that needs no
+// more than the system has.
+type Options struct {
+	// Python is the interpreter of plugins in Python, as a command or a path.
+	// Empty: python3.
+	Python string
+	// Wheels is a folder that has the packages of plugins in Python. Empty: pip
+	// fetches them from where it is set up to.
+	Wheels string
+	// Host says how the plugin is run to ask what it is.
+	Host host.Config
 }
 
 // Store is a folder of plugins. Several processes may use it at a time.
@@ -57,39 +71,48 @@ func (s Store) at(digest string) string {
 }
 
 // Install copies an executable into the store, starts it to ask what it is, and
-// keeps it. A plugin that is there already is left alone. Another executable
-// of the same name and version is refused: a version is one executable.
-func (s Store) Install(ctx context.Context, path string, c host.Config) (i Installed, err error) {
+// keeps it; for one in Python it gets the packages that it names. A plugin that
+// is there already, and whole, is left alone. Another executable of the same
+// name and version is refused: a version is one executable.
+func (s Store) Install(ctx context.Context, path string, o Options) (i Installed, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
 		return i, err
 	}
+	unlock, err := s.lock()
+	if err != nil {
+		return i, err
+	}
+	defer unlock()
 	beside, err := os.MkdirTemp(s.folder, ".installing-")
 	if err != nil {
 		return i, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
-	copied := filepath.Join(beside, executable)
-	if i.Size, err = copyFile(copied, path); err != nil {
+	i.Path = filepath.Join(beside, executable)
+	if i.Size, err = copyFile(i.Path, path); err != nil {
 		return i, err
 	}
-	if i.Digest, err = host.Digest(copied); err != nil {
+	if i.Digest, err = host.Digest(i.Path); err != nil {
 		return i, err
 	}
 	if there, err := s.read(i.Digest); err == nil {
-		return there, nil
+		if s.check(ctx, there) == nil {
+			return there, nil
+		}
+		if err := s.remove(there.Digest); err != nil { // damaged: put it back
+			return i, err
+		}
 	}
-	c.Folders, c.Processes = []string{beside}, 1
-	p, err := host.Open(ctx, copied, i.Digest, c)
-	if err != nil {
-		return i, err
+	if i.Python, err = s.python(ctx, i.Path, o); err != nil {
+		return i, fmt.Errorf("%s: %w", path, err)
 	}
-	i.Description, i.At = p.Describe(), time.Now().UTC().Truncate(time.Second)
-	if err := p.Close(); err != nil {
-		return i, err
+	if i.Description, err = s.ask(ctx, i, o.Host); err != nil {
+		return i, fmt.Errorf("%s: %w", path, err)
 	}
 	if other, err := s.Find(i.Name, i.Version, ""); err == nil {
 		return i, fmt.Errorf("plugin %s is installed already, as %s: give this one another version, or remove that", i.Description, other.Digest)
 	}
+	i.At = time.Now().UTC().Truncate(time.Second)
 	text, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return i, err
@@ -100,11 +123,46 @@ func (s Store) Install(ctx context.Context, path string, c host.Config) (i Insta
 	if err := errors.Join(durable.SyncFolder(beside), os.Chmod(beside, 0o755)); err != nil {
 		return i, err
 	}
-	if err := os.Rename(beside, s.at(i.Digest)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Rename(beside, s.at(i.Digest)); err != nil {
 		return i, err
 	}
 	i.Path = filepath.Join(s.at(i.Digest), executable)
 	return i, durable.SyncFolder(s.folder)
+}
+
+// ask starts a plugin to learn what it is.
+func (s Store) ask(ctx context.Context, i Installed, c host.Config) (plugins.Description, error) {
+	c.Processes = 1
+	p, err := s.Open(ctx, i, c)
+	if err != nil {
+		return plugins.Description{}, err
+	}
+	return p.Describe(), p.Close()
+}
+
+// Open starts a plugin, after a check that it and what it runs with are what
+// was installed. Executables lie in the store and nowhere else.
+func (s Store) Open(ctx context.Context, i Installed, c host.Config) (*host.Plugin, error) {
+	c.Folders = []string{s.folder}
+	if i.Python != nil {
+		var err error
+		if c, err = s.withPython(ctx, *i.Python, c); err != nil {
+			return nil, fmt.Errorf("plugin %s: %w", i.Description, err)
+		}
+	}
+	return host.Open(ctx, i.Path, i.Digest, c)
+}
+
+// lock keeps other processes from changing the store.
+func (s Store) lock() (unlock func(), err error) {
+	folder, err := os.Open(s.folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.folder, err), folder.Close())
+	}
+	return func() { folder.Close() }, nil
 }
 
 func copyFile(to, from string) (n int64, err error) {
@@ -126,152 +184,4 @@ func copyFile(to, from string) (n int64, err error) {
 	}
 	n, err = io.Copy(out, in)
 	return n, errors.Join(err, out.Chmod(0o555), out.Sync(), out.Close())
-}
-
-func (s Store) read(digest string) (i Installed, err error) {
-	text, err := os.ReadFile(filepath.Join(s.at(digest), description))
-	if err != nil {
-		return i, err
-	}
-	if err := json.Unmarshal(text, &i); err != nil {
-		return i, fmt.Errorf("%s: %w", filepath.Join(s.at(digest), description), err)
-	}
-	i.Path = filepath.Join(s.at(digest), executable)
-	return i, nil
-}
-
-// List is all that is installed, by name and from the oldest version to the
-// newest.
-func (s Store) List() ([]Installed, error) {
-	entries, err := os.ReadDir(s.folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var all []Installed
-	for _, e := range entries {
-		digest, ours := strings.CutPrefix(e.Name(), "sha256-")
-		if !ours || !e.IsDir() {
-			continue
-		}
-		i, readErr := s.read("sha256:" + digest)
-		if readErr != nil {
-			err = errors.Join(err, fmt.Errorf("an installed plugin cannot be read: %w", readErr))
-			continue
-		}
-		all = append(all, i)
-	}
-	slices.SortFunc(all, func(a, b Installed) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return compareVersions(a.Version, b.Version)
-	})
-	return all, err
-}
-
-// Find is the installed plugin of a name, of the version and the digest where
-// they are not empty, and else the newest. The error, which wraps
-// ErrNotInstalled, says what is there instead.
-func (s Store) Find(name, version, digest string) (Installed, error) {
-	all, err := s.List()
-	var others []string
-	for _, i := range slices.Backward(all) {
-		if i.Name != name {
-			continue
-		}
-		if (version == "" || i.Version == version) && (digest == "" || i.Digest == digest) {
-			return i, nil
-		}
-		others = append(others, fmt.Sprintf("%s (%s)", i.Version, i.Digest[:min(19, len(i.Digest))]))
-	}
-	if err != nil {
-		return Installed{}, err
-	}
-	wanted := preprocessing.Plugin{Name: name, Version: version, Digest: digest}
-	if len(others) > 0 {
-		return Installed{}, fmt.Errorf("plugin %s %w; there are %s", wanted, ErrNotInstalled, strings.Join(others, ", "))
-	}
-	return Installed{}, fmt.Errorf("plugin %s %w; `tkit plugins install` does it", wanted, ErrNotInstalled)
-}
-
-// Lookup is Find for what people write: NAME, NAME@VERSION or the beginning of
-// a digest.
-func (s Store) Lookup(text string) (Installed, error) {
-	if !strings.HasPrefix(text, "sha256:") {
-		name, version, _ := strings.Cut(text, "@")
-		return s.Find(name, version, "")
-	}
-	all, err := s.List()
-	if err != nil {
-		return Installed{}, err
-	}
-	var found []Installed
-	for _, i := range all {
-		if strings.HasPrefix(i.Digest, text) {
-			found = append(found, i)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return Installed{}, fmt.Errorf("plugin %s %w", text, ErrNotInstalled)
-	}
-	return Installed{}, fmt.Errorf("the digests of %d plugins begin with %s: write more of it", len(found), text)
-}
-
-// Pin completes a step by the plugin that is installed: its version, its
-// digest, and what it gives. The configuration must follow its schema.
-func (s Store) Pin(step preprocessing.Plugin) (preprocessing.Plugin, error) {
-	i, err := s.Find(step.Name, step.Version, step.Digest)
-	if err != nil {
-		return step, err
-	}
-	if err := host.CheckConfig(i.Description, step.Config); err != nil {
-		return step, fmt.Errorf("plugin %s: %w", i.Description, err)
-	}
-	step.Version, step.Digest = i.Version, i.Digest
-	step.Gives = preprocessing.Gives{Height: i.Gives.Shape[0], Width: i.Gives.Shape[1], Channels: i.Gives.Shape[2]}
-	if i.Gives.Kind != i.Takes.Kind {
-		step.Gives.Kind = i.Gives.Kind
-	}
-	return step, nil
-}
-
-// Problem is what is wrong with an installed plugin.
-type Problem struct {
-	Plugin string `json:"plugin"`
-	Detail string `json:"detail"`
-}
-
-// Verify reads every executable and checks it against its digest.
-func (s Store) Verify(ctx context.Context) ([]Problem, error) {
-	all, err := s.List()
-	var found []Problem
-	if err != nil {
-		found = append(found, Problem{s.folder, err.Error()})
-	}
-	for _, i := range all {
-		if err := ctx.Err(); err != nil {
-			return found, err
-		}
-		digest, err := host.Digest(i.Path)
-		switch {
-		case err != nil:
-			found = append(found, Problem{i.Description.String(), err.Error()})
-		case digest != i.Digest:
-			found = append(found, Problem{i.Description.String(), fmt.Sprintf("%v: it is %s, and was installed as %s", host.ErrReplaced, digest, i.Digest)})
-		}
-	}
-	return found, nil
-}
-
-// Remove removes a plugin. Processes that run of it go on.
-func (s Store) Remove(i Installed) error {
-	away, err := os.MkdirTemp(s.folder, ".removing-")
-	if err != nil {
-		return err
-	}
-	err = os.Rename(s.at(i.Digest), filepath.Join(away, "plugin"))
-	return errors.Join(err, os.RemoveAll(away))
 }

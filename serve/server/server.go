@@ -21,6 +21,9 @@ import (
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
+	"tkit/plugins/host"
+	"tkit/plugins/steps"
+	"tkit/plugins/store"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
@@ -58,6 +61,10 @@ type Options struct {
 	// requests in flight then have to finish.
 	Drain, Grace time.Duration
 	Watch        time.Duration // between looks at the registry
+
+	// Plugins says how the plugins of the home run that versions' preprocessing
+	// names.
+	Plugins host.Config
 
 	Log *slog.Logger
 	// Listening is called once, when requests are accepted; Ready once, when
@@ -172,6 +179,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 		Limits:    serve.Limits{MaxBatch: o.MaxBatch, MaxQueue: o.MaxQueue},
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
+		Plugins:   steps.New(store.In(o.Home), o.Plugins),
 		Metrics:   metrics,
 		Log:       o.Log,
 	})

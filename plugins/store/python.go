@@ -1,0 +1,186 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"tkit/internal/durable"
+	"tkit/plugins/host"
+)
+
+// Python is what a plugin in Python runs with: an interpreter, and the packages
+// of its lock, which plugins of equal locks share. The plugin's digest covers
+// the lock, the lock has the digests of the packages' wheels, and Digest is of
+// what pip made of them.
+type Python struct {
+	// Version is the interpreter's, such as "3.11.7", and Prefix where it is
+	// installed.
+	Version string `json:"version"`
+	Prefix  string `json:"prefix"`
+	// Packages are those of the lock, NAME==VERSION each.
+	Packages []string `json:"packages"`
+	// Folder has them, below the store's; Digest is of all its files.
+	Folder string `json:"folder"`
+	Digest string `json:"digest"`
+}
+
+// packagesVariable tells a plugin's process where its packages are.
+const packagesVariable = "TKIT_PLUGIN_PACKAGES"
+
+const (
+	packages       = "packages"
+	packagesRecord = "python.json"
+	packagesPrefix = "python-"
+)
+
+// python makes ready what an executable runs with; nil if it is not in Python.
+func (s Store) python(ctx context.Context, path string, o Options) (*Python, error) {
+	lock, err := lockOf(path)
+	if lock == nil || err != nil {
+		return nil, err
+	}
+	p := &Python{}
+	if p.Packages, err = parseLock(lock); err != nil {
+		return nil, err
+	}
+	interpreter := o.Python
+	if interpreter == "" {
+		interpreter = "python3"
+	}
+	asked, err := output(ctx, interpreter, "-I", "-c", `import platform, sys; print(platform.python_version(), sys.base_prefix)`)
+	if err != nil {
+		return nil, fmt.Errorf("it is in Python: %w; --python names an interpreter", err)
+	}
+	p.Version, p.Prefix, _ = strings.Cut(asked, " ")
+	key := sha256.Sum256(append([]byte(p.Version+"\n"), lock...))
+	p.Folder = packagesPrefix + hex.EncodeToString(key[:16])
+	if there, err := s.readPython(p.Folder); err == nil && s.checkPackages(ctx, there) == nil {
+		p.Digest = there.Digest
+		return p, nil
+	}
+	return p, s.makePackages(ctx, p, lock, interpreter, o.Wheels)
+}
+
+func (s Store) readPython(folder string) (p Python, err error) {
+	text, err := os.ReadFile(filepath.Join(s.folder, folder, packagesRecord))
+	if err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(text, &p)
+}
+
+// makePackages has pip unpack the wheels of a lock into a folder.
+func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpreter, wheels string) (err error) {
+	beside, err := os.MkdirTemp(s.folder, ".installing-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	file, to := filepath.Join(beside, lockName), filepath.Join(beside, packages)
+	if err := errors.Join(os.WriteFile(file, lock, 0o644), os.Mkdir(to, 0o755), os.Chmod(beside, 0o755)); err != nil {
+		return err
+	}
+	pip := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+		"--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", to, "--requirement", file}
+	if wheels != "" {
+		pip = append(pip, "--no-index", "--find-links", wheels)
+	}
+	if _, err := output(ctx, interpreter, pip...); err != nil {
+		return fmt.Errorf("its packages: %w; --wheels names a folder that has them", err)
+	}
+	// What pip writes for people, with paths of this machine in it.
+	if err := os.RemoveAll(filepath.Join(to, "bin")); err != nil {
+		return err
+	}
+	// Compiled once: a plugin may not write there, and would do it at each start.
+	if _, err := output(ctx, interpreter, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+		"-s", to, to); err != nil && !errors.As(err, new(*exec.ExitError)) { // packages hold files that no Python compiles
+		return err
+	}
+	if p.Digest, err = treeDigest(ctx, to); err != nil {
+		return err
+	}
+	record, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(beside, packagesRecord), append(record, '\n'), 0o444); err != nil {
+		return err
+	}
+	final := filepath.Join(s.folder, p.Folder)
+	if err := os.RemoveAll(final); err != nil { // damaged, or made halfway
+		return err
+	}
+	return errors.Join(os.Rename(beside, final), durable.SyncFolder(s.folder))
+}
+
+// output runs a program; the error has what it said.
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err, bytes.TrimSpace(said.Bytes()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// withPython is how a plugin in Python runs.
+func (s Store) withPython(ctx context.Context, p Python, c host.Config) (host.Config, error) {
+	if err := s.checkPackages(ctx, p); err != nil {
+		return c, err
+	}
+	folder := filepath.Join(s.folder, p.Folder, packages)
+	c.Path = append([]string{filepath.Join(p.Prefix, "bin")}, c.Path...)
+	c.Readable = append([]string{folder, p.Prefix}, c.Readable...)
+	c.Environment = append([]string{packagesVariable + "=" + folder}, c.Environment...)
+	return c, nil
+}
+
+// checkPackages says whether the packages are those that were installed.
+func (s Store) checkPackages(ctx context.Context, p Python) error {
+	digest, err := treeDigest(ctx, filepath.Join(s.folder, p.Folder, packages))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("its Python packages are gone: %w; install it again", err)
+	}
+	if err == nil && digest != p.Digest {
+		err = fmt.Errorf("%w: its Python packages in %s are not those that were installed; install it again",
+			host.ErrReplaced, filepath.Join(s.folder, p.Folder))
+	}
+	return err
+}
+
+// removeUnusedPackages removes those of plugins that are gone.
+func (s Store) removeUnusedPackages() error {
+	all, err := s.List()
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, i := range all {
+		if i.Python != nil {
+			used[i.Python.Folder] = true
+		}
+	}
+	entries, err := os.ReadDir(s.folder)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), packagesPrefix) && !used[e.Name()] {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(s.folder, e.Name())))
+		}
+	}
+	return err
+}
