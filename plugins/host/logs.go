@@ -12,6 +12,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
+// StreamKey is the attribute of a record that a plugin printed: stdout or stderr.
+const StreamKey = "stream"
+
 // longestLine is the length at which a line that a plugin prints is cut.
 const longestLine = 8 << 10
 
@@ -53,7 +56,7 @@ func (l *lines) flush() {
 	if text == "" {
 		return
 	}
-	l.log.Info(text, "stream", l.stream)
+	l.log.Info(text, StreamKey, l.stream)
 	if l.died == "" && deaths.MatchString(text) {
 		l.died = text
 	}

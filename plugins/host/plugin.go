@@ -112,6 +112,18 @@ func (p *Plugin) PIDs() []int {
 	return pids
 }
 
+// Memory is how many bytes its processes take, with all that they have started;
+// what they share with tkit is not counted.
+func (p *Plugin) Memory() int64 {
+	var sum int64
+	for _, pid := range p.PIDs() {
+		for _, member := range family(pid) {
+			sum += resident(member)
+		}
+	}
+	return sum
+}
+
 // Process has a batch processed. config must follow the plugin's schema; see
 // With. The errors are a *plugins.ImageError, those of this package, or ctx's.
 func (p *Plugin) Process(ctx context.Context, config json.RawMessage, in plugins.Batch) (plugins.Batch, error) {

@@ -65,6 +65,12 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 	return nil
 }
 
+// CheckSchema says what is wrong with the schema of a description.
+func CheckSchema(text json.RawMessage) error {
+	_, err := compileSchema(text)
+	return err
+}
+
 // compileSchema is nil where there is no schema. A schema refers to nothing
 // outside itself.
 func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {

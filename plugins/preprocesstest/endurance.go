@@ -1,0 +1,172 @@
+package preprocesstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"tkit/plugins"
+)
+
+// grace is how long a preprocessor may go on with a batch that nobody waits for
+// any more; the host's default.
+const grace = 2 * time.Second
+
+// cancels: Process returns soon after its context ends, and the next batch is
+// answered, by the same process.
+func (t *trial) cancels() error {
+	in, err := t.batch(32, 2, 5)
+	if err != nil {
+		return err
+	}
+	before := t.pids()
+	for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.ctx, after)
+		ended := make(chan error, 1)
+		go func() {
+			defer func() {
+				if r := recover(); r != nil {
+					ended <- fmt.Errorf("it panics: %v", r)
+				}
+			}()
+			_, err := t.Process(ctx, t.Config, in)
+			ended <- err
+		}()
+		<-ctx.Done()
+		cancel()
+		select {
+		case err = <-ended:
+		case <-time.After(grace):
+			return fmt.Errorf("it goes on with a batch that was given up for more than %v: look at the context between images", grace)
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+			return fmt.Errorf("a batch that was given up: %w", err)
+		}
+	}
+	small, err := t.batch(1, 0, 6)
+	if err != nil {
+		return err
+	}
+	if _, err := t.answer(small); err != nil {
+		return fmt.Errorf("after a batch was given up: %w", err)
+	}
+	if now := t.pids(); !slices.Equal(now, before) {
+		return fmt.Errorf("it went on with a batch that was given up for more than %v, so that its process was ended: look at the context between images", grace)
+	}
+	return nil
+}
+
+func (t *trial) pids() []int {
+	if t.Plugin == nil {
+		return nil
+	}
+	return t.Plugin.PIDs()
+}
+
+// allowance is what memory may grow by between two looks: collectors of garbage
+// do not come at once.
+const allowance = 48 << 20
+
+// leaks: many batches leave no more memory and goroutines behind than few.
+func (t *trial) leaks() error {
+	var batches []plugins.Batch
+	for variant := range variants {
+		b, err := t.batch(4, variant, uint64(20+variant))
+		if err != nil {
+			return err
+		}
+		batches = append(batches, b)
+	}
+	send := func(rounds int) error {
+		for i := range rounds {
+			if _, err := t.answer(batches[i%len(batches)]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := send(t.Rounds / 3); err != nil { // it warms up
+		return err
+	}
+	memory, goroutines := t.taken()
+	crashes := t.crashes()
+	if err := send(t.Rounds); err != nil {
+		return err
+	}
+	after, goroutinesAfter := t.taken()
+	if n := t.crashes() - crashes; n > 0 {
+		return fmt.Errorf("its process ended %d times in %d batches: it may have taken more memory than it may", n, t.Rounds)
+	}
+	if grown := after - memory; grown > allowance {
+		return fmt.Errorf("it takes %d MB more after %d batches: it keeps what it should let go of", grown>>20, t.Rounds)
+	}
+	if grown := goroutinesAfter - goroutines; grown > 8 {
+		return fmt.Errorf("%d more goroutines run after %d batches", grown, t.Rounds)
+	}
+	t.note = fmt.Sprintf("%d MB after %d batches", after>>20, t.Rounds)
+	return nil
+}
+
+func (t *trial) crashes() int64 {
+	if t.Plugin == nil {
+		return 0
+	}
+	return t.Plugin.Stats().Crashes
+}
+
+// taken is the memory in use, and within this process the goroutines.
+func (t *trial) taken() (memory int64, goroutines int) {
+	if t.Plugin != nil {
+		return t.Plugin.Memory(), 0
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc), runtime.NumGoroutine()
+}
+
+// quiet: nothing is printed to standard output for a batch.
+func (t *trial) quiet() error {
+	if t.Printed == nil {
+		t.skipped = "only a process of its own has one"
+		return nil
+	}
+	in, err := t.batch(1, 0, 7)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		if _, err := t.answer(in); err != nil {
+			return err
+		}
+	}
+	if n := t.Printed(); n > 0 {
+		return fmt.Errorf("it has printed %d lines to standard output, which a server would log for ever: print to standard error what an operator must know, and no more", n)
+	}
+	return nil
+}
+
+// speed says how long an image takes. It cannot fail: what is fast enough is
+// for others to say.
+func (t *trial) speed() error {
+	const batchOf = 8
+	in, err := t.batch(batchOf, 2, 8)
+	if err != nil {
+		return err
+	}
+	var took []time.Duration
+	for began := time.Now(); len(took) < 3 || time.Since(began) < time.Second && len(took) < 200; {
+		at := time.Now()
+		if _, err := t.answer(in); err != nil {
+			return err
+		}
+		took = append(took, time.Since(at))
+	}
+	slices.Sort(took)
+	median := took[len(took)/2] / batchOf
+	t.note = fmt.Sprintf("%.3f ms an image, in batches of %s", float64(median.Nanoseconds())/1e6, describe(in))
+	return nil
+}
