@@ -1,6 +1,7 @@
 // Package hdfstest starts real HDFS clusters for tests: NameNode and DataNodes
-// from Hadoop's own jars, on ports of the loopback, with Kerberos or a second
-// NameNode when asked. `make deps-hadoop` puts the jars where it looks.
+// from Hadoop's own jars, on ports of the loopback, with Kerberos, a second
+// NameNode or an HttpFS gateway when asked. `make deps-hadoop` puts the jars
+// where it looks.
 //
 // Every process is the test's child and is ended with it, however it ends.
 package hdfstest
@@ -19,6 +20,13 @@ import (
 // the rest is for machines that do other things too.
 const startTimeout = 3 * time.Minute
 
+// Principals of a cluster with Kerberos, all in Keytab: the superuser that the
+// servers are, and users. The cluster lets Service act for anyone.
+const (
+	Superuser = "hdfs/localhost"
+	Service   = "service"
+)
+
 // EncryptionKey is the key for encryption zones, where Config.Encryption asks
 // for one.
 const EncryptionKey = "key"
@@ -28,11 +36,18 @@ const EncryptionKey = "key"
 type Config struct {
 	DataNodes int  // 3 when 0
 	HA        bool // a second NameNode and the name service "ns"
+	// Kerberos is a KDC and a cluster that believes its tickets alone. Its web
+	// servers speak TLS too.
+	Kerberos bool
+	HttpFS   bool // a gateway
 	// Encryption is a key named EncryptionKey, for encryption zones.
 	Encryption bool
 	// Core and HDFS are more properties of core-site.xml and hdfs-site.xml, for
 	// the servers and the clients alike.
 	Core, HDFS map[string]string
+	// DataNode has what each DataNode's hdfs-site.xml says otherwise. It may be
+	// shorter than there are DataNodes.
+	DataNode []map[string]string
 }
 
 // A Cluster is an HDFS that runs. Its methods may be called by several tests at
@@ -62,6 +77,9 @@ func Start(config Config) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{config: config, dir: dir, host: "127.0.0.1", lib: lib}
+	if config.Kerberos {
+		c.host = "localhost" // tickets are for names
+	}
 	c.web = newWeb(c)
 	if err := c.start(); err != nil {
 		c.Stop()
@@ -78,6 +96,13 @@ func (c *Cluster) start() error {
 	if err := c.configure(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if c.config.Kerberos {
+		if err := c.startKerberos(ctx); err != nil {
+			return err
+		}
+	}
 	if c.config.Encryption { // before the NameNode, which reads the keys once
 		if err := c.Admin("org.apache.hadoop.crypto.key.KeyShell", "create", EncryptionKey, "-size", "128"); err != nil {
 			return err
@@ -86,8 +111,6 @@ func (c *Cluster) start() error {
 	if err := c.format(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
 	for i := range c.nameNodes() {
 		if err := c.launchNameNode(i); err != nil {
 			return err
@@ -108,7 +131,15 @@ func (c *Cluster) start() error {
 			return err
 		}
 	}
-	return c.WaitReady(ctx)
+	if c.config.HttpFS {
+		if err := c.launchHttpFS(); err != nil {
+			return err
+		}
+	}
+	if err := c.WaitReady(ctx); err != nil || !c.config.HttpFS {
+		return err
+	}
+	return c.poll(ctx, "HttpFS", func() bool { return c.web.gateway(ctx) == nil })
 }
 
 // Stop ends every process and removes what the cluster stored.
@@ -140,6 +171,16 @@ func (c *Cluster) NameNodeHTTP(i int) string { return c.address(c.ports.nameNode
 // DataNodeHTTP is the address, host:port, of DataNode i's WebHDFS.
 func (c *Cluster) DataNodeHTTP(i int) string { return c.address(c.ports.dataNode(i) + 2) }
 
+// NameNodeHTTPS is the address of NameNode i's WebHDFS with TLS, on a cluster
+// with Kerberos.
+func (c *Cluster) NameNodeHTTPS(i int) string { return c.address(c.ports.nameNodeTLS(i)) }
+
+// DataNodeHTTPS is the address of DataNode i's WebHDFS with TLS.
+func (c *Cluster) DataNodeHTTPS(i int) string { return c.address(c.ports.dataNode(i) + 3) }
+
+// HttpFS is the gateway's address, host:port.
+func (c *Cluster) HttpFS() string { return c.address(c.ports.httpFS()) }
+
 // DataDir is where DataNode i stores its blocks.
 func (c *Cluster) DataDir(i int) string { return filepath.Join(c.dir, "data"+strconv.Itoa(i)) }
 
@@ -155,7 +196,7 @@ func (c *Cluster) nameNodes() int {
 // format makes the NameNodes' empty folders.
 func (c *Cluster) format() error {
 	log := filepath.Join(c.dir, "log", "format")
-	p, err := c.java("format", nil, append(c.nameNodeArgs(0), "-format", "-nonInteractive")...)
+	p, err := c.java("format", append(c.nameNodeArgs(0), "-format", "-nonInteractive")...)
 	if err != nil {
 		return err
 	}

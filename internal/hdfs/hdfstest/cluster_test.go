@@ -10,14 +10,19 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-var plain = hdfstest.Shared(hdfstest.Config{})
+var (
+	plain    = hdfstest.Shared(hdfstest.Config{HttpFS: true})
+	kerberos = hdfstest.Shared(hdfstest.Config{Kerberos: true, HttpFS: true})
+)
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
-func TestPut(t *testing.T) {
+func TestPut(t *testing.T)         { testPut(t, plain(t)) }
+func TestPutKerberos(t *testing.T) { testPut(t, kerberos(t)) }
+
+func testPut(t *testing.T, c *hdfstest.Cluster) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	c := plain(t)
 	files := map[string][]byte{"/put/a": []byte("one"), "/put/b/ü c": []byte("two")}
 	if err := c.Put(ctx, files); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ const groups = "hdfs=supergroup;alice=alice,team;bob=bob,team;carol=carol"
 // configure writes the folder that servers and clients read.
 func (c *Cluster) configure() error {
 	// The web pages are not in the jars; the servers are content with empty folders.
-	for _, dir := range []string{"log", "conf/webapps/hdfs", "conf/webapps/datanode"} {
+	for _, dir := range []string{"log", "temp", "conf/webapps/hdfs", "conf/webapps/datanode"} {
 		if err := os.MkdirAll(filepath.Join(c.dir, dir), 0o700); err != nil {
 			return err
 		}
@@ -55,6 +55,15 @@ func (c *Cluster) configure() error {
 		hdfs["dfs.namenode.rpc-address"] = c.NameNode(0)
 		hdfs["dfs.namenode.http-address"] = c.NameNodeHTTP(0)
 	}
+	if c.config.Kerberos {
+		c.kerberize(core, hdfs)
+	}
+	if c.config.HttpFS {
+		c.letActForAnyone(core, c.gatewayUser())
+		if err := c.configureHttpFS(); err != nil {
+			return err
+		}
+	}
 	if c.config.Encryption {
 		core["hadoop.security.key.provider.path"] = "jceks://file" + filepath.Join(c.dir, "keys.jceks")
 	}
@@ -86,6 +95,12 @@ func (c *Cluster) twoNameNodes() map[string]string {
 		p[fmt.Sprintf("dfs.namenode.http-address.%s.nn%d", nameService, i)] = c.NameNodeHTTP(i)
 	}
 	return p
+}
+
+// letActForAnyone makes a user a proxy user.
+func (c *Cluster) letActForAnyone(core map[string]string, user string) {
+	core["hadoop.proxyuser."+user+".hosts"] = "*"
+	core["hadoop.proxyuser."+user+".users"] = "*"
 }
 
 const logging = `log4j.rootLogger=INFO,out

@@ -27,7 +27,7 @@ func (c *Cluster) nameNodeArgs(i int) []string {
 }
 
 func (c *Cluster) launchNameNode(i int) error {
-	_, err := c.java(nameNode(i), nil, c.nameNodeArgs(i)...)
+	_, err := c.java(nameNode(i), c.nameNodeArgs(i)...)
 	return err
 }
 
@@ -37,11 +37,18 @@ func (c *Cluster) launchDataNode(i int) error {
 		return err
 	}
 	port := c.ports.dataNode(i)
-	_, err := c.java(dataNode(i), nil, dataNodeClass,
-		"-D", "dfs.datanode.data.dir=file://"+data,
-		"-D", "dfs.datanode.address="+c.address(port),
-		"-D", "dfs.datanode.ipc.address="+c.address(port+1),
-		"-D", "dfs.datanode.http.address="+c.address(port+2))
+	args := []string{dataNodeClass,
+		"-D", "dfs.datanode.data.dir=file://" + data,
+		"-D", "dfs.datanode.address=" + c.address(port),
+		"-D", "dfs.datanode.ipc.address=" + c.address(port+1),
+		"-D", "dfs.datanode.http.address=" + c.address(port+2),
+		"-D", "dfs.datanode.https.address=" + c.address(port+3)}
+	if i < len(c.config.DataNode) {
+		for name, value := range c.config.DataNode[i] {
+			args = append(args, "-D", name+"="+value)
+		}
+	}
+	_, err := c.java(dataNode(i), args...)
 	return err
 }
 
@@ -103,7 +110,7 @@ func (c *Cluster) Failover(ctx context.Context, i int) error {
 // org.apache.hadoop.hdfs.tools.CryptoAdmin, to its end. It costs a second or
 // two of processor: Web does most things faster.
 func (c *Cluster) Admin(class string, args ...string) error {
-	p, err := c.java("admin", nil, append([]string{class}, args...)...)
+	p, err := c.java("admin", append([]string{class}, args...)...)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,11 @@ func (p ports) release() {
 // nameNode is the RPC port of NameNode i; the next one is its HTTP port.
 func (p ports) nameNode(i int) int { return p.base + 2*i }
 
+func (p ports) nameNodeTLS(i int) int { return p.base + 6 + i }
+
 func (p ports) kdc() int { return p.base + 5 }
 
-// dataNode is the data transfer port of DataNode i; RPC and HTTP follow.
+func (p ports) httpFS() int { return p.base + 8 }
+
+// dataNode is the data transfer port of DataNode i; RPC, HTTP and HTTPS follow.
 func (p ports) dataNode(i int) int { return p.base + 10*(i+1) }

@@ -96,16 +96,20 @@ func (s *processes) endAll() {
 }
 
 // java starts a class of Hadoop's with its output in log/NAME.
-func (c *Cluster) java(name string, options []string, args ...string) (*process, error) {
+func (c *Cluster) java(name string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(c.dir, "log", name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	line := append([]string{
+	line := []string{
 		"-Xmx256m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true",
-	}, options...)
+		"-Dhttpfs.home.dir=" + c.dir, // and conf, log and temp below it
+	}
+	if c.config.Kerberos {
+		line = append(line, "-Djava.security.krb5.conf="+c.krb5Conf())
+	}
 	line = append(line, "-cp", c.ConfDir()+":"+filepath.Join(c.lib, "*"))
 	cmd := exec.Command("java", append(line, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log

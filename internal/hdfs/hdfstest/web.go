@@ -8,7 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	krb "github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
 // web speaks WebHDFS and the NameNode's pages of figures: no JVM has to start
@@ -16,6 +20,9 @@ import (
 type web struct {
 	cluster *Cluster
 	http    *http.Client
+
+	mu     sync.Mutex
+	ticket *krb.Client // the superuser's, once it was needed
 }
 
 func newWeb(c *Cluster) *web {
@@ -30,8 +37,8 @@ func newWeb(c *Cluster) *web {
 //
 //	c.Web(ctx, "PUT", "/images", "op", "SETPERMISSION", "permission", "750")
 //
-// and gives the answer's body. The user that owns what is made is named by a
-// pair "user.name", NAME.
+// and gives the answer's body. On a cluster without Kerberos another user is
+// named by a pair "user.name", NAME.
 func (c *Cluster) Web(ctx context.Context, method, path string, pairs ...string) ([]byte, error) {
 	return c.web.do(ctx, method, path, nil, pairs...)
 }
@@ -66,13 +73,16 @@ func each(files map[string][]byte, f func(string, []byte) error) error {
 }
 
 func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ...string) ([]byte, error) {
-	query := url.Values{"user.name": {superuser()}}
+	query := url.Values{}
+	if !w.cluster.config.Kerberos {
+		query.Set("user.name", superuser())
+	}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		query.Set(pairs[i], pairs[i+1])
 	}
 	var last error
 	for i := range w.cluster.nameNodes() {
-		u := url.URL{Scheme: w.scheme(), Host: w.cluster.NameNodeHTTP(i), Path: "/webhdfs/v1" + path, RawQuery: query.Encode()}
+		u := url.URL{Scheme: "http", Host: w.cluster.NameNodeHTTP(i), Path: "/webhdfs/v1" + path, RawQuery: query.Encode()}
 		b, err := w.request(ctx, method, u.String(), body)
 		if err == nil {
 			return b, nil
@@ -82,16 +92,22 @@ func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ..
 	return nil, last
 }
 
-// request sends the body only to where the NameNode points.
+// request sends the body only to where the NameNode points. What is to be proved
+// there stands in the address.
 func (w *web) request(ctx context.Context, method, to string, body []byte) ([]byte, error) {
 	for range 3 {
 		r, err := http.NewRequestWithContext(ctx, method, to, nil)
 		if err != nil {
 			return nil, err
 		}
-		if r.URL.Query().Get("namenoderpcaddress") != "" {
+		switch {
+		case r.URL.Query().Get("namenoderpcaddress") != "":
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 			r.Header.Set("Content-Type", "application/octet-stream")
+		case w.cluster.config.Kerberos:
+			if err := w.showTicket(r); err != nil {
+				return nil, err
+			}
 		}
 		answer, err := w.http.Do(r)
 		if err != nil {
@@ -111,6 +127,20 @@ func (w *web) request(ctx context.Context, method, to string, body []byte) ([]by
 		}
 	}
 	return nil, fmt.Errorf("sent from one server to the next")
+}
+
+// showTicket proves that the superuser asks.
+func (w *web) showTicket(r *http.Request) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ticket == nil {
+		ticket, err := w.cluster.login(Superuser)
+		if err != nil {
+			return err
+		}
+		w.ticket = ticket
+	}
+	return spnego.SetSPNEGOHeader(w.ticket, r, webPrincipal)
 }
 
 // fsState is Operational once a NameNode is out of safe mode.
@@ -143,8 +173,18 @@ func (w *web) reports(ctx context.Context, i int) ([]report, error) {
 	return all, json.Unmarshal([]byte(info.BPServiceActorInfo), &all)
 }
 
+// gateway asks HttpFS whether it serves.
+func (w *web) gateway(ctx context.Context) error {
+	query := url.Values{"op": {"GETFILESTATUS"}}
+	if !w.cluster.config.Kerberos {
+		query.Set("user.name", superuser())
+	}
+	_, err := w.request(ctx, "GET", "http://"+w.cluster.HttpFS()+"/webhdfs/v1/?"+query.Encode(), nil)
+	return err
+}
+
 func (w *web) bean(ctx context.Context, address, service, name string, into any) error {
-	b, err := w.request(ctx, "GET", w.scheme()+"://"+address+"/jmx?qry=Hadoop:service="+service+",name="+name, nil)
+	b, err := w.request(ctx, "GET", "http://"+address+"/jmx?qry=Hadoop:service="+service+",name="+name, nil)
 	if err != nil {
 		return err
 	}
@@ -157,5 +197,3 @@ func (w *web) bean(ctx context.Context, address, service, name string, into any)
 	}
 	return json.Unmarshal(answer.Beans[0], into)
 }
-
-func (w *web) scheme() string { return "http" }
