@@ -38,11 +38,10 @@ const (
 // Why files are refused, each with what to do.
 var (
 	errLink      = fmt.Errorf("%w: it is a symbolic link: name the file itself", ErrRefused)
-	errEncrypted = fmt.Errorf("%w: it lies in an encryption zone, where the native client would take ciphertext for content: "+
-		"use webhdfs:// or swebhdfs://, whose DataNodes decrypt for those who hold the key", ErrRefused)
-	errCoded = fmt.Errorf("%w: it is erasure-coded, which the native client cannot read: "+
-		"use webhdfs:// or swebhdfs://, or copy it into a folder with the policy REPLICATION", ErrRefused)
-	errOpen = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
+	errEncrypted = fmt.Errorf("%w: it lies in an encryption zone, and its plain content would leave it in caches and models: "+
+		"copy it out of the zone as a user who holds the key", ErrRefused)
+	errCoded = fmt.Errorf("%w: it is erasure-coded: copy it into a folder with the policy REPLICATION", ErrRefused)
+	errOpen  = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
 		"or free it from a dead one with hdfs debug recoverLease", ErrRefused)
 )
 

@@ -47,9 +47,24 @@ func (c *Cluster) Web(ctx context.Context, method, path string, pairs ...string)
 // as needed.
 func (c *Cluster) Put(ctx context.Context, files map[string][]byte) error {
 	return each(files, func(path string, content []byte) error {
-		_, err := c.web.do(ctx, "PUT", path, content, "op", "CREATE", "overwrite", "true")
-		return err
+		return again(func() error {
+			_, err := c.web.do(ctx, "PUT", path, bytes.NewReader(content), "op", "CREATE", "overwrite", "true")
+			return err
+		})
 	})
+}
+
+// again does something once more if it fails: a DataNode notices only by failing
+// that the NameNode it was connected to has been started anew.
+func again(f func() error) error {
+	err := f()
+	for range 3 {
+		if err == nil {
+			break
+		}
+		err = f()
+	}
+	return err
 }
 
 // each calls f for every file, sixteen at a time, and gives the first error.
@@ -72,7 +87,7 @@ func each(files map[string][]byte, f func(string, []byte) error) error {
 	return first
 }
 
-func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ...string) ([]byte, error) {
+func (w *web) do(ctx context.Context, method, path string, body io.Reader, pairs ...string) ([]byte, error) {
 	query := url.Values{}
 	if !w.cluster.config.Kerberos {
 		query.Set("user.name", superuser())
@@ -94,7 +109,7 @@ func (w *web) do(ctx context.Context, method, path string, body []byte, pairs ..
 
 // request sends the body only to where the NameNode points. What is to be proved
 // there stands in the address.
-func (w *web) request(ctx context.Context, method, to string, body []byte) ([]byte, error) {
+func (w *web) request(ctx context.Context, method, to string, body io.Reader) ([]byte, error) {
 	for range 3 {
 		r, err := http.NewRequestWithContext(ctx, method, to, nil)
 		if err != nil {
@@ -102,7 +117,9 @@ func (w *web) request(ctx context.Context, method, to string, body []byte) ([]by
 		}
 		switch {
 		case r.URL.Query().Get("namenoderpcaddress") != "":
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			if body != nil {
+				r.Body = io.NopCloser(body) // in chunks, however long it is
+			}
 			r.Header.Set("Content-Type", "application/octet-stream")
 		case w.cluster.config.Kerberos:
 			if err := w.showTicket(r); err != nil {

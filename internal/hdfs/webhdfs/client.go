@@ -23,7 +23,7 @@ import (
 // A Client acts on one cluster as one user. It is safe for concurrent use.
 type Client struct {
 	settings settings
-	http     *http.Client
+	http     *http.Transport // no http.Client: redirects are followed here
 	identity identity
 	serving  atomic.Int32 // the server that is asked first
 }
@@ -35,14 +35,10 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := newTransport(s.CAFile, s.CallTimeout)
-	if err != nil {
+	c := &Client{settings: s}
+	if c.http, err = newTransport(s.CAFile, s.CallTimeout); err != nil {
 		return nil, err
 	}
-	c := &Client{settings: s, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
 	if c.identity, err = newIdentity(s); err != nil {
 		return nil, err
 	}

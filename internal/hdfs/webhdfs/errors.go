@@ -98,10 +98,6 @@ func isNegotiate(challenge string) bool {
 // lost is an error on the way to or from a server. The address's query is not
 // told, since it may hold a token.
 func lost(ctx context.Context, u *url.URL, err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
 	var stranger x509.UnknownAuthorityError
 	switch {
 	case ctx.Err() != nil:

@@ -91,7 +91,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, header http.Header) (answ
 	for name, values := range header {
 		request.Header[name] = values
 	}
-	response, err := c.http.Do(request)
+	response, err := c.http.RoundTrip(request)
 	if err != nil {
 		return answer{}, lost(ctx, u, err)
 	}
@@ -110,7 +110,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, header http.Header) (answ
 func follow(from *url.URL, location string) (*url.URL, error) {
 	to, err := url.Parse(location)
 	switch {
-	case err != nil:
+	case err != nil: // which has the address in it
 		return nil, fmt.Errorf("%w: %s redirects to no address", errProtocol, from.Host)
 	case to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || to.User != nil || !strings.HasPrefix(to.Path, root+"/"):
 		return nil, fmt.Errorf("%w: %s redirects to %s://%s, which is no server of HDFS", errProtocol, from.Host, to.Scheme, to.Host)

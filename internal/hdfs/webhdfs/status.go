@@ -49,7 +49,7 @@ func (s fileStatus) info(name string) (hdfs.Info, error) {
 	case s.Type != "FILE":
 		return hdfs.Info{}, fmt.Errorf("%w: the type %q", errProtocol, s.Type)
 	case s.Encrypted:
-		i.Refused = fmt.Errorf("%w: it lies in an encryption zone: copy it out of the zone as a user who holds the key", hdfs.ErrRefused)
+		i.Refused = fmt.Errorf("%w: it lies in an encryption zone, and its plain content would leave it in caches and models: copy it out of the zone as a user who holds the key", hdfs.ErrRefused)
 	case s.ErasureCoded:
 		i.Refused = fmt.Errorf("%w: it is erasure-coded: copy it into a folder with the policy REPLICATION", hdfs.ErrRefused)
 	}

@@ -16,7 +16,7 @@ import (
 	"tkit/internal/hdfs/webhdfs"
 )
 
-var plain = hdfstest.Shared(hdfstest.Config{})
+var plain = hdfstest.Shared(hdfstest.Config{Encryption: true})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
