@@ -1,7 +1,6 @@
 package sequencefile
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -78,12 +77,11 @@ func (s *scan) block(begin int64, n int) error {
 			return damaged(err)
 		}
 		keys = keys[keyLength:]
-		image := place
-		image.From, image.Size = place.From+4, valueLength-4
-		place.From += valueLength
-		if err := s.emit(key, image); err != nil {
+		place.Size = valueLength
+		if err := s.emit(key, place); err != nil {
 			return err
 		}
+		place.From += valueLength
 	}
 	if len(keyLengths)+len(keys)+len(valueLengths) > 0 {
 		return damaged(errors.New("it has more keys and lengths than records: the file is damaged"))
@@ -127,24 +125,4 @@ func (s *scan) pieceLength(what string) (int64, error) {
 		return 0, s.reader.Truncated(fmt.Sprintf("%s of a block, %d bytes at %d", what, n, begin))
 	}
 	return n, nil
-}
-
-// checkLength makes sure that a serialized BytesWritable says the length that
-// it has.
-func checkLength(b []byte) error {
-	if len(b) < 4 || int64(binary.BigEndian.Uint32(b)) != int64(len(b)-4) {
-		return fmt.Errorf("a value of %d bytes says another length: the file is damaged", len(b))
-	}
-	return nil
-}
-
-// checkLengths is checkLength for the values of a block.
-func checkLengths(b []byte) error {
-	for len(b) > 0 {
-		if len(b) < 4 || int64(binary.BigEndian.Uint32(b)) > int64(len(b)-4) {
-			return fmt.Errorf("a value says another length than the %d bytes left of its block: the file is damaged", len(b))
-		}
-		b = b[4+binary.BigEndian.Uint32(b):]
-	}
-	return nil
 }

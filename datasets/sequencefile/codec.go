@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -54,20 +55,18 @@ func (c codec) unpack(stored []byte, limit int64) ([]byte, error) {
 
 // Unpack expands a value, or the values of a block.
 func (format) Unpack(stored []byte, p shards.Place) ([]byte, error) {
-	c := codec{gzip: bytes.HasPrefix(stored, []byte{0x1f, 0x8b})}
+	limit := maxRecord
 	if p.Shared {
-		b, err := c.unpack(stored, maxBlock)
-		if err != nil {
-			return nil, err
-		}
-		return b, checkLengths(b)
+		limit = maxBlock
 	}
-	b, err := c.unpack(stored, maxRecord)
-	if err != nil {
-		return nil, err
+	return codec{gzip: bytes.HasPrefix(stored, []byte{0x1f, 0x8b})}.unpack(stored, int64(limit))
+}
+
+// Image takes the bytes out of a serialized BytesWritable, which says their
+// number first.
+func (format) Image(record []byte) ([]byte, error) {
+	if len(record) < 4 || int64(binary.BigEndian.Uint32(record)) != int64(len(record)-4) {
+		return nil, fmt.Errorf("a value of %d bytes says another length: the file is damaged", len(record))
 	}
-	if err := checkLength(b); err != nil {
-		return nil, err
-	}
-	return b[4:], nil
+	return record[4:], nil
 }

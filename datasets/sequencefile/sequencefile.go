@@ -78,7 +78,7 @@ func (format) Named(name string) bool { return Named(name) }
 const (
 	maxKey    = 1 << 20
 	maxRecord = datasets.DefaultMaxBytes + 1<<10
-	maxBlock  = 1 << 30
+	maxBlock  = 256 << 20
 )
 
 // syncEscape stands in place of a length before a sync marker.

@@ -89,29 +89,42 @@ func Companion(name string) bool {
 // behind, its number and the size.
 var numbered = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})(.*)$`)
 
-// complete makes sure that no shard of a set is missing.
+// complete makes sure that no shard of a set is missing, and that no set is
+// there twice, in other numbers of shards.
 func complete(found []*Shard) error {
-	type set struct{ before, of, behind string }
-	have := make(map[set]map[int]bool)
-	var sets []set
+	type set struct{ before, behind string }
+	type part struct {
+		set
+		of string
+	}
+	sizes := make(map[set]string)
+	have := make(map[part]map[int]bool)
+	var parts []part
 	for _, s := range found {
 		m := numbered.FindStringSubmatch(s.Path)
 		if m == nil || s.stray != nil {
 			continue
 		}
-		k := set{m[1], m[3], m[4]}
-		if have[k] == nil {
-			have[k] = make(map[int]bool)
-			sets = append(sets, k)
+		p := part{set{m[1], m[4]}, m[3]}
+		if other, ok := sizes[p.set]; ok && other != p.of {
+			return fmt.Errorf("there are shards %[1]s-*-of-%[2]s%[4]s and %[1]s-*-of-%[3]s%[4]s: it may be one dataset twice; take one by files=%[1]s-*-of-%[3]s%[4]s", p.before, other, p.of, p.behind)
 		}
-		n, _ := strconv.Atoi(m[2])
-		have[k][n] = true
+		sizes[p.set] = p.of
+		if have[p] == nil {
+			have[p] = make(map[int]bool)
+			parts = append(parts, p)
+		}
+		n, err := strconv.Atoi(m[2])
+		if size, _ := strconv.Atoi(p.of); err != nil || n >= size { // of digits alone
+			return fmt.Errorf("shard %s is numbered beyond the size of its set", s.Path)
+		}
+		have[p][n] = true
 	}
-	for _, k := range sets {
-		size, _ := strconv.Atoi(k.of)
+	for _, p := range parts {
+		size, _ := strconv.Atoi(p.of)
 		for n := range size {
-			if !have[k][n] {
-				return fmt.Errorf("of the %d shards %s-*-of-%s%s, %d are there and %s-%05d-of-%s%s is missing", size, k.before, k.of, k.behind, len(have[k]), k.before, n, k.of, k.behind)
+			if !have[p][n] {
+				return fmt.Errorf("of the %d shards %s-*-of-%s%s, %d are there and %s-%05d-of-%s%s is missing", size, p.before, p.of, p.behind, len(have[p]), p.before, n, p.of, p.behind)
 			}
 		}
 	}

@@ -66,7 +66,10 @@ func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser
 	if p.From < 0 || p.From > end || end > int64(len(b)) {
 		return nil, fmt.Errorf("at %d: the record is not in what was unpacked", p.Offset)
 	}
-	return &inMemory{ctx, bytes.NewReader(b[p.From:end])}, nil
+	if b, err = s.format.Image(b[p.From:end]); err != nil {
+		return nil, fmt.Errorf("at %d: %w", p.Offset, err)
+	}
+	return &inMemory{ctx, bytes.NewReader(b)}, nil
 }
 
 // section reads a piece of a shard through the window.
@@ -128,6 +131,9 @@ func (m *inMemory) Read(p []byte) (int, error) {
 
 func (m *inMemory) Close() error { return nil }
 
+// keptUnpacked bounds what is kept unpacked for the next records, in bytes.
+const keptUnpacked = 64 << 20
+
 // unpacked keeps what was made of the last shared places, so that the images
 // in one are unpacked once and not each time together.
 type unpacked struct {
@@ -173,15 +179,28 @@ func (u *unpacked) get(ctx context.Context, key unpackedKey, produce func() ([]b
 	u.last[0] = k
 	u.mu.Unlock()
 	k.bytes, k.err = produce()
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	close(k.done)
-	if k.err != nil {
-		u.mu.Lock()
-		for i := range u.last {
-			if u.last[i] == k {
+	u.forget()
+	return k.bytes, k.err
+}
+
+// forget drops what could not be made, and of the rest the oldest until what is
+// kept is within the bound.
+func (u *unpacked) forget() {
+	kept := 0
+	for i, l := range u.last {
+		if l == nil {
+			continue
+		}
+		select {
+		case <-l.done:
+			kept += len(l.bytes)
+			if l.err != nil || kept > keptUnpacked {
 				u.last[i] = nil
 			}
+		default: // its maker comes here too
 		}
-		u.mu.Unlock()
 	}
-	return k.bytes, k.err
 }

@@ -7,8 +7,8 @@
 // shards are read, and nothing is sorted.
 //
 // A shard that is cut, damaged or missing ends the listing with an error that
-// names it and the offset. Files beside the shards that are none are listed
-// and refused by name.
+// names it and the offset. Shards without records, and files beside the shards
+// that are none, are listed and refused by name.
 package shards
 
 import (
@@ -37,6 +37,9 @@ type Format interface {
 	Scan(r *Reader) iter.Seq2[Record, error]
 	// Unpack makes of the bytes at a packed place what Place.From counts in.
 	Unpack(stored []byte, p Place) ([]byte, error)
+	// Image takes the image out of what stands from Place.From on, and makes
+	// sure that it is one whole record.
+	Image(record []byte) ([]byte, error)
 }
 
 // Record is one image of a shard.
@@ -56,7 +59,7 @@ type Place struct {
 	// Shared says that one place holds several packed images: what Unpack
 	// made of the last such places is kept.
 	Shared bool
-	// From and Size are the image in what Unpack made; Size is negative where
+	// From and Size are the record in what Unpack made; Size is negative where
 	// it goes to the end.
 	From, Size int64
 }
@@ -73,7 +76,7 @@ type Config struct {
 	Splits bool
 	// Trust is how long the store's word that a shard has not changed holds,
 	// one second by default. Within it, bytes that were read before are used
-	// again without asking.
+	// again without asking. If it is negative, every read asks.
 	Trust time.Duration
 	// Options are the format's own, for the URI.
 	Options url.Values
@@ -168,8 +171,16 @@ func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.
 			return errStopped
 		}
 	}
+	if number == 0 && !yield(datasets.Example{Key: shard.Path, Open: refusing(errEmpty)}, nil) {
+		return errStopped
+	}
 	return nil
 }
+
+// errEmpty is what opening a shard without records gives: writers leave such
+// files where they had nothing for a shard, and where they failed, so they must
+// not pass without a word.
+var errEmpty = fmt.Errorf("%w: the shard is empty", datasets.ErrRefused)
 
 const maxRecords = 999_999_999
 

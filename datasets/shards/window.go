@@ -90,8 +90,7 @@ func (w *window) readAt(ctx context.Context, s *Shard, p []byte, offset int64) (
 			return w.readAlone(ctx, s, p, offset)
 		}
 		if mine {
-			c.err = w.load(ctx, s, c)
-			close(c.done)
+			w.load(ctx, s, c)
 		}
 		select {
 		case <-c.done:
@@ -103,7 +102,10 @@ func (w *window) readAt(ctx context.Context, s *Shard, p []byte, offset int64) (
 		w.release(c)
 		switch {
 		case err == nil:
-			return n, w.check(ctx, s)
+			if err := w.check(ctx, s); err != nil {
+				return 0, err // io.ReadFull forgets an error that comes with enough bytes
+			}
+			return n, nil
 		case mine || ctx.Err() != nil:
 			return 0, err
 		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
@@ -178,29 +180,40 @@ func (w *window) drop(c *chunk) {
 func (w *window) release(c *chunk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.users--; c.users == 0 && c.err != nil && w.loaded[c.key] == c {
-		w.drop(c)
-	}
+	c.users--
 }
 
-// load reads a chunk and makes sure that it is of the shard that was listed.
-func (w *window) load(ctx context.Context, s *Shard, c *chunk) error {
-	w.mu.Lock()
-	var b []byte
-	if n := len(w.spare); n > 0 {
-		b, w.spare = w.spare[n-1], w.spare[:n-1]
-	} else {
-		b = make([]byte, 0, chunkBytes)
-	}
-	w.mu.Unlock()
+// load reads a chunk, makes sure that it is of the shard that was listed, and
+// announces it. One that could not be read is not kept.
+func (w *window) load(ctx context.Context, s *Shard, c *chunk) {
+	b := w.buffer()
 	begin := c.key.number * chunkBytes
 	b = b[:min(chunkBytes, s.Size-begin)]
 	_, err := w.fetch(ctx, s, b, begin)
-	if err != nil {
-		b = b[:0]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		c.bytes = b
+	} else {
+		c.err = err
+		w.spare = append(w.spare, b[:0])
+		if w.loaded[c.key] == c {
+			w.drop(c)
+		}
 	}
-	c.bytes = b
-	return err
+	close(c.done)
+}
+
+// buffer returns a buffer of the size of a chunk.
+func (w *window) buffer() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.spare); n > 0 {
+		b := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		return b
+	}
+	return make([]byte, 0, chunkBytes)
 }
 
 // readAlone reads a piece of a shard for one reader.
@@ -221,7 +234,10 @@ func (w *window) fetch(ctx context.Context, s *Shard, p []byte, offset int64) (n
 		}
 		return 0, err
 	}
-	return n, w.ask(ctx, s)
+	if err := w.ask(ctx, s); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // check makes sure that the shard is as it was listed, if it is time to ask

@@ -11,8 +11,10 @@
 //
 // An image without such a member has the first folder of its path as label.
 // Other members of a sample are passed over; one that stands alone and is no
-// image is listed, so that it is reported by name. Absolute paths, paths with
-// the element .. and links are listed and refused by name.
+// image is listed, so that it is reported by name. A .cls that stands alone ends
+// the listing: its image, by whatever other name, would be taken to have the
+// label of its folder. Absolute paths, paths with the element .. and links are
+// listed and refused by name.
 package tarshards
 
 import (
@@ -43,8 +45,9 @@ type format struct{}
 func (format) Name() string           { return Format }
 func (format) Named(name string) bool { return Named(name) }
 
-// Unpack is not needed: members stand in the file as they are.
+// Members stand in the file as they are.
 func (format) Unpack(stored []byte, _ shards.Place) ([]byte, error) { return stored, nil }
+func (format) Image(record []byte) ([]byte, error)                  { return record, nil }
 
 // Scan lists the samples.
 func (format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
@@ -230,6 +233,9 @@ func (s *scan) flush() error {
 		} else if m.is > image && (told == nil || m.is < from) {
 			told, from = &m.labels, m.is
 		}
+	}
+	if images == 0 && from == class {
+		return s.r.Errorf(sample[0].place.Offset, "the member %q tells the label of no image: an image has the same name up to the last dot and stands beside it", sample[0].name)
 	}
 	for _, m := range sample {
 		if images > 0 && m.is != image {

@@ -102,7 +102,12 @@ func parseExample(b []byte) (features, error) {
 
 func parseFeature(v value) (f feature, err error) {
 	err = v.message(func(number protowire.Number, list value) error {
-		f = feature{kind: kind(number)}
+		switch k := kind(number); {
+		case k < kindBytes || k > kindInt:
+			return nil
+		case k != f.kind: // of a oneof the last counts, and parts of one list add up
+			f = feature{kind: k}
+		}
 		return list.message(func(number protowire.Number, v value) error {
 			if number != 1 {
 				return nil
@@ -136,8 +141,10 @@ func (f *feature) add(v value) error {
 			f.addInt(n)
 			b = b[size:]
 		}
-	default:
-		f.count++
+	case kindFloat:
+		if f.count++; v.isBytes { // packed
+			f.count += len(v.bytes)/4 - 1
+		}
 	}
 	return nil
 }

@@ -162,6 +162,9 @@ func (f *format) Unpack(stored []byte, _ shards.Place) ([]byte, error) {
 	return b, nil
 }
 
+// Image is what was cut out of the tf.train.Example.
+func (f *format) Image(record []byte) ([]byte, error) { return record, nil }
+
 // record finds the image and what is said of it in a tf.train.Example.
 func (f *format) record(b []byte) (shards.Record, error) {
 	features, err := parseExample(b)
@@ -182,8 +185,7 @@ func (f *format) record(b []byte) (shards.Record, error) {
 		}
 	}
 	for _, name := range []string{"image/filename", "filename", "file_name", "image/source_id"} {
-		if name := path.Base(features[name].label()); name != "." && name != "/" && files.CheckPath(name) == nil {
-			r.Member = name
+		if r.Member = memberOf(features[name].label()); r.Member != "" {
 			break
 		}
 	}
@@ -199,4 +201,16 @@ func (f *format) record(b []byte) (shards.Record, error) {
 	}
 	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the image with image=NAME in the dataset's URI", strings.Join(f.images, " or "), features.names())
 	return r, nil
+}
+
+// memberOf is the name that a file had before it was packed: its path, or the
+// last element of one that is none in a dataset, as the writer's own disk's.
+func memberOf(name string) string {
+	if files.CheckPath(name) != nil {
+		name = path.Base(name)
+	}
+	if files.CheckPath(name) != nil {
+		return ""
+	}
+	return name
 }

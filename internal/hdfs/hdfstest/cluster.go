@@ -68,7 +68,7 @@ func Start(config Config) (*Cluster, error) {
 	if config.DataNodes == 0 {
 		config.DataNodes = 3
 	}
-	lib, err := jars()
+	lib, err := Jars()
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +211,9 @@ func (c *Cluster) format() error {
 
 func (c *Cluster) nameDir(i int) string { return filepath.Join(c.dir, "name"+strconv.Itoa(i)) }
 
-// jars finds what scripts/hadoop/install has installed: TKIT_HADOOP, or
+// Jars finds what scripts/hadoop/install has installed: TKIT_HADOOP, or
 // .deps/hadoop of the checkout that the test runs in.
-func jars() (string, error) {
+func Jars() (string, error) {
 	dir := os.Getenv("TKIT_HADOOP")
 	if dir == "" {
 		root, err := os.Getwd()
