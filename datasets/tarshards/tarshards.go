@@ -182,10 +182,10 @@ func refused(name string, h *tar.Header) error {
 	switch {
 	case h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink:
 		return fmt.Errorf("it is a link to %q: pack the file itself", h.Linkname)
-	case h.Typeflag != tar.TypeReg:
-		return fmt.Errorf("it is of the type %q and not a file", h.Typeflag)
 	case sparse(h):
 		return errors.New("it is a sparse file: pack it without holes")
+	case h.Typeflag != tar.TypeReg:
+		return fmt.Errorf("it is of the type %q and not a file", h.Typeflag)
 	}
 	return files.CheckPath(name)
 }

@@ -1,0 +1,337 @@
+package tarshards_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/datasets/files"
+	"tkit/datasets/local"
+	"tkit/datasets/shards"
+	"tkit/datasets/shards/shardstest"
+	"tkit/datasets/sourcetest"
+	"tkit/datasets/tarshards"
+)
+
+var format = shardstest.Format{
+	Extension: ".tar",
+	Pack: func(t testing.TB, packed []shardstest.File) []byte {
+		var members []tar.Header
+		bodies := make(map[string][]byte)
+		for _, f := range packed {
+			h := tar.Header{Name: f.Key}
+			if f.Denied {
+				h.Typeflag, h.Linkname = tar.TypeSymlink, "/etc/passwd"
+			}
+			members = append(members, h)
+			bodies[f.Key] = f.Bytes
+		}
+		return pack(t, members, bodies)
+	},
+	New: func(tree files.Tree, c shards.Config) (*shards.Source, error) {
+		return tarshards.New(tree, c), nil
+	},
+	Open: all.Open,
+}
+
+func TestSource(t *testing.T) { shardstest.Run(t, format) }
+
+// pack writes members, of which files have the bodies.
+func pack(t testing.TB, members []tar.Header, bodies map[string][]byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range members {
+		if h.Typeflag == 0 {
+			h.Typeflag, h.Size = tar.TypeReg, int64(len(bodies[h.Name]))
+		}
+		h.Mode = 0o644
+		must(t, w.WriteHeader(&h))
+		if h.Typeflag == tar.TypeReg {
+			_, err := w.Write(bodies[h.Name])
+			must(t, err)
+		}
+	}
+	must(t, w.Close())
+	return b.Bytes()
+}
+
+// packNames writes files in order, a name and its content.
+func packNames(t testing.TB, pairs ...string) []byte {
+	var members []tar.Header
+	bodies := make(map[string][]byte)
+	for pair := range slices.Chunk(pairs, 2) {
+		members = append(members, tar.Header{Name: pair[0]})
+		bodies[pair[0]] = []byte(pair[1])
+	}
+	return pack(t, members, bodies)
+}
+
+func picture(n int) string { return string(sourcetest.Picture(n)) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T, stored map[string][]byte) datasets.Source {
+	t.Helper()
+	tree, err := local.New(local.Config{Root: shardstest.Write(t, stored)})
+	must(t, err)
+	src := tarshards.New(tree, shards.Config{})
+	t.Cleanup(func() { must(t, src.Close()) })
+	return src
+}
+
+// describe is what a source lists: key, label, group, split and the number of
+// the picture or the error, a line each.
+func describe(t *testing.T, src datasets.Source) []string {
+	t.Helper()
+	keys, found, err := shardstest.List(t.Context(), src)
+	must(t, err)
+	var lines []string
+	for _, k := range keys {
+		f := found[k]
+		what := "other bytes"
+		for n := range 10 {
+			if f.Bytes == picture(n) {
+				what = fmt.Sprint(n)
+			}
+		}
+		if f.Err != nil {
+			what = f.Err.Error()
+		}
+		lines = append(lines, strings.Join([]string{k, f.Label, f.Group, f.Split, what}, "|"))
+	}
+	return lines
+}
+
+func same(t *testing.T, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestSamples(t *testing.T) {
+	b := packNames(t,
+		"0001.cls", "cat\n", "0001.jpg", picture(1), "0001.txt", "a cat on a mat",
+		"0002.jpg", picture(2), "0002.json", `{"label": 7, "group": "patient-3", "split": "VAL", "more": [1]}`,
+		"0003.png", picture(3), "0003.txt", " dog ",
+		"dogs/deep/0004.png", picture(4),
+		"0005.png", picture(5),
+		"README.txt", "about it",
+		"a.png", picture(6), "a.jpg", picture(7), "a.cls", "x",
+		".hidden/x.png", picture(8), "b/._x.png", picture(8),
+	)
+	same(t, describe(t, open(t, map[string][]byte{"x.tar": b})), []string{
+		"x.tar!000000000/0001.jpg|cat|||1",
+		"x.tar!000000001/0002.jpg|7|patient-3|validation|2",
+		"x.tar!000000002/0003.png|dog|||3",
+		"x.tar!000000003/dogs/deep/0004.png|dogs|||4",
+		"x.tar!000000004/0005.png||||5",
+		"x.tar!000000005/README.txt||||other bytes",
+		"x.tar!000000006/a.png|x|||refused: it is one of 2 images of one sample: give each its name",
+		"x.tar!000000007/a.jpg|x|||refused: it is one of 2 images of one sample: give each its name",
+	})
+}
+
+// What would lead out of the archive is refused by name. Nothing in an archive
+// is ever opened by its name, so that the refusal is for who packed it.
+func TestRefused(t *testing.T) {
+	names := []tar.Header{
+		{Name: "/etc/a.png"}, {Name: "../b.png"}, {Name: "c/../../c.png"}, {Name: "./d/e.png"}, {Name: ".//etc/f.png"},
+		{Name: "g/link.png", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"},
+		{Name: "g/hard.png", Typeflag: tar.TypeLink, Linkname: "d/e.png"},
+		{Name: "g/pipe.png", Typeflag: tar.TypeFifo},
+		{Name: "g/device.png", Typeflag: tar.TypeChar},
+		{Name: "folder/", Typeflag: tar.TypeDir},
+	}
+	bodies := make(map[string][]byte)
+	for i := range names[:5] {
+		bodies[names[i].Name] = sourcetest.Picture(i)
+	}
+	_, report, err := datasets.TakeSnapshot(t.Context(), open(t, map[string][]byte{"x.tar": pack(t, names, bodies)}), datasets.SnapshotOptions{})
+	must(t, err)
+	var got []string
+	for _, q := range report.Quarantined {
+		got = append(got, q.Key+": "+string(q.Reason)+": "+q.Detail)
+	}
+	for i, want := range []struct{ key, words string }{
+		{"x.tar!000000000//etc/a.png", "is absolute"}, {"x.tar!000000001/../b.png", "element .."}, {"x.tar!000000002/c/../../c.png", "element .."},
+		{"x.tar!000000004//etc/f.png", "is absolute"}, {"x.tar!000000005/g/link.png", `link to "/etc/passwd"`}, {"x.tar!000000006/g/hard.png", "link to"},
+		{"x.tar!000000007/g/pipe.png", "not a file"}, {"x.tar!000000008/g/device.png", "not a file"},
+	} {
+		if i >= len(got) || !strings.HasPrefix(got[i], want.key+": ") || !strings.Contains(got[i], want.words) {
+			t.Errorf("%s, %s is not %d of %q", want.key, want.words, i, got)
+		}
+	}
+	if len(got) != 8 {
+		t.Errorf("%d are refused: %q", len(got), got)
+	}
+}
+
+// fails wants the listing to end with an error that has these words, and so no
+// snapshot.
+func fails(t *testing.T, stored map[string][]byte, words ...string) {
+	t.Helper()
+	_, _, err := shardstest.List(t.Context(), open(t, stored))
+	if err == nil {
+		t.Errorf("it is listed, without %q", words)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%q is not in: %v", w, err)
+		}
+	}
+	if _, _, err := datasets.TakeSnapshot(t.Context(), open(t, stored), datasets.SnapshotOptions{}); err == nil {
+		t.Errorf("a snapshot is taken, without %q", words)
+	}
+}
+
+// Wherever a file is cut before its end mark, that is noticed.
+func TestTruncated(t *testing.T) {
+	whole := packNames(t, "a/1.png", picture(1), "a/2.png", picture(2), "b/3.png", picture(3), "b/3.json", "{}")
+	end := len(whole) - 1024
+	for cut := 0; cut < end+512; cut += 64 {
+		_, _, err := shardstest.List(t.Context(), open(t, map[string][]byte{"x.tar": whole[:cut]}))
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "shard x.tar") {
+			t.Fatalf("cut at %d of %d: %v", cut, len(whole), err)
+		}
+	}
+	_, found, err := shardstest.List(t.Context(), open(t, map[string][]byte{"x.tar": whole[:end+512]}))
+	if err != nil || len(found) != 3 {
+		t.Errorf("with one block of zeros: %d, %v", len(found), err)
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	whole := packNames(t, "a/1.png", picture(1), "a/2.png", picture(2))
+	for _, at := range []int{0, 124, 148, 1024 + 3, 1024 + 156} { // in headers: name, size, checksum
+		b := bytes.Clone(whole)
+		b[at] ^= 1
+		fails(t, map[string][]byte{"x.tar": b}, "shard x.tar", "damaged")
+	}
+	fails(t, map[string][]byte{"x.tar": []byte(strings.Repeat("no tar file ", 100))}, "shard x.tar", "damaged")
+	fails(t, map[string][]byte{"x.tar": append(bytes.Clone(whole), whole...)}, "after the end of the archive")
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.cls", "cat", "1.input.png", picture(1))}, `"1.cls" tells the label of no image`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", "{")}, `the member "1.json"`, "no JSON object")
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", `{"label": []}`)}, `its field "label"`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", `{"split": "some"}`)}, `want train`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.txt", strings.Repeat("x", 1<<20+1))}, "tell no label")
+}
+
+// A size that the header claims is not believed further than the file goes.
+func TestHugeLength(t *testing.T) {
+	for _, size := range []int64{1 << 20, 1 << 33, 1 << 62} {
+		var b bytes.Buffer
+		must(t, tar.NewWriter(&b).WriteHeader(&tar.Header{Name: "a/1.png", Size: size, Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatGNU}))
+		b.Write(make([]byte, 4096))
+		fails(t, map[string][]byte{"x.tar": b.Bytes()}, "shard x.tar", "truncated")
+	}
+}
+
+// Sets of shards are taken whole, and once.
+func TestSets(t *testing.T) {
+	one, two := packNames(t, "1.png", picture(1), "1.cls", "a"), packNames(t, "1.png", picture(2), "1.cls", "a")
+	fails(t, map[string][]byte{"t-00000-of-00003.tar": one, "t-00002-of-00003.tar": two}, "of the 3 shards t-*-of-00003.tar, 2 are there and t-00001-of-00003.tar is missing")
+	fails(t, map[string][]byte{"t-00000-of-00001.tar": one, "t-00000-of-00002.tar": one, "t-00001-of-00002.tar": two}, "one dataset twice")
+	fails(t, map[string][]byte{"t-00000-of-00001.tar": one, "t-00001-of-00001.tar": one}, "beyond the size of its set")
+	// The same name in two shards is two images.
+	same(t, describe(t, open(t, map[string][]byte{"t-00000-of-00002.tar": one, "t-00001-of-00002.tar": two, "t-00000-of-00002.idx": {1}})), []string{
+		"t-00000-of-00002.tar!000000000/1.png|a|||1", "t-00001-of-00002.tar!000000000/1.png|a|||2"})
+	// The same image in two shards is reported.
+	s, report, err := datasets.TakeSnapshot(t.Context(), open(t, map[string][]byte{"a.tar": one, "b.tar": one, "c.tar": packNames(t), "d.txt": nil, "e/f.tar": one}), datasets.SnapshotOptions{})
+	must(t, err)
+	if len(report.Duplicates) != 1 || len(s.Entries) == 0 {
+		t.Errorf("duplicates: %v, %d entries", report.Duplicates, len(s.Entries))
+	}
+	quarantined := make(map[string]string)
+	for _, q := range report.Quarantined {
+		quarantined[q.Key] = q.Detail
+	}
+	for key, want := range map[string]string{"c.tar": "the shard is empty", "d.txt": "none of the tar shards", "e": "none of the tar shards"} {
+		if !strings.Contains(quarantined[key], want) {
+			t.Errorf("quarantined: %v", quarantined)
+		}
+	}
+}
+
+// TestOthers reads what Python's tarfile and GNU tar write, in each form.
+func TestOthers(t *testing.T) {
+	dir := t.TempDir()
+	long := strings.Repeat("long/", 60)
+	key := "é/" + long + "1.png" // more than a plain header holds
+	for name, b := range map[string]string{key: picture(1), "z/2.png": picture(2), "z/3.png": strings.Repeat("x", 20_000)} {
+		path := filepath.Join(dir, "in", filepath.FromSlash(name))
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(b), 0o644))
+	}
+	sparse := filepath.Join(dir, "hole", "h", "4.png")
+	must(t, os.MkdirAll(filepath.Dir(sparse), 0o755))
+	must(t, os.WriteFile(sparse, []byte("x"), 0o644))
+	must(t, os.Truncate(sparse, 1<<20))
+	run := func(name string, arguments ...string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), name, arguments...)
+		command.Dir = dir
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, out)
+		}
+	}
+	for _, form := range []string{"gnu", "pax", "oldgnu"} {
+		run("tar", "--format="+form, "--sort=name", "-C", "in", "-cf", form+".tar", ".")
+	}
+	for _, form := range []string{"GNU", "PAX"} {
+		run("python3", "-c", "import sys, tarfile\nwith tarfile.open(sys.argv[1], 'w', format=getattr(tarfile, sys.argv[2] + '_FORMAT')) as t:\n t.add('in', '.', filter=lambda m: m)", "python"+form+".tar", form)
+	}
+	for _, form := range []string{"gnu", "pax", "oldgnu", "pythonGNU", "pythonPAX"} {
+		b, err := os.ReadFile(filepath.Join(dir, form+".tar"))
+		must(t, err)
+		_, found, err := shardstest.List(t.Context(), open(t, map[string][]byte{"x.tar": b}))
+		must(t, err)
+		got := make(map[string]shardstest.Found)
+		for k, f := range found {
+			got[shardstest.Member(k)] = f
+		}
+		if got[key].Bytes != picture(1) || got[key].Label != "é" || got["z/2.png"].Bytes != picture(2) || len(got["z/3.png"].Bytes) != 20_000 || len(got) != 3 {
+			t.Errorf("%s: %d members: %v", form, len(got), got)
+		}
+	}
+	for _, arguments := range [][]string{{"--format=gnu"}, {"--format=pax", "--sparse-version=1.0"}, {"--format=pax", "--sparse-version=0.1"}} {
+		run("tar", append(arguments, "--sparse", "-C", "hole", "-cf", "sparse.tar", "h")...)
+		b, err := os.ReadFile(filepath.Join(dir, "sparse.tar"))
+		must(t, err)
+		if len(b) > 1<<19 {
+			t.Fatalf("%v: tar wrote no hole", arguments)
+		}
+		got := describe(t, open(t, map[string][]byte{"x.tar": b}))
+		if len(got) != 1 || !strings.Contains(got[0], "sparse file") {
+			t.Errorf("%v: %q", arguments, got)
+		}
+	}
+	run("tar", "-C", "in", "-czf", "zipped.tar", ".")
+	b, err := os.ReadFile(filepath.Join(dir, "zipped.tar"))
+	must(t, err)
+	fails(t, map[string][]byte{"x.tar": b}, "compressed: unpack it first")
+}
+
+func FuzzShard(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(packNames(f, "0001.cls", "cat", "0001.jpg", picture(1), "0002.jpg", picture(2), "0002.json", `{"label": 7}`))
+	f.Add(pack(f, []tar.Header{{Name: strings.Repeat("long/", 60) + "x.png"}, {Name: "l.png", Typeflag: tar.TypeSymlink, Linkname: "x"}}, nil))
+	f.Fuzz(func(t *testing.T, b []byte) { shardstest.Take(t, format, b, len(b)) })
+}
