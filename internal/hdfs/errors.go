@@ -44,7 +44,7 @@ func judge(err error) verdict {
 	var remote hdfs.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrInvalid),
-		errors.Is(err, ErrRefused), errors.Is(err, ErrReplaced), errors.Is(err, errLogin):
+		errors.Is(err, ErrRefused), errors.Is(err, ErrReplaced), errors.Is(err, ErrLogin):
 		return final
 	case errors.As(err, &remote):
 		for _, name := range passing {

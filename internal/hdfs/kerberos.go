@@ -27,11 +27,11 @@ type Kerberos struct {
 	user string // whom the caller wants to be
 }
 
-// errLogin marks that no ticket can be had, which waiting does not mend.
-var errLogin = errors.New("kerberos")
+// ErrLogin marks that no Kerberos ticket can be had, which waiting does not mend.
+var ErrLogin = errors.New("kerberos")
 
 func loginError(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{errLogin}, args...)...)
+	return fmt.Errorf("%w: "+format, append([]any{ErrLogin}, args...)...)
 }
 
 // login holds the ticket that the sessions connect with.
@@ -132,6 +132,7 @@ func (l *login) fromCache() (*krb.Client, error) {
 	if err != nil {
 		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
 	}
+	useToItsEnd(cache)
 	c, err := krb.NewFromCCache(cache, l.config, krb.DisablePAFXFAST(true))
 	if err != nil {
 		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
@@ -143,6 +144,18 @@ func (l *login) fromCache() (*krb.Client, error) {
 	return c, nil
 }
 
+// useToItsEnd makes the library use a ticket that cannot be renewed for as long
+// as it lasts. By itself it wants a new one for the last sixth of the time since
+// the ticket was made, which for a day's ticket are four hours.
+func useToItsEnd(cache *credentials.CCache) {
+	const sparedAtTheEnd = time.Second
+	for _, ticket := range cache.GetEntries() {
+		if !ticket.RenewTill.After(ticket.EndTime) {
+			ticket.AuthTime = ticket.EndTime.Add(-6 * sparedAtTheEnd)
+		}
+	}
+}
+
 // judge reads the error of a session that could not be made. The ticket it was
 // tried with is not used again.
 func (l *login) judge(err error) error {
@@ -150,7 +163,14 @@ func (l *login) judge(err error) error {
 		return err
 	}
 	l.forget()
-	if l.kerberos.Keytab == "" && strings.Contains(err.Error(), "EXPIRED") {
+	return l.explain(err)
+}
+
+// explain tells the end of a ticket that this process cannot renew from errors
+// that may pass.
+func (l *login) explain(err error) error {
+	text := err.Error()
+	if l.kerberos.Keytab == "" && (strings.Contains(text, "EXPIRED") || strings.Contains(text, "no user credentials available")) {
 		return loginError("the ticket in %s has expired: run kinit, or use a keytab, which long jobs renew from: %w", l.kerberos.Cache, err)
 	}
 	return err

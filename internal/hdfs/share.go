@@ -37,6 +37,10 @@ func (l *Login) User() string { return l.login.user }
 // Client gives the ticket for one connection.
 func (l *Login) Client() (*krb.Client, error) { return l.login.client() }
 
+// Explain tells the end of a ticket that cannot be renewed, which wraps
+// ErrLogin, from errors that may pass.
+func (l *Login) Explain(err error) error { return l.login.explain(err) }
+
 // Forget drops a ticket that a server did not take: the next is a new one.
 func (l *Login) Forget() { l.login.forget() }
 

@@ -12,7 +12,8 @@ import (
 )
 
 // Kinit writes a credential cache with a fresh ticket of a principal that ends
-// after a while, as kinit does, but replaces the file at once.
+// after a while and cannot be renewed, as kinit does, but replaces the file at
+// once.
 func (c *Cluster) Kinit(cache, principal string, life time.Duration) error {
 	client, err := c.login(principal)
 	if err != nil {
@@ -20,6 +21,7 @@ func (c *Cluster) Kinit(cache, principal string, life time.Duration) error {
 	}
 	defer client.Destroy()
 	client.Config.LibDefaults.TicketLifetime = life
+	client.Config.LibDefaults.RenewLifetime = 0
 	request, err := messages.NewASReqForTGT(Realm, client.Config, types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, principal))
 	if err != nil {
 		return err

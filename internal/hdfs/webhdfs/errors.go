@@ -135,7 +135,7 @@ func judge(err error) verdict {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid),
 		errors.Is(err, hdfs.ErrRefused), errors.Is(err, hdfs.ErrReplaced),
-		errors.Is(err, hdfs.ErrUnavailable), errors.Is(err, errProtocol):
+		errors.Is(err, hdfs.ErrUnavailable), errors.Is(err, hdfs.ErrLogin), errors.Is(err, errProtocol):
 		return final
 	case errors.As(err, &certificate):
 		return final

@@ -154,7 +154,7 @@ func (t *ticket) makeToken(host string) (string, error) {
 		token, err = t.negotiation(name)
 	}
 	if err != nil {
-		return "", fmt.Errorf("kerberos ticket of %s for %s: %w", t.login.User(), name, err)
+		return "", t.login.Explain(fmt.Errorf("kerberos ticket of %s for %s: %w", t.login.User(), name, err))
 	}
 	return base64.StdEncoding.EncodeToString(token), nil
 }
