@@ -172,23 +172,30 @@ func simpleUser(asked string) (string, error) {
 	return u.Username, nil
 }
 
+// The settings of the data transfer's protection.
+const (
+	protectionKey = "dfs.data.transfer.protection"
+	encryptKey    = "dfs.encrypt.data.transfer"
+	suitesKey     = "dfs.encrypt.data.transfer.cipher.suites"
+	aesSuite      = "AES/CTR/NoPadding"
+)
+
 // checkProtection refuses the protections of the data transfer under which
 // colinmarc/hdfs fails on longer reads, when the configuration tells.
 func checkProtection(conf hadoopconf.HadoopConf) error {
-	const key, suites = "dfs.data.transfer.protection", "dfs.encrypt.data.transfer.cipher.suites"
 	const remedy = "read the cluster through webhdfs:// or swebhdfs://, or set it to authentication, " +
-		"or to privacy with " + suites + " = AES/CTR/NoPadding, on the DataNodes and in HADOOP_CONF_DIR"
+		"or to privacy with " + suitesKey + " = " + aesSuite + ", on the DataNodes and in HADOOP_CONF_DIR"
 	// The strongest of the list is what gets negotiated.
-	protection := strings.ToLower(conf[key])
-	aes := strings.Contains(strings.ToUpper(conf[suites]), "AES/CTR/NOPADDING")
+	protection := strings.ToLower(conf[protectionKey])
+	aes := strings.Contains(strings.ToUpper(conf[suitesKey]), strings.ToUpper(aesSuite))
 	switch {
-	case strings.EqualFold(conf["dfs.encrypt.data.transfer"], "true") && !aes:
-		return fmt.Errorf("hdfs: dfs.encrypt.data.transfer without %s = AES/CTR/NoPadding is a cipher that the native client cannot read reliably: "+
-			"read the cluster through webhdfs:// or swebhdfs://, or set %s on the DataNodes and in HADOOP_CONF_DIR", suites, suites)
+	case strings.EqualFold(conf[encryptKey], "true") && !aes:
+		return fmt.Errorf("hdfs: "+encryptKey+" without "+suitesKey+" = "+aesSuite+" is a cipher that the native client cannot read reliably: "+
+			"read the cluster through webhdfs:// or swebhdfs://, or set %s on the DataNodes and in HADOOP_CONF_DIR", suitesKey)
 	case strings.Contains(protection, "privacy") && !aes:
-		return fmt.Errorf("hdfs: %s = %s without AES is a mode that the native client cannot read reliably: %s", key, conf[key], remedy)
+		return fmt.Errorf("hdfs: "+protectionKey+" = %s without AES is a mode that the native client cannot read reliably: "+remedy, conf[protectionKey])
 	case strings.Contains(protection, "integrity") && !strings.Contains(protection, "privacy"):
-		return fmt.Errorf("hdfs: %s = %s is a mode that the native client cannot read reliably: %s", key, conf[key], remedy)
+		return fmt.Errorf("hdfs: "+protectionKey+" = %s is a mode that the native client cannot read reliably: "+remedy, conf[protectionKey])
 	}
 	return nil
 }

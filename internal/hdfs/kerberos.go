@@ -132,7 +132,6 @@ func (l *login) fromCache() (*krb.Client, error) {
 	if err != nil {
 		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
 	}
-	useToItsEnd(cache)
 	c, err := krb.NewFromCCache(cache, l.config, krb.DisablePAFXFAST(true))
 	if err != nil {
 		return nil, loginError("credential cache %s: %w", l.kerberos.Cache, err)
@@ -142,18 +141,6 @@ func (l *login) fromCache() (*krb.Client, error) {
 	}
 	l.current, l.read = c, info.ModTime()
 	return c, nil
-}
-
-// useToItsEnd makes the library use a ticket that cannot be renewed for as long
-// as it lasts. By itself it wants a new one for the last sixth of the time since
-// the ticket was made, which for a day's ticket are four hours.
-func useToItsEnd(cache *credentials.CCache) {
-	const sparedAtTheEnd = time.Second
-	for _, ticket := range cache.GetEntries() {
-		if !ticket.RenewTill.After(ticket.EndTime) {
-			ticket.AuthTime = ticket.EndTime.Add(-6 * sparedAtTheEnd)
-		}
-	}
 }
 
 // judge reads the error of a session that could not be made. The ticket it was

@@ -45,9 +45,6 @@ type Config struct {
 	// Core and HDFS are more properties of core-site.xml and hdfs-site.xml, for
 	// the servers and the clients alike.
 	Core, HDFS map[string]string
-	// DataNode has what each DataNode's hdfs-site.xml says otherwise. It may be
-	// shorter than there are DataNodes.
-	DataNode []map[string]string
 }
 
 // A Cluster is an HDFS that runs. Its methods may be called by several tests at

@@ -55,10 +55,11 @@ func credentialCache(reply messages.ASRep) ([]byte, error) {
 	b = appendPrincipal(b, part.SRealm, part.SName)
 	b = binary.BigEndian.AppendUint16(b, uint16(part.Key.KeyType))
 	b = appendCounted(b, part.Key.KeyValue)
-	for _, t := range []time.Time{part.AuthTime, part.AuthTime, part.EndTime, part.RenewTill} {
+	for _, t := range []time.Time{part.AuthTime, part.AuthTime, part.EndTime} {
 		b = binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
 	}
-	b = append(b, 0) // no session key of another ticket
+	b = append(b, 0, 0, 0, 0) // not renewable
+	b = append(b, 0)          // no session key of another ticket
 	b = append(b, part.Flags.Bytes...)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // no addresses, no authorization data
 	b = appendCounted(b, ticket)

@@ -2,6 +2,7 @@ package hdfstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,18 +38,12 @@ func (c *Cluster) launchDataNode(i int) error {
 		return err
 	}
 	port := c.ports.dataNode(i)
-	args := []string{dataNodeClass,
-		"-D", "dfs.datanode.data.dir=file://" + data,
-		"-D", "dfs.datanode.address=" + c.address(port),
-		"-D", "dfs.datanode.ipc.address=" + c.address(port+1),
-		"-D", "dfs.datanode.http.address=" + c.address(port+2),
-		"-D", "dfs.datanode.https.address=" + c.address(port+3)}
-	if i < len(c.config.DataNode) {
-		for name, value := range c.config.DataNode[i] {
-			args = append(args, "-D", name+"="+value)
-		}
-	}
-	_, err := c.java(dataNode(i), args...)
+	_, err := c.java(dataNode(i), dataNodeClass,
+		"-D", "dfs.datanode.data.dir=file://"+data,
+		"-D", "dfs.datanode.address="+c.address(port),
+		"-D", "dfs.datanode.ipc.address="+c.address(port+1),
+		"-D", "dfs.datanode.http.address="+c.address(port+2),
+		"-D", "dfs.datanode.https.address="+c.address(port+3))
 	return err
 }
 
@@ -87,6 +82,30 @@ func (c *Cluster) StartNameNode(i int) error {
 		return err
 	}
 	return c.launchNameNode(i)
+}
+
+// Reconfigure starts the NameNode and the DataNodes of a cluster without HA anew
+// with the data they had and other properties: those of Config.Core and
+// Config.HDFS are replaced. It returns when the cluster serves.
+func (c *Cluster) Reconfigure(ctx context.Context, core, hdfs map[string]string) error {
+	c.config.Core, c.config.HDFS = core, hdfs
+	if err := c.configure(); err != nil {
+		return err
+	}
+	for i := range c.config.DataNodes {
+		if err := c.KillDataNode(i); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(c.KillNameNode(0), c.StartNameNode(0)); err != nil {
+		return err
+	}
+	for i := range c.config.DataNodes {
+		if err := c.StartDataNode(i); err != nil {
+			return err
+		}
+	}
+	return c.WaitReady(ctx)
 }
 
 // Failover makes NameNode i the active one of two. The other, where it lives,

@@ -17,8 +17,9 @@ import (
 )
 
 // secure is a cluster that believes Kerberos tickets alone, by HTTP, HTTPS and
-// through a gateway.
-var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, HttpFS: true, DataNodes: 1})
+// through a gateway. Its data transfer is one that the native client refuses.
+var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, HttpFS: true, DataNodes: 1,
+	HDFS: map[string]string{"dfs.data.transfer.protection": "privacy"}})
 
 // A door is one of the ways into the cluster.
 type door struct {
@@ -163,8 +164,8 @@ func TestOpenForWriteThroughHttpFS(t *testing.T) {
 }
 
 const (
-	ticketLife = 8 * time.Second
-	job        = 30 * time.Second
+	ticketLife = 5 * time.Second
+	job        = 18 * time.Second
 )
 
 // A job goes on for several lives of its tickets. They are made from a keytab,

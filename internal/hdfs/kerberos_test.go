@@ -1,0 +1,228 @@
+package hdfs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tkit/internal/hdfs/hdfstest"
+)
+
+// secure is a cluster that believes Kerberos tickets alone.
+var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, DataNodes: 1})
+
+// kerberosConfig is a krb5.conf with which tickets of a given life are asked for.
+func kerberosConfig(t *testing.T, c *hdfstest.Cluster, life time.Duration) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "krb5.conf")
+	must(t, c.WriteKerberosConfig(path, life))
+	return path
+}
+
+// as is a configuration with a principal's keytab.
+func as(t *testing.T, c *hdfstest.Cluster, principal string) Config {
+	t.Helper()
+	return Config{Kerberos: Kerberos{Principal: principal, Keytab: c.Keytab(), Config: kerberosConfig(t, c, time.Hour)}}
+}
+
+// secrets are files of alice's and of the superuser's.
+func secrets(t *testing.T, c *hdfstest.Cluster) {
+	t.Helper()
+	put(t, c, map[string][]byte{"/secrets/alice": []byte("of alice"), "/secrets/none": []byte("secret")})
+	for _, path := range []string{"/secrets/alice", "/secrets/none"} {
+		web(t, c, "PUT", path, "op", "SETPERMISSION", "permission", "600")
+	}
+	web(t, c, "PUT", "/secrets/alice", "op", "SETOWNER", "owner", "alice")
+}
+
+func TestKerberos(t *testing.T) {
+	cluster := secure(t)
+	secrets(t, cluster)
+	cache := filepath.Join(t.TempDir(), "cache")
+	must(t, cluster.Kinit(cache, "alice", time.Hour))
+	cached := Config{Kerberos: Kerberos{Cache: "FILE:" + cache, Config: kerberosConfig(t, cluster, time.Hour)}, User: "alice"}
+	for name, config := range map[string]Config{"a keytab": as(t, cluster, "alice"), "a cache": cached} {
+		c := open(t, cluster, config)
+		if c.User() != "alice" {
+			t.Errorf("with %s the user is %s", name, c.User())
+		}
+		if b, err := read(t.Context(), c, "/secrets/alice", 0); err != nil || string(b) != "of alice" {
+			t.Errorf("with %s: %q, %v", name, b, err)
+		}
+		if b, err := read(t.Context(), c, "/secrets/none", 0); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("with %s, the superuser's file: %q, %v", name, b, err)
+		}
+		must(t, c.MayRead(t.Context(), "alice", slices.Values([]string{"/secrets/alice"})))
+		if err := c.MayRead(t.Context(), "alice", slices.Values([]string{"/secrets/none"})); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("with %s, asked for the superuser's file: %v", name, err)
+		}
+		if err := c.MayRead(t.Context(), "bob", slices.Values([]string{"/secrets/alice"})); err == nil || !strings.Contains(err.Error(), "webhdfs://") {
+			t.Errorf("with %s, asked for bob: %v", name, err)
+		}
+	}
+}
+
+// Without a ticket there is an error at once, and it says what to do.
+func TestNoTicket(t *testing.T) {
+	cluster := secure(t)
+	conf, none := kerberosConfig(t, cluster, time.Hour), filepath.Join(t.TempDir(), "none")
+	for name, c := range map[string]struct {
+		config Config
+		want   string
+	}{
+		"no cache":       {Config{Kerberos: Kerberos{Cache: none, Config: conf}}, "kinit"},
+		"a kernel cache": {Config{Kerberos: Kerberos{Cache: "KEYRING:persistent:0", Config: conf}}, "KEYRING"},
+		"no cache in it": {Config{Kerberos: Kerberos{Cache: conf, Config: conf}}, conf},
+		"no keytab":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: none, Config: conf}}, none},
+		"no principal":   {Config{Kerberos: Kerberos{Keytab: cluster.Keytab(), Config: conf}}, "principal"},
+		"no key in it":   {Config{Kerberos: Kerberos{Principal: "mallory", Keytab: cluster.Keytab(), Config: conf}}, "mallory"},
+		"another's":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: cluster.Keytab(), Config: conf}, User: "hdfs"}, "that of alice and not of hdfs"},
+		"no krb5.conf":   {Config{Kerberos: Kerberos{Cache: none, Config: none}}, "KRB5_CONFIG"},
+	} {
+		c.config.ConfDir = cluster.ConfDir()
+		if _, err := Open(t.Context(), c.config); !errors.Is(err, ErrLogin) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A name that is only claimed is worth nothing.
+func TestSpoofedUser(t *testing.T) {
+	cluster := secure(t)
+	t.Setenv("HADOOP_CONF_DIR", "") // nothing says that the cluster wants Kerberos
+	_, err := Open(t.Context(), Config{Authority: cluster.NameNode(0), User: "hdfs", Budget: time.Second})
+	if err == nil || !strings.Contains(err.Error(), "hadoop.security.authentication") {
+		t.Error(err)
+	}
+}
+
+// A job goes on for several lives of its tickets. They are made from a keytab,
+// or by somebody else who keeps a credential cache fresh; where nobody does, it
+// ends and says why.
+func TestTicketsEnd(t *testing.T) {
+	const life, job = 5 * time.Second, 16 * time.Second
+	cluster := secure(t)
+	secrets(t, cluster)
+	conf, dir := kerberosConfig(t, cluster, life), t.TempDir()
+	kept, left := filepath.Join(dir, "kept"), filepath.Join(dir, "left")
+	ctx, cancel := context.WithTimeout(t.Context(), job)
+	defer cancel()
+	must(t, cluster.Kinit(left, "alice", life))
+	ended := make(chan error)
+	keep := func() (err error) {
+		for err == nil && ctx.Err() == nil {
+			err = cluster.Kinit(kept, "alice", life)
+			wait(ctx, life/2)
+		}
+		return err
+	}
+	must(t, cluster.Kinit(kept, "alice", life))
+	go func() { ended <- keep() }()
+	var failed error
+	for name, k := range map[string]Kerberos{
+		"a keytab":             {Principal: "alice", Keytab: cluster.Keytab(), Config: conf},
+		"a cache that is kept": {Cache: kept, Config: conf},
+		"a cache that is left": {Cache: left, Config: conf},
+	} {
+		c := open(t, cluster, Config{Kerberos: k})
+		go func() {
+			for ctx.Err() == nil {
+				c.dropIdle() // so that the ticket is shown again
+				if b, err := read(t.Context(), c, "/secrets/alice", 0); err != nil || string(b) != "of alice" {
+					if k.Cache == left {
+						failed = err
+					} else {
+						t.Errorf("%s: %q, %v", name, b, err)
+					}
+					break
+				}
+				wait(ctx, 200*time.Millisecond)
+			}
+			ended <- nil
+		}()
+	}
+	for range 4 {
+		must(t, <-ended)
+	}
+	if !errors.Is(failed, ErrLogin) || !strings.Contains(failed.Error(), "kinit") {
+		t.Errorf("a ticket that nobody keeps fresh: %v", failed)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// The protections of the data transfer that can be read are. The others are
+// refused by what the configuration says, and where it says something else than
+// the DataNodes do, nothing is read wrongly and the error tells of it.
+func TestProtection(t *testing.T) {
+	cluster := secure(t)
+	content := pattern(3_500_017, 1)
+	put(t, cluster, map[string][]byte{"/protected": content})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	config := as(t, cluster, "alice")
+	config.Budget = 3 * time.Second
+	check := func(what string) {
+		t.Helper()
+		c := open(t, cluster, config)
+		if b, err := read(ctx, c, "/protected", 0); err != nil || !bytes.Equal(b, content) {
+			t.Errorf("%s: %d bytes of %d, or others, %v", what, len(b), len(content), err)
+		}
+	}
+	check("authentication")
+	stale := t.TempDir()
+	must(t, os.CopyFS(stale, os.DirFS(cluster.ConfDir())))
+	defer func() { must(t, cluster.Reconfigure(ctx, nil, nil)) }()
+	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "privacy"}, map[string]string{protectionKey: "privacy", suitesKey: aesSuite}))
+	check("privacy")
+	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "integrity"}, map[string]string{encryptKey: "true", suitesKey: aesSuite}))
+	check("encryption")
+
+	must(t, cluster.Reconfigure(ctx, nil, map[string]string{protectionKey: "integrity"}))
+	config.ConfDir = stale
+	c, err := Open(ctx, config)
+	must(t, err)
+	defer c.Close()
+	b, err := read(ctx, c, "/protected", 0)
+	if !bytes.HasPrefix(content, b) || err == nil || !strings.Contains(err.Error(), protectionKey) {
+		t.Errorf("integrity that the configuration does not tell of: %d bytes of %d, or others, %v", len(b), len(content), err)
+	}
+}
+
+func TestProtectionsRefused(t *testing.T) {
+	for _, c := range []struct {
+		properties map[string]string
+		setting    string // that the error names; "" when it is read
+	}{
+		{map[string]string{}, ""},
+		{map[string]string{protectionKey: "authentication"}, ""},
+		{map[string]string{protectionKey: "Privacy", suitesKey: "AES/CTR/NoPadding"}, ""},
+		{map[string]string{protectionKey: "authentication,privacy", suitesKey: aesSuite}, ""},
+		{map[string]string{encryptKey: "TRUE", suitesKey: aesSuite}, ""},
+		{map[string]string{protectionKey: "integrity"}, protectionKey + " = integrity"},
+		{map[string]string{protectionKey: "integrity", suitesKey: aesSuite}, protectionKey + " = integrity"},
+		{map[string]string{protectionKey: "authentication,integrity"}, protectionKey + " = authentication,integrity"},
+		{map[string]string{protectionKey: "privacy"}, protectionKey + " = privacy"},
+		{map[string]string{encryptKey: "true"}, encryptKey},
+		{map[string]string{encryptKey: "true", protectionKey: "authentication"}, encryptKey},
+	} {
+		switch err := checkProtection(c.properties); {
+		case c.setting == "" && err != nil:
+			t.Errorf("%v: %v", c.properties, err)
+		case c.setting != "" && (err == nil || !strings.Contains(err.Error(), c.setting) || !strings.Contains(err.Error(), "webhdfs://") || !strings.Contains(err.Error(), aesSuite)):
+			t.Errorf("%v: %v", c.properties, err)
+		}
+	}
+}
