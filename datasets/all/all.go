@@ -5,6 +5,8 @@
 //
 //	photos                                a folder per class
 //	file:///data/photos                   the same, with %xx for odd bytes
+//	webhdfs://nn:9870/data/photos         the same in HDFS over HTTP; swebhdfs://
+//	                                      over HTTPS
 //	/data/scans.csv                       a manifest
 //	/data/shards                          a folder of nothing but tar files
 //	/data/part?format=sequencefile        any file, its format said
@@ -26,6 +28,7 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/files"
 	"tkit/datasets/local"
+	"tkit/datasets/webhdfs"
 )
 
 // stores has every kind of store by the scheme of its URIs. To add one, write
@@ -35,6 +38,8 @@ var stores = []struct {
 	open   func(ctx context.Context, uri string) (files.Tree, error)
 }{
 	{local.Scheme, openLocal},
+	{webhdfs.Scheme, openWebHDFS},
+	{webhdfs.TLSScheme, openWebHDFS},
 }
 
 // Open returns the source that a URI names. What has no scheme is a path of
@@ -64,6 +69,18 @@ func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
 		known = append(known, s.scheme+"://")
 	}
 	return nil, fmt.Errorf("dataset %s: unknown scheme %s://: tkit reads a plain path or %s", uri, scheme, strings.Join(known, ", "))
+}
+
+func openWebHDFS(ctx context.Context, uri string) (files.Tree, error) {
+	c, err := webhdfs.ParseConfig(uri)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	t, err := webhdfs.New(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func openLocal(_ context.Context, uri string) (files.Tree, error) {

@@ -16,7 +16,7 @@ func TestOpen(t *testing.T) {
 		{"", "", "no dataset is named"},
 		{dir + "/gone", "", "no such file"},
 		{dir + "/a://b", "", "no such file"}, // a path, not a scheme
-		{"s3://bucket/images", "", "unknown scheme s3://: tkit reads a plain path or file://"},
+		{"s3://bucket/images", "", "unknown scheme s3://: tkit reads a plain path or file://, webhdfs://, swebhdfs://"},
 	} {
 		src, err := all.Open(t.Context(), c.uri)
 		switch {

@@ -29,7 +29,10 @@ type Config struct {
 //	HADOOP_CONF_DIR        folder of core-site.xml and hdfs-site.xml
 //	HADOOP_USER_NAME       the user, on a cluster without Kerberos
 //	HADOOP_PROXY_USER      the user to act as, if the cluster allows it
-//	KRB5CCNAME             the credential cache
+//	KRB5_CLIENT_KTNAME     a keytab, on a cluster with Kerberos
+//	TKIT_PRINCIPAL         whose of its keys, where it has several
+//	KRB5CCNAME             the credential cache, without a keytab
+//	KRB5_CONFIG            krb5.conf
 //	TKIT_HDFS_CA           the certificates to believe, in PEM; the system's if unset
 func ParseConfig(uri string) (Config, error) {
 	u, err := url.Parse(uri)

@@ -21,7 +21,7 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-var plain = hdfstest.Shared(hdfstest.Config{})
+var plain = hdfstest.Shared(hdfstest.Config{HttpFS: true})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
@@ -36,13 +36,14 @@ func must(t *testing.T, err error) {
 type place struct {
 	t       *testing.T
 	cluster *hdfstest.Cluster
+	server  string
 	root    string
 }
 
 var places atomic.Int32
 
-func newPlace(t *testing.T, cluster *hdfstest.Cluster) place {
-	p := place{t, cluster, fmt.Sprintf("/trees/a tree #1 ?%%41/%d", places.Add(1))}
+func newPlace(t *testing.T, cluster *hdfstest.Cluster, server string) place {
+	p := place{t, cluster, server, fmt.Sprintf("/trees/a tree #1 ?%%41/%d", places.Add(1))}
 	p.makeDirectory("")
 	return p
 }
@@ -70,7 +71,7 @@ func (p place) open() *webhdfs.Tree {
 	p.t.Helper()
 	p.t.Setenv("HADOOP_USER_NAME", "alice")
 	c := webhdfs.Config{Root: p.root}
-	c.Client.Authority = p.cluster.NameNodeHTTP(0)
+	c.Client.Authority = p.server
 	tree, err := webhdfs.New(p.t.Context(), c)
 	must(p.t, err)
 	p.t.Cleanup(func() { tree.Close() })
@@ -87,8 +88,17 @@ func reopen(ctx context.Context, uri string) (files.Tree, error) {
 
 func TestTree(t *testing.T) {
 	cluster := plain(t)
+	testTree(t, cluster, cluster.NameNodeHTTP(0))
+}
+
+func TestTreeThroughHttpFS(t *testing.T) {
+	cluster := plain(t)
+	testTree(t, cluster, cluster.HttpFS())
+}
+
+func testTree(t *testing.T, cluster *hdfstest.Cluster, server string) {
 	filestest.Run(t, func(t *testing.T, stored []filestest.File) filestest.Fixture {
-		p := newPlace(t, cluster)
+		p := newPlace(t, cluster, server)
 		all := map[string][]byte{}
 		for _, f := range stored {
 			all[path.Join(p.root, f.Path)] = f.Bytes
@@ -107,8 +117,9 @@ func TestTree(t *testing.T) {
 
 func TestSource(t *testing.T) {
 	cluster := plain(t)
+	server := cluster.NameNodeHTTP(0)
 	sourcetest.Run(t, func(t *testing.T, stored []sourcetest.File) sourcetest.Fixture {
-		p := newPlace(t, cluster)
+		p := newPlace(t, cluster, server)
 		all := map[string][]byte{}
 		for _, f := range stored {
 			all[path.Join(p.root, f.Key)] = f.Bytes
@@ -131,7 +142,8 @@ func TestSource(t *testing.T) {
 }
 
 func TestMayRead(t *testing.T) {
-	p := newPlace(t, plain(t))
+	cluster := plain(t)
+	p := newPlace(t, cluster, cluster.NameNodeHTTP(0))
 	p.put("a/1", nil)
 	p.put("a/2", nil)
 	tree := p.open()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ import (
 // is used, and read again when it has changed: whoever keeps it fresh (kinit -R,
 // k5start, sssd) keeps the job going.
 type Kerberos struct {
-	Principal string // NAME@REALM; with a keytab. The realm may be left to Config
-	Keytab    string // file; empty, the credential cache is used
+	Keytab    string // file; empty, KRB5_CLIENT_KTNAME unless there is a Cache
+	Principal string // NAME@REALM of the keytab's; empty, TKIT_PRINCIPAL, else its only one. The realm may be left to Config
 	Cache     string // file; empty, KRB5CCNAME, else /tmp/krb5cc_UID
 	Config    string // krb5.conf; empty, KRB5_CONFIG, else /etc/krb5.conf
 
@@ -52,13 +53,18 @@ func newLogin(k Kerberos) (*login, error) {
 	if err != nil {
 		return nil, loginError("%s: %w; KRB5_CONFIG names another file", path, err)
 	}
-	if k.Keytab == "" {
+	if k.Keytab == "" && k.Cache == "" {
+		k.Keytab = strings.TrimPrefix(os.Getenv("KRB5_CLIENT_KTNAME"), "FILE:")
+	}
+	if k.Keytab != "" {
+		if k.Principal, err = principal(k.Keytab, first(k.Principal, os.Getenv("TKIT_PRINCIPAL"))); err != nil {
+			return nil, err
+		}
+	} else {
 		k.Cache = strings.TrimPrefix(first(k.Cache, os.Getenv("KRB5CCNAME"), fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid())), "FILE:")
 		if kind, _, ok := strings.Cut(k.Cache, ":"); ok && !strings.Contains(kind, "/") {
 			return nil, loginError("a credential cache of the kind %s cannot be read: use a file (kinit -c FILE) or a keytab", kind)
 		}
-	} else if k.Principal == "" {
-		return nil, loginError("the keytab %s needs a principal beside it", k.Keytab)
 	}
 	l := &login{kerberos: k, config: conf}
 	c, err := l.client()
@@ -71,6 +77,27 @@ func newLogin(k Kerberos) (*login, error) {
 		return nil, loginError("the ticket is that of %s and not of %s", l.user, k.user)
 	}
 	return l, nil
+}
+
+// principal is the one asked for, or else the keytab's only one.
+func principal(file, asked string) (string, error) {
+	keys, err := keytab.Load(file)
+	if err != nil {
+		return "", loginError("keytab %s: %w", file, err)
+	}
+	if asked != "" {
+		return asked, nil
+	}
+	var all []string
+	for _, e := range keys.Entries {
+		if p := e.Principal.String(); !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	if len(all) != 1 {
+		return "", loginError("the keytab %s has keys of %q: let TKIT_PRINCIPAL name one", file, all)
+	}
+	return all[0], nil
 }
 
 func first(values ...string) string {
@@ -123,7 +150,7 @@ func ticketError(principal, from string, err error) error {
 func (l *login) fromCache() (*krb.Client, error) {
 	info, err := os.Stat(l.kerberos.Cache)
 	if err != nil {
-		return nil, loginError("no ticket: %w; run kinit, or use a keytab", err)
+		return nil, loginError("no ticket: %w; run kinit, or let KRB5_CLIENT_KTNAME name a keytab", err)
 	}
 	if l.current != nil && info.ModTime().Equal(l.read) {
 		return l.current, nil
@@ -158,7 +185,7 @@ func (l *login) judge(err error) error {
 func (l *login) explain(err error) error {
 	text := err.Error()
 	if l.kerberos.Keytab == "" && (strings.Contains(text, "EXPIRED") || strings.Contains(text, "no user credentials available")) {
-		return loginError("the ticket in %s has expired: run kinit, or use a keytab, which long jobs renew from: %w", l.kerberos.Cache, err)
+		return loginError("the ticket in %s has expired: run kinit, or let KRB5_CLIENT_KTNAME name a keytab, from which tickets are made for as long as a job takes: %w", l.kerberos.Cache, err)
 	}
 	return err
 }

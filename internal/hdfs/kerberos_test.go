@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -69,6 +72,40 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
+// What a program's environment says of the ticket.
+func TestKerberosEnvironment(t *testing.T) {
+	cluster := secure(t)
+	t.Setenv("HADOOP_CONF_DIR", cluster.ConfDir())
+	t.Setenv("KRB5_CONFIG", kerberosConfig(t, cluster, time.Hour))
+	cache := filepath.Join(t.TempDir(), "cache")
+	must(t, cluster.Kinit(cache, "bob", time.Hour))
+	t.Setenv("KRB5CCNAME", cache)
+	for _, c := range []struct{ keytab, principal, user string }{
+		{"", "alice", "bob"},
+		{"FILE:" + cluster.Keytab(), "alice", "alice"},
+		{cluster.Keytab(), "alice@" + hdfstest.Realm, "alice"},
+	} {
+		t.Setenv("KRB5_CLIENT_KTNAME", c.keytab)
+		t.Setenv("TKIT_PRINCIPAL", c.principal)
+		client, err := Open(t.Context(), Config{})
+		must(t, err)
+		if client.User() != c.user {
+			t.Errorf("%+v: it is %s", c, client.User())
+		}
+		client.Close()
+	}
+	// A keytab of one principal needs no name beside it.
+	keys := keytab.New()
+	must(t, keys.AddEntry("carol", hdfstest.Realm, "secret", time.Now(), 1, etypeID.AES128_CTS_HMAC_SHA1_96))
+	b, err := keys.Marshal()
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "keytab")
+	must(t, os.WriteFile(file, b, 0o600))
+	if p, err := principal(file, ""); err != nil || p != "carol@"+hdfstest.Realm {
+		t.Errorf("of a keytab of one: %q, %v", p, err)
+	}
+}
+
 // Without a ticket there is an error at once, and it says what to do.
 func TestNoTicket(t *testing.T) {
 	cluster := secure(t)
@@ -81,7 +118,7 @@ func TestNoTicket(t *testing.T) {
 		"a kernel cache": {Config{Kerberos: Kerberos{Cache: "KEYRING:persistent:0", Config: conf}}, "KEYRING"},
 		"no cache in it": {Config{Kerberos: Kerberos{Cache: conf, Config: conf}}, conf},
 		"no keytab":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: none, Config: conf}}, none},
-		"no principal":   {Config{Kerberos: Kerberos{Keytab: cluster.Keytab(), Config: conf}}, "principal"},
+		"no principal":   {Config{Kerberos: Kerberos{Keytab: cluster.Keytab(), Config: conf}}, "TKIT_PRINCIPAL"},
 		"no key in it":   {Config{Kerberos: Kerberos{Principal: "mallory", Keytab: cluster.Keytab(), Config: conf}}, "mallory"},
 		"another's":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: cluster.Keytab(), Config: conf}, User: "hdfs"}, "that of alice and not of hdfs"},
 		"no krb5.conf":   {Config{Kerberos: Kerberos{Cache: none, Config: none}}, "KRB5_CONFIG"},
