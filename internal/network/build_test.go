@@ -166,10 +166,6 @@ func floats(name string, shape []int64, values ...float32) *Weight {
 	return &Weight{Name: name, DataType: tensorflow.Float32, Shape: shape, Data: raw, Trainable: true}
 }
 
-func boolAttr(v bool) *attrpb.AttrValue {
-	return &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: v}}
-}
-
 func size(shape []int64) int64 {
 	n := int64(1)
 	for _, d := range shape {
@@ -208,14 +204,30 @@ func example(t testing.TB, n *Network) *tensorflow.Tensor {
 // run loads n, runs it once and returns its outputs.
 func run(t testing.TB, n *Network, x *tensorflow.Tensor) [][]float32 {
 	t.Helper()
+	return runAs(t, n, x, tensorflow.Config{IntraOpThreads: 1})
+}
+
+// runAsItStands is run with nothing made quicker.
+func runAsItStands(t testing.TB, n *Network, x *tensorflow.Tensor) [][]float32 {
+	t.Helper()
+	return runAs(t, n, x, tensorflow.Config{IntraOpThreads: 1, DisableOptimizer: true})
+}
+
+func runAs(t testing.TB, n *Network, x *tensorflow.Tensor, c tensorflow.Config) [][]float32 {
+	t.Helper()
 	if err := n.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := n.Load(tensorflow.Config{IntraOpThreads: 1})
+	l, err := n.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	return runLoaded(t, l, x)
+}
+
+func runLoaded(t testing.TB, l *Loaded, x *tensorflow.Tensor) [][]float32 {
+	t.Helper()
 	out, err := l.Run(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)
@@ -255,10 +267,6 @@ func ops(n *Network) map[string]int {
 		count[node.GetOp()]++
 	}
 	return count
-}
-
-func intAttr(v int64) *attrpb.AttrValue {
-	return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: v}}
 }
 
 // int32Matrix returns a constant of zeros.

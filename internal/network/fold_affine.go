@@ -193,7 +193,7 @@ func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []
 // link reads node as an affine operation applied to from.
 func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels int64) (link, bool) {
 	in := dataInputs(node)
-	if len(in) < 2 || len(in) != len(node.GetInput()) || attrString(node, "data_format", "NHWC") != "NHWC" {
+	if len(in) < 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {
 		return link{}, false
 	}
 	x, v := mustRef(in[0]), mustRef(in[1])

@@ -14,7 +14,7 @@ type kernel struct {
 // kernel returns the kernel of node, if it has one that is fixed.
 func (a *affineFolder) kernel(node *nodepb.NodeDef) (kernel, bool) {
 	in := dataInputs(node)
-	if len(in) != 2 || len(in) != len(node.GetInput()) || attrString(node, "data_format", "NHWC") != "NHWC" {
+	if len(in) != 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {
 		return kernel{}, false
 	}
 	k := kernel{ref: mustRef(in[1])}

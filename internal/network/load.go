@@ -37,9 +37,12 @@ func (l *Loaded) open(n *Network, c tensorflow.Config) error {
 		return err
 	}
 	assigning := *n
-	nodes, feeds, targets := assignments(n)
+	computing, err := n.fuse(c)
+	if err != nil {
+		return err
+	}
+	nodes, feeds, targets := assignments(n, computing)
 	assigning.Graph = withVersions(n.Graph, nodes)
-	var err error
 	if l.graph, err = assigning.importGraph(); err != nil {
 		return err
 	}
@@ -57,8 +60,8 @@ func (l *Loaded) open(n *Network, c tensorflow.Config) error {
 
 // assignments returns the graph's nodes with those that give each weight its
 // value.
-func assignments(n *Network) (nodes []*nodepb.NodeDef, feeds, targets []string) {
-	nodes = append(nodes, n.Graph.GetNode()...)
+func assignments(n *Network, computing []*nodepb.NodeDef) (nodes []*nodepb.NodeDef, feeds, targets []string) {
+	nodes = append(nodes, computing...)
 	scope := newIndex(nodes).freeScope("assign")
 	for i, w := range n.Weights {
 		feed := scope + "/" + strconv.Itoa(i) + "/value"

@@ -16,7 +16,12 @@ import (
 
 func load(t *testing.T, n *Network) *Loaded {
 	t.Helper()
-	l, err := n.Load(tensorflow.Config{IntraOpThreads: 1})
+	return loadAs(t, n, tensorflow.Config{IntraOpThreads: 1})
+}
+
+func loadAs(t *testing.T, n *Network, c tensorflow.Config) *Loaded {
+	t.Helper()
+	l, err := n.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,41 @@ func attrString(node *nodepb.NodeDef, name, fallback string) string {
 	return fallback
 }
 
+// channelsLast says whether a node takes images with their channels last, which
+// is what most do that do not say.
+func channelsLast(node *nodepb.NodeDef) bool {
+	return attrString(node, "data_format", "NHWC") == "NHWC"
+}
+
 // intsAttr returns the attribute holding a list of integers.
 func intsAttr(v ...int64) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{I: v}}}
+}
+
+// intAttr returns the attribute holding an integer.
+func intAttr(v int64) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: v}}
+}
+
+// boolAttr returns the attribute holding b.
+func boolAttr(b bool) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: b}}
+}
+
+// typesAttr returns the attribute holding a list of types.
+func typesAttr(types ...tensorflow.DataType) *attrpb.AttrValue {
+	list := &attrpb.AttrValue_ListValue{}
+	for _, dt := range types {
+		list.Type = append(list.Type, typespb.DataType(dt))
+	}
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: list}}
+}
+
+// stringsAttr returns the attribute holding a list of strings.
+func stringsAttr(v ...string) *attrpb.AttrValue {
+	list := &attrpb.AttrValue_ListValue{}
+	for _, s := range v {
+		list.S = append(list.S, []byte(s))
+	}
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: list}}
 }

@@ -39,7 +39,11 @@ var Operations = sync.OnceValues(func() (map[string]*op_def_go_proto.OpDef, erro
 
 // HasKernel tells whether the CPU can compute an operation whose type attribute
 // attr is dt.
-func HasKernel(op, attr string, dt DataType) (bool, error) {
+func HasKernel(op, attr string, dt DataType) (bool, error) { return hasKernel(op, "", attr, dt) }
+
+// hasKernel tells it of the kernels with a label, which a node asks for in its
+// attribute "_kernel".
+func hasKernel(op, label, attr string, dt DataType) (bool, error) {
 	name := C.CString(op)
 	defer C.free(unsafe.Pointer(name))
 	st := newStatus()
@@ -54,7 +58,7 @@ func HasKernel(op, attr string, dt DataType) (bool, error) {
 		return false, fmt.Errorf("tensorflow: kernels of %s: %w", op, err)
 	}
 	return slices.ContainsFunc(list.GetKernel(), func(k *kernel_def_go_proto.KernelDef) bool {
-		if k.GetDeviceType() != "CPU" || k.GetLabel() != "" {
+		if k.GetDeviceType() != "CPU" || k.GetLabel() != label {
 			return false
 		}
 		for _, c := range k.GetConstraint() {

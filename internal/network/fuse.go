@@ -1,0 +1,209 @@
+package network
+
+import (
+	"slices"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// oneDNN has the operations in which oneDNN computes a convolution with its
+// bias, the sum with a shortcut and the activation. TensorFlow's optimizer would
+// make most of these itself, but it takes only constants for fixed filters: the
+// value of a variable it brings into oneDNN's layout anew in every run, which is
+// a tenth of the time of ResNet-50 in bfloat16. A loaded network's weights never
+// change, and here that is said, so that a kernel keeps what it reordered in its
+// first run.
+var oneDNN = map[string]string{
+	"Conv2D":                "_MklNativeFusedConv2D",
+	"DepthwiseConv2dNative": "_MklNativeFusedDepthwiseConv2dNative",
+}
+
+// activations lists what oneDNN computes at the end of a convolution.
+var activations = set("Relu", "Relu6", "Elu", "LeakyRelu")
+
+// A fusion is a network's nodes while convolutions take in their successors.
+type fusion struct {
+	n       *Network
+	types   map[string][]tensorflow.DataType // that an operation of oneDNN's computes in
+	x       *index
+	g       *tensorflow.Graph // for the shapes
+	outputs map[string]bool   // nodes that must stay
+	gone    map[string]bool
+	made    map[string]*nodepb.NodeDef // by the name of the last node they stand for
+}
+
+// fuse returns the nodes with convolutions and what follows them as oneDNN's
+// operations, where a session under c has these.
+func (n *Network) fuse(c tensorflow.Config) ([]*nodepb.NodeDef, error) {
+	types, err := oneDNNTypes(c)
+	if err != nil || len(types) == 0 {
+		return n.Graph.GetNode(), err
+	}
+	g, err := n.importGraph()
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	f := &fusion{
+		n: n, types: types, x: newIndex(n.Graph.GetNode()), g: g,
+		outputs: make(map[string]bool), gone: make(map[string]bool), made: make(map[string]*nodepb.NodeDef),
+	}
+	for _, p := range n.Outputs {
+		f.outputs[mustRef(p.Tensor).node] = true
+	}
+	order := topological(n.Graph.GetNode())
+	slices.Reverse(order) // of two convolutions that are added, the later takes in the sum
+	for _, node := range order {
+		if err := f.convolution(node); err != nil {
+			return nil, err
+		}
+	}
+	var nodes []*nodepb.NodeDef
+	for _, node := range n.Graph.GetNode() {
+		if made := f.made[node.GetName()]; made != nil {
+			nodes = append(nodes, made)
+		} else if !f.gone[node.GetName()] {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes, nil
+}
+
+// oneDNNTypes lists the types that each operation of oneDNN's computes in.
+func oneDNNTypes(c tensorflow.Config) (map[string][]tensorflow.DataType, error) {
+	able, err := tensorflow.OneDNN(c)
+	if err != nil {
+		return nil, err
+	}
+	types := make(map[string][]tensorflow.DataType)
+	for _, op := range oneDNN {
+		for _, dt := range able {
+			ok, err := tensorflow.HasOneDNNKernel(op, dt)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				types[op] = append(types[op], dt)
+			}
+		}
+	}
+	return types, nil
+}
+
+// convolution replaces a convolution that has a fixed filter and a bias, and
+// what follows.
+func (f *fusion) convolution(conv *nodepb.NodeDef) error {
+	if !f.fusible(conv) {
+		return nil
+	}
+	bias := f.next(conv)
+	if bias == nil || bias.GetOp() != "BiasAdd" || mustRef(bias.GetInput()[0]).node != conv.GetName() || !channelsLast(bias) {
+		return nil
+	}
+	fused := newNode(oneDNN[conv.GetOp()], "", attrs{}, conv.GetInput()[0], conv.GetInput()[1], bias.GetInput()[1])
+	chain, ops := []*nodepb.NodeDef{conv, bias}, []string{"BiasAdd"}
+	last := bias
+	take := func(node *nodepb.NodeDef, op string) {
+		chain, ops, last = append(chain, node), append(ops, op), node
+	}
+	if sum := f.next(last); sum != nil && (sum.GetOp() == "AddV2" || sum.GetOp() == "Add") && conv.GetOp() == "Conv2D" {
+		other, err := f.addend(sum, last)
+		if err != nil {
+			return err
+		}
+		if other != "" {
+			fused.Input = append(fused.Input, other)
+			take(sum, "Add")
+		}
+	}
+	if activation := f.next(last); activation != nil && activations[activation.GetOp()] {
+		if alpha := activation.GetAttr()["alpha"]; alpha != nil {
+			fused.Attr["leakyrelu_alpha"] = alpha
+		}
+		take(activation, activation.GetOp())
+	}
+	describeFused(fused, conv, ops)
+	fused.Name = last.GetName()
+	for _, node := range chain {
+		f.gone[node.GetName()] = true
+	}
+	f.made[last.GetName()] = fused
+	return nil
+}
+
+// fusible says whether oneDNN has the convolution.
+func (f *fusion) fusible(conv *nodepb.NodeDef) bool {
+	op, known := oneDNN[conv.GetOp()]
+	return known && slices.Contains(f.types[op], attrType(conv, "T")) &&
+		channelsLast(conv) &&
+		(conv.GetOp() == "Conv2D" || attrString(conv, "padding", "") != "EXPLICIT") &&
+		len(dataInputs(conv)) == len(conv.GetInput()) && f.fixed(conv.GetInput()[1])
+}
+
+// describeFused gives a fused node its attributes.
+func describeFused(fused, conv *nodepb.NodeDef, ops []string) {
+	copied := []string{"T", "strides", "padding", "dilations"}
+	args := len(fused.Input) - 2
+	if conv.GetOp() == "Conv2D" {
+		copied = append(copied, "explicit_paddings")
+		fused.Attr["TArgs"] = typesAttr(slices.Repeat([]tensorflow.DataType{attrType(conv, "T")}, args)...)
+	}
+	for _, name := range copied {
+		if v := conv.GetAttr()[name]; v != nil {
+			fused.Attr[name] = v
+		}
+	}
+	fused.Attr["num_args"] = intAttr(int64(args))
+	fused.Attr["fused_ops"] = stringsAttr(ops...)
+	fused.Attr["is_filter_const"] = boolAttr(true)
+	fused.Attr["_kernel"] = stringAttr(tensorflow.OneDNNLabel)
+}
+
+// next is the only node that takes a node's output, nil where there are more,
+// or the output is the network's.
+func (f *fusion) next(node *nodepb.NodeDef) *nodepb.NodeDef {
+	to := f.x.consumers[node.GetName()]
+	if len(to) != 1 || f.outputs[node.GetName()] || f.gone[to[0]] {
+		return nil
+	}
+	next := f.x.nodes[to[0]]
+	if len(dataInputs(next)) < len(next.GetInput()) {
+		return nil
+	}
+	return next
+}
+
+// addend is what a sum adds to term, of the same shape; empty where it differs.
+func (f *fusion) addend(sum, term *nodepb.NodeDef) (string, error) {
+	in := sum.GetInput()
+	other := in[0]
+	if mustRef(other).node == term.GetName() {
+		other = in[1]
+	}
+	a, err := f.g.Shape(mustRef(other).tensor())
+	if err != nil {
+		return "", err
+	}
+	b, err := f.g.Shape(ref{term.GetName(), 0}.tensor())
+	if err != nil {
+		return "", err
+	}
+	if len(a) != 4 || !slices.Equal(a, b) || slices.Contains(a[1:], -1) {
+		return "", nil
+	}
+	return other, nil
+}
+
+// fixed says whether a tensor is the same in every run.
+func (f *fusion) fixed(tensor string) bool {
+	node := f.x.nodes[mustRef(tensor).node]
+	switch node.GetOp() {
+	case "Const":
+		return true
+	case "ReadVariableOp":
+		return f.n.Weight(mustRef(node.GetInput()[0]).node) != nil
+	}
+	return false
+}
