@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tkit/internal/inference"
 )
 
 // A Batcher gathers rows into batches for one trunk. It is work-conserving: a
@@ -221,7 +223,7 @@ func (b *Batcher) WarmUp(ctx context.Context, shape [3]int, n int) (bottleneck [
 	done := make(chan struct{})
 	pass := func() {
 		defer close(done)
-		var passed Passed
+		var passed inference.Bottlenecks
 		passed, err = b.pass(shape, slices.Repeat([][]float32{blank}, n))
 		bottleneck = passed.Shape
 	}
@@ -295,7 +297,7 @@ func (b *Batcher) run(batch []*entry) {
 	begun := time.Now()
 	passed, err := b.pass(batch[0].row.Shape, rows)
 	took := time.Since(begun)
-	if n := len(passed.Bottlenecks); err == nil && n != len(batch) {
+	if n := len(passed.Rows); err == nil && n != len(batch) {
 		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", n, len(batch))
 	}
 	for _, e := range batch {
@@ -313,7 +315,7 @@ func (b *Batcher) run(batch []*entry) {
 			continue
 		}
 		e.outcome.Queue, e.outcome.Pass, e.outcome.Batch = begun.Sub(e.queued), passed.Took, len(batch)
-		e.outcome.Bottleneck, e.outcome.Shape = passed.Bottlenecks[i], passed.Shape
+		e.outcome.Bottleneck, e.outcome.Shape = passed.Rows[i], passed.Shape
 		b.metrics.queued.Observe(e.outcome.Queue.Seconds())
 		b.finish(e, nil)
 	}

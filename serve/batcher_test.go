@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tkit/internal/inference"
 )
 
 // A stepper is a pass that tells the test of every batch and waits for leave
@@ -24,20 +26,20 @@ func newStepper() *stepper {
 	return &stepper{begun: make(chan []float32), leave: make(chan error)}
 }
 
-func (s *stepper) pass(_ [3]int, rows [][]float32) (Passed, error) {
+func (s *stepper) pass(_ [3]int, rows [][]float32) (inference.Bottlenecks, error) {
 	firsts := make([]float32, len(rows))
 	for i, r := range rows {
 		firsts[i] = r[0]
 	}
 	s.begun <- firsts
 	if err := <-s.leave; err != nil {
-		return Passed{}, err
+		return inference.Bottlenecks{}, err
 	}
 	out := make([][]float32, len(rows))
 	for i, f := range firsts {
 		out[i] = []float32{2 * f}
 	}
-	return Passed{Bottlenecks: out, Shape: []int64{1}}, nil
+	return inference.Bottlenecks{Rows: out, Shape: []int64{1}}, nil
 }
 
 func value(v float32) Row {
@@ -322,12 +324,12 @@ func TestBatcherFailures(t *testing.T) {
 // Many askers with short deadlines and cancellations, on the real clock: every
 // answer is the asker's own, and nothing stays behind.
 func TestBatcherUnderLoad(t *testing.T) {
-	double := func(_ [3]int, rows [][]float32) (Passed, error) {
+	double := func(_ [3]int, rows [][]float32) (inference.Bottlenecks, error) {
 		out := make([][]float32, len(rows))
 		for i, r := range rows {
 			out[i] = []float32{2 * r[0]}
 		}
-		return Passed{Bottlenecks: out, Shape: []int64{1}}, nil
+		return inference.Bottlenecks{Rows: out, Shape: []int64{1}}, nil
 	}
 	b := NewBatcher(double, Limits{MaxBatch: 7, MaxQueue: 64}, NewMetrics(prometheus.NewRegistry()), "trunk")
 	var wg sync.WaitGroup

@@ -48,7 +48,7 @@ func (h *head) outputs() []string {
 
 // run computes the outputs for bottlenecks of a shape.
 func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Output, error) {
-	in, err := stack(shape, bottlenecks)
+	in, err := tensorflow.FromRows(shape, bottlenecks)
 	if err != nil {
 		return nil, err
 	}
@@ -67,24 +67,6 @@ func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) 
 }
 
 func (h *head) Close() error { return h.network.Close() }
-
-// stack gathers rows of one shape into a tensor; the caller closes it.
-func stack(shape []int64, rows [][]float32) (*tensorflow.Tensor, error) {
-	t, err := tensorflow.NewTensor(tensorflow.Float32, append([]int64{int64(len(rows))}, shape...)...)
-	if err != nil {
-		return nil, err
-	}
-	flat := t.Float32()
-	width := len(flat) / len(rows)
-	for i, row := range rows {
-		if len(row) != width {
-			t.Close()
-			return nil, fmt.Errorf("row %d has %d elements; shape %v has %d", i, len(row), shape, width)
-		}
-		copy(flat[i*width:], row)
-	}
-	return t, nil
-}
 
 // unstack splits the values of n rows; the rows are views.
 func unstack(values []float32, n int) [][]float32 {

@@ -82,7 +82,7 @@ func readSample(ctx context.Context, path string, pipeline *inference.Pipeline, 
 		if len(rows) == 0 {
 			return nil
 		}
-		t, err := stack([]int64{int64(h), int64(w), int64(c)}, rows)
+		t, err := tensorflow.FromRows([]int64{int64(h), int64(w), int64(c)}, rows)
 		if err == nil {
 			batches, rows = append(batches, t), nil
 		}

@@ -3,6 +3,8 @@ package serve
 import (
 	"context"
 	"time"
+
+	"tkit/internal/inference"
 )
 
 // Row is one image on its way to a trunk.
@@ -34,14 +36,7 @@ type Outcome struct {
 // it serves requests with different deadlines, and who does not want to wait
 // for its end leaves by himself. The rows are the batcher's again when it
 // returns.
-type Pass func(shape [3]int, rows [][]float32) (Passed, error)
-
-// Passed is what came out of a trunk.
-type Passed struct {
-	Bottlenecks [][]float32   // one a row, in their order
-	Shape       []int64       // of one bottleneck
-	Took        time.Duration // the network's run alone
-}
+type Pass func(shape [3]int, rows [][]float32) (inference.Bottlenecks, error)
 
 // Limits bound a batcher.
 type Limits struct {

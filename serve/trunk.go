@@ -3,9 +3,7 @@ package serve
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
-	"time"
 
 	"tkit/internal/inference"
 )
@@ -54,24 +52,8 @@ func (t *trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
 }
 
 // pass is the batcher's Pass. It ends when it is done: see there.
-func (t *trunk) pass(shape [3]int, rows [][]float32) (Passed, error) {
-	in, err := stack([]int64{int64(shape[0]), int64(shape[1]), int64(shape[2])}, rows)
-	if err != nil {
-		return Passed{}, err
-	}
-	defer in.Close()
-	begun := time.Now()
-	out, err := t.network.Run(context.Background(), in)
-	if err != nil {
-		return Passed{}, err
-	}
-	took := time.Since(begun)
-	defer out.Close()
-	bottlenecks := out.Shape()
-	if len(bottlenecks) < 2 || bottlenecks[0] != int64(len(rows)) {
-		return Passed{}, fmt.Errorf("the trunk gave %v for %d images", out, len(rows))
-	}
-	return Passed{unstack(slices.Clone(out.Float32()), len(rows)), bottlenecks[1:], took}, nil
+func (t *trunk) pass(shape [3]int, rows [][]float32) (inference.Bottlenecks, error) {
+	return t.network.RunRows(context.Background(), shape, rows)
 }
 
 // Close ends the batcher and frees the trunk.

@@ -1,9 +1,10 @@
-// Network compares the project's own form of ResNet-50, folded and with its
-// weights in variables, with what TensorFlow makes of the same SavedModel: the
-// speed of its frozen constants at the same precision, by the clock and by the
-// processor's time, which a busy machine disturbs less; the memory of a process
-// that serves it; and a second load against TensorFlow's faster loader. Speeds
-// are taken in turn in this process, as medians over pairs.
+// Network compares the project's own form of ResNet-50, folded, with its weights
+// in variables and run as servers run it, with what TensorFlow makes of the same
+// SavedModel: the speed of its frozen constants at the same precision, by the
+// clock and by the processor's time, which a busy machine disturbs less; the
+// memory of a process that serves it; and a second load against TensorFlow's
+// faster loader. Speeds are taken in this process, in turns of five batches, as
+// medians over pairs of turns.
 //
 //	go run ./bench/network
 package main
@@ -27,8 +28,8 @@ import (
 )
 
 func main() {
-	batch := flag.Int64("batch", 8, "images a run")
-	rounds := flag.Int("rounds", 15, "counted runs of each side")
+	batch := flag.Int("batch", 8, "images a run")
+	rounds := flag.Int("rounds", 9, "counted turns of each side")
 	resident := flag.String("resident", "", "only print the resident set of serving this network file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -48,7 +49,7 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, batch int64, rounds int) (rows []measure.Row, err error) {
+func bench(ctx context.Context, batch int, rounds int) (rows []measure.Row, err error) {
 	base, err := keras.ResNet50(ctx)
 	if err != nil {
 		return nil, err

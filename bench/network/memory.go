@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	"tkit/bench/measure"
+	"tkit/internal/inference"
 )
 
 // memory measures the resident set of a process of its own that serves.
-func memory(ctx context.Context, file string, batch int64) (measure.Row, error) {
+func memory(ctx context.Context, file string, batch int) (measure.Row, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return measure.Row{}, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-resident", file, "-batch", strconv.FormatInt(batch, 10))
+	cmd := exec.CommandContext(ctx, self, "-resident", file, "-batch", strconv.Itoa(batch))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -36,23 +37,19 @@ func memory(ctx context.Context, file string, batch int64) (measure.Row, error) 
 
 // serve loads the network, runs it, and prints the resident set before and at
 // its peak in MB.
-func serve(ctx context.Context, file string, batch int64) error {
+func serve(ctx context.Context, file string, batch int) error {
 	idle, err := resident("VmRSS:")
 	if err != nil {
 		return err
 	}
-	l, err := open(file)
+	run, closeRun, err := comparison{file: file}.openPlain(inference.FP32)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	x, err := images(batch)
-	if err != nil {
-		return err
-	}
-	defer x.Close()
+	defer closeRun()
+	x := images(batch)
 	for range 30 {
-		if err := discard(l.Run(ctx, x)); err != nil {
+		if err := run(ctx, x); err != nil {
 			return err
 		}
 	}

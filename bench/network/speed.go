@@ -12,7 +12,6 @@ import (
 	"tkit/bench/keras"
 	"tkit/bench/measure"
 	"tkit/internal/inference"
-	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
 
@@ -20,12 +19,18 @@ import (
 type comparison struct {
 	file, graph string
 	frozen      keras.Frozen
-	batch       int64
+	batch       int
 	rounds      int
 }
 
+// loop is the number of batches that a side runs before the other has its turn.
+const loop = 5
+
+// shape is that of an image.
+var shape = [3]int{224, 224, 3}
+
 // A run is one batch through one side.
-type run func(ctx context.Context, in ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error)
+type run func(ctx context.Context, images [][]float32) error
 
 // speed compares both at one precision: TensorFlow's own way to bfloat16 is the
 // rewriter of its optimizer.
@@ -49,21 +54,19 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeTheirs()) }()
-	x, err := images(c.batch)
-	if err != nil {
-		return nil, err
-	}
-	defer x.Close()
-
+	batch := images(c.batch)
 	var busy [2][]float64
 	side := func(i int, run run) func() (float64, error) {
 		return func() (float64, error) {
 			start, used := time.Now(), processor()
-			if err := discard(run(ctx, x)); err != nil {
-				return 0, err
+			for range loop {
+				if err := run(ctx, batch); err != nil {
+					return 0, err
+				}
 			}
-			busy[i] = append(busy[i], (processor()-used).Seconds()/float64(c.batch))
-			return float64(c.batch) / time.Since(start).Seconds(), nil
+			images := float64(loop * c.batch)
+			busy[i] = append(busy[i], (processor()-used).Seconds()/images)
+			return images / time.Since(start).Seconds(), nil
 		}
 	}
 	clock.Measured, clock.Reference, clock.Ratio, err = measure.Interleave(c.rounds, side(0, ours), side(1, theirs))
@@ -82,25 +85,16 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 	return []measure.Row{clock, processor}, nil
 }
 
+// openPlain opens the network as servers do, which run a large batch in parts.
 func (c comparison) openPlain(p inference.Precision) (run, func() error, error) {
-	n, err := network.Open(c.file)
+	trunk, err := inference.OpenTrunkIn(p, c.file, tensorflow.Config{})
 	if err != nil {
 		return nil, nil, err
 	}
-	defer n.Close()
-	if p == inference.BF16 {
-		narrow, err := n.BFloat16()
-		if err != nil {
-			return nil, nil, err
-		}
-		defer narrow.Close()
-		n = narrow
-	}
-	l, err := n.Load(tensorflow.Config{})
-	if err != nil {
-		return nil, nil, err
-	}
-	return l.Run, l.Close, nil
+	return func(ctx context.Context, images [][]float32) error {
+		_, err := trunk.RunRows(ctx, shape, images)
+		return err
+	}, trunk.Close, nil
 }
 
 func (c comparison) openFrozen(p inference.Precision) (run, func() error, error) {
@@ -121,29 +115,31 @@ func (c comparison) openFrozen(p inference.Precision) (run, func() error, error)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
-	return step.Run, s.Close, nil
+	return func(ctx context.Context, images [][]float32) error {
+		x, err := tensorflow.FromRows([]int64{int64(shape[0]), int64(shape[1]), int64(shape[2])}, images)
+		if err != nil {
+			return err
+		}
+		defer x.Close()
+		out, err := step.Run(ctx, x)
+		for _, v := range out {
+			v.Close()
+		}
+		return err
+	}, s.Close, nil
 }
 
 // images returns a batch of random values.
-func images(batch int64) (*tensorflow.Tensor, error) {
-	x, err := tensorflow.NewTensor(tensorflow.Float32, batch, 224, 224, 3)
-	if err != nil {
-		return nil, err
-	}
+func images(batch int) [][]float32 {
 	random := rand.New(rand.NewPCG(1, 2))
-	values := x.Float32()
-	for i := range values {
-		values[i] = 255 * random.Float32()
+	rows := make([][]float32, batch)
+	for i := range rows {
+		rows[i] = make([]float32, shape[0]*shape[1]*shape[2])
+		for k := range rows[i] {
+			rows[i][k] = 255 * random.Float32()
+		}
 	}
-	return x, nil
-}
-
-// discard closes what a run returned.
-func discard(out []*tensorflow.Tensor, err error) error {
-	for _, v := range out {
-		v.Close()
-	}
-	return err
+	return rows
 }
 
 // processor returns the processor's time that this process has used.

@@ -34,12 +34,11 @@ type fusion struct {
 	made    map[string]*nodepb.NodeDef // by the name of the last node they stand for
 }
 
-// fuse returns the nodes with convolutions and what follows them as oneDNN's
-// operations, where a session under c has these.
-func (n *Network) fuse(c tensorflow.Config) ([]*nodepb.NodeDef, error) {
-	types, err := oneDNNTypes(c)
-	if err != nil || len(types) == 0 {
-		return n.Graph.GetNode(), err
+// fuse returns the nodes with convolutions of the types, and what follows them,
+// as oneDNN's operations.
+func (n *Network) fuse(types map[string][]tensorflow.DataType) ([]*nodepb.NodeDef, error) {
+	if len(types) == 0 {
+		return n.Graph.GetNode(), nil
 	}
 	g, err := n.importGraph()
 	if err != nil {
@@ -71,7 +70,8 @@ func (n *Network) fuse(c tensorflow.Config) ([]*nodepb.NodeDef, error) {
 	return nodes, nil
 }
 
-// oneDNNTypes lists the types that each operation of oneDNN's computes in.
+// oneDNNTypes lists the types that each operation of oneDNN's computes in, in a
+// session under c.
 func oneDNNTypes(c tensorflow.Config) (map[string][]tensorflow.DataType, error) {
 	able, err := tensorflow.OneDNN(c)
 	if err != nil {

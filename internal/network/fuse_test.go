@@ -111,7 +111,11 @@ func TestFuse(t *testing.T) {
 func same(t *testing.T, n *Network, wantFused string, tolerance float64) {
 	t.Helper()
 	var fused []string
-	nodes, err := n.fuse(tensorflow.Config{})
+	types, err := oneDNNTypes(tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, err := n.fuse(types)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,9 +129,7 @@ func same(t *testing.T, n *Network, wantFused string, tolerance float64) {
 		}
 	}
 	conv := n.Graph.GetNode()[slices.IndexFunc(n.Graph.GetNode(), func(node *nodepb.NodeDef) bool { return oneDNN[node.GetOp()] != "" })]
-	if types, err := tensorflow.OneDNN(tensorflow.Config{}); err != nil {
-		t.Fatal(err)
-	} else if !slices.Contains(types, attrType(conv, "T")) {
+	if !slices.Contains(types[oneDNN[conv.GetOp()]], attrType(conv, "T")) {
 		wantFused = "" // another processor
 	}
 	if got := strings.Join(fused, ", "); got != wantFused {
@@ -156,7 +158,11 @@ func same(t *testing.T, n *Network, wantFused string, tolerance float64) {
 func TestFuseWithoutOneDNN(t *testing.T) {
 	n := folded(t, residual())
 	t.Setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-	nodes, err := n.fuse(tensorflow.Config{})
+	types, err := oneDNNTypes(tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, err := n.fuse(types)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 // not need the Network it came from. Safe for concurrent use; Close ends it.
 type Loaded struct {
 	Inputs, Outputs []Port
+	// OneDNN says that the CPU computes the network, its convolutions as
+	// oneDNN's operations.
+	OneDNN bool
 
 	graph   *tensorflow.Graph
 	session *tensorflow.Session
@@ -37,7 +40,12 @@ func (l *Loaded) open(n *Network, c tensorflow.Config) error {
 		return err
 	}
 	assigning := *n
-	computing, err := n.fuse(c)
+	types, err := oneDNNTypes(c)
+	if err != nil {
+		return err
+	}
+	l.OneDNN = len(types) > 0
+	computing, err := n.fuse(types)
 	if err != nil {
 		return err
 	}

@@ -134,6 +134,24 @@ func from[E float32 | int32 | int64](dt DataType, shape []int64, v []E) (*Tensor
 	return FromBytes(dt, shape, raw)
 }
 
+// FromRows makes a float32 tensor of [len(rows), shape...] of a copy of rows,
+// each of which has the elements of shape.
+func FromRows(shape []int64, rows [][]float32) (*Tensor, error) {
+	t, err := NewTensor(Float32, append([]int64{int64(len(rows))}, shape...)...)
+	if err != nil {
+		return nil, err
+	}
+	flat := t.Float32()
+	for i, row := range rows {
+		if width := len(flat) / len(rows); len(row) != width {
+			t.Close()
+			return nil, invalid("new tensor", "row %d has %d elements, shape %v has %d", i, len(row), shape, width)
+		}
+		copy(flat[i*len(row):], row)
+	}
+	return t, nil
+}
+
 // Close ends the caller's use of the tensor and of every view on it. The memory
 // goes when the last run that was given the tensor is over. Closing twice is
 // allowed, and so is closing nil.
