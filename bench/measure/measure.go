@@ -22,7 +22,8 @@ type Row struct {
 	Measured  float64 `json:"measured"`
 	Reference float64 `json:"reference,omitempty"`
 	Unit      string  `json:"unit"`
-	// Ratio is what Target bounds; see Row.Reached.
+	// Ratio is what Target bounds; see Row.Reached. Without a target the row is
+	// for information.
 	Ratio  float64 `json:"ratio"`
 	Target float64 `json:"target"`
 	// AtMost turns the target into an upper bound.
@@ -77,10 +78,13 @@ func (r Row) Cells() [7]string {
 		bound = "≤"
 	}
 	target := bound + " " + Figure(r.Target)
+	if r.Target == 0 {
+		target, verdict = "none", ""
+	}
 	if r.Inapplicable != "" {
 		return [7]string{r.What, r.Against, "not applicable", "", "", target, r.Inapplicable}
 	}
-	if r.Reached() {
+	if r.Target != 0 && r.Reached() {
 		verdict = "reached"
 	}
 	reference := ""
@@ -88,7 +92,7 @@ func (r Row) Cells() [7]string {
 		reference = strings.TrimSpace(Figure(r.Reference) + " " + r.Unit)
 	}
 	measured := strings.TrimSpace(Figure(r.Measured) + " " + r.Unit)
-	return [7]string{r.What, r.Against, measured, reference, Figure(r.Ratio), target + " " + verdict, r.Note}
+	return [7]string{r.What, r.Against, measured, reference, Figure(r.Ratio), strings.TrimSpace(target + " " + verdict), r.Note}
 }
 
 // Figure writes a number with three significant digits and no exponent.

@@ -13,6 +13,7 @@ func TestCells(t *testing.T) {
 		{Row{Measured: 41.26, Reference: 30, Unit: "images/s", Ratio: 1.375, Target: 1.25}, []string{"41.3 images/s", "30 images/s", "1.38", "≥ 1.25 reached", ""}},
 		{Row{Measured: 712, Unit: "MB", Ratio: 712, Target: 600, AtMost: true, Note: "n"}, []string{"712 MB", "", "712", "≤ 600 missed", "n"}},
 		{Row{Measured: .93, Reference: .9, Ratio: 1, Target: 1}, []string{"0.93", "0.9", "1", "≥ 1 reached", ""}},
+		{Row{Measured: .93, Reference: .9, Ratio: 1.03}, []string{"0.93", "0.9", "1.03", "none", ""}},
 		{Row{Target: 2.2, Inapplicable: "no such instructions"}, []string{"not applicable", "", "", "≥ 2.2", "no such instructions"}},
 	} {
 		if cells := c.row.Cells(); !slices.Equal(cells[2:], c.want) {

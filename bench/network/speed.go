@@ -79,7 +79,7 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 	}
 	processor := clock
 	processor.What += ", processor's time"
-	processor.Unit = "ms/image"
+	processor.Unit, processor.Target = "ms/image", 0
 	processor.Measured, processor.Reference = 1000*measure.Median(busy[0][1:]), 1000*measure.Median(busy[1][1:])
 	processor.Ratio = measure.Median(ratios)
 	return []measure.Row{clock, processor}, nil
