@@ -4,8 +4,9 @@
 //
 //	go run ./scripts/hadoop/cluster [FOLDER=/PATH]...
 //
-// It prints two lines when all is there, and nothing else: HADOOP_CONF_DIR=…
-// and HDFS=…, the cluster's URI. `make deps-hadoop` installs what it starts.
+// It prints three lines when all is there, and nothing else: HADOOP_CONF_DIR=…,
+// HDFS=… and WEBHDFS=…, the cluster's URIs. `make deps-hadoop` installs what it
+// starts.
 package main
 
 import (
@@ -48,7 +49,7 @@ func run(ctx context.Context, copies []string) error {
 			return err
 		}
 	}
-	fmt.Printf("HADOOP_CONF_DIR=%s\nHDFS=%s\n", c.ConfDir(), c.URI())
+	fmt.Printf("HADOOP_CONF_DIR=%s\nHDFS=%s\nWEBHDFS=webhdfs://%s\n", c.ConfDir(), c.URI(), c.NameNodeHTTP(0))
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
