@@ -25,10 +25,11 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 	case offset < 0:
 		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
 	}
-	if err := c.mayOpen(ctx, path, info); err != nil {
+	h, err := c.mayOpen(ctx, path, info)
+	if err != nil {
 		return nil, err
 	}
-	r := &Reader{client: c, ctx: ctx, path: path, info: info, offset: min(offset, info.Size), patience: retry.New(ctx, c.settings.Budget)}
+	r := &Reader{client: c, ctx: ctx, path: path, info: info, offset: min(offset, info.Size), holders: h, patience: retry.New(ctx, c.settings.Budget)}
 	for r.offset < info.Size {
 		err := r.connect()
 		if err == nil {
@@ -45,17 +46,17 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 // mayOpen asks whether the user may read the file and nobody writes it any
 // more, which its status does not tell. Only a file's writer knows how much of
 // its last block is there.
-func (c *Client) mayOpen(ctx context.Context, path string, info hdfs.Info) error {
+func (c *Client) mayOpen(ctx context.Context, path string, info hdfs.Info) (holders, error) {
 	b, err := c.blocks(ctx, path, max(0, info.Size-1), c.call)
 	switch {
 	case unsupported(err):
-		return c.mayOpenByChecksum(ctx, path)
+		return holders{untold: true}, c.mayOpenByChecksum(ctx, path)
 	case err != nil:
-		return err
+		return holders{}, err
 	case b.UnderConstruction:
-		return pathError("open", path, errUnderConstruction)
+		return holders{}, pathError("open", path, errUnderConstruction)
 	}
-	return nil
+	return holders{addresses: b.addresses()}, nil
 }
 
 var errUnderConstruction = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+

@@ -26,8 +26,9 @@ type Reader struct {
 	offset int64
 
 	stream   *stream // nil when the file is to be asked for (again)
-	resumed  bool    // it was asked for before
-	suspect  string  // the DataNode that failed last, as the stream knows it
+	holders  holders
+	resumed  bool   // it was asked for before
+	suspect  string // the DataNode that failed last, as the stream knows it
 	avoid    []string
 	patience *retry.Patience
 	ended    error
@@ -141,6 +142,9 @@ func (r *Reader) begin(s *stream) error {
 		a.close()
 		to, err := follow(a.from, a.Header.Get("Location"))
 		if err != nil {
+			return err
+		}
+		if err := r.checkHolder(s.ctx, a.from, to); err != nil {
 			return err
 		}
 		r.suspect = to.Host

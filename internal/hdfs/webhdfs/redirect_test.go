@@ -2,7 +2,9 @@ package webhdfs_test
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,8 +30,8 @@ func certificate(t *testing.T, s *httptest.Server) string {
 	return file
 }
 
-// Where a NameNode sends us is a server of HDFS, as well protected as itself,
-// and gets nothing but what the NameNode wrote into the address.
+// Where a NameNode sends us is a DataNode that has the bytes, as well protected
+// as itself, and gets nothing but what the NameNode wrote into the address.
 func TestRedirects(t *testing.T) {
 	const secret = "delegation=TOKEN"
 	var location string
@@ -54,10 +56,19 @@ func TestRedirects(t *testing.T) {
 	defer plain.Close()
 	secure := httptest.NewTLSServer(http.HandlerFunc(dataNode)) // of the same certificate
 	defer secure.Close()
+	stranger := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("a stranger gets %s", r.URL)
+	}))
+	defer stranger.Close()
+	_, port, _ := net.SplitHostPort(secure.Listener.Addr().String())
+	f.answers["GET_BLOCK_LOCATIONS"] = func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"LocatedBlocks":{"locatedBlocks":[{"locations":[{"ipAddr":"127.0.0.1","infoPort":1,"infoSecurePort":%s}]}]}}`, port)
+	}
 	client := openTLS(t, f)
 	for to, want := range map[string]string{
 		secure.URL + "/webhdfs/v1/f?" + secret:           "",
 		secure.URL + "/webhdfs/v1/further?" + secret:     "redirects once more",
+		stranger.URL + "/webhdfs/v1/f?" + secret:         "has no part of the file",
 		secure.URL + "/login?" + secret:                  "no server of HDFS",
 		plain.URL + "/webhdfs/v1/f?" + secret:            "without TLS",
 		"file:///webhdfs/v1/f?" + secret:                 "no server of HDFS",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,18 @@ type dataNode struct {
 	Transfer   int    `json:"xferPort"`
 	HTTP       int    `json:"infoPort"`
 	HTTPSecure int    `json:"infoSecurePort"`
+}
+
+// addresses are those that a NameNode may send us to.
+func (b blocks) addresses() (all []string) {
+	for _, block := range b.Located {
+		for _, d := range block.Locations {
+			for _, host := range []string{d.Host, d.IP} {
+				all = append(all, net.JoinHostPort(host, strconv.Itoa(d.HTTP)), net.JoinHostPort(host, strconv.Itoa(d.HTTPSecure)))
+			}
+		}
+	}
+	return all
 }
 
 // blocks asks where the byte at an offset is. The NameNode answers only those

@@ -16,7 +16,7 @@ import (
 	"tkit/internal/hdfs/webhdfs"
 )
 
-var plain = hdfstest.Shared(hdfstest.Config{Encryption: true})
+var plain = hdfstest.Shared(hdfstest.Config{Encryption: true, HDFS: map[string]string{"dfs.blocksize": "1048576"}})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
