@@ -26,6 +26,10 @@ const (
 	hung         // it must be ended
 )
 
+// skew is how much sooner than this side a process may see a deadline that both
+// know: an error so shortly before is the deadline's.
+const skew = 20 * time.Millisecond
+
 // process has the batch processed. The answer is a copy, checked against the
 // plugin's description.
 func (p *process) process(ctx context.Context, config json.RawMessage, in plugins.Batch) (plugins.Batch, fate, error) {
@@ -37,6 +41,9 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	defer cancel()
 	began := time.Now()
 	answer, err := p.rpc.Process(call, request)
+	if at, _ := call.Deadline(); err != nil && time.Until(at) < skew {
+		<-call.Done()
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -206,6 +207,24 @@ func TestCancel(t *testing.T) {
 		}
 		cancel()
 		answers(t, p)
+	}
+}
+
+// A deadline that the process sees before the host does is no crash.
+func TestDeadlinesEndNoProcess(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	before := p.PIDs()
+	for range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		_, err := p.Process(ctx, do("spin until cancelled"), images(1))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v, want the deadline's", err)
+		}
+	}
+	answers(t, p)
+	if now := p.PIDs(); !slices.Equal(now, before) || p.Stats().Crashes != 0 {
+		t.Errorf("processes %v became %v, %d crashes", before, now, p.Stats().Crashes)
 	}
 }
 
