@@ -10,7 +10,7 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
            ./datasets/... ./plugins/... ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop build test race fuzz lint demo bench clean
+.PHONY: help deps deps-hadoop build test race fuzz lint demo demo-plugins bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ fuzz: .deps/env ## every fuzz target for FUZZTIME (20s)
 
 demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo
+
+demo-plugins: build ## what the example plugins are worth on bad scans, trained with and without them, and served
+	@scripts/demo-plugins
 
 bench: build .deps/python/installed ## the measured claims, as ratios of one run
 	@scripts/bench
