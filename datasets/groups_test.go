@@ -197,7 +197,7 @@ func TestSplitGroupsErrors(t *testing.T) {
 	}{
 		{"group on two sides", append(rest, "a 1 g train", "b 2 g test"), both, `"a/1" is for train and "b/2" for test, but they are of the group "g"`},
 		{"image on two sides", append(rest, "a x:1 - train", "a x:2 - test"), both, `"a/x:1" is for train and "a/x:2" for test, but they are the same image`},
-		{"linked", append(rest, "a x:1 g train", "a x:2 h -", "a y h test"), both, "linked by groups and identical images"},
+		{"linked", append(rest, "a x:1 g train", "a x:2 h -", "a y h test"), both, "linked by groups, or images that are identical or look alike"},
 		{"one group", []string{"a 1 g -", "a 2 g -", "b 3 h -", "b 4 i -", "b 5 j -"}, both, `"a" has no image for`},
 		{"no test of a class", append(rest, "a 1 - test"), both, `"b" has no image for test`},
 		{"all fixed, no test", []string{"a 1 - train", "a 2 - train", "b 3 - train", "b 4 - train"}, both, `"a" has no image for test`},

@@ -3,6 +3,7 @@ package datasets_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -245,7 +246,11 @@ func TestDeterministic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := s.Digest + fmt.Sprint(r)
+		report, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.Digest + string(report)
 		if first == "" {
 			first = got
 		}
