@@ -15,7 +15,7 @@ import (
 )
 
 // fileHead keeps the head in a file, which processes share as they share the
-// database.
+// database, and which a killed one leaves whole, as it leaves the database.
 type fileHead string
 
 func (h fileHead) Head(context.Context) (p Position, err error) {
@@ -30,7 +30,11 @@ func (h fileHead) Head(context.Context) (p Position, err error) {
 }
 
 func (h fileHead) SetHead(_ context.Context, p Position) error {
-	return os.WriteFile(string(h), fmt.Append(nil, p.Sequence, " ", p.Hash), 0o600)
+	beside := fmt.Sprintf("%s.%d", h, os.Getpid())
+	if err := os.WriteFile(beside, fmt.Append(nil, p.Sequence, " ", p.Hash), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(beside, string(h))
 }
 
 func openLog(t testing.TB, dir string) *Log {
