@@ -27,7 +27,7 @@ import (
 const classes = 5 // of the photographs
 
 func main() {
-	images := flag.Int("images", 600, "images in a round, a multiple of 5")
+	images := flag.Int("images", 300, "images in a round, a multiple of 5")
 	rounds := flag.Int("rounds", 3, "counted rounds")
 	batch := flag.Int("batch", 16, "images in a batch")
 	flag.Parse()
