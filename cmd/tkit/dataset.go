@@ -36,7 +36,7 @@ func findDataset(p *access.Policy, given string) (*dataset, error) {
 	} else if explicit {
 		return nil, err
 	}
-	uri, _, err := access.Locate(given)
+	uri, err := locate(given)
 	if errors.Is(err, fs.ErrNotExist) && access.CheckName(given) == nil {
 		err = fmt.Errorf("%w, and no registered dataset has the name", err)
 	}
@@ -44,6 +44,16 @@ func findDataset(p *access.Policy, given string) (*dataset, error) {
 		return nil, err
 	}
 	return &dataset{uri: uri, data: access.Data{URI: uri}}, nil
+}
+
+// locate finds the URI of a path or URI with options.
+func locate(given string) (string, error) {
+	uri, err := all.URI(given)
+	if err != nil {
+		return "", err
+	}
+	uri, _, err = access.Locate(uri)
+	return uri, err
 }
 
 // restricted says whether the dataset is, or overlaps, a registered one.

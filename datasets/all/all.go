@@ -23,6 +23,8 @@ package all
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"strings"
 
 	"tkit/datasets"
@@ -50,6 +52,23 @@ func Open(ctx context.Context, uri string) (datasets.Source, error) {
 		return nil, err
 	}
 	return n.open(ctx)
+}
+
+// URI is a URI of what Open takes: a path of this machine with options becomes
+// file://PATH?OPTIONS, and anything else stays as it is.
+func URI(given string) (string, error) {
+	n, err := parse(given)
+	if err != nil {
+		return "", err
+	}
+	if _, isURI := schemeOf(given); isURI || len(n.options) == 0 {
+		return given, nil
+	}
+	at, err := filepath.Abs(n.at)
+	if err != nil {
+		return "", fmt.Errorf("dataset %s: %w", given, err)
+	}
+	return (&url.URL{Scheme: local.Scheme, Path: filepath.ToSlash(at), RawQuery: n.options.Encode()}).String(), nil
 }
 
 // OpenTree returns the tree of files that a URI without options names.

@@ -37,7 +37,7 @@ var formats = []format{
 }
 
 func openFolder(tree files.Tree, _ string, o url.Values) (datasets.Source, error) {
-	return folder.New(tree, folder.Config{Splits: o.Has("splits")}), nil
+	return folder.New(tree, folder.Config{Splits: o.Has("splits"), Explicit: o.Has("format")}), nil
 }
 
 func openManifest(tree files.Tree, file string, _ url.Values) (datasets.Source, error) {
@@ -62,10 +62,7 @@ func openSequenceFile(tree files.Tree, file string, o url.Values) (datasets.Sour
 }
 
 func shardsConfig(file string, o url.Values) shards.Config {
-	if file == "" {
-		file = o.Get("files")
-	}
-	return shards.Config{Files: file, Splits: o.Has("splits")}
+	return shards.Config{File: file, Files: o.Get("files"), Splits: o.Has("splits")}
 }
 
 // open finds the tree and the format, and opens the dataset.
@@ -97,6 +94,9 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 		if option == "splits" && values[0] != want {
 			return nil, fmt.Errorf("splits=%s: the format %s takes splits=%s", values[0], f.name, want)
 		}
+	}
+	if file != "" && n.options.Has("files") {
+		return nil, fmt.Errorf("files=%s: a pattern is for a folder, and %s is a file", n.options.Get("files"), file)
 	}
 	return f.open(tree, file, n.options)
 }

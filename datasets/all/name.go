@@ -19,7 +19,7 @@ var options = []string{"format", "files", "splits", "image", "label", "group", "
 
 // pathOptions are the options after a plain path, in which anything else may
 // be part of a name.
-var pathOptions = regexp.MustCompile(`\?(format|files|splits)=[^/]*$`)
+var pathOptions = regexp.MustCompile(`\?(` + strings.Join(options, "|") + `)=[^/]*$`)
 
 // parse takes the options off.
 func parse(uri string) (name, error) {
@@ -40,7 +40,7 @@ func parse(uri string) (name, error) {
 	n.at = uri[:at]
 	for option, values := range query {
 		if !slices.Contains(options, option) {
-			continue
+			continue // the store's, which says whether it has it
 		}
 		if len(values) != 1 || values[0] == "" {
 			return n, fmt.Errorf("dataset %s: give %s= once, with a value", uri, option)

@@ -30,6 +30,9 @@ type Config struct {
 	// stand for the sides of a split: train, validation (or val, valid) and
 	// test, in any case.
 	Splits bool
+	// Explicit says that the URI has to name the format: without it, folders
+	// with the names of sides would be found to be these.
+	Explicit bool
 }
 
 // Source is a tree with a folder per class.
@@ -43,12 +46,16 @@ var _ datasets.Source = (*Source)(nil)
 // New returns the source of a tree, which it closes when it is closed.
 func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
 
-// URI is that of the tree.
+// URI is that of the tree, with the options.
 func (s *Source) URI() string {
-	if s.config.Splits {
-		return files.URI(s.tree, "", url.Values{"format": {Format}, "splits": {"folders"}})
+	options := url.Values{}
+	if s.config.Splits || s.config.Explicit {
+		options.Set("format", Format)
 	}
-	return s.tree.URI()
+	if s.config.Splits {
+		options.Set("splits", "folders")
+	}
+	return files.URI(s.tree, "", options)
 }
 
 // Close closes the tree.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -23,8 +24,7 @@ type Shard struct {
 // shards finds the shards, in the order of the keys that begin with their
 // names.
 func (s *Source) shards(ctx context.Context) ([]*Shard, error) {
-	wanted := s.config.Files
-	if wanted != "" && !strings.ContainsAny(wanted, `*?[\`) {
+	if wanted := s.config.File; wanted != "" {
 		info, err := s.tree.Stat(ctx, wanted)
 		if err == nil && info.Directory {
 			err = errors.New("it is a folder")
@@ -49,6 +49,9 @@ func (s *Source) shards(ctx context.Context) ([]*Shard, error) {
 		if shard != nil {
 			found = append(found, shard)
 		}
+	}
+	if pattern := s.config.Files; len(found) == 0 && pattern != "" {
+		return nil, fmt.Errorf("no file has a name like %q: %w", pattern, fs.ErrNotExist)
 	}
 	slices.SortFunc(found, func(a, b *Shard) int { return strings.Compare(a.Path+"!", b.Path+"!") })
 	return found, complete(found)

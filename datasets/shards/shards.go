@@ -66,9 +66,10 @@ type Place struct {
 
 // Config says which shards are meant.
 type Config struct {
-	// Files is the name of a file in the root of the tree or a pattern of
-	// path.Match for several. By default it is every file there whose name
-	// is that of a shard.
+	// File is the one shard, by its path in the tree, if there is but one.
+	File string
+	// Files is a pattern of path.Match for files in the root of the tree. By
+	// default it is every file there whose name is that of a shard.
 	Files string
 	// Splits says that the names of shards tell the side of a split: a part
 	// of the name between signs that are no letters, as in
@@ -111,12 +112,10 @@ func (s *Source) URI() string {
 	if s.config.Splits {
 		options.Set("splits", "names")
 	}
-	at := s.config.Files
-	if strings.ContainsAny(at, `*?[\`) {
-		options.Set("files", at)
-		at = ""
+	if s.config.Files != "" && s.config.File == "" {
+		options.Set("files", s.config.Files)
 	}
-	return files.URI(s.tree, at, options)
+	return files.URI(s.tree, s.config.File, options)
 }
 
 // Close closes the tree and gives back the memory of what was read.

@@ -61,8 +61,8 @@ func Locate(uri string) (canonical string, _ Place, err error) {
 // place is that of a clean URI.
 func place(store string, u *url.URL) Place {
 	p := path.Clean("/" + u.Path)
-	switch path.Ext(p) {
-	case ".csv", ".tsv", ".json", ".jsonl":
+	switch strings.ToLower(path.Ext(p)) {
+	case ".csv", ".tsv", ".json", ".jsonl", ".ndjson":
 		return Place{store, path.Dir(p)}
 	}
 	if u.Query().Get("format") == "manifest" {

@@ -202,7 +202,7 @@ func read(ctx context.Context, e datasets.Example) ([]byte, error) {
 // reads what it lists. It fails the test where an image is read that is larger
 // than the shard may hold unpacked.
 func Take(t testing.TB, f Format, b []byte, limit int) {
-	src, err := f.New(memory(b), shards.Config{Files: "shard"})
+	src, err := f.New(memory(b), shards.Config{File: "shard"})
 	must(t, err)
 	defer src.Close()
 	_, found, err := List(t.Context(), src)
