@@ -3,6 +3,7 @@ package datasets
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 	"runtime/debug"
 	"strings"
 )
@@ -68,9 +69,11 @@ func (g *gathering) index(label string) uint64 {
 // list returns the entries in one slice and empties the gathering.
 func (g *gathering) list() []Entry {
 	// What the gathering of a large dataset left behind goes back to the
-	// system first: the slice finds no room among it.
+	// system first: the slice finds no room among it. Nor need what is next
+	// to be done with the entries find room beside the encoded ones.
 	if len(g.blocks) > 16 {
 		debug.FreeOSMemory()
+		defer runtime.GC()
 	}
 	entries := make([]Entry, 0, g.count)
 	var names packing

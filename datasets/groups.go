@@ -68,7 +68,13 @@ func (s *Snapshot) splitGroups(f Fractions, links [][]int32) (Split, error) {
 	if err := p.repair(); err != nil {
 		return Split{}, err
 	}
-	var split Split
+	var count [len(sideNames)]int
+	for _, u := range p.unitOf {
+		count[p.units[u].assigned]++
+	}
+	split := Split{
+		Train: make([]int, 0, count[train]), Validation: make([]int, 0, count[validation]), Test: make([]int, 0, count[test]),
+	}
 	for i, u := range p.unitOf {
 		switch p.units[u].assigned {
 		case test:

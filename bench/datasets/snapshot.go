@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"iter"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"tkit/bench/measure"
+	"tkit/datasets"
+)
+
+// resident runs this program with -snapshot and returns its row.
+func resident(ctx context.Context, entries int) (measure.Row, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return measure.Row{}, err
+	}
+	command := exec.CommandContext(ctx, own, "-snapshot", "-entries", strconv.Itoa(entries))
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return measure.Row{}, fmt.Errorf("taking the snapshot: %w", err)
+	}
+	kB, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		return measure.Row{}, err
+	}
+	return measure.Row{
+		What: fmt.Sprintf("snapshot of %d entries, split, written and read", entries), Against: "largest resident set",
+		Measured: kB / 1000, Unit: "MB", Ratio: kB / 1000, Target: 300, AtMost: true,
+		Note: "groups of five, two of three groups fixed to a side",
+	}, nil
+}
+
+// made is a source of different images in a hundred classes, made as they are
+// asked for.
+type made struct {
+	n       int
+	picture []byte
+}
+
+func (m made) URI() string { return "memory://made" }
+
+func (m made) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		for i := range m.n {
+			label := fmt.Sprintf("species-%02d", i*100/m.n)
+			e := datasets.Example{
+				Key: fmt.Sprintf("%s/camera-7/image-%08d.png", label, i), Label: label,
+				Group: fmt.Sprintf("%s/walk-%06d", label, i/5), Split: []string{"", datasets.Train, datasets.Test}[i/5%3],
+				Open: func(context.Context) (io.ReadCloser, error) {
+					b := binary.BigEndian.AppendUint32(bytes.Clone(m.picture), uint32(i)) // bytes after the end are allowed
+					return io.NopCloser(bytes.NewReader(b)), nil
+				},
+			}
+			if !yield(e, ctx.Err()) {
+				return
+			}
+		}
+	}
+}
+
+// snapshot is the work whose memory is measured. It prints the largest resident
+// set in kB.
+func snapshot(ctx context.Context, entries int) error {
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
+		return err
+	}
+	digest, file, err := taken(ctx, made{entries, picture.Bytes()})
+	if file != nil {
+		defer os.Remove(file.Name())
+		defer file.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	again, err := datasets.DecodeSnapshot(file)
+	if err != nil {
+		return err
+	}
+	if again.Digest != digest {
+		return errors.New("the snapshot that was written is read as another")
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(status)) {
+		if kB, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			fmt.Println(strings.TrimSuffix(strings.TrimSpace(kB), " kB"))
+			return nil
+		}
+	}
+	return errors.New("/proc/self/status has no VmHWM")
+}
+
+// taken takes the snapshot, splits it and writes it to a temporary file.
+func taken(ctx context.Context, src made) (digest string, file *os.File, err error) {
+	s, report, err := datasets.TakeSnapshot(ctx, src, datasets.SnapshotOptions{})
+	if err != nil {
+		return "", nil, err
+	}
+	if len(s.Entries) != src.n || len(report.Quarantined)+len(report.Duplicates) > 0 {
+		return "", nil, fmt.Errorf("%d entries of %d, %d quarantined, %d duplicates", len(s.Entries), src.n, len(report.Quarantined), len(report.Duplicates))
+	}
+	if _, err := s.Split(datasets.Fractions{Validation: .1, Test: .1}); err != nil {
+		return "", nil, err
+	}
+	if file, err = os.CreateTemp("", "tkit-bench-snapshot-"); err != nil {
+		return "", nil, err
+	}
+	return s.Digest, file, s.Encode(file)
+}
