@@ -55,7 +55,7 @@ demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on re
 demo-plugins: build ## what the example plugins are worth on bad scans, trained with and without them, and served
 	@scripts/demo-plugins
 
-bench: build .deps/python/installed ## the measured claims, as ratios of one run
+bench: build .deps/python/installed deps-hadoop ## the measured claims, as ratios of one run
 	@scripts/bench
 
 clean: ## remove what was built, keep what was downloaded

@@ -139,10 +139,12 @@ func (p *parting) link() {
 		}
 	}
 	seed := p.fractions.Seed
+	var name []byte
 	for _, i := range order { // the ungrouped first, then group by group
 		u := &p.units[p.unitOf[i]]
 		if g := p.entries[i].Group; g != "" && u.place < 0 {
-			u.place = place(seed, sha256.Sum256([]byte("group "+g)))
+			name = append(append(name[:0], "group "...), g...)
+			u.place = place(seed, sha256.Sum256(name))
 		}
 	}
 	for _, i := range order {

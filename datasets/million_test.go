@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 
 	"tkit/datasets"
@@ -48,35 +47,21 @@ func (m million) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 	}
 }
 
-// BenchmarkMillion takes a snapshot of a million entries, splits it, writes it
-// and reads it again, in a process of its own, whose largest resident set it
-// reports.
-func BenchmarkMillion(b *testing.B) {
-	for name, grouped := range map[string]bool{"Plain": false, "Grouped": true} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				resident, _ := peakOf(b, million{1_000_000, grouped})
-				b.ReportMetric(resident, "peak-MB")
-			}
-		})
-	}
-}
-
 // Fifty thousand entries take about a twentieth of what a million may, and the
-// buffers of the workers.
+// buffers of the workers. bench/datasets measures a million.
 func TestSnapshotMemory(t *testing.T) {
 	for _, grouped := range []bool{false, true} {
-		resident, heap := peakOf(t, million{50_000, grouped})
-		t.Logf("grouped %t: %.0f MB resident, %.0f MB of heap", grouped, resident, heap)
+		heap := heapOf(t, million{50_000, grouped})
+		t.Logf("grouped %t: %.0f MB of heap", grouped, heap)
 		if heap > 40 { // the resident set would do as well but for the race detector's own
 			t.Errorf("50,000 entries (grouped %t) take %.0f MB", grouped, heap)
 		}
 	}
 }
 
-// peakOf runs TestMillionChild and returns the largest resident set and the
-// largest heap of that process in megabytes.
-func peakOf(t testing.TB, m million) (resident, heap float64) {
+// heapOf runs TestMillionChild and returns the largest heap of that process in
+// megabytes.
+func heapOf(t *testing.T, m million) float64 {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestMillionChild$", "-test.v")
 	command.Env = append(os.Environ(), fmt.Sprintf("TKIT_TEST_ENTRIES=%d", m.n), fmt.Sprintf("TKIT_TEST_GROUPED=%t", m.grouped))
@@ -84,21 +69,18 @@ func peakOf(t testing.TB, m million) (resident, heap float64) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	number := func(pattern string) float64 {
-		found := regexp.MustCompile(pattern + `:\s+(\d+) kB`).FindSubmatch(out)
-		if found == nil {
-			t.Fatalf("no %s in %s", pattern, out)
-		}
-		kB, err := strconv.ParseFloat(string(found[1]), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return kB / 1000
+	found := regexp.MustCompile(`heap: (\d+) kB`).FindSubmatch(out)
+	if found == nil {
+		t.Fatalf("no heap in %s", out)
 	}
-	return number("VmHWM"), number("heap")
+	kB, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kB / 1000
 }
 
-// TestMillionChild is the work of peakOf; alone it runs with a few entries.
+// TestMillionChild is the work of heapOf; alone it runs with a few entries.
 func TestMillionChild(t *testing.T) {
 	n := 1000
 	if s := os.Getenv("TKIT_TEST_ENTRIES"); s != "" {
@@ -134,13 +116,4 @@ func TestMillionChild(t *testing.T) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	t.Logf("heap: %d kB", memory.HeapSys/1000)
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if strings.HasPrefix(line, "VmHWM:") {
-			t.Log(line)
-		}
-	}
 }
