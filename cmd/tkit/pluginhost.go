@@ -13,12 +13,19 @@ import (
 
 // hostFlags are on every command that runs the plugins of a preprocessing.
 func hostFlags() []cli.Flag {
-	const category = "plugins:"
+	return append([]cli.Flag{
+		&cli.IntFlag{Category: hostCategory, Name: "plugin-processes", Value: 2, Usage: "run `N` processes of each plugin"},
+		&cli.DurationFlag{Category: hostCategory, Name: "plugin-timeout", Value: 30 * time.Second, Usage: "end one that takes longer than `TIME` for a batch"},
+	}, allowanceFlags()...)
+}
+
+const hostCategory = "plugins:"
+
+// allowanceFlags say what a process of a plugin may have.
+func allowanceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Category: category, Name: "plugin-processes", Value: 2, Usage: "run `N` processes of each plugin"},
-		&cli.Int64Flag{Category: category, Name: "plugin-memory", Value: 1024, Usage: "let each of them take `MB` of memory"},
-		&cli.DurationFlag{Category: category, Name: "plugin-timeout", Value: 30 * time.Second, Usage: "end one that takes longer than `TIME` for a batch"},
-		&cli.BoolFlag{Category: category, Name: "plugin-network", Usage: "let plugins reach the network"},
+		&cli.Int64Flag{Category: hostCategory, Name: "plugin-memory", Value: 1024, Usage: "let each process take `MB` of memory"},
+		&cli.BoolFlag{Category: hostCategory, Name: "plugin-network", Usage: "let plugins reach the network"},
 	}
 }
 
@@ -37,10 +44,15 @@ func checkHostFlags(c *cli.Context) error {
 	switch {
 	case c.Int("plugin-processes") < 1:
 		return fmt.Errorf("--plugin-processes is %d; want 1 or more", c.Int("plugin-processes"))
-	case c.Int64("plugin-memory") < 1:
-		return fmt.Errorf("--plugin-memory is %d; want 1 or more", c.Int64("plugin-memory"))
 	case c.Duration("plugin-timeout") <= 0:
 		return fmt.Errorf("--plugin-timeout is %v; want some time, such as 30s", c.Duration("plugin-timeout"))
+	}
+	return checkAllowance(c)
+}
+
+func checkAllowance(c *cli.Context) error {
+	if n := c.Int64("plugin-memory"); n < 1 {
+		return fmt.Errorf("--plugin-memory is %d; want 1 or more", n)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func pluginsCommand() *cli.Command {
 Installed plugins are kept under the home, by the digest of their executable; no
 other file is ever started. A version pins its plugins by that digest: it is
 trained, evaluated and served with the same bytes, or not at all.`,
-		Subcommands: []*cli.Command{
+		Subcommands: append(authorCommands(), []*cli.Command{
 			{
 				Name:      "install",
 				Usage:     "copy a plugin into the home, ready to be named by a preprocessing",
@@ -77,7 +77,7 @@ Examples:
 				BashComplete: completePlugins,
 				Action:       withStore(1, 1, removePlugin),
 			},
-		},
+		}...),
 	}
 }
 

@@ -27,6 +27,7 @@ type Plugin struct {
 	config      Config
 	exe         *executable
 	description plugins.Description
+	shares      bool // memory with its processes
 	log         *slog.Logger
 	slots       chan *slot
 	ctx         context.Context // ends with Close
@@ -71,7 +72,7 @@ func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
 		p.cancel()
 		return nil, errors.Join(fmt.Errorf("plugin %s: %w", exe.path, err), exe.close())
 	}
-	p.description = first.description
+	p.description, p.shares = first.description, first.area != nil
 	p.log = c.Log.With("plugin", p.description.String())
 	if _, err := compileSchema(p.description.ConfigSchema); err != nil {
 		first.end(true)
@@ -92,6 +93,10 @@ func (p *Plugin) Describe() plugins.Description { return p.description }
 
 // Digest is that of the executable.
 func (p *Plugin) Digest() string { return p.exe.digest }
+
+// SharesMemory says whether batches go to its processes by shared memory, and
+// not in messages.
+func (p *Plugin) SharesMemory() bool { return p.shares }
 
 // Stats says what became of the plugin so far.
 func (p *Plugin) Stats() Stats {

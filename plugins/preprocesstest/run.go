@@ -76,8 +76,9 @@ func open(ctx context.Context, program string, c host.Config) (*host.Plugin, err
 }
 
 // Start starts a plugin the way that Check wants it, by open with the
-// configuration that it is given, and passes on to log what it prints. The
-// caller closes the Subject's Plugin.
+// configuration that it is given, and passes on to log what it prints and
+// nothing else: what the checks do to it is no news. The caller closes the
+// Subject's Plugin.
 func Start(ctx context.Context, open func(host.Config) (*host.Plugin, error), log slog.Handler) (Subject, error) {
 	counter := &stdoutCounter{Handler: log, lines: new(atomic.Int64)}
 	p, err := open(host.Config{Processes: 1, Audit: -1, Timeout: time.Minute, Grace: grace, Log: slog.New(counter)})
@@ -100,13 +101,17 @@ type stdoutCounter struct {
 func (h *stdoutCounter) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *stdoutCounter) Handle(ctx context.Context, r slog.Record) error {
+	printed := false
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == host.StreamKey && a.Value.String() == "stdout" {
-			h.lines.Add(1)
+		if a.Key == host.StreamKey {
+			printed = true
+			if a.Value.String() == "stdout" {
+				h.lines.Add(1)
+			}
 		}
 		return true
 	})
-	if !h.Handler.Enabled(ctx, r.Level) {
+	if !printed || !h.Handler.Enabled(ctx, r.Level) {
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)

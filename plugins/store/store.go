@@ -88,11 +88,7 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 		return i, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
-	i.Path = filepath.Join(beside, executable)
-	if i.Size, err = copyFile(i.Path, path); err != nil {
-		return i, err
-	}
-	if i.Digest, err = host.Digest(i.Path); err != nil {
+	if i, err = copied(beside, path); err != nil {
 		return i, err
 	}
 	if there, err := s.read(i.Digest); err == nil {
@@ -128,6 +124,16 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 	}
 	i.Path = filepath.Join(s.at(i.Digest), executable)
 	return i, durable.SyncFolder(s.folder)
+}
+
+// copied puts a copy of an executable into a folder.
+func copied(folder, path string) (i Installed, err error) {
+	i.Path = filepath.Join(folder, executable)
+	if i.Size, err = copyFile(i.Path, path); err != nil {
+		return i, err
+	}
+	i.Digest, err = host.Digest(i.Path)
+	return i, err
 }
 
 // ask starts a plugin to learn what it is.

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNewPlugin goes the author's way: a new project, built, tested, measured
+// and installed.
+func TestNewPlugin(t *testing.T) {
+	home, folder := t.TempDir(), filepath.Join(t.TempDir(), "brighten")
+	mustRun(t, home, "plugins", "new", "--lang", "go", folder)
+	refused(t, home, "is there already", "plugins", "new", folder)
+	refused(t, home, `--lang is "cobol"`, "plugins", "new", "--lang", "cobol", folder+"-2")
+	refused(t, home, "plugins new takes NAME", "plugins", "new")
+
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", "brighten", ".")
+	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	program := filepath.Join(folder, "brighten")
+	out := mustRun(t, home, "plugins", "test", "--config", `{"by": 40}`, "--rounds", "30", program)
+	for _, want := range []string{"brighten@0.1.0, sha256:", "batch equals singles passed", "leaks                passed", "input unchanged      skipped"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("plugins test does not say %q:\n%s", want, out)
+		}
+	}
+	if out := mustRun(t, home, "plugins", "bench", "--sides", "32x32x3", "--batch", "4", program); !strings.Contains(out, "4 images of 32×32×3") || !strings.Contains(out, "\ngRPC ") {
+		t.Errorf("plugins bench: %s", out)
+	}
+	refused(t, home, "fails its schema", "plugins", "bench", "--config", `{"by": 400}`, program)
+	refused(t, home, "--sides is", "plugins", "bench", "--sides", "32x32x3x1", program)
+	refused(t, home, "want a JSON object", "plugins", "test", "--config", "by: 40", program)
+	refused(t, home, "--rounds is 0", "plugins", "test", "--rounds", "0", program)
+	refused(t, home, "no such file", "plugins", "test", program+"x")
+	if left, err := os.ReadDir(filepath.Join(home, "plugins")); err != nil || len(left) > 0 {
+		t.Errorf("left in the store: %v, %v", left, err)
+	}
+	mustRun(t, home, "plugins", "install", program)
+}
+
+// A check that fails is told, in JSON too, and by the exit status.
+func TestPluginThatFailsItsChecks(t *testing.T) {
+	home, program := t.TempDir(), buildFaulty(t, "1.0.0")
+	out, _, err := tkit(t, home, "plugins", "test", "--json", "--config", `{"do": "lie"}`, "--rounds", "10", program)
+	if err == nil || !strings.Contains(err.Error(), "faulty@1.0.0 fails ") {
+		t.Errorf("error %v, want that checks fail", err)
+	}
+	var told struct {
+		Plugin string
+		Passed bool
+		Checks []struct{ Check, Fault string }
+	}
+	if err := json.Unmarshal([]byte(out), &told); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	found := false
+	for _, c := range told.Checks {
+		found = found || c.Check == "determinism" && strings.Contains(c.Fault, "answers an equal batch differently")
+	}
+	if told.Passed || told.Plugin != "faulty@1.0.0" || !found {
+		t.Errorf("told %+v", told)
+	}
+	if out, _, err := tkit(t, home, "plugins", "test", "--config", `{"do": "lie"}`, "--rounds", "10", program); err == nil || !strings.Contains(out, "determinism          FAILED") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,89 @@
+// Package scaffold begins plugins: it writes projects that build and pass their
+// own tests.
+package scaffold
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"tkit/plugins"
+)
+
+//go:embed go
+var templates embed.FS
+
+// Go writes a project for a plugin in Go into a folder, which it makes and whose
+// name is the plugin's. The folder has all that the project is built from but
+// the modules that its go.mod names by version.
+func Go(folder string) error {
+	return begin(folder, func(beside, name string) error {
+		if err := fill(beside, "go", name); err != nil {
+			return err
+		}
+		return writeSDK(beside, name)
+	})
+}
+
+// Name is the plugin's name that a folder stands for, or says why there can be
+// no such plugin.
+func Name(folder string) (string, error) {
+	path, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	d := plugins.Description{Name: filepath.Base(path), Version: "0.1.0"}
+	d.Takes.Kind, d.Gives.Kind = plugins.Encoded, plugins.Encoded
+	return d.Name, d.Validate()
+}
+
+// begin has write fill a folder beside, which then takes its place in one step.
+func begin(folder string, write func(beside, name string) error) (err error) {
+	name, err := Name(folder)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("%s is there already; name a new folder", folder), err)
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(filepath.Clean(folder)), ".new-plugin-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	if err := write(beside, name); err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(beside, 0o755), os.Rename(beside, folder))
+}
+
+// fill writes the files that are templates. A name that begins with a dot is
+// kept without it.
+func fill(folder, language, name string) error {
+	all, err := template.New("").Option("missingkey=error").ParseFS(templates, language+"/*.tmpl")
+	if err != nil {
+		return err
+	}
+	for _, t := range all.Templates() {
+		file, is := strings.CutSuffix(t.Name(), ".tmpl")
+		if !is {
+			continue
+		}
+		if file == "gitignore" {
+			file = ".gitignore"
+		}
+		var text strings.Builder
+		if err := t.Execute(&text, map[string]string{"Name": name}); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text.String()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

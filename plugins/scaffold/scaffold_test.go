@@ -1,0 +1,82 @@
+package scaffold_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/plugins/scaffold"
+)
+
+// run runs a program of the author's in a project, without what tkit itself is
+// built with.
+func run(t *testing.T, folder, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = folder
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "CGO_") && !strings.HasPrefix(v, "GOFLAGS=") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// A new project in Go is built, vetted and passes its tests as it is, outside
+// of tkit's own tree, and its executable has nothing of C.
+func TestGo(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "brighten")
+	if err := scaffold.Go(folder); err != nil {
+		t.Fatal(err)
+	}
+	if out := run(t, folder, "gofmt", "-l", "."); out != "" {
+		t.Errorf("gofmt would change %s", out)
+	}
+	run(t, folder, "go", "vet", "./...")
+	out := run(t, folder, "go", "test", "-v", "./...")
+	for _, want := range []string{"--- PASS: TestConformance/process/leaks", "--- PASS: TestProcess", "ok  \texample.com/brighten"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("its tests do not say %q:\n%s", want, out)
+		}
+	}
+	needed := strings.Fields(run(t, folder, "go", "list", "-deps", "-test", "-f", "{{with .Module}}{{.Path}}{{end}}", "./..."))
+	text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "//" && !slices.Contains(needed, fields[0]) {
+			t.Errorf("go.mod names %s, which nothing imports", fields[0])
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ folder, words string }{
+		{"In vert", "lower-case letters"},
+		{"missing/invert", "no such file"},
+		{"taken", "is there already"},
+	} {
+		if c.folder == "taken" {
+			if err := os.Mkdir(filepath.Join(dir, c.folder), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := scaffold.Go(filepath.Join(dir, c.folder)); err == nil || !strings.Contains(err.Error(), c.words) {
+			t.Errorf("%s: error %v, want one that says %q", c.folder, err, c.words)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

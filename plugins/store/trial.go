@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"tkit/plugins/host"
+)
+
+// Trial is a plugin that can be run without being installed.
+type Trial struct {
+	store     Store
+	installed Installed
+	folder    string
+}
+
+// Try makes ready what Install would: a copy of the executable and, for a plugin
+// in Python, its packages, which stay for the next time. The caller closes the
+// Trial once all that it opened is closed.
+func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err error) {
+	if err := os.MkdirAll(s.folder, 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	t := &Trial{store: s}
+	if t.folder, err = os.MkdirTemp(s.folder, ".trying-"); err != nil {
+		return nil, err
+	}
+	if t.installed, err = copied(t.folder, path); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	if t.installed.Python, err = s.python(ctx, t.installed.Path, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), t.Close())
+	}
+	return t, nil
+}
+
+// Digest is that of the executable.
+func (t *Trial) Digest() string { return t.installed.Digest }
+
+// Open starts the plugin.
+func (t *Trial) Open(ctx context.Context, c host.Config) (*host.Plugin, error) {
+	return t.store.Open(ctx, t.installed, c)
+}
+
+// Close removes the copy.
+func (t *Trial) Close() error { return os.RemoveAll(t.folder) }
