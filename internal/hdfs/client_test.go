@@ -336,21 +336,31 @@ func TestCorruptReplica(t *testing.T) {
 	}
 }
 
-// blocksOf finds a DataNode's blocks of one size.
+// blocksOf finds a DataNode's blocks of one size. It looks until there are
+// some: a DataNode moves a block when its file is closed, and a walk that goes
+// on meanwhile can miss it in both places.
 func blocksOf(t *testing.T, c *hdfstest.Cluster, node int, size int64) (found []string) {
 	t.Helper()
-	err := filepath.WalkDir(c.DataDir(node), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), "blk_") || strings.HasSuffix(d.Name(), ".meta") {
+	for deadline := time.Now().Add(20 * time.Second); len(found) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no block of %d bytes on DataNode %d", size, node)
+		}
+		err := filepath.WalkDir(c.DataDir(node), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // moved meanwhile
+			}
+			if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), "blk_") || strings.HasSuffix(d.Name(), ".meta") {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Size() == size {
+				found = append(found, path)
+			}
 			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
 		}
-		info, err := d.Info()
-		if err == nil && info.Size() == size {
-			found = append(found, path)
-		}
-		return err
-	})
-	if err != nil || len(found) == 0 {
-		t.Fatalf("blocks of %d bytes on DataNode %d: %v, %v", size, node, found, err)
 	}
 	return found
 }

@@ -27,13 +27,8 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 // NameNode one call less. The file is pinned: when it was replaced since, the
 // error wraps ErrReplaced.
 func (c *Client) OpenInfo(ctx context.Context, path string, info Info, offset int64) (*Reader, error) {
-	switch {
-	case info.Directory:
-		return nil, pathError("open", path, fmt.Errorf("%w: it is a directory", fs.ErrInvalid))
-	case info.Refused != nil:
-		return nil, pathError("open", path, info.Refused)
-	case offset < 0:
-		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
+	if err := info.Openable(offset); err != nil {
+		return nil, pathError("open", path, err)
 	}
 	r := &Reader{client: c, ctx: ctx, path: path, info: info, offset: min(offset, info.Size), retries: c.retrying(ctx)}
 	for {

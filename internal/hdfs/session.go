@@ -96,22 +96,19 @@ func (s *session) dropData() {
 }
 
 func (s *session) dialNameNode(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := s.dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended != nil {
-		conn.Close()
-		return nil, s.ended
-	}
-	conn.nameNode = true
-	s.address, s.name = address, conn
-	return conn, nil
+	return s.enlist(ctx, network, address, func(conn *connection) {
+		conn.nameNode = true
+		s.address, s.name = address, conn
+	})
 }
 
 func (s *session) dialDataNode(ctx context.Context, network, address string) (net.Conn, error) {
+	return s.enlist(ctx, network, address, func(conn *connection) { s.data[conn] = struct{}{} })
+}
+
+// enlist connects and, unless the session has ended meanwhile, notes the
+// connection under the mutex, for the session's end to close.
+func (s *session) enlist(ctx context.Context, network, address string, note func(*connection)) (net.Conn, error) {
 	conn, err := s.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -122,7 +119,7 @@ func (s *session) dialDataNode(ctx context.Context, network, address string) (ne
 		conn.Close()
 		return nil, s.ended
 	}
-	s.data[conn] = struct{}{}
+	note(conn)
 	return conn, nil
 }
 

@@ -1,11 +1,13 @@
 package hdfs
 
 import (
+	"iter"
+
 	krb "github.com/jcmturner/gokrb5/v8/client"
 )
 
-// What package webhdfs has in common with this one: the cluster's configuration
-// and the ticket.
+// What package webhdfs has in common with this one: the cluster's configuration,
+// the ticket, and how a directory is listed.
 
 // Site is Hadoop's configuration: the properties of core-site.xml and
 // hdfs-site.xml in ConfDir, and the folder's name for errors. Without any
@@ -16,6 +18,28 @@ func (c Config) Site() (properties map[string]string, dir string, err error) {
 
 // SimpleUser is whom a cluster without Kerberos is told.
 func (c Config) SimpleUser() (string, error) { return simpleUser(c.User) }
+
+// List gives a directory's entries, of which next fetches a batch: those after a
+// name, and whether there are more. An error comes once, last.
+func List(next func(after string) (batch []Info, more bool, err error)) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		var last string
+		for more := true; more; {
+			batch, rest, err := next(last)
+			if err != nil {
+				yield(Info{}, err)
+				return
+			}
+			for _, i := range batch {
+				if !yield(i, nil) {
+					return
+				}
+				last = i.Name
+			}
+			more = rest
+		}
+	}
+}
 
 // A Login holds a Kerberos ticket and keeps it fresh. It is safe for concurrent
 // use.

@@ -25,6 +25,19 @@ type Info struct {
 	Refused error
 }
 
+// Openable says why a file cannot be read from an offset, nil where it can.
+func (i Info) Openable(offset int64) error {
+	switch {
+	case i.Directory:
+		return fmt.Errorf("%w: it is a directory", fs.ErrInvalid)
+	case i.Refused != nil:
+		return i.Refused
+	case offset < 0:
+		return fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset)
+	}
+	return nil
+}
+
 // Identity is equal for equal bytes of one path, as far as HDFS can tell:
 // files are only appended to, truncated or replaced, and each changes it.
 func (i Info) Identity() string { return fmt.Sprintf("%d-%d-%d", i.ID, i.Size, i.Modified.UnixMilli()) }
@@ -100,30 +113,15 @@ func stat(s *session, path string) (Info, error) {
 // ascending order of the names' bytes taken as signed, which for ASCII is the
 // usual one. An error comes once, last, and means that the list is incomplete.
 func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		var last string
-		for {
-			var batch []Info
+	return List(func(after string) (batch []Info, more bool, err error) {
+		err = c.call(ctx, "readdir", dir, func(s *session) (err error) {
 			var remaining uint64
-			err := c.call(ctx, "readdir", dir, func(s *session) (err error) {
-				batch, remaining, err = readDir(s, dir, last)
-				return err
-			})
-			if err != nil {
-				yield(Info{}, err)
-				return
-			}
-			for _, i := range batch {
-				if !yield(i, nil) {
-					return
-				}
-				last = i.Name
-			}
-			if remaining == 0 {
-				return
-			}
-		}
-	}
+			batch, remaining, err = readDir(s, dir, after)
+			more = remaining > 0
+			return err
+		})
+		return batch, more, err
+	})
 }
 
 func readDir(s *session, dir, after string) (batch []Info, remaining uint64, err error) {

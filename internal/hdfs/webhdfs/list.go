@@ -20,25 +20,10 @@ type fileStatuses struct {
 // ascending order of the names' bytes taken as signed, which for ASCII is the
 // usual one. An error comes once, last, and means that the list is incomplete.
 func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[hdfs.Info, error] {
-	return func(yield func(hdfs.Info, error) bool) {
-		var last string
-		for {
-			batch, remaining, err := c.batch(ctx, dir, last)
-			if err != nil {
-				yield(hdfs.Info{}, err)
-				return
-			}
-			for _, i := range batch {
-				if !yield(i, nil) {
-					return
-				}
-				last = i.Name
-			}
-			if remaining == 0 {
-				return
-			}
-		}
-	}
+	return hdfs.List(func(after string) ([]hdfs.Info, bool, error) {
+		batch, remaining, err := c.batch(ctx, dir, after)
+		return batch, remaining != 0, err
+	})
 }
 
 // batch lists what follows a name, as much of it as the server likes, and says

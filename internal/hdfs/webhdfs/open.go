@@ -3,7 +3,6 @@ package webhdfs
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 
 	"tkit/internal/hdfs"
@@ -15,15 +14,11 @@ import (
 // other place. The context bounds the reading too.
 func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, error) {
 	info, err := c.Stat(ctx, path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.Directory:
-		return nil, pathError("open", path, fmt.Errorf("%w: it is a directory", fs.ErrInvalid))
-	case info.Refused != nil:
-		return nil, pathError("open", path, info.Refused)
-	case offset < 0:
-		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
+	}
+	if err := info.Openable(offset); err != nil {
+		return nil, pathError("open", path, err)
 	}
 	h, err := c.mayOpen(ctx, path, info)
 	if err != nil {
