@@ -4,7 +4,7 @@ import "slices"
 
 // NearDuplicates is what was found of images that look alike though their bytes
 // differ: one image encoded twice, scaled, brightened or trimmed, or frames of
-// one film. Package nearduplicates finds them.
+// one film, as package similarity tells them.
 type NearDuplicates struct {
 	// Compared is the number of different images that were compared.
 	Compared int `json:"compared"`

@@ -1,6 +1,6 @@
 // Package similarity finds images that look alike: a short print of each
-// image's look (PrintOf), which images have prints that are close (Search), and
-// the groups that they form.
+// image's look (PrintOf), which prints are close (Threshold.Alike), and the
+// groups that such images form (Threshold.Groups).
 //
 // The package is pure Go and decodes nothing: it is given grey pixels.
 package similarity
