@@ -67,12 +67,3 @@ func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) 
 }
 
 func (h *head) Close() error { return h.network.Close() }
-
-// unstack splits the values of n rows; the rows are views.
-func unstack(values []float32, n int) [][]float32 {
-	rows, width := make([][]float32, n), len(values)/n
-	for i := range rows {
-		rows[i] = values[i*width : (i+1)*width : (i+1)*width]
-	}
-	return rows
-}

@@ -57,8 +57,9 @@ func (s *Servable) Classify(ctx context.Context, images [][]byte) ([]Prediction,
 	}
 	i := slices.IndexFunc(outputs, func(o Output) bool { return o.Name == probabilities })
 	predictions := make([]Prediction, len(images))
-	for k, p := range unstack(outputs[i].Values, len(images)) {
-		predictions[k] = Prediction{s.Manifest.Labels, p}
+	classes := len(outputs[i].Values) / len(images)
+	for k := range predictions {
+		predictions[k] = Prediction{s.Manifest.Labels, outputs[i].Values[k*classes : (k+1)*classes : (k+1)*classes]}
 	}
 	return predictions, timings, nil
 }

@@ -25,8 +25,9 @@ type Loaded struct {
 }
 
 // Load opens a session on the network and gives its variables their values.
-// The session holds the only copy of the weights: those of a mapped file are
-// copied one at a time and their pages let go.
+// The session has the weights, those of a mapped file copied one at a time and
+// their pages let go, and beside them what oneDNN's convolutions reordered of
+// their filters in their first run.
 func (n *Network) Load(c tensorflow.Config) (*Loaded, error) {
 	l := &Loaded{Inputs: n.Inputs, Outputs: n.Outputs}
 	if err := l.open(n, c); err != nil {
