@@ -116,7 +116,7 @@ func (s *session) enlist(ctx context.Context, network, address string, note func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != nil {
-		conn.Close()
+		conn.Conn.Close()
 		return nil, s.ended
 	}
 	note(conn)
