@@ -125,6 +125,34 @@ func (c *Cluster) Failover(ctx context.Context, i int) error {
 	return c.waitForState(ctx, i, "active")
 }
 
+// Restore starts every server that was killed, makes the first of two NameNodes
+// the active one, and waits until all serve.
+func (c *Cluster) Restore(ctx context.Context) error {
+	for i := range c.config.DataNodes {
+		if c.gone(dataNode(i)) == nil {
+			if err := c.launchDataNode(i); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range c.nameNodes() {
+		if c.gone(nameNode(i)) == nil {
+			if err := c.launchNameNode(i); err != nil {
+				return err
+			}
+		}
+	}
+	if state, err := c.web.state(ctx, 0); c.config.HA && (err != nil || state != "active") {
+		if err := c.waitForState(ctx, 0, "standby"); err != nil {
+			return err
+		}
+		if err := c.Failover(ctx, 0); err != nil {
+			return err
+		}
+	}
+	return c.WaitReady(ctx)
+}
+
 // Admin runs a class of Hadoop's shells, such as
 // org.apache.hadoop.hdfs.tools.CryptoAdmin, to its end. It costs a second or
 // two of processor: Web does most things faster.

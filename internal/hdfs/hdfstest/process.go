@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,6 +115,7 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	cmd := exec.Command("java", append(line, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = c.dir
+	cmd.Env = environment()
 	p, err := start(cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
@@ -123,6 +125,15 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	}
 	c.processes.put(name, p)
 	return p, nil
+}
+
+// environment is the process's without whom a test's clients act as: the servers
+// and the shells are the superuser.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "HADOOP_USER_NAME" || name == "HADOOP_PROXY_USER"
+	})
 }
 
 // start starts a command that ends when this process does. Linux ties that to
