@@ -57,6 +57,11 @@ type settings struct {
 }
 
 func (c Config) settings() (settings, error) {
+	if user := os.Getenv("HADOOP_PROXY_USER"); user != "" {
+		// To go on would be to read as the service itself.
+		return settings{}, fmt.Errorf("hdfs: HADOOP_PROXY_USER is %s, and the native client cannot act for another user: "+
+			"read the cluster through webhdfs:// or swebhdfs://, or unset it", user)
+	}
 	conf, dir, err := c.load()
 	if err != nil {
 		return settings{}, err
