@@ -64,6 +64,17 @@ func Close(src Source) error {
 	return nil
 }
 
+// User is as whom the store of a source is read, by the name that the store
+// itself knows: it alone decides what that user may read. It is "" where the
+// store asks for no name beside this process's own, such as folders of this
+// machine.
+func User(src Source) string {
+	if u, ok := src.(interface{ User() string }); ok {
+		return u.User()
+	}
+	return ""
+}
+
 // The sides of a split.
 const (
 	Train      = "train"

@@ -5,8 +5,8 @@
 //
 //	photos                                a folder per class
 //	file:///data/photos                   the same, with %xx for odd bytes
-//	webhdfs://nn:9870/data/photos         the same in HDFS over HTTP; swebhdfs://
-//	                                      over HTTPS
+//	hdfs://cluster/data/photos            the same in HDFS
+//	webhdfs://nn:9870/data/photos         in HDFS over HTTP; swebhdfs:// over HTTPS
 //	/data/scans.csv                       a manifest
 //	/data/shards                          a folder of nothing but tar files
 //	/data/part?format=sequencefile        any file, its format said
@@ -29,6 +29,7 @@ import (
 
 	"tkit/datasets"
 	"tkit/datasets/files"
+	"tkit/datasets/hdfs"
 	"tkit/datasets/local"
 	"tkit/datasets/webhdfs"
 )
@@ -40,6 +41,7 @@ var stores = []struct {
 	open   func(ctx context.Context, uri string) (files.Tree, error)
 }{
 	{local.Scheme, openLocal},
+	{hdfs.Scheme, openHDFS},
 	{webhdfs.Scheme, openWebHDFS},
 	{webhdfs.TLSScheme, openWebHDFS},
 }
@@ -88,6 +90,18 @@ func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
 		known = append(known, s.scheme+"://")
 	}
 	return nil, fmt.Errorf("dataset %s: unknown scheme %s://: tkit reads a plain path or %s", uri, scheme, strings.Join(known, ", "))
+}
+
+func openHDFS(ctx context.Context, uri string) (files.Tree, error) {
+	c, err := hdfs.ParseConfig(uri)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	t, err := hdfs.New(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func openWebHDFS(ctx context.Context, uri string) (files.Tree, error) {

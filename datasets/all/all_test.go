@@ -23,7 +23,7 @@ func TestOpen(t *testing.T) {
 		{dir + "/gone", "", "no such file"},
 		{dir + "/gone.tar", "", "no such file"},
 		{dir + "/a://b", "", "no such file"}, // a path, not a scheme
-		{"s3://bucket/images", "", "unknown scheme s3://: tkit reads a plain path or file://, webhdfs://, swebhdfs://"},
+		{"s3://bucket/images", "", "unknown scheme s3://: tkit reads a plain path or file://, hdfs://, webhdfs://, swebhdfs://"},
 	} {
 		src, err := all.Open(t.Context(), c.uri)
 		switch {

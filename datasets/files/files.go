@@ -128,6 +128,14 @@ func URI(tree Tree, path string, options url.Values) string {
 	return uri
 }
 
+// User is as whom a tree is read, as datasets.User has it.
+func User(tree Tree) string {
+	if u, ok := tree.(interface{ User() string }); ok {
+		return u.User()
+	}
+	return ""
+}
+
 // Join puts a name below a directory of a tree.
 func Join(dir, name string) string {
 	if dir == "" {

@@ -58,6 +58,9 @@ func (s *Source) URI() string {
 	return files.URI(s.tree, "", options)
 }
 
+// User is as whom the tree is read.
+func (s *Source) User() string { return files.User(s.tree) }
+
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 

@@ -66,6 +66,9 @@ func (s *Source) URI() string {
 	return files.URI(s.tree, s.config.Path, url.Values{"format": {Format}})
 }
 
+// User is as whom the tree is read.
+func (s *Source) User() string { return files.User(s.tree) }
+
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 

@@ -118,6 +118,9 @@ func (s *Source) URI() string {
 	return files.URI(s.tree, s.config.File, options)
 }
 
+// User is as whom the tree is read.
+func (s *Source) User() string { return files.User(s.tree) }
+
 // Close closes the tree and gives back the memory of what was read.
 func (s *Source) Close() error {
 	s.window.close()

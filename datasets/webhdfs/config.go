@@ -1,11 +1,7 @@
 package webhdfs
 
 import (
-	"fmt"
-	"net/url"
-	"path"
-	"strings"
-
+	"tkit/datasets/hdfs"
 	"tkit/internal/hdfs/webhdfs"
 )
 
@@ -35,26 +31,16 @@ type Config struct {
 //	KRB5_CONFIG            krb5.conf
 //	TKIT_HDFS_CA           the certificates to believe, in PEM; the system's if unset
 func ParseConfig(uri string) (Config, error) {
-	u, err := url.Parse(uri)
+	place, err := hdfs.ParsePlace(uri, Scheme, TLSScheme)
 	if err != nil {
-		return Config{}, err // a *url.Error, which names the URI
-	}
-	switch {
-	case u.Scheme != Scheme && u.Scheme != TLSScheme:
-		return Config{}, fmt.Errorf("%s: the scheme is not %s or %s", uri, Scheme, TLSScheme)
-	case u.User != nil:
-		return Config{}, fmt.Errorf("%s: a URI names no user: set HADOOP_USER_NAME, or have a Kerberos ticket", u.Redacted())
-	case u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
-		return Config{}, fmt.Errorf("%s: the URI has a host, a path and nothing else: write ? as %%3F and # as %%23", uri)
-	case strings.ContainsRune(u.Path, 0):
-		return Config{}, fmt.Errorf("%q: the path has a zero byte", uri)
+		return Config{}, err
 	}
 	return Config{
 		Client: webhdfs.Config{
-			Authority: u.Host,
-			TLS:       u.Scheme == TLSScheme,
+			Authority: place.Authority,
+			TLS:       place.Scheme == TLSScheme,
 		},
-		Root: path.Clean("/" + u.Path),
+		Root: place.Root,
 	}, nil
 }
 
@@ -64,5 +50,5 @@ func (c Config) uri() string {
 	if c.Client.TLS {
 		scheme = TLSScheme
 	}
-	return (&url.URL{Scheme: scheme, Host: c.Client.Authority, Path: c.Root}).String()
+	return hdfs.Place{Scheme: scheme, Authority: c.Client.Authority, Root: c.Root}.URI()
 }
