@@ -5,7 +5,7 @@
 //	go run ./scripts/hadoop/cluster [FOLDER=/PATH]...
 //
 // It prints three lines when all is there, and nothing else: HADOOP_CONF_DIR=…,
-// HDFS=… and WEBHDFS=…, the cluster's URIs. `make deps-hadoop` installs what it
+// WEBHDFS=… and HDFS=…, the cluster's URIs. `make deps-hadoop` installs what it
 // starts.
 package main
 
@@ -49,7 +49,7 @@ func run(ctx context.Context, copies []string) error {
 			return err
 		}
 	}
-	fmt.Printf("HADOOP_CONF_DIR=%s\nHDFS=%s\nWEBHDFS=webhdfs://%s\n", c.ConfDir(), c.URI(), c.NameNodeHTTP(0))
+	fmt.Printf("HADOOP_CONF_DIR=%s\nWEBHDFS=webhdfs://%s\nHDFS=%s\n", c.ConfDir(), c.NameNodeHTTP(0), c.URI())
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, os.Stdin)
