@@ -48,7 +48,8 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	return c, nil
 }
 
-// User is whom the NameNode sees.
+// User is whom the NameNode sees, as the rules of hadoop.security.auth_to_local
+// in this machine's configuration have it.
 func (c *Client) User() string {
 	if c.login != nil {
 		return c.login.user

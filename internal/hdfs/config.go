@@ -95,6 +95,9 @@ func (c Config) settings() (settings, error) {
 	}
 	k := c.Kerberos
 	k.user = c.User
+	if k.namer, err = newNamer(conf); err != nil {
+		return settings{}, err
+	}
 	s.kerberos = &k
 	return s, nil
 }

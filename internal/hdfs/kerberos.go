@@ -25,7 +25,8 @@ type Kerberos struct {
 	Cache     string // file; empty, KRB5CCNAME, else /tmp/krb5cc_UID
 	Config    string // krb5.conf; empty, KRB5_CONFIG, else /etc/krb5.conf
 
-	user string // whom the caller wants to be
+	user  string // whom the caller wants to be
+	namer *namer // what the cluster calls whom
 }
 
 // ErrLogin marks that no Kerberos ticket can be had, which waiting does not mend.
@@ -39,7 +40,8 @@ func loginError(format string, args ...any) error {
 type login struct {
 	kerberos Kerberos
 	config   *config.Config
-	user     string
+	owner    string // of the ticket: NAME or NAME/HOST
+	user     string // what the cluster calls the owner
 
 	mu      sync.Mutex
 	current *krb.Client
@@ -71,10 +73,15 @@ func newLogin(k Kerberos) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.user = c.Credentials.UserName()
-	if short, _, _ := strings.Cut(l.user, "/"); k.user != "" && k.user != l.user && k.user != short {
+	l.owner = c.Credentials.UserName()
+	realm := c.Credentials.Realm()
+	if l.user, err = k.namer.short(l.owner, realm, conf.LibDefaults.DefaultRealm); err != nil {
+		// The cluster may have a rule that this machine's configuration lacks.
+		l.user = l.owner + "@" + realm
+	}
+	if first, _, _ := strings.Cut(l.owner, "/"); k.user != "" && k.user != l.owner && k.user != first && k.user != l.user {
 		l.close()
-		return nil, loginError("the ticket is that of %s and not of %s", l.user, k.user)
+		return nil, loginError("the ticket is that of %s and not of %s", l.owner, k.user)
 	}
 	return l, nil
 }

@@ -19,7 +19,8 @@ import (
 )
 
 // secure is a cluster that believes Kerberos tickets alone.
-var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, DataNodes: 1})
+var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, DataNodes: 1,
+	Core: map[string]string{namesKey: "RULE:[1:$1](carol)s/.*/guest/ DEFAULT"}})
 
 // kerberosConfig is a krb5.conf with which tickets of a given life are asked for.
 func kerberosConfig(t *testing.T, c *hdfstest.Cluster, life time.Duration) string {
@@ -68,6 +69,23 @@ func TestKerberos(t *testing.T) {
 		}
 		if err := c.MayRead(t.Context(), "bob", slices.Values([]string{"/secrets/alice"})); err == nil || !strings.Contains(err.Error(), "webhdfs://") {
 			t.Errorf("with %s, asked for bob: %v", name, err)
+		}
+	}
+}
+
+// The cluster's rules for names are those of its configuration.
+func TestAuthToLocal(t *testing.T) {
+	cluster := secure(t)
+	put(t, cluster, map[string][]byte{"/guests": []byte("of a guest")})
+	web(t, cluster, "PUT", "/guests", "op", "SETPERMISSION", "permission", "600")
+	web(t, cluster, "PUT", "/guests", "op", "SETOWNER", "owner", "guest")
+	for principal, want := range map[string]string{"carol": "guest", "alice": "alice", hdfstest.Superuser: "hdfs"} {
+		c := open(t, cluster, as(t, cluster, principal))
+		if c.User() != want {
+			t.Errorf("%s is %s, want %s", principal, c.User(), want)
+		}
+		if b, err := read(t.Context(), c, "/guests", 0); (err == nil) != (want != "alice") {
+			t.Errorf("%s reads the guest's file: %q, %v", principal, b, err)
 		}
 	}
 }

@@ -46,8 +46,12 @@ func List(next func(after string) (batch []Info, more bool, err error)) iter.Seq
 type Login struct{ login *login }
 
 // NewLogin gets the first ticket. A user that is not "" must be the ticket's.
-func NewLogin(k Kerberos, user string) (*Login, error) {
+// The properties are Site's: what the cluster calls whom follows from them.
+func NewLogin(k Kerberos, user string, properties map[string]string) (_ *Login, err error) {
 	k.user = user
+	if k.namer, err = newNamer(properties); err != nil {
+		return nil, err
+	}
 	l, err := newLogin(k)
 	if err != nil {
 		return nil, err
@@ -55,7 +59,11 @@ func NewLogin(k Kerberos, user string) (*Login, error) {
 	return &Login{l}, nil
 }
 
-// User is the ticket's principal without its realm.
+// Owner is the ticket's principal without its realm.
+func (l *Login) Owner() string { return l.login.owner }
+
+// User is what the cluster calls the owner, or the whole principal where no rule
+// of the configuration says it.
 func (l *Login) User() string { return l.login.user }
 
 // Client gives the ticket for one connection.

@@ -25,11 +25,12 @@ type Client struct {
 	settings settings
 	http     *http.Transport // no http.Client: redirects are followed here
 	identity identity
+	user     string       // whom the cluster takes us for
 	serving  atomic.Int32 // the server that is asked first
 }
 
-// Open finds the cluster and asks it for its root, so that wrong settings are
-// told here.
+// Open finds the cluster and asks it for its root and whom it sees, so that
+// wrong settings are told here.
 func Open(ctx context.Context, config Config) (*Client, error) {
 	s, err := config.settings()
 	if err != nil {
@@ -55,6 +56,9 @@ func (c *Client) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.settings.CallTimeout, errNeverAnswered)
 	defer cancel()
 	_, err := c.Stat(ctx, "/")
+	if err == nil {
+		c.user, err = c.seen(ctx)
+	}
 	if errors.Is(err, errNeverAnswered) {
 		return fmt.Errorf("%w: %w", hdfs.ErrUnavailable, err)
 	}
@@ -63,8 +67,8 @@ func (c *Client) probe(ctx context.Context) error {
 
 var errNeverAnswered = errors.New("no server has answered yet: check the address, and that it is the one for HTTP (9870, or 9871 with TLS, by default)")
 
-// User is whom the cluster sees.
-func (c *Client) User() string { return c.identity.user() }
+// User is whom the cluster sees, by its own word.
+func (c *Client) User() string { return c.user }
 
 // Close ends the connections that wait for use. Files still open keep theirs
 // until they are closed.

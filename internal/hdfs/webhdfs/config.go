@@ -59,6 +59,7 @@ type settings struct {
 	Config
 	servers   []string // host:port
 	principal string   // of the servers, with _HOST in it; "" without Kerberos
+	site      map[string]string
 }
 
 func (c Config) settings() (settings, error) {
@@ -67,7 +68,7 @@ func (c Config) settings() (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	s := settings{Config: c}
+	s := settings{Config: c, site: site}
 	s.CAFile = cmp.Or(c.CAFile, os.Getenv("TKIT_HDFS_CA"))
 	s.DoAs = cmp.Or(c.DoAs, os.Getenv("HADOOP_PROXY_USER"))
 	s.CallTimeout = cmp.Or(c.CallTimeout, defaultCallTimeout)

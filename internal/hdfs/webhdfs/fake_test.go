@@ -52,6 +52,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case op == "OPEN":
 		offset, _ := strconv.Atoi(r.URL.Query().Get("offset"))
 		io.WriteString(w, content[offset:])
+	case op == "GETHOMEDIRECTORY":
+		io.WriteString(w, `{"Path":"/user/alice"}`)
 	case op == "CHECKACCESS":
 	default:
 		refuse(w, http.StatusBadRequest, "IllegalArgumentException", "Invalid value for webhdfs parameter \"op\"")

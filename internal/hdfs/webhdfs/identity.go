@@ -13,8 +13,6 @@ type sender func(ctx context.Context, u *url.URL, header http.Header) (answer, e
 
 // An identity tells a server who asks. The address it is given has no query.
 type identity interface {
-	// user is whom the cluster sees when nobody else is named.
-	user() string
 	// do sends a query to a server, as a user or, with "", as itself.
 	do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error)
 	close()

@@ -1,10 +1,12 @@
 package webhdfs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +21,7 @@ import (
 // secure is a cluster that believes Kerberos tickets alone, by HTTP, HTTPS and
 // through a gateway. Its data transfer is one that the native client refuses.
 var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, HttpFS: true, DataNodes: 1,
+	Core: map[string]string{"hadoop.security.auth_to_local": "RULE:[1:$1](carol)s/.*/guest/ DEFAULT"},
 	HDFS: map[string]string{"dfs.data.transfer.protection": "privacy"}})
 
 // A door is one of the ways into the cluster.
@@ -95,8 +98,26 @@ func TestKerberos(t *testing.T) {
 			service.DoAs = "alice"
 			expectAlice(t, openConfig(t, service))
 
+			// Whom the cluster sees, it says itself: this machine's
+			// configuration has none of its rules here.
+			ignorant := t.TempDir()
+			must(t, os.CopyFS(ignorant, os.DirFS(cluster.ConfDir())))
+			site := filepath.Join(ignorant, "core-site.xml")
+			b, err := os.ReadFile(site)
+			must(t, err)
+			must(t, os.WriteFile(site, bytes.ReplaceAll(b, []byte("auth_to_local"), []byte("other")), 0o600))
+			for _, c := range []struct{ principal, doAs, want string }{
+				{"alice", "", "alice"}, {hdfstest.Superuser, "", "hdfs"}, {hdfstest.Service, "alice", "alice"}, {"carol", "", "guest"},
+			} {
+				config := d.as(t, cluster, c.principal)
+				config.ConfDir, config.DoAs = ignorant, c.doAs
+				if got := openConfig(t, config).User(); got != c.want {
+					t.Errorf("%s for %q is %s, want %s", c.principal, c.doAs, got, c.want)
+				}
+			}
+
 			bob := openConfig(t, d.as(t, cluster, "bob"))
-			err := bob.MayRead(t.Context(), "alice", slices.Values([]string{"/secrets/alice"}))
+			err = bob.MayRead(t.Context(), "alice", slices.Values([]string{"/secrets/alice"}))
 			if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "hadoop.proxyuser.bob") {
 				t.Errorf("bob asks for alice: %v", err)
 			}

@@ -33,7 +33,7 @@ type ticket struct {
 const authCookie = "hadoop.auth"
 
 func newTicket(s settings) (*ticket, error) {
-	login, err := hdfs.NewLogin(s.Kerberos, s.User)
+	login, err := hdfs.NewLogin(s.Kerberos, s.User, s.site)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,8 @@ func (t *ticket) user() string {
 	return t.own()
 }
 
-// own is the user of the ticket, as Hadoop calls it by its default rules.
-func (t *ticket) own() string {
-	name, _, _ := strings.Cut(t.login.User(), "/")
-	return name
-}
+// own is the user of the ticket, as the cluster calls it.
+func (t *ticket) own() string { return t.login.User() }
 
 func (t *ticket) close() { t.login.Close() }
 
@@ -154,7 +151,7 @@ func (t *ticket) makeToken(host string) (string, error) {
 		token, err = t.negotiation(name)
 	}
 	if err != nil {
-		return "", t.login.Explain(fmt.Errorf("kerberos ticket of %s for %s: %w", t.login.User(), name, err))
+		return "", t.login.Explain(fmt.Errorf("kerberos ticket of %s for %s: %w", t.login.Owner(), name, err))
 	}
 	return base64.StdEncoding.EncodeToString(token), nil
 }
@@ -181,7 +178,7 @@ func (t *ticket) explain(u *url.URL, err error) error {
 	if !denied.negotiate {
 		return fmt.Errorf("%w: it takes no Kerberos ticket", err)
 	}
-	return fmt.Errorf("%w: it does not take the ticket of %s: check the clocks, and that it is %s", err, t.login.User(),
+	return fmt.Errorf("%w: it does not take the ticket of %s: check the clocks, and that it is %s", err, t.login.Owner(),
 		strings.ReplaceAll(t.principal, "_HOST", u.Hostname()))
 }
 
