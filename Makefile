@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 GO      := source .deps/env && go
 # Packages whose promises are about concurrency: they run under the race detector too.
 RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
-           ./datasets/... ./plugins/... ./registry/... ./serve/...
+           ./internal/access/... ./datasets/... ./plugins/... ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-hadoop build test race fuzz lint demo demo-plugins bench clean

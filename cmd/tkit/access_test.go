@@ -25,10 +25,16 @@ type guarded struct {
 
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
+	return newGuardedAt(t, func(local string) string { return local })
+}
+
+// newGuardedAt registers the scans where place has put them from a folder here.
+func newGuardedAt(t *testing.T, place func(local string) string) *guarded {
+	t.Helper()
 	dir := t.TempDir()
 	g := &guarded{home: filepath.Join(dir, "home"), data: filepath.Join(dir, "data", "scans")}
 	mustRun(t, g.home, "datasets", "sample", "--digits", "1,2", g.data)
-	mustRun(t, g.home, "datasets", "add", "--owner", "user:olga", "scans", g.data)
+	mustRun(t, g.home, "datasets", "add", "--owner", "user:olga", "scans", place(g.data))
 	var err error
 	if g.me, err = access.Self(); err != nil {
 		t.Fatal(err)

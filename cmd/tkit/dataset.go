@@ -23,6 +23,9 @@ type dataset struct {
 	data access.Data
 	// whole says that it is restricted, and so used whole or not at all.
 	whole bool
+	// admit is asked, with the user that its store is read as, before anything
+	// there is looked at.
+	admit func(user string) error
 }
 
 // findDataset finds what a name, path or URI means.
@@ -60,7 +63,9 @@ func locate(given string) (string, error) {
 func (d *dataset) restricted(p *access.Policy) bool { return len(p.DatasetsOf(d.data)) > 0 }
 
 // open opens the dataset.
-func (d *dataset) open(c *cli.Context) (datasets.Source, error) { return all.Open(c.Context, d.uri) }
+func (d *dataset) open(c *cli.Context) (datasets.Source, error) {
+	return all.OpenIf(c.Context, d.uri, d.admit)
+}
 
 // readable decides whether who runs the command may see a dataset's data, and
 // finds it. What nobody registered, they may where the files let them.
@@ -73,10 +78,19 @@ func readable(c *cli.Context, a *asking, given string) (*dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, object := range p.DatasetsOf(d.data) {
-		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object}); err != nil {
-			return nil, err
+	read := func(user string) error {
+		for _, object := range p.DatasetsOf(d.data) {
+			if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Store: user}); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return d, nil
+	d.admit = func(user string) error {
+		if user == "" {
+			return nil // has been decided
+		}
+		return read(user)
+	}
+	return d, read("")
 }

@@ -53,6 +53,7 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 	before := c.Context
 	held, stop := t.rights.Hold(before, watched)
 	c.Context = held
+	t.dataset.admit = func(user string) error { return t.rights.Opened(held, user) }
 	return func(err error) error {
 		lost := context.Cause(held)
 		stop()

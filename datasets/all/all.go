@@ -49,11 +49,18 @@ var stores = []struct {
 // Open returns the source that a URI names. What has no scheme is a path of
 // this machine. The source is closed by datasets.Close.
 func Open(ctx context.Context, uri string) (datasets.Source, error) {
+	return OpenIf(ctx, uri, func(string) error { return nil })
+}
+
+// OpenIf is Open where somebody may say no: admit is called with the user as
+// whom the store is read (datasets.User), before anything is looked at there,
+// and its error is returned.
+func OpenIf(ctx context.Context, uri string, admit func(user string) error) (datasets.Source, error) {
 	n, err := parse(uri)
 	if err != nil {
 		return nil, err
 	}
-	return n.open(ctx)
+	return n.open(ctx, admit)
 }
 
 // URI is a URI of what Open takes: a path of this machine with options becomes

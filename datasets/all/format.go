@@ -66,8 +66,8 @@ func shardsConfig(file string, o url.Values) shards.Config {
 }
 
 // open finds the tree and the format, and opens the dataset.
-func (n name) open(ctx context.Context) (datasets.Source, error) {
-	tree, file, err := n.find(ctx)
+func (n name) open(ctx context.Context, admit func(user string) error) (datasets.Source, error) {
+	tree, file, err := n.find(ctx, admit)
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +102,13 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 }
 
 // find opens the tree of the folder that is named, or that a named file is in.
-func (n name) find(ctx context.Context) (tree files.Tree, file string, err error) {
+func (n name) find(ctx context.Context, admit func(user string) error) (tree files.Tree, file string, err error) {
 	folder, last, ok := n.parent()
 	if !ok || !n.maybeFile(last) {
-		tree, err = OpenTree(ctx, n.at)
+		tree, err = openTreeIf(ctx, n.at, admit)
 		return tree, "", err
 	}
-	if tree, err = OpenTree(ctx, folder); err != nil {
+	if tree, err = openTreeIf(ctx, folder, admit); err != nil {
 		return nil, "", err
 	}
 	info, err := tree.Stat(ctx, last)
@@ -119,10 +119,22 @@ func (n name) find(ctx context.Context) (tree files.Tree, file string, err error
 		if err := tree.Close(); err != nil {
 			return nil, "", err
 		}
-		tree, err = OpenTree(ctx, n.at) // says what is missing
+		tree, err = openTreeIf(ctx, n.at, admit) // says what is missing
 		return tree, "", err
 	}
 	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
+}
+
+// openTreeIf opens a tree if its user is admitted.
+func openTreeIf(ctx context.Context, uri string, admit func(user string) error) (files.Tree, error) {
+	tree, err := OpenTree(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	if err := admit(files.User(tree)); err != nil {
+		return nil, errors.Join(err, tree.Close())
+	}
+	return tree, nil
 }
 
 // maybeFile says whether the name can be that of a file and not of a folder.

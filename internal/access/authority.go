@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"tkit/internal/access/audit"
@@ -21,6 +19,8 @@ var ErrDenied = errors.New("not allowed")
 // An Authority decides for a home, and writes down what it decides. Its methods
 // may be called at once.
 type Authority struct {
+	home           string
+	owner          uint32 // of the home
 	store          *Store
 	groups         Groups
 	log            *audit.Log
@@ -49,11 +49,11 @@ func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{groups: groups, as: self.Name(), known: make(map[Principal]membership)}
+	a := &Authority{home: home, groups: groups, as: self.Name(), known: make(map[Principal]membership)}
 	if a.store, err = OpenStore(ctx, home); err != nil {
 		return nil, err
 	}
-	if a.administrators, err = administrators(home); err == nil {
+	if a.owner, a.administrators, err = administrators(home); err == nil {
 		a.log, err = audit.Open(filepath.Join(home, "audit"), auditHead{a.store})
 	}
 	if err != nil {
@@ -73,20 +73,19 @@ func (a *Authority) Log() *audit.Log { return a.log }
 
 // administrators are the owner of a home's folder and the superuser: who could
 // change its files anyway.
-func administrators(home string) ([]Principal, error) {
-	info, err := os.Stat(home)
-	if err != nil {
-		return nil, fmt.Errorf("access: %w", err)
+func administrators(home string) (owner uint32, all []Principal, err error) {
+	if owner, err = ownerOf(home); err != nil {
+		return 0, nil, fmt.Errorf("access: %w", err)
 	}
-	all := []Principal{User("root")}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 {
-		u, err := user.LookupId(strconv.FormatUint(uint64(s.Uid), 10))
+	all = []Principal{User("root")}
+	if owner != 0 {
+		u, err := user.LookupId(strconv.FormatUint(uint64(owner), 10))
 		if err != nil {
-			return nil, fmt.Errorf("access: the owner of %s: %w", home, err)
+			return 0, nil, fmt.Errorf("access: the owner of %s: %w", home, err)
 		}
 		all = append(all, User(u.Username))
 	}
-	return all, nil
+	return owner, all, nil
 }
 
 // Ask makes an asker of an authenticated principal: it resolves the groups.
@@ -121,14 +120,17 @@ type Question struct {
 	Object  Object
 	Lineage []Origin // instead of Object
 	Data    []string // the dataset versions that take part, for the record
+	// Store is as whom the store of the data is read, "" where it knows no
+	// users of its own, or is not open yet. It must be the one who asks.
+	Store string
 }
 
-// answer decides a question.
-func (p *Policy) answer(who Asker, q Question, now time.Time) Decision {
+// answer decides a question by a policy.
+func (a *Authority) answer(p *Policy, who Asker, q Question, now time.Time) (Decision, error) {
 	if len(q.Lineage) > 0 {
-		return p.DecideVersion(who, q.Right, q.Lineage, now)
+		return p.DecideVersion(who, q.Right, q.Lineage, now), nil
 	}
-	return p.Decide(who, q.Right, q.Object, now)
+	return a.admits(who, q, p.Decide(who, q.Right, q.Object, now))
 }
 
 // Decide answers a question by the policy in force and writes the decision
@@ -145,7 +147,10 @@ func (a *Authority) Decide(ctx context.Context, who Asker, q Question) (Decision
 
 // DecideBy is Decide by a policy that the caller has.
 func (a *Authority) DecideBy(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
-	d := p.answer(who, q, time.Now())
+	d, err := a.answer(p, who, q, time.Now())
+	if err != nil {
+		return Decision{}, err
+	}
 	if err := a.record(ctx, who, q, d); err != nil {
 		return Decision{}, err
 	}
@@ -158,7 +163,7 @@ func (a *Authority) record(ctx context.Context, who Asker, q Question, d Decisio
 		return nil
 	}
 	r := audit.Record{
-		Who: string(who.Principal), As: a.as, Action: q.Action, Right: string(q.Right), Object: string(d.Object), Data: q.Data,
+		Who: string(who.Principal), As: a.as, Store: q.Store, Action: q.Action, Right: string(q.Right), Object: string(d.Object), Data: q.Data,
 		Purpose: who.Purpose, Policy: d.Generation, Grant: d.Grant, Outcome: audit.Denied, Reason: d.Reason,
 	}
 	if len(q.Lineage) > 0 {
@@ -185,6 +190,9 @@ func (r *Refusal) Error() string {
 		what += " " + r.Question.Lineage[0].Version
 	}
 	text := fmt.Sprintf("%v to %s: %s", ErrDenied, what, r.Decision.Reason)
+	if r.Decision.ReadAs != "" {
+		return text + "; " + remedy(r.Who.Principal, r.Decision.ReadAs)
+	}
 	if r.Owner != "" {
 		text += fmt.Sprintf("; %s owns it and can allow it", r.Owner)
 	}

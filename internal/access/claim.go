@@ -28,7 +28,7 @@ func (n Needs) questions(p *Policy) []Question {
 			if d.Digest != "" {
 				version += "@" + d.Digest
 			}
-			all = append(all, Question{Action: "train", Right: Train, Object: object, Data: []string{version}})
+			all = append(all, Question{Action: "train", Right: Train, Object: object, Data: []string{version}, Store: d.Store})
 		}
 	}
 	if len(n.Base) > 0 {
@@ -79,16 +79,29 @@ func (c *Claim) Decide(ctx context.Context) error {
 	return nil
 }
 
+// Opened tells as whom the store of the data is read, "" where it knows no users
+// of its own, and decides anew, before anything is read: the store lets that
+// user read, which is worth nothing for another.
+func (c *Claim) Opened(ctx context.Context, user string) error {
+	c.change(func(d *Data) { d.Store = user })
+	return c.Decide(ctx)
+}
+
+// change changes what is known of the data.
+func (c *Claim) change(f func(*Data)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.needed.Data = slices.Clone(c.needed.Data)
+	for i := range c.needed.Data {
+		f(&c.needed.Data[i])
+	}
+}
+
 // Found tells which content the data turned out to have, and decides anew:
 // by it the data may be a copy of a registered dataset. It returns the names
 // of the datasets that the data belongs to.
 func (c *Claim) Found(ctx context.Context, digest string, entries int) ([]string, error) {
-	c.mu.Lock()
-	c.needed.Data = slices.Clone(c.needed.Data)
-	for i := range c.needed.Data {
-		c.needed.Data[i].Digest = digest
-	}
-	c.mu.Unlock()
+	c.change(func(d *Data) { d.Digest = digest })
 	if err := c.Decide(ctx); err != nil {
 		return nil, err
 	}
@@ -143,7 +156,11 @@ func (c *Claim) In(ctx context.Context, tx *sql.Tx) error {
 // refusal is the first of the claim's questions that is answered with no.
 func (c *Claim) refusal(p *Policy, who Asker) error {
 	for _, q := range c.needs().questions(p) {
-		if err := p.refusal(who, q, p.answer(who, q, time.Now())); err != nil {
+		d, err := c.authority.answer(p, who, q, time.Now())
+		if err != nil {
+			return err
+		}
+		if err := p.refusal(who, q, d); err != nil {
 			return err
 		}
 	}

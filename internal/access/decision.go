@@ -11,6 +11,9 @@ type Decision struct {
 	Object Object `json:"object,omitempty"`
 	// Grant is the one that decided, 0 where none did.
 	Grant int64 `json:"grant,omitempty"`
+	// ReadAs is the user of the store who is not the one who asks, where that is
+	// why it is no.
+	ReadAs string `json:"read_as,omitempty"`
 	// Generation is that of the policy.
 	Generation int64 `json:"generation"`
 	// Until is when it may come out otherwise though the policy stays, since

@@ -64,7 +64,8 @@ func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 //	groups:
 //	  radiology: [user:alice, service:triage]
 //
-// It is read anew for every answer.
+// It is read anew for every answer, and only root and the account that reads it
+// may have written it.
 type GroupsFile string
 
 // Of returns the groups that list a principal.
@@ -72,13 +73,18 @@ func (f GroupsFile) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	raw, err := os.ReadFile(string(f))
+	return groupsIn(string(f), uint32(os.Geteuid()), p)
+}
+
+// groupsIn reads a file of groups that only root and its owner may write.
+func groupsIn(file string, owner uint32, p Principal) ([]Principal, error) {
+	raw, err := readTrusted(file, owner)
 	if err != nil {
 		return nil, fmt.Errorf("groups: %w", err)
 	}
 	members, err := parseGroups(raw)
 	if err != nil {
-		return nil, fmt.Errorf("groups: %s: %w", string(f), err)
+		return nil, fmt.Errorf("groups: %s: %w", file, err)
 	}
 	var all []Principal
 	for group, of := range members {
@@ -117,20 +123,24 @@ func parseGroups(raw []byte) (map[Principal][]Principal, error) {
 }
 
 // HomeGroups are those of a home's folder: its access/groups.yaml while there
-// is one, and then nothing else, or the operating system's.
+// is one, and then nothing else, or the operating system's. Only root and the
+// home's owner may have written the file.
 type HomeGroups string
 
 // Of returns the groups of a principal.
 func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
-	file := filepath.Join(string(h), "access", "groups.yaml")
-	_, err := os.Stat(file)
-	switch {
-	case err == nil:
-		return GroupsFile(file).Of(ctx, p)
-	case errors.Is(err, fs.ErrNotExist):
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	owner, err := ownerOf(string(h))
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	all, err := groupsIn(filepath.Join(string(h), "access", "groups.yaml"), owner, p)
+	if errors.Is(err, fs.ErrNotExist) {
 		return SystemGroups{}.Of(ctx, p)
 	}
-	return nil, fmt.Errorf("groups: %w", err)
+	return all, err
 }
 
 // Self is the principal of the system account that this process acts for.

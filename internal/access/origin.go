@@ -19,6 +19,7 @@ type Data struct {
 	Datasets []string // the registered datasets that it was known to be of
 	URI      string
 	Digest   string // of the snapshot
+	Store    string // as whom its store is read now; see [Question]
 }
 
 // DatasetsAt are the registered datasets that a place overlaps.

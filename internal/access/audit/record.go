@@ -30,9 +30,11 @@ type Record struct {
 	Previous string    `json:"prev"`
 	At       time.Time `json:"at"`
 
-	// Who asked, and as which user of the store and the system.
-	Who string `json:"who"`
-	As  string `json:"as,omitempty"`
+	// Who asked, as which account of this system, and as which user of the
+	// store, where that has users of its own and is open already.
+	Who   string `json:"who"`
+	As    string `json:"as,omitempty"`
+	Store string `json:"store,omitempty"`
 	// Action is what they were about to do; Right the right that it takes.
 	Action string `json:"action"`
 	Right  string `json:"right,omitempty"`

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tkit/internal/access/audit"
+	"tkit/internal/hdfs/hdfstest"
+)
+
+var (
+	believing = hdfstest.Shared(hdfstest.Config{DataNodes: 1})
+	secure    = hdfstest.Shared(hdfstest.Config{DataNodes: 1, Kerberos: true})
+)
+
+func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
+
+// newStored is a guarded home whose dataset scans lies in a cluster, which the
+// test's environment names.
+func newStored(t *testing.T, cluster *hdfstest.Cluster) *guarded {
+	t.Helper()
+	g := newGuardedAt(t, func(local string) string {
+		t.Setenv("HADOOP_CONF_DIR", cluster.ConfDir())
+		for _, name := range []string{"HADOOP_USER_NAME", "HADOOP_PROXY_USER", "TKIT_PRINCIPAL", "KRB5_CLIENT_KTNAME", "KRB5CCNAME"} {
+			t.Setenv(name, "")
+		}
+		root := "/" + t.Name() + "/scans"
+		thin(t, local, 15)
+		upload(t, cluster, local, root)
+		return "webhdfs://" + cluster.NameNodeHTTP(0) + root
+	})
+	g.olga(t, "train,read")
+	return g
+}
+
+// thin leaves so many images of each class: over HTTP each takes its time.
+func thin(t *testing.T, local string, keep int) {
+	t.Helper()
+	classes, err := filepath.Glob(filepath.Join(local, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, class := range classes {
+		images, err := filepath.Glob(filepath.Join(class, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, image := range images[keep:] {
+			if err := os.Remove(image); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// upload copies a folder into a cluster, for all to read.
+func upload(t *testing.T, cluster *hdfstest.Cluster, local, root string) {
+	t.Helper()
+	files := map[string][]byte{}
+	err := fs.WalkDir(os.DirFS(local), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files[path.Join(root, name)], err = os.ReadFile(filepath.Join(local, name))
+		}
+		return err
+	})
+	if err == nil {
+		err = cluster.Put(t.Context(), files)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lastDecision is the last record of the audit log.
+func (g *guarded) lastDecision(t *testing.T) (last audit.Record) {
+	t.Helper()
+	for r, err := range g.authority.Log().Records(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = r
+	}
+	return last
+}
+
+// readAs runs a command whose store reads as somebody else than asks.
+func (g *guarded) readAs(t *testing.T, user string, args ...string) {
+	t.Helper()
+	err := g.refused(t, args...)
+	for _, word := range []string{"read as " + user, string(g.me) + " asks", "HADOOP_USER_NAME", "kinit " + g.me.Name()} {
+		if err != nil && !strings.Contains(err.Error(), word) {
+			t.Errorf("%v lacks %q", err, word)
+		}
+	}
+	if last := g.lastDecision(t); last.Store != user || last.Who != string(g.me) || last.Outcome != audit.Denied {
+		t.Errorf("the last decision is %+v", last)
+	}
+}
+
+// A cluster without Kerberos believes any name: one that is not of who asks is
+// refused, wherever restricted data is found.
+func TestStoreOfAnother(t *testing.T) {
+	g := newStored(t, believing(t))
+	train := func(data string) []string { return append(quickly, "--name", "m", "--data", data) }
+	t.Setenv("HADOOP_USER_NAME", "bob")
+	g.readAs(t, "bob", train("scans")...)
+	g.readAs(t, "bob", "datasets", "check", "scans")
+	if n := versions(t, g.home, "m"); n != 0 {
+		t.Errorf("%d versions", n)
+	}
+	t.Setenv("HADOOP_USER_NAME", "")
+	mustRun(t, g.home, train("scans")...)
+	mustRun(t, g.home, "datasets", "check", "scans")
+	if last := g.lastDecision(t); last.Store != g.me.Name() || last.Action != "check" || last.Outcome != audit.Allowed {
+		t.Errorf("the last decision is %+v", last)
+	}
+	// A copy elsewhere is known by its content, once that has been read.
+	copied := "webhdfs://" + believing(t).NameNodeHTTP(0) + "/" + t.Name() + "/copied"
+	upload(t, believing(t), g.data, "/"+t.Name()+"/copied")
+	t.Setenv("HADOOP_USER_NAME", "bob")
+	mustRun(t, g.home, "datasets", "check", copied)
+	g.readAs(t, "bob", train(copied)...)
+}
+
+// With Kerberos the cluster's own word counts: the ticket's owner, or whom a
+// service acts for.
+func TestTicketOfAnother(t *testing.T) {
+	cluster := secure(t)
+	conf := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := cluster.WriteKerberosConfig(conf, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	g := newStored(t, cluster)
+	t.Setenv("KRB5_CONFIG", conf)
+	t.Setenv("KRB5_CLIENT_KTNAME", cluster.Keytab())
+	train := append(quickly, "--name", "m", "--data", "scans")
+	t.Setenv("TKIT_PRINCIPAL", "alice")
+	g.readAs(t, "alice", train...)
+
+	t.Setenv("TKIT_PRINCIPAL", hdfstest.Service)
+	g.readAs(t, hdfstest.Service, train...)
+	t.Setenv("HADOOP_PROXY_USER", "alice")
+	g.readAs(t, "alice", train...)
+	t.Setenv("HADOOP_PROXY_USER", g.me.Name())
+	mustRun(t, g.home, train...)
+	if last := g.lastDecision(t); last.Store != g.me.Name() || last.Outcome != audit.Allowed {
+		t.Errorf("the last decision is %+v", last)
+	}
+
+	// The home's owner may know that the service reads for the account.
+	t.Setenv("HADOOP_PROXY_USER", "")
+	names, err := json.Marshal(map[string]any{"store-users": map[string][]string{string(g.me): {hdfstest.Service}}}) // which is YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(g.home, "access")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "store-users.yaml"), bytes.TrimSpace(names), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, g.home, train...)
+	if n := versions(t, g.home, "m"); n != 2 {
+		t.Errorf("%d versions", n)
+	}
+}

@@ -1,0 +1,88 @@
+package access
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A store with users of its own, such as HDFS, lets a user read or not. What it
+// lets one user read is worth nothing for another: the one whom it sees must be
+// the one who asks. Names are compared as the store knows them, and a home may
+// say for whom else a user reads, in its access/store-users.yaml:
+//
+//	store-users:
+//	  user:tkit: [svc-train]
+//
+// which is for accounts whose name in the store is another. Who owns the home
+// writes that file.
+
+// readsAs says whether a store's user is a principal's own.
+func (a *Authority) readsAs(p Principal, user string) (bool, error) {
+	if user == "" || p.Kind() != GroupKind && p.Name() == user {
+		return true, nil
+	}
+	file := filepath.Join(a.home, "access", "store-users.yaml")
+	raw, err := readTrusted(file, a.owner)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("users of the store: %w", err)
+	}
+	users, err := parseStoreUsers(raw)
+	if err != nil {
+		return false, fmt.Errorf("users of the store: %s: %w", file, err)
+	}
+	return slices.Contains(users[p], user), nil
+}
+
+func parseStoreUsers(raw []byte) (map[Principal][]string, error) {
+	var form struct {
+		Users map[string][]string `yaml:"store-users"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&form); err != nil {
+		return nil, err
+	}
+	all := make(map[Principal][]string, len(form.Users))
+	for name, users := range form.Users {
+		p, err := ParsePrincipal(name)
+		if err != nil {
+			return nil, err
+		}
+		if p.Kind() == GroupKind || slices.ContainsFunc(users, func(u string) bool { return strings.TrimSpace(u) == "" }) {
+			return nil, fmt.Errorf("%w: %.80q: write user:NAME or service:NAME, and the names of users", ErrInvalid, name)
+		}
+		all[p] = users
+	}
+	return all, nil
+}
+
+// admits is the decision of a question about data whose store reads as a user:
+// with it, the one who asks must be that user.
+func (a *Authority) admits(who Asker, q Question, d Decision) (Decision, error) {
+	if !d.Allowed || q.Store == "" {
+		return d, nil
+	}
+	same, err := a.readsAs(who.Principal, q.Store)
+	if err == nil && !same {
+		d.Allowed, d.ReadAs = false, q.Store
+		d.Reason = fmt.Sprintf("the store is read as %s, and %s asks: what one may read there is not for the other", q.Store, who.Principal)
+	}
+	return d, err
+}
+
+// remedy is what to do about a store that is read as somebody else.
+func remedy(p Principal, user string) string {
+	return fmt.Sprintf("let HDFS see %[1]s: with a ticket of %[1]s (kinit %[1]s, or a keytab), as a service that may act for them "+
+		"(HADOOP_PROXY_USER=%[1]s), or on a cluster without Kerberos without HADOOP_USER_NAME; "+
+		"where %[2]s is the name that %[3]s has in HDFS, the home's owner writes that into access/store-users.yaml", p.Name(), user, p)
+}

@@ -1,0 +1,54 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"syscall"
+)
+
+// maxTrusted bounds a file that says who is who, in bytes.
+const maxTrusted = 16 << 20
+
+// readTrusted reads a file that decides who may do what. It refuses one that
+// somebody else than root and the given owner could have written.
+func readTrusted(file string, owner uint32) (_ []byte, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat() // of what is read, and not of what stands there by now
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file", file)
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && !slices.Contains([]uint32{0, owner}, s.Uid) {
+		return nil, fmt.Errorf("%s belongs to the user %d, who may not say who is who: chown it to %d or to root", file, s.Uid, owner)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("%s may be written by others than its owner: chmod go-w it", file)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxTrusted+1))
+	if err == nil && len(raw) > maxTrusted {
+		err = fmt.Errorf("%s is longer than %d MB", file, maxTrusted>>20)
+	}
+	return raw, err
+}
+
+// ownerOf is the user who owns a file or folder.
+func ownerOf(path string) (uint32, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, fmt.Errorf("%s has no owner that can be told", path)
+	}
+	return s.Uid, nil
+}
