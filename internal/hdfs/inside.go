@@ -20,13 +20,15 @@ type executor interface {
 	Execute(method string, request, response proto.Message) error
 }
 
+func nameNode(lib *hdfs.Client) executor {
+	field := reflect.ValueOf(lib).Elem().FieldByName("namenode")
+	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface().(executor)
+}
+
 // execute makes one call of Hadoop's ClientProtocol that the library has no
 // method for. The request's and response's messages are the library's own, by
 // name.
 func execute(lib *hdfs.Client, method string, request map[string]any) (protoreflect.Message, error) {
-	field := reflect.ValueOf(lib).Elem().FieldByName("namenode")
-	nameNode := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface().(executor)
-
 	upper := string(method[0]-'a'+'A') + method[1:]
 	in, err := message(upper + "RequestProto")
 	if err != nil {
@@ -40,7 +42,7 @@ func execute(lib *hdfs.Client, method string, request map[string]any) (protorefl
 	for name, value := range request {
 		in.Set(fields.ByName(protoreflect.Name(name)), protoreflect.ValueOf(value))
 	}
-	return out, nameNode.Execute(method, in.Interface(), out.Interface())
+	return out, nameNode(lib).Execute(method, in.Interface(), out.Interface())
 }
 
 func message(name string) (protoreflect.Message, error) {

@@ -235,6 +235,9 @@ func TestProtection(t *testing.T) {
 		if b, err := read(ctx, c, "/protected", 0); err != nil || !bytes.Equal(b, content) {
 			t.Errorf("%s: %d bytes of %d, or others, %v", what, len(b), len(content), err)
 		}
+		if groups, err := c.Groups(ctx, "alice"); err != nil || !slices.Equal(groups, []string{"alice", "team"}) {
+			t.Errorf("%s: alice is in %q, %v", what, groups, err)
+		}
 	}
 	check("authentication")
 	stale := t.TempDir()

@@ -151,8 +151,15 @@ func (c *connection) Write(b []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.session.timeout)); err != nil {
 		return 0, err
 	}
-	n, err := c.Conn.Write(b)
-	return n, c.explain(err)
+	sent := b
+	if c.nameNode {
+		sent = withProtocol(b)
+	}
+	n, err := c.Conn.Write(sent)
+	if n == len(sent) {
+		n = len(b)
+	}
+	return min(n, len(b)), c.explain(err)
 }
 
 // SetDeadline does nothing: each Read and Write has its own.
