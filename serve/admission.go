@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,15 +26,21 @@ type Admission struct {
 	log       *slog.Logger
 
 	mu        sync.RWMutex
-	decisions map[decisionKey]access.Decision
-	deciding  sync.Mutex // one at a time writes into the audit log
+	decisions map[decisionKey]made
+	deciding  chan struct{} // holds who writes into the audit log
 }
 
 type decisionKey struct {
 	principal access.Principal
-	groups    string
 	purpose   string
 	version   registry.Ref
+}
+
+// made is a decision with the groups that it was made by.
+type made struct {
+	access.Decision
+	clusters    []string // whose groups may decide
+	memberships string
 }
 
 // mostDecisions bounds what is kept; beyond it all are made anew.
@@ -56,7 +61,7 @@ type AdmissionOptions struct {
 // NewAdmission makes an admission.
 func NewAdmission(o AdmissionOptions) *Admission {
 	return &Admission{authority: o.Authority, policy: o.Policy, registry: o.Registry, anonymous: o.Anonymous, log: o.Log,
-		decisions: make(map[decisionKey]access.Decision)}
+		decisions: make(map[decisionKey]made), deciding: make(chan struct{}, 1)}
 }
 
 // Authenticate finds the caller of a request by its Authorization header. The
@@ -108,19 +113,25 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, m *registr
 	if err != nil {
 		return access.Decision{}, err
 	}
-	key := decisionKey{who.Principal, joined(who.Groups), who.Purpose, m.Ref()}
-	if d, made := a.made(key, p); made {
+	key := decisionKey{who.Principal, who.Purpose, m.Ref()}
+	if d, holds := a.made(ctx, key, p, who); holds {
 		return d, nil
 	}
-	a.deciding.Lock()
-	defer a.deciding.Unlock()
-	if d, made := a.made(key, p); made {
+	select { // one at a time writes into the audit log
+	case a.deciding <- struct{}{}:
+		defer func() { <-a.deciding }()
+	case <-ctx.Done():
+		return access.Decision{}, context.Cause(ctx)
+	}
+	if d, holds := a.made(ctx, key, p, who); holds {
 		return d, nil
 	}
 	lineage, err := a.registry.Origins(ctx, m)
 	if err != nil {
 		return access.Decision{}, err
 	}
+	clusters := p.Clusters(p.Restrictions(lineage))
+	who = a.authority.In(ctx, who, clusters)
 	d, err := a.authority.DecideBy(ctx, p, who, access.Question{Action: "serve", Right: access.Use, Lineage: lineage})
 	if err != nil && !errors.Is(err, access.ErrDenied) {
 		return d, err
@@ -133,23 +144,17 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, m *registr
 	if len(a.decisions) >= mostDecisions {
 		clear(a.decisions)
 	}
-	a.decisions[key] = d
+	a.decisions[key] = made{d, clusters, who.Memberships()}
 	return d, nil
 }
 
 // made is a decision that was made before and still holds.
-func (a *Admission) made(key decisionKey, p *access.Policy) (access.Decision, bool) {
+func (a *Admission) made(ctx context.Context, key decisionKey, p *access.Policy, who access.Asker) (access.Decision, bool) {
 	a.mu.RLock()
-	defer a.mu.RUnlock()
 	d, made := a.decisions[key]
-	return d, made && d.Holds(p.Generation(), time.Now())
-}
-
-func joined(groups []access.Principal) string {
-	var b strings.Builder
-	for _, g := range groups {
-		b.WriteString(string(g))
-		b.WriteByte(',')
+	a.mu.RUnlock()
+	if !made || !d.Holds(p.Generation(), time.Now()) {
+		return access.Decision{}, false
 	}
-	return b.String()
+	return d.Decision, a.authority.In(ctx, who, d.clusters).Memberships() == d.memberships
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/access/hadoop"
 	"tkit/registry"
 )
 
@@ -25,7 +26,7 @@ their token. The rights themselves are given with ` + "`tkit datasets acl`" + ` 
 				Usage: "show the principal and the groups that tkit knows you by",
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Groups are those of HOME/access/groups.yaml where there is one, else the
-operating system's.
+operating system's; for datasets in HDFS then those that the NameNode knows.
 
 Examples:
    tkit access whoami`,
@@ -54,7 +55,7 @@ func openAuthority(c *cli.Context) (*asking, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := access.Open(c.Context, c.Path("home"), nil)
+	a, err := access.Open(c.Context, c.Path("home"), hadoop.New(c.Path("home")))
 	if err != nil {
 		return nil, err
 	}

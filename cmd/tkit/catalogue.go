@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -115,11 +114,9 @@ func listDatasets(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	seen := []access.Registered{}
-	for _, d := range p.Datasets() {
-		if p.Decide(a.who, access.List, access.Dataset(d.Name), time.Now()).Allowed {
-			seen = append(seen, d)
-		}
+	seen, err := a.List(c.Context, p, a.who)
+	if err != nil {
+		return err
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, seen)
@@ -154,7 +151,11 @@ func showDataset(c *cli.Context, a *asking) error {
 	}
 	var rights []may
 	for _, r := range []access.Right{access.List, access.Read, access.Train, access.Use, access.Download, access.Promote, access.Administer} {
-		rights = append(rights, may{r, p.Decide(a.who, r, object, time.Now())})
+		answer, err := a.Answer(c.Context, p, a.who, access.Question{Right: r, Object: object})
+		if err != nil {
+			return err
+		}
+		rights = append(rights, may{r, answer})
 	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, struct {

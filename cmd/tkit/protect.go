@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -135,7 +134,11 @@ func showAccess(c *cli.Context, r *registry.Registry) error {
 		}
 		var rights []may
 		for _, right := range []access.Right{access.Use, access.Download, access.Promote} {
-			rights = append(rights, may{right, p.DecideVersion(a.who, right, lineage, time.Now())})
+			answer, err := a.Answer(c.Context, p, a.who, access.Question{Right: right, Lineage: lineage})
+			if err != nil {
+				return err
+			}
+			rights = append(rights, may{right, answer})
 		}
 		behind := p.Restrictions(lineage)
 		lifted := p.Exemptions(m.Ref().String())

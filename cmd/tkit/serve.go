@@ -34,7 +34,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "secure connections with the certificate in `FILE`; needed for addresses that other machines reach", Destination: &o.TLSCert},
 			&cli.StringFlag{Name: "tls-key", Usage: "and with the key in `FILE`", Destination: &o.TLSKey},
 			&cli.BoolFlag{Name: "authenticate", Usage: "demand a token of every request, on the loopback too; see `tkit access token`", Destination: &o.Authenticate},
-			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's", Destination: &o.Groups},
+			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's and HDFS's", Destination: &o.Groups},
 			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
 			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
 			&cli.IntFlag{Name: "threads", Usage: "spread one pass through a trunk over `N` threads; 0 for all cores", Destination: &o.Threads},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -11,19 +12,30 @@ import (
 	"testing"
 	"time"
 
+	"tkit/internal/access"
 	"tkit/internal/access/audit"
 	"tkit/internal/hdfs/hdfstest"
 )
 
 var (
-	believing = hdfstest.Shared(hdfstest.Config{DataNodes: 1})
-	secure    = hdfstest.Shared(hdfstest.Config{DataNodes: 1, Kerberos: true})
+	believing = hdfstest.Shared(hdfstest.Config{DataNodes: 1,
+		Core: map[string]string{"hadoop.user.group.static.mapping.overrides": who() + "=team;hdfs=supergroup"}})
+	secure = hdfstest.Shared(hdfstest.Config{DataNodes: 1, Kerberos: true})
 )
+
+// who is the account that runs the tests.
+func who() string {
+	self, err := access.Self()
+	if err != nil {
+		panic(err)
+	}
+	return self.Name()
+}
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
 // newStored is a guarded home whose dataset scans lies in a cluster, which the
-// test's environment names.
+// test's environment names. Nobody but olga has a right.
 func newStored(t *testing.T, cluster *hdfstest.Cluster) *guarded {
 	t.Helper()
 	g := newGuardedAt(t, func(local string) string {
@@ -36,7 +48,6 @@ func newStored(t *testing.T, cluster *hdfstest.Cluster) *guarded {
 		upload(t, cluster, local, root)
 		return "webhdfs://" + cluster.NameNodeHTTP(0) + root
 	})
-	g.olga(t, "train,read")
 	return g
 }
 
@@ -108,6 +119,7 @@ func (g *guarded) readAs(t *testing.T, user string, args ...string) {
 // refused, wherever restricted data is found.
 func TestStoreOfAnother(t *testing.T) {
 	g := newStored(t, believing(t))
+	g.olga(t, "train,read")
 	train := func(data string) []string { return append(quickly, "--name", "m", "--data", data) }
 	t.Setenv("HADOOP_USER_NAME", "bob")
 	g.readAs(t, "bob", train("scans")...)
@@ -138,6 +150,7 @@ func TestTicketOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newStored(t, cluster)
+	g.olga(t, "train")
 	t.Setenv("KRB5_CONFIG", conf)
 	t.Setenv("KRB5_CLIENT_KTNAME", cluster.Keytab())
 	train := append(quickly, "--name", "m", "--data", "scans")
@@ -171,4 +184,40 @@ func TestTicketOfAnother(t *testing.T) {
 	if n := versions(t, g.home, "m"); n != 2 {
 		t.Errorf("%d versions", n)
 	}
+}
+
+// Groups named on a dataset in HDFS are the cluster's, and no others; where the
+// home lists groups, those.
+func TestGroupsOfTheCluster(t *testing.T) {
+	g := newStored(t, believing(t))
+	here, err := access.SystemGroups{}.Of(t.Context(), g.me)
+	if err != nil || len(here) == 0 {
+		t.Fatal(here, err)
+	}
+	give := func(group access.Principal, r access.Right) {
+		t.Helper()
+		given := access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: group, Right: r}
+		if _, err := g.authority.Give(t.Context(), access.Asker{Principal: "user:olga"}, given); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(here[0], access.Read)
+	g.refused(t, "datasets", "check", "scans")
+	give("group:team", access.Read)
+	mustRun(t, g.home, "datasets", "check", "scans")
+	give("group:team", access.List)
+	if out := mustRun(t, g.home, "datasets", "show", "scans"); !strings.Contains(out, "allows group:team to read") {
+		t.Errorf("show: %s", out)
+	}
+	if out := mustRun(t, g.home, "datasets", "list"); !strings.Contains(out, "scans") {
+		t.Errorf("list: %s", out)
+	}
+	if last := g.lastDecision(t); last.Action != "list" || len(last.Data) != 1 || last.Outcome != audit.Allowed {
+		t.Errorf("the last decision is %+v", last)
+	}
+	folder := filepath.Join(g.home, "access")
+	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "groups.yaml"), []byte("groups: {team: ['user:bob']}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	g.refused(t, "datasets", "check", "scans")
 }

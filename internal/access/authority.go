@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"tkit/internal/access/audit"
@@ -23,22 +23,11 @@ type Authority struct {
 	owner          uint32 // of the home
 	store          *Store
 	groups         Groups
+	roster         *roster
 	log            *audit.Log
 	as             string // the system account that does what is decided
 	administrators []Principal
-
-	mu    sync.Mutex
-	known map[Principal]membership
 }
-
-// membership is what was last found out about a principal's groups.
-type membership struct {
-	groups []Principal
-	at     time.Time
-}
-
-// membershipKept is how long groups are believed before they are asked anew.
-const membershipKept = 2 * time.Second
 
 // Open opens the authority of a home; groups nil means its HomeGroups.
 func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
@@ -49,10 +38,11 @@ func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{home: home, groups: groups, as: self.Name(), known: make(map[Principal]membership)}
+	a := &Authority{home: home, groups: groups, as: self.Name()}
 	if a.store, err = OpenStore(ctx, home); err != nil {
 		return nil, err
 	}
+	a.roster = newRoster(a.groupsOf)
 	if a.owner, a.administrators, err = administrators(home); err == nil {
 		a.log, err = audit.Open(filepath.Join(home, "audit"), auditHead{a.store})
 	}
@@ -62,8 +52,16 @@ func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 	return a, nil
 }
 
-// Close closes the authority once the calls in progress have returned.
-func (a *Authority) Close() error { return errors.Join(a.log.Close(), a.store.Close()) }
+// Close closes the authority once the calls in progress have returned, and its
+// groups where they hold anything.
+func (a *Authority) Close() error {
+	a.roster.close()
+	var err error
+	if c, ok := a.groups.(io.Closer); ok {
+		err = c.Close()
+	}
+	return errors.Join(err, a.log.Close(), a.store.Close())
+}
 
 // Store is what keeps the policy.
 func (a *Authority) Store() *Store { return a.store }
@@ -88,28 +86,25 @@ func administrators(home string) (owner uint32, all []Principal, err error) {
 	return owner, all, nil
 }
 
-// Ask makes an asker of an authenticated principal: it resolves the groups.
+// Ask makes an asker of an authenticated principal: it resolves the groups. The
+// error wraps ErrUnknownGroups where nobody can tell them.
 func (a *Authority) Ask(ctx context.Context, p Principal, purpose string) (Asker, error) {
 	if _, err := ParsePrincipal(string(p)); err != nil {
 		return Asker{}, err
 	}
-	a.mu.Lock()
-	m, known := a.known[p]
-	a.mu.Unlock()
-	if !known || time.Since(m.at) > membershipKept {
-		m.at = time.Now()
-		var err error
-		if m.groups, err = a.groups.Of(ctx, p); err != nil {
-			return Asker{}, err
-		}
-		a.mu.Lock()
-		if len(a.known) > 10_000 {
-			clear(a.known)
-		}
-		a.known[p] = m
-		a.mu.Unlock()
+	groups, err := a.roster.of(ctx, member{principal: p})
+	if err != nil {
+		return Asker{}, err
 	}
-	return Asker{Principal: p, Groups: m.groups, Purpose: purpose}, nil
+	return Asker{Principal: p, Groups: groups, Purpose: purpose}, nil
+}
+
+// groupsOf looks a member up.
+func (a *Authority) groupsOf(ctx context.Context, m member) ([]Principal, error) {
+	if m.cluster == "" {
+		return a.groups.Of(ctx, m.principal)
+	}
+	return a.groups.(ClusterGroups).OfCluster(ctx, m.cluster, m.principal)
 }
 
 // A Question is a right on one object, or on a version by its lineage, and
@@ -119,18 +114,27 @@ type Question struct {
 	Right   Right
 	Object  Object
 	Lineage []Origin // instead of Object
+	Behind  []Origin // what else may decide, beside Object
 	Data    []string // the dataset versions that take part, for the record
 	// Store is as whom the store of the data is read, "" where it knows no
 	// users of its own, or is not open yet. It must be the one who asks.
 	Store string
 }
 
-// answer decides a question by a policy.
-func (a *Authority) answer(p *Policy, who Asker, q Question, now time.Time) (Decision, error) {
-	if len(q.Lineage) > 0 {
-		return p.DecideVersion(who, q.Right, q.Lineage, now), nil
+// Answer decides a question by a policy and writes nothing down. An error means
+// that it could not be decided.
+func (a *Authority) Answer(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
+	who = a.In(ctx, who, p.Clusters(p.objects(q)))
+	var d Decision
+	if now := time.Now(); len(q.Lineage) > 0 {
+		d = p.DecideVersion(who, q.Right, q.Lineage, now)
+	} else {
+		d = p.Decide(who, q.Right, q.Object, now)
 	}
-	return a.admits(who, q, p.Decide(who, q.Right, q.Object, now))
+	if d.Unknown != nil {
+		return d, d.Unknown
+	}
+	return a.admits(who, q, d)
 }
 
 // Decide answers a question by the policy in force and writes the decision
@@ -147,7 +151,7 @@ func (a *Authority) Decide(ctx context.Context, who Asker, q Question) (Decision
 
 // DecideBy is Decide by a policy that the caller has.
 func (a *Authority) DecideBy(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
-	d, err := a.answer(p, who, q, time.Now())
+	d, err := a.Answer(ctx, p, who, q)
 	if err != nil {
 		return Decision{}, err
 	}

@@ -15,8 +15,9 @@ import (
 // ErrNotFound: no such dataset, grant, exemption or token.
 var ErrNotFound = errors.New("not found")
 
-// A permit says whether an asker may make a change, from the policy alone.
-type permit func(p *Policy) (Decision, error)
+// A permit says whether an asker, whose groups are known, may make a change,
+// from the policy alone.
+type permit func(p *Policy, who Asker) (Decision, error)
 
 // change makes a change of the policy: decides, writes down, and makes it in a
 // transaction in which it still is allowed.
@@ -25,8 +26,9 @@ func (a *Authority) change(ctx context.Context, who Asker, q Question, may permi
 	if err != nil {
 		return err
 	}
-	d, err := may(p)
-	if err != nil {
+	who = a.In(ctx, who, p.Clusters(p.objects(q)))
+	d, err := may(p, who)
+	if err = errors.Join(err, d.Unknown); err != nil {
 		return err
 	}
 	if err := a.record(ctx, who, q, d); err != nil {
@@ -40,8 +42,8 @@ func (a *Authority) change(ctx context.Context, who Asker, q Question, may permi
 		if err != nil {
 			return err
 		}
-		d, err := may(p)
-		if err != nil {
+		d, err := may(p, who)
+		if err = errors.Join(err, d.Unknown); err != nil {
 			return err
 		}
 		if err := p.refusal(who, q, d); err != nil {
@@ -96,7 +98,7 @@ func (a *Authority) Register(ctx context.Context, who Asker, name, uri string, o
 		return Registered{}, err
 	}
 	made := Registered{Name: name, URI: canonical, Owner: owner, By: who.Principal, Created: now()}
-	err = a.change(ctx, who, Question{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy) (Decision, error) {
+	err = a.change(ctx, who, Question{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy, who Asker) (Decision, error) {
 		if _, taken := p.owners[Dataset(name)]; taken {
 			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
 		}
@@ -119,7 +121,11 @@ func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner 
 	}
 	o := Model(model)
 	made := Registered{Owner: owner, By: who.Principal, Created: now()}
-	return a.change(ctx, who, Question{Action: "protect", Right: Promote, Object: o}, func(p *Policy) (Decision, error) {
+	q := Question{Action: "protect", Right: Promote, Object: o}
+	for _, lineage := range versions {
+		q.Behind = append(q.Behind, lineage...)
+	}
+	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		if owner, taken := p.owners[o]; taken {
 			return Decision{}, fmt.Errorf("%w: model %s is protected already; %s owns it", ErrInvalid, model, owner)
 		}
@@ -142,7 +148,7 @@ func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Princi
 	if _, err := ParsePrincipal(string(to)); err != nil {
 		return err
 	}
-	return a.change(ctx, who, Question{Action: "transfer", Right: Administer, Object: o}, func(p *Policy) (Decision, error) {
+	return a.change(ctx, who, Question{Action: "transfer", Right: Administer, Object: o}, func(p *Policy, who Asker) (Decision, error) {
 		if d := a.administers(p, who, o); d.Allowed {
 			return d, p.governed(o)
 		}
@@ -157,7 +163,11 @@ func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Princi
 func (p *Policy) owns(who Asker, o Object) Decision {
 	d := Decision{Object: o, Generation: p.generation}
 	owner, governed := p.owners[o]
-	d.Allowed = governed && who.is(owner)
+	groups, _, err := p.groupsOn(who, o)
+	if err != nil {
+		return d.unknown(who, err)
+	}
+	d.Allowed = governed && (who.Principal == owner || slices.Contains(groups, owner))
 	d.Reason = fmt.Sprintf("only the owner of %s may", o)
 	if d.Allowed {
 		d.Reason = fmt.Sprintf("%s owns %s", owner, o)
@@ -188,7 +198,7 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 		return g, fmt.Errorf("%w: the grant has expired at %s already", ErrInvalid, g.Expires.Format(time.RFC3339))
 	}
 	q := Question{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
-	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
+	err := a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
 		func(tx *sql.Tx) error {
 			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -204,7 +214,7 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 // Take revokes a grant by its number.
 func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) error {
 	q := Question{Action: "revoke", Right: Administer, Object: o, Data: []string{fmt.Sprintf("grant %d", id)}}
-	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		if err := p.governed(o); err != nil {
 			return Decision{}, err
 		}

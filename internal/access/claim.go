@@ -150,13 +150,13 @@ func (c *Claim) In(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	return c.refusal(p, who)
+	return c.refusal(ctx, p, who)
 }
 
 // refusal is the first of the claim's questions that is answered with no.
-func (c *Claim) refusal(p *Policy, who Asker) error {
+func (c *Claim) refusal(ctx context.Context, p *Policy, who Asker) error {
 	for _, q := range c.needs().questions(p) {
-		d, err := c.authority.answer(p, who, q, time.Now())
+		d, err := c.authority.Answer(ctx, p, who, q)
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (c *Claim) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.refusal(p, who)
+	err = c.refusal(ctx, p, who)
 	if r, refused := errors.AsType[*Refusal](err); refused {
 		return errors.Join(err, c.authority.record(ctx, who, r.Question, r.Decision))
 	}

@@ -11,6 +11,8 @@ type Decision struct {
 	Object Object `json:"object,omitempty"`
 	// Grant is the one that decided, 0 where none did.
 	Grant int64 `json:"grant,omitempty"`
+	// Unknown is why it could not be decided, and so is no; nil: it could.
+	Unknown error `json:"-"`
 	// ReadAs is the user of the store who is not the one who asks, where that is
 	// why it is no.
 	ReadAs string `json:"read_as,omitempty"`

@@ -29,7 +29,7 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 		return e, err
 	}
 	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage, Data: []string{string(e.Dataset)}}
-	err := a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+	err := a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		if err := p.governed(e.Dataset); err != nil {
 			return Decision{}, err
 		}
@@ -51,20 +51,36 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 // Reclassify takes a declassification back. The dataset's owner may, and who
 // has the right to grant on it.
 func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
-	q := Question{Action: "reclassify", Right: Administer, Data: []string{fmt.Sprintf("declassification %d", id)}}
-	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
-		for _, all := range p.exemptions {
-			for _, e := range all {
-				if e.ID == id {
-					return p.Decide(who, Administer, e.Dataset, time.Now()), nil
-				}
-			}
+	p, err := a.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := p.exemptionBy(id)
+	if err != nil {
+		return err
+	}
+	q := Question{Action: "reclassify", Right: Administer, Object: e.Dataset, Data: []string{fmt.Sprintf("declassification %d of %s", id, e.Version)}}
+	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+		if _, err := p.exemptionBy(id); err != nil {
+			return Decision{}, err
 		}
-		return Decision{}, fmt.Errorf("%w: declassification %d", ErrNotFound, id)
+		return p.Decide(who, Administer, e.Dataset, time.Now()), nil
 	}, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
 		return err
 	})
+}
+
+// exemptionBy is the one with a number.
+func (p *Policy) exemptionBy(id int64) (Exemption, error) {
+	for _, all := range p.exemptions {
+		for _, e := range all {
+			if e.ID == id {
+				return e, nil
+			}
+		}
+	}
+	return Exemption{}, fmt.Errorf("%w: declassification %d", ErrNotFound, id)
 }
 
 // Exemptions are a version's, the oldest first, also those that have expired.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -30,6 +31,7 @@ type Policy struct {
 	byObject   map[Object][]Grant
 	exemptions map[exemptionKey][]Exemption
 	tokens     map[tokenHash]Token
+	clusters   map[Object]string
 }
 
 type grantKey struct {
@@ -53,6 +55,7 @@ func NewPolicy(r Rules) *Policy {
 		byObject:   make(map[Object][]Grant),
 		exemptions: make(map[exemptionKey][]Exemption),
 		tokens:     make(map[tokenHash]Token, len(r.Tokens)),
+		clusters:   clustersOf(r),
 	}
 	slices.SortFunc(p.datasets, func(a, b Registered) int { return cmp.Compare(a.Name, b.Name) })
 	for _, s := range r.Snapshots {
@@ -104,12 +107,16 @@ func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decisi
 		}
 		return d
 	}
-	owns := who.is(owner)
+	groups, unsure, err := p.groupsOn(who, on)
+	if err != nil || unsure && p.deniesGroups(on, right, who.Purpose, now) {
+		return d.unknown(who, err)
+	}
+	owns := who.Principal == owner || slices.Contains(groups, owner)
 	var allowed *Grant
-	for i := -1; i < len(who.Groups); i++ {
+	for i := -1; i < len(groups); i++ {
 		name := who.Principal
 		if i >= 0 {
-			name = who.Groups[i]
+			name = groups[i]
 		}
 		grants := p.grants[grantKey{on, right, name}]
 		for k := range grants {
@@ -133,6 +140,15 @@ func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decisi
 	default:
 		d.Reason = "nothing allows " + string(who.Principal) + " to " + string(right) + " " + string(on) + stated(who.Purpose)
 	}
+	return d
+}
+
+// unknown is the decision where nobody can tell the groups that decide.
+func (d Decision) unknown(who Asker, err error) Decision {
+	if err == nil {
+		err = fmt.Errorf("%w: of %s: the cluster names none, and groups are denied this", ErrUnknownGroups, who.Principal)
+	}
+	d.Unknown, d.Reason = err, err.Error()
 	return d
 }
 

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -58,17 +59,11 @@ type Asker struct {
 	// Groups were resolved here, never taken from the one who asks.
 	Groups  []Principal
 	Purpose string
+
+	// clusters has the groups that count for the datasets in each cluster, in
+	// place of Groups; see [Authority.In].
+	clusters map[string]inCluster
 }
 
 // is says whether the asker is a principal or belongs to it.
-func (a Asker) is(p Principal) bool {
-	if a.Principal == p {
-		return true
-	}
-	for _, g := range a.Groups {
-		if g == p {
-			return true
-		}
-	}
-	return false
-}
+func (a Asker) is(p Principal) bool { return a.Principal == p || slices.Contains(a.Groups, p) }

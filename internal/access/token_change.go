@@ -30,7 +30,7 @@ func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Toke
 	}
 	secret, t.ID, t.hash = newSecret()
 	q := Question{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
-	err = a.change(ctx, who, q, func(p *Policy) (Decision, error) { return a.mayToken(p, who, t), nil }, func(tx *sql.Tx) error {
+	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return a.mayToken(p, who, t), nil }, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, moment(t.Created).String(), moment(t.Expires).String())
 		return err
@@ -44,7 +44,7 @@ func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Toke
 // RevokeToken ends a token. Its principal may, and an administrator.
 func (a *Authority) RevokeToken(ctx context.Context, who Asker, id string) error {
 	q := Question{Action: "revoke-token", Data: []string{"token " + id}}
-	return a.change(ctx, who, q, func(p *Policy) (Decision, error) {
+	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		for _, t := range p.tokens {
 			if t.ID == id {
 				return a.mayToken(p, who, t), nil

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"tkit/internal/access"
+	"tkit/internal/access/hadoop"
 	"tkit/registry"
 	"tkit/serve"
 )
@@ -21,7 +22,7 @@ type door struct {
 // openDoor opens the authority of the home and follows its policy until the
 // door is closed, which is after the last request.
 func openDoor(ctx context.Context, o Options, r *registry.Registry, l listeners) (_ *door, err error) {
-	var groups access.Groups
+	var groups access.Groups = hadoop.New(o.Home)
 	if o.Groups != "" {
 		groups = access.GroupsFile(o.Groups)
 	}

@@ -42,7 +42,8 @@ type Options struct {
 	// Authenticate demands a token of every request. Otherwise those on the
 	// loopback that have none come from the account that runs the server.
 	Authenticate bool
-	// Groups is a file of groups; "" is the home's own, or the system's.
+	// Groups is a file of groups; "" is the home's own, or the system's and, for
+	// datasets in HDFS, the NameNode's.
 	Groups string
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.

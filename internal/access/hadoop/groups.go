@@ -1,0 +1,113 @@
+// Package hadoop has the groups of a home whose datasets lie in HDFS: a
+// cluster's own, as its NameNode has them, where the home lists none.
+package hadoop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"tkit/internal/access"
+	"tkit/internal/hdfs"
+)
+
+// Groups are those of a home: what its access/groups.yaml says while there is
+// one, for datasets in HDFS too. Otherwise the operating system's, and for
+// datasets in HDFS the NameNode's. Its methods may be called at once.
+type Groups struct {
+	access.HomeGroups
+
+	mu      sync.Mutex
+	clients map[string]*hdfs.Client // by cluster
+	closed  bool
+}
+
+var _ access.ClusterGroups = (*Groups)(nil)
+
+// New are the groups of a home. The caller closes them; an [access.Authority]
+// that has them does.
+func New(home string) *Groups {
+	return &Groups{HomeGroups: access.HomeGroups(home), clients: make(map[string]*hdfs.Client)}
+}
+
+// A NameNode answers within these times or counts as not answering: who asks
+// for groups waits for it.
+const (
+	callTimeout = 3 * time.Second
+	budget      = 3 * time.Second
+)
+
+// OfCluster asks the NameNode.
+func (g *Groups) OfCluster(ctx context.Context, cluster string, p access.Principal) ([]access.Principal, error) {
+	_, err := os.Lstat(filepath.Join(string(g.HomeGroups), "access", "groups.yaml"))
+	if err == nil {
+		return nil, access.ErrNoClusterGroups
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	c, err := g.client(ctx, cluster)
+	if errors.Is(err, hdfs.ErrNoNameNode) {
+		return nil, access.ErrNoClusterGroups
+	}
+	if err != nil {
+		return nil, fmt.Errorf("groups of %s: %w", p, err)
+	}
+	names, err := c.Groups(ctx, p.Name())
+	if err != nil {
+		return nil, fmt.Errorf("groups of %s: %w", p, err)
+	}
+	var all []access.Principal
+	for _, name := range names {
+		if group, err := access.ParsePrincipal(string(access.Group(name))); err == nil {
+			all = append(all, group) // others no grant can name
+		}
+	}
+	return all, nil
+}
+
+// client is the cluster's, connected once.
+func (g *Groups) client(ctx context.Context, cluster string) (*hdfs.Client, error) {
+	g.mu.Lock()
+	c := g.clients[cluster]
+	g.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	native, err := hdfs.Config{}.NativeAuthority(cluster)
+	if err != nil {
+		return nil, err
+	}
+	if c, err = hdfs.Open(ctx, hdfs.Config{Authority: native, CallTimeout: callTimeout, Budget: budget}); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if other := g.clients[cluster]; other != nil || g.closed {
+		err = c.Close()
+		if g.closed {
+			err = errors.Join(err, fs.ErrClosed)
+		}
+		return other, err
+	}
+	g.clients[cluster] = c
+	return c, nil
+}
+
+// Close ends the connections.
+func (g *Groups) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	var errs []error
+	for _, c := range g.clients {
+		errs = append(errs, c.Close())
+	}
+	clear(g.clients)
+	return errors.Join(errs...)
+}
