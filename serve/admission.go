@@ -22,6 +22,7 @@ type Admission struct {
 	authority *access.Authority
 	policy    *access.Follower
 	registry  *registry.Registry
+	server    access.Caller
 	anonymous *access.Caller
 	log       *slog.Logger
 
@@ -52,6 +53,9 @@ type AdmissionOptions struct {
 	// Policy is followed for as long as there are requests.
 	Policy   *access.Follower
 	Registry *registry.Registry
+	// Server is the account that has versions in its memory. It must have the
+	// right to use what it serves, as those who ask must.
+	Server access.Principal
 	// Anonymous is who a request without a token comes from; nil: nobody, and
 	// it is refused.
 	Anonymous *access.Caller
@@ -60,7 +64,8 @@ type AdmissionOptions struct {
 
 // NewAdmission makes an admission.
 func NewAdmission(o AdmissionOptions) *Admission {
-	return &Admission{authority: o.Authority, policy: o.Policy, registry: o.Registry, anonymous: o.Anonymous, log: o.Log,
+	return &Admission{authority: o.Authority, policy: o.Policy, registry: o.Registry,
+		server: access.Caller{Principal: o.Server}, anonymous: o.Anonymous, log: o.Log,
 		decisions: make(map[decisionKey]made), deciding: make(chan struct{}, 1)}
 }
 
@@ -91,7 +96,12 @@ func (a *Admission) Admit(ctx context.Context, m *registry.Manifest) error {
 	if !known {
 		return &Error{Reason: Unauthenticated, Err: access.ErrUnauthenticated}
 	}
-	d, err := a.decide(ctx, caller, m)
+	d, err := a.decide(ctx, caller, "serve", m)
+	if err == nil && d.Allowed {
+		if err := a.Load(ctx, m); err != nil {
+			return err
+		}
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
@@ -104,7 +114,24 @@ func (a *Admission) Admit(ctx context.Context, m *registry.Manifest) error {
 	return nil
 }
 
-func (a *Admission) decide(ctx context.Context, caller access.Caller, m *registry.Manifest) (access.Decision, error) {
+// Load decides whether this server may have a version in its memory. The error's
+// reason is Unavailable.
+func (a *Admission) Load(ctx context.Context, m *registry.Manifest) error {
+	d, err := a.decide(ctx, a.server, "load", m)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		a.log.ErrorContext(ctx, "cannot decide whether this server may have a version", "version", m.Ref(), "error", err)
+		return &Error{Reason: Unavailable, Err: fmt.Errorf("cannot decide now whether %s may be served here", m.Ref())}
+	case !d.Allowed:
+		return &Error{Reason: Unavailable, Err: fmt.Errorf("%s may not be served here: the account that runs the server has no right to use it", m.Ref())}
+	}
+	return nil
+}
+
+// decide decides what a caller wants of a version.
+func (a *Admission) decide(ctx context.Context, caller access.Caller, action string, m *registry.Manifest) (access.Decision, error) {
 	p, err := a.policy.Policy()
 	if err != nil {
 		return access.Decision{}, err
@@ -132,12 +159,12 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, m *registr
 	}
 	clusters := p.Clusters(p.Restrictions(lineage))
 	who = a.authority.In(ctx, who, clusters)
-	d, err := a.authority.DecideBy(ctx, p, who, access.Question{Action: "serve", Right: access.Use, Lineage: lineage})
+	d, err := a.authority.DecideBy(ctx, p, who, access.Question{Action: action, Right: access.Use, Lineage: lineage})
 	if err != nil && !errors.Is(err, access.ErrDenied) {
 		return d, err
 	}
 	if !d.Allowed {
-		a.log.InfoContext(ctx, "refused", "principal", who.Principal, "version", m.Ref(), "reason", d.Reason)
+		a.log.InfoContext(ctx, "refused", "action", action, "principal", who.Principal, "version", m.Ref(), "reason", d.Reason)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

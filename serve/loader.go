@@ -12,6 +12,7 @@ import (
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
+	"tkit/registry"
 )
 
 // LoaderOptions say how versions are loaded.
@@ -25,6 +26,8 @@ type LoaderOptions struct {
 	// A version whose plugin is not there, in its version and with its digest,
 	// does not load.
 	Plugins inference.Plugins
+	// Admit decides whether a version may be loaded here; nil: all may.
+	Admit   func(ctx context.Context, m *registry.Manifest) error
 	Metrics *Metrics
 	Log     *slog.Logger
 }
@@ -52,6 +55,11 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servab
 		return nil, err
 	}
 	m := parts.Manifest
+	if l.options.Admit != nil {
+		if err := l.options.Admit(ctx, m); err != nil {
+			return nil, err
+		}
+	}
 	s := &Servable{
 		Manifest: m,
 		digest:   m.Preprocessing.Digest(),

@@ -31,6 +31,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"tkit/internal/access"
+	"tkit/internal/access/audit"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/servetest"
@@ -46,6 +47,8 @@ type protected struct {
 	tls       *tls.Config
 	scheme    string
 	home      string
+	self      access.Principal
+	models    *servetest.Home
 }
 
 var olga = access.Asker{Principal: "user:olga"}
@@ -53,7 +56,7 @@ var olga = access.Asker{Principal: "user:olga"}
 func protect(t *testing.T, change func(*Options)) *protected {
 	t.Helper()
 	home := servetest.New(t)
-	p := &protected{root: access.Asker{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path}
+	p := &protected{root: access.Asker{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
 	var err error
 	if p.authority, err = access.Open(t.Context(), home.Path, nil); err != nil {
 		t.Fatal(err)
@@ -62,6 +65,10 @@ func protect(t *testing.T, change func(*Options)) *protected {
 	if _, err := p.authority.Register(t.Context(), p.root, "scans", t.TempDir(), "user:olga"); err != nil {
 		t.Fatal(err)
 	}
+	if p.self, err = access.Self(); err != nil {
+		t.Fatal(err)
+	}
+	p.give(t, access.Grant{Principal: p.self, Right: access.Use})
 	home.Serve(t, "free")
 	home.Lineage.Snapshots = []registry.SnapshotRef{{URI: "file:///gone", Digest: registry.Digest("sha256:" + strings.Repeat("0", 64)), Datasets: []string{"scans"}}}
 	home.Serve(t, "digits")
@@ -239,18 +246,55 @@ func TestWhoAsks(t *testing.T) {
 
 func TestLoopbackWithoutTokens(t *testing.T) {
 	p := protect(t, func(*Options) {})
-	if got := p.classify(t, "digits", ""); got != http.StatusForbidden {
-		t.Errorf("the account that runs the server has no grant: %d", got)
+	if got := p.classify(t, "digits", ""); got != http.StatusOK {
+		t.Errorf("the account that runs the server has a grant: %d", got)
 	}
-	self, err := access.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.give(t, access.Grant{Principal: self, Right: access.Use})
-	p.becomes(t, "the grant", "", http.StatusOK)
 	if got := p.classify(t, "digits", "tkit_guess"); got != http.StatusUnauthorized {
 		t.Errorf("a wrong token is no token: %d", got)
 	}
+}
+
+// What the server's own account may not use it neither loads nor, where it was
+// loaded, serves to those who may.
+func TestServersOwnRight(t *testing.T) {
+	p := protect(t, func(o *Options) { o.Authenticate = true })
+	alice := p.token(t, "user:alice", "")
+	p.give(t, access.Grant{Principal: "user:alice", Right: access.Use})
+	p.becomes(t, "the grant", alice, http.StatusOK)
+	policy, err := p.authority.Store().Policy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.authority.Take(t.Context(), olga, "dataset:scans", policy.Grants("dataset:scans")[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	p.becomes(t, "the server's right was taken back", alice, http.StatusServiceUnavailable)
+	p.models.Serve(t, "digits") // a second version, which is not loaded
+	if got := p.classify(t, "free", alice); got != http.StatusOK {
+		t.Errorf("another model: %d", got)
+	}
+	p.decided(t, "load", "digits@1", audit.Denied)
+	p.decided(t, "load", "digits@2", audit.Denied)
+	p.give(t, access.Grant{Principal: p.self, Right: access.Use})
+	p.becomes(t, "the server got it back", alice, http.StatusOK)
+	p.decided(t, "load", "digits@1", audit.Allowed)
+	p.decided(t, "load", "digits@2", audit.Allowed)
+}
+
+// decided waits until the audit log has a decision, and fails after some time.
+func (p *protected) decided(t *testing.T, action, version string, outcome audit.Outcome) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		for r, err := range p.authority.Log().Records(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Action == action && r.Model == version && r.Outcome == outcome {
+				return
+			}
+		}
+	}
+	t.Errorf("nobody decided that to %s %s is %s", action, version, outcome)
 }
 
 // secure writes a certificate of its own for the loopback, and has the clients

@@ -50,7 +50,7 @@ func openDoor(ctx context.Context, o Options, r *registry.Registry, l listeners)
 	if !o.Authenticate && !l.open {
 		anonymous = &access.Caller{Principal: self}
 	}
-	d.admission = serve.NewAdmission(serve.AdmissionOptions{Authority: d.authority, Policy: policy, Registry: r, Anonymous: anonymous, Log: o.Log})
+	d.admission = serve.NewAdmission(serve.AdmissionOptions{Authority: d.authority, Policy: policy, Registry: r, Server: self, Anonymous: anonymous, Log: o.Log})
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	d.following.Go(func() { policy.Run(following, o.Log) })

@@ -181,6 +181,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Plugins:   steps.New(store.In(o.Home), o.Plugins),
+		Admit:     who.Load,
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
