@@ -22,7 +22,7 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 	@scripts/install-libtensorflow $(LIBTENSORFLOW)
 	@touch .deps/env
 
-.deps/python/installed: scripts/install-python scripts/python-requirements.txt | .deps/env
+.deps/python/installed: scripts/install-python scripts/python-requirements.txt $(wildcard plugins/python/requirements.txt plugins/examples/*/requirements.txt) | .deps/env
 	@scripts/install-python
 
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS

@@ -23,10 +23,11 @@ import (
 // the lock, the lock has the digests of the packages' wheels, and Digest is of
 // what pip made of them.
 type Python struct {
-	// Version is the interpreter's, such as "3.11.7", and Prefix where it is
-	// installed.
-	Version string `json:"version"`
-	Prefix  string `json:"prefix"`
+	// Version is the interpreter's, such as "3.11.7"; Prefix is where it and its
+	// library are installed, and Interpreter its executable there.
+	Version     string `json:"version"`
+	Prefix      string `json:"prefix"`
+	Interpreter string `json:"interpreter"`
 	// Packages are those of the lock, NAME==VERSION each.
 	Packages []string `json:"packages"`
 	// Folder has them, below the store's; Digest is of all its files.
@@ -39,6 +40,7 @@ const packagesVariable = "TKIT_PLUGIN_PACKAGES"
 
 const (
 	packages       = "packages"
+	programs       = "bin"
 	packagesRecord = "python.json"
 	packagesPrefix = "python-"
 )
@@ -53,22 +55,28 @@ func (s Store) python(ctx context.Context, path string, o Options) (*Python, err
 	if p.Packages, err = parseLock(lock); err != nil {
 		return nil, err
 	}
-	interpreter := o.Python
-	if interpreter == "" {
-		interpreter = "python3"
-	}
-	asked, err := output(ctx, interpreter, "-I", "-c", `import platform, sys; print(platform.python_version(), sys.base_prefix)`)
-	if err != nil {
+	interpreter := o.interpreter()
+	if err := p.find(ctx, interpreter); err != nil {
 		return nil, fmt.Errorf("it is in Python: %w; --python names an interpreter", err)
 	}
-	p.Version, p.Prefix, _ = strings.Cut(asked, " ")
-	key := sha256.Sum256(append([]byte(p.Version+"\n"), lock...))
+	key := sha256.Sum256(append([]byte(p.Version+"\n"+p.Interpreter+"\n"), lock...))
 	p.Folder = packagesPrefix + hex.EncodeToString(key[:16])
 	if there, err := s.readPython(p.Folder); err == nil && s.checkPackages(ctx, there) == nil {
 		p.Digest = there.Digest
 		return p, nil
 	}
 	return p, s.makePackages(ctx, p, lock, interpreter, o.Wheels)
+}
+
+// find asks an interpreter, which may be that of a virtual environment, what it is.
+func (p *Python) find(ctx context.Context, interpreter string) error {
+	asked, err := output(ctx, interpreter, "-I", "-c", `import json, os, platform, sys
+print(json.dumps({"version": platform.python_version(), "prefix": sys.base_prefix,
+                  "interpreter": os.path.realpath(sys._base_executable)}))`)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(asked), p)
 }
 
 func (s Store) readPython(folder string) (p Python, err error) {
@@ -110,6 +118,10 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 	if p.Digest, err = treeDigest(ctx, to); err != nil {
 		return err
 	}
+	// By the name that the archive calls it by.
+	if err := errors.Join(os.Mkdir(filepath.Join(beside, programs), 0o755), os.Symlink(p.Interpreter, filepath.Join(beside, programs, "python3"))); err != nil {
+		return err
+	}
 	record, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
@@ -145,7 +157,7 @@ func (s Store) withPython(ctx context.Context, p Python, c host.Config) (host.Co
 		return c, err
 	}
 	folder := filepath.Join(s.folder, p.Folder, packages)
-	c.Path = append([]string{filepath.Join(p.Prefix, "bin")}, c.Path...)
+	c.Path = append([]string{filepath.Join(s.folder, p.Folder, programs)}, c.Path...)
 	c.Readable = append([]string{folder, p.Prefix}, c.Readable...)
 	c.Environment = append([]string{packagesVariable + "=" + folder}, c.Environment...)
 	return c, nil

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"tkit/internal/durable"
 	"tkit/plugins"
 	"tkit/plugins/host"
+	"tkit/plugins/python"
 )
 
 // ErrNotInstalled is wrapped where a plugin is not there.
@@ -50,6 +52,8 @@ type Options struct {
 	Host host.Config
 }
 
+func (o Options) interpreter() string { return cmp.Or(o.Python, "python3") }
+
 // Store is a folder of plugins. Several processes may use it at a time.
 type Store struct {
 	folder string
@@ -71,9 +75,10 @@ func (s Store) at(digest string) string {
 }
 
 // Install copies an executable into the store, starts it to ask what it is, and
-// keeps it; for one in Python it gets the packages that it names. A plugin that
-// is there already, and whole, is left alone. Another executable of the same
-// name and version is refused: a version is one executable.
+// keeps it; for one in Python it gets the packages that it names. Where path is
+// the project of a plugin in Python, its archive is built first. A plugin that is
+// there already, and whole, is left alone. Another executable of the same name
+// and version is refused: a version is one executable.
 func (s Store) Install(ctx context.Context, path string, o Options) (i Installed, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
 		return i, err
@@ -88,7 +93,7 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 		return i, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
-	if i, err = copied(beside, path); err != nil {
+	if i, err = bring(ctx, beside, path, o); err != nil {
 		return i, err
 	}
 	if there, err := s.read(i.Digest); err == nil {
@@ -126,10 +131,19 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 	return i, durable.SyncFolder(s.folder)
 }
 
-// copied puts a copy of an executable into a folder.
-func copied(folder, path string) (i Installed, err error) {
+// bring puts the executable at path, or the archive of the project there, into a
+// folder.
+func bring(ctx context.Context, folder, path string, o Options) (i Installed, err error) {
 	i.Path = filepath.Join(folder, executable)
-	if i.Size, err = copyFile(i.Path, path); err != nil {
+	from := path
+	if python.IsProject(path) {
+		from = filepath.Join(folder, "built")
+		if err := python.Build(ctx, o.interpreter(), path, from); err != nil {
+			return i, err
+		}
+		defer func() { err = errors.Join(err, os.Remove(from)) }()
+	}
+	if i.Size, err = copyFile(i.Path, from); err != nil {
 		return i, err
 	}
 	i.Digest, err = host.Digest(i.Path)
@@ -182,7 +196,7 @@ func copyFile(to, from string) (n int64, err error) {
 		return 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s is no file; name the plugin's executable, as `go build` or its build script made it", from)
+		return 0, fmt.Errorf("%s is no file; name the plugin's executable, or the project of one in Python, a folder with a pyproject.toml", from)
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o555)
 	if err != nil {

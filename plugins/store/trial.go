@@ -16,8 +16,9 @@ type Trial struct {
 	folder    string
 }
 
-// Try makes ready what Install would: a copy of the executable and, for a plugin
-// in Python, its packages, which stay for the next time. The caller closes the
+// Try makes ready what Install would: a copy of the executable, built where it is
+// the project of a plugin in Python, and the packages of one, which stay for the
+// next time. The caller closes the
 // Trial once all that it opened is closed.
 func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
@@ -32,7 +33,7 @@ func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err e
 	if t.folder, err = os.MkdirTemp(s.folder, ".trying-"); err != nil {
 		return nil, err
 	}
-	if t.installed, err = copied(t.folder, path); err != nil {
+	if t.installed, err = bring(ctx, t.folder, path, o); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	if t.installed.Python, err = s.python(ctx, t.installed.Path, o); err != nil {

@@ -1,0 +1,189 @@
+package python_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tkit/plugins"
+	"tkit/plugins/host"
+	"tkit/plugins/preprocesstest"
+	"tkit/plugins/python"
+)
+
+// interpreter has the packages of requirements.txt.
+var interpreter = first(os.Getenv("TKIT_PYTHON"), filepath.Join("..", "..", ".deps", "python", "bin", "python"))
+
+// built is the archive of testdata/faulty, and config what it runs with.
+var (
+	built  string
+	config host.Config
+)
+
+func first(paths ...string) string {
+	for _, p := range paths {
+		if p != "" {
+			p, _ = filepath.Abs(p)
+			return p
+		}
+	}
+	return ""
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "faulty-python")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	built = filepath.Join(dir, "faulty.pyz")
+	if err := python.Build(context.Background(), interpreter, filepath.Join("testdata", "faulty"), built); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	said, err := exec.Command(interpreter, "-c", `import os, sys, numpy
+print(os.path.dirname(sys.executable), os.path.realpath(sys.prefix), sys.base_prefix, os.path.dirname(os.path.dirname(numpy.__file__)))`).Output()
+	where := strings.Fields(string(said))
+	if err != nil || len(where) != 4 {
+		fmt.Fprintf(os.Stderr, "%s (scripts/install-python makes it): %v\n", interpreter, err)
+		return 1
+	}
+	config = host.Config{
+		Folders: []string{dir}, Path: where[:1], Readable: where[1:], Environment: []string{"TKIT_PLUGIN_PACKAGES=" + where[3]},
+		Processes: 1, Audit: -1, Timeout: 2 * time.Second, Grace: time.Second,
+	}
+	return m.Run()
+}
+
+func tryOpen(t *testing.T, c host.Config, environment ...string) (*host.Plugin, error) {
+	t.Helper()
+	digest, err := host.Digest(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	c.Environment = append(slices.Clone(c.Environment), environment...)
+	return host.Open(t.Context(), built, digest, c)
+}
+
+func open(t *testing.T, c host.Config, environment ...string) *host.Plugin {
+	t.Helper()
+	p, err := tryOpen(t, c, environment...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func images(kind plugins.Kind, n int, shape [3]int) plugins.Batch {
+	b := plugins.NewBatch(kind, n, shape)
+	for i := range b.Uint8 {
+		b.Uint8[i] = uint8(i)
+	}
+	for i := range b.Float32 {
+		b.Float32[i] = float32(i)
+	}
+	for i := range b.Encoded {
+		b.Encoded[i] = bytes.Repeat([]byte{'a' + byte(i)}, i)
+	}
+	return b
+}
+
+func do(what string) json.RawMessage { return json.RawMessage(fmt.Sprintf(`{"do": %q}`, what)) }
+
+// same checks that a plugin answers with what it is given.
+func same(t *testing.T, p *host.Plugin, in plugins.Batch) {
+	t.Helper()
+	if out, err := p.Process(t.Context(), nil, in); err != nil || !out.Equal(in) {
+		t.Errorf("%d images of %v: answered %d of %v, %v", in.Count, in.Shape, out.Count, out.Shape, err)
+	}
+}
+
+func TestEveryKind(t *testing.T) {
+	for _, c := range []host.Config{config, func() host.Config { c := config; c.NoSharedMemory = true; return c }()} {
+		for _, kind := range []plugins.Kind{plugins.Encoded, plugins.Uint8, plugins.Float32} {
+			t.Run(fmt.Sprintf("%s, shared memory %t", kind, !c.NoSharedMemory), func(t *testing.T) {
+				p := open(t, c, "KIND="+strings.ToUpper(kind.String()))
+				for n := range 4 { // each larger than the last, so that the memory grows
+					shape := [3]int{50 * n * n, 40, 3}
+					if kind == plugins.Encoded {
+						shape = [3]int{}
+					} else if n == 0 {
+						continue
+					}
+					same(t, p, images(kind, 7*n, shape))
+				}
+			})
+		}
+	}
+}
+
+// What is made anew, a part of what was given, and what is not contiguous.
+func TestAnswers(t *testing.T) {
+	p := open(t, config)
+	in := images(plugins.Float32, 1, [3]int{2, 1, 1})
+	for what, want := range map[string][]float32{"add": {1, 2}, "last": {0, 1}, "reverse": {1, 0}} {
+		if out, err := p.Process(t.Context(), do(what), in); err != nil || !slices.Equal(out.Float32, want) {
+			t.Errorf("%s: answered %v, %v, want %v", what, out.Float32, err, want)
+		}
+	}
+}
+
+func TestConcurrentBatches(t *testing.T) {
+	c := config
+	c.Processes = 2
+	p := open(t, c)
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			for range 20 {
+				same(t, p, images(plugins.Float32, n+1, [3]int{9, 7, 3}))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestConformance is the suite that every preprocessor passes.
+func TestConformance(t *testing.T) {
+	s, err := preprocesstest.Start(t.Context(), func(c host.Config) (*host.Plugin, error) {
+		c.Folders, c.Path, c.Readable, c.Environment = config.Folders, config.Path, config.Readable, config.Environment
+		return tryOpen(t, c)
+	}, slog.NewTextHandler(t.Output(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Plugin.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := preprocesstest.Check(t.Context(), s, preprocesstest.Options{}, func(r preprocesstest.Result) {
+		if r.Err != nil {
+			t.Errorf("%s: %v", r.Check, r.Err)
+		}
+		t.Logf("%s %v %s%s", r.Check, r.Took, r.Note, r.Skipped)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,3 @@
+from peer import peers
+
+__all__ = ["peers"]
