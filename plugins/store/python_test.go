@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/plugins"
+	"tkit/plugins/host"
+	"tkit/plugins/store"
+)
+
+// python are the options that install plugins in Python without a network: the
+// interpreter and the wheels that scripts/install-python has fetched.
+func python(t *testing.T) store.Options {
+	t.Helper()
+	interpreter := os.Getenv("TKIT_PYTHON")
+	if interpreter == "" {
+		interpreter = filepath.Join("..", "..", ".deps", "python", "bin", "python")
+	}
+	return store.Options{Python: interpreter, Wheels: filepath.Join("..", "..", ".deps", "wheels")}
+}
+
+const project = "../python/testdata/faulty"
+
+// TestPython installs the project of a plugin in Python, runs it, damages what
+// it runs with, and mends and removes it.
+func TestPython(t *testing.T) {
+	s, o := store.In(t.TempDir()), python(t)
+	i, err := s.Install(t.Context(), project, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Description.String() != "faulty-python@1.0.0" || i.Python == nil || !slices.Contains(i.Python.Packages, "numpy==1.26.4") {
+		t.Fatalf("installed %+v with %+v", i, i.Python)
+	}
+	if again, err := s.Install(t.Context(), project, o); err != nil || again.Digest != i.Digest || again.At != i.At {
+		t.Errorf("installed again: %+v, %v", again, err)
+	}
+	echoes(t, s, i)
+
+	trial, err := s.Try(t.Context(), project, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trial.Digest() != i.Digest {
+		t.Errorf("tried as %s, installed as %s", trial.Digest(), i.Digest)
+	}
+	if err := trial.Close(); err != nil {
+		t.Error(err)
+	}
+
+	found, err := filepath.Glob(filepath.Join(s.Folder(), "python-*", "packages", "numpy", "version.py"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	if err := errors.Join(os.Remove(found[0]), os.WriteFile(found[0], []byte("version = '0'\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(t.Context(), i, host.Config{}); !errors.Is(err, host.ErrReplaced) {
+		t.Errorf("error %v, want that its packages were replaced", err)
+	}
+	problems, err := s.Verify(t.Context())
+	if err != nil || len(problems) != 1 || !strings.Contains(problems[0].Detail, "packages") {
+		t.Errorf("%v, %v", problems, err)
+	}
+	if i, err = s.Install(t.Context(), project, o); err != nil {
+		t.Fatal(err)
+	}
+	echoes(t, s, i)
+	if err := s.Remove(i); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(s.Folder()); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// echoes says whether the plugin answers with what it is given.
+func echoes(t *testing.T, s store.Store, i store.Installed) {
+	t.Helper()
+	p, err := s.Open(t.Context(), i, host.Config{Processes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	in := plugins.NewBatch(plugins.Float32, 2, [3]int{2, 2, 3})
+	if out, err := p.Process(t.Context(), nil, in); err != nil || !out.Equal(in) {
+		t.Errorf("answered %v, %v", out.Float32, err)
+	}
+}
+
+func TestPythonRefuses(t *testing.T) {
+	s, o := store.In(t.TempDir()), python(t)
+	changed := func(file, from, to string) string {
+		folder := filepath.Join(t.TempDir(), "project")
+		if err := os.CopyFS(folder, os.DirFS(project)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(folder, file))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, file), []byte(strings.Replace(string(text), from, to, 1)), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}
+	zipapp := filepath.Join(t.TempDir(), "other.pyz")
+	source := t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "__main__.py"), []byte("print()"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(o.Python, "-m", "zipapp", source, "-p", "/usr/bin/env python3", "-o", zipapp).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	without := store.Options{Python: o.Python, Wheels: t.TempDir()}
+	for _, c := range []struct {
+		path  string
+		o     store.Options
+		words string
+	}{
+		{changed("pyproject.toml", "preprocessor", "processor"), o, "[tool.tkit] has no preprocessor"},
+		{changed("pyproject.toml", `"numpy"`, `"scipy"`), o, "requirements.txt has no scipy"},
+		{changed("requirements.txt", "numpy==1.26.4", "numpy>=1.26"), o, "want NAME==VERSION"},
+		{changed("requirements.txt", "--hash=sha256:6", "--hash=sha256:7"), o, "do not match"}, // pip's words
+		{project, without, "--wheels names a folder"},
+		{project, store.Options{Python: "no-such-python"}, "--python names an interpreter"},
+		{zipapp, o, "without requirements.txt"},
+	} {
+		if _, err := s.Install(t.Context(), c.path, c.o); err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(c.words)) {
+			t.Errorf("%s: error %v, want %q", c.path, err, c.words)
+		}
+	}
+	if left, _ := os.ReadDir(s.Folder()); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
