@@ -18,32 +18,28 @@ help: ## list the targets
 deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLDER")
 	@scripts/install-libtensorflow $(LIBTENSORFLOW)
 
-.deps/env: scripts/install-libtensorflow
-	@scripts/install-libtensorflow $(LIBTENSORFLOW)
-	@touch .deps/env
-
-.deps/python/installed: scripts/install-python scripts/python-requirements.txt $(wildcard plugins/python/requirements.txt plugins/examples/*/requirements.txt) | .deps/env
+.deps/python/installed: scripts/install-python scripts/python-requirements.txt $(wildcard plugins/python/requirements.txt plugins/examples/*/requirements.txt) | deps
 	@scripts/install-python
 
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
 	@scripts/hadoop/install
 
-build: .deps/env ## make bin/tkit
+build: deps ## make bin/tkit
 	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
-test: .deps/env .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
+test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
 	@$(GO) test -timeout 20m ./...
 	@$(GO) test -race -timeout 20m $(RACE)
 
-race: .deps/env .deps/python/installed deps-hadoop ## the concurrent packages under the race detector
+race: deps .deps/python/installed deps-hadoop ## the concurrent packages under the race detector
 	@$(GO) test -race -timeout 20m $(RACE)
 
-lint: .deps/env ## gofmt and go vet
+lint: deps ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	@$(GO) vet ./...
 
 FUZZTIME ?= 20s
-fuzz: .deps/env ## every fuzz target for FUZZTIME (20s)
+fuzz: deps ## every fuzz target for FUZZTIME (20s)
 	@source .deps/env; for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \

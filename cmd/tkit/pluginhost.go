@@ -19,7 +19,7 @@ func hostFlags() []cli.Flag {
 	}, allowanceFlags()...)
 }
 
-const hostCategory = "plugins:"
+const hostCategory = "with plugin steps:"
 
 // allowanceFlags say what a process of a plugin may have.
 func allowanceFlags() []cli.Flag {
