@@ -30,22 +30,28 @@ func Run(t *testing.T, p plugins.Preprocessor, o Options) {
 				t.Fatalf("go build: %v\n%s", err, out)
 			}
 		}
-		s, err := Start(t.Context(), func(c host.Config) (*host.Plugin, error) {
-			return open(t.Context(), program, c)
-		}, slog.NewTextHandler(t.Output(), nil))
-		if err != nil {
-			t.Fatal(err)
+		described := RunProcess(t, func(c host.Config) (*host.Plugin, error) { return open(t.Context(), program, c) }, o)
+		if within := p.Describe(); within.String() != described.String() {
+			t.Errorf("the program is %s, and what is tested within %s", described, within)
 		}
-		defer func() {
-			if err := s.Plugin.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		if within, d := p.Describe(), s.Describe(); within.String() != d.String() {
-			t.Errorf("the program is %s, and what is tested within %s", d, within)
-		}
-		run(t, s, o)
 	})
+}
+
+// RunProcess makes all checks on a plugin as a process of its own, which open
+// starts with the configuration that it is given, and says what the plugin is.
+func RunProcess(t *testing.T, open func(host.Config) (*host.Plugin, error), o Options) plugins.Description {
+	t.Helper()
+	s, err := Start(t.Context(), open, slog.NewTextHandler(t.Output(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Plugin.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	run(t, s, o)
+	return s.Describe()
 }
 
 func run(t *testing.T, s Subject, o Options) {

@@ -2,12 +2,9 @@ package python_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,67 +15,18 @@ import (
 	"tkit/plugins"
 	"tkit/plugins/host"
 	"tkit/plugins/preprocesstest"
-	"tkit/plugins/python"
+	"tkit/plugins/python/pythontest"
 )
 
-// interpreter has the packages of requirements.txt.
-var interpreter = first(os.Getenv("TKIT_PYTHON"), filepath.Join("..", "..", ".deps", "python", "bin", "python"))
-
-// built is the archive of testdata/faulty, and config what it runs with.
-var (
-	built  string
-	config host.Config
-)
-
-func first(paths ...string) string {
-	for _, p := range paths {
-		if p != "" {
-			p, _ = filepath.Abs(p)
-			return p
-		}
-	}
-	return ""
-}
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "faulty-python")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	built = filepath.Join(dir, "faulty.pyz")
-	if err := python.Build(context.Background(), interpreter, filepath.Join("testdata", "faulty"), built); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	said, err := exec.Command(interpreter, "-c", `import os, sys, numpy
-print(os.path.dirname(sys.executable), os.path.realpath(sys.prefix), sys.base_prefix, os.path.dirname(os.path.dirname(numpy.__file__)))`).Output()
-	where := strings.Fields(string(said))
-	if err != nil || len(where) != 4 {
-		fmt.Fprintf(os.Stderr, "%s (scripts/install-python makes it): %v\n", interpreter, err)
-		return 1
-	}
-	config = host.Config{
-		Folders: []string{dir}, Path: where[:1], Readable: where[1:], Environment: []string{"TKIT_PLUGIN_PACKAGES=" + where[3]},
-		Processes: 1, Audit: -1, Timeout: 2 * time.Second, Grace: time.Second,
-	}
-	return m.Run()
-}
+// config is how the plugin of testdata/faulty is run.
+var config = host.Config{Processes: 1, Audit: -1, Timeout: 2 * time.Second, Grace: time.Second}
 
 func tryOpen(t *testing.T, c host.Config, environment ...string) (*host.Plugin, error) {
 	t.Helper()
-	digest, err := host.Digest(built)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	c.Environment = append(slices.Clone(c.Environment), environment...)
-	return host.Open(t.Context(), built, digest, c)
+	return pythontest.Build(t, filepath.Join("testdata", "faulty")).Open(t.Context(), c, environment...)
 }
 
 func open(t *testing.T, c host.Config, environment ...string) *host.Plugin {
@@ -166,24 +114,5 @@ func TestConcurrentBatches(t *testing.T) {
 
 // TestConformance is the suite that every preprocessor passes.
 func TestConformance(t *testing.T) {
-	s, err := preprocesstest.Start(t.Context(), func(c host.Config) (*host.Plugin, error) {
-		c.Folders, c.Path, c.Readable, c.Environment = config.Folders, config.Path, config.Readable, config.Environment
-		return tryOpen(t, c)
-	}, slog.NewTextHandler(t.Output(), nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Plugin.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := preprocesstest.Check(t.Context(), s, preprocesstest.Options{}, func(r preprocesstest.Result) {
-		if r.Err != nil {
-			t.Errorf("%s: %v", r.Check, r.Err)
-		}
-		t.Logf("%s %v %s%s", r.Check, r.Took, r.Note, r.Skipped)
-	}); err != nil {
-		t.Fatal(err)
-	}
+	preprocesstest.RunProcess(t, func(c host.Config) (*host.Plugin, error) { return tryOpen(t, c) }, preprocesstest.Options{})
 }

@@ -11,26 +11,19 @@ import (
 
 	"tkit/plugins"
 	"tkit/plugins/host"
+	"tkit/plugins/python/pythontest"
 	"tkit/plugins/store"
 )
 
-// python are the options that install plugins in Python without a network: the
-// interpreter and the wheels that scripts/install-python has fetched.
-func python(t *testing.T) store.Options {
-	t.Helper()
-	interpreter := os.Getenv("TKIT_PYTHON")
-	if interpreter == "" {
-		interpreter = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
-	return store.Options{Python: interpreter, Wheels: filepath.Join("..", "..", ".deps", "wheels")}
-}
+// python are the options that install plugins in Python without a network.
+var python = store.Options{Python: pythontest.Interpreter(), Wheels: pythontest.Wheels()}
 
 const project = "../python/testdata/faulty"
 
 // TestPython installs the project of a plugin in Python, runs it, damages what
 // it runs with, and mends and removes it.
 func TestPython(t *testing.T) {
-	s, o := store.In(t.TempDir()), python(t)
+	s, o := store.In(t.TempDir()), python
 	i, err := s.Install(t.Context(), project, o)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +88,7 @@ func echoes(t *testing.T, s store.Store, i store.Installed) {
 }
 
 func TestPythonRefuses(t *testing.T) {
-	s, o := store.In(t.TempDir()), python(t)
+	s, o := store.In(t.TempDir()), python
 	changed := func(file, from, to string) string {
 		folder := filepath.Join(t.TempDir(), "project")
 		if err := os.CopyFS(folder, os.DirFS(project)); err != nil {

@@ -3,6 +3,7 @@
 //
 //	scans exposure FOLDER    16-bit PNG, each with its ink in another narrow part of the range
 //	scans clutter FOLDER     small and anywhere on a large uneven background
+//	scans photos FOLDER      on cards, photographed askew and in uneven light
 package main
 
 import (
@@ -30,11 +31,11 @@ func main() {
 	}
 }
 
-var kinds = map[string]func(*rand.Rand, digits.Digit) image.Image{"exposure": exposure, "clutter": clutter}
+var kinds = map[string]func(*rand.Rand, digits.Digit) image.Image{"exposure": exposure, "clutter": clutter, "photos": photo}
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 2 || kinds[args[0]] == nil {
-		return fmt.Errorf("got %q, want exposure or clutter, and a folder", args)
+		return fmt.Errorf("got %q, want exposure, clutter or photos, and a folder", args)
 	}
 	all, err := digits.Load()
 	if err != nil {

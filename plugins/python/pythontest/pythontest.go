@@ -1,0 +1,82 @@
+// Package pythontest is what tests of plugins in Python run them with: the
+// interpreter and the packages that scripts/install-python has installed.
+package pythontest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"tkit/plugins/host"
+	"tkit/plugins/python"
+)
+
+// Interpreter has the packages of the SDK and of the examples; TKIT_PYTHON names
+// another.
+func Interpreter() string {
+	if path := os.Getenv("TKIT_PYTHON"); path != "" {
+		return path
+	}
+	return filepath.Join(root(), ".deps", "python", "bin", "python")
+}
+
+// Wheels is a folder that has the same packages to install.
+func Wheels() string { return filepath.Join(root(), ".deps", "wheels") }
+
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// Plugin is the archive of a project.
+type Plugin struct {
+	path, digest string
+	how          host.Config
+}
+
+// Build makes the archive of a project, which goes with the test.
+func Build(t *testing.T, project string) Plugin {
+	t.Helper()
+	dir := t.TempDir()
+	p := Plugin{path: filepath.Join(dir, "plugin.pyz")}
+	err := python.Build(t.Context(), Interpreter(), project, p.path)
+	if err == nil {
+		p.digest, err = host.Digest(p.path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), Interpreter(), "-c", `import os, sys, numpy
+print(os.path.dirname(sys.executable), os.path.realpath(sys.prefix), sys.base_prefix, os.path.dirname(os.path.dirname(numpy.__file__)), sep="\n")`).Output()
+	where := strings.Split(strings.TrimSpace(string(said)), "\n")
+	if err != nil || len(where) != 4 {
+		t.Fatalf("%s (scripts/install-python makes it): %v", Interpreter(), err)
+	}
+	p.how = host.Config{
+		Folders: []string{dir}, Path: where[:1], Readable: where[1:],
+		Environment: []string{"TKIT_PLUGIN_PACKAGES=" + where[3]},
+	}
+	return p
+}
+
+// Open starts the plugin with the interpreter's own packages: none are installed
+// for it.
+func (p Plugin) Open(ctx context.Context, c host.Config, environment ...string) (*host.Plugin, error) {
+	c.Folders, c.Path, c.Readable = p.how.Folders, p.how.Path, p.how.Readable
+	c.Environment = append(environment, p.how.Environment...)
+	return host.Open(ctx, p.path, p.digest, c)
+}
+
+// Run runs the interpreter on a project's own tests or the like.
+func Run(t *testing.T, project string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), Interpreter(), append([]string{"-B"}, args...)...)
+	cmd.Dir = project
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %v\n%s", args, err, out)
+	}
+}
