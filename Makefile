@@ -48,7 +48,7 @@ fuzz: deps ## every fuzz target for FUZZTIME (20s)
 demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo
 
-demo-plugins: build ## what the example plugins are worth on bad scans, trained with and without them, and served
+demo-plugins: build .deps/python/installed ## what the example plugins are worth on bad scans, trained with and without them, and served
 	@scripts/demo-plugins
 
 bench: build .deps/python/installed deps-hadoop ## the measured claims, as ratios of one run

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"tkit/plugins/python"
+	"tkit/plugins/python/pythontest"
 	"tkit/registry"
 )
 
@@ -17,24 +19,28 @@ func TestExamplePlugins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for plugin, kind := range map[string]string{"dicom-window": "exposure", "saliency-crop": "clutter"} {
+	for plugin, kind := range map[string]string{"dicom-window": "exposure", "saliency-crop": "clutter", "page-rectify": "photos"} {
 		t.Run(plugin, func(t *testing.T) {
 			dir := t.TempDir()
-			home, data, executable := filepath.Join(dir, "home"), filepath.Join(dir, "data"), filepath.Join(dir, plugin)
-			for _, args := range [][]string{
-				{"build", "-o", executable, "./plugins/examples/" + plugin},
-				{"run", "./scripts/scans", kind, data},
-			} {
+			home, data, source := filepath.Join(dir, "home"), filepath.Join(dir, "data"), filepath.Join(root, "plugins", "examples", plugin)
+			golang := func(args ...string) {
 				cmd := exec.CommandContext(t.Context(), "go", args...)
 				cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Fatalf("go %v: %v\n%s", args, err, out)
 				}
 			}
-			mustRun(t, home, "plugins", "install", executable)
+			golang("run", "./scripts/scans", kind, data)
+			if python.IsProject(source) {
+				mustRun(t, home, "plugins", "install", "--python", pythontest.Interpreter(), "--wheels", pythontest.Wheels(), source)
+			} else {
+				executable := filepath.Join(dir, plugin)
+				golang("build", "-o", executable, "./plugins/examples/"+plugin)
+				mustRun(t, home, "plugins", "install", executable)
+			}
 			mustRun(t, home, "train", "--architecture", "lenet5", "--data", data, "--name", kind, "--promote", "--per-class", "40", "--seed", "1",
 				"--epochs", "30", "--batch-size", "20", "--learning-rate", "0.02",
-				"--preprocessing", filepath.Join(root, "plugins", "examples", plugin, "pipeline.yaml"))
+				"--preprocessing", filepath.Join(source, "pipeline.yaml"))
 			var v registry.Version
 			if err := json.Unmarshal([]byte(mustRun(t, home, "registry", "show", "--json", kind)), &v); err != nil {
 				t.Fatal(err)
