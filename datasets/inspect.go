@@ -41,7 +41,9 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	case errors.Is(err, ErrUnavailable):
 		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
 	case r.allOrNothing && errors.Is(err, fs.ErrPermission):
-		return finding{}, fmt.Errorf("%s: the store does not let this user read it, and the dataset is used whole or not at all: %w", example.Key, err)
+		return finding{}, fmt.Errorf("%s: the dataset is used whole or not at all: %w", example.Key, denied(err))
+	case errors.Is(err, fs.ErrPermission):
+		return quarantine(Denied, err.Error())
 	case errors.Is(err, ErrRefused):
 		return quarantine(Refused, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "))
 	case errors.Is(err, errTooLong):

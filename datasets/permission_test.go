@@ -26,11 +26,11 @@ func TestAllOrNothing(t *testing.T) {
 			}
 			all[500] = odd
 			_, report, err := datasets.TakeSnapshot(t.Context(), of(all...), datasets.SnapshotOptions{AllOrNothing: true})
-			if report != nil || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "a/0500.png") {
+			if report != nil || !errors.Is(err, fs.ErrPermission) || !errors.Is(err, datasets.ErrDenied) || !strings.Contains(err.Error(), "a/0500.png") {
 				t.Errorf("got %v", err)
 			}
 			s, report, err := datasets.TakeSnapshot(t.Context(), of(all...), datasets.SnapshotOptions{})
-			if err != nil || len(s.Entries) != 999 || len(report.Quarantined) != 1 {
+			if err != nil || len(s.Entries) != 999 || len(report.Quarantined) != 1 || report.Quarantined[0].Reason != datasets.Denied {
 				t.Errorf("otherwise it is left out by name: %v", err)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 func ReadVerified(ctx context.Context, example Example, entry Entry) ([]byte, error) {
 	b, err := readSized(ctx, example, entry.Size)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", entry.Key, err)
+		return nil, fmt.Errorf("%s: %w", entry.Key, denied(err))
 	}
 	if int64(len(b)) != entry.Size {
 		size := fmt.Sprint(len(b))

@@ -17,6 +17,7 @@ type Reason string
 const (
 	Empty         Reason = "empty"           // no bytes, or a class folder without files
 	Unreadable    Reason = "unreadable"      // the store gave an error for this example
+	Denied        Reason = "denied"          // the store does not let its user read it
 	Refused       Reason = "refused"         // a link out of the root, a named pipe and the like
 	Unlabelled    Reason = "unlabelled"      // in no class
 	NotAnImage    Reason = "not an image"    // of none of the formats

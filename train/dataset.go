@@ -24,10 +24,10 @@ type dataset struct {
 	examples []datasets.Example
 }
 
-// Admit decides on a snapshot, before anything is made of it, whether the run
-// may go on. It names the folder for what is derived from the data and outlives
+// Admit decides on a snapshot and the report with it, before anything is made of
+// it, whether the run may go on. It names the folder for what is derived from the data and outlives
 // the run: bottlenecks, checkpoints.
-type Admit func(ctx context.Context, s *datasets.Snapshot) (derived string, err error)
+type Admit func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (derived string, err error)
 
 // open takes the snapshot of a source, has it admitted and splits it. Derived
 // stays what it is where nobody is asked.
@@ -40,7 +40,7 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 	}
 	end()
 	if admit != nil {
-		if *derived, err = admit(ctx, snapshot); err != nil {
+		if *derived, err = admit(ctx, snapshot, report); err != nil {
 			return nil, err
 		}
 	}

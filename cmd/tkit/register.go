@@ -23,6 +23,9 @@ func (t *training) register(r *train.Result) error {
 	if err != nil {
 		return err
 	}
+	if err := t.stillReadable(r.Snapshot); err != nil {
+		return err
+	}
 	// Written down before it is done; the transaction asks once more.
 	if err := t.rights.Decide(t.Context.Context); err != nil {
 		return err

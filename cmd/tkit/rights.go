@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"iter"
 	"path/filepath"
 	"time"
 
@@ -21,7 +23,7 @@ const watched = time.Second
 // claim finds the dataset and decides, before anything is read, whether the
 // run may begin. From then on the command's context ends when the run may not
 // go on. The caller calls lose with the run's error when the run is over, for
-// the reason why it ended.
+// the reason why it ended, and for its source to be closed.
 func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 	a, err := openAuthority(c)
 	if err != nil {
@@ -58,8 +60,14 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 		lost := context.Cause(held)
 		stop()
 		c.Context = before
+		if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && before.Err() == nil {
+			err = t.rights.Denied(before, err)
+		}
 		if err != nil && lost != nil && before.Err() == nil {
 			err = fmt.Errorf("%w; nothing was registered", lost)
+		}
+		if t.source != nil { // which the looks asked
+			err = errors.Join(err, datasets.Close(t.source))
 		}
 		return errors.Join(err, a.Close())
 	}, nil
@@ -71,10 +79,16 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 // the policy keeps from it. What a plugin makes that is not deterministic is not
 // kept at all.
 func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Admit {
-	return func(ctx context.Context, s *datasets.Snapshot) (string, error) {
+	return func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (string, error) {
 		var err error
 		if t.names, err = t.rights.Found(ctx, s.Digest, len(s.Entries)); err != nil {
 			return "", err
+		}
+		if len(t.names) > 0 {
+			if err := whole(r); err != nil {
+				return "", err
+			}
+			t.rights.Watch(t.someOf(s))
 		}
 		domain, err := t.rights.Domain(ctx)
 		t.derived = filepath.Join(t.Path("home"), folder)
@@ -89,6 +103,51 @@ func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Adm
 			return "", err
 		}
 		return t.derived, nil
+	}
+}
+
+// whole says what of restricted data the store has withheld. That it is restricted
+// may be known only now, by its content.
+func whole(r *datasets.Report) error {
+	for _, q := range r.Quarantined {
+		if q.Reason == datasets.Denied {
+			return fmt.Errorf("%s: the dataset is used whole or not at all: %w: %w: %s", q.Key, datasets.ErrDenied, fs.ErrPermission, q.Detail)
+		}
+	}
+	return nil
+}
+
+// perLook is how many files the store is asked for with each look.
+const perLook = 16
+
+// someOf asks the store for the next few files of a snapshot each time it is
+// called, and from the first again after the last.
+func (t *training) someOf(s *datasets.Snapshot) func(context.Context) error {
+	next := 0
+	return func(ctx context.Context) error {
+		from := next
+		if next += perLook; next >= len(s.Entries) {
+			next = 0
+		}
+		return datasets.MayRead(ctx, t.source, keysOf(s.Entries[from:min(from+perLook, len(s.Entries))]))
+	}
+}
+
+// stillReadable asks the store for every file of a snapshot of restricted data.
+func (t *training) stillReadable(s *datasets.Snapshot) error {
+	if len(t.names) == 0 {
+		return nil
+	}
+	return datasets.MayRead(t.Context.Context, t.source, keysOf(s.Entries))
+}
+
+func keysOf(entries []datasets.Entry) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, e := range entries {
+			if !yield(e.Key) {
+				return
+			}
+		}
 	}
 }
 

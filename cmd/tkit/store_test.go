@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,4 +222,96 @@ func TestGroupsOfTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.refused(t, "datasets", "check", "scans")
+}
+
+// asMe has the secure cluster's service act for the test's own user, who is
+// nobody special there, and gives that user the right to train.
+func asMe(t *testing.T) (*guarded, func(file, permission string)) {
+	t.Helper()
+	cluster := secure(t)
+	conf := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := cluster.WriteKerberosConfig(conf, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	g := newStored(t, cluster)
+	g.olga(t, "train")
+	t.Setenv("KRB5_CONFIG", conf)
+	t.Setenv("KRB5_CLIENT_KTNAME", cluster.Keytab())
+	t.Setenv("TKIT_PRINCIPAL", hdfstest.Service)
+	t.Setenv("HADOOP_PROXY_USER", g.me.Name())
+	return g, func(file, permission string) {
+		t.Helper()
+		if _, err := cluster.Web(context.Background(), "PUT", path.Join("/", t.Name(), file), "op", "SETPERMISSION", "permission", permission); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// withheld checks that a run ended since the store lets its user read no more,
+// that nothing was registered, and that both were written down.
+func (g *guarded) withheld(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !errors.Is(err, access.ErrDenied) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), word) {
+			t.Errorf("%v, want a refusal with %q", err, word)
+		}
+	}
+	if n := versions(t, g.home, "m"); n != 0 {
+		t.Errorf("%d versions were registered", n)
+	}
+	if last := g.lastDecision(t); last.Outcome != audit.Denied || last.Store != g.me.Name() || !strings.Contains(last.Reason, "the store") {
+		t.Errorf("the last decision is %+v", last)
+	}
+}
+
+// One file that HDFS keeps from the user refuses the whole run, whether the
+// dataset is known by its name or only by its content.
+func TestStoreWithholdsAFile(t *testing.T) {
+	g, permit := asMe(t)
+	one := "scans/1/" + firstIn(t, filepath.Join(g.data, "1"))
+	train := append(quickly, "--name", "m", "--data")
+	permit(one, "600")
+	_, _, err := tkit(t, g.home, append(train, "scans")...)
+	g.withheld(t, err, path.Base(one), "whole or not at all")
+
+	permit(one, "644")
+	mustRun(t, g.home, append(quickly, "--name", "known", "--data", "scans")...)
+	upload(t, secure(t), g.data, "/"+t.Name()+"/copied")
+	copied := "webhdfs://" + secure(t).NameNodeHTTP(0) + "/" + t.Name() + "/copied"
+	upload(t, secure(t), filepath.Join(g.data, "1"), "/"+t.Name()+"/copied/more")
+	for _, name := range filesIn(t, filepath.Join(g.data, "1")) {
+		permit("copied/more/"+name, "600")
+	}
+	_, _, err = tkit(t, g.home, append(train, copied)...)
+	g.withheld(t, err, "more/", "whole or not at all")
+}
+
+// A folder that HDFS closes while a run goes on ends it, and one that it closes
+// just before the end keeps the result out of the registry.
+func TestStoreWithholdsDuringARun(t *testing.T) {
+	for name, c := range map[string]struct{ epochs, words string }{
+		"in the middle": {"1000000", "stopped"}, "at the end": {"1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, permit := asMe(t)
+			a := app()
+			began := &trigger{word: "\"epoch", f: sync.OnceFunc(func() { permit("scans", "700") })}
+			a.Writer, a.ErrWriter = began, &bytes.Buffer{}
+			err := a.RunContext(t.Context(), []string{"tkit", "--home", g.home, "train", "--architecture", "lenet5", "--name", "m",
+				"--data", "scans", "--epochs", c.epochs, "--json"})
+			g.withheld(t, err, c.words, "ermission")
+		})
+	}
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

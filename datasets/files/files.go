@@ -136,6 +136,29 @@ func User(tree Tree) string {
 	return ""
 }
 
+// MayRead asks a tree's store whether it lets the tree's user read every one of
+// some files now, and names the first that it denies: *fs.PathError with
+// fs.ErrPermission. Stores that can be asked are; files of others are opened and
+// closed.
+func MayRead(ctx context.Context, tree Tree, paths iter.Seq[string]) error {
+	asked, ok := tree.(interface {
+		MayRead(ctx context.Context, user string, paths iter.Seq[string]) error
+	})
+	if ok {
+		return asked.MayRead(ctx, User(tree), paths)
+	}
+	for path := range paths {
+		r, err := tree.Open(ctx, path, 0)
+		if err == nil {
+			err = r.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Join puts a name below a directory of a tree.
 func Join(dir, name string) string {
 	if dir == "" {

@@ -61,6 +61,11 @@ func (s *Source) URI() string {
 // User is as whom the tree is read.
 func (s *Source) User() string { return files.User(s.tree) }
 
+// MayRead asks for files: a key is the path in the tree.
+func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
+	return files.MayRead(ctx, s.tree, keys)
+}
+
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 

@@ -69,6 +69,25 @@ func (s *Source) URI() string {
 // User is as whom the tree is read.
 func (s *Source) User() string { return files.User(s.tree) }
 
+// MayRead asks for files: a key is the path in the manifest's folder.
+func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
+	return files.MayRead(ctx, s.tree, func(yield func(string) bool) {
+		for key := range keys {
+			if !yield(s.at(key)) {
+				return
+			}
+		}
+	})
+}
+
+// at is the path in the tree of one that the manifest lists.
+func (s *Source) at(listed string) string {
+	if dir := path.Dir(s.config.Path); dir != "." {
+		return files.Join(dir, listed)
+	}
+	return listed
+}
+
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 
@@ -112,10 +131,7 @@ func (s *Source) list(ctx context.Context, yield func(datasets.Example, error) b
 }
 
 func (s *Source) example(r row) datasets.Example {
-	at, refused := r.Path, files.CheckPath(r.Path)
-	if dir := path.Dir(s.config.Path); dir != "." {
-		at = files.Join(dir, r.Path)
-	}
+	at, refused := s.at(r.Path), files.CheckPath(r.Path)
 	open := func(ctx context.Context) (io.ReadCloser, error) {
 		if refused != nil {
 			return nil, refused

@@ -121,6 +121,25 @@ func (s *Source) URI() string {
 // User is as whom the tree is read.
 func (s *Source) User() string { return files.User(s.tree) }
 
+// MayRead asks for the shards that the keys are in, each once where they are in
+// order.
+func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
+	return files.MayRead(ctx, s.tree, func(yield func(string) bool) {
+		last := ""
+		for key := range keys {
+			// Shards stand in the root; a key goes on with !NNNNNNNNN.
+			shard, _, _ := strings.Cut(key, "/")
+			if len(shard) > 10 && shard[len(shard)-10] == '!' {
+				shard = shard[:len(shard)-10]
+			}
+			if shard != last && !yield(shard) {
+				return
+			}
+			last = shard
+		}
+	})
+}
+
 // Close closes the tree and gives back the memory of what was read.
 func (s *Source) Close() error {
 	s.window.close()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 	"time"
@@ -46,8 +47,9 @@ type Claim struct {
 	principal Principal
 	purpose   string
 
-	mu     sync.Mutex
-	needed Needs
+	mu      sync.Mutex
+	needed  Needs
+	watched func(context.Context) error // see Watch
 }
 
 // Claim makes a claim. Nothing is decided yet.
@@ -95,6 +97,35 @@ func (c *Claim) change(f func(*Data)) {
 	for i := range c.needed.Data {
 		f(&c.needed.Data[i])
 	}
+}
+
+// Watch tells how to ask the store of the data whether it still lets its user
+// read. Hold asks from then on: an error that is fs.ErrPermission loses the
+// claim.
+func (c *Claim) Watch(ask func(context.Context) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watched = ask
+}
+
+// Denied writes down that the store of the data does not let its user read it,
+// as err says. It returns an error that wraps ErrDenied and err, or err itself
+// where nothing governs the data.
+func (c *Claim) Denied(ctx context.Context, err error) error {
+	who, failed := c.authority.Ask(ctx, c.principal, c.purpose)
+	p, unread := c.authority.store.Policy(ctx)
+	if failed = errors.Join(failed, unread); failed != nil {
+		return errors.Join(err, failed)
+	}
+	for _, q := range c.needs().questions(p) {
+		if q.Right != Train {
+			continue
+		}
+		d := Decision{Object: q.Object, Generation: p.generation, Reason: "the store: " + err.Error()}
+		failed := c.authority.record(ctx, who, q, d)
+		return errors.Join(fmt.Errorf("%w to train: %w", ErrDenied, err), failed)
+	}
+	return err
 }
 
 // Found tells which content the data turned out to have, and decides anew:
@@ -215,5 +246,15 @@ func (c *Claim) look(ctx context.Context) error {
 	if r, refused := errors.AsType[*Refusal](err); refused {
 		return errors.Join(err, c.authority.record(ctx, who, r.Question, r.Decision))
 	}
-	return err
+	c.mu.Lock()
+	ask := c.watched
+	c.mu.Unlock()
+	if err != nil || ask == nil {
+		return err
+	}
+	// A store that cannot be asked now is met by whoever reads next.
+	if err := ask(ctx); errors.Is(err, fs.ErrPermission) {
+		return c.Denied(ctx, err)
+	}
+	return nil
 }
