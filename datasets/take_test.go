@@ -83,7 +83,7 @@ func TestTakeSnapshot(t *testing.T) {
 		"cat/08.jpg: truncated: jpeg: segment 0xe0 ends after the file",
 		"cat/09.png: too many pixels: 30000×30000 is more than 67108864 pixels",
 		"cat/10.png: not an image: not a jpeg, png, gif, bmp or webp image but an HTML page",
-		"cat/11.png: unreadable: open 11.png: permission denied",
+		"cat/11.png: denied: open 11.png: permission denied",
 		"cat/12.png: unreadable: connection reset",
 		"cat/13.png: unreadable: unexpected EOF",
 		"cat/14.png: refused: it is a pipe",
