@@ -22,13 +22,14 @@ trained, evaluated and served with the same bytes, or not at all.`,
 				Usage:     "copy a plugin into the home, ready to be named by a preprocessing",
 				ArgsUsage: "PATH",
 				Flags:     append(pythonFlags(), jsonFlag()),
-				Description: `PATH is the plugin's executable; for one in Python the archive that its build
-makes. It is started once, to say what it is. The packages of a plugin in Python
-are those of its lock, fetched by pip and checked by their digests.
+				Description: `PATH is the plugin's executable; for one in Python its project, a folder with a
+pyproject.toml, or the archive that was built of it. It is started once, to say
+what it is. The packages of a plugin in Python are those of its lock, fetched by
+pip and checked by their digests.
 
 Examples:
    tkit plugins install ./invert
-   tkit plugins install deskew.pyz
+   tkit plugins install work/deskew
    tkit plugins install deskew.pyz --wheels wheels --python python3.11`,
 				Action: withStore(1, 1, installPlugin),
 			},

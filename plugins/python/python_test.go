@@ -112,6 +112,15 @@ func TestConcurrentBatches(t *testing.T) {
 	all.Wait()
 }
 
+// Neither the environment nor what is installed elsewhere reaches a plugin.
+func TestIsolation(t *testing.T) {
+	p := open(t, config, "PYTHONPATH=/from-the-environment")
+	_, err := p.Process(t.Context(), do("show"), images(plugins.Float32, 1, [3]int{1, 1, 1}))
+	if err == nil || !strings.Contains(err.Error(), "ValueError: 1 1 ['/proc/self/fd/3', ") || strings.Contains(err.Error(), "from-the-environment") {
+		t.Errorf("error %v, want no other paths in it than those of the archive, the library and the packages", err)
+	}
+}
+
 // TestConformance is the suite that every preprocessor passes.
 func TestConformance(t *testing.T) {
 	preprocesstest.RunProcess(t, func(c host.Config) (*host.Plugin, error) { return tryOpen(t, c) }, preprocesstest.Options{})

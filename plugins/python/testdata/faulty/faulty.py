@@ -57,6 +57,8 @@ class Faulty(Preprocessor):
                 raise ValueError("cannot do that")
             case "image":
                 raise ImageError(len(batch) - 1, "too dark")
+            case "show":
+                raise ValueError(f"{sys.flags.isolated} {sys.flags.no_site} {sys.path}")
             case "hang":
                 while True:
                     time.sleep(1)
