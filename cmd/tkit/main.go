@@ -30,7 +30,7 @@ func main() {
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "tkit: interrupted; nothing half-done was kept")
+		fmt.Fprintln(os.Stderr, "tkit: interrupted:", err)
 		os.Exit(130)
 	default:
 		fmt.Fprintln(os.Stderr, "tkit:", err)

@@ -19,10 +19,9 @@ func observer(out, status io.Writer, terminal, asJSON bool) (train.Observer, fun
 	if asJSON {
 		return jsonEvents(out), func() {}
 	}
-	s := &show{status: status, lines: status}
+	s := &show{status: status}
 	if terminal {
 		s.bars = mpb.New(mpb.WithOutput(status), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
-		s.lines = s.bars // what it writes scrolls above the bars
 	}
 	return s.event, s.end
 }
@@ -46,14 +45,53 @@ func encodeEvent(e *json.Encoder, name string, data any) error {
 
 // show draws for people.
 type show struct {
-	status, lines io.Writer
-	bars          *mpb.Progress // nil where there is no terminal
+	status io.Writer
+	bars   *mpb.Progress // nil where there is no terminal, or it was lost
 
-	bar   *mpb.Bar
-	phase train.PhaseBegan
+	bar     *mpb.Bar
+	phase   train.PhaseBegan
+	pace    pace
+	told    time.Time
+	done    int
+	resumed int // steps that the phase to come finds done
+}
+
+// A pace is how fast a phase goes.
+type pace struct {
 	began time.Time
-	told  time.Time
-	done  int
+	from  int // what was done before it began
+}
+
+// rate is what is done a second.
+func (p pace) rate(done int) float64 {
+	return float64(done-p.from) / time.Since(p.began).Seconds()
+}
+
+// text says the rate and, where the total is known, the time left.
+func (p pace) text(done, total int) string {
+	rate := p.rate(done)
+	if rate <= 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%.4g/s", rate)
+	if total > 0 {
+		left := time.Duration(float64(total-done) / rate * float64(time.Second))
+		text += fmt.Sprintf(", %v left", left.Round(time.Second))
+	}
+	return text
+}
+
+// Write writes lines, on a terminal above the bars. Bars end for good when they
+// cannot be drawn, as on a terminal that says it has no width (one made by
+// script or a container may): then lines are all there is.
+func (s *show) Write(text []byte) (int, error) {
+	if s.bars != nil {
+		if n, err := s.bars.Write(text); err == nil {
+			return n, nil
+		}
+		s.bars, s.bar = nil, nil
+	}
+	return s.status.Write(text)
 }
 
 var titles = map[train.Phase]string{
@@ -71,7 +109,8 @@ func (s *show) event(e train.Event) {
 	switch e := e.(type) {
 	case train.PhaseBegan:
 		s.end()
-		s.phase, s.began, s.told, s.done = e, time.Now(), time.Now(), 0
+		s.phase, s.told, s.done = e, time.Now(), 0
+		s.pace, s.resumed = pace{began: time.Now(), from: s.resumed}, 0
 		if s.bars != nil {
 			s.bar = s.newBar(e)
 		}
@@ -81,36 +120,43 @@ func (s *show) event(e train.Event) {
 		s.end()
 		took := e.Took.Round(time.Millisecond)
 		switch {
-		case s.done > 0 && e.Took > 0:
-			rate := float64(s.done) / e.Took.Seconds()
-			fmt.Fprintf(s.lines, "%-26s %d %s in %v, %.4g/s\n", titles[e.Phase], s.done, s.phase.Unit, took, rate)
+		case s.done > s.pace.from && e.Took > 0:
+			done := s.done - s.pace.from
+			fmt.Fprintf(s, "%-26s %d %s in %v, %.4g/s\n", titles[e.Phase], done, s.phase.Unit, took, float64(done)/e.Took.Seconds())
 		default:
-			fmt.Fprintf(s.lines, "%-26s %v\n", titles[e.Phase], took)
+			fmt.Fprintf(s, "%-26s %v\n", titles[e.Phase], took)
 		}
 	case train.DataFound:
-		fmt.Fprintln(s.lines)
-		_ = e.Report.Table(s.lines)
-		fmt.Fprintf(s.lines, "%d images for training, %d for validation, %d for the test\n\n", e.Train, e.Validation, e.Test)
+		fmt.Fprintln(s)
+		_ = e.Report.Table(s)
+		fmt.Fprintf(s, "%d images for training, %d for validation, %d for the test\n\n", e.Train, e.Validation, e.Test)
 	case train.CutsTried:
 		s.cuts(e)
 	case train.EpochEnded:
 		s.epoch(e)
 	case train.Resumed:
-		fmt.Fprintf(s.lines, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)
+		s.resumed = e.Step
+		fmt.Fprintf(s, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)
 	}
 }
 
 func (s *show) newBar(e train.PhaseBegan) *mpb.Bar {
-	return s.bars.New(int64(e.Total),
-		mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░"),
+	pace := s.pace
+	bar, err := s.bars.Add(int64(e.Total),
+		mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░").Build(),
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(titles[e.Phase], decor.WC{W: 26, C: decor.DindentRight})),
 		mpb.AppendDecorators(
 			decor.CountersNoUnit(" %d/%d "+e.Unit),
-			decor.AverageSpeed(0, "  %.4g/s"),
-			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 8}), ""),
-			decor.Name(" left"),
+			decor.Any(func(now decor.Statistics) string {
+				return "  " + pace.text(int(now.Current), e.Total)
+			}),
 		))
+	if err != nil {
+		s.bars = nil // see Write
+		return nil
+	}
+	return bar
 }
 
 // quiet is how long a log without a terminal hears nothing of a long phase.
@@ -129,15 +175,11 @@ func (s *show) progress(p train.Progress) {
 		return
 	}
 	s.told = time.Now()
-	rate := float64(p.Done) / time.Since(s.began).Seconds()
-	total, left := "", ""
+	total := ""
 	if p.Total > 0 {
 		total = fmt.Sprintf(" of %d", p.Total)
 	}
-	if p.Total > 0 && rate > 0 {
-		left = fmt.Sprintf(", %v left", time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second)).Round(time.Second))
-	}
-	fmt.Fprintf(s.lines, "%-26s %d%s %s, %.4g/s%s\n", titles[p.Phase], p.Done, total, s.phase.Unit, rate, left)
+	fmt.Fprintf(s, "%-26s %d%s %s, %s\n", titles[p.Phase], p.Done, total, s.phase.Unit, s.pace.text(p.Done, p.Total))
 }
 
 func (s *show) epoch(e train.EpochEnded) {
@@ -148,11 +190,11 @@ func (s *show) epoch(e train.EpochEnded) {
 			line += "  *"
 		}
 	}
-	fmt.Fprintln(s.lines, line)
+	fmt.Fprintln(s, line)
 }
 
 func (s *show) cuts(e train.CutsTried) {
-	fmt.Fprintf(s.lines, "\nheads on each cut, judged by images held out of %d:\n", e.Images)
+	fmt.Fprintf(s, "\nheads on each cut, judged by images held out of %d:\n", e.Images)
 	var rows [][]string
 	for _, c := range e.Candidates {
 		chosen := ""
@@ -162,8 +204,8 @@ func (s *show) cuts(e train.CutsTried) {
 		rows = append(rows, []string{c.Cut.String(), strconv.Itoa(c.Width),
 			strconv.FormatFloat(c.Loss, 'f', 4, 64), strconv.FormatFloat(c.Accuracy, 'f', 4, 64), chosen})
 	}
-	_ = printTable(s.lines, []string{"cut", "width", "loss", "accuracy", ""}, rows)
-	fmt.Fprintln(s.lines)
+	_ = printTable(s, []string{"cut", "width", "loss", "accuracy", ""}, rows)
+	fmt.Fprintln(s)
 }
 
 // end takes away the bar that is shown.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -139,6 +140,9 @@ func trainVersion(c *cli.Context) (err error) {
 		result, err = run.fromScratch()
 	}
 	end()
+	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+		return fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
+	}
 	if err != nil {
 		return err
 	}
