@@ -1,9 +1,15 @@
 // Package hdfs is the one client of HDFS in the project: colinmarc/hdfs with
-// guards around it. A read gives the bytes of the file that was opened, all of
-// them, or an error: lengths, checksums and the file's identity are checked
-// where the library does not, files that it would read wrongly are refused with
-// the reason, every wait has an end, and what passes (a NameNode restarting or
-// failing over, DataNodes lost) is retried within a budget.
+// guards around it, and reading of its own. A read gives the bytes of the file
+// that was opened, all of them, or an error: its blocks are named when it is
+// opened, and every byte is checked against its checksum. Files that would be
+// read wrongly are refused with the reason, every wait has an end, and what
+// passes (a NameNode restarting or failing over, DataNodes lost) is retried
+// within a budget.
+//
+// The library makes the calls to the NameNode, writes, and agrees with DataNodes
+// on the protection of the data transfer. Reading is done here: one call to the
+// NameNode a file instead of three, and connections to DataNodes that serve one
+// file after the other.
 package hdfs
 
 import (
@@ -23,6 +29,7 @@ type Client struct {
 	settings  settings
 	login     *login // nil without Kerberos
 	nameNodes nameNodes
+	dataNodes dataNodes
 
 	mu     sync.Mutex
 	idle   []*session
@@ -67,6 +74,7 @@ func (c *Client) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.dropIdle()
+	c.dataNodes.close()
 	if c.login != nil {
 		c.login.close()
 	}

@@ -26,7 +26,9 @@ func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 // open gives a client of a cluster that ends with the test.
 func open(t *testing.T, c *hdfstest.Cluster, config Config) *Client {
 	t.Helper()
-	config.ConfDir = c.ConfDir()
+	if config.ConfDir == "" {
+		config.ConfDir = c.ConfDir()
+	}
 	client, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -278,26 +280,6 @@ func TestMayRead(t *testing.T) {
 	}
 	if err := root.MayRead(t.Context(), "alice", slices.Values([]string{"/may/none"})); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
-	}
-}
-
-// Whoever may not pass a folder does not get round it by the inode's number.
-func TestPinnedPathIsChecked(t *testing.T) {
-	cluster := plain(t)
-	put(t, cluster, map[string][]byte{"/pinned/shut/x": []byte("secret")})
-	root, alice := open(t, cluster, Config{}), open(t, cluster, Config{User: "alice"})
-	info, err := root.Stat(t.Context(), "/pinned/shut/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	web(t, cluster, "PUT", "/pinned/shut", "op", "SETPERMISSION", "permission", "700")
-	r, err := alice.OpenInfo(t.Context(), "/pinned/shut/x", info, 0)
-	if err == nil {
-		_, err = io.ReadAll(r)
-		r.Close()
-	}
-	if !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("alice: %v", err)
 	}
 }
 

@@ -90,9 +90,6 @@ func (c Config) settings() (settings, error) {
 	if s.options.KerberosServicePrincipleName == "" {
 		return settings{}, fmt.Errorf("hdfs: %s: hadoop.security.authentication is kerberos, but hdfs-site.xml has no dfs.namenode.kerberos.principal", dir)
 	}
-	if err := checkProtection(conf); err != nil {
-		return settings{}, err
-	}
 	k := c.Kerberos
 	k.user = c.User
 	if k.namer, err = newNamer(conf); err != nil {
@@ -184,29 +181,7 @@ func simpleUser(asked string) (string, error) {
 const (
 	protectionKey = "dfs.data.transfer.protection"
 	encryptKey    = "dfs.encrypt.data.transfer"
-	suitesKey     = "dfs.encrypt.data.transfer.cipher.suites"
-	aesSuite      = "AES/CTR/NoPadding"
 )
-
-// checkProtection refuses the protections of the data transfer under which
-// colinmarc/hdfs fails on longer reads, when the configuration tells.
-func checkProtection(conf hadoopconf.HadoopConf) error {
-	const remedy = "read the cluster through webhdfs:// or swebhdfs://, or set it to authentication, " +
-		"or to privacy with " + suitesKey + " = " + aesSuite + ", on the DataNodes and in HADOOP_CONF_DIR"
-	// The strongest of the list is what gets negotiated.
-	protection := strings.ToLower(conf[protectionKey])
-	aes := strings.Contains(strings.ToUpper(conf[suitesKey]), strings.ToUpper(aesSuite))
-	switch {
-	case strings.EqualFold(conf[encryptKey], "true") && !aes:
-		return fmt.Errorf("hdfs: "+encryptKey+" without "+suitesKey+" = "+aesSuite+" is a cipher that the native client cannot read reliably: "+
-			"read the cluster through webhdfs:// or swebhdfs://, or set %s on the DataNodes and in HADOOP_CONF_DIR", suitesKey)
-	case strings.Contains(protection, "privacy") && !aes:
-		return fmt.Errorf("hdfs: "+protectionKey+" = %s without AES is a mode that the native client cannot read reliably: "+remedy, conf[protectionKey])
-	case strings.Contains(protection, "integrity") && !strings.Contains(protection, "privacy"):
-		return fmt.Errorf("hdfs: "+protectionKey+" = %s is a mode that the native client cannot read reliably: "+remedy, conf[protectionKey])
-	}
-	return nil
-}
 
 var errNoAuthority = errors.New("hdfs: a URI is hdfs://HOST:PORT/PATH or hdfs://NAMESERVICE/PATH")
 

@@ -108,7 +108,7 @@ func (c *Client) unavailable(err error) error {
 		hint = "; the NameNode may want Kerberos: let HADOOP_CONF_DIR have the cluster's core-site.xml with hadoop.security.authentication"
 	case strings.Contains(text, "SASL handshake"):
 		hint = "; check hadoop.security.authentication, dfs.namenode.kerberos.principal and the clocks"
-	case c.settings.kerberos != nil && (c.settings.options.DataTransferProtection == "" || strings.Contains(text, "proto:")):
+	case c.settings.kerberos != nil && (c.settings.options.DataTransferProtection == "" || errors.Is(err, errProtocol)):
 		hint = "; if the DataNodes have another " + protectionKey + " or " + encryptKey + " than hdfs-site.xml in HADOOP_CONF_DIR, " +
 			"make that say the same, or read through webhdfs:// or swebhdfs://"
 	}

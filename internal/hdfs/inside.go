@@ -1,7 +1,10 @@
 package hdfs
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"reflect"
 	"unsafe"
 
@@ -11,9 +14,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// This file looks behind colinmarc/hdfs's API, whose version is pinned, for two
-// things that it does not give and that reading safely takes. Its test fails
-// when a version moves them.
+// This file looks behind colinmarc/hdfs's API, whose version is pinned, for what
+// it does not give and reading safely takes. Its test fails when a version moves
+// that, or the linker does.
 
 // executor is the library's connection to a NameNode.
 type executor interface {
@@ -58,14 +61,46 @@ func get(m protoreflect.Message, name protoreflect.Name) protoreflect.Value {
 	return m.Get(m.Descriptor().Fields().ByName(name))
 }
 
-// replicaFailed says whether the Read just made ended one DataNode's part with
-// an error. The library hides it when bytes came with it, among them those of a
-// chunk whose checksum was wrong.
-func replicaFailed(f *hdfs.FileReader) bool {
-	block := reflect.ValueOf(f).Elem().FieldByName("blockReader")
-	if block.IsNil() {
-		return false
+// typed gives a message the type that one of the library's own functions gives:
+// its messages' types have no names here.
+func typed[T any](_ func(*hdfs.FileStatus) T, m protoreflect.Message) (T, error) {
+	t, ok := m.Interface().(T)
+	if !ok {
+		return t, fmt.Errorf("%w: a %s", errProtocol, m.Descriptor().Name())
 	}
-	dataNodes := block.Elem().FieldByName("datanodes")
-	return !dataNodes.IsNil() && !dataNodes.Elem().FieldByName("err").IsNil()
+	return t, nil
 }
+
+// whole mends the library's connections whose data transfer is protected by
+// SASL frames: a Read that takes the rest of one frame and the beginning of the
+// next forgets to count the former. Nothing else is asked of them here than one
+// frame's bytes at a time.
+func whole(conn net.Conn) net.Conn {
+	if v := reflect.ValueOf(conn).Elem(); v.Kind() == reflect.Struct {
+		if f := v.FieldByName("readBuf"); f.IsValid() && f.Type() == reflect.TypeFor[bytes.Buffer]() {
+			return frames{conn, (*bytes.Buffer)(unsafe.Pointer(f.UnsafeAddr()))}
+		}
+	}
+	return conn
+}
+
+type frames struct {
+	net.Conn
+	unread *bytes.Buffer // of the frame
+}
+
+func (f frames) Read(b []byte) (int, error) {
+	if n := f.unread.Len(); n > 0 {
+		b = b[:min(n, len(b))]
+	}
+	return f.Conn.Read(b)
+}
+
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// protected makes a dialer of DataNodes one that also agrees with them on the
+// protection of the data transfer, by a block's token. It may ask the NameNode
+// for what the cluster wants, once for each client.
+//
+//go:linkname protected github.com/colinmarc/hdfs/v2.(*Client).wrapDatanodeDial
+func protected(lib *hdfs.Client, dial dialer, token unsafe.Pointer) (dialer, error)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -218,9 +219,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// The protections of the data transfer that can be read are. The others are
-// refused by what the configuration says, and where it says something else than
-// the DataNodes do, nothing is read wrongly and the error tells of it.
+// Every protection of the data transfer is read, whether or not the
+// configuration tells of it. The cluster keeps the last.
 func TestProtection(t *testing.T) {
 	cluster := secure(t)
 	content := pattern(3_500_017, 1)
@@ -229,58 +229,42 @@ func TestProtection(t *testing.T) {
 	defer cancel()
 	config := as(t, cluster, "alice")
 	config.Budget = 3 * time.Second
-	check := func(what string) {
+	check := func(what string, framed bool) {
 		t.Helper()
 		c := open(t, cluster, config)
-		if b, err := read(ctx, c, "/protected", 0); err != nil || !bytes.Equal(b, content) {
-			t.Errorf("%s: %d bytes of %d, or others, %v", what, len(b), len(content), err)
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Go(func() {
+				offset := int64(i * 1_000_003)
+				if b, err := read(ctx, c, "/protected", offset); err != nil || !bytes.Equal(b, content[offset:]) {
+					t.Errorf("%s from %d: %d bytes or others, %v", what, offset, len(b), err)
+				}
+			})
+		}
+		group.Wait()
+		for _, waiting := range c.dataNodes.idle {
+			for _, conn := range waiting {
+				if _, ok := conn.Conn.(frames); ok != framed {
+					t.Errorf("%s: the connection is a %T", what, conn.Conn)
+				}
+			}
 		}
 		if groups, err := c.Groups(ctx, "alice"); err != nil || !slices.Equal(groups, []string{"alice", "team"}) {
 			t.Errorf("%s: alice is in %q, %v", what, groups, err)
 		}
 	}
-	check("authentication")
+	check("authentication", false)
 	stale := t.TempDir()
 	must(t, os.CopyFS(stale, os.DirFS(cluster.ConfDir())))
-	defer func() { must(t, cluster.Reconfigure(ctx, nil, nil)) }()
-	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "privacy"}, map[string]string{protectionKey: "privacy", suitesKey: aesSuite}))
-	check("privacy")
-	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "integrity"}, map[string]string{encryptKey: "true", suitesKey: aesSuite}))
-	check("encryption")
-
+	const suites, aes = "dfs.encrypt.data.transfer.cipher.suites", "AES/CTR/NoPadding"
+	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "privacy"}, map[string]string{protectionKey: "privacy", suites: aes}))
+	check("privacy by AES", false)
+	must(t, cluster.Reconfigure(ctx, nil, map[string]string{protectionKey: "privacy"}))
+	check("privacy", true)
+	must(t, cluster.Reconfigure(ctx, map[string]string{"hadoop.rpc.protection": "integrity"}, map[string]string{encryptKey: "true"}))
+	check("encryption", true)
 	must(t, cluster.Reconfigure(ctx, nil, map[string]string{protectionKey: "integrity"}))
+	check("integrity", true)
 	config.ConfDir = stale
-	c, err := Open(ctx, config)
-	must(t, err)
-	defer c.Close()
-	b, err := read(ctx, c, "/protected", 0)
-	if !bytes.HasPrefix(content, b) || err == nil || !strings.Contains(err.Error(), protectionKey) {
-		t.Errorf("integrity that the configuration does not tell of: %d bytes of %d, or others, %v", len(b), len(content), err)
-	}
-}
-
-func TestProtectionsRefused(t *testing.T) {
-	for _, c := range []struct {
-		properties map[string]string
-		setting    string // that the error names; "" when it is read
-	}{
-		{map[string]string{}, ""},
-		{map[string]string{protectionKey: "authentication"}, ""},
-		{map[string]string{protectionKey: "Privacy", suitesKey: "AES/CTR/NoPadding"}, ""},
-		{map[string]string{protectionKey: "authentication,privacy", suitesKey: aesSuite}, ""},
-		{map[string]string{encryptKey: "TRUE", suitesKey: aesSuite}, ""},
-		{map[string]string{protectionKey: "integrity"}, protectionKey + " = integrity"},
-		{map[string]string{protectionKey: "integrity", suitesKey: aesSuite}, protectionKey + " = integrity"},
-		{map[string]string{protectionKey: "authentication,integrity"}, protectionKey + " = authentication,integrity"},
-		{map[string]string{protectionKey: "privacy"}, protectionKey + " = privacy"},
-		{map[string]string{encryptKey: "true"}, encryptKey},
-		{map[string]string{encryptKey: "true", protectionKey: "authentication"}, encryptKey},
-	} {
-		switch err := checkProtection(c.properties); {
-		case c.setting == "" && err != nil:
-			t.Errorf("%v: %v", c.properties, err)
-		case c.setting != "" && (err == nil || !strings.Contains(err.Error(), c.setting) || !strings.Contains(err.Error(), "webhdfs://") || !strings.Contains(err.Error(), aesSuite)):
-			t.Errorf("%v: %v", c.properties, err)
-		}
-	}
+	check("integrity of which the configuration does not tell", true)
 }

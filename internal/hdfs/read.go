@@ -6,41 +6,28 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strconv"
-	"strings"
-
-	"github.com/colinmarc/hdfs/v2"
 )
 
 // Open reads a file from an offset to its end. The Reader gives io.EOF after
 // the last byte of the size that the file had when it was opened, and at no
 // other place. The context bounds the reading too.
+//
+// It costs the NameNode one call, which says at once whether the user may read
+// the file and what blocks it is made of. Whatever becomes of the path, only
+// those blocks are read.
 func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, error) {
-	info, err := c.Stat(ctx, path)
-	if err != nil {
+	if offset < 0 {
+		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
+	}
+	r := &Reader{client: c, ctx: ctx, path: path, retries: c.retrying(ctx)}
+	if err := c.call(ctx, "open", path, func(s *session) (err error) {
+		r.file, err = c.locate(s, path)
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	return c.OpenInfo(ctx, path, info, offset)
-}
-
-// OpenInfo is Open for a file that Stat or ReadDir told of before: it costs the
-// NameNode one call less. The file is pinned: when it was replaced since, the
-// error wraps ErrReplaced.
-func (c *Client) OpenInfo(ctx context.Context, path string, info Info, offset int64) (*Reader, error) {
-	if err := info.Openable(offset); err != nil {
-		return nil, pathError("open", path, err)
-	}
-	r := &Reader{client: c, ctx: ctx, path: path, info: info, offset: min(offset, info.Size), retries: c.retrying(ctx)}
-	for {
-		err := translate(r.connect())
-		if err == nil {
-			return r, nil
-		}
-		if err = r.retry(err); err != nil {
-			r.Close()
-			return nil, pathError("open", path, err)
-		}
-	}
+	r.offset = min(offset, r.file.size)
+	return r, nil
 }
 
 // A Reader reads one file. It is not safe for concurrent use.
@@ -48,92 +35,25 @@ type Reader struct {
 	client *Client
 	ctx    context.Context
 	path   string
-	info   Info
+	file   layout // as it was when it was opened
 	offset int64
 
-	session *session         // nil when the file is to be opened (again)
-	file    *hdfs.FileReader // of the session
-	stop    func() bool
+	stream *stream // of the block that the offset is in; nil when it is to be asked for
+	// block is that block, nil before it is begun, and untried the DataNodes
+	// that may still be asked for it.
+	block   *block
+	untried []string
+	// stale says that the NameNode has to be asked anew where the blocks are.
+	stale   bool
 	retries *retries
 	corrupt int // attempts in a row that met a wrong checksum
 	ended   error
 }
 
-// Info is what the file was when it was opened.
-func (r *Reader) Info() Info { return r.info }
-
-// pinned is the path by which the file is read: that of its inode, so that a
-// rename over it between two calls cannot give another file's blocks with this
-// one's length. A snapshot's files share their inodes with the live ones and do
-// not change.
-func (r *Reader) pinned() string {
-	if strings.Contains(r.path, "/.snapshot/") {
-		return r.path
-	}
-	return "/.reserved/.inodes/" + strconv.FormatUint(r.info.ID, 10)
-}
-
-// connect opens the file at the offset on a session of the reader's own, and
-// checks that it is still the same.
-func (r *Reader) connect() error {
-	s, err := r.client.take(r.ctx)
-	if err != nil {
-		return err
-	}
-	r.session = s
-	r.stop = context.AfterFunc(r.ctx, func() { s.end(context.Cause(r.ctx)) })
-	r.file, err = s.lib.Open(r.pinned())
-	if errors.Is(err, fs.ErrNotExist) {
-		return r.gone()
-	}
-	if err != nil {
-		return err
-	}
-	now := newInfo(r.info.Name, r.file.Stat().Sys().(*hdfs.FileStatus))
-	switch {
-	case now.Refused != nil:
-		return now.Refused
-	case now.ID != r.info.ID || now.Size != r.info.Size || !now.Modified.Equal(r.info.Modified):
-		return ErrReplaced
-	}
-	if r.offset > 0 && r.offset < r.info.Size {
-		_, err = r.file.Seek(r.offset, io.SeekStart)
-	}
-	return err
-}
-
-// gone tells a file that was removed from one that another stands in for.
-func (r *Reader) gone() error {
-	if _, err := stat(r.session, r.path); err != nil {
-		return err
-	}
-	return ErrReplaced
-}
-
-// release ends the use of the session.
-func (r *Reader) release(err error) {
-	if r.file != nil {
-		r.file.Close()
-		r.file = nil
-	}
-	if r.session != nil {
-		r.stop()
-		r.client.put(r.session, err)
-		r.session = nil
-	}
-}
-
-// retry gives nil when the file is to be opened again at the offset.
-func (r *Reader) retry(err error) error {
-	r.release(err)
-	return r.retries.next(err)
-}
-
 // Read implements io.Reader.
 func (r *Reader) Read(b []byte) (int, error) {
 	for r.ended == nil {
-		if r.offset == r.info.Size {
-			r.release(nil)
+		if r.offset == r.file.size {
 			r.ended = io.EOF
 			break
 		}
@@ -147,59 +67,113 @@ func (r *Reader) Read(b []byte) (int, error) {
 			r.corrupt = 0
 			return n, nil
 		}
-		if err = r.retry(err); err != nil {
+		if err = r.again(err); err != nil {
 			r.ended = pathError("read", r.path, err)
 		}
 	}
 	return 0, r.ended
 }
 
+// attempt reads some bytes, or tells why none can be believed.
+func (r *Reader) attempt(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	if r.stream == nil {
+		if err := r.connect(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.stream.Read(b)
+	if err != nil {
+		r.client.dataNodes.fail(r.stream.address)
+		r.disconnect()
+		return 0, err
+	}
+	if r.offset+int64(n) == r.block.offset+r.block.size {
+		r.disconnect()
+		r.block = nil
+	}
+	return n, nil
+}
+
+// connect asks the next DataNode for the block.
+func (r *Reader) connect() error {
+	if r.stale {
+		if err := r.locate(); err != nil {
+			return err
+		}
+		r.stale, r.block = false, nil
+	}
+	if r.block == nil {
+		if r.block = r.file.at(r.offset); r.block == nil {
+			return fmt.Errorf("%w: no block has byte %d", errProtocol, r.offset)
+		}
+		r.untried = r.client.dataNodes.order(r.block.nodes)
+	}
+	if len(r.untried) == 0 {
+		return errNoDataNode
+	}
+	node := r.untried[0]
+	r.untried = r.untried[1:]
+	s, err := r.client.readBlock(r.ctx, node, r.block, r.offset-r.block.offset)
+	if err != nil {
+		r.client.dataNodes.fail(node)
+		return err
+	}
+	r.stream = s
+	return nil
+}
+
+var errNoDataNode = errors.New("no DataNode that is known has the block")
+
+// locate asks where the blocks are by now, if they still are the file's.
+func (r *Reader) locate() error {
+	var now layout
+	if err := translate(r.client.attempt(r.ctx, func(s *session) (err error) {
+		now, err = r.client.locate(s, r.path)
+		return err
+	})); err != nil {
+		return err
+	}
+	if !now.same(r.file) {
+		return ErrReplaced
+	}
+	r.file = now
+	return nil
+}
+
 // mostCorrupt is how many replicas' reads are given up before the file is: more
 // than a file usually has.
 const mostCorrupt = 6
 
-// attempt reads some bytes, or tells why none can be believed.
-func (r *Reader) attempt(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	if r.session == nil {
-		if err := translate(r.connect()); err != nil {
-			return 0, err
-		}
-	}
-	n, err := r.file.Read(b[:min(int64(len(b)), r.info.Size-r.offset)])
-	err = translate(err)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, translate(r.gone())
-	case replicaFailed(r.file) && n > 0:
-		err = errReplica
-	case err == nil && n > 0:
-		return n, nil
-	case err == nil || errors.Is(err, io.EOF):
-		// A call that was cut reads as the end of the file, too.
-		err = io.ErrUnexpectedEOF
-	}
-	if errors.Is(err, errReplica) || strings.Contains(err.Error(), "invalid checksum") {
+// again gives nil when there is a way to go on: the block's other DataNodes at
+// once, and all of them once more after a while.
+func (r *Reader) again(err error) error {
+	if errors.Is(err, errChecksum) {
 		if r.corrupt++; r.corrupt == mostCorrupt {
-			return 0, fmt.Errorf("%w: its replicas fail their checksums at %d: see hdfs fsck", ErrRefused, r.offset)
+			return fmt.Errorf("%w: its replicas fail their checksums at %d: see hdfs fsck", ErrRefused, r.offset)
 		}
 	}
-	return 0, err
+	if len(r.untried) > 0 && r.ctx.Err() == nil && judge(err) == transient {
+		return nil
+	}
+	r.stale = true
+	return r.retries.next(err)
 }
 
-var errReplica = errors.New("a DataNode's connection or checksum failed during the read")
+func (r *Reader) disconnect() {
+	if r.stream != nil {
+		r.stream.close()
+		r.stream = nil
+	}
+}
 
 // Close ends the reading. It may be called twice.
 func (r *Reader) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed
 	}
-	if r.offset < r.info.Size && r.session != nil {
-		// Nothing is wrong with the session, but a block is under way.
-		r.session.dropData()
-	}
-	r.release(nil)
+	r.disconnect()
 	return nil
 }

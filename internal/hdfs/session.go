@@ -3,7 +3,6 @@ package hdfs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -12,8 +11,8 @@ import (
 )
 
 // A session is one client of the library with the connections it made. A
-// client has one call in flight and shares ciphers between its connections, so
-// a session is used for one thing at a time: a call, or a file being read.
+// client has one call in flight, so a session is used for one thing at a time:
+// a call, or a file being written.
 type session struct {
 	lib     *hdfs.Client
 	timeout time.Duration
@@ -124,46 +123,36 @@ func (s *session) enlist(ctx context.Context, network, address string, note func
 }
 
 func (s *session) dial(ctx context.Context, network, address string) (*connection, error) {
-	conn, err := (&net.Dialer{Timeout: s.timeout}).DialContext(ctx, network, address)
+	conn, err := dial(ctx, network, address, s.timeout)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{Conn: conn, session: s}, nil
+	return &connection{patient: *conn, session: s}, nil
 }
 
-// A connection waits for its peer as long as the session's timeout and no
-// longer: the library itself waits for ever.
+// A connection is one of a session's.
 type connection struct {
-	net.Conn
+	patient
 	session  *session
 	nameNode bool
 }
 
 func (c *connection) Read(b []byte) (int, error) {
-	if err := c.Conn.SetReadDeadline(time.Now().Add(c.session.timeout)); err != nil {
-		return 0, err
-	}
-	n, err := c.Conn.Read(b)
+	n, err := c.patient.Read(b)
 	return n, c.explain(err)
 }
 
 func (c *connection) Write(b []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.session.timeout)); err != nil {
-		return 0, err
-	}
 	sent := b
 	if c.nameNode {
 		sent = withProtocol(b)
 	}
-	n, err := c.Conn.Write(sent)
+	n, err := c.patient.Write(sent)
 	if n == len(sent) {
 		n = len(b)
 	}
 	return min(n, len(b)), c.explain(err)
 }
-
-// SetDeadline does nothing: each Read and Write has its own.
-func (c *connection) SetDeadline(time.Time) error { return nil }
 
 func (c *connection) Close() error {
 	c.session.mu.Lock()
@@ -185,46 +174,5 @@ func (c *connection) explain(err error) error {
 	if c.nameNode && !errors.Is(err, net.ErrClosed) {
 		c.session.lost = true
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("%s has not answered for %s", c.RemoteAddr(), c.session.timeout)
-	}
 	return err
-}
-
-// nameNodes remembers which NameNode served last, so that a new session does
-// not ask a standby or a dead one first.
-type nameNodes struct {
-	mu        sync.Mutex
-	addresses []string
-}
-
-func (n *nameNodes) order() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]string(nil), n.addresses...)
-}
-
-func (n *nameNodes) served(address string) { n.move(address, true) }
-func (n *nameNodes) failed(address string) { n.move(address, false) }
-
-func (n *nameNodes) move(address string, first bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.addresses) == 1 || first && n.addresses[0] == address {
-		return
-	}
-	others := make([]string, 0, len(n.addresses))
-	for _, a := range n.addresses {
-		if a != address {
-			others = append(others, a)
-		}
-	}
-	switch {
-	case len(others) == len(n.addresses):
-	case first:
-		n.addresses = append([]string{address}, others...)
-	default:
-		n.addresses = append(others, address)
-	}
 }

@@ -1,7 +1,7 @@
 // Package webhdfs is a client of HDFS over HTTP: the REST API of NameNodes,
 // which redirect to DataNodes for a file's bytes, and of HttpFS, which sends
-// them itself. It is for clusters whose data transfer the native client of
-// package hdfs cannot read, and for acting as another user.
+// them itself. It is for clusters whose other ports cannot be reached, and
+// for acting as another user.
 //
 // It keeps to the same rules as that one. A read gives the bytes of the file
 // that was opened, all of them, or an error; every wait has an end; what passes

@@ -1,0 +1,313 @@
+package hdfs
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"syscall"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Of Hadoop's data transfer protocol (DataTransferProtocol.java,
+// datatransfer.proto).
+const (
+	transferVersion = 28
+	readBlockOp     = 81
+	success         = 0 // Status
+	checksumOK      = 6
+	// mostHeader and mostPacket are more than DataNodes send: 64 kB of data in a
+	// packet, unless dfs.client-write-packet-size or the chunks are larger.
+	mostHeader = 1 << 10
+	mostPacket = 16 << 20
+)
+
+var (
+	// errProtocol marks an answer that makes no sense.
+	errProtocol = errors.New("a malformed answer")
+	// errChecksum marks bytes that are not those that were written.
+	errChecksum = errors.New("invalid checksum")
+)
+
+// A stream is the rest of a block from one DataNode. Its bytes are those that
+// were written, by their checksums.
+type stream struct {
+	nodes   *dataNodes
+	address string
+	conn    *dataConn   // nil once the operation has ended
+	stop    func() bool // of the context's end
+	left    int64       // bytes to come, to the block's end
+	skip    int         // bytes before the first that is wanted
+	chunk   int         // bytes to a checksum
+	table   *crc32.Table
+
+	sums, data []byte // of the packet, the data with what is skipped
+	unread     []byte // of data
+}
+
+// readBlock asks a DataNode for a block from an offset in it. A connection that
+// was used before may have ended by itself, and then another is made.
+func (c *Client) readBlock(ctx context.Context, address string, b *block, offset int64) (*stream, error) {
+	for {
+		conn := c.dataNodes.take(address)
+		if conn == nil {
+			var err error
+			if conn, err = c.connect(ctx, address, b); err != nil {
+				return nil, err
+			}
+		}
+		s := &stream{nodes: &c.dataNodes, address: address, conn: conn, left: b.size - offset}
+		s.stop = context.AfterFunc(ctx, func() { conn.Close() })
+		err := s.ask(b, offset)
+		if err == nil {
+			return s, nil
+		}
+		s.close()
+		if !conn.used || !closedByPeer(err) || ctx.Err() != nil {
+			return nil, fmt.Errorf("%s: %w", address, err)
+		}
+	}
+}
+
+func closedByPeer(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// ask sends the request and reads the answer that comes before the packets.
+func (s *stream) ask(b *block, offset int64) error {
+	base := appendBytes(appendBytes(nil, 1, b.name), 2, b.token)
+	header := appendBytes(appendBytes(nil, 1, base), 2, []byte("tkit"))
+	op := appendBytes(nil, 1, header)
+	op = protowire.AppendVarint(protowire.AppendTag(op, 2, protowire.VarintType), uint64(offset))
+	op = protowire.AppendVarint(protowire.AppendTag(op, 3, protowire.VarintType), uint64(s.left))
+	request := protowire.AppendBytes([]byte{0, transferVersion, readBlockOp}, op)
+	if _, err := s.conn.Write(request); err != nil {
+		return err
+	}
+	answer, err := s.answer()
+	if err != nil {
+		return err
+	}
+	if status := get(answer, "status").Enum(); status != success {
+		return fmt.Errorf("%w: the DataNode answers %s", errRefusedBlock, describe(answer))
+	}
+	info := get(answer, "readOpChecksumInfo").Message()
+	checksum := get(info, "checksum").Message()
+	s.chunk = int(get(checksum, "bytesPerChecksum").Uint())
+	begin := int64(get(info, "chunkOffset").Uint())
+	if s.chunk <= 0 || s.chunk > mostPacket || begin > offset || offset-begin >= int64(s.chunk) {
+		return fmt.Errorf("%w: chunks of %d bytes from %d, asked from %d", errProtocol, s.chunk, begin, offset)
+	}
+	s.skip = int(offset - begin)
+	switch kind := get(checksum, "type").Enum(); kind {
+	case 1:
+		s.table = crc32.IEEETable
+	case 2:
+		s.table = castagnoli
+	default:
+		// None, where the DataNode has lost them.
+		return fmt.Errorf("%w: of a kind that is unknown (%d)", errChecksum, kind)
+	}
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errRefusedBlock is a DataNode's own no: it has no such block, or the token has
+// expired.
+var errRefusedBlock = errors.New("the DataNode does not give the block")
+
+func describe(answer protoreflect.Message) string {
+	status := get(answer, "status").Enum()
+	name := fmt.Sprint(status)
+	if v := answer.Descriptor().Fields().ByName("status").Enum().Values().ByNumber(status); v != nil {
+		name = string(v.Name())
+	}
+	return name + " " + get(answer, "message").String()
+}
+
+func appendBytes(b []byte, field protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), value)
+}
+
+func (s *stream) answer() (protoreflect.Message, error) {
+	length, err := binary.ReadUvarint(s.conn.buffer)
+	if err != nil {
+		return nil, unexpected(err)
+	}
+	if length > mostHeader<<6 {
+		return nil, fmt.Errorf("%w: of %d bytes", errProtocol, length)
+	}
+	b := make([]byte, length)
+	if _, err := io.ReadFull(s.conn.buffer, b); err != nil {
+		return nil, unexpected(err)
+	}
+	answer, err := message("BlockOpResponseProto")
+	if err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(b, answer.Interface()); err != nil {
+		return nil, fmt.Errorf("%w: %v", errProtocol, err)
+	}
+	return answer, nil
+}
+
+// unexpected is what an end in the middle is.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Read gives io.EOF at the block's end.
+func (s *stream) Read(b []byte) (int, error) {
+	for len(s.unread) == 0 {
+		if s.left == 0 {
+			return 0, io.EOF
+		}
+		if err := s.packet(); err != nil {
+			return 0, fmt.Errorf("%s: %w", s.address, err)
+		}
+	}
+	n := copy(b, s.unread)
+	s.unread = s.unread[n:]
+	return n, nil
+}
+
+// packet reads a packet and checks it, and after the block's last byte what
+// ends the operation.
+func (s *stream) packet() error {
+	size, last, err := s.header()
+	switch {
+	case err != nil:
+		return err
+	case last || size <= s.skip:
+		return fmt.Errorf("%w: the block ends %d bytes early", io.ErrUnexpectedEOF, s.left)
+	case int64(size-s.skip) > s.left+int64(s.chunk):
+		return fmt.Errorf("%w: %d bytes where %d are left", errProtocol, size-s.skip, s.left)
+	}
+	s.sums = grow(s.sums, (size+s.chunk-1)/s.chunk*4)
+	s.data = grow(s.data, size)
+	for _, part := range [][]byte{s.sums, s.data} {
+		if _, err := io.ReadFull(s.conn.buffer, part); err != nil {
+			return unexpected(err)
+		}
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	// What was asked for may end within a chunk, which is sent whole.
+	s.unread = s.data[s.skip:]
+	s.unread = s.unread[:min(int64(len(s.unread)), s.left)]
+	s.skip = 0
+	if s.left -= int64(len(s.unread)); s.left == 0 {
+		return s.finish()
+	}
+	return nil
+}
+
+// check compares the packet's data with its checksums.
+func (s *stream) check() error {
+	sums := s.sums
+	for data := s.data; len(data) > 0; sums = sums[4:] {
+		n := min(s.chunk, len(data))
+		if crc32.Checksum(data[:n], s.table) != binary.BigEndian.Uint32(sums) {
+			return errChecksum
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// header reads what stands before a packet's checksums and data: its length in
+// four bytes, the header's in two, and the header.
+func (s *stream) header() (size int, last bool, err error) {
+	var lengths [6]byte
+	if _, err := io.ReadFull(s.conn.buffer, lengths[:]); err != nil {
+		return 0, false, unexpected(err)
+	}
+	n := int(binary.BigEndian.Uint16(lengths[4:]))
+	if n > mostHeader {
+		return 0, false, fmt.Errorf("%w: a packet's header of %d bytes", errProtocol, n)
+	}
+	var room [mostHeader]byte
+	if _, err := io.ReadFull(s.conn.buffer, room[:n]); err != nil {
+		return 0, false, unexpected(err)
+	}
+	size, last, err = parseHeader(room[:n])
+	if err == nil && (size < 0 || size > mostPacket) {
+		err = fmt.Errorf("%w: a packet of %d bytes", errProtocol, size)
+	}
+	return size, last, err
+}
+
+// parseHeader reads a PacketHeaderProto: how many bytes of data the packet has,
+// and whether it is the empty one at the end.
+func parseHeader(b []byte) (size int, last bool, err error) {
+	for len(b) > 0 {
+		field, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return 0, false, fmt.Errorf("%w: a packet's header: %w", errProtocol, protowire.ParseError(n))
+		}
+		b = b[n:]
+		switch {
+		case field == 3 && kind == protowire.VarintType:
+			var v uint64
+			v, n = protowire.ConsumeVarint(b)
+			last = v != 0
+		case field == 4 && kind == protowire.Fixed32Type:
+			var v uint32
+			v, n = protowire.ConsumeFixed32(b)
+			size = int(int32(v))
+		default:
+			n = protowire.ConsumeFieldValue(field, kind, b)
+		}
+		if n < 0 {
+			return 0, false, fmt.Errorf("%w: a packet's header: %w", errProtocol, protowire.ParseError(n))
+		}
+		b = b[n:]
+	}
+	return size, last, nil
+}
+
+// finish reads the empty packet at the end, tells the DataNode that all is well,
+// and leaves the connection to the next operation.
+func (s *stream) finish() error {
+	size, last, err := s.header()
+	if err != nil {
+		return err
+	}
+	if !last || size != 0 {
+		return fmt.Errorf("%w: %d bytes more than the block has", errProtocol, size)
+	}
+	if _, err := s.conn.Write([]byte{2, 1 << 3, checksumOK}); err != nil { // ClientReadStatusProto
+		return err
+	}
+	if s.stop() { // otherwise it is being closed
+		s.nodes.put(s.conn)
+	}
+	s.conn = nil
+	return nil
+}
+
+// close ends an operation that is not at its end.
+func (s *stream) close() {
+	if s.conn != nil {
+		s.stop()
+		s.conn.Close()
+		s.conn = nil
+	}
+}
+
+func grow(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
