@@ -5,15 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"tkit/bench/measure"
+	"tkit/bench/reading"
 	"tkit/datasets"
 	"tkit/datasets/files"
 	"tkit/datasets/folder"
@@ -24,28 +19,7 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-const (
-	imageBytes = 20_000
-	perShard   = 2000 // 40 MB
-	perClass   = 200
-)
-
-// stored is one image of the data set.
-type stored struct {
-	name  string // CLASS/NUMBER.jpg
-	bytes []byte
-}
-
-// draw makes images of random bytes: they are read, and not looked at.
-func draw(n int) []stored {
-	random := rand.NewChaCha8([32]byte{1})
-	all := make([]stored, n)
-	for i := range all {
-		all[i] = stored{fmt.Sprintf("class-%03d/%06d.jpg", i/perClass, i), make([]byte, imageBytes)}
-		random.Read(all[i].bytes) // never fails
-	}
-	return all
-}
+const perShard = 2000 // images: 40 MB
 
 // compare stores the images three times, and reads them in turn.
 func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
@@ -54,7 +28,7 @@ func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
 		return nil, err
 	}
 	defer cluster.Stop()
-	if err := store(ctx, cluster, draw(n)); err != nil {
+	if err := store(ctx, cluster, reading.Draw(n)); err != nil {
 		return nil, err
 	}
 	var rows []measure.Row
@@ -77,7 +51,7 @@ func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		a, b, ratio, err := measure.Interleave(rounds, func() (float64, error) { return packed.round(ctx, packed.readers) }, func() (float64, error) { return single.round(ctx, single.readers) })
+		a, b, ratio, err := measure.Interleave(rounds, func() (float64, error) { return packed.Round(ctx, packed.readers) }, func() (float64, error) { return single.Round(ctx, single.readers) })
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +65,7 @@ func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
 }
 
 // store writes the images as single files, in tar files and in SequenceFiles.
-func store(ctx context.Context, cluster *hdfstest.Cluster, all []stored) error {
+func store(ctx context.Context, cluster *hdfstest.Cluster, all []reading.Image) error {
 	written := make(map[string][]byte)
 	for i := 0; i < len(all); i += perShard {
 		part := all[i:min(len(all), i+perShard)]
@@ -103,19 +77,19 @@ func store(ctx context.Context, cluster *hdfstest.Cluster, all []stored) error {
 		written[fmt.Sprintf("/sequence/%04d.seq", i/perShard)] = sequenceOf(part)
 	}
 	for _, s := range all {
-		written["/single/"+s.name] = s.bytes
+		written["/single/"+s.Name] = s.Bytes
 	}
 	return cluster.Put(ctx, written)
 }
 
-func tarOf(part []stored) ([]byte, error) {
+func tarOf(part []reading.Image) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, s := range part {
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: s.name, Size: int64(len(s.bytes)), Mode: 0o644}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: s.Name, Size: int64(len(s.Bytes)), Mode: 0o644}); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(s.bytes); err != nil {
+		if _, err := w.Write(s.Bytes); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +100,7 @@ func tarOf(part []stored) ([]byte, error) {
 }
 
 // sequenceOf writes an uncompressed SequenceFile of Text and BytesWritable.
-func sequenceOf(part []stored) []byte {
+func sequenceOf(part []reading.Image) []byte {
 	text := func(s string) []byte { return append([]byte{byte(len(s))}, s...) } // of up to 127 bytes
 	const sync = "16 bytes of sync"
 	b := []byte("SEQ\x06")
@@ -137,25 +111,24 @@ func sequenceOf(part []stored) []byte {
 		if i%5 == 4 {
 			b = append(append(b, 0xff, 0xff, 0xff, 0xff), sync...)
 		}
-		key := text(s.name)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(key)+4+len(s.bytes)))
+		key := text(s.Name)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(key)+4+len(s.Bytes)))
 		b = binary.BigEndian.AppendUint32(b, uint32(len(key)))
 		b = append(b, key...)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s.bytes)))
-		b = append(b, s.bytes...)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s.Bytes)))
+		b = append(b, s.Bytes...)
 	}
 	return b
 }
 
 // side is one way to read the images.
 type side struct {
-	images  int
-	open    func(ctx context.Context) (datasets.Source, error)
+	reading.Side
 	readers int // as many as are fastest
 }
 
 func newSide(ctx context.Context, cluster *hdfstest.Cluster, images int, root string, of func(files.Tree) (datasets.Source, error)) (*side, error) {
-	s := &side{images: images, open: func(ctx context.Context) (datasets.Source, error) {
+	s := &side{Side: reading.Side{Images: images, Open: func(ctx context.Context) (datasets.Source, error) {
 		c := webhdfs.Config{Root: root}
 		c.Client.Authority = cluster.NameNodeHTTP(0)
 		tree, err := webhdfs.New(ctx, c)
@@ -163,74 +136,8 @@ func newSide(ctx context.Context, cluster *hdfstest.Cluster, images int, root st
 			return nil, err
 		}
 		return of(tree)
-	}}
-	best := 0.0
-	for _, readers := range []int{2, 4, 8, 16} {
-		rate, err := s.round(ctx, readers)
-		if err != nil {
-			return nil, err
-		}
-		if rate > best {
-			best, s.readers = rate, readers
-		}
-	}
-	return s, nil
-}
-
-// round reads all images and returns how many a second.
-func (s *side) round(ctx context.Context, readers int) (perSecond float64, err error) {
-	src, err := s.open(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, datasets.Close(src)) }()
-	begin := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	listed := make(chan datasets.Example, readers)
-	group.Go(func() error {
-		defer close(listed)
-		n := 0
-		for e, err := range src.Examples(ctx) {
-			if err != nil {
-				return err
-			}
-			select {
-			case listed <- e:
-				n++
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		if n != s.images {
-			return fmt.Errorf("%s lists %d images of %d", src.URI(), n, s.images)
-		}
-		return nil
-	})
-	for range readers {
-		group.Go(func() error {
-			b := make([]byte, imageBytes+1)
-			for e := range listed {
-				if err := read(ctx, e, b); err != nil {
-					return fmt.Errorf("%s: %w", e.Key, err)
-				}
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	return float64(s.images) / time.Since(begin).Seconds(), nil
-}
-
-func read(ctx context.Context, e datasets.Example, b []byte) (err error) {
-	r, err := e.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if n, err := io.ReadFull(r, b); n != imageBytes || !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%d bytes: %w", n, err)
-	}
-	return nil
+	}}}
+	var err error
+	s.readers, err = reading.Fastest(func(readers int) (float64, error) { return s.Round(ctx, readers) })
+	return s, err
 }

@@ -1,0 +1,44 @@
+// Hdfs reads 4,000 images of 20 KB from a real HDFS of one NameNode and three
+// DataNodes by tkit's hdfs:// source, in turn with Hadoop's own Java client in a
+// process that is warm: listed, opened and read whole by as many readers as are
+// fastest on each side. The ratios are medians over rounds.
+//
+//	go run ./bench/hdfs
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"tkit/bench/measure"
+	"tkit/internal/hdfs/hdfstest"
+)
+
+func main() {
+	images := flag.Int("images", 4000, "images of 20 KB")
+	rounds := flag.Int("rounds", 5, "rounds of both sides")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx, *images, *rounds); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/hdfs:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, images, rounds int) error {
+	cluster, err := hdfstest.Start(hdfstest.Config{})
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	row, err := read(ctx, cluster, images, rounds)
+	if err != nil {
+		return err
+	}
+	return measure.Print(row)
+}
