@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"tkit/internal/preprocessing"
+	"tkit/internal/similarity"
 )
 
 // finding is what reading one example brought.
@@ -20,6 +21,8 @@ type finding struct {
 	format      preprocessing.Format
 	width       int // in pixels; 0 where the file is of any format
 	height      int
+	print       similarity.Print
+	printed     bool         // print is one
 	quarantined *Quarantined // without key and label; nil if the example can be used
 }
 
@@ -72,6 +75,16 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	if err != nil {
 		reason := reasonOf(err)
 		f.quarantined = &Quarantined{Reason: reason, Detail: strings.TrimSuffix(err.Error(), ": "+string(reason))}
+		return f, nil
+	}
+	if r.look != nil {
+		f.print, f.printed, err = r.look(ctx, encoded)
+		switch {
+		case errors.Is(err, ErrUndecodable):
+			f.quarantined = &Quarantined{Reason: Undecodable, Detail: undecodable(err)}
+		case err != nil:
+			return finding{}, fmt.Errorf("%s: %w", example.Key, err)
+		}
 	}
 	return f, nil
 }
@@ -101,13 +114,14 @@ type reader struct {
 	maxPixels int64
 	maxBytes  int64
 	anyFile   bool // SnapshotOptions.AnyFile
+	look      Look // SnapshotOptions.Look
 	// allOrNothing is SnapshotOptions.AllOrNothing.
 	allOrNothing bool
 	long         chan struct{} // held by the worker that reads a long file
 }
 
 func newReader(o SnapshotOptions) *reader {
-	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, look: o.Look, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
 }
 
 // read returns the bytes of an example. They are valid until release is

@@ -26,7 +26,7 @@ const (
 	TooManyPixels Reason = "too many pixels" // above the bound on the decoded size
 	TooLarge      Reason = "too large"       // above the bound on the encoded size
 	Conflict      Reason = "conflict"        // the same bytes stand under another label too
-	Undecodable   Reason = "undecodable"     // passed the snapshot, then the decoder refused it
+	Undecodable   Reason = "undecodable"     // complete, and yet the decoder refused it
 )
 
 // Quarantined is an example that is not used, and why.
@@ -83,9 +83,10 @@ type Report struct {
 	// Sizes is nil where nothing was complete, and where files of any format
 	// were taken unseen.
 	Sizes *Sizes `json:"sizes,omitempty"`
-	// Sides is nil before Place.
+	// Sides is nil before Divide.
 	Sides *Sides `json:"sides,omitempty"`
-	// Near is nil where nobody looked for images that look alike.
+	// Near is nil where nobody looked for images that look alike, and for files
+	// of any format.
 	Near *NearDuplicates `json:"near_duplicates,omitempty"`
 
 	Quarantined []Quarantined `json:"quarantined,omitempty"`

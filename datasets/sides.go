@@ -18,10 +18,27 @@ type Sides struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Place reports where a split of the snapshot s puts the images, and so what
-// leaks from one side to another. Where there is no split, problem says why; the
-// sides are then those that the dataset fixes.
-func (r *Report) Place(s *Snapshot, split Split, problem error) {
+// Divide splits the snapshot s that the report is of, and reports where the
+// images are and so what leaks from one side to another. With f.Together the
+// images of each group of near duplicates share a side, as if the dataset itself
+// gave them one Group. An error is in the report too; the sides are then those
+// that the dataset fixes.
+func (r *Report) Divide(s *Snapshot, f Fractions) (Split, error) {
+	var links [][]int32
+	var err error
+	if f.Together {
+		links, err = r.Near.links(s)
+	}
+	var split Split
+	if err == nil {
+		split, err = s.divide(f, links)
+	}
+	r.place(s, split, err)
+	r.Sides.Together = f.Together && err == nil
+	return split, err
+}
+
+func (r *Report) place(s *Snapshot, split Split, problem error) {
 	sides := make([]side, len(s.Entries))
 	for i, e := range s.Entries {
 		sides[i] = sideOf(e.Split)
@@ -65,40 +82,18 @@ func (r *Report) placeNear(s *Snapshot, sides []side) {
 	if r.Near == nil {
 		return
 	}
-	for _, g := range r.Near.Groups {
+	for k := range r.Near.Groups {
+		g := &r.Near.Groups[k]
 		for i := range g.Images {
 			if at, ok := s.find(g.Images[i].Key); ok {
 				g.Images[i].Side = sideNames[sides[at]]
 			}
 		}
+		g.Leak = g.leaks()
 	}
 }
 
 // find is the index of the entry of a key.
 func (s *Snapshot) find(key string) (index int, ok bool) {
 	return slices.BinarySearchFunc(s.Entries, key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) })
-}
-
-// SplitTogether is Split, with the images of each of the given groups of keys on
-// one side, as if the dataset itself gave them one Group. Keys that the snapshot
-// does not have are ignored. Groups that no side can have whole, as the dataset
-// fixes their images to different ones, are an error that names them.
-func (s *Snapshot) SplitTogether(f Fractions, groups [][]string) (Split, error) {
-	return s.divide(f, groups)
-}
-
-// links are the groups of keys as indices, without those of fewer than two.
-func (s *Snapshot) links(groups [][]string) (links [][]int32) {
-	for _, keys := range groups {
-		var link []int32
-		for _, key := range keys {
-			if at, ok := s.find(key); ok {
-				link = append(link, int32(at))
-			}
-		}
-		if len(link) > 1 {
-			links = append(links, link)
-		}
-	}
-	return links
 }

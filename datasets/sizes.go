@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"tkit/internal/preprocessing"
@@ -49,6 +50,9 @@ type Measured struct {
 	Width  int    `json:"width,omitempty"`
 	Height int    `json:"height,omitempty"`
 }
+
+// Pixels is width × height, as people write it.
+func (m Measured) Pixels() string { return fmt.Sprintf("%d×%d", m.Width, m.Height) }
 
 func (m Measured) pixels() int64 { return int64(m.Width) * int64(m.Height) }
 

@@ -107,6 +107,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrChanged marks an example that is not what its snapshot recorded.
 	ErrChanged = errors.New("changed since the snapshot")
+	// ErrUndecodable marks an image that its decoder does not accept.
+	ErrUndecodable = errors.New("undecodable")
 	// ErrNoExamples marks a dataset without one usable example.
 	ErrNoExamples = errors.New("no usable example")
 )

@@ -22,6 +22,9 @@ type Fractions struct {
 	TrainPerClass int
 	// Seed chooses another split of the same fractions.
 	Seed uint64
+	// Together keeps images that look alike on one side. Only Report.Divide
+	// knows which do.
+	Together bool
 }
 
 // Split is the indices of a snapshot's entries by what they are used for, each
@@ -58,10 +61,15 @@ type Split struct {
 // fixed to train too: validation is a part of training. A class that a side
 // would get none of gets there the unit of its images whose place is nearest,
 // if one can be spared. TrainPerClass is refused.
-func (s *Snapshot) Split(f Fractions) (Split, error) { return s.divide(f, nil) }
+func (s *Snapshot) Split(f Fractions) (Split, error) {
+	if f.Together {
+		return Split{}, errors.New("a snapshot alone does not know which images look alike: Report.Divide does")
+	}
+	return s.divide(f, nil)
+}
 
-// divide is Split and SplitTogether.
-func (s *Snapshot) divide(f Fractions, together [][]string) (Split, error) {
+// divide is Split, with the entries of each of links on one side.
+func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
 	if err := f.validate(); err != nil {
 		return Split{}, err
 	}
@@ -71,7 +79,7 @@ func (s *Snapshot) divide(f Fractions, together [][]string) (Split, error) {
 	case 1:
 		return Split{}, fmt.Errorf("split of %s: every image is labelled %q: a classifier needs at least two classes", s.URI, labels[0])
 	}
-	if links := s.links(together); len(links) > 0 || versionOf(s.Entries) == versionGroups {
+	if len(links) > 0 || versionOf(s.Entries) == versionGroups {
 		split, err := s.splitGroups(f, links)
 		if err != nil {
 			return Split{}, fmt.Errorf("split of %s: %w", s.URI, err)

@@ -23,12 +23,18 @@ func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), megabytes(r.Bytes))
 	r.tableClasses(&b)
+	r.tableSizes(&b)
+	r.tableSides(&b)
 	r.tableQuarantined(&b)
 	section(&b, fmt.Sprintf("%d misnamed (used, but the extension is wrong)", len(r.Misnamed)), r.Misnamed, func(m Misnamed) string {
 		return fmt.Sprintf("%s is a %s", m.Key, m.Format)
 	})
 	section(&b, plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
 	section(&b, plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
+	r.tableNear(&b)
+	for _, w := range r.Warnings() {
+		fmt.Fprintf(&b, "\nwarning: %s\n", printable(w))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -63,6 +69,68 @@ func (r *Report) tableClasses(b *strings.Builder) {
 	if r.Imbalance > 0 {
 		fmt.Fprintf(b, "\nimbalance %.1f (largest class over smallest)\n", r.Imbalance)
 	}
+}
+
+func (r *Report) tableSizes(b *strings.Builder) {
+	s := r.Sizes
+	if s == nil {
+		return
+	}
+	formats := make([]string, len(s.Formats))
+	for i, f := range s.Formats {
+		formats[i] = fmt.Sprintf("%d %s", f.Images, f.Format)
+	}
+	fmt.Fprintf(b, "formats   %s\npixels    %s\nbytes     %s\n", strings.Join(formats, ", "),
+		spread(s.Pixels, Measured.Pixels), spread(s.Bytes, func(m Measured) string { return megabytes(m.Bytes) }))
+	if s.Small > 0 {
+		fmt.Fprintf(b, "small     %s below %d pixels wide or high\n", plural(s.Small, "image"), SmallSide)
+	}
+	if s.Elongated > 0 {
+		fmt.Fprintf(b, "elongated %s %d or more times longer than wide, or the other way\n", plural(s.Elongated, "image"), ElongatedBy)
+	}
+}
+
+// spread is from what to what, and what is in the middle.
+func spread(s Spread, text func(Measured) string) string {
+	least, most := text(s.Smallest), text(s.Largest)
+	if least == most {
+		return least
+	}
+	return fmt.Sprintf("%s to %s, median %s", least, most, text(s.Median))
+}
+
+func (r *Report) tableSides(b *strings.Builder) {
+	if s := r.Sides; s != nil && s.Problem == "" {
+		fmt.Fprintf(b, "split     %d to train, %d to validate, %d to test\n", s.Train, s.Validation, s.Test)
+	}
+}
+
+func (r *Report) tableNear(b *strings.Builder) {
+	n := r.Near
+	if n == nil {
+		return
+	}
+	shown := slices.Clone(n.Groups)
+	slices.SortStableFunc(shown, func(x, y NearGroup) int {
+		return cmp.Compare(weight(y), weight(x))
+	})
+	title := fmt.Sprintf("%s of near duplicates (%d images that look alike", plural(len(n.Groups), "group"), n.Images())
+	if r.Sides != nil && r.Sides.Together {
+		title += "; each stays on one side of a split"
+	}
+	section(b, title+")", shown, NearGroup.String)
+	section(b, plural(len(n.Plain), "image")+" too small or too plain to be compared", n.Plain, func(key string) string { return key })
+}
+
+// weight orders groups by what they do harm.
+func weight(g NearGroup) (w int) {
+	if g.Contradicts() {
+		w += 2
+	}
+	if g.Leak {
+		w++
+	}
+	return w
 }
 
 func (r *Report) tableQuarantined(b *strings.Builder) {

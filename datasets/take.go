@@ -35,6 +35,11 @@ type SnapshotOptions struct {
 	// read one of the files, with an error that is fs.ErrPermission. Otherwise
 	// that file is quarantined like any that cannot be read.
 	AllOrNothing bool
+	// Look, if set, is shown every image that can be used, so that the report
+	// says which of them look alike: the first MaxPrints of them, by default
+	// DefaultMaxPrints. Files of any format it is not shown.
+	Look      Look
+	MaxPrints int
 	// Progress, if set, is called from one goroutine after every example with
 	// the number of examples and of bytes read so far.
 	Progress func(done int, bytes int64)
@@ -50,6 +55,9 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
+	if o.MaxPrints <= 0 {
+		o.MaxPrints = DefaultMaxPrints
+	}
 	if o.Progress == nil {
 		o.Progress = func(int, int64) {}
 	}
@@ -60,18 +68,22 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 // used. What cannot is quarantined in the report, by name and with the reason;
 // nothing is left out silently. Identical bytes under two labels are
 // quarantined whole, since nobody knows which label is right. Nothing is
-// decoded: a file that is complete and yet corrupt inside passes here and is
-// found by the decoder (see Snapshot.Without).
+// decoded but by the options' Look: without one, a file that is complete and yet
+// corrupt inside passes here and is found by the decoder (see Snapshot.Without).
 //
 // It fails when the source cannot list, when the store is unavailable, and
 // when the context ends. When nothing usable is left it returns ErrNoExamples
 // together with the report.
 func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
 	c := collection{uri: src.URI(), options: o.withDefaults()}
+	c.looking.most = c.options.MaxPrints
 	if err := c.readAll(ctx, src); err != nil {
 		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
 	}
-	snapshot, report := c.conclude()
+	snapshot, report, err := c.conclude(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
+	}
 	if len(snapshot.Entries) == 0 {
 		if n := len(report.Quarantined); n > 0 {
 			return nil, report, fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0])
@@ -100,6 +112,7 @@ type collection struct {
 	quarantined []Quarantined
 	misnamed    []Misnamed
 	measured    measuring
+	looking     looking
 }
 
 // readAll runs the listing, the workers and the gathering beside each other.
@@ -184,6 +197,9 @@ func (c *collection) add(j *job) error {
 	} else {
 		e := j.found.entry
 		e.Key, e.Label, e.Group, e.Split = key, j.example.Label, j.example.Group, j.example.Split
+		if c.looks() {
+			c.looking.add(c.entries.count, &j.found)
+		}
 		c.entries.add(e)
 		if j.found.width > 0 {
 			c.measured.add(Measured{key, e.Size, j.found.width, j.found.height}, j.found.format)
@@ -196,8 +212,16 @@ func (c *collection) add(j *job) error {
 	return nil
 }
 
+// looks says whether images are looked at.
+func (c *collection) looks() bool { return c.options.Look != nil && !c.options.AnyFile }
+
 // conclude puts the entries together, takes the conflicts out and reports.
-func (c *collection) conclude() (*Snapshot, *Report) {
+func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
+	compared := c.looking.prints.Len()
+	groups, complete, err := c.looking.groups(ctx) // prints and entries need not be in memory at a time
+	if err != nil {
+		return nil, nil, err
+	}
 	entries := c.entries.list()
 	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed, Sizes: c.measured.sizes()}
 	out := make(map[int]bool)
@@ -211,6 +235,10 @@ func (c *collection) conclude() (*Snapshot, *Report) {
 			r.identical(entries, order[:n], out)
 		}
 		order = order[n:]
+	}
+	if c.looks() {
+		r.Near = c.looking.name(groups, entries, out)
+		r.Near.Compared, r.Near.Incomplete = compared, !complete
 	}
 	if len(out) > 0 {
 		kept, dropped := entries[:0], make(map[string]bool)
@@ -228,5 +256,5 @@ func (c *collection) conclude() (*Snapshot, *Report) {
 	s := newSnapshot(c.uri, entries)
 	r.sort()
 	r.count(s)
-	return s, r
+	return s, r, nil
 }

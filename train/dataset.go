@@ -62,7 +62,7 @@ func (d *dataset) divide(f datasets.Fractions) error {
 		d.classes[i], _ = slices.BinarySearch(d.labels, e.Label)
 	}
 	var err error
-	d.split, err = d.snapshot.Split(f)
+	d.split, err = d.report.Divide(d.snapshot, f)
 	return err
 }
 

@@ -3,8 +3,8 @@
 // from SequenceFiles of the same images: listed, opened and read whole by as
 // many readers as are fastest on each side, over WebHDFS. The ratios are medians
 // over rounds. Beside it, it takes the snapshot of a million images that are
-// made as they are asked for, splits it, writes it and reads it again, in a
-// process of its own, and reports the largest resident set of that.
+// made as they are asked for, compares their looks, splits it, writes it and
+// reads it again, in a process of its own, and reports the largest resident set of that.
 //
 //	go run ./bench/datasets
 package main

@@ -19,16 +19,22 @@ func datasetsCommand() *cli.Command {
 		Subcommands: append([]*cli.Command{
 			{
 				Name:      "check",
-				Usage:     "read every image and report classes, imbalance, duplicates and what is wrong",
+				Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
 				ArgsUsage: "FOLDER|NAME",
-				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+				Flags:     append([]cli.Flag{purposeFlag(), jsonFlag()}, splitFlags("how training would split it:")...),
 				Description: `A dataset is a folder with a folder of images for each class.
 The exit status is 1 where no image can be used. A registered dataset needs the
 right to read.
 
+Images that look alike though their bytes differ are found by a perceptual hash,
+and named where the split that training would make parts them: a model would be
+judged by what it was trained on.
+
 Examples:
    tkit datasets check photos
-   tkit datasets check --json photos | jq '.quarantined[].key'`,
+   tkit datasets check --look-alikes together --test 0.3 photos
+   tkit datasets check --json photos | jq '.quarantined[].key'
+   tkit datasets check --json photos | jq '.near_duplicates.groups[] | select(.leak)'`,
 				Action: withAuthority(1, 1, checkDataset),
 			},
 			{
@@ -50,7 +56,7 @@ Examples:
 	}
 }
 
-func checkDataset(c *cli.Context, a *asking) error {
+func checkDataset(c *cli.Context, a *asking) (err error) {
 	d, err := readable(c, a, c.Args().First())
 	if err != nil {
 		return err
@@ -59,9 +65,18 @@ func checkDataset(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	_, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{})
+	look, end, err := lookAlikes(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	snapshot, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{Look: look})
 	if report == nil {
 		return err
+	}
+	if err == nil {
+		// That it cannot be split is a part of the report.
+		_, _ = report.Divide(snapshot, fractions(c))
 	}
 	if c.Bool("json") {
 		return errors.Join(err, printJSON(c.App.Writer, report))

@@ -129,7 +129,7 @@ func (s *show) event(e train.Event) {
 	case train.DataFound:
 		fmt.Fprintln(s)
 		_ = e.Report.Table(s)
-		fmt.Fprintf(s, "%d images for training, %d for validation, %d for the test\n\n", e.Train, e.Validation, e.Test)
+		fmt.Fprintln(s)
 	case train.CutsTried:
 		s.cuts(e)
 	case train.EpochEnded:

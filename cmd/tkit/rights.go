@@ -150,8 +150,3 @@ func keysOf(entries []datasets.Entry) iter.Seq[string] {
 		}
 	}
 }
-
-// snapshot is how the snapshot is taken.
-func (t *training) snapshot() datasets.SnapshotOptions {
-	return datasets.SnapshotOptions{AllOrNothing: t.dataset.whole}
-}

@@ -31,7 +31,8 @@ is trained from scratch; a run that was interrupted goes on where it was when
 the same command is given again.
 
 The dataset is a registered one, or a folder with a folder of images for each
-class. What is wrong with an image is reported, and the image left out. The
+class. What is wrong with an image is reported, and the image left out; images
+that look alike are reported, or kept on one side of the split. The
 version is registered when everything has succeeded; it is served once it is
 promoted. A registered dataset needs the right to train, from the run's
 beginning to its end; what was trained on it may be used by those whom the
@@ -40,6 +41,7 @@ dataset allows.
 Examples:
    tkit train --base bases/resnet50 --data photos --name flowers
    tkit train --base bases/resnet50 --preprocessing caffe --cut conv4_block6_out:avg --data photos --name flowers
+   tkit train --base bases/resnet50 --data frames --name cranes --look-alikes together
    tkit train --base flowers@3 --data herbs --per-class 20 --name herbs
    tkit train --base bases/resnet50 --preprocessing scans.yaml --data scans --name scans
    tkit train --architecture lenet5 --data digits --name digits --epochs 20 --promote`,
@@ -59,7 +61,7 @@ func trainFlags() []cli.Flag {
 		epochs = "with --architecture:"
 		output = "the result:"
 	)
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{Category: what, Name: "base", Usage: "a SavedModel's folder, or a registered `MODEL[@VERSION]`, to put a new head on"},
 		&cli.StringFlag{Category: what, Name: "architecture", Usage: "train this `NETWORK` from scratch; see `tkit architectures list`"},
 		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: caffe, tf, torch, unit, none, or a YAML `FILE` of steps (default: the base's or architecture's own)"},
@@ -69,10 +71,6 @@ func trainFlags() []cli.Flag {
 
 		&cli.StringFlag{Category: data, Name: "data", Usage: "a registered dataset's `NAME`, or a folder with a folder of images for each class"},
 		&cli.StringFlag{Category: data, Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"},
-		&cli.Float64Flag{Category: data, Name: "validation", Value: 0.15, Usage: "the part of the images that settings are chosen by"},
-		&cli.Float64Flag{Category: data, Name: "test", Value: 0.15, Usage: "the part of the images that the result is judged by"},
-		&cli.IntFlag{Category: data, Name: "per-class", DefaultText: "off", Usage: "train on `N` images of each class, judge by all others"},
-		&cli.Uint64Flag{Category: data, Name: "seed", Value: 1, Usage: "what everything drawn is drawn from"},
 
 		&cli.StringFlag{Category: tune, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
 		&cli.BoolFlag{Category: tune, Name: "balanced", Usage: "weigh images so that every class counts the same"},
@@ -101,6 +99,7 @@ func trainFlags() []cli.Flag {
 		&cli.BoolFlag{Category: output, Name: "promote", Usage: "promote the version to production at once"},
 		&cli.BoolFlag{Category: output, Name: "json", Usage: "print events and the version as lines of JSON"},
 	}
+	return append(flags, splitFlags(data)...)
 }
 
 // trainVersion trains what the flags say and registers it.
@@ -130,8 +129,16 @@ func trainVersion(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(run.work)) }()
 
+	look, end, err := lookAlikes(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	// A restricted dataset is used whole or not at all.
+	run.snapshot = datasets.SnapshotOptions{AllOrNothing: run.dataset.whole, Look: look}
+
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	observe, end := observer(c.App.Writer, c.App.ErrWriter, terminal, c.Bool("json"))
+	observe, ended := observer(c.App.Writer, c.App.ErrWriter, terminal, c.Bool("json"))
 	run.observe = observe
 	var result *train.Result
 	if c.String("base") != "" {
@@ -139,7 +146,7 @@ func trainVersion(c *cli.Context) (err error) {
 	} else {
 		result, err = run.fromScratch()
 	}
-	end()
+	ended()
 	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
 		return fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
 	}
@@ -186,6 +193,7 @@ type training struct {
 	*cli.Context
 	registry *registry.Registry
 	source   datasets.Source
+	snapshot datasets.SnapshotOptions
 	work     string
 	observe  train.Observer
 	base     *registry.Base // nil from scratch
@@ -196,13 +204,6 @@ type training struct {
 	rights  *access.Claim
 	derived string   // where what outlives the run is kept
 	names   []string // of the registered datasets that the data is of
-}
-
-func (t *training) split() datasets.Fractions {
-	if n := t.Int("per-class"); n > 0 {
-		return datasets.Fractions{TrainPerClass: n, Seed: t.Uint64("seed")}
-	}
-	return datasets.Fractions{Validation: t.Float64("validation"), Test: t.Float64("test"), Seed: t.Uint64("seed")}
 }
 
 func (t *training) augment() scratch.Augment {
@@ -218,10 +219,10 @@ func (t *training) fineTune() (*train.Result, error) {
 	defer b.network.Close()
 	t.base = &b.lineage
 	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
-		Base: b.network, Preprocessing: b.preprocessing, Plugins: t.plugins, Source: t.source, Split: t.split(),
+		Base: b.network, Preprocessing: b.preprocessing, Plugins: t.plugins, Source: t.source, Split: fractions(t.Context),
 		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
 		Copies: t.Int("copies"), Augment: t.augment(), Seed: t.Uint64("seed"),
-		Admit: t.admit("bottlenecks", b.preprocessing), Snapshot: t.snapshot(), Work: t.work, Observer: t.observe,
+		Admit: t.admit("bottlenecks", b.preprocessing), Snapshot: t.snapshot, Work: t.work, Observer: t.observe,
 	})
 	if err != nil {
 		return nil, err
@@ -251,8 +252,8 @@ func (t *training) fromScratch() (*train.Result, error) {
 		return nil, err
 	}
 	result, err := train.FromScratch(t.Context.Context, train.ScratchOptions{
-		Architecture: a, Source: t.source, Split: t.split(), Preprocessing: p, Plugins: t.plugins, Observer: t.observe,
-		Admit: t.admit("checkpoints", p), Snapshot: t.snapshot(),
+		Architecture: a, Source: t.source, Split: fractions(t.Context), Preprocessing: p, Plugins: t.plugins, Observer: t.observe,
+		Admit: t.admit("checkpoints", p), Snapshot: t.snapshot,
 		Training: scratch.Options{
 			Optimiser:      scratch.Optimiser(t.String("optimiser")),
 			LearningRate:   t.Float64("learning-rate"),

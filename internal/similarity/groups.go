@@ -28,15 +28,13 @@ const mostComparisons = 1 << 37
 // the set with itself. Beside the prints it takes about 40 bytes for each. The
 // time for evenly spread hashes is n²/2¹⁶ comparisons of each of the
 // neighbouring buckets: near 2 s for a million and a distance of 8 on one core.
-func (t Threshold) Groups(ctx context.Context, prints []Print) (groups [][]int32, complete bool, err error) {
+func (t Threshold) Groups(ctx context.Context, prints *Prints) (groups [][]int32, complete bool, err error) {
 	if t.Distance < 0 || t.Distance >= bitsOfPart {
 		return nil, false, fmt.Errorf("a distance of %d bits: want 0 to %d", t.Distance, bitsOfPart-1)
 	}
-	s := &search{threshold: t, prints: prints, parent: make([]int32, len(prints)), left: mostComparisons}
-	for i := range s.parent {
-		s.parent[i] = int32(i)
-	}
+	s := newSearch(t, prints)
 	s.represent()
+	s.sorted = make([]leader, len(s.leaders))
 	for part := range parts {
 		if err := s.join(ctx, part); err != nil {
 			return nil, false, err
@@ -49,10 +47,19 @@ func (t Threshold) Groups(ctx context.Context, prints []Print) (groups [][]int32
 // under its first member.
 type search struct {
 	threshold Threshold
-	prints    []Print
+	prints    *Prints
 	parent    []int32
 	leaders   []leader
-	left      int64 // comparisons
+	sorted    []leader // by the part that is joined
+	left      int64    // comparisons
+}
+
+func newSearch(t Threshold, prints *Prints) *search {
+	s := &search{threshold: t, prints: prints, parent: make([]int32, prints.Len()), left: mostComparisons}
+	for i := range s.parent {
+		s.parent[i] = int32(i)
+	}
+	return s
 }
 
 // leader stands for the prints of equal hash that look like it.
@@ -76,22 +83,20 @@ func (s *search) link(i, j int32) {
 
 // represent finds the leaders.
 func (s *search) represent() {
-	order := make([]int32, len(s.prints))
-	for i := range order {
-		order[i] = int32(i)
-	}
+	order := slices.Clone(s.parent) // 0, 1, 2, …
 	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(s.prints[a].Hash, s.prints[b].Hash), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(s.prints.At(a).Hash, s.prints.At(b).Hash), cmp.Compare(a, b))
 	})
+	s.leaders = make([]leader, 0, len(order))
 	first := 0 // of the leaders of this hash
 	for at, i := range order {
-		p := &s.prints[i]
-		if at == 0 || p.Hash != s.prints[order[at-1]].Hash {
+		p := s.prints.At(i)
+		if at == 0 || p.Hash != s.prints.At(order[at-1]).Hash {
 			first = len(s.leaders)
 		}
 		found := slices.IndexFunc(s.leaders[first:], func(l leader) bool {
 			s.left--
-			return s.threshold.Alike(p, &s.prints[l.print])
+			return s.threshold.Alike(p, s.prints.At(l.print))
 		})
 		switch {
 		case found >= 0:
@@ -141,7 +146,7 @@ func (s *search) join(ctx context.Context, part int) error {
 	for v := range 1 << bitsOfPart {
 		begin[v+1] += begin[v]
 	}
-	sorted := make([]leader, len(s.leaders))
+	sorted := s.sorted
 	next := slices.Clone(begin)
 	for _, l := range s.leaders {
 		v := at(l.code)
@@ -181,7 +186,7 @@ func (s *search) compare(a, b []leader, same bool) bool {
 		}
 		for _, y := range b {
 			if Distance(x.code, y.code) <= s.threshold.Distance &&
-				s.prints[x.print].Correlation(&s.prints[y.print]) >= s.threshold.Correlation {
+				s.prints.At(x.print).Correlation(s.prints.At(y.print)) >= s.threshold.Correlation {
 				s.link(x.print, y.print)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 // scattered is n random prints, some of which are others with up to flips bits
 // of the hash changed.
-func scattered(n, flips int, seed uint64) []Print {
+func scattered(n, flips int, seed uint64) *Prints {
 	r := rand.New(rand.NewPCG(seed, 0))
 	prints := make([]Print, n)
 	for i := range prints {
@@ -27,7 +27,15 @@ func scattered(n, flips int, seed uint64) []Print {
 			prints[i].Shape[k] = int8(r.IntN(255) - 127)
 		}
 	}
-	return prints
+	return listed(prints...)
+}
+
+func listed(prints ...Print) *Prints {
+	all := new(Prints)
+	for _, p := range prints {
+		all.Add(p)
+	}
+	return all
 }
 
 // The groups are those that comparing every pair finds.
@@ -49,15 +57,12 @@ func TestGroups(t *testing.T) {
 }
 
 // everyPair is what Groups does, without an index.
-func everyPair(limit Threshold, prints []Print) [][]int32 {
-	s := &search{prints: prints, parent: make([]int32, len(prints))}
-	for i := range s.parent {
-		s.parent[i] = int32(i)
-	}
-	for i := range prints {
+func everyPair(limit Threshold, prints *Prints) [][]int32 {
+	s := newSearch(limit, prints)
+	for i := range int32(prints.Len()) {
 		for j := range i {
-			if limit.Alike(&prints[i], &prints[j]) {
-				s.link(int32(i), int32(j))
+			if limit.Alike(prints.At(i), prints.At(j)) {
+				s.link(i, j)
 			}
 		}
 	}
@@ -95,7 +100,7 @@ func TestGroupsOfOneLook(t *testing.T) {
 		prints[i].Shape[0] = 127
 		prints[i].Shape[1] = int8(i % 10)
 	}
-	groups, complete, err := Default.Groups(t.Context(), prints)
+	groups, complete, err := Default.Groups(t.Context(), listed(prints...))
 	if err != nil || !complete || len(groups) != 1 || len(groups[0]) != len(prints) {
 		t.Errorf("%d groups, complete %t, %v", len(groups), complete, err)
 	}
@@ -105,7 +110,7 @@ func TestGroupsOfOneLook(t *testing.T) {
 func TestGroupsAskTheShape(t *testing.T) {
 	prints := make([]Print, 3)
 	prints[0].Shape[0], prints[1].Shape[1], prints[2].Shape[0] = 100, 100, 90
-	groups, _, err := Default.Groups(t.Context(), prints)
+	groups, _, err := Default.Groups(t.Context(), listed(prints...))
 	if want := [][]int32{{0, 2}}; err != nil || !reflect.DeepEqual(groups, want) {
 		t.Errorf("%v, %v", groups, err)
 	}
@@ -117,13 +122,14 @@ func TestGroupsEnd(t *testing.T) {
 	if _, _, err := Default.Groups(ctx, scattered(10, 1, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, _, err := (Threshold{Distance: 16}).Groups(t.Context(), nil); err == nil {
+	if _, _, err := (Threshold{Distance: 16}).Groups(t.Context(), listed()); err == nil {
 		t.Error("a distance of 16 is accepted")
 	}
-	if groups, complete, err := Default.Groups(t.Context(), nil); err != nil || !complete || groups != nil {
+	if groups, complete, err := Default.Groups(t.Context(), listed()); err != nil || !complete || groups != nil {
 		t.Errorf("of nothing: %v %t %v", groups, complete, err)
 	}
-	s := &search{threshold: Default, prints: scattered(1000, 1, 1), parent: make([]int32, 1000), left: 1}
+	s := newSearch(Default, scattered(1000, 1, 1))
+	s.left = 1
 	s.represent()
 	if s.compare(s.leaders, s.leaders, true) || s.left > 0 {
 		t.Error("the search goes on beyond its bound")

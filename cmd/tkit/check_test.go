@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tkit/datasets"
+)
+
+// pictured is a folder of two classes of n pictures each, all different.
+func pictured(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range 2 * n {
+		label := filepath.Join(dir, []string{"barn", "silo"}[i%2])
+		if err := os.MkdirAll(label, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(label, fmt.Sprintf("%02d.png", i)), encodePNG(t, ripples(i, 96)))
+	}
+	return dir
+}
+
+// ripples is a picture of its own for every i.
+func ripples(i, side int) image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	for y := range side {
+		for x := range side {
+			a, b := float64(x)/float64(side), float64(y)/float64(side)
+			v := 128.0
+			for k := range 6 {
+				f := float64((i*7+k*k*3)%11) + 0.5
+				g := float64((i*i+k*5)%13) - 6
+				v += 20 * math.Sin(f*a*3+g*b*2+float64(i*k))
+			}
+			m.SetRGBA(x, y, color.RGBA{uint8(max(0, min(255, v))), uint8(i * 9), 90, 255})
+		}
+	}
+	return m
+}
+
+func encodePNG(t *testing.T, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func encodeJPEG(t *testing.T, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 60}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checked is the report of `tkit datasets check --json`.
+func checked(t *testing.T, args ...string) *datasets.Report {
+	t.Helper()
+	out := mustRun(t, t.TempDir(), append([]string{"datasets", "check", "--json"}, args...)...)
+	r := new(datasets.Report)
+	if err := json.Unmarshal([]byte(out), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCheckFindsLookAlikes(t *testing.T) {
+	data := pictured(t, 15)
+	for i := 0; i < 20; i += 2 {
+		write(t, filepath.Join(data, "barn", fmt.Sprintf("%02d again.jpg", i)), encodeJPEG(t, ripples(i, 64)))
+	}
+	write(t, filepath.Join(data, "silo", "from barn.jpg"), encodeJPEG(t, ripples(2, 80)))
+	broken := encodePNG(t, ripples(1, 64))
+	copy(broken[len(broken)/2:], strings.Repeat("\xff", 30))
+	write(t, filepath.Join(data, "silo", "broken.png"), broken)
+
+	r := checked(t, data)
+	if len(r.Near.Groups) != 10 || r.Near.Images() != 21 {
+		t.Errorf("%d groups of %d images", len(r.Near.Groups), r.Near.Images())
+	}
+	if len(r.Near.Leaks()) == 0 || r.Sides.Train+r.Sides.Validation+r.Sides.Test != r.Examples {
+		t.Errorf("%d leaks, %+v", len(r.Near.Leaks()), r.Sides)
+	}
+	if len(r.Quarantined) != 1 || r.Quarantined[0].Key != "silo/broken.png" {
+		t.Errorf("quarantined: %v", r.Quarantined)
+	}
+	r = checked(t, "--look-alikes", "together", data)
+	if len(r.Near.Groups) != 10 || len(r.Near.Leaks()) > 0 || !r.Sides.Together {
+		t.Errorf("together: %d leaks, %+v", len(r.Near.Leaks()), r.Sides)
+	}
+	if r = checked(t, "--look-alikes", "ignore", data); r.Near != nil || len(r.Quarantined) > 0 {
+		t.Errorf("ignored: %+v", r.Near)
+	}
+	if r = checked(t, "--per-class", "5", data); r.Sides.Train != 10 {
+		t.Errorf("5 a class: %+v", r.Sides)
+	}
+	if r = checked(t, "--per-class", "500", data); r.Sides.Problem == "" {
+		t.Errorf("500 a class: %+v", r.Sides)
+	}
+	for _, args := range [][]string{{"--look-alikes", "never"}, {"--look-alikes", "together", "--per-class", "5"}} {
+		if _, _, err := tkit(t, t.TempDir(), append(append([]string{"datasets", "check"}, args...), data)...); err == nil || !strings.Contains(err.Error(), "--look-alikes") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+// A run warns, and keeps its report; with the groups together there is nothing
+// to warn of.
+func TestTrainWarnsOfLeaks(t *testing.T) {
+	data, home := pictured(t, 12), t.TempDir()
+	for i := range 24 {
+		write(t, filepath.Join(data, []string{"barn", "silo"}[i%2], fmt.Sprintf("%02d again.jpg", i)), encodeJPEG(t, ripples(i, 64)))
+	}
+	args := []string{"train", "--architecture", "lenet5", "--epochs", "1", "--data", data, "--name", "m"}
+	_, warned, err := tkit(t, home, args...)
+	if err != nil || !strings.Contains(warned, "on more than one side of the split") {
+		t.Errorf("%v: %s", err, warned)
+	}
+	_, warned, err = tkit(t, home, append(args, "--look-alikes", "together")...)
+	if err != nil || strings.Contains(warned, "warning") || !strings.Contains(warned, "each stays on one side of a split") {
+		t.Errorf("%v: %s", err, warned)
+	}
+}

@@ -1,0 +1,104 @@
+package datasets
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+
+	"tkit/internal/similarity"
+)
+
+// Look makes the print of an encoded image, by which images that look alike are
+// found. It is false where the image is too small or shows too little for one.
+// An error that wraps ErrUndecodable is of the image, which is quarantined; any
+// other ends the snapshot. It is called from many goroutines at a time and keeps
+// nothing of what it is given. pictures.Printer has one.
+type Look func(ctx context.Context, encoded []byte) (p similarity.Print, ok bool, err error)
+
+// DefaultMaxPrints bounds how many images are compared where the options name
+// no bound. Prints and their comparison take 120 bytes each, and are gone before
+// the entries of the snapshot are laid out: so the snapshot of a million images
+// takes 297 MB with them and 289 MB without (bench/datasets).
+const DefaultMaxPrints = 1 << 20
+
+// looking gathers the prints of the entries.
+type looking struct {
+	most   int
+	prints similarity.Prints
+	of     []int32 // the entry of each print
+	plain  []int32 // entries without one
+	left   int     // entries beyond the bound
+}
+
+// add takes what was seen of the next entry.
+func (l *looking) add(entry int, f *finding) {
+	switch {
+	case !f.printed:
+		l.plain = append(l.plain, int32(entry))
+	case l.prints.Len() == l.most:
+		l.left++
+	default:
+		l.prints.Add(f.print)
+		l.of = append(l.of, int32(entry))
+	}
+}
+
+// alike is a group of entries that look alike.
+type alike []struct {
+	entry int32
+	hash  uint64
+}
+
+// groups compares the prints and lets go of them.
+func (l *looking) groups(ctx context.Context) (groups []alike, complete bool, err error) {
+	found, complete, err := similarity.Default.Groups(ctx, &l.prints)
+	for _, members := range found {
+		group := make(alike, len(members))
+		for i, m := range members {
+			group[i].entry, group[i].hash = l.of[m], l.prints.At(m).Hash
+		}
+		groups = append(groups, group)
+	}
+	l.prints, l.of = similarity.Prints{}, nil
+	return groups, complete, err
+}
+
+// name makes the part of the report, without the entries that are out, which
+// are not used.
+func (l *looking) name(groups []alike, entries []Entry, out map[int]bool) *NearDuplicates {
+	n := &NearDuplicates{Left: l.left, Distance: similarity.Default.Distance, Correlation: similarity.Default.Correlation}
+	for _, i := range l.plain {
+		if !out[int(i)] {
+			n.Plain = append(n.Plain, entries[i].Key)
+		}
+	}
+	for _, group := range groups {
+		var images []NearImage
+		var first uint64
+		seen := make(map[[sha256.Size]byte]int, len(group))
+		for _, m := range group {
+			e := &entries[m.entry]
+			if out[int(m.entry)] {
+				continue
+			}
+			if at, copied := seen[e.SHA256]; copied {
+				images[at].Copies++
+				continue
+			}
+			if len(images) == 0 {
+				first = m.hash
+			}
+			seen[e.SHA256] = len(images)
+			images = append(images, NearImage{Key: e.Key, Label: e.Label, Distance: similarity.Distance(first, m.hash)})
+		}
+		if len(images) > 1 {
+			n.Groups = append(n.Groups, NearGroup{Images: images})
+		}
+	}
+	return n
+}
+
+// undecodable is what a Look says of an image, less the sentinel.
+func undecodable(err error) string {
+	return strings.TrimPrefix(err.Error(), ErrUndecodable.Error()+": ")
+}

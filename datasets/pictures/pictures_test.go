@@ -1,0 +1,138 @@
+package pictures
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"tkit/datasets"
+	"tkit/internal/similarity"
+)
+
+// scene is a random picture with detail at every scale.
+func scene(seed uint64, width, height int) image.Image {
+	r := rand.New(rand.NewPCG(seed, 7))
+	type wave struct{ x, y, phase, height float64 }
+	waves := make([]wave, 40)
+	for i := range waves {
+		waves[i] = wave{6 * r.NormFloat64(), 6 * r.NormFloat64(), 6.3 * r.Float64(), 12 * r.NormFloat64()}
+	}
+	m := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			v := 128.0
+			for _, w := range waves {
+				v += w.height * math.Cos(w.x*float64(x)/float64(width)+w.y*float64(y)/float64(height)+w.phase)
+			}
+			v = max(0, min(255, v))
+			m.SetRGBA(x, y, color.RGBA{uint8(v), uint8(v * 0.9), uint8(v * 0.7), 255})
+		}
+	}
+	return m
+}
+
+func encode(t testing.TB, format string, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	err := errors.New("no such format")
+	switch format {
+	case "png":
+		err = png.Encode(&b, m)
+	case "gif":
+		err = gif.Encode(&b, m, nil)
+	case "jpeg":
+		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 90})
+	case "poor jpeg":
+		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 25})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func newPrinter(t testing.TB) *Printer {
+	t.Helper()
+	p, err := NewPrinter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// A picture is found again in every format and size; another is not.
+func TestPrint(t *testing.T) {
+	p := newPrinter(t)
+	print := func(encoded []byte) *similarity.Print {
+		t.Helper()
+		got, ok, err := p.Print(t.Context(), encoded)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		return &got
+	}
+	first := print(encode(t, "png", scene(1, 320, 240)))
+	for format, size := range map[string]image.Point{"jpeg": {320, 240}, "poor jpeg": {320, 240}, "gif": {160, 120}, "png": {80, 60}} {
+		if again := print(encode(t, format, scene(1, size.X, size.Y))); !similarity.Default.Alike(first, again) {
+			t.Errorf("%s of %v: %d bits, correlation %.3f", format, size, similarity.Distance(first.Hash, again.Hash), first.Correlation(again))
+		}
+	}
+	for seed := range uint64(50) {
+		if other := print(encode(t, "jpeg", scene(seed+2, 320, 240))); similarity.Default.Alike(first, other) {
+			t.Errorf("picture %d is taken for the first: %d bits, correlation %.3f", seed+2, similarity.Distance(first.Hash, other.Hash), first.Correlation(other))
+		}
+	}
+}
+
+// What is too small or too plain has no print, and is no fault.
+func TestNoPrint(t *testing.T) {
+	p := newPrinter(t)
+	for name, m := range map[string]image.Image{
+		"a blank page": image.NewGray(image.Rect(0, 0, 200, 300)),
+		"7 pixels":     scene(1, 100, 7),
+		"a pixel":      scene(1, 1, 1),
+	} {
+		if _, ok, err := p.Print(t.Context(), encode(t, "png", m)); ok || err != nil {
+			t.Errorf("%s: print %t, %v", name, ok, err)
+		}
+	}
+	if _, ok, err := p.Print(t.Context(), encode(t, "png", scene(1, 8, 8))); !ok || err != nil {
+		t.Errorf("8×8: print %t, %v", ok, err)
+	}
+}
+
+func TestUndecodable(t *testing.T) {
+	p := newPrinter(t)
+	for _, format := range []string{"png", "jpeg"} {
+		broken := encode(t, format, scene(1, 64, 64))
+		for i := len(broken) / 3; i < len(broken)/2; i++ {
+			broken[i] = 0xff
+		}
+		if _, ok, err := p.Print(t.Context(), broken); ok || !errors.Is(err, datasets.ErrUndecodable) {
+			t.Errorf("%s: print %t, %v", format, ok, err)
+		}
+	}
+	if _, _, err := p.Print(t.Context(), []byte("no image")); !errors.Is(err, datasets.ErrUndecodable) {
+		t.Error(err)
+	}
+}
+
+func BenchmarkPrint(b *testing.B) {
+	p, encoded := newPrinter(b), encode(b, "jpeg", scene(1, 500, 375))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, _, err := p.Print(b.Context(), encoded); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
