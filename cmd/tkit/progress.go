@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"tkit/train"
 )
@@ -23,7 +25,14 @@ func observer(out, status io.Writer, terminal, asJSON bool) (train.Observer, fun
 	if terminal {
 		s.bars = mpb.New(mpb.WithOutput(status), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 	}
-	return s.event, s.end
+	return s.event, s.finish
+}
+
+// drawable says whether bars can be drawn there: on a terminal that knows its
+// width. One made by script, or by a container, may say 0.
+func drawable(f *os.File) bool {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && columns > 0
 }
 
 func jsonEvents(out io.Writer) train.Observer {
@@ -81,9 +90,8 @@ func (p pace) text(done, total int) string {
 	return text
 }
 
-// Write writes lines, on a terminal above the bars. Bars end for good when they
-// cannot be drawn, as on a terminal that says it has no width (one made by
-// script or a container may): then lines are all there is.
+// Write writes lines, on a terminal above the bars, when those are next drawn.
+// Bars end for good when they cannot be drawn: then lines are all there is.
 func (s *show) Write(text []byte) (int, error) {
 	if s.bars != nil {
 		if n, err := s.bars.Write(text); err == nil {
@@ -206,6 +214,15 @@ func (s *show) cuts(e train.CutsTried) {
 	}
 	_ = printTable(s, []string{"cut", "width", "loss", "accuracy", ""}, rows)
 	fmt.Fprintln(s)
+}
+
+// finish ends what is shown, after its last line.
+func (s *show) finish() {
+	s.end()
+	if s.bars != nil {
+		s.bars.Wait()
+		s.bars = nil
+	}
 }
 
 // end takes away the bar that is shown.

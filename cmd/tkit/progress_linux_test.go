@@ -61,7 +61,7 @@ func terminal(t *testing.T, columns, rows uint16) (*os.File, func() string) {
 func TestProgressOnTerminal(t *testing.T) {
 	for _, size := range [][2]uint16{{100, 30}, {0, 0}, {1, 1}} {
 		tty, text := terminal(t, size[0], size[1])
-		observe, end := observer(io.Discard, tty, true, false)
+		observe, end := observer(io.Discard, tty, drawable(tty), false)
 		for range 3 {
 			observe(train.PhaseBegan{Phase: train.Snapshot, Total: 2, Unit: "images"})
 			time.Sleep(150 * time.Millisecond) // a bar is drawn each tenth of a second

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"tkit/architectures"
 	"tkit/datasets"
@@ -137,8 +136,7 @@ func trainVersion(c *cli.Context) (err error) {
 	// A restricted dataset is used whole or not at all.
 	run.snapshot = datasets.SnapshotOptions{AllOrNothing: run.dataset.whole, Look: look}
 
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	observe, ended := observer(c.App.Writer, c.App.ErrWriter, terminal, c.Bool("json"))
+	observe, ended := observer(c.App.Writer, c.App.ErrWriter, drawable(os.Stderr), c.Bool("json"))
 	run.observe = observe
 	var result *train.Result
 	if c.String("base") != "" {
