@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tkit/plugins/internal/contract"
+	"tkit/plugins/internal/wire"
 )
 
 // Serve makes the program a plugin: it answers tkit until tkit ends it, and does
@@ -34,6 +35,7 @@ func Serve(p Preprocessor) {
 		},
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(o,
+				grpc.ForceServerCodecV2(wire.NewCodec()),
 				grpc.InitialWindowSize(contract.Window), grpc.InitialConnWindowSize(contract.Window),
 				grpc.ReadBufferSize(contract.Buffer), grpc.WriteBufferSize(contract.Buffer),
 				grpc.MaxRecvMsgSize(contract.MaxMessage), grpc.MaxSendMsgSize(contract.MaxMessage),

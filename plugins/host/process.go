@@ -17,6 +17,7 @@ import (
 	"tkit/plugins"
 	"tkit/plugins/internal/contract"
 	"tkit/plugins/internal/shared"
+	"tkit/plugins/internal/wire"
 	"tkit/plugins/proto"
 )
 
@@ -71,6 +72,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 		SyncStdout:       &lines{log: log, stream: "stdout"},
 		SyncStderr:       &lines{log: log, stream: "stderr"},
 		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.NewCodec())),
 			grpc.WithInitialWindowSize(contract.Window), grpc.WithInitialConnWindowSize(contract.Window),
 			grpc.WithReadBufferSize(contract.Buffer), grpc.WithWriteBufferSize(contract.Buffer),
 		},

@@ -1,0 +1,91 @@
+package wire
+
+import (
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // registers the codec that this one rests on
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"tkit/plugins/proto"
+)
+
+// Codec is gRPC's codec for protocol buffers, but for the data of batches that
+// come within their messages: it leaves them where they are received instead of
+// copying them, which for large batches is a good part of the way.
+type Codec struct {
+	encoding.CodecV2
+	least int // the size of messages from which on it is worth the trouble
+}
+
+var _ encoding.CodecV2 = Codec{}
+
+// NewCodec is the codec for either side.
+func NewCodec() Codec { return Codec{encoding.GetCodecV2("proto"), 64 << 10} }
+
+// Unmarshal reads a message, whose inline data become part of what was received.
+func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
+	var batch func() *proto.Batch
+	var field protowire.Number
+	switch m := into.(type) {
+	case *proto.ProcessRequest:
+		batch, field = m.GetBatch, 2
+	case *proto.ProcessResponse:
+		batch, field = m.GetBatch, 1
+	}
+	if batch == nil || received.Len() < c.least {
+		return c.CodecV2.Unmarshal(received, into)
+	}
+	message := received.Materialize()
+	rest, data, ok := cutInline(message, field)
+	if !ok {
+		rest = message
+	}
+	if err := c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(rest)}, into); err != nil || !ok {
+		return err
+	}
+	batch().Data = &proto.Batch_Inline{Inline: data}
+	return nil
+}
+
+// inlineField is the number of Batch.inline.
+const inlineField = 7
+
+// cutInline takes the inline data out of a message whose batch is the given
+// field. It is false for messages that are not written the way that libraries
+// write them: one batch, whose data end it.
+func cutInline(message []byte, field protowire.Number) (rest, data []byte, ok bool) {
+	start, batch, end, ok := only(message, field)
+	if !ok {
+		return nil, nil, false
+	}
+	at, data, until, ok := only(batch, inlineField)
+	if !ok || until != len(batch) {
+		return nil, nil, false
+	}
+	rest = append(rest, message[:start]...)
+	rest = protowire.AppendTag(rest, field, protowire.BytesType)
+	rest = protowire.AppendBytes(rest, batch[:at])
+	rest = append(rest, message[end:]...)
+	return rest, data[:len(data):len(data)], true
+}
+
+// only finds the value of a field of bytes that occurs once in a message, and
+// where it starts, with its tag, and ends.
+func only(message []byte, field protowire.Number) (start int, value []byte, end int, ok bool) {
+	for at := 0; at < len(message); {
+		number, kind, n := protowire.ConsumeField(message[at:])
+		if n < 0 {
+			return 0, nil, 0, false
+		}
+		if number == field {
+			if ok || kind != protowire.BytesType {
+				return 0, nil, 0, false
+			}
+			_, _, tag := protowire.ConsumeTag(message[at:])
+			value, _ = protowire.ConsumeBytes(message[at+tag:])
+			start, end, ok = at, at+n, true
+		}
+		at += n
+	}
+	return start, value, end, ok
+}

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/grpc/mem"
+	protobuf "google.golang.org/protobuf/proto"
+
+	"tkit/internal/preprocessing"
+	"tkit/plugins/proto"
+)
+
+// eager takes the short way for messages of any size.
+func eager() Codec {
+	c := NewCodec()
+	c.least = 0
+	return c
+}
+
+func request(t testing.TB, b preprocessing.Batch) []byte {
+	t.Helper()
+	message, err := protobuf.Marshal(&proto.ProcessRequest{Config: []byte(`{}`), Batch: Inline(b), Room: &proto.Span{Offset: 1, Length: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return message
+}
+
+func TestInlineDataAreNotCopied(t *testing.T) {
+	in := preprocessing.Batch{Kind: preprocessing.Uint8, Count: 1, Shape: [3]int{1, 5, 1}, Uint8: []uint8("pixel")}
+	message := request(t, in)
+	rest, data, ok := cutInline(message, 2)
+	if at := bytes.Index(message, in.Uint8); !ok || string(data) != "pixel" || &data[0] != &message[at] || bytes.Contains(rest, data) {
+		t.Errorf("cut %q from %q, %t", data, message, ok)
+	}
+	var m proto.ProcessRequest
+	if err := eager().Unmarshal(mem.BufferSlice{mem.SliceBuffer(message[:9]), mem.SliceBuffer(message[9:])}, &m); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Batch(m.GetBatch(), nil)
+	if err != nil || !out.Equal(in) || m.GetRoom().GetLength() != 2 || string(m.GetConfig()) != "{}" {
+		t.Errorf("read %v, %v", &m, err)
+	}
+}
+
+// Whatever is received, the codec reads what protocol buffers read.
+func FuzzCodec(f *testing.F) {
+	f.Add(request(f, preprocessing.Batch{Kind: preprocessing.Uint8, Count: 1, Shape: [3]int{1, 1, 1}, Uint8: []uint8{7}}))
+	f.Add(request(f, preprocessing.Batch{Kind: preprocessing.Encoded, Count: 2, Encoded: [][]byte{[]byte("ab"), nil}}))
+	f.Add([]byte{0x12, 3, 0x3a, 1, 'x', 0x12, 2, 0x42, 0})       // two batches
+	f.Add([]byte{0x12, 5, 0x3a, 1, 'x', 0x10, 9})                // data that do not end it
+	f.Add([]byte{0x0a, 3, 0x3a, 1, 'x', 0x12, 2, 0x08, 1, 0x1a}) // cut off
+	f.Fuzz(func(t *testing.T, message []byte) {
+		for _, pair := range [][2]protobuf.Message{
+			{&proto.ProcessRequest{}, &proto.ProcessRequest{}}, {&proto.ProcessResponse{}, &proto.ProcessResponse{}},
+		} {
+			err := eager().Unmarshal(mem.BufferSlice{mem.SliceBuffer(bytes.Clone(message))}, pair[0])
+			want := protobuf.Unmarshal(message, pair[1])
+			if (err == nil) != (want == nil) {
+				t.Fatalf("error %v, want %v", err, want)
+			}
+			if err == nil && !protobuf.Equal(pair[0], pair[1]) {
+				t.Fatalf("read %v, want %v", pair[0], pair[1])
+			}
+		}
+	})
+}
+
+// A batch is read without a panic and without more than what was sent, or
+// refused.
+func FuzzBatch(f *testing.F) {
+	for _, b := range []preprocessing.Batch{
+		{Kind: preprocessing.Float32, Count: 1, Shape: [3]int{1, 1, 1}, Float32: []float32{1.5}},
+		{Kind: preprocessing.Encoded, Count: 2, Encoded: [][]byte{[]byte("ab"), []byte("c")}},
+	} {
+		message, err := protobuf.Marshal(Inline(b))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(message)
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		var m proto.Batch
+		if protobuf.Unmarshal(message, &m) != nil {
+			return
+		}
+		b, err := Batch(&m, nil)
+		if err != nil {
+			return
+		}
+		if err := b.Validate(); err != nil {
+			t.Fatalf("an invalid batch passes: %v", err)
+		}
+		again, err := Batch(Inline(b), nil)
+		if err != nil || Size(again) != Size(b) {
+			t.Fatalf("%d bytes became %d, %v", Size(b), Size(again), err)
+		}
+	})
+}
