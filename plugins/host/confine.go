@@ -5,35 +5,10 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// nextCPU is where the next process's processors begin.
-var nextCPU atomic.Uint32
-
-// someCPUs chooses n of the processors that tkit itself may use, others for
-// each process as far as they suffice.
-func someCPUs(n int) []int {
-	var own unix.CPUSet
-	if unix.SchedGetaffinity(0, &own) != nil || own.Count() <= n {
-		return nil
-	}
-	var all []int
-	for cpu := 0; len(all) < own.Count(); cpu++ {
-		if own.IsSet(cpu) {
-			all = append(all, cpu)
-		}
-	}
-	first := int(nextCPU.Add(uint32(n))) - n
-	chosen := make([]int, n)
-	for i := range chosen {
-		chosen[i] = all[(first+i)%len(all)]
-	}
-	return chosen
-}
 
 // run confines its thread, starts the process on it and reaps the process. What
 // a thread is denied is denied to what it starts; the thread ends with the
@@ -41,6 +16,8 @@ func someCPUs(n int) []int {
 func (p *child) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer close(p.ended)
+	p.cpus = processors.take(p.share)
+	defer processors.give(p.cpus)
 	if err := p.confine(); err != nil {
 		started <- err
 		return

@@ -207,29 +207,32 @@ func (p *Plugin) audit(ctx context.Context, by *process, config json.RawMessage,
 	return fate, err
 }
 
-// take waits for a process that is free, and starts one where there is none.
+// take waits for a process that is free, and starts one where there is none. One
+// that has ended while it had nothing to do is replaced beside the callers, who
+// go on with the others.
 func (p *Plugin) take(ctx context.Context) (*slot, error) {
-	var s *slot
-	select {
-	case <-p.ctx.Done():
-		return nil, ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case s = <-p.slots:
-	}
-	if s.process != nil {
-		if !s.process.child.over() {
+	for {
+		var s *slot
+		select {
+		case <-p.ctx.Done():
+			return nil, ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case s = <-p.slots:
+		}
+		switch {
+		case s.process == nil:
+			if err := p.start(ctx, s); err != nil {
+				p.give(s)
+				return nil, err
+			}
+			return s, nil
+		case !s.process.child.over():
 			return s, nil
 		}
 		p.stats.crashes.Add(1)
-		p.failed(s.process.crash(errors.New("while it had nothing to do")))
-		p.end(s, false)
+		p.replace(s, s.process.crash(errors.New("while it had nothing to do")))
 	}
-	if err := p.start(ctx, s); err != nil {
-		p.give(s)
-		return nil, err
-	}
-	return s, nil
 }
 
 // give puts a slot back.

@@ -229,6 +229,8 @@ func TestDeadlinesEndNoProcess(t *testing.T) {
 }
 
 func TestFaultsAtStart(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
 	for _, c := range []struct{ fault, words string }{
 		{"exit", "exit status 7"},
 		{"exit", "no licence found"},
@@ -243,7 +245,7 @@ func TestFaultsAtStart(t *testing.T) {
 			}
 		})
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "tkit-plugin-*")); len(left) > 0 {
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

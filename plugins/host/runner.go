@@ -28,7 +28,8 @@ import (
 type child struct {
 	cmd        *exec.Cmd
 	memory     int64
-	cpus       []int
+	share      int   // of the processors
+	cpus       []int // nil: all
 	readable   []string
 	socketDir  string
 	stdout     *lines
@@ -56,7 +57,7 @@ var _ runner.Runner = (*child)(nil)
 // newChild makes a process that equip readies for its start.
 func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.Logger) *child {
 	p := &child{
-		memory: c.Memory, cpus: someCPUs(c.CPUs), network: c.Network,
+		memory: c.Memory, share: c.CPUs, network: c.Network,
 		readable: slices.Clone(c.Readable),
 		stdout:   &lines{log: log, stream: "stdout"},
 		stderr:   &lines{log: log, stream: "stderr"},

@@ -1,0 +1,54 @@
+package host
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// processors are what the processes of all plugins have been given.
+var processors shares
+
+// shares counts the processes that were given each processor.
+type shares struct {
+	mu    sync.Mutex
+	given map[int]int
+}
+
+// take chooses n of the processors that tkit itself may use, those that the
+// fewest processes have: a process that follows one that has ended gets its
+// place. It is nil where there are no more than n.
+func (s *shares) take(n int) []int {
+	var own unix.CPUSet
+	if unix.SchedGetaffinity(0, &own) != nil || own.Count() <= n {
+		return nil
+	}
+	var all []int
+	for cpu := 0; len(all) < own.Count(); cpu++ {
+		if own.IsSet(cpu) {
+			all = append(all, cpu)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.given == nil {
+		s.given = map[int]int{}
+	}
+	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(s.given[a], s.given[b]) })
+	chosen := all[:n]
+	for _, cpu := range chosen {
+		s.given[cpu]++
+	}
+	return chosen
+}
+
+// give takes back what was chosen.
+func (s *shares) give(chosen []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cpu := range chosen {
+		s.given[cpu]--
+	}
+}
