@@ -26,13 +26,13 @@ func authorCommands() []*cli.Command {
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "lang", Usage: "write it in `LANGUAGE`: " + languages, Value: "go"},
 			},
-			Description: `NAME is a new folder, and the plugin's name. A project in Go has the source of
-tkit's packages for authors in its folder sdk, as this tkit speaks the contract;
-it needs neither C nor TensorFlow.
+			Description: `NAME is a new folder, and the plugin's name. A project has what tkit gives its
+authors in its folder sdk, as this tkit speaks the contract; it needs neither C
+nor TensorFlow.
 
 Examples:
-   tkit plugins new brighten
-   tkit plugins new --lang go work/brighten && cd work/brighten && go test ./...`,
+   tkit plugins new brighten && cd brighten && go test ./...
+   tkit plugins new --lang python work/brighten`,
 			Action: withStore(1, 1, newPlugin),
 		},
 		{
@@ -71,17 +71,18 @@ Examples:
 	}
 }
 
-const languages = "go"
+const languages = "go or python"
 
 func newPlugin(c *cli.Context, _ store.Store) error {
 	folder := c.Args().First()
-	if lang := c.String("lang"); lang != "go" {
-		return fmt.Errorf("plugins new: --lang is %q; want %s", lang, languages)
+	begin := map[string]func(string) error{"go": scaffold.Go, "python": scaffold.Python}[c.String("lang")]
+	if begin == nil {
+		return fmt.Errorf("plugins new: --lang is %q; want %s", c.String("lang"), languages)
 	}
-	if err := scaffold.Go(folder); err != nil {
+	if err := begin(folder); err != nil {
 		return fmt.Errorf("plugins new: %w", err)
 	}
-	fmt.Fprintf(c.App.Writer, "%s begins a plugin; its README.md says how to go on:\n   cd %[1]s && go test ./...\n", folder)
+	fmt.Fprintf(c.App.Writer, "%s begins a plugin; its README.md says how to go on\n", folder)
 	return nil
 }
 

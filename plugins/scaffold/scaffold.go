@@ -13,9 +13,10 @@ import (
 	"text/template"
 
 	"tkit/plugins"
+	"tkit/plugins/python"
 )
 
-//go:embed go
+//go:embed go python
 var templates embed.FS
 
 // Go writes a project for a plugin in Go into a folder, which it makes and whose
@@ -27,6 +28,28 @@ func Go(folder string) error {
 			return err
 		}
 		return writeSDK(beside, name)
+	})
+}
+
+// Python writes a project for a plugin in Python like Go does; its packages are
+// those of its lock.
+func Python(folder string) error {
+	return begin(folder, func(beside, name string) error {
+		if err := fill(beside, "python", name); err != nil {
+			return err
+		}
+		lock, err := python.SDK.ReadFile("requirements.txt")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(beside, "requirements.txt"), lock, 0o644); err != nil {
+			return err
+		}
+		code, err := fs.Sub(python.SDK, "tkit_plugins")
+		if err != nil {
+			return err
+		}
+		return os.CopyFS(filepath.Join(beside, sdk, "tkit_plugins"), code)
 	})
 }
 
@@ -62,28 +85,32 @@ func begin(folder string, write func(beside, name string) error) (err error) {
 	return errors.Join(os.Chmod(beside, 0o755), os.Rename(beside, folder))
 }
 
-// fill writes the files that are templates. A name that begins with a dot is
-// kept without it.
+// fill writes the files of a language's templates. A name that begins with a dot
+// is kept without it.
 func fill(folder, language, name string) error {
-	all, err := template.New("").Option("missingkey=error").ParseFS(templates, language+"/*.tmpl")
+	root, err := fs.Sub(templates, language)
 	if err != nil {
 		return err
 	}
-	for _, t := range all.Templates() {
-		file, is := strings.CutSuffix(t.Name(), ".tmpl")
-		if !is {
-			continue
+	return fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(folder, path), 0o755)
+		}
+		t, err := template.ParseFS(root, path)
+		if err != nil {
+			return err
+		}
+		file := strings.TrimSuffix(path, ".tmpl")
 		if file == "gitignore" {
 			file = ".gitignore"
 		}
 		var text strings.Builder
-		if err := t.Execute(&text, map[string]string{"Name": name}); err != nil {
+		if err := t.Execute(&text, struct{ Name string }{name}); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(folder, file), []byte(text.String()), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+		return os.WriteFile(filepath.Join(folder, filepath.FromSlash(file)), []byte(text.String()), 0o644)
+	})
 }

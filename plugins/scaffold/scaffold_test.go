@@ -1,6 +1,7 @@
 package scaffold_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/plugins/host"
+	"tkit/plugins/preprocesstest"
+	"tkit/plugins/python/pythontest"
 	"tkit/plugins/scaffold"
+	"tkit/plugins/store"
 )
 
 // run runs a program of the author's in a project, without what tkit itself is
@@ -57,6 +62,28 @@ func TestGo(t *testing.T) {
 			t.Errorf("go.mod names %s, which nothing imports", fields[0])
 		}
 	}
+}
+
+// A new project in Python passes its tests and those of its types as it is, and
+// the checks that every preprocessor passes, with the packages of its lock.
+func TestPython(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "brighten")
+	if err := scaffold.Python(folder); err != nil {
+		t.Fatal(err)
+	}
+	pythontest.Run(t, folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+	pythontest.Run(t, folder, "-m", "mypy", "--cache-dir", t.TempDir())
+	trial, err := store.In(t.TempDir()).Try(t.Context(), folder, store.Options{Python: pythontest.Interpreter(), Wheels: pythontest.Wheels()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := trial.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	preprocesstest.RunProcess(t, func(c host.Config) (*host.Plugin, error) { return trial.Open(t.Context(), c) },
+		preprocesstest.Options{Config: json.RawMessage(`{"by": 40}`)})
 }
 
 func TestRefusals(t *testing.T) {

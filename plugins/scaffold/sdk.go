@@ -11,7 +11,7 @@ import (
 	"tkit"
 )
 
-// sdk is the folder of a project in Go that has the packages of module tkit.
+// sdk is the folder of a project that has what tkit gives its author.
 const sdk = "sdk"
 
 // sdkModules are those that the packages of the SDK are built from; their
