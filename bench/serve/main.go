@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tkit/bench/measure"
+	"tkit/bench/served"
 )
 
 type options struct {
@@ -41,21 +42,21 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	images, err := photographs(o.images)
+	images, err := served.Photographs(o.images)
 	if err != nil {
 		return err
 	}
-	m, err := newModel(ctx)
+	m, err := served.New(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.close()) }()
+	defer func() { err = errors.Join(err, m.Close()) }()
 	bare, err := openBare(ctx, m)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, bare.close()) }()
-	s, err := startServer(ctx, m, o)
+	s, err := served.Start(ctx, m.Home, o.maxBatch)
 	if err != nil {
 		return err
 	}
@@ -63,12 +64,12 @@ func run(ctx context.Context, o options) (err error) {
 	for _, clients := range []int{8, 32} {
 		row, err := saturation(ctx, s, bare, images, clients, o)
 		if err != nil {
-			return errors.Join(err, s.stop())
+			return errors.Join(err, s.Stop())
 		}
 		rows = append(rows, row)
 	}
 	lone, err := overhead(ctx, s, bare, images, o)
-	if err := errors.Join(err, s.stop()); err != nil {
+	if err := errors.Join(err, s.Stop()); err != nil {
 		return err
 	}
 	rows = append(rows, lone...)
@@ -81,10 +82,10 @@ func run(ctx context.Context, o options) (err error) {
 
 // saturation is the throughput with clients that ask without pause, against
 // the bare loop's.
-func saturation(ctx context.Context, s *running, bare *bare, images [][]byte, clients int, o options) (measure.Row, error) {
+func saturation(ctx context.Context, s *served.Server, bare *bare, images [][]byte, clients int, o options) (measure.Row, error) {
 	turn := time.Duration(o.seconds) * time.Second
 	served, loop, ratio, err := measure.Interleave(o.rounds,
-		func() (float64, error) { return s.flood(ctx, images, clients, turn) },
+		func() (float64, error) { return s.Flood(ctx, served.Name, images, clients, turn) },
 		func() (float64, error) { return bare.loop(ctx, o.loopBatch, turn) })
 	return measure.Row{
 		What: fmt.Sprintf("classify-image, %d clients, ResNet-50 fp32", clients), Against: "the loop of the same trunk on decoded batches",
@@ -98,7 +99,7 @@ func saturation(ctx context.Context, s *running, bare *bare, images [][]byte, cl
 // that these took in its own request. The same work done bare in turn with it
 // shows that they take no longer in the server; two copies of one network
 // differ by a hundredth themselves, so that row is the coarser one.
-func overhead(ctx context.Context, s *running, bare *bare, images [][]byte, o options) ([]measure.Row, error) {
+func overhead(ctx context.Context, s *served.Server, bare *bare, images [][]byte, o options) ([]measure.Row, error) {
 	var asked, worked, added, direct, ratios []float64
 	for i := range 40 * (o.rounds + 1) {
 		image := images[i%len(images)]
@@ -106,10 +107,11 @@ func overhead(ctx context.Context, s *running, bare *bare, images [][]byte, o op
 		if err != nil {
 			return nil, err
 		}
-		whole, work, err := s.ask(ctx, image)
+		answer, err := s.Ask(ctx, served.Name, image)
 		if err != nil {
 			return nil, err
 		}
+		whole, work := answer.Whole, answer.Work()
 		if i < 40 { // not counted
 			continue
 		}
@@ -130,22 +132,22 @@ func overhead(ctx context.Context, s *running, bare *bare, images [][]byte, o op
 
 // firstAnswer compares the first answer after ready with the median of later
 // ones, of servers started anew.
-func firstAnswer(ctx context.Context, m *model, images [][]byte, o options) (measure.Row, error) {
+func firstAnswer(ctx context.Context, m *served.Model, images [][]byte, o options) (measure.Row, error) {
 	var firsts, laters, ratios []float64
 	for range o.rounds {
-		s, err := startServer(ctx, m, o)
+		s, err := served.Start(ctx, m.Home, o.maxBatch)
 		if err != nil {
 			return measure.Row{}, err
 		}
 		var took []float64
 		for i := range 16 {
-			d, _, err := s.ask(ctx, images[i])
+			a, err := s.Ask(ctx, served.Name, images[i])
 			if err != nil {
-				return measure.Row{}, errors.Join(err, s.stop())
+				return measure.Row{}, errors.Join(err, s.Stop())
 			}
-			took = append(took, ms(d))
+			took = append(took, ms(a.Whole))
 		}
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			return measure.Row{}, err
 		}
 		later := measure.Median(slices.Clone(took[1:]))

@@ -1,4 +1,4 @@
-package main
+package served
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 	"tkit/serve/server"
 )
 
-// A running server in this process, and a client of it.
-type running struct {
+// Server runs in this process; it is a client of itself.
+type Server struct {
 	url    string
 	client *http.Client
 	cancel context.CancelFunc
@@ -27,18 +27,19 @@ type running struct {
 	asked  atomic.Int64
 }
 
-// startServer starts a server and returns when it is ready.
-func startServer(ctx context.Context, m *model, o options) (*running, error) {
+// Start starts a server of a home, with batches of at most so many images, and
+// returns when it is ready.
+func Start(ctx context.Context, home string, maxBatch int) (*Server, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &running{
+	s := &Server{
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 		cancel: cancel, ended: make(chan error, 1),
 	}
 	ready := make(chan struct{})
 	options := server.Defaults()
-	options.Home, options.HTTP, options.GRPC, options.Drain = m.home, "127.0.0.1:0", "", 0
-	options.MaxBatch, options.Log = o.maxBatch, slog.New(slog.DiscardHandler)
-	options.Listening = func(a server.Addresses) { s.url = "http://" + a.HTTP + "/v1/models/" + modelName + ":classify-image" }
+	options.Home, options.HTTP, options.GRPC, options.Drain = home, "127.0.0.1:0", "", 0
+	options.MaxBatch, options.Log = maxBatch, slog.New(slog.DiscardHandler)
+	options.Listening = func(a server.Addresses) { s.url = "http://" + a.HTTP + "/v1/models/" }
 	options.Ready = func([]serve.ModelStatus) { close(ready) }
 	go func() { s.ended <- server.Run(ctx, options) }()
 	select {
@@ -50,47 +51,59 @@ func startServer(ctx context.Context, m *model, o options) (*running, error) {
 	}
 }
 
-func (s *running) stop() error {
+// Stop ends the server.
+func (s *Server) Stop() error {
 	s.client.CloseIdleConnections()
 	s.cancel()
 	return <-s.ended
 }
 
-// ask classifies an image and says how long it took, and how long of that were
-// the decoding and the runs of the two networks.
-func (s *running) ask(ctx context.Context, encoded []byte) (whole, work time.Duration, err error) {
+// An Answer is what a model says of an image.
+type Answer struct {
+	Predictions []struct {
+		Labels []struct {
+			Label       string
+			Probability float64
+		}
+	}
+	Timings struct{ Decode, Trunk, Head float64 } // milliseconds
+	// Whole is how long the client waited.
+	Whole time.Duration `json:"-"`
+}
+
+// Work is how long of it were the decoding and the runs of the two networks.
+func (a Answer) Work() time.Duration {
+	t := a.Timings
+	return time.Duration((t.Decode + t.Trunk + t.Head) * float64(time.Millisecond))
+}
+
+// Ask has a model classify an image.
+func (s *Server) Ask(ctx context.Context, model string, encoded []byte) (a Answer, err error) {
 	begun := time.Now()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(encoded))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+model+":classify-image", bytes.NewReader(encoded))
 	if err != nil {
-		return 0, 0, err
+		return a, err
 	}
 	r.Header.Set("Content-Type", "image/jpeg")
 	answer, err := s.client.Do(r)
 	if err != nil {
-		return 0, 0, err
+		return a, err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
 	text, err := io.ReadAll(answer.Body)
-	whole = time.Since(begun)
+	a.Whole = time.Since(begun)
 	if err != nil {
-		return 0, 0, err
+		return a, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return 0, 0, fmt.Errorf("%s: %s", answer.Status, text)
+		return a, fmt.Errorf("%s: %s", answer.Status, text)
 	}
-	var told struct {
-		Timings struct{ Decode, Trunk, Head float64 } // milliseconds
-	}
-	if err := json.Unmarshal(text, &told); err != nil {
-		return 0, 0, err
-	}
-	t := told.Timings
-	return whole, time.Duration((t.Decode + t.Trunk + t.Head) * float64(time.Millisecond)), nil
+	return a, json.Unmarshal(text, &a)
 }
 
-// flood asks with clients that never pause: answers a second. No two clients
-// ask about the same image at a time.
-func (s *running) flood(ctx context.Context, images [][]byte, clients int, turn time.Duration) (float64, error) {
+// Flood asks a model with clients that never pause: answers a second. No two
+// clients ask about the same image at a time.
+func (s *Server) Flood(ctx context.Context, model string, images [][]byte, clients int, turn time.Duration) (float64, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	begun := time.Now()
 	var done atomic.Int64
@@ -98,7 +111,7 @@ func (s *running) flood(ctx context.Context, images [][]byte, clients int, turn 
 		group.Go(func() error {
 			for time.Since(begun) < turn {
 				next := s.asked.Add(1) % int64(len(images))
-				if _, _, err := s.ask(ctx, images[next]); err != nil {
+				if _, err := s.Ask(ctx, model, images[next]); err != nil {
 					return err
 				}
 				done.Add(1)

@@ -1,0 +1,151 @@
+// Package served is a server of ResNet-50 in the benchmark's own process, and a
+// client of it.
+package served
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tkit/architectures"
+	"tkit/architectures/builder"
+	drawn "tkit/bench/photographs"
+	"tkit/internal/network"
+	"tkit/internal/preprocessing"
+	"tkit/registry"
+)
+
+// Photographs returns n JPEGs in memory.
+func Photographs(n int) ([][]byte, error) {
+	dir, err := drawn.Folder(1, n)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*.jpg"))
+	if err != nil {
+		return nil, err
+	}
+	var images [][]byte
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, b)
+	}
+	return images, nil
+}
+
+// Name is the model that is served.
+const Name = "resnet50"
+
+// A Model is a registry with one version in production: ResNet-50, random
+// weights, cut before its classifier.
+type Model struct {
+	Home     string
+	Registry *registry.Registry
+	Manifest *registry.Manifest
+
+	trunk, head *network.Network
+	labels      []string
+}
+
+// New makes the Model in a home that goes with Close.
+func New(ctx context.Context) (_ *Model, err error) {
+	m := &Model{}
+	if m.Home, err = os.MkdirTemp("", "bench-served"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	if m.Registry, err = registry.Open(ctx, m.Home); err != nil {
+		return nil, err
+	}
+	a, err := architectures.Lookup("resnet50-keras")
+	if err != nil {
+		return nil, err
+	}
+	if m.trunk, m.head, err = cut(ctx, a); err != nil {
+		return nil, err
+	}
+	m.labels = make([]string, a.Classes)
+	for i := range m.labels {
+		m.labels[i] = fmt.Sprintf("class %d", i)
+	}
+	m.Manifest, err = m.Register(ctx, Name, preprocessing.ForMode(preprocessing.Caffe, a.Input[0], a.Input[1], a.Input[2]))
+	return m, err
+}
+
+// Register puts the same network in production under another name and with
+// another preprocessing.
+func (m *Model) Register(ctx context.Context, name string, p preprocessing.Preprocessing) (*registry.Manifest, error) {
+	by := registry.Change{Actor: "bench"}
+	v, err := m.Registry.Register(ctx, registry.Registration{
+		Manifest: registry.Manifest{
+			Model: name, Labels: m.labels, Preprocessing: p,
+			Signature: registry.Signature{Inputs: ports(m.trunk.Inputs), Outputs: ports(m.head.Outputs)},
+			Lineage:   registry.Lineage{Code: "bench"},
+		},
+		Trunk: registry.FromEncoder(m.trunk), Head: registry.FromEncoder(m.head), By: by,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.Registry.Promote(ctx, name, v.Manifest.Version, registry.Production, by)
+	return v.Manifest, err
+}
+
+// cut builds the network and divides it at its last feature map, pooled.
+func cut(ctx context.Context, a architectures.Architecture) (trunk, head *network.Network, err error) {
+	graph, err := a.Graph()
+	if err != nil {
+		return nil, nil, err
+	}
+	weights, err := builder.Initial(graph, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := builder.Network(graph, weights)
+	if err != nil {
+		return nil, nil, err
+	}
+	endpoints, err := whole.Endpoints()
+	if err != nil {
+		return nil, nil, err
+	}
+	// What follows the last feature map is the pooling, one vector an image.
+	at := ""
+	for i, e := range endpoints {
+		if i > 0 && len(e.Shape) == 1 && len(endpoints[i-1].Shape) == 3 {
+			at = e.Name
+		}
+	}
+	trunk, head, err = whole.Cut(at, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	trunk, err = trunk.Fold(ctx)
+	return trunk, head, err
+}
+
+func ports(list []network.Port) []registry.Port {
+	var out []registry.Port
+	for _, p := range list {
+		out = append(out, registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape})
+	}
+	return out
+}
+
+// Close removes the home.
+func (m *Model) Close() error {
+	var err error
+	if m.Registry != nil {
+		err = m.Registry.Close()
+	}
+	return errors.Join(err, os.RemoveAll(m.Home))
+}
