@@ -87,7 +87,7 @@ func open(ctx context.Context, program string, c host.Config) (*host.Plugin, err
 // Subject's Plugin.
 func Start(ctx context.Context, open func(host.Config) (*host.Plugin, error), log slog.Handler) (Subject, error) {
 	counter := &stdoutCounter{Handler: log, lines: new(atomic.Int64)}
-	p, err := open(host.Config{Processes: 1, Audit: -1, Timeout: time.Minute, Grace: grace, Log: slog.New(counter)})
+	p, err := open(host.Config{Processes: 1, Audit: -1, Timeout: time.Minute, Grace: 2 * patience, Log: slog.New(counter)})
 	if err != nil {
 		return Subject{}, err
 	}
