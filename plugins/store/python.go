@@ -156,12 +156,31 @@ func (s Store) withPython(ctx context.Context, p Python, c host.Config) (host.Co
 	if err := s.checkPackages(ctx, p); err != nil {
 		return c, err
 	}
+	if err := p.unchanged(ctx); err != nil {
+		return c, err
+	}
 	folder := filepath.Join(s.folder, p.Folder, packages)
 	c.Path = append([]string{filepath.Join(s.folder, p.Folder, programs)}, c.Path...)
 	c.Readable = append([]string{folder, p.Prefix}, c.Readable...)
 	c.Environment = append([]string{packagesVariable + "=" + folder}, c.Environment...)
 	return c, nil
 }
+
+// unchanged says whether the interpreter is still there and, but for corrections,
+// the one that the packages are for.
+func (p *Python) unchanged(ctx context.Context) error {
+	var now Python
+	if err := now.find(ctx, p.Interpreter); err != nil {
+		return fmt.Errorf("its Python %s is gone: %w; install it again", p.Version, err)
+	}
+	if minor(now.Version) != minor(p.Version) {
+		return fmt.Errorf("it was installed for Python %s, and %s is Python %s now; install it again", p.Version, p.Interpreter, now.Version)
+	}
+	return nil
+}
+
+// minor is the part of a version that compiled packages are bound to.
+func minor(version string) string { return version[:max(0, strings.LastIndexByte(version, '.'))] }
 
 // checkPackages says whether the packages are those that were installed.
 func (s Store) checkPackages(ctx context.Context, p Python) error {

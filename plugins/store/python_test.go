@@ -65,6 +65,15 @@ func TestPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	echoes(t, s, i)
+	changed, gone := *i.Python, *i.Python
+	changed.Version, gone.Interpreter = "3.4.10", "/no/such/python"
+	for words, p := range map[string]store.Python{"it was installed for Python 3.4.10": changed, "its Python " + gone.Version + " is gone": gone} {
+		other := i
+		other.Python = &p
+		if _, err := s.Open(t.Context(), other, host.Config{}); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("error %v, want %q", err, words)
+		}
+	}
 	if err := s.Remove(i); err != nil {
 		t.Fatal(err)
 	}
