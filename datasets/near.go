@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,6 +55,23 @@ type NearImage struct {
 // Contradicts says whether images of the group have different labels.
 func (g NearGroup) Contradicts() bool {
 	return slices.ContainsFunc(g.Images, func(i NearImage) bool { return i.Label != g.Images[0].Label })
+}
+
+// WorstFirst is the groups in the order in which they do harm: first those whose
+// labels differ, then those that leak.
+func WorstFirst(groups []NearGroup) []NearGroup {
+	harm := func(g NearGroup) (h int) {
+		if g.Contradicts() {
+			h += 2
+		}
+		if g.Leak {
+			h++
+		}
+		return h
+	}
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b NearGroup) int { return cmp.Compare(harm(b), harm(a)) })
+	return groups
 }
 
 // leaks says whether the images are on more than one side.

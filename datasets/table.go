@@ -21,7 +21,7 @@ const (
 // Report encodes to JSON in full.
 func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), megabytes(r.Bytes))
+	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
 	r.tableClasses(&b)
 	r.tableSizes(&b)
 	r.tableSides(&b)
@@ -81,7 +81,7 @@ func (r *Report) tableSizes(b *strings.Builder) {
 		formats[i] = fmt.Sprintf("%d %s", f.Images, f.Format)
 	}
 	fmt.Fprintf(b, "formats   %s\npixels    %s\nbytes     %s\n", strings.Join(formats, ", "),
-		spread(s.Pixels, Measured.Pixels), spread(s.Bytes, func(m Measured) string { return megabytes(m.Bytes) }))
+		spread(s.Pixels, Measured.Pixels), spread(s.Bytes, func(m Measured) string { return Bytes(m.Bytes) }))
 	if s.Small > 0 {
 		fmt.Fprintf(b, "small     %s below %d pixels wide or high\n", plural(s.Small, "image"), SmallSide)
 	}
@@ -110,27 +110,12 @@ func (r *Report) tableNear(b *strings.Builder) {
 	if n == nil {
 		return
 	}
-	shown := slices.Clone(n.Groups)
-	slices.SortStableFunc(shown, func(x, y NearGroup) int {
-		return cmp.Compare(weight(y), weight(x))
-	})
 	title := fmt.Sprintf("%s of near duplicates (%d images that look alike", plural(len(n.Groups), "group"), n.Images())
 	if r.Sides != nil && r.Sides.Together {
 		title += "; each stays on one side of a split"
 	}
-	section(b, title+")", shown, NearGroup.String)
+	section(b, title+")", WorstFirst(n.Groups), NearGroup.String)
 	section(b, plural(len(n.Plain), "image")+" too small or too plain to be compared", n.Plain, func(key string) string { return key })
-}
-
-// weight orders groups by what they do harm.
-func weight(g NearGroup) (w int) {
-	if g.Contradicts() {
-		w += 2
-	}
-	if g.Leak {
-		w++
-	}
-	return w
 }
 
 func (r *Report) tableQuarantined(b *strings.Builder) {
@@ -182,8 +167,8 @@ func classes(n int) string {
 	return fmt.Sprintf("%d classes", n)
 }
 
-// megabytes is a size with a unit that leaves few digits.
-func megabytes(n int64) string {
+// Bytes writes a size for people, with a unit that leaves few digits.
+func Bytes(n int64) string {
 	const unit = 1000
 	if n < unit {
 		return fmt.Sprintf("%d B", n)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -140,5 +141,63 @@ func TestTrainWarnsOfLeaks(t *testing.T) {
 	_, warned, err = tkit(t, home, append(args, "--look-alikes", "together")...)
 	if err != nil || strings.Contains(warned, "warning") || !strings.Contains(warned, "each stays on one side of a split") {
 		t.Errorf("%v: %s", err, warned)
+	}
+}
+
+func TestCheckWritesAPage(t *testing.T) {
+	data, home := pictured(t, 12), t.TempDir()
+	write(t, filepath.Join(data, "barn", `"><script>alert(1)<.png`), encodePNG(t, ripples(2, 64)))
+	file := filepath.Join(t.TempDir(), "report.html")
+	_, told, err := tkit(t, home, "datasets", "check", "--html", file, data)
+	if err != nil || !strings.Contains(told, "wrote "+file) {
+		t.Fatalf("%v: %s", err, told)
+	}
+	s, err := os.Stat(file)
+	if err != nil || s.Mode() != 0o600 {
+		t.Errorf("%v %v", s.Mode(), err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "<img src=\"data:image/jpeg;base64,"); n < 20 || strings.Contains(string(b), "<script") {
+		t.Errorf("%d thumbnails", n)
+	}
+	// Nothing that can be used is a page, too.
+	empty := t.TempDir()
+	write(t, filepath.Join(empty, "notes.txt"), []byte("no image"))
+	if _, _, err := tkit(t, home, "datasets", "check", "--html", file, empty); !errors.Is(err, datasets.ErrNoExamples) {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "No image can be used") || strings.Contains(string(b), "<img") {
+		t.Error(err)
+	}
+	if _, _, err := tkit(t, home, "datasets", "check", "--html", filepath.Join(empty, "none", "x.html"), data); err == nil || !strings.Contains(err.Error(), "--html") {
+		t.Error(err)
+	}
+}
+
+// Who may not read a dataset gets no picture of it, by none of its names, and
+// not of a copy.
+func TestPageNeedsTheRightToRead(t *testing.T) {
+	g := newGuarded(t)
+	file := filepath.Join(t.TempDir(), "report.html")
+	copied := filepath.Join(t.TempDir(), "copied")
+	if err := os.CopyFS(copied, os.DirFS(g.data)); err != nil {
+		t.Fatal(err)
+	}
+	take := g.olga(t, "list,train")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...) // makes the content known
+	for _, data := range []string{"scans", g.data, filepath.Dir(g.data), copied} {
+		g.refused(t, "datasets", "check", "--html", file, data)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Error("there is a page:", err)
+	}
+	take()
+	g.olga(t, "read")
+	mustRun(t, g.home, "datasets", "check", "--html", file, "scans")
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "<img") {
+		t.Error(err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/datasets"
 	"tkit/datasets/digits"
 )
 
@@ -21,7 +20,10 @@ func datasetsCommand() *cli.Command {
 				Name:      "check",
 				Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
 				ArgsUsage: "FOLDER|NAME",
-				Flags:     append([]cli.Flag{purposeFlag(), jsonFlag()}, splitFlags("how training would split it:")...),
+				Flags: append([]cli.Flag{
+					&cli.PathFlag{Name: "html", Usage: "write the report with thumbnails to `FILE`, one page without a script, which only you can read"},
+					purposeFlag(), jsonFlag(),
+				}, splitFlags("how training would split it:")...),
 				Description: `A dataset is a folder with a folder of images for each class.
 The exit status is 1 where no image can be used. A registered dataset needs the
 right to read.
@@ -32,6 +34,7 @@ judged by what it was trained on.
 
 Examples:
    tkit datasets check photos
+   tkit datasets check --html photos.html photos
    tkit datasets check --look-alikes together --test 0.3 photos
    tkit datasets check --json photos | jq '.quarantined[].key'
    tkit datasets check --json photos | jq '.near_duplicates.groups[] | select(.leak)'`,
@@ -54,34 +57,6 @@ Examples:
 			},
 		}, catalogueCommands()...),
 	}
-}
-
-func checkDataset(c *cli.Context, a *asking) (err error) {
-	d, err := readable(c, a, c.Args().First())
-	if err != nil {
-		return err
-	}
-	src, err := d.open(c)
-	if err != nil {
-		return err
-	}
-	look, end, err := lookAlikes(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, end()) }()
-	snapshot, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{Look: look})
-	if report == nil {
-		return err
-	}
-	if err == nil {
-		// That it cannot be split is a part of the report.
-		_, _ = report.Divide(snapshot, fractions(c))
-	}
-	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, report))
-	}
-	return errors.Join(err, report.Table(c.App.Writer))
 }
 
 func writeSample(c *cli.Context) error {

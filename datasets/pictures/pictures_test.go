@@ -2,14 +2,19 @@ package pictures
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"io"
+	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"tkit/datasets"
@@ -135,4 +140,51 @@ func BenchmarkPrint(b *testing.B) {
 			}
 		}
 	})
+}
+
+// files is a source of files in memory, in one class.
+type files map[string][]byte
+
+func (f files) URI() string { return "memory://files" }
+
+func (f files) Examples(context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		for _, key := range slices.Sorted(maps.Keys(f)) {
+			open := func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f[key])), nil }
+			if !yield(datasets.Example{Key: key, Label: "a", Open: open}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestThumbnails(t *testing.T) {
+	src := files{"1.png": encode(t, "png", scene(1, 300, 200)), "2.png": encode(t, "png", scene(2, 8, 8)), "3.jpg": encode(t, "jpeg", scene(3, 20, 900)), "4.png": encode(t, "png", scene(4, 64, 64))}
+	s, _, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src["9 unknown.txt"] = []byte("no image")
+	src["8 unknown.gif"] = encode(t, "gif", scene(8, 100, 100))
+	wanted := map[string]bool{"1.png": true, "2.png": true, "3.jpg": true, "8 unknown.gif": true, "9 unknown.txt": true, "gone.png": true}
+	got, err := Thumbnails(t.Context(), src, s, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, []string{"1.png", "2.png", "3.jpg", "8 unknown.gif"}) {
+		t.Errorf("%q", names)
+	}
+	for key, b := range got {
+		c, format, err := image.DecodeConfig(bytes.NewReader(b))
+		if err != nil || format != "jpeg" || c.Width != ThumbnailSide || c.Height != ThumbnailSide {
+			t.Errorf("%s: %s of %d×%d, %v", key, format, c.Width, c.Height, err)
+		}
+	}
+	src["1.png"] = encode(t, "png", scene(7, 300, 200))
+	if _, err := Thumbnails(t.Context(), src, s, wanted); !errors.Is(err, datasets.ErrChanged) {
+		t.Errorf("an image was replaced: %v", err)
+	}
+	if got, err := Thumbnails(t.Context(), src, s, nil); err != nil || len(got) > 0 {
+		t.Error(got, err)
+	}
 }

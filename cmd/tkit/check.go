@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/datasets"
+	"tkit/datasets/pictures"
+	"tkit/datasets/reportpage"
+	"tkit/internal/access"
+	"tkit/internal/page"
+)
+
+func checkDataset(c *cli.Context, a *asking) (err error) {
+	d, err := readable(c, a, c.Args().First())
+	if err != nil {
+		return err
+	}
+	src, err := d.open(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, datasets.Close(src)) }()
+	look, end, err := lookAlikes(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	snapshot, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{Look: look})
+	if report == nil {
+		return err
+	}
+	if err == nil {
+		if err := readableByContent(c, a, d, snapshot); err != nil {
+			return err
+		}
+		// That it cannot be split is a part of the report.
+		_, _ = report.Divide(snapshot, fractions(c))
+	}
+	if file := c.Path("html"); file != "" {
+		if e := writeDataPage(c, src, snapshot, report, file); e != nil {
+			return errors.Join(err, fmt.Errorf("--html: %w", e))
+		}
+	}
+	if c.Bool("json") {
+		return errors.Join(err, printJSON(c.App.Writer, report))
+	}
+	return errors.Join(err, report.Table(c.App.Writer))
+}
+
+// readableByContent decides once more, now that it is known whether the data is
+// a copy of what somebody registered.
+func readableByContent(c *cli.Context, a *asking, d *dataset, s *datasets.Snapshot) error {
+	p, err := a.policy(c)
+	if err != nil {
+		return err
+	}
+	data := d.data
+	data.Digest = s.Digest
+	for _, object := range p.DatasetsOf(data) {
+		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeDataPage writes the report as a page with thumbnails. Whoever runs the
+// command has the right to read; snapshot is nil where no image can be used.
+func writeDataPage(c *cli.Context, src datasets.Source, snapshot *datasets.Snapshot, report *datasets.Report, file string) error {
+	shown := &reportpage.Page{
+		Name: path.Base(strings.TrimSuffix(c.Args().First(), "/")), Report: report, Snapshot: snapshot, Made: time.Now(), By: version,
+	}
+	if snapshot != nil {
+		var err error
+		if shown.Thumbnails, err = pictures.Thumbnails(c.Context, src, snapshot, shown.Wanted()); err != nil {
+			return err
+		}
+	}
+	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
+	return nil
+}

@@ -1,0 +1,112 @@
+package pictures
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/datasets"
+	"tkit/internal/inference"
+	"tkit/internal/preprocessing"
+)
+
+// ThumbnailSide is the height and width of a thumbnail in pixels.
+const ThumbnailSide = 112
+
+const thumbnailQuality = 80
+
+// Thumbnails makes thumbnails of the images of some keys: JPEGs of the square in
+// the middle, turned upright. What the snapshot has is what it recorded, or the
+// error wraps datasets.ErrChanged. What cannot be decoded, or is gone, is left
+// out. The images are listed once more, up to the last one asked for.
+func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, keys map[string]bool) (_ map[string][]byte, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	pipeline, err := inference.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
+		{Decode: &preprocessing.Decode{Channels: 3, JPEGScale: true, Orientation: true}},
+		{Resize: &preprocessing.Resize{Height: ThumbnailSide, Width: ThumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
+		{Crop: &preprocessing.Crop{Height: ThumbnailSide, Width: ThumbnailSide}},
+		{Normalise: &preprocessing.Normalise{Mode: preprocessing.None}},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("thumbnails: %w", err)
+	}
+	defer func() { err = errors.Join(err, pipeline.Close()) }()
+	entries := make(map[string]datasets.Entry, len(keys))
+	for _, e := range s.Entries {
+		if keys[e.Key] {
+			entries[e.Key] = e
+		}
+	}
+	made := make(map[string][]byte, len(keys))
+	var mu sync.Mutex
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.NumCPU() + 1) // one reads while the others decode
+	left := len(keys)
+	for example, err := range src.Examples(gctx) {
+		if err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
+		if !keys[example.Key] {
+			continue
+		}
+		g.Go(func() error {
+			encoded, err := read(gctx, example, entries)
+			if err != nil {
+				return fmt.Errorf("thumbnail of %s: %w", example.Key, err)
+			}
+			thumbnail, err := draw(gctx, pipeline, encoded)
+			if errors.Is(err, datasets.ErrUndecodable) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			made[example.Key] = thumbnail
+			return err
+		})
+		if left--; left == 0 {
+			break
+		}
+	}
+	return made, g.Wait()
+}
+
+// read reads an example. One that is in no snapshot, as it is under two labels,
+// is bounded as a snapshot bounds it.
+func read(ctx context.Context, example datasets.Example, entries map[string]datasets.Entry) (b []byte, err error) {
+	if e, known := entries[example.Key]; known {
+		return datasets.ReadVerified(ctx, example, e)
+	}
+	rc, err := example.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rc.Close()) }()
+	return io.ReadAll(io.LimitReader(rc, datasets.DefaultMaxBytes))
+}
+
+func draw(ctx context.Context, p *inference.Pipeline, encoded []byte) ([]byte, error) {
+	levels := make([]float32, ThumbnailSide*ThumbnailSide*3)
+	if err := into(ctx, p, encoded, levels); err != nil {
+		return nil, err
+	}
+	m := image.NewRGBA(image.Rect(0, 0, ThumbnailSide, ThumbnailSide))
+	for i := range ThumbnailSide * ThumbnailSide {
+		for c := range 3 {
+			m.Pix[4*i+c] = uint8(max(0, min(255, levels[3*i+c]+0.5)))
+		}
+		m.Pix[4*i+3] = 255
+	}
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, m, &jpeg.Options{Quality: thumbnailQuality})
+	return b.Bytes(), err
+}
