@@ -57,6 +57,11 @@ func NewPolicy(r Rules) *Policy {
 		tokens:     make(map[tokenHash]Token, len(r.Tokens)),
 		clusters:   clustersOf(r),
 	}
+	for i := range p.datasets {
+		if at, ok := placeOf(p.datasets[i].URI); ok {
+			p.datasets[i].place = at
+		}
+	}
 	slices.SortFunc(p.datasets, func(a, b Registered) int { return cmp.Compare(a.Name, b.Name) })
 	for _, s := range r.Snapshots {
 		p.digests[s.Digest] = append(p.digests[s.Digest], Dataset(s.Dataset))

@@ -114,11 +114,9 @@ func readObjects(ctx context.Context, tx *sql.Tx, r *Rules) error {
 			return nil
 		}
 		d.Name = o.Name()
-		place, ok := placeOf(d.URI)
-		if !ok {
+		if _, ok := placeOf(d.URI); !ok {
 			return fmt.Errorf("dataset %s lies at %q, which is no place", d.Name, d.URI)
 		}
-		d.place = place
 		r.Datasets = append(r.Datasets, d)
 		return nil
 	})

@@ -1,0 +1,144 @@
+// Policy decides who may use a version, by a policy of 10,000 grants on 100
+// datasets in HDFS, two of which are behind the version. Those who ask are in
+// ten groups; half of them are allowed, half refused. The figure is the slower
+// half's median over rounds of 2,000 decisions: first of the decision alone, as
+// a server makes it for a caller whom it has not seen since the last change,
+// then with its record in the audit log on this machine's disk. What a server
+// has decided before it looks up.
+//
+//	go run ./bench/policy
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"tkit/bench/measure"
+	"tkit/internal/access"
+)
+
+const (
+	datasets = 100
+	grants   = 10_000
+	bound    = 50.0 // µs
+)
+
+func main() {
+	rounds := flag.Int("rounds", 51, "rounds of 2,000 decisions")
+	recorded := flag.Int("recorded", 101, "decisions that are written down")
+	flag.Parse()
+	rows, err := bench(context.Background(), *rounds, *recorded)
+	if err == nil {
+		err = measure.Print(rows...)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "policy:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, rounds, recorded int) (_ []measure.Row, err error) {
+	p := policy()
+	var slower float64
+	for _, who := range []access.Asker{asker("user:u7"), asker("user:stranger")} {
+		alone, err := decide(p, who, rounds)
+		if err != nil {
+			return nil, err
+		}
+		slower = max(slower, alone)
+	}
+	home, err := os.MkdirTemp("", "bench-policy-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
+	written, err := record(ctx, home, p, recorded)
+	if err != nil {
+		return nil, err
+	}
+	return []measure.Row{
+		{
+			What: "policy decision on a version, 10,000 grants", Against: fmt.Sprintf("%.0f µs", bound),
+			Measured: slower, Unit: "µs", Ratio: slower / bound, Target: 1, AtMost: true,
+		},
+		{
+			What: "the same with its record on the disk", Against: "the decision alone",
+			Measured: written, Reference: slower, Unit: "µs", Ratio: written / slower, Note: "once for each caller, version and state of the policy",
+		},
+	}, nil
+}
+
+func name(i int) string { return fmt.Sprintf("data-%03d", i) }
+
+// policy has as many grants on each dataset, a tenth of them for groups.
+func policy() *access.Policy {
+	r := access.Rules{Owners: make(map[access.Object]access.Principal)}
+	for i := range datasets {
+		r.Owners[access.Dataset(name(i))] = "user:olga"
+		r.Datasets = append(r.Datasets, access.Registered{Name: name(i), URI: "hdfs://nn:8020/data/" + name(i)})
+		for k := range grants / datasets {
+			g := access.Grant{ID: int64(len(r.Grants) + 1), Object: access.Dataset(name(i)), Effect: access.Allow, Right: access.Use, Principal: access.User(fmt.Sprint("u", k))}
+			if k%10 == 0 {
+				g.Principal = access.Group(fmt.Sprint("g", k))
+			}
+			r.Grants = append(r.Grants, g)
+		}
+	}
+	return access.NewPolicy(r)
+}
+
+// asker is a principal in ten groups that no grant is for.
+func asker(p access.Principal) access.Asker {
+	who := access.Asker{Principal: p}
+	for k := range 10 {
+		who.Groups = append(who.Groups, access.Group(fmt.Sprint("team", k)))
+	}
+	return who
+}
+
+func lineage() []access.Origin {
+	var data []access.Data
+	for _, i := range []int{42, 77} {
+		data = append(data, access.Data{Datasets: []string{name(i)}, URI: "hdfs://nn:8020/data/" + name(i), Digest: fmt.Sprint("sha256:", i)})
+	}
+	return []access.Origin{{Version: "m@1", Model: "model:m", Data: data}}
+}
+
+// decide is how long one decision takes, in µs.
+func decide(p *access.Policy, who access.Asker, rounds int) (float64, error) {
+	const decisions = 2000
+	behind := lineage()
+	var took []float64
+	for range rounds {
+		began := time.Now()
+		for range decisions {
+			if d := p.DecideVersion(who, access.Use, behind, began); d.Allowed != (who.Principal == "user:u7") {
+				return 0, fmt.Errorf("%s: %s", who.Principal, d.Reason)
+			}
+		}
+		took = append(took, float64(time.Since(began).Nanoseconds())/1000/decisions)
+	}
+	return measure.Median(took), nil
+}
+
+// record is how long a decision takes with what is written down of it, in µs.
+func record(ctx context.Context, home string, p *access.Policy, n int) (_ float64, err error) {
+	a, err := access.Open(ctx, home, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	var took []float64
+	for range n {
+		began := time.Now()
+		if _, err := a.DecideBy(ctx, p, asker("user:u7"), access.Question{Action: "serve", Right: access.Use, Lineage: lineage()}); err != nil {
+			return 0, err
+		}
+		took = append(took, float64(time.Since(began).Nanoseconds())/1000)
+	}
+	return measure.Median(took), nil
+}
