@@ -89,6 +89,21 @@ func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action 
 	return a.decide(c, access.Question{Action: action, Right: right, Lineage: lineage})
 }
 
+// restricted says whether anything restricts a version.
+func restricted(c *cli.Context, r *registry.Registry, m *registry.Manifest) (found bool, err error) {
+	a, err := openAuthority(c)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	p, err := a.policy(c)
+	if err != nil {
+		return false, err
+	}
+	lineage, err := r.Origins(c.Context, m)
+	return len(p.Restrictions(lineage)) > 0, err
+}
+
 // withAuthority makes an action of one that needs the authority and takes
 // between least and most arguments.
 func withAuthority(least, most int, act func(*cli.Context, *asking) error) cli.ActionFunc {

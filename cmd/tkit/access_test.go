@@ -154,9 +154,52 @@ func TestRestrictionsFollowTheModel(t *testing.T) {
 	for _, model := range []string{"m@1", "on-m@1", "on-export@1"} {
 		g.refused(t, "predict", "--model", model, image)
 	}
+	// Bottlenecks of a restricted base are kept apart from those of a free one.
+	mustRun(t, g.home, append(quickly, "--name", "free", "--data", open)...)
+	mustRun(t, g.home, "train", "--base", "free@1", "--data", open, "--name", "on-free", "--per-class", "5")
+	apart := g.segments(t, "restricted/*/bottlenecks")
+	if free := g.segments(t, "bottlenecks"); len(free) == 0 || len(apart) == 0 {
+		t.Errorf("bottlenecks: %d apart, %d in the open", len(apart), len(free))
+	}
+	g.private(t)
 	g.olga(t, "use")
 	for _, model := range []string{"m@1", "on-m@1", "on-export@1"} {
 		mustRun(t, g.home, "predict", "--model", model, image)
+	}
+}
+
+// segments are the files of caches in folders of the home.
+func (g *guarded) segments(t *testing.T, folders string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(g.home, folders, "*", "*.segment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// private checks that another account enters no folder of the home and reads no
+// file in it, whatever the home's own mode and the mask of who made them.
+func (g *guarded) private(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(g.home, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		switch private := info.Mode().Perm()&0o077 == 0; {
+		case !private:
+			t.Errorf("%s has the mode %v", path, info.Mode())
+		case e.IsDir() && path != g.home:
+			return filepath.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -185,6 +228,11 @@ func TestRevokedDuringARun(t *testing.T) {
 	if n := versions(t, g.home, "m"); n != 0 {
 		t.Errorf("%d versions were registered", n)
 	}
+	// What it leaves behind is found by those alone who may train on the data.
+	if left, err := filepath.Glob(filepath.Join(g.home, "restricted", "*", "checkpoints", "*")); err != nil || len(left) == 0 {
+		t.Errorf("checkpoints: %v, %v", left, err)
+	}
+	g.private(t)
 	log, err := os.ReadFile(filepath.Join(g.home, "audit", "audit-000001.jsonl"))
 	if err != nil {
 		t.Fatal(err)

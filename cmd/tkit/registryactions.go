@@ -147,8 +147,12 @@ func exportVersion(c *cli.Context, r *registry.Registry) error {
 	if err := allowed(c, r, m, "export", access.Download); err != nil {
 		return err
 	}
+	o := export.Options{Preprocessing: c.Bool("with-preprocessing")}
+	if o.Private, err = restricted(c, r, m); err != nil {
+		return err
+	}
 	dir := c.Args().Get(1)
-	if m, err = export.Write(c.Context, r, m.Ref(), dir, export.Options{Preprocessing: c.Bool("with-preprocessing")}); err != nil {
+	if m, err = export.Write(c.Context, r, m.Ref(), dir, o); err != nil {
 		return err
 	}
 	if c.Bool("json") {

@@ -82,12 +82,21 @@ func TestDomain(t *testing.T) {
 	}
 	scans := Needs{Data: []Data{{Datasets: []string{"scans"}}}}
 	base := Needs{Base: []Origin{{Version: "m@1", Model: "model:m", Data: scans.Data}}}
+	if _, err := f.Register(t.Context(), f.root, "more", t.TempDir(), "user:olga"); err != nil {
+		t.Fatal(err)
+	}
+	more := Needs{Data: []Data{{Datasets: []string{"more"}}}}
+	both := Needs{Data: append(more.Data, scans.Data...)}
+	other := Needs{Data: more.Data, Base: base.Base}
 	free := Needs{Data: []Data{{URI: "file:///elsewhere"}}}
 	if domain(free) != "" {
 		t.Error("what nothing restricts has a domain")
 	}
 	if d := domain(scans); d == "" || d != domain(base) || d == domain(Needs{Data: []Data{{Datasets: []string{"other"}}}}) {
 		t.Error("domains are not those of what restricts")
+	}
+	if d := domain(both); d == domain(scans) || d == domain(more) || d != domain(other) || d != domain(Needs{Data: append(scans.Data, more.Data...)}) {
+		t.Error("data of two datasets is kept with one's")
 	}
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 	// inference.ErrNotInGraph, where a graph alone cannot follow the steps, such
 	// as a plugin's.
 	Preprocessing bool
+	// Private keeps the folder for the account that writes it.
+	Private bool
 }
 
 // Write writes the version that ref refers to into the folder dir, which must
@@ -80,6 +82,11 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 	}
 	if err := writeExtra(m, filepath.Join(model, Extra)); err != nil {
 		return err
+	}
+	if o.Private { // no other account enters before or after
+		if err := os.Chmod(model, 0o700); err != nil {
+			return err
+		}
 	}
 	return os.Rename(model, dir)
 }
