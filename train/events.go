@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tkit/datasets"
+	"tkit/train/head"
 	"tkit/train/scratch"
 )
 
@@ -68,6 +69,20 @@ type DataFound struct {
 	Test       int `json:"test"`
 }
 
+// HeadTrained is how the head came about.
+type HeadTrained struct {
+	// Penalty is the chosen λ; Trials are the ones tried, strongest first, and
+	// none where there was nothing to choose by.
+	Penalty float64      `json:"penalty"`
+	Trials  []head.Trial `json:"trials,omitempty"`
+	// Folds is the number of parts of the cross-validation that chose, 0 where
+	// validation images did.
+	Folds int `json:"folds,omitempty"`
+	// Objective is the value minimised by the final solution, in Iterations.
+	Objective  float64 `json:"objective"`
+	Iterations int     `json:"iterations"`
+}
+
 // EpochEnded is one pass over the training images.
 type EpochEnded struct {
 	scratch.Epoch
@@ -80,12 +95,13 @@ type Resumed struct {
 	Steps int `json:"steps"`
 }
 
-func (PhaseBegan) Name() string { return "phase_began" }
-func (Progress) Name() string   { return "progress" }
-func (PhaseEnded) Name() string { return "phase_ended" }
-func (DataFound) Name() string  { return "data" }
-func (EpochEnded) Name() string { return "epoch" }
-func (Resumed) Name() string    { return "resumed" }
+func (PhaseBegan) Name() string  { return "phase_began" }
+func (Progress) Name() string    { return "progress" }
+func (PhaseEnded) Name() string  { return "phase_ended" }
+func (DataFound) Name() string   { return "data" }
+func (HeadTrained) Name() string { return "head" }
+func (EpochEnded) Name() string  { return "epoch" }
+func (Resumed) Name() string     { return "resumed" }
 
 // phase tells that one begins and returns what tells its progress and its end.
 func (o Observer) phase(p Phase, total int, unit string) (progress func(done int, bytes int64), end func()) {

@@ -230,6 +230,8 @@ func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network)
 		return nil, fmt.Errorf("head: %w", err)
 	}
 	end()
+	f.Observer.tell(HeadTrained{Penalty: trained.Penalty, Trials: trained.Trials, Folds: trained.Folds,
+		Objective: trained.Objective, Iterations: trained.Iterations})
 
 	r := &Result{Trunk: trunk, Cut: cut, Labels: d.labels, Preprocessing: f.Preprocessing,
 		Snapshot: d.snapshot, Report: d.report, Split: d.counts(), Seed: f.Seed}

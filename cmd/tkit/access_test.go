@@ -137,6 +137,7 @@ func TestRestrictionsFollowTheModel(t *testing.T) {
 	exported := filepath.Join(g.home, "exported")
 	g.refused(t, "predict", "--model", "m@1", image)
 	g.refused(t, "registry", "export", "m@1", exported)
+	g.refused(t, "registry", "show", "--attachment", "sample.tar", "m@1")
 	g.refused(t, "registry", "promote", "m@1")
 	g.refused(t, "train", "--base", "m@1", "--data", open, "--name", "on-m", "--per-class", "5")
 	g.refused(t, "datasets", "check", "scans")
@@ -146,6 +147,7 @@ func TestRestrictionsFollowTheModel(t *testing.T) {
 	mustRun(t, g.home, "predict", "--model", "m@1", image)
 	mustRun(t, g.home, "registry", "promote", "m@1")
 	mustRun(t, g.home, "registry", "export", "m@1", exported)
+	mustRun(t, g.home, "registry", "show", "--attachment", "sample.tar", "m@1")
 	mustRun(t, g.home, "datasets", "check", "scans")
 	// Built on it, and built on its export, are restricted as it is.
 	mustRun(t, g.home, "train", "--base", "m@1", "--data", open, "--name", "on-m", "--per-class", "5")

@@ -140,6 +140,8 @@ func (s *show) event(e train.Event) {
 		fmt.Fprintln(s)
 	case train.CutsTried:
 		s.cuts(e)
+	case train.HeadTrained:
+		s.head(e)
 	case train.EpochEnded:
 		s.epoch(e)
 	case train.Resumed:
@@ -199,6 +201,17 @@ func (s *show) epoch(e train.EpochEnded) {
 		}
 	}
 	fmt.Fprintln(s, line)
+}
+
+func (s *show) head(e train.HeadTrained) {
+	if len(e.Trials) == 0 {
+		return
+	}
+	by := "validation images"
+	if e.Folds > 0 {
+		by = fmt.Sprintf("cross-validation in %d parts", e.Folds)
+	}
+	fmt.Fprintf(s, "%-26s %.3g, the best of %d by %s\n", "penalty", e.Penalty, len(e.Trials), by)
 }
 
 func (s *show) cuts(e train.CutsTried) {

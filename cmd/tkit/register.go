@@ -80,6 +80,9 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 	}
 	parameters := map[string]string{}
 	for _, f := range trainFlags() {
+		if idle(t.Context, f) {
+			continue
+		}
 		name := f.Names()[0]
 		switch v := t.Value(name).(type) {
 		case cli.StringSlice:
@@ -109,6 +112,7 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 		Attachments: map[string]registry.Content{
 			"snapshot.jsonl":       registry.FromReader(&snapshot),
 			"data.json":            registry.FromReader(bytes.NewReader(report)),
+			"training.jsonl":       registry.FromReader(&t.told),
 			serve.SampleAttachment: registry.FromReader(sample),
 		},
 		By:    change(t.Context),

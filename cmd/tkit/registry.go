@@ -37,11 +37,19 @@ means MODEL@production. Versions never change, aliases move.`,
 				Name:      "show",
 				Usage:     "show all there is to know of a version",
 				ArgsUsage: "MODEL[@VERSION|@ALIAS]",
-				Flags:     []cli.Flag{jsonFlag()},
-				Description: `Examples:
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
+					purposeFlag(), jsonFlag(),
+				},
+				Description: `Attachments are the list of its images (snapshot.jsonl), what was found in them
+(data.json), what the training told (training.jsonl), and a few images to compare
+precisions on (sample.tar).
+
+Examples:
    tkit registry show flowers
    tkit registry show flowers@7
-   tkit registry show --json flowers@champion | jq .manifest.lineage`,
+   tkit registry show --json flowers@champion | jq .manifest.lineage
+   tkit registry show flowers --attachment training.jsonl | jq 'select(.event == "head").data.penalty'`,
 				BashComplete: completeVersions,
 				Action:       withRegistry(1, 1, showVersion),
 			},

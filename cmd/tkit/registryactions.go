@@ -4,6 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -50,10 +55,36 @@ func showVersion(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
+	if name := c.String("attachment"); name != "" {
+		return printAttachment(c, r, v.Manifest, name)
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, v)
 	}
 	return printVersion(c.App.Writer, v)
+}
+
+// printAttachment writes what was derived from a version's data, to those who
+// may have the version itself.
+func printAttachment(c *cli.Context, r *registry.Registry, m *registry.Manifest, name string) (err error) {
+	part, ok := m.Attachments[name]
+	if !ok {
+		return fmt.Errorf("--attachment: %s has no %q; it has %s", m.Ref(), name, strings.Join(slices.Sorted(maps.Keys(m.Attachments)), ", "))
+	}
+	if err := allowed(c, r, m, "show "+name, access.Download); err != nil {
+		return err
+	}
+	path, err := r.BlobPath(c.Context, part.Digest)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(c.App.Writer, f)
+	return err
 }
 
 func promoteVersion(c *cli.Context, r *registry.Registry) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,15 +50,19 @@ Examples:
 	}
 }
 
+// The flags of one way to train, by their heading in the help.
+const (
+	headFlags    = "with --base:"
+	scratchFlags = "with --architecture:"
+)
+
 // trainFlags are what a run is described by; how plugins are run is not a part
 // of that.
 func trainFlags() []cli.Flag {
 	const (
 		what   = "what to train:"
 		data   = "the images:"
-		tune   = "with --base:"
 		vary   = "varied images, with --architecture or --copies:"
-		epochs = "with --architecture:"
 		output = "the result:"
 	)
 	flags := []cli.Flag{
@@ -71,28 +76,28 @@ func trainFlags() []cli.Flag {
 		&cli.StringFlag{Category: data, Name: "data", Usage: "a registered dataset's `NAME`, or a folder with a folder of images for each class"},
 		&cli.StringFlag{Category: data, Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"},
 
-		&cli.StringFlag{Category: tune, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
-		&cli.BoolFlag{Category: tune, Name: "balanced", Usage: "weigh images so that every class counts the same"},
-		&cli.IntFlag{Category: tune, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
+		&cli.StringFlag{Category: headFlags, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
+		&cli.BoolFlag{Category: headFlags, Name: "balanced", Usage: "weigh images so that every class counts the same"},
+		&cli.IntFlag{Category: headFlags, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
 
-		&cli.IntFlag{Category: tune, Name: "copies", DefaultText: "none", Usage: "add `N` varied copies of each training image; needs a way to vary"},
+		&cli.IntFlag{Category: headFlags, Name: "copies", DefaultText: "none", Usage: "add `N` varied copies of each training image; needs a way to vary"},
 
 		&cli.IntFlag{Category: vary, Name: "shift", DefaultText: "off", Usage: "move training images by up to `PIXELS`"},
 		&cli.BoolFlag{Category: vary, Name: "flip", Usage: "mirror half of the training images"},
 		&cli.Float64Flag{Category: vary, Name: "brightness", DefaultText: "off", Usage: "vary by up to this part of the range"},
 		&cli.Float64Flag{Category: vary, Name: "contrast", DefaultText: "off", Usage: "vary by up to this part"},
 
-		&cli.IntFlag{Category: epochs, Name: "epochs", Value: 30, Usage: "passes over the training images"},
-		&cli.IntFlag{Category: epochs, Name: "batch-size", Value: 32, Usage: "images in a step"},
-		&cli.StringFlag{Category: epochs, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
-		&cli.Float64Flag{Category: epochs, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, 0.001 for adamw"},
-		&cli.Float64Flag{Category: epochs, Name: "momentum", Value: 0.9, Usage: "of sgd"},
-		&cli.Float64Flag{Category: epochs, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
-		&cli.StringFlag{Category: epochs, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
-		&cli.Float64Flag{Category: epochs, Name: "warmup", DefaultText: "none", Usage: "epochs over which the learning rate rises"},
-		&cli.Float64Flag{Category: epochs, Name: "label-smoothing", DefaultText: "off", Usage: "the part of a label given to all classes alike"},
-		&cli.IntFlag{Category: epochs, Name: "patience", DefaultText: "off", Usage: "end after `N` epochs without a better validation loss"},
-		&cli.IntFlag{Category: epochs, Name: "threads", DefaultText: "all cores", Usage: "threads for one operation"},
+		&cli.IntFlag{Category: scratchFlags, Name: "epochs", Value: 30, Usage: "passes over the training images"},
+		&cli.IntFlag{Category: scratchFlags, Name: "batch-size", Value: 32, Usage: "images in a step"},
+		&cli.StringFlag{Category: scratchFlags, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, 0.001 for adamw"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "momentum", Value: 0.9, Usage: "of sgd"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
+		&cli.StringFlag{Category: scratchFlags, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "warmup", DefaultText: "none", Usage: "epochs over which the learning rate rises"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "label-smoothing", DefaultText: "off", Usage: "the part of a label given to all classes alike"},
+		&cli.IntFlag{Category: scratchFlags, Name: "patience", DefaultText: "off", Usage: "end after `N` epochs without a better validation loss"},
+		&cli.IntFlag{Category: scratchFlags, Name: "threads", DefaultText: "all cores", Usage: "threads for one operation"},
 
 		&cli.StringFlag{Category: output, Name: "description", Usage: "a sentence for people"},
 		&cli.BoolFlag{Category: output, Name: "promote", Usage: "promote the version to production at once"},
@@ -137,7 +142,15 @@ func trainVersion(c *cli.Context) (err error) {
 	run.snapshot = datasets.SnapshotOptions{AllOrNothing: run.dataset.whole, Look: look}
 
 	observe, ended := observer(c.App.Writer, c.App.ErrWriter, drawable(os.Stderr), c.Bool("json"))
-	run.observe = observe
+	record := jsonEvents(&run.told)
+	run.observe = func(e train.Event) {
+		switch e.(type) {
+		case train.PhaseBegan, train.Progress, train.DataFound: // passing, or kept by itself
+		default:
+			record(e)
+		}
+		observe(e)
+	}
 	var result *train.Result
 	if c.String("base") != "" {
 		result, err = run.fineTune()
@@ -177,14 +190,19 @@ func checkTrainFlags(c *cli.Context) error {
 		return errors.New("train: --copies needs a way to vary, and the other way round: --shift, --flip, --brightness or --contrast")
 	}
 	for _, f := range trainFlags() {
-		only := f.(cli.CategorizableFlag).GetCategory()
-		name := f.Names()[0]
-		if c.IsSet(name) && (only == "with --base:" && c.String("base") == "" || only == "with --architecture:" && c.String("architecture") == "") {
-			return fmt.Errorf("--%s goes %s give that, or leave --%s out", name, only[:len(only)-1]+";", name)
+		if name := f.Names()[0]; c.IsSet(name) && idle(c, f) {
+			return fmt.Errorf("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
 		}
 	}
 	return nil
 }
+
+// idle says whether a flag is for the other way to train.
+func idle(c *cli.Context, f cli.Flag) bool {
+	return heading(f) == headFlags && c.String("base") == "" || heading(f) == scratchFlags && c.String("architecture") == ""
+}
+
+func heading(f cli.Flag) string { return f.(cli.CategorizableFlag).GetCategory() }
 
 // training is one run of the command.
 type training struct {
@@ -194,6 +212,7 @@ type training struct {
 	snapshot datasets.SnapshotOptions
 	work     string
 	observe  train.Observer
+	told     bytes.Buffer   // what lasts of the events, as lines of JSON
 	base     *registry.Base // nil from scratch
 	plugins  *steps.Steps
 

@@ -77,6 +77,21 @@ func TestMainJob(t *testing.T) {
 		t.Errorf("accuracy %v", m.Metrics.Accuracy)
 	}
 
+	for flag, inForce := range map[string]bool{"cut": true, "shift": true, "epochs": false, "weight-decay": false} {
+		if _, found := m.Lineage.Parameters[flag]; found != inForce {
+			t.Errorf("--%s is in the lineage: %t", flag, found)
+		}
+	}
+	told := mustRun(t, home, "registry", "show", "--attachment", "training.jsonl", "digits@1")
+	for _, want := range []string{`"event":"cuts"`, `"event":"head"`, `"penalty":`, `"phase":"bottlenecks"`} {
+		if !strings.Contains(told, want) {
+			t.Errorf("no %s in what the training told:\n%s", want, told)
+		}
+	}
+	if _, _, err := tkit(t, home, "registry", "show", "--attachment", "x", "digits@1"); err == nil || !strings.Contains(err.Error(), "it has data.json, sample.tar") {
+		t.Errorf("an attachment that is not there: %v", err)
+	}
+
 	images, err := filepath.Glob(filepath.Join(high, "6", "*.png"))
 	if err != nil || len(images) < 20 {
 		t.Fatalf("%d images, %v", len(images), err)
