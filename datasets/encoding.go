@@ -122,14 +122,14 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	}
 	var entries gathering
 	for {
-		e, err := readEntry(r, &entries.last)
+		e, key, err := readEntry(r, &entries.last)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", entries.count+2, err)
 		}
-		entries.add(e)
+		entries.add(e, key)
 	}
 	if entries.count != h.Entries {
 		return nil, fmt.Errorf("it has %d entries of %d: it was cut or added to", entries.count, h.Entries)
@@ -147,22 +147,23 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	return s, nil
 }
 
-// readEntry reads an entry's line; io.EOF means that there is none. Names that
+// readEntry reads an entry's line; io.EOF means that there is none. The key
+// stands beside the entry: it is valid until the next read. Other names that
 // are those of the entry before are taken from there.
-func readEntry(r *bufio.Reader, before *Entry) (Entry, error) {
+func readEntry(r *bufio.Reader, before *Entry) (e Entry, key []byte, err error) {
 	b, err := readLine(r)
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, nil, err
 	}
-	if e, ok := plainEntry(b, before); ok {
-		return e, nil
+	if e, key, ok := plainEntry(b, before); ok {
+		return e, key, nil
 	}
 	var l line
 	if err := strict(b, &l); err != nil {
-		return Entry{}, err
+		return Entry{}, nil, err
 	}
-	e := Entry{Key: l.Key, Label: l.Label, Size: l.Size, Group: l.Group, Split: l.Split}
-	return e, decodeHash(&e.SHA256, []byte(l.SHA256))
+	e = Entry{Label: l.Label, Size: l.Size, Group: l.Group, Split: l.Split}
+	return e, []byte(l.Key), decodeHash(&e.SHA256, []byte(l.SHA256))
 }
 
 func decodeHash(into *[sha256.Size]byte, digits []byte) error {
@@ -177,38 +178,42 @@ func decodeHash(into *[sha256.Size]byte, digits []byte) error {
 
 // plainEntry reads a line that is just as appendLine writes it and has no
 // escapes. It saves most of the time and nearly all of the garbage.
-func plainEntry(b []byte, before *Entry) (e Entry, ok bool) {
-	text := func(begin, before string) (string, bool) {
+func plainEntry(b []byte, before *Entry) (e Entry, key []byte, ok bool) {
+	text := func(begin string) ([]byte, bool) {
 		rest, found := bytes.CutPrefix(b, []byte(begin))
 		end := bytes.IndexFunc(rest, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
 		if !found || end < 0 || rest[end] != '"' {
-			return "", false
+			return nil, false
 		}
 		b = rest[end+1:]
-		if string(rest[:end]) == before {
-			return before, true
+		return rest[:end], true
+	}
+	named := func(begin, before string) (string, bool) {
+		name, ok := text(begin)
+		if string(name) == before {
+			return before, ok
 		}
-		return string(rest[:end]), true
+		return string(name), ok
 	}
-	if e.Key, ok = text(`{"key":"`, ""); !ok {
-		return e, false
+	if key, ok = text(`{"key":"`); !ok {
+		return e, nil, false
 	}
-	if e.Label, ok = text(`,"label":"`, before.Label); !ok {
-		return e, false
+	if e.Label, ok = named(`,"label":"`, before.Label); !ok {
+		return e, nil, false
 	}
 	number, rest, found := bytes.Cut(b, []byte(`,"sha256":"`))
 	digits, sized := bytes.CutPrefix(number, []byte(`,"size":`))
 	if !found || !sized || len(rest) < 65 || rest[64] != '"' || decodeHash(&e.SHA256, rest[:64]) != nil {
-		return e, false
+		return e, nil, false
 	}
 	var err error
 	if e.Size, err = strconv.ParseInt(string(digits), 10, 64); err != nil || strconv.FormatInt(e.Size, 10) != string(digits) {
-		return e, false
+		return e, nil, false
 	}
 	b = rest[65:]
-	e.Group, _ = text(`,"group":"`, before.Group)
-	e.Split, _ = text(`,"split":"`, before.Split)
-	return e, string(b) == "}\n"
+	e.Group, _ = named(`,"group":"`, before.Group)
+	e.Split, _ = named(`,"split":"`, before.Split)
+	return e, key, string(b) == "}\n"
 }
 
 // readLine reads one line with its end; io.EOF means that there is none. The

@@ -16,33 +16,35 @@ import (
 type gathering struct {
 	blocks [][]byte
 	count  int
-	last   Entry // whose key and group the next are compared with
+	last   Entry  // whose group the next is compared with
+	key    []byte // the last entry's
 	labels []string
 	known  map[string]uint64 // indices in labels
 }
 
 const blockBytes = 1 << 18
 
-// add appends an entry. Nothing of the origin of its strings stays in memory.
-func (g *gathering) add(e Entry) {
-	most := len(e.Key) + len(e.Group) + len(e.SHA256) + 8*binary.MaxVarintLen64
+// add appends an entry under a key, whatever key it has itself. Of that key's
+// bytes, and of where its strings are from, nothing stays in memory.
+func (g *gathering) add(e Entry, key []byte) {
+	most := len(key) + len(e.Group) + len(e.SHA256) + 8*binary.MaxVarintLen64
 	if n := len(g.blocks); n == 0 || len(g.blocks[n-1])+most > cap(g.blocks[n-1]) {
 		g.blocks = append(g.blocks, make([]byte, 0, max(most, min(blockBytes, 1<<12+64*g.count))))
 	}
 	b := &g.blocks[len(g.blocks)-1]
-	*b = appendName(*b, g.last.Key, e.Key)
+	*b = appendName(*b, g.key, key)
 	*b = appendName(*b, g.last.Group, e.Group)
 	*b = binary.AppendUvarint(*b, g.index(e.Label))
 	*b = binary.AppendUvarint(*b, g.index(e.Split))
 	*b = binary.AppendUvarint(*b, uint64(e.Size))
 	*b = append(*b, e.SHA256[:]...)
-	g.last = e
+	g.last, g.key = e, append(g.key[:0], key...)
 	g.count++
 }
 
 // appendName encodes how much of the name before this one begins with, and the
 // rest.
-func appendName(b []byte, before, name string) []byte {
+func appendName[Text string | []byte](b []byte, before, name Text) []byte {
 	shared := 0
 	for shared < len(name) && shared < len(before) && name[shared] == before[shared] {
 		shared++

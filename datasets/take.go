@@ -107,6 +107,7 @@ type collection struct {
 
 	entries     gathering
 	last        string // key before
+	key         []byte // of the entry that is added
 	count       int    // examples so far
 	bytes       int64
 	quarantined []Quarantined
@@ -200,7 +201,8 @@ func (c *collection) add(j *job) error {
 		if c.looks() {
 			c.looking.add(c.entries.count, &j.found)
 		}
-		c.entries.add(e)
+		c.key = append(c.key[:0], key...)
+		c.entries.add(e, c.key)
 		if j.found.width > 0 {
 			c.measured.add(Measured{key, e.Size, j.found.width, j.found.height}, j.found.format)
 		}
@@ -222,8 +224,11 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	entries := c.entries.list()
+	// The sizes first: their figures are not needed any more when the entries
+	// take the most room.
 	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed, Sizes: c.measured.sizes()}
+	c.measured = measuring{}
+	entries := c.entries.list()
 	out := make(map[int]bool)
 	order := byContent(entries)
 	for len(order) > 0 {
