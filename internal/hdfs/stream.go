@@ -167,12 +167,16 @@ func unexpected(err error) error {
 
 // Read gives io.EOF at the block's end.
 func (s *stream) Read(b []byte) (int, error) {
-	for len(s.unread) == 0 {
+	if len(s.unread) == 0 {
 		if s.left == 0 {
 			return 0, io.EOF
 		}
-		if err := s.packet(); err != nil {
+		n, err := s.packet(b)
+		if err != nil {
 			return 0, fmt.Errorf("%s: %w", s.address, err)
+		}
+		if n > 0 {
+			return n, nil
 		}
 	}
 	n := copy(b, s.unread)
@@ -181,41 +185,52 @@ func (s *stream) Read(b []byte) (int, error) {
 }
 
 // packet reads a packet and checks it, and after the block's last byte what
-// ends the operation.
-func (s *stream) packet() error {
+// ends the operation. The bytes are in b and counted if all of them are wanted
+// and there is room, else unread.
+func (s *stream) packet(b []byte) (int, error) {
 	size, last, err := s.header()
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case last || size <= s.skip:
-		return fmt.Errorf("%w: the block ends %d bytes early", io.ErrUnexpectedEOF, s.left)
+		return 0, fmt.Errorf("%w: the block ends %d bytes early", io.ErrUnexpectedEOF, s.left)
 	case int64(size-s.skip) > s.left+int64(s.chunk):
-		return fmt.Errorf("%w: %d bytes where %d are left", errProtocol, size-s.skip, s.left)
+		return 0, fmt.Errorf("%w: %d bytes where %d are left", errProtocol, size-s.skip, s.left)
 	}
-	s.sums = grow(s.sums, (size+s.chunk-1)/s.chunk*4)
-	s.data = grow(s.data, size)
-	for _, part := range [][]byte{s.sums, s.data} {
+	data := b
+	direct := s.skip == 0 && int64(size) <= s.left && size <= len(b)
+	if !direct {
+		s.data = grow(s.data, size)
+		data = s.data
+	}
+	if err := s.fill(data[:size]); err != nil {
+		return 0, err
+	}
+	// What was asked for may end within a chunk, which is sent whole.
+	data = data[s.skip:size]
+	data = data[:min(int64(len(data)), s.left)]
+	s.skip = 0
+	if s.left -= int64(len(data)); s.left == 0 {
+		if err := s.finish(); err != nil {
+			return 0, err
+		}
+	}
+	if direct {
+		return len(data), nil
+	}
+	s.unread = data
+	return 0, nil
+}
+
+// fill reads a packet's data, and compares it with the checksums before it.
+func (s *stream) fill(data []byte) error {
+	s.sums = grow(s.sums, (len(data)+s.chunk-1)/s.chunk*4)
+	for _, part := range [][]byte{s.sums, data} {
 		if _, err := io.ReadFull(s.conn.buffer, part); err != nil {
 			return unexpected(err)
 		}
 	}
-	if err := s.check(); err != nil {
-		return err
-	}
-	// What was asked for may end within a chunk, which is sent whole.
-	s.unread = s.data[s.skip:]
-	s.unread = s.unread[:min(int64(len(s.unread)), s.left)]
-	s.skip = 0
-	if s.left -= int64(len(s.unread)); s.left == 0 {
-		return s.finish()
-	}
-	return nil
-}
-
-// check compares the packet's data with its checksums.
-func (s *stream) check() error {
-	sums := s.sums
-	for data := s.data; len(data) > 0; sums = sums[4:] {
+	for sums := s.sums; len(data) > 0; sums = sums[4:] {
 		n := min(s.chunk, len(data))
 		if crc32.Checksum(data[:n], s.table) != binary.BigEndian.Uint32(sums) {
 			return errChecksum

@@ -68,9 +68,11 @@ func TestStream(t *testing.T) {
 		"something else":          {pattern(1000, 2), 3000, 0, nil, errProtocol},
 		"a header without an end": {[]byte{0, 0, 0, 4, 0, 1, 0xff}, 3000, 0, nil, errProtocol},
 	} {
-		got, err := io.ReadAll(streamOf(t, c.sent, c.left, c.skip))
-		if !bytes.Equal(got, c.want) || !errors.Is(err, c.err) || c.err == nil && err != nil {
-			t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(c.want), err)
+		for _, size := range []int{1, 100, 4096} { // bytes at a time, through a buffer and directly
+			got, err := readSized(streamOf(t, c.sent, c.left, c.skip), size)
+			if !bytes.Equal(got, c.want) || !errors.Is(err, c.err) || c.err == nil && err != nil {
+				t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(c.want), err)
+			}
 		}
 	}
 }
@@ -111,17 +113,22 @@ func (f *forgetful) Read(b []byte) (int, error) {
 func TestFrames(t *testing.T) {
 	content := pattern(300, 1)
 	for size := 1; size < 8; size++ {
-		got, err := io.ReadAll(struct{ io.Reader }{bufio.NewReaderSize(readSized{whole(&forgetful{rest: content}), size}, 16)})
+		got, err := readSized(whole(&forgetful{rest: content}), size)
 		if err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%d bytes at a time: %d bytes of %d, %v", size, len(got), len(content), err)
 		}
 	}
 }
 
-// readSized reads so many bytes at a time.
-type readSized struct {
-	io.Reader
-	size int
+// readSized reads all, so many bytes at a time.
+func readSized(r io.Reader, size int) (all []byte, err error) {
+	for b := make([]byte, size); err == nil; {
+		var n int
+		n, err = r.Read(b)
+		all = append(all, b[:n]...)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return all, err
 }
-
-func (r readSized) Read(b []byte) (int, error) { return r.Reader.Read(b[:min(r.size, len(b))]) }
