@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"tkit/bench/trunk"
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
 	"tkit/train/head"
@@ -53,7 +54,7 @@ func (s *side) guard(ctx context.Context, dir string, fp32, narrow *inference.Tr
 		return nil, err
 	}
 	defer n.Close()
-	path, err := encode(n, filepath.Join(dir, "head.network"))
+	path, err := trunk.Encode(n, filepath.Join(dir, "head.network"))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"tkit/bench/keras"
+	"tkit/bench/trunk"
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
 )
@@ -35,7 +36,7 @@ func openSides(ctx context.Context, folder string, base keras.Base, batch int) (
 	if s.side, err = newSide(folder, batch); err != nil {
 		return nil, err
 	}
-	network, err := writeTrunk(ctx, base.SavedModel, s.work)
+	network, err := trunk.Write(ctx, base.SavedModel, s.work)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,10 @@
 // Hdfs reads 4,000 images of 20 KB from a real HDFS of one NameNode and three
 // DataNodes by tkit's hdfs:// source, in turn with Hadoop's own Java client in a
 // process that is warm: listed, opened and read whole by as many readers as are
-// fastest on each side. The ratios are medians over rounds.
+// fastest on each side. Then it takes photographs to the bottlenecks of
+// ResNet-50 as training does, from HDFS in turn with the same files on this
+// machine's disk: listed, read and compared with a snapshot that was taken
+// before. The ratios are medians over rounds.
 //
 //	go run ./bench/hdfs
 package main
@@ -19,26 +22,38 @@ import (
 )
 
 func main() {
-	images := flag.Int("images", 4000, "images of 20 KB")
+	images := flag.Int("images", 4000, "images of 20 KB, or 0 to leave them out")
+	photographs := flag.Int("photographs", 300, "photographs in a round, a multiple of 5, or 0 to leave them out")
 	rounds := flag.Int("rounds", 5, "rounds of both sides")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *images, *rounds); err != nil {
+	if err := bench(ctx, *images, *photographs/classes, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/hdfs:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, images, rounds int) error {
+func bench(ctx context.Context, images, perClass, rounds int) error {
 	cluster, err := hdfstest.Start(hdfstest.Config{})
 	if err != nil {
 		return err
 	}
 	defer cluster.Stop()
-	row, err := read(ctx, cluster, images, rounds)
-	if err != nil {
-		return err
+	var rows []measure.Row
+	if images > 0 {
+		row, err := read(ctx, cluster, images, rounds)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
 	}
-	return measure.Print(row)
+	if perClass > 0 {
+		row, err := bottlenecks(ctx, cluster, perClass, rounds)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	return measure.Print(rows...)
 }

@@ -1,4 +1,5 @@
-package main
+// Package trunk makes the network that benchmark programs take images through.
+package trunk
 
 import (
 	"context"
@@ -10,9 +11,9 @@ import (
 	"tkit/internal/savedmodel"
 )
 
-// writeTrunk reads the base as training does, folds it, cuts it behind its last
+// Write reads a ResNet-50 as training does, folds it, cuts it behind its last
 // convolutional block and returns the network file.
-func writeTrunk(ctx context.Context, base, dir string) (path string, err error) {
+func Write(ctx context.Context, base, dir string) (path string, err error) {
 	whole, err := savedmodel.Read(ctx, base, savedmodel.Options{})
 	if err != nil {
 		return "", err
@@ -23,16 +24,17 @@ func writeTrunk(ctx context.Context, base, dir string) (path string, err error) 
 		return "", err
 	}
 	defer folded.Close()
-	trunk, rest, err := folded.Cut("conv5_block3_out", network.PoolAverage)
+	cut, rest, err := folded.Cut("conv5_block3_out", network.PoolAverage)
 	if err != nil {
 		return "", err
 	}
-	defer trunk.Close()
+	defer cut.Close()
 	defer rest.Close()
-	return encode(trunk, filepath.Join(dir, "trunk.network"))
+	return Encode(cut, filepath.Join(dir, "trunk.network"))
 }
 
-func encode(n *network.Network, path string) (string, error) {
+// Encode writes a network to a file, whose path it returns.
+func Encode(n *network.Network, path string) (string, error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return "", err
