@@ -21,7 +21,7 @@ import (
 func folder(t testing.TB, which ...int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "digits")
-	if err := digits.Write(context.Background(), dir, which); err != nil {
+	if err := digits.Write(context.Background(), dir, which, "folder"); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"tkit/bench/measure"
@@ -74,7 +73,10 @@ func store(ctx context.Context, cluster *hdfstest.Cluster, all []reading.Image) 
 			return err
 		}
 		written[fmt.Sprintf("/tar/%04d.tar", i/perShard)] = packed
-		written[fmt.Sprintf("/sequence/%04d.seq", i/perShard)] = sequenceOf(part)
+		if packed, err = sequenceOf(part); err != nil {
+			return err
+		}
+		written[fmt.Sprintf("/sequence/%04d.seq", i/perShard)] = packed
 	}
 	for _, s := range all {
 		written["/single/"+s.Name] = s.Bytes
@@ -99,26 +101,14 @@ func tarOf(part []reading.Image) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// sequenceOf writes an uncompressed SequenceFile of Text and BytesWritable.
-func sequenceOf(part []reading.Image) []byte {
-	text := func(s string) []byte { return append([]byte{byte(len(s))}, s...) } // of up to 127 bytes
-	const sync = "16 bytes of sync"
-	b := []byte("SEQ\x06")
-	b = append(b, text("org.apache.hadoop.io.Text")...)
-	b = append(b, text("org.apache.hadoop.io.BytesWritable")...)
-	b = append(append(b, 0, 0, 0, 0, 0, 0), sync...)
-	for i, s := range part {
-		if i%5 == 4 {
-			b = append(append(b, 0xff, 0xff, 0xff, 0xff), sync...)
-		}
-		key := text(s.Name)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(key)+4+len(s.Bytes)))
-		b = binary.BigEndian.AppendUint32(b, uint32(len(key)))
-		b = append(b, key...)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s.Bytes)))
-		b = append(b, s.Bytes...)
+func sequenceOf(part []reading.Image) ([]byte, error) {
+	entries := make([]sequencefile.Entry, len(part))
+	for i, image := range part {
+		entries[i] = sequencefile.Entry{Key: image.Name, Bytes: image.Bytes}
 	}
-	return b
+	var b bytes.Buffer
+	err := sequencefile.Write(&b, entries)
+	return b.Bytes(), err
 }
 
 // side is one way to read the images.

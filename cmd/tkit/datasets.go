@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/datasets/digits"
+	"tkit/datasets/folder"
 )
 
 func datasetsCommand() *cli.Command {
@@ -19,12 +20,19 @@ func datasetsCommand() *cli.Command {
 			{
 				Name:      "check",
 				Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
-				ArgsUsage: "FOLDER|NAME",
+				ArgsUsage: "FOLDER|FILE|URI|NAME",
 				Flags: append([]cli.Flag{
 					&cli.PathFlag{Name: "html", Usage: "write the report with thumbnails to `FILE`, one page without a script, which only you can read"},
 					purposeFlag(), jsonFlag(),
 				}, splitFlags("how training would split it:")...),
-				Description: `A dataset is a folder with a folder of images for each class.
+				Description: `A dataset is one of these, in a folder of this machine or in HDFS
+(hdfs://, webhdfs://, swebhdfs://):
+   a folder with a folder of images for each class
+   a manifest: CSV, or lines of JSON, with path, label and maybe group and split
+   a folder of tar files (WebDataset), of TFRecord files of tf.train.Example, or
+   of Hadoop SequenceFiles; or one such file
+Which it is follows from the names, or from ?format= with folder, manifest, tar,
+tfrecord or sequencefile.
 The exit status is 1 where no image can be used. A registered dataset needs the
 right to read.
 
@@ -34,6 +42,9 @@ judged by what it was trained on.
 
 Examples:
    tkit datasets check photos
+   tkit datasets check scans.csv
+   tkit datasets check hdfs://cluster/images/shards
+   tkit datasets check 'part-0?format=sequencefile'
    tkit datasets check --html photos.html photos
    tkit datasets check --look-alikes together --test 0.3 photos
    tkit datasets check --json photos | jq '.quarantined[].key'
@@ -42,17 +53,19 @@ Examples:
 			},
 			{
 				Name:      "sample",
-				Usage:     "write the scanned digits that ship with tkit as a folder per class",
+				Usage:     "write the scanned digits that ship with tkit, in any format of datasets",
 				ArgsUsage: "FOLDER",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
+					&cli.StringFlag{Name: "format", Value: folder.Format, Usage: "one of `" + strings.Join(digits.Formats(), "|") + "`"},
 				},
 				Description: `1,797 scans of 8×8 pixels, UCI Machine Learning Repository, CC BY 4.0
 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, 1998).
 
 Examples:
    tkit datasets sample digits
-   tkit datasets sample --digits 5-9 digits-5-9`,
+   tkit datasets sample --digits 5-9 digits-5-9
+   tkit datasets sample --format tfrecord shards && tkit datasets check shards`,
 				Action: writeSample,
 			},
 		}, catalogueCommands()...),
@@ -67,7 +80,7 @@ func writeSample(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return digits.Write(c.Context, c.Args().First(), which)
+	return digits.Write(c.Context, c.Args().First(), which, c.String("format"))
 }
 
 // parseDigits reads "5-9" and "1,7" and their mixtures.

@@ -8,16 +8,11 @@ package digits
 import (
 	"bytes"
 	"compress/bzip2"
-	"context"
 	_ "embed"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 )
 
 const (
@@ -73,45 +68,4 @@ func (d Digit) PNG() ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// Write makes dir a dataset of the given digits, a folder of PNG files for
-// each, such as dir/7/0123.png. The number is the image's index in the
-// original file, counted from 0, so that names do not depend on which digits
-// are asked for. Files that are there already are written again, others are
-// left alone.
-func Write(ctx context.Context, dir string, digits []int) error {
-	for _, d := range digits {
-		if d < 0 || d > 9 {
-			return fmt.Errorf("%d is no digit: give some of 0 to 9", d)
-		}
-	}
-	if len(digits) == 0 {
-		return fmt.Errorf("no digits asked for: give some of 0 to 9")
-	}
-	all, err := Load()
-	if err != nil {
-		return err
-	}
-	for _, d := range digits {
-		if err := os.MkdirAll(filepath.Join(dir, strconv.Itoa(d)), 0o755); err != nil {
-			return err
-		}
-	}
-	for i, d := range all {
-		if !slices.Contains(digits, d.Label) {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b, err := d.PNG()
-		if err != nil {
-			return fmt.Errorf("digit %d: %w", i, err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(d.Label), fmt.Sprintf("%04d.png", i)), b, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -6,11 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"image/png"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"tkit/datasets"
@@ -99,7 +102,7 @@ func TestPNG(t *testing.T) {
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "digits")
 	for range 2 { // the second time over the first
-		if err := digits.Write(t.Context(), dir, []int{3, 7}); err != nil {
+		if err := digits.Write(t.Context(), dir, []int{3, 7}, "folder"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -127,23 +130,64 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// Every format has the same images under the same labels.
+func TestWriteFormats(t *testing.T) {
+	bytesOf := func(format string) (sums []string) {
+		dir := filepath.Join(t.TempDir(), format)
+		if err := digits.Write(t.Context(), dir, []int{3, 7}, format); err != nil {
+			t.Fatal(err)
+		}
+		if format == "manifest" {
+			dir = filepath.Join(dir, "digits.csv")
+		}
+		src, err := all.Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if format != "folder" && !strings.Contains(src.URI(), "format="+format) {
+			t.Errorf("%s is found as %s", format, src.URI())
+		}
+		snapshot, report, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})
+		if err != nil || len(report.Quarantined) > 0 {
+			t.Fatalf("%s: %v, %v", format, report, err)
+		}
+		for _, e := range snapshot.Entries {
+			sums = append(sums, fmt.Sprintf("%s %x", e.Label, e.SHA256))
+		}
+		slices.Sort(sums)
+		return sums
+	}
+	want := bytesOf("folder")
+	if len(want) != 183+179 {
+		t.Errorf("%d images", len(want))
+	}
+	for _, format := range digits.Formats() {
+		if got := bytesOf(format); !slices.Equal(got, want) {
+			t.Errorf("%s has %d images of %d, or others", format, len(got), len(want))
+		}
+	}
+	if err := digits.Write(t.Context(), t.TempDir(), []int{3}, "zip"); err == nil || !strings.Contains(err.Error(), "tfrecord") {
+		t.Errorf("a format that is unknown: %v", err)
+	}
+}
+
 func TestWriteErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, wrong := range [][]int{{}, {10}, {1, -1}} {
-		if err := digits.Write(t.Context(), dir, wrong); err == nil {
+		if err := digits.Write(t.Context(), dir, wrong, "folder"); err == nil {
 			t.Errorf("%v: no error", wrong)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := digits.Write(ctx, dir, []int{1}); !errors.Is(err, context.Canceled) {
+	if err := digits.Write(ctx, dir, []int{1}, "folder"); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := digits.Write(t.Context(), file, []int{1}); !errors.As(err, new(*fs.PathError)) {
+	if err := digits.Write(t.Context(), file, []int{1}, "folder"); !errors.As(err, new(*fs.PathError)) {
 		t.Errorf("a file in place of the folder: %v", err)
 	}
 }
