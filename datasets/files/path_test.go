@@ -1,0 +1,24 @@
+package files_test
+
+import (
+	gopath "path"
+	"strings"
+	"testing"
+
+	"tkit/datasets/files"
+)
+
+// A path that is accepted stays below the root and has one form.
+func FuzzCheckPath(f *testing.F) {
+	for _, s := range []string{"", "a/b", "../a", "a/../b", "/a", "a//b", "a/.", "a\x00", "..a/b..", "é/猫"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if files.CheckPath(path) != nil || path == "" {
+			return
+		}
+		if joined := gopath.Join("/root", path); joined != "/root/"+path || strings.ContainsRune(path, 0) {
+			t.Errorf("%q is accepted and leads to %q", path, joined)
+		}
+	})
+}
