@@ -104,7 +104,7 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 		pip = append(pip, "--no-index", "--find-links", wheels)
 	}
 	if _, err := output(ctx, interpreter, pip...); err != nil {
-		return fmt.Errorf("its packages: %w; --wheels names a folder that has them", err)
+		return fmt.Errorf("its packages, for Python %s: %w; a lock is for one version of Python, which --python names; --wheels names a folder that has the packages", p.Version, err)
 	}
 	// What pip writes for people, with paths of this machine in it.
 	if err := os.RemoveAll(filepath.Join(to, "bin")); err != nil {

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tkit_plugins import lock
 from tkit_plugins.build import LOCK
 from tkit_plugins.lock import OWN, main
 
@@ -40,6 +43,12 @@ def test_lock(tmp_path: Path) -> None:
     main(["--wheels", str(wheels), str(project)])
     lines = (project / LOCK).read_text().splitlines()
     assert lines[0].startswith("# Made by") and lines[1:] == sorted(f"{k} --hash=sha256:{v}" for k, v in digests.items())
+
+    (project / LOCK).unlink()
+    script = Path(lock.__file__)
+    run = subprocess.run([sys.executable, "-I", script, "--wheels", wheels, project], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert (project / LOCK).read_text().splitlines() == lines
 
     (project / "pyproject.toml").write_text('[project]\ndependencies = ["missing==1"]\n')
     with pytest.raises(SystemExit, match="finds no packages that go together"):
