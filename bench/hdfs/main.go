@@ -1,4 +1,4 @@
-// Hdfs reads 4,000 images of 20 KB from a real HDFS of one NameNode and three
+// Hdfs reads 3,000 images of 20 KB from a real HDFS of one NameNode and three
 // DataNodes by tkit's hdfs:// source, in turn with Hadoop's own Java client in a
 // process that is warm: listed, opened and read whole by as many readers as are
 // fastest on each side. Then it takes photographs to the bottlenecks of
@@ -22,19 +22,20 @@ import (
 )
 
 func main() {
-	images := flag.Int("images", 4000, "images of 20 KB, or 0 to leave them out")
+	images := flag.Int("images", 3000, "images of 20 KB, or 0 to leave them out")
 	photographs := flag.Int("photographs", 300, "photographs in a round, a multiple of 5, or 0 to leave them out")
-	rounds := flag.Int("rounds", 5, "rounds of both sides")
+	rounds := flag.Int("rounds", 5, "rounds of reading, of both sides")
+	passes := flag.Int("passes", 3, "rounds of photographs, of both sides")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *images, *photographs/classes, *rounds); err != nil {
+	if err := bench(ctx, *images, *photographs/classes, *rounds, *passes); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/hdfs:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, images, perClass, rounds int) error {
+func bench(ctx context.Context, images, perClass, rounds, passes int) error {
 	cluster, err := hdfstest.Start(hdfstest.Config{})
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func bench(ctx context.Context, images, perClass, rounds int) error {
 		rows = append(rows, row)
 	}
 	if perClass > 0 {
-		row, err := bottlenecks(ctx, cluster, perClass, rounds)
+		row, err := bottlenecks(ctx, cluster, perClass, passes)
 		if err != nil {
 			return err
 		}
