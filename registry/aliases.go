@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// An AdmitMove decides, in the transaction that moves an alias, whether it may
+// go from one version to another; 0 is no version. Its error ends the move.
+type AdmitMove func(from, to int) error
+
 // An Alias is a movable name for a version of a model.
 type Alias struct {
 	Model   string `json:"model"`
@@ -21,8 +25,8 @@ type Alias struct {
 // Promote makes an alias name a version, from the next Resolve on. The alias
 // is made when missing; where it names the version already, nothing happens
 // and nothing is recorded.
-func (r *Registry) Promote(ctx context.Context, model string, version int, alias string, by Change) (Alias, error) {
-	return r.move(ctx, model, alias, by, func(tx *sql.Tx, before standing) (Action, standing, error) {
+func (r *Registry) Promote(ctx context.Context, model string, version int, alias string, by Change, admit ...AdmitMove) (Alias, error) {
+	return r.move(ctx, model, alias, by, admit, func(tx *sql.Tx, before standing) (Action, standing, error) {
 		if version == before.version {
 			return Promoted, before, nil
 		}
@@ -45,8 +49,8 @@ func (r *Registry) Promote(ctx context.Context, model string, version int, alias
 //	rollback                          → 2
 //	promote 4                         → 4
 //	rollback, rollback                → 2, then 1
-func (r *Registry) Rollback(ctx context.Context, model, alias string, by Change) (Alias, error) {
-	return r.move(ctx, model, alias, by, func(tx *sql.Tx, before standing) (Action, standing, error) {
+func (r *Registry) Rollback(ctx context.Context, model, alias string, by Change, admit ...AdmitMove) (Alias, error) {
+	return r.move(ctx, model, alias, by, admit, func(tx *sql.Tx, before standing) (Action, standing, error) {
 		if before.version == 0 {
 			return RolledBack, standing{}, r.notFound(ctx, Ref{Model: model, Alias: alias})
 		}
@@ -64,8 +68,8 @@ func (r *Registry) Rollback(ctx context.Context, model, alias string, by Change)
 
 // RemoveAlias removes an alias. A later Promote makes it anew: Rollback does
 // not reach back behind the removal.
-func (r *Registry) RemoveAlias(ctx context.Context, model, alias string, by Change) error {
-	_, err := r.move(ctx, model, alias, by, func(_ *sql.Tx, before standing) (Action, standing, error) {
+func (r *Registry) RemoveAlias(ctx context.Context, model, alias string, by Change, admit ...AdmitMove) error {
+	_, err := r.move(ctx, model, alias, by, admit, func(_ *sql.Tx, before standing) (Action, standing, error) {
 		if before.version == 0 {
 			return AliasRemoved, standing{}, r.notFound(ctx, Ref{Model: model, Alias: alias})
 		}
@@ -84,7 +88,7 @@ type standing struct {
 // move takes an alias from its standing to the one that decide says, in one
 // transaction, and records it. A new standing without a promotion owes itself
 // to this move.
-func (r *Registry) move(ctx context.Context, model, alias string, by Change,
+func (r *Registry) move(ctx context.Context, model, alias string, by Change, admit []AdmitMove,
 	decide func(tx *sql.Tx, before standing) (Action, standing, error)) (Alias, error) {
 	if err := errors.Join(CheckModelName(model), CheckAliasName(alias), by.check()); err != nil {
 		return Alias{}, err
@@ -100,6 +104,11 @@ func (r *Registry) move(ctx context.Context, model, alias string, by Change,
 		action, after, err := decide(tx, before)
 		if err != nil {
 			return err
+		}
+		for _, may := range admit {
+			if err := may(before.version, after.version); err != nil {
+				return err
+			}
 		}
 		if after != before {
 			e := event{Event: Event{At: now(), Action: action, Model: model, Version: after.version,

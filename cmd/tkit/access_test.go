@@ -286,6 +286,33 @@ func TestRevokedBeforeRegistration(t *testing.T) {
 	}
 }
 
+// An alias is moved by those who may promote what it leaves and what it comes
+// to: neither way leads around the right.
+func TestAliasesNeedBothRights(t *testing.T) {
+	g := newGuarded(t)
+	open := filepath.Join(filepath.Dir(g.data), "..", "open")
+	mustRun(t, g.home, "datasets", "sample", "--digits", "3,4", open)
+	g.olga(t, "train")
+	take := g.olga(t, "promote")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", open)...)
+	mustRun(t, g.home, "registry", "promote", "m@1")
+	take()
+	g.refused(t, "registry", "promote", "m@2")
+	g.refused(t, append(quickly, "--name", "m", "--data", open, "--promote")...)
+	g.refused(t, "registry", "remove-alias", "m@production")
+	mustRun(t, g.home, "registry", "promote", "--alias", "try", "m@2")
+
+	take = g.olga(t, "promote")
+	mustRun(t, g.home, "registry", "promote", "m@2")
+	take()
+	g.refused(t, "registry", "rollback", "m") // to m@1
+	g.refused(t, "registry", "promote", "--alias", "try", "m@1")
+	g.olga(t, "promote")
+	mustRun(t, g.home, "registry", "rollback", "m")
+	mustRun(t, g.home, "registry", "remove-alias", "m@production")
+}
+
 func TestDatasetCommands(t *testing.T) {
 	g := newGuarded(t)
 	for _, c := range []struct {

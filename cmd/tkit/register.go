@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
 	"tkit/registry"
 	"tkit/registry/export"
 	"tkit/serve"
@@ -39,10 +38,10 @@ func (t *training) register(r *train.Result) error {
 	}
 	m := v.Manifest
 	if t.Bool("promote") {
-		if err := allowed(t.Context, t.registry, m, "promote", access.Promote); err != nil {
-			return fmt.Errorf("%s is registered, but not promoted: %w", m.Ref(), err)
-		}
-		if _, err := t.registry.Promote(t.Context.Context, m.Model, m.Version, registry.Production, n.By); err != nil {
+		_, err := moveAlias(t.Context, t.registry, m.Model, "promote", func(admit registry.AdmitMove) (registry.Alias, error) {
+			return t.registry.Promote(t.Context.Context, m.Model, m.Version, registry.Production, n.By, admit)
+		})
+		if err != nil {
 			return fmt.Errorf("%s is registered, but not promoted: %w", m.Ref(), err)
 		}
 	}

@@ -96,10 +96,9 @@ func promoteVersion(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if err := allowed(c, r, m, "promote", access.Promote); err != nil {
-		return err
-	}
-	a, err := r.Promote(c.Context, m.Model, m.Version, c.String("alias"), change(c))
+	a, err := moveAlias(c, r, m.Model, "promote", func(admit registry.AdmitMove) (registry.Alias, error) {
+		return r.Promote(c.Context, m.Model, m.Version, c.String("alias"), change(c), admit)
+	})
 	if err != nil {
 		return err
 	}
@@ -111,10 +110,9 @@ func rollBack(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if err := mayMove(c, r, ref, "rollback"); err != nil {
-		return err
-	}
-	a, err := r.Rollback(c.Context, ref.Model, ref.Alias, change(c))
+	a, err := moveAlias(c, r, ref.Model, "rollback", func(admit registry.AdmitMove) (registry.Alias, error) {
+		return r.Rollback(c.Context, ref.Model, ref.Alias, change(c), admit)
+	})
 	if err != nil {
 		return err
 	}
@@ -126,24 +124,51 @@ func removeAlias(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if err := mayMove(c, r, ref, "remove-alias"); err != nil {
-		return err
-	}
-	if err := r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c)); err != nil {
+	_, err = moveAlias(c, r, ref.Model, "remove-alias", func(admit registry.AdmitMove) (registry.Alias, error) {
+		return registry.Alias{}, r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c), admit)
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "removed %s\n", ref)
 	return nil
 }
 
-// mayMove decides whether who runs the command may move an alias away from the
-// version that it names.
-func mayMove(c *cli.Context, r *registry.Registry, ref registry.Ref, action string) error {
-	m, err := r.Resolve(c.Context, ref)
-	if err != nil {
-		return err
+// errLooking ends a move that is only to tell where from and where to.
+var errLooking = errors.New("not moved yet")
+
+// moveAlias moves an alias if who runs the command may promote both the version
+// that it names and the one that it is to name. What is decided is written down
+// before the move, which then is that one or none.
+func moveAlias(c *cli.Context, r *registry.Registry, model, action string,
+	move func(registry.AdmitMove) (registry.Alias, error)) (registry.Alias, error) {
+	var from, to int
+	_, err := move(func(f, t int) error {
+		from, to = f, t
+		return errLooking
+	})
+	if !errors.Is(err, errLooking) {
+		return registry.Alias{}, err
 	}
-	return allowed(c, r, m, action, access.Promote)
+	versions := []int{from, to}
+	for _, version := range slices.Compact(versions) {
+		if version == 0 {
+			continue
+		}
+		m, err := r.Resolve(c.Context, registry.Ref{Model: model, Version: version})
+		if err != nil {
+			return registry.Alias{}, err
+		}
+		if err := allowed(c, r, m, action, access.Promote); err != nil {
+			return registry.Alias{}, err
+		}
+	}
+	return move(func(f, t int) error {
+		if f != from || t != to {
+			return errors.New("somebody moved it meanwhile: look again")
+		}
+		return nil
+	})
 }
 
 // aliasRef reads a reference to an alias, not to a version.

@@ -175,6 +175,17 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// A home that anybody may write says nothing about who may do what.
+func TestHomeOfEverybody(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Chmod(home, 0o757); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := Open(t.Context(), home, nil); err == nil || !strings.Contains(err.Error(), "chmod o-w") {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
 func TestGroupsUnknownMeansNo(t *testing.T) {
 	f := newFixture(t)
 	if _, err := f.Ask(t.Context(), "user:unknowable", ""); err == nil {

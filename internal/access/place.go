@@ -47,7 +47,7 @@ func Locate(uri string) (canonical string, _ Place, err error) {
 		return locateFile(filepath.FromSlash(u.Path), u.RawQuery)
 	}
 	clean := path.Clean("/" + u.Path)
-	if rest == "" || u.Host == "" && scheme != "hdfs" {
+	if rest == "" {
 		return "", Place{}, fmt.Errorf("%w: dataset %s names no cluster", ErrInvalid, uri)
 	}
 	// Below it a file has a second name, by its number.
@@ -61,6 +61,9 @@ func Locate(uri string) (canonical string, _ Place, err error) {
 // place is that of a clean URI.
 func place(store string, u *url.URL) Place {
 	p := path.Clean("/" + u.Path)
+	if store == "hadoop" {
+		p = livePath(p)
+	}
 	switch strings.ToLower(path.Ext(p)) {
 	case ".csv", ".tsv", ".json", ".jsonl", ".ndjson":
 		return Place{store, path.Dir(p)}
@@ -69,6 +72,21 @@ func place(store string, u *url.URL) Place {
 		return Place{store, path.Dir(p)}
 	}
 	return Place{store, p}
+}
+
+// livePath is the path of which one in a snapshot of HDFS's is an earlier state:
+// /data/.snapshot/monday/scans is /data/scans.
+func livePath(p string) string {
+	var kept []string
+	elements := strings.Split(p, "/")
+	for i := 0; i < len(elements); i++ {
+		if elements[i] == ".snapshot" {
+			i++ // and the snapshot's name
+			continue
+		}
+		kept = append(kept, elements[i])
+	}
+	return path.Clean("/" + strings.Join(kept, "/"))
 }
 
 func locateFile(name, query string) (string, Place, error) {
