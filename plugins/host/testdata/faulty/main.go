@@ -29,6 +29,8 @@ type config struct {
 	Do    string `json:"do"`
 	Bytes int    `json:"bytes"`
 	Path  string `json:"path"`
+	// White has it done only to batches that begin with white.
+	White bool `json:"white"`
 }
 
 type faulty struct {
@@ -41,7 +43,7 @@ func (*faulty) Describe() plugins.Description {
 		Name: "faulty", Version: version,
 		ConfigSchema: json.RawMessage(`{
 			"type": "object", "additionalProperties": false,
-			"properties": {"do": {"type": "string"}, "path": {"type": "string"}, "bytes": {"type": "integer", "minimum": 0}}
+			"properties": {"do": {"type": "string"}, "path": {"type": "string"}, "white": {"type": "boolean"}, "bytes": {"type": "integer", "minimum": 0}}
 		}`),
 		Takes: plugins.Form{Kind: plugins.Float32}, Gives: plugins.Form{Kind: plugins.Float32},
 		Deterministic: true,
@@ -60,6 +62,9 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 	out := plugins.NewBatch(in.Kind, in.Count, in.Shape)
 	for i, v := range in.Float32 {
 		out.Float32[i] = v + 1
+	}
+	if c.White && in.Float32[0] < 255 {
+		return out, nil
 	}
 	switch c.Do {
 	case "":
