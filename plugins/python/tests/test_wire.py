@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -61,3 +61,26 @@ def test_bad_answers(kind: Kind, batch: Any, words: str) -> None:
 def test_bad_batches(message: pb.Batch, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         unpack(message, None)
+
+
+def test_any_batch() -> None:
+    """Whatever a message says, it is a batch or a ValueError."""
+    rng = np.random.default_rng(1)
+    edges = [0, 1, 2, 3, 5, 64, 2**16, 2**31, 2**32 - 1]
+    taken = 0
+    for _ in range(5000):
+        data = rng.bytes(int(rng.choice([0, 4, 12, 60])))
+        sides: dict[str, Any] = {side: int(rng.choice(edges)) for side in ("count", "height", "width", "channels")}
+        message = pb.Batch(
+            kind=cast(pb.Kind, int(rng.integers(0, 5))),
+            lengths=[int(n) for n in rng.choice([*edges, 2**63], rng.integers(0, 4))],
+            inline=data,
+            **sides,
+        )
+        try:
+            batch = unpack(message, None)
+        except ValueError:
+            continue
+        taken += 1
+        assert len(batch) == message.count
+    assert taken > 10
