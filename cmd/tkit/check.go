@@ -37,7 +37,7 @@ func checkDataset(c *cli.Context, a *asking) (err error) {
 		return err
 	}
 	if err == nil {
-		if err := readableByContent(c, a, d, snapshot); err != nil {
+		if err := readableByContent(c, a, d, src, snapshot); err != nil {
 			return err
 		}
 		// That it cannot be split is a part of the report.
@@ -56,7 +56,7 @@ func checkDataset(c *cli.Context, a *asking) (err error) {
 
 // readableByContent decides once more, now that it is known whether the data is
 // a copy of what somebody registered.
-func readableByContent(c *cli.Context, a *asking, d *dataset, s *datasets.Snapshot) error {
+func readableByContent(c *cli.Context, a *asking, d *dataset, src datasets.Source, s *datasets.Snapshot) error {
 	p, err := a.policy(c)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func readableByContent(c *cli.Context, a *asking, d *dataset, s *datasets.Snapsh
 	data := d.data
 	data.Digest = s.Digest
 	for _, object := range p.DatasetsOf(data) {
-		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object}); err != nil {
+		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Store: datasets.User(src)}); err != nil {
 			return err
 		}
 	}

@@ -126,11 +126,14 @@ func TestStoreOfAnother(t *testing.T) {
 	t.Setenv("HADOOP_USER_NAME", "bob")
 	g.readAs(t, "bob", train("scans")...)
 	g.readAs(t, "bob", "datasets", "check", "scans")
+	native := "hdfs://" + believing(t).NameNode(0) + "/" + t.Name() + "/scans"
+	g.readAs(t, "bob", train(native)...)
 	if n := versions(t, g.home, "m"); n != 0 {
 		t.Errorf("%d versions", n)
 	}
 	t.Setenv("HADOOP_USER_NAME", "")
 	mustRun(t, g.home, train("scans")...)
+	mustRun(t, g.home, "datasets", "check", native)
 	mustRun(t, g.home, "datasets", "check", "scans")
 	if last := g.lastDecision(t); last.Store != g.me.Name() || last.Action != "check" || last.Outcome != audit.Allowed {
 		t.Errorf("the last decision is %+v", last)
@@ -139,7 +142,7 @@ func TestStoreOfAnother(t *testing.T) {
 	copied := "webhdfs://" + believing(t).NameNodeHTTP(0) + "/" + t.Name() + "/copied"
 	upload(t, believing(t), g.data, "/"+t.Name()+"/copied")
 	t.Setenv("HADOOP_USER_NAME", "bob")
-	mustRun(t, g.home, "datasets", "check", copied)
+	g.readAs(t, "bob", "datasets", "check", copied)
 	g.readAs(t, "bob", train(copied)...)
 }
 
@@ -158,6 +161,8 @@ func TestTicketOfAnother(t *testing.T) {
 	train := append(quickly, "--name", "m", "--data", "scans")
 	t.Setenv("TKIT_PRINCIPAL", "alice")
 	g.readAs(t, "alice", train...)
+	native := "hdfs://" + cluster.NameNode(0) + "/" + t.Name() + "/scans"
+	g.readAs(t, "alice", append(quickly, "--name", "m", "--data", native)...)
 
 	t.Setenv("TKIT_PRINCIPAL", hdfstest.Service)
 	g.readAs(t, hdfstest.Service, train...)
