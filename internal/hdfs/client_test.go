@@ -19,6 +19,8 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
+// plain is a cluster whose servers some tests kill and stop, each leaving all of
+// them running.
 var plain = hdfstest.Shared(hdfstest.Config{Encryption: true, HDFS: map[string]string{"dfs.blocksize": "1048576"}})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }

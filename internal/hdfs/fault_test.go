@@ -12,10 +12,6 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-// faulty is a cluster whose servers the tests of this file kill and stop, each
-// leaving all of them running.
-var faulty = hdfstest.Shared(hdfstest.Config{HDFS: map[string]string{"dfs.blocksize": "1048576"}})
-
 // must fails the test at once.
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -45,7 +41,7 @@ func begin(t *testing.T, c *Client, path string) (*Reader, []byte) {
 }
 
 func TestDataNodesLostDuringARead(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	content := pattern(20_000_003, 1)
 	put(t, cluster, map[string][]byte{"/lost/x": content})
@@ -66,7 +62,7 @@ func TestDataNodesLostDuringARead(t *testing.T) {
 }
 
 func TestAllDataNodesLostAndBack(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	content := pattern(20_000_003, 2)
 	put(t, cluster, map[string][]byte{"/all/x": content})
@@ -90,7 +86,7 @@ func TestAllDataNodesLostAndBack(t *testing.T) {
 }
 
 func TestNameNodeRestarted(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	content := pattern(5_000_003, 3)
 	put(t, cluster, map[string][]byte{"/restart/x": content})
@@ -113,7 +109,7 @@ func TestNameNodeRestarted(t *testing.T) {
 }
 
 func TestServersHung(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	content := pattern(20_000_003, 4)
 	put(t, cluster, map[string][]byte{"/hung/x": content})
 	c := open(t, cluster, Config{CallTimeout: 2 * time.Second})
@@ -156,7 +152,7 @@ func each3(f func(int) error) func() error {
 
 // Connections that wait for their next use may have ended by then.
 func TestLostWhileIdle(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{Budget: 10 * time.Second})
 	content := pattern(100_000, 5)
 	put(t, cluster, map[string][]byte{"/silent/x": content})
@@ -191,7 +187,7 @@ func TestLostWhileIdle(t *testing.T) {
 
 // What is read is one file, however it is replaced meanwhile.
 func TestReplaced(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	first, second := pattern(100_000, 6), pattern(100_000, 7)
 	for name, replace := range map[string]func(path string){
@@ -232,7 +228,7 @@ func TestReplaced(t *testing.T) {
 
 // The library's own names are where inside.go looks for them.
 func TestInside(t *testing.T) {
-	cluster := faulty(t)
+	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	put(t, cluster, map[string][]byte{"/inside/x": pattern(100_000, 8)})
 	if err := c.attempt(t.Context(), func(s *session) error {

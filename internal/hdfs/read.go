@@ -86,7 +86,7 @@ func (r *Reader) attempt(b []byte) (int, error) {
 	}
 	n, err := r.stream.Read(b)
 	if err != nil {
-		r.client.dataNodes.fail(r.stream.address)
+		r.failed(r.stream.address)
 		r.disconnect()
 		return 0, err
 	}
@@ -118,11 +118,19 @@ func (r *Reader) connect() error {
 	r.untried = r.untried[1:]
 	s, err := r.client.readBlock(r.ctx, node, r.block, r.offset-r.block.offset)
 	if err != nil {
-		r.client.dataNodes.fail(node)
+		r.failed(node)
 		return err
 	}
 	r.stream = s
 	return nil
+}
+
+// failed notes that a DataNode did not give the block, unless nobody waits for
+// it any more.
+func (r *Reader) failed(node string) {
+	if r.ctx.Err() == nil {
+		r.client.dataNodes.fail(node)
+	}
 }
 
 var errNoDataNode = errors.New("no DataNode that is known has the block")
