@@ -9,7 +9,8 @@ GO      := source .deps/env && go
 # internal/hdfs runs so below datasets/hdfs, whose tests read from many goroutines
 # while servers die; its own would take minutes more.
 RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
-           ./internal/access/... ./datasets/... ./plugins/... ./registry/... ./serve/...
+           ./internal/access/... ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
+           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-hadoop build test race fuzz lint demo demo-plugins bench clean

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"tkit/plugins"
 	"tkit/plugins/host"
+	"tkit/plugins/proto"
 )
 
 func doAt(what, path string) json.RawMessage {
@@ -72,6 +78,59 @@ func shown(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func TestSharedMemoryDoesNotShrink(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	if !p.SharesMemory() {
+		t.Fatal("it shares none")
+	}
+	_, err := p.Process(t.Context(), do("shrink"), images(1))
+	if !as[*host.ProcessError](err) || !strings.Contains(err.Error(), "operation not permitted") {
+		t.Errorf("error %v, want that it may not", err)
+	}
+	answers(t, p)
+}
+
+func TestOnlyItsHostMayCall(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	folders, err := filepath.Glob(filepath.Join(dir, "tkit-plugin-*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatal(folders, err)
+	}
+	if info, err := os.Stat(folders[0]); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its folder is %v, %v", info.Mode(), err)
+	}
+	sockets, err := filepath.Glob(filepath.Join(folders[0], "plugin*"))
+	if err != nil || len(sockets) != 1 {
+		t.Fatal(sockets, err)
+	}
+	for name, credentials := range map[string]credentials.TransportCredentials{
+		"plain text":       insecure.NewCredentials(),
+		"no certificate":   credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}),
+		"some certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{someCertificate(t)}}),
+	} {
+		conn, err := grpc.NewClient("unix:"+sockets[0], grpc.WithTransportCredentials(credentials))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if d, err := proto.NewPreprocessorClient(conn).Describe(t.Context(), &proto.DescribeRequest{}); err == nil {
+			t.Errorf("with %s it answers %v", name, d)
+		}
+	}
+}
+
+// someCertificate is one that the plugin has not been told of.
+func someCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	config, _, err := host.MutualTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.Certificates[0]
 }
 
 func TestNetwork(t *testing.T) {

@@ -14,3 +14,6 @@ var Namespaces = sync.OnceValue(func() bool {
 	cmd.SysProcAttr = (&child{}).attributes(true)
 	return cmd.Run() == nil
 })
+
+// MutualTLS makes a key and a certificate.
+var MutualTLS = mutualTLS

@@ -4,7 +4,7 @@
 //
 // A plugin may hang, crash or lie; a batch then fails with an error that says
 // so, and the next one finds the plugin restarted. What a plugin can and cannot
-// do to its host is told in docs/plugin-security.md.
+// do to its host is told in docs/security-plugins.md.
 package host
 
 import (

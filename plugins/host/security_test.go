@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,39 +9,48 @@ import (
 	"testing"
 )
 
-// Every line of the security page's table names tests that there are.
+// Every line of the security page's table names tests that there are: of this
+// folder where it names no other.
 func TestSecurityPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/security-plugins.md")
+	const root = "../.."
+	page, err := os.ReadFile(filepath.Join(root, "docs", "security-plugins.md"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tests strings.Builder
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tests.Write(text)
 	}
 	_, table, _ := strings.Cut(string(page), "|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	if table == "" {
 		t.Fatal("the page has no table")
 	}
-	test := regexp.MustCompile("`(Test[A-Za-z]+)`")
+	test := regexp.MustCompile("`(Test[A-Za-z]+)`(?: of `([a-z/]+)`)?")
 	for line := range strings.Lines(table) {
 		named := test.FindAllStringSubmatch(line, -1)
 		if len(named) == 0 {
 			t.Errorf("no test stands beside %s", line)
 		}
 		for _, n := range named {
-			if !strings.Contains(tests.String(), "\nfunc "+n[1]+"(t *testing.T)") {
-				t.Errorf("there is no %s", n[1])
+			folder := cmp.Or(n[2], "plugins/host")
+			if !strings.Contains(tests(t, filepath.Join(root, folder)), "\nfunc "+n[1]+"(t *testing.T)") {
+				t.Errorf("there is no %s in %s", n[1], folder)
 			}
 		}
 	}
+}
+
+// tests is the code of a folder's tests.
+func tests(t *testing.T, folder string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -128,6 +129,12 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 			conn.Close()
 		}
 		return out, err
+	case "shrink":
+		memory, err := strconv.Atoi(os.Getenv(contract.MemoryVariable))
+		if err != nil {
+			return out, err
+		}
+		return out, os.NewSyscallError("ftruncate", syscall.Ftruncate(memory, 0))
 	case "environment":
 		return out, fmt.Errorf("%q", os.Environ())
 	default:
