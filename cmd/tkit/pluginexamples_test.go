@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tkit/plugins/python"
@@ -13,7 +18,7 @@ import (
 )
 
 // TestExamplePlugins trains with the example plugins on what they are for, and
-// classifies.
+// classifies, without a server and by one.
 func TestExamplePlugins(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -53,7 +58,55 @@ func TestExamplePlugins(t *testing.T) {
 			if err != nil || len(images) == 0 {
 				t.Fatal(images, err)
 			}
-			mustRun(t, home, "predict", "--model", kind, images[0])
+			predicted := mustRun(t, home, "predict", "--model", kind, "--top", "1", "--json", images[0])
+			if likeliest := served(t, home, kind, images[0]); !strings.Contains(predicted, `"`+likeliest+`"`) {
+				t.Errorf("the server says %q, and predict %s", likeliest, predicted)
+			}
 		})
 	}
+}
+
+// served starts `tkit serve`, asks it about an image, and ends it.
+func served(t *testing.T, home, model, path string) (likeliest string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	a := app()
+	a.Writer, a.ErrWriter = out, t.Output()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- a.RunContext(ctx, []string{"tkit", "--home", home, "serve", "--http", "127.0.0.1:0", "--grpc", "", "--drain", "0s"})
+		out.Close()
+	}()
+	defer func() {
+		cancel()
+		go io.Copy(io.Discard, said)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	address, lines := "", bufio.NewScanner(said)
+	for ready := false; !ready && lines.Scan(); { // its models are listed when they answer
+		if where, is := strings.CutPrefix(lines.Text(), "HTTP "); is {
+			address = strings.TrimSpace(where)
+		}
+		ready = strings.HasPrefix(lines.Text(), "MODEL ")
+	}
+	image, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	answer, err := http.Post(address+"/v1/models/"+model+":classify-image", "image/png", image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var told struct {
+		Predictions []struct{ Labels []struct{ Label string } }
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&told); err != nil || len(told.Predictions) != 1 || len(told.Predictions[0].Labels) == 0 {
+		t.Fatalf("%s: %+v, %v", answer.Status, told, err)
+	}
+	return told.Predictions[0].Labels[0].Label
 }
