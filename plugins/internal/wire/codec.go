@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that this one rests on
 	"google.golang.org/grpc/mem"
@@ -35,7 +37,11 @@ func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
 	if batch == nil || received.Len() < c.least {
 		return c.CodecV2.Unmarshal(received, into)
 	}
-	message := received.Materialize()
+	pieces := make([][]byte, len(received))
+	for i, piece := range received {
+		pieces[i] = piece.ReadOnlyData()
+	}
+	message := bytes.Join(pieces, nil) // unlike make it clears no memory first
 	rest, data, ok := cutInline(message, field)
 	if !ok {
 		rest = message
