@@ -201,3 +201,24 @@ func TestPageNeedsTheRightToRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestVersionPage(t *testing.T) {
+	g := newGuarded(t)
+	g.olga(t, "train")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)
+	file := filepath.Join(t.TempDir(), "version.html")
+	mustRun(t, g.home, "registry", "show", "--html", file, "m@1")
+	s, err := os.Stat(file)
+	if err != nil || s.Mode() != 0o600 {
+		t.Fatalf("%v %v", s.Mode(), err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"m@1", "restricted by dataset:scans, owned by user:olga", "Confusion", "Calibration"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+}

@@ -160,18 +160,26 @@ func printAccess(c *cli.Context, p *access.Policy, m *registry.Manifest, behind 
 		fmt.Fprintf(w, "nothing behind %s is restricted\n", m.Ref())
 		return nil
 	}
+	for _, line := range restrictions(p, m, behind, lifted) {
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintln(w)
+	return printTable(w, []string{"right", who, "why"}, rights)
+}
+
+// restrictions says what restricts a version, a sentence each.
+func restrictions(p *access.Policy, m *registry.Manifest, behind []access.Object, lifted []access.Exemption) (lines []string) {
 	for _, object := range behind {
 		owner, governed := p.Owner(object)
 		if !governed {
 			owner = "nobody here: it is not registered, and so nobody is allowed"
 		}
-		fmt.Fprintf(w, "%s is restricted by %s, owned by %s\n", m.Ref(), object, owner)
+		lines = append(lines, fmt.Sprintf("%s is restricted by %s, owned by %s", m.Ref(), object, owner))
 	}
 	for _, e := range lifted {
-		fmt.Fprintf(w, "declassification %d: %s without %s until %s, by %s: %s\n", e.ID, e.Right, e.Dataset, until(e.Expires), e.By, e.Reason)
+		lines = append(lines, fmt.Sprintf("declassification %d: %s without %s until %s, by %s: %s", e.ID, e.Right, e.Dataset, until(e.Expires), e.By, e.Reason))
 	}
-	fmt.Fprintln(w)
-	return printTable(w, []string{"right", who, "why"}, rights)
+	return lines
 }
 
 func protectModel(c *cli.Context, r *registry.Registry) error {

@@ -38,6 +38,7 @@ means MODEL@production. Versions never change, aliases move.`,
 				Usage:     "show all there is to know of a version",
 				ArgsUsage: "MODEL[@VERSION|@ALIAS]",
 				Flags: []cli.Flag{
+					&cli.PathFlag{Name: "html", Usage: "write it to `FILE` as well, a page without a script, which only you can read"},
 					&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
 					purposeFlag(), jsonFlag(),
 				},
@@ -47,6 +48,7 @@ precisions on (sample.tar).
 
 Examples:
    tkit registry show flowers
+   tkit registry show --html flowers-7.html flowers@7
    tkit registry show flowers@7
    tkit registry show --json flowers@champion | jq .manifest.lineage
    tkit registry show flowers --attachment training.jsonl | jq 'select(.event == "head").data.penalty'`,

@@ -58,6 +58,11 @@ func showVersion(c *cli.Context, r *registry.Registry) error {
 	if name := c.String("attachment"); name != "" {
 		return printAttachment(c, r, v.Manifest, name)
 	}
+	if file := c.Path("html"); file != "" {
+		if err := writeVersionPage(c, r, v, file); err != nil {
+			return fmt.Errorf("--html: %w", err)
+		}
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, v)
 	}

@@ -51,7 +51,7 @@ type Template struct{ parsed *template.Template }
 // blocks of layout.html, and fails only by a programmer's mistake, in a panic.
 func New(body string) *Template {
 	t := template.New("page").Funcs(template.FuncMap{
-		"count": Count, "text": Text, "part": part, "style": func() template.CSS { return template.CSS(style) },
+		"count": Count, "text": Text, "part": part, "share": func(v float64) float64 { return 100 * v }, "style": func() template.CSS { return template.CSS(style) },
 	})
 	template.Must(t.Parse(layout))
 	return &Template{template.Must(t.New("body").Parse(body))}

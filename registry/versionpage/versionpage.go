@@ -1,0 +1,221 @@
+// Package versionpage writes what a version is and is worth as a page that
+// stands by itself: its evaluation, what restricts it and where it came from.
+package versionpage
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tkit/internal/evaluation"
+	"tkit/internal/page"
+	"tkit/registry"
+)
+
+// How much a page shows of a version of many classes.
+const (
+	shownClasses  = 500 // the worst
+	shownPairs    = 15  // of classes taken for each other, the most frequent
+	matrixClasses = 24  // a larger confusion matrix cannot be read
+)
+
+//go:embed body.html
+var body string
+
+var pages = page.New(body)
+
+// Page is a version and what the policy says of it.
+type Page struct {
+	Version registry.Version
+	// Restrictions say, a sentence each, what restricts the version now.
+	Restrictions []string
+	// By is which version of tkit made the page.
+	By string
+}
+
+// Write writes the page.
+func (p *Page) Write(w io.Writer) error {
+	m := p.Version.Manifest
+	v := view{Restrictions: p.Restrictions, Lineage: lineage(p.Version), Evaluation: m.Metrics}
+	if e := m.Metrics; e != nil {
+		v.Figures = figures(e)
+		v.Reliability = []curve{curveOf("before", e.Uncalibrated), curveOf("after", e.Calibrated)}
+		v.Calibration = calibrations(e)
+		v.classes(e)
+		v.confusion(e)
+	}
+	lines := []string{"registered " + m.Created.UTC().Format("2 January 2006, 15:04 MST")}
+	if len(p.Version.Aliases) > 0 {
+		lines = append(lines, "now "+strings.Join(p.Version.Aliases, ", "))
+	}
+	if m.Description != "" {
+		lines = slices.Insert(lines, 0, m.Description)
+	}
+	return pages.Write(w, page.Head{Kind: "Model version", Title: m.Ref().String(), Lines: lines,
+		Foot: "Made by tkit " + p.By + ". Aliases and restrictions are as they were then."}, v)
+}
+
+// view is what the template is given.
+type view struct {
+	Restrictions []string
+	Evaluation   *evaluation.Evaluation
+	Figures      []page.Figure
+	Reliability  []curve
+	Calibration  [][3]string
+	Classes      []evaluation.Class
+	MoreClasses  int
+	Matrix       *matrix // nil where it would be too large
+	Pairs        []pair
+	MorePairs    int
+	Lineage      [][2]string
+}
+
+func figures(e *evaluation.Evaluation) []page.Figure {
+	f := []page.Figure{{Name: "Accuracy", Value: percent(e.Accuracy.Value),
+		Note: fmt.Sprintf("%s to %s with 95 %% confidence", percent(e.Accuracy.Low), percent(e.Accuracy.High))}}
+	if t := e.Top5; t != nil {
+		f = append(f, page.Figure{Name: "Among the first five", Value: percent(t.Value), Note: fmt.Sprintf("%s to %s", percent(t.Low), percent(t.High))})
+	}
+	return append(f,
+		page.Figure{Name: "Balanced accuracy", Value: percent(e.BalancedAccuracy), Note: "mean recall of the classes"},
+		page.Figure{Name: "Macro F1", Value: decimals(e.MacroF1)},
+		page.Figure{Name: "Calibration error", Value: percent(e.Calibrated.ECE), Note: percent(e.Uncalibrated.ECE) + " before"},
+		page.Figure{Name: "Test images", Value: page.Count(e.Examples), Note: "none of them trained on"})
+}
+
+func calibrations(e *evaluation.Evaluation) [][3]string {
+	b, a := e.Uncalibrated, e.Calibrated
+	return [][3]string{
+		{"Negative log-likelihood", decimals(b.NLL), decimals(a.NLL)},
+		{"Brier score", decimals(b.Brier), decimals(a.Brier)},
+		{fmt.Sprintf("Calibration error, %d equal widths", evaluation.Bins), decimals(b.ECE), decimals(a.ECE)},
+		{fmt.Sprintf("Calibration error, %d equal counts", evaluation.Bins), decimals(b.AdaptiveECE), decimals(a.AdaptiveECE)},
+	}
+}
+
+// curve is a reliability diagram's points in a square of 200 × 200.
+type curve struct {
+	Name   string
+	Points []point
+}
+
+type point struct {
+	X, Y, Radius string
+	Text         string
+}
+
+func curveOf(name string, c evaluation.Calibration) curve {
+	out := curve{Name: name}
+	most := 1
+	for _, b := range c.Reliability {
+		most = max(most, b.Count)
+	}
+	for _, b := range c.Reliability {
+		out.Points = append(out.Points, point{
+			X: short(200 * b.Confidence), Y: short(200 - 200*b.Accuracy), Radius: short(2 + 5*math.Sqrt(float64(b.Count)/float64(most))),
+			Text: fmt.Sprintf("%s images: %s sure, %s right", page.Count(b.Count), percent(b.Confidence), percent(b.Accuracy)),
+		})
+	}
+	return out
+}
+
+// classes are the worst first.
+func (v *view) classes(e *evaluation.Evaluation) {
+	c := slices.Clone(e.Classes)
+	slices.SortStableFunc(c, func(a, b evaluation.Class) int { return cmp.Compare(a.F1, b.F1) })
+	v.Classes = c[:min(len(c), shownClasses)]
+	v.MoreClasses = len(c) - len(v.Classes)
+}
+
+// matrix is a confusion matrix, a row a true class.
+type matrix struct {
+	Labels []string
+	Rows   []matrixRow
+}
+
+type matrixRow struct {
+	Label string
+	Cells []cell
+}
+
+type cell struct {
+	Count int
+	Right bool
+	Shade string // 0 to 1, by its part of the row
+}
+
+type pair struct {
+	Truth, Predicted string
+	Count, Of        int
+}
+
+func (v *view) confusion(e *evaluation.Evaluation) {
+	if n := len(e.Classes); n <= matrixClasses {
+		v.Matrix = &matrix{}
+		for i, c := range e.Classes {
+			v.Matrix.Labels = append(v.Matrix.Labels, c.Label)
+			v.Matrix.Rows = append(v.Matrix.Rows, matrixRow{c.Label, make([]cell, n)})
+			v.Matrix.Rows[i].Cells[i].Right = true
+		}
+	}
+	for _, c := range e.Confusion {
+		truth := e.Classes[c.Truth]
+		if v.Matrix != nil {
+			at := &v.Matrix.Rows[c.Truth].Cells[c.Predicted]
+			at.Count, at.Shade = c.Count, short(float64(c.Count)/float64(max(1, truth.Support)))
+		}
+		if c.Truth != c.Predicted {
+			v.Pairs = append(v.Pairs, pair{truth.Label, e.Classes[c.Predicted].Label, c.Count, truth.Support})
+		}
+	}
+	slices.SortStableFunc(v.Pairs, func(a, b pair) int { return cmp.Compare(b.Count, a.Count) })
+	v.MorePairs = max(0, len(v.Pairs)-shownPairs)
+	v.Pairs = v.Pairs[:len(v.Pairs)-v.MorePairs]
+}
+
+func lineage(v registry.Version) (rows [][2]string) {
+	m := v.Manifest
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, [2]string{name, value})
+		}
+	}
+	if b := m.Lineage.Base; b != nil {
+		add("Base", strings.TrimSpace(fmt.Sprintf("%s %s %s", b.Name, b.Version, b.Digest)))
+	}
+	for _, s := range m.Lineage.Snapshots {
+		text := fmt.Sprintf("%s, %s examples, %s", s.URI, page.Count(s.Entries), s.Digest)
+		if len(s.Datasets) > 0 {
+			text = strings.Join(s.Datasets, ", ") + ": " + text
+		}
+		add("Data", text)
+	}
+	cut := m.Cut.Endpoint
+	if m.Cut.Pool != "" {
+		cut += ", pooled: " + m.Cut.Pool
+	}
+	add("Cut", cut)
+	add("Preprocessing", m.Preprocessing.String())
+	add("Labels", page.Count(len(m.Labels)))
+	add("Trunk", string(m.Trunk.Digest))
+	add("Head", string(m.Head.Digest))
+	add("Version", string(v.Digest))
+	add("Code", fmt.Sprintf("tkit %s, seed %d", m.Lineage.Code, m.Lineage.Seed))
+	add("Command", strings.Join(m.Lineage.Command, " "))
+	var parameters []string
+	for _, name := range slices.Sorted(maps.Keys(m.Lineage.Parameters)) {
+		parameters = append(parameters, name+"="+m.Lineage.Parameters[name])
+	}
+	add("Parameters", strings.Join(parameters, " "))
+	return rows
+}
+
+func percent(v float64) string  { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" }
+func decimals(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
+func short(v float64) string    { return strconv.FormatFloat(v, 'f', 2, 64) }
