@@ -42,8 +42,9 @@ Examples:
 			Flags: append(trialFlags(), append(allowanceFlags(),
 				&cli.IntFlag{Name: "rounds", Usage: "send `N` batches to look for leaks", Value: 300},
 				jsonFlag())...),
-			Description: `PATH is the executable, which is not installed by that; what it prints is logged
-to standard error. The exit status is 1 where a check fails.
+			Description: `PATH is the plugin's executable, or the project of one in Python. It is not
+installed by that; what it prints is logged to standard error. The exit status
+is 1 where a check fails.
 
 Examples:
    tkit plugins test ./brighten

@@ -18,8 +18,7 @@ type Trial struct {
 
 // Try makes ready what Install would: a copy of the executable, built where it is
 // the project of a plugin in Python, and the packages of one, which stay for the
-// next time. The caller closes the
-// Trial once all that it opened is closed.
+// next time. The caller closes the Trial once all that it opened is closed.
 func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
 		return nil, err
