@@ -1,4 +1,4 @@
-// Command plugins measures what a plugin costs: a batch of 32 images of
+// Plugins measures what a plugin costs: a batch of 32 images of
 // 224×224×3 bytes through one that does no work, over the same call within the
 // process, by shared memory and by gRPC; from the start of a process to its
 // first answer, in Go and in Python, each as installed; the throughput of
