@@ -126,8 +126,19 @@ func (p *child) Start(context.Context) error {
 // Stdout is the first line of it.
 func (p *child) Stdout() io.ReadCloser { return p.head }
 
-// Stderr is empty: it is read here.
-func (p *child) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+// Stderr is empty, as it is read here, and ends with the process: go-plugin would
+// begin to wait for its readers before both are there, if this one ended at once.
+func (p *child) Stderr() io.ReadCloser { return untilEnd{p.ended} }
+
+// untilEnd is empty once ended is closed.
+type untilEnd struct{ ended <-chan struct{} }
+
+func (u untilEnd) Read([]byte) (int, error) {
+	<-u.ended
+	return 0, io.EOF
+}
+
+func (untilEnd) Close() error { return nil }
 
 // Wait returns when the process has ended.
 func (p *child) Wait(context.Context) error {
