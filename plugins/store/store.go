@@ -88,6 +88,9 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 		return i, err
 	}
 	defer unlock()
+	if err := s.tidy(); err != nil {
+		return i, err
+	}
 	beside, err := os.MkdirTemp(s.folder, ".installing-")
 	if err != nil {
 		return i, err
@@ -183,6 +186,19 @@ func (s Store) lock() (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.folder, err), folder.Close())
 	}
 	return func() { folder.Close() }, nil
+}
+
+// tidy removes what a process that was killed has left behind: nobody makes the
+// like without the lock.
+func (s Store) tidy() error {
+	var err error
+	for _, kind := range []string{".installing-*", ".removing-*"} {
+		left, _ := filepath.Glob(filepath.Join(s.folder, kind)) // the pattern is good
+		for _, path := range left {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+	}
+	return err
 }
 
 func copyFile(to, from string) (n int64, err error) {

@@ -63,6 +63,11 @@ func TestInstall(t *testing.T) {
 	if all, err := s.List(); err != nil || len(all) != 0 {
 		t.Fatalf("an empty home has %v, %v", all, err)
 	}
+	for _, killed := range []string{".installing-1", ".removing-2"} {
+		if err := os.MkdirAll(filepath.Join(s.Folder(), killed, "plugin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	newer, older := install(t, s, "1.10.0"), install(t, s, "1.0.0")
 	if again := install(t, s, "1.0.0"); again.At != older.At || again.Digest != older.Digest {
 		t.Errorf("installed again: %+v, before %+v", again, older)
