@@ -23,9 +23,9 @@ import (
 
 func main() {
 	images := flag.Int("images", 3000, "images of 20 KB, or 0 to leave them out")
-	photographs := flag.Int("photographs", 300, "photographs in a round, a multiple of 5, or 0 to leave them out")
+	photographs := flag.Int("photographs", 200, "photographs in a round, a multiple of 5, or 0 to leave them out")
 	rounds := flag.Int("rounds", 5, "rounds of reading, of both sides")
-	passes := flag.Int("passes", 3, "rounds of photographs, of both sides")
+	passes := flag.Int("passes", 5, "rounds of photographs, of both sides")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
