@@ -113,15 +113,17 @@ func startFaults(t *testing.T, home string, plugins host.Config, whenReady bool)
 			t.Error(err)
 		}
 	})
-	wanted := listening
+	wanted := []chan struct{}{listening} // which may come after ready
 	if whenReady {
-		wanted = ready
+		wanted = append(wanted, ready)
 	}
-	select {
-	case <-wanted:
-	case err := <-ended:
-		ended <- nil
-		t.Fatalf("the server ended: %v", err)
+	for _, come := range wanted {
+		select {
+		case <-come:
+		case err := <-ended:
+			ended <- nil
+			t.Fatalf("the server ended: %v", err)
+		}
 	}
 	return f
 }
