@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,12 +41,32 @@ func begin(t *testing.T, c *Client, path string) (*Reader, []byte) {
 	return r, b
 }
 
+// replicated waits until every DataNode has told of its replica of every block.
+// A file is closed when one replica is finished, and a DataNode that is killed
+// before its own is has none when it comes back.
+func replicated(t *testing.T, c *Client, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		r, err := c.Open(t.Context(), path, 0)
+		must(t, err)
+		r.Close()
+		missing := slices.IndexFunc(r.file.blocks, func(b block) bool { return len(b.nodes) < 3 })
+		if missing < 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("block %d of %s is on %q", missing, path, r.file.blocks[missing].nodes)
+		}
+	}
+}
+
 func TestDataNodesLostDuringARead(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
 	content := pattern(20_000_003, 1)
 	put(t, cluster, map[string][]byte{"/lost/x": content})
 	for _, lost := range [][]int{{0}, {1, 2}} {
+		replicated(t, c, "/lost/x")
 		r, head := begin(t, c, "/lost/x")
 		for _, i := range lost {
 			must(t, cluster.KillDataNode(i))
@@ -66,6 +87,7 @@ func TestAllDataNodesLostAndBack(t *testing.T) {
 	c := open(t, cluster, Config{})
 	content := pattern(20_000_003, 2)
 	put(t, cluster, map[string][]byte{"/all/x": content})
+	replicated(t, c, "/all/x")
 	r, head := begin(t, c, "/all/x")
 	for i := range 3 {
 		must(t, cluster.KillDataNode(i))
