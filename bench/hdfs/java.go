@@ -1,19 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"tkit/bench/peer"
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -25,9 +24,7 @@ var source []byte
 type javaClient struct {
 	images int
 	dir    string
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Scanner
+	peer   *peer.Peer
 	stderr bytes.Buffer
 }
 
@@ -53,32 +50,25 @@ func newJavaClient(ctx context.Context, cluster *hdfstest.Cluster, root string, 
 	if out, err := exec.CommandContext(ctx, "javac", "-cp", jars, "-d", j.dir, file).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("javac: %w\n%s", err, out)
 	}
-	j.cmd = exec.CommandContext(ctx, "java", "-Xmx512m", "-cp", strings.Join([]string{j.dir, cluster.ConfDir(), jars}, ":"),
+	cmd := exec.CommandContext(ctx, "java", "-Xmx512m", "-cp", strings.Join([]string{j.dir, cluster.ConfDir(), jars}, ":"),
 		"Reader", cluster.URI()+root, strconv.Itoa(images), strconv.Itoa(size))
-	j.cmd.Stderr = &j.stderr
-	if j.in, err = j.cmd.StdinPipe(); err != nil {
+	cmd.Stderr = &j.stderr
+	if j.peer, err = peer.Start(cmd); err != nil {
 		return nil, err
 	}
-	out, err := j.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	j.out = bufio.NewScanner(out)
-	return j, j.cmd.Start()
+	return j, nil
 }
 
 // round reads all images by so many threads and returns how many a second.
 func (j *javaClient) round(readers int) (float64, error) {
-	if _, err := fmt.Fprintln(j.in, readers); err != nil {
+	line, err := j.peer.Ask(strconv.Itoa(readers))
+	if err != nil {
 		return 0, fmt.Errorf("java: %w\n%s", err, j.stderr.Bytes())
 	}
-	if !j.out.Scan() {
-		return 0, fmt.Errorf("java ended (%v)\n%s", j.out.Err(), j.stderr.Bytes())
-	}
-	seconds, err := strconv.ParseFloat(j.out.Text(), 64)
+	seconds, err := strconv.ParseFloat(string(bytes.TrimSpace(line)), 64)
 	return float64(j.images) / seconds, err
 }
 
 func (j *javaClient) close() error {
-	return errors.Join(j.in.Close(), j.cmd.Wait(), os.RemoveAll(j.dir))
+	return errors.Join(j.peer.Close(), os.RemoveAll(j.dir))
 }

@@ -7,13 +7,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -23,6 +21,7 @@ import (
 	"time"
 
 	"tkit/bench/measure"
+	"tkit/bench/peer"
 	"tkit/train/head"
 )
 
@@ -58,11 +57,11 @@ func run(ctx context.Context) error {
 	for i := range labels {
 		labels[i] = fmt.Sprint(i)
 	}
-	peer, err := startPeer(ctx, dir, train, validation)
+	other, err := startPeer(ctx, dir, train, validation)
 	if err != nil {
 		return err
 	}
-	defer peer.stop()
+	defer other.Close()
 
 	var ours *head.Result
 	mine := func() (float64, error) {
@@ -74,7 +73,7 @@ func run(ctx context.Context) error {
 	var theirs answer
 	sklearn := func() (float64, error) {
 		var err error
-		theirs, err = peer.fit()
+		theirs, err = fit(other)
 		return 1 / theirs.Seconds, err
 	}
 	speed, reference, ratio, err := measure.Interleave(rounds, mine, sklearn)
@@ -138,13 +137,6 @@ func synthesise() (train, validation head.Set) {
 	return make(trainExamples), make(validationExamples)
 }
 
-// A peer is the other process.
-type peer struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
 type answer struct {
 	Seconds    float64
 	Way        string
@@ -152,7 +144,8 @@ type answer struct {
 	Objectives []float64
 }
 
-func startPeer(ctx context.Context, dir string, train, validation head.Set) (*peer, error) {
+// startPeer starts the other process.
+func startPeer(ctx context.Context, dir string, train, validation head.Set) (*peer.Peer, error) {
 	for name, s := range map[string]head.Set{"train": train, "validation": validation} {
 		file := make([]byte, 0, 4*len(s.Features))
 		for _, v := range s.Features {
@@ -170,38 +163,22 @@ func startPeer(ctx context.Context, dir string, train, validation head.Set) (*pe
 	if python == "" {
 		python = filepath.Join(".deps", "python", "bin", "python")
 	}
-	p := &peer{cmd: exec.CommandContext(ctx, python, "-c", script, string(job))}
+	cmd := exec.CommandContext(ctx, python, "-c", script, string(job))
 	// scikit-learn is measured with the BLAS that it finds by itself.
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "OPENBLAS_") {
-			p.cmd.Env = append(p.cmd.Env, v)
+			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	p.cmd.Stderr = os.Stderr
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.out = bufio.NewReader(out)
-	return p, p.cmd.Start()
+	cmd.Stderr = os.Stderr
+	return peer.Start(cmd)
 }
 
 // fit has the peer do the whole sweep once.
-func (p *peer) fit() (a answer, err error) {
-	if _, err := io.WriteString(p.in, "fit\n"); err != nil {
-		return a, err
-	}
-	line, err := p.out.ReadBytes('\n')
+func fit(p *peer.Peer) (a answer, err error) {
+	line, err := p.Ask("fit")
 	if err != nil {
 		return a, fmt.Errorf("scikit-learn: %w", err)
 	}
 	return a, json.Unmarshal(line, &a)
-}
-
-func (p *peer) stop() {
-	p.in.Close()
-	p.cmd.Wait()
 }

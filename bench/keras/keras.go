@@ -3,19 +3,18 @@
 package keras
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 
 	"tkit/bench/fixtures"
+	"tkit/bench/peer"
 	"tkit/bench/photographs"
 )
 
@@ -64,11 +63,7 @@ func FineTune(ctx context.Context, weights, train, test string, epochs int) (acc
 
 // A Predictor is a process that computes the bottlenecks of a folder of
 // photographs, again and again. Close ends it.
-type Predictor struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
+type Predictor struct{ peer *peer.Peer }
 
 // Prediction is one round of a Predictor.
 type Prediction struct {
@@ -79,20 +74,13 @@ type Prediction struct {
 
 // NewPredictor starts the process and has it do a first round, in which Keras
 // traces its functions.
-func NewPredictor(ctx context.Context, weights, photographs string, batch int) (p *Predictor, err error) {
-	p = new(Predictor)
-	if p.cmd, err = command(ctx, bottlenecksScript, weights, photographs, strconv.Itoa(batch)); err != nil {
-		return nil, err
-	}
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
+func NewPredictor(ctx context.Context, weights, photographs string, batch int) (*Predictor, error) {
+	cmd, err := command(ctx, bottlenecksScript, weights, photographs, strconv.Itoa(batch))
 	if err != nil {
 		return nil, err
 	}
-	p.out = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
+	p := new(Predictor)
+	if p.peer, err = peer.Start(cmd); err != nil {
 		return nil, fmt.Errorf("keras: %w", err)
 	}
 	if _, err := p.Predict(); err != nil {
@@ -104,12 +92,9 @@ func NewPredictor(ctx context.Context, weights, photographs string, batch int) (
 // Predict does one round.
 func (p *Predictor) Predict() (Prediction, error) {
 	var answer Prediction
-	if _, err := io.WriteString(p.in, "predict\n"); err != nil {
-		return answer, fmt.Errorf("keras: %w", err)
-	}
-	line, err := p.out.ReadBytes('\n')
+	line, err := p.peer.Ask("predict")
 	if err != nil {
-		return answer, fmt.Errorf("keras ended, see above: %w", err)
+		return answer, fmt.Errorf("keras, see above: %w", err)
 	}
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return answer, fmt.Errorf("keras: %q: %w", line, err)
@@ -118,9 +103,7 @@ func (p *Predictor) Predict() (Prediction, error) {
 }
 
 // Close ends the process.
-func (p *Predictor) Close() error {
-	return errors.Join(p.in.Close(), p.cmd.Wait())
-}
+func (p *Predictor) Close() error { return p.peer.Close() }
 
 // run runs a script to its end and returns what it printed.
 func run(ctx context.Context, script string, args ...string) ([]byte, error) {

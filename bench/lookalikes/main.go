@@ -17,7 +17,6 @@ import (
 	_ "image/png"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -49,7 +48,7 @@ func bench(ctx context.Context) ([]measure.Row, error) {
 		return nil, err
 	}
 	defer printer.Close()
-	photos, err := photographed()
+	photos, err := photographs.Images(6, 50)
 	if err != nil {
 		return nil, err
 	}
@@ -81,25 +80,6 @@ func bench(ctx context.Context) ([]measure.Row, error) {
 		}
 	}
 	return rows, nil
-}
-
-func photographed() (images [][]byte, err error) {
-	folder, err := photographs.Folder(6, 50)
-	if err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, b)
-	}
-	return images, nil
 }
 
 func scanned() (images [][]byte, err error) {

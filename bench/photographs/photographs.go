@@ -57,6 +57,25 @@ func Folder(classes, perClass int) (string, error) {
 	})
 }
 
+// Images returns the photographs of such a folder, class by class, as JPEGs.
+func Images(classes, perClass int) ([][]byte, error) {
+	dir, err := Folder(classes, perClass)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*.jpg"))
+	if err != nil {
+		return nil, err
+	}
+	images := make([][]byte, len(paths))
+	for i, path := range paths {
+		if images[i], err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	return images, nil
+}
+
 func write(path string, m image.Image) error {
 	f, err := os.Create(path)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tkit/bench/measure"
+	"tkit/bench/photographs"
 	"tkit/bench/served"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/store"
@@ -17,7 +18,7 @@ import (
 
 // throughput asks two models of one server that differ in the plugin step.
 func throughput(ctx context.Context, s store.Store, i store.Installed, o options) (_ []measure.Row, err error) {
-	images, err := served.Photographs(o.images)
+	images, err := photographs.Images(1, o.images)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tkit/bench/measure"
+	"tkit/bench/photographs"
 	"tkit/bench/served"
 )
 
@@ -42,7 +43,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	images, err := served.Photographs(o.images)
+	images, err := photographs.Images(1, o.images)
 	if err != nil {
 		return err
 	}

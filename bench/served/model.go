@@ -7,36 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"tkit/architectures"
 	"tkit/architectures/builder"
-	drawn "tkit/bench/photographs"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/registry"
 )
-
-// Photographs returns n JPEGs in memory.
-func Photographs(n int) ([][]byte, error) {
-	dir, err := drawn.Folder(1, n)
-	if err != nil {
-		return nil, err
-	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*", "*.jpg"))
-	if err != nil {
-		return nil, err
-	}
-	var images [][]byte
-	for _, p := range paths {
-		b, err := os.ReadFile(p)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, b)
-	}
-	return images, nil
-}
 
 // Name is the model that is served.
 const Name = "resnet50"

@@ -1,0 +1,46 @@
+// Package peer runs the benchmarks' other side: a process that stays, warm, and
+// answers each line with a line.
+package peer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+)
+
+// A Peer is such a process. It is not safe for concurrent use.
+type Peer struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// Start starts a command as a peer, which the caller closes.
+func Start(cmd *exec.Cmd) (*Peer, error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &Peer{cmd, in, bufio.NewReader(out)}, cmd.Start()
+}
+
+// Ask sends a line and returns the one that answers it, with its end.
+func (p *Peer) Ask(line string) ([]byte, error) {
+	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
+		return nil, err
+	}
+	answer, err := p.out.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("it ended: %w", err)
+	}
+	return answer, nil
+}
+
+// Close ends the process, which ends with its standard input, and waits for it.
+func (p *Peer) Close() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
