@@ -6,32 +6,14 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"tkit/internal/inference"
+	"tkit/internal/logtest"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/servetest"
 )
-
-// A lockedBuffer takes a log that several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // A server told to compute in bfloat16 does so only for versions whose own
 // sample agrees; the others are served in FP32, and the log says why.
@@ -62,7 +44,7 @@ func TestPrecisionNeedsASample(t *testing.T) {
 		v := h.RegisterWith(t, model, 2, map[string]registry.Content{serve.SampleAttachment: content})
 		h.Promote(t, model, v, registry.Production)
 	}
-	var log lockedBuffer
+	var log logtest.Buffer
 	m := servetest.RunIn(t, h.Source(t), inference.BF16, slog.New(slog.NewTextHandler(&log, nil)))
 	m.Until(t, "all but the broken one answer", func() bool {
 		missing, started := m.Missing()

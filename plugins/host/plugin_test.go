@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tkit/internal/logtest"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -251,7 +251,7 @@ func TestFaultsAtStart(t *testing.T) {
 }
 
 func TestOutputIsLogged(t *testing.T) {
-	var log buffer
+	var log logtest.Buffer
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	if _, err := p.Process(t.Context(), do("print"), images(1)); err != nil {
 		t.Fatal(err)
@@ -265,24 +265,6 @@ func TestOutputIsLogged(t *testing.T) {
 			t.Errorf("the log does not have %q", want)
 		}
 	}
-}
-
-// buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func TestLiesAboutDeterminism(t *testing.T) {

@@ -1,15 +1,14 @@
 package python_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"tkit/internal/logtest"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -101,7 +100,7 @@ func TestFaultsAtStart(t *testing.T) {
 
 // What is printed, at any time, is logged and does no other harm.
 func TestPrints(t *testing.T) {
-	var log lockedBuffer
+	var log logtest.Buffer
 	c := config
 	c.Log = slog.New(slog.NewTextHandler(&log, nil))
 	p, err := tryOpen(t, c, "FAULT=print")
@@ -124,21 +123,4 @@ func TestPrints(t *testing.T) {
 			t.Errorf("no %s in the log:\n%s", want, log.String())
 		}
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -16,10 +16,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"tkit/internal/logtest"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/host"
 	"tkit/plugins/store"
@@ -75,20 +75,7 @@ func drawn(t *testing.T, grey uint8) []byte {
 // A faults is a server in this process, whose log is kept.
 type faults struct {
 	url string
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (f *faults) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.log.Write(p)
-}
-
-func (f *faults) said() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.log.String()
+	log logtest.Buffer
 }
 
 // startFaults starts it and returns when it listens, or when it is ready.
@@ -97,7 +84,7 @@ func startFaults(t *testing.T, home string, plugins host.Config, whenReady bool)
 	f := &faults{}
 	o := Defaults()
 	o.Home, o.HTTP, o.GRPC, o.Drain, o.Plugins = home, "127.0.0.1:0", "", 0, plugins
-	o.Log = slog.New(slog.NewTextHandler(f, nil))
+	o.Log = slog.New(slog.NewTextHandler(&f.log, nil))
 	o.Plugins.Log = o.Log
 	listening, ready, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	o.Listening = func(a Addresses) {
@@ -175,7 +162,7 @@ func TestPluginFaults(t *testing.T) {
 			if status, text := s.ask(t, c.do, drawn(t, 100)); status != http.StatusOK {
 				t.Errorf("the next one: %d %s", status, text)
 			}
-			if !strings.Contains(s.said(), c.logged) {
+			if !strings.Contains(s.log.String(), c.logged) {
 				t.Errorf("the log does not say %q", c.logged)
 			}
 		})
@@ -207,11 +194,11 @@ func TestPluginVersionsSideBySide(t *testing.T) {
 		s := startFaults(t, home.Path, host.Config{Processes: 1}, false)
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			status, text := s.ask(t, "one", drawn(t, 255))
-			if status == http.StatusOK && strings.Contains(s.said(), "the executable was replaced") {
+			if status == http.StatusOK && strings.Contains(s.log.String(), "the executable was replaced") {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("one: %d %s; the log: %s", status, text, s.said())
+				t.Fatalf("one: %d %s; the log: %s", status, text, s.log.String())
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
