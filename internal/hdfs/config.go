@@ -1,7 +1,6 @@
 package hdfs
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -182,16 +181,3 @@ const (
 	protectionKey = "dfs.data.transfer.protection"
 	encryptKey    = "dfs.encrypt.data.transfer"
 )
-
-var errNoAuthority = errors.New("hdfs: a URI is hdfs://HOST:PORT/PATH or hdfs://NAMESERVICE/PATH")
-
-// ParseURI parts hdfs://AUTHORITY/PATH. The path is absolute and taken as it
-// is; an empty one is the root.
-func ParseURI(uri string) (authority, path string, err error) {
-	rest, ok := strings.CutPrefix(uri, "hdfs://")
-	if !ok {
-		return "", "", errNoAuthority
-	}
-	authority, path, _ = strings.Cut(rest, "/")
-	return authority, "/" + strings.Trim(path, "/"), nil
-}

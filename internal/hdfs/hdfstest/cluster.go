@@ -172,9 +172,6 @@ func (c *Cluster) DataNodeHTTP(i int) string { return c.address(c.ports.dataNode
 // with Kerberos.
 func (c *Cluster) NameNodeHTTPS(i int) string { return c.address(c.ports.nameNodeTLS(i)) }
 
-// DataNodeHTTPS is the address of DataNode i's WebHDFS with TLS.
-func (c *Cluster) DataNodeHTTPS(i int) string { return c.address(c.ports.dataNode(i) + 3) }
-
 // HttpFS is the gateway's address, host:port.
 func (c *Cluster) HttpFS() string { return c.address(c.ports.httpFS()) }
 
