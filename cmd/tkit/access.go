@@ -76,32 +76,31 @@ func (a *asking) decide(c *cli.Context, q access.Question) error {
 }
 
 // allowed decides whether who runs the command has a right on a version.
-func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action string, right access.Right) (err error) {
-	a, err := openAuthority(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
+func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action string, right access.Right) error {
 	lineage, err := r.Origins(c.Context, m)
 	if err != nil {
 		return err
 	}
-	return a.decide(c, access.Question{Action: action, Right: right, Lineage: lineage})
+	return asked(c, func(a *asking) error {
+		return a.decide(c, access.Question{Action: action, Right: right, Lineage: lineage})
+	})
 }
 
 // restricted says whether anything restricts a version.
 func restricted(c *cli.Context, r *registry.Registry, m *registry.Manifest) (found bool, err error) {
-	a, err := openAuthority(c)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	p, err := a.policy(c)
-	if err != nil {
-		return false, err
-	}
 	lineage, err := r.Origins(c.Context, m)
-	return len(p.Restrictions(lineage)) > 0, err
+	if err != nil {
+		return false, err
+	}
+	err = asked(c, func(a *asking) error {
+		p, err := a.policy(c)
+		if err != nil {
+			return err
+		}
+		found = len(p.Restrictions(lineage)) > 0
+		return nil
+	})
+	return found, err
 }
 
 // withAuthority makes an action of one that needs the authority and takes

@@ -13,7 +13,6 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/pictures"
 	"tkit/datasets/reportpage"
-	"tkit/internal/access"
 	"tkit/internal/page"
 )
 
@@ -63,12 +62,7 @@ func readableByContent(c *cli.Context, a *asking, d *dataset, src datasets.Sourc
 	}
 	data := d.data
 	data.Digest = s.Digest
-	for _, object := range p.DatasetsOf(data) {
-		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Store: datasets.User(src)}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return mayRead(c, a, p, data, datasets.User(src))
 }
 
 // writeDataPage writes the report as a page with thumbnails. Whoever runs the

@@ -78,19 +78,22 @@ func readable(c *cli.Context, a *asking, given string) (*dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	read := func(user string) error {
-		for _, object := range p.DatasetsOf(d.data) {
-			if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Store: user}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	d.admit = func(user string) error {
 		if user == "" {
 			return nil // has been decided
 		}
-		return read(user)
+		return mayRead(c, a, p, d.data, user)
 	}
-	return d, read("")
+	return d, mayRead(c, a, p, d.data, "")
+}
+
+// mayRead decides whether who runs the command may read data, which its store
+// reads as a user, by every dataset that it is of.
+func mayRead(c *cli.Context, a *asking, p *access.Policy, data access.Data, user string) error {
+	for _, object := range p.DatasetsOf(data) {
+		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Store: user}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

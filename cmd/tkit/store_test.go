@@ -146,9 +146,10 @@ func TestStoreOfAnother(t *testing.T) {
 	g.readAs(t, "bob", train(copied)...)
 }
 
-// With Kerberos the cluster's own word counts: the ticket's owner, or whom a
-// service acts for.
-func TestTicketOfAnother(t *testing.T) {
+// newTicketed is a home with its data on the secure cluster, for which there are
+// keys, and a right to train.
+func newTicketed(t *testing.T) (*guarded, *hdfstest.Cluster) {
+	t.Helper()
 	cluster := secure(t)
 	conf := filepath.Join(t.TempDir(), "krb5.conf")
 	if err := cluster.WriteKerberosConfig(conf, time.Hour); err != nil {
@@ -158,6 +159,13 @@ func TestTicketOfAnother(t *testing.T) {
 	g.olga(t, "train")
 	t.Setenv("KRB5_CONFIG", conf)
 	t.Setenv("KRB5_CLIENT_KTNAME", cluster.Keytab())
+	return g, cluster
+}
+
+// With Kerberos the cluster's own word counts: the ticket's owner, or whom a
+// service acts for.
+func TestTicketOfAnother(t *testing.T) {
+	g, cluster := newTicketed(t)
 	train := append(quickly, "--name", "m", "--data", "scans")
 	t.Setenv("TKIT_PRINCIPAL", "alice")
 	g.readAs(t, "alice", train...)
@@ -233,15 +241,7 @@ func TestGroupsOfTheCluster(t *testing.T) {
 // nobody special there, and gives that user the right to train.
 func asMe(t *testing.T) (*guarded, func(file, permission string)) {
 	t.Helper()
-	cluster := secure(t)
-	conf := filepath.Join(t.TempDir(), "krb5.conf")
-	if err := cluster.WriteKerberosConfig(conf, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	g := newStored(t, cluster)
-	g.olga(t, "train")
-	t.Setenv("KRB5_CONFIG", conf)
-	t.Setenv("KRB5_CLIENT_KTNAME", cluster.Keytab())
+	g, cluster := newTicketed(t)
 	t.Setenv("TKIT_PRINCIPAL", hdfstest.Service)
 	t.Setenv("HADOOP_PROXY_USER", g.me.Name())
 	return g, func(file, permission string) {

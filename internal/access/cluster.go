@@ -42,18 +42,16 @@ func clusterOf(uri string) string {
 // clustersOf says of each dataset in a cluster whose policy names a group which
 // cluster that is.
 func clustersOf(r Rules) map[Object]string {
-	found := make(map[Object]string)
-	for _, d := range r.Datasets {
-		if cluster := clusterOf(d.URI); cluster != "" && r.Owners[Dataset(d.Name)].Kind() == GroupKind {
-			found[Dataset(d.Name)] = cluster
-		}
-	}
 	grouped := make(map[Object]bool)
+	for object, owner := range r.Owners {
+		grouped[object] = owner.Kind() == GroupKind
+	}
 	for _, g := range r.Grants {
 		if g.Principal.Kind() == GroupKind {
 			grouped[g.Object] = true
 		}
 	}
+	found := make(map[Object]string)
 	for _, d := range r.Datasets {
 		if cluster := clusterOf(d.URI); cluster != "" && grouped[Dataset(d.Name)] {
 			found[Dataset(d.Name)] = cluster
