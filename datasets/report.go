@@ -155,6 +155,15 @@ func (r *Report) identical(entries []Entry, group []int32, out map[int]bool) {
 	}
 }
 
+// Reasons counts the quarantined by why they are.
+func (r *Report) Reasons() map[Reason]int {
+	counts := make(map[Reason]int)
+	for _, q := range r.Quarantined {
+		counts[q.Reason]++
+	}
+	return counts
+}
+
 func (r *Report) sort() {
 	slices.SortStableFunc(r.Quarantined, func(a, b Quarantined) int { return cmp.Compare(a.Key, b.Key) })
 	byFirst := func(a, b []string) int { return cmp.Compare(a[0], b[0]) }

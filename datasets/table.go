@@ -122,10 +122,7 @@ func (r *Report) tableQuarantined(b *strings.Builder) {
 	if len(r.Quarantined) == 0 {
 		return
 	}
-	counts := make(map[Reason]int)
-	for _, q := range r.Quarantined {
-		counts[q.Reason]++
-	}
+	counts := r.Reasons()
 	reasons := make([]string, 0, len(counts))
 	for reason, n := range counts {
 		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))

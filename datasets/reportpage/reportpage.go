@@ -110,7 +110,7 @@ func (p *Page) Write(w io.Writer) error {
 	v.Duplicates, v.MoreDuplicates = cut(r.Duplicates)
 	v.Quarantined, v.MoreQuarantined = cut(r.Quarantined)
 	v.Misnamed, v.MoreMisnamed = cut(r.Misnamed)
-	v.Reasons = reasons(r.Quarantined)
+	v.Reasons = reasons(r)
 	if r.Sizes != nil {
 		v.Sizes = sizes(r.Sizes)
 	}
@@ -282,13 +282,9 @@ type reason struct {
 	Count  int
 }
 
-func reasons(all []datasets.Quarantined) (out []reason) {
-	for _, q := range all {
-		at := slices.IndexFunc(out, func(r reason) bool { return r.Reason == q.Reason })
-		if at < 0 {
-			at, out = len(out), append(out, reason{Reason: q.Reason})
-		}
-		out[at].Count++
+func reasons(r *datasets.Report) (out []reason) {
+	for why, n := range r.Reasons() {
+		out = append(out, reason{why, n})
 	}
 	slices.SortFunc(out, func(a, b reason) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
 	return out
