@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,7 @@ func look(_ context.Context, encoded []byte) (p similarity.Print, ok bool, err e
 // snapshot is the work whose memory is measured. It prints the largest resident
 // set in kB.
 func snapshot(ctx context.Context, entries int) error {
+	debug.SetGCPercent(50) // as cmd/tkit has it
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
 		return err
