@@ -137,7 +137,7 @@ func (m *Manager) setAspirations(aspirations []Aspiration) {
 		m.models[a.Model].aspiration = a
 	}
 	if v := m.view.Load(); !v.started {
-		m.view.Store(&view{started: true, models: v.models})
+		m.view.Store(&view{started: true, ready: v.ready, models: v.models})
 	}
 }
 
@@ -204,21 +204,25 @@ func (m *Manager) load(ctx context.Context, ref Ref) {
 		case m.slots <- struct{}{}:
 			defer func() { <-m.slots }()
 		case <-ctx.Done():
-			return func() { m.loaded(ref, nil, ctx.Err(), 0) }
+			return func() { m.loaded(ctx, ref, nil, ctx.Err(), 0) }
 		}
 		m.events <- func() { m.at(ref).state = Loading }
 		begun := time.Now()
 		servable, err := m.loader.Load(ctx, ref.Model, ref.Version)
-		return func() { m.loaded(ref, servable, err, time.Since(begun)) }
+		return func() { m.loaded(ctx, ref, servable, err, time.Since(begun)) }
 	})
 }
 
-func (m *Manager) loaded(ref Ref, servable *Servable, err error, took time.Duration) {
+func (m *Manager) loaded(ctx context.Context, ref Ref, servable *Servable, err error, took time.Duration) {
 	v := m.at(ref)
 	if err == nil {
 		v.state, v.servable, v.failures, v.err = Available, servable, 0, nil
 		m.options.Metrics.loads.WithLabelValues(ref.Model, "ok").Inc()
 		m.options.Log.Info("loaded", "model", ref.Model, "version", ref.Version, "took", took.Round(time.Millisecond))
+		return
+	}
+	if ctx.Err() != nil { // the server stops
+		v.state = End
 		return
 	}
 	v.failures++
@@ -313,9 +317,18 @@ func (m *Manager) publish() {
 	before := m.view.Load()
 	now := newView(m.models)
 	now.started = before.started
+	now.ready = ready(before.ready, now.started, now.models)
 	m.view.Store(now)
 	for _, change := range stateChanges(before, now) {
 		m.options.Metrics.state(change.ref.Model, strconv.Itoa(change.ref.Version), change.from, change.to)
+	}
+	for name := range before.models {
+		if _, known := now.models[name]; !known {
+			m.options.Metrics.forget(name)
+		}
+	}
+	for name, one := range now.models {
+		m.options.Metrics.readiness(name, len(one.readiness.missing), len(one.readiness.failing))
 	}
 	if m.options.Published != nil {
 		m.options.Published()

@@ -124,7 +124,7 @@ func byHandWith(t *testing.T, h *servetest.Home, model string, images [][]byte, 
 func TestManagerFollowsAliases(t *testing.T) {
 	h := servetest.New(t)
 	m := servetest.Run(t, h.Source(t))
-	m.Until(t, "started", func() bool { _, started := m.Missing(); return started })
+	m.Until(t, "started", func() bool { return m.Readiness().Started })
 	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a"}); serve.ReasonOf(err) != serve.NotFound {
 		t.Errorf("an empty registry answers %v", err)
 	}
@@ -200,8 +200,8 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	if got := answers(m, serve.Ref{Model: "a"}); got != 1 {
 		t.Errorf("with a bad version in production %d answers", got)
 	}
-	if missing, _ := m.Missing(); len(missing) > 0 {
-		t.Errorf("missing %q though an older version answers", missing)
+	if now := m.Readiness(); !now.Ready || len(now.Missing) > 0 || !slices.Equal(now.Failing, []string{"a@2"}) || now.Complete() {
+		t.Errorf("though an older version answers, it is %+v", now)
 	}
 	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "network") {
 		t.Errorf("the bad version answers %v", err)
@@ -210,6 +210,46 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	h.Promote(t, "a", good, registry.Production)
 	m.Until(t, "the good one answers", func() bool { return answers(m, serve.Ref{Model: "a"}) == good })
 	m.Until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
+}
+
+// A server that starts with a broken version in production says that it is
+// ready, for the sake of the other models, once it has tried and tried again.
+func TestManagerIsReadyWithoutTheBroken(t *testing.T) {
+	h := servetest.New(t)
+	x := func() registry.Content { return registry.FromReader(strings.NewReader("no network")) }
+	h.Promote(t, "broken", h.RegisterParts(t, "broken", x(), x()), registry.Production)
+	m := servetest.Run(t, h.Source(t))
+	m.Until(t, "the load was tried often", func() bool { return loads(t, m, "broken", "failed") > 5 })
+	if now := m.Readiness(); now.Ready || !slices.Equal(now.Missing, []string{"broken@production"}) || !slices.Equal(now.Failing, []string{"broken@1"}) {
+		t.Errorf("where nothing answers it is %+v", now)
+	}
+	h.Serve(t, "a")
+	m.Until(t, "ready", func() bool { return m.Readiness().Ready })
+	if got := answers(m, serve.Ref{Model: "a"}); got != 1 || m.Readiness().Complete() {
+		t.Errorf("ready, and %d answers; %+v", got, m.Readiness())
+	}
+	h.Promote(t, "broken", h.Register(t, "broken", 3), registry.Production)
+	m.Until(t, "complete", func() bool { return m.Readiness().Complete() })
+}
+
+// loads is how many loads of a model had an outcome.
+func loads(t *testing.T, m servetest.Running, model, outcome string) float64 {
+	t.Helper()
+	families, err := m.Gatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "tkit_loads_total" {
+			continue
+		}
+		for _, one := range f.GetMetric() {
+			if labels := one.GetLabel(); labels[0].GetValue() == model && labels[1].GetValue() == outcome {
+				return one.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
 }
 
 // A source that fails for a while changes nothing.

@@ -13,6 +13,8 @@ type Metrics struct {
 	latency  *prometheus.HistogramVec // front end, method, model
 	states   *prometheus.GaugeVec     // model, version, state
 	loads    *prometheus.CounterVec   // model, outcome
+	missing  *prometheus.GaugeVec     // model
+	failing  *prometheus.GaugeVec     // model
 
 	batchSize *prometheus.HistogramVec // trunk, as all below
 	passTime  *prometheus.HistogramVec
@@ -47,6 +49,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		requests:  counter("tkit_requests_total", "Requests by front end, method, model, version and outcome.", "api", "method", "model", "version", "outcome"),
 		latency:   histogram("tkit_request_seconds", "Time from a request's arrival to its answer.", seconds, "api", "method", "model"),
 		states:    gauge("tkit_servable_state", "1 for the state each version is in.", "model", "version", "state"),
+		missing:   gauge("tkit_missing", "Labels and versions of a model that are wanted and that nothing answers for.", "model"),
+		failing:   gauge("tkit_failing_versions", "Versions of a model that are wanted and whose last load failed.", "model"),
 		loads:     counter("tkit_loads_total", "Loads of a version by outcome.", "model", "outcome"),
 		batchSize: histogram("tkit_batch_images", "Images in a batch.", []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}, "trunk"),
 		passTime:  histogram("tkit_pass_seconds", "Time of one pass of a batch through a trunk.", seconds, "trunk"),
@@ -74,6 +78,19 @@ func (m *Metrics) state(model, version, from, to string) {
 	if to != "" {
 		m.states.WithLabelValues(model, version, to).Set(1)
 	}
+}
+
+// readiness records how much of what is wanted of a model does not answer, and
+// how many of its versions fail.
+func (m *Metrics) readiness(model string, missing, failing int) {
+	m.missing.WithLabelValues(model).Set(float64(missing))
+	m.failing.WithLabelValues(model).Set(float64(failing))
+}
+
+// forget drops the readiness of a model that nobody wants any more.
+func (m *Metrics) forget(model string) {
+	m.missing.DeleteLabelValues(model)
+	m.failing.DeleteLabelValues(model)
 }
 
 // batchMetrics are the measurements of one trunk's batcher.

@@ -47,8 +47,8 @@ func TestPrecisionNeedsASample(t *testing.T) {
 	var log logtest.Buffer
 	m := servetest.RunIn(t, h.Source(t), inference.BF16, slog.New(slog.NewTextHandler(&log, nil)))
 	m.Until(t, "all but the broken one answer", func() bool {
-		missing, started := m.Missing()
-		return started && len(missing) == 1
+		now := m.Readiness()
+		return now.Started && len(now.Missing) == 1
 	})
 	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
 		t.Errorf("a version whose sample cannot be read: %v", err)

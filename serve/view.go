@@ -11,6 +11,7 @@ import (
 // is published.
 type view struct {
 	started bool // the source was read
+	ready   bool
 	models  map[string]modelView
 }
 
@@ -18,7 +19,7 @@ type modelView struct {
 	status    ModelStatus
 	wanted    Aspiration
 	servables map[int]*Servable // those that are available
-	missing   []string          // what is wanted and does not answer yet
+	readiness modelReadiness
 }
 
 // ModelStatus is where the versions of a model stand.
@@ -43,7 +44,7 @@ func newView(models map[string]*model) *view {
 			status:    ModelStatus{Model: name, Labels: maps.Clone(known.routes)},
 			wanted:    known.aspiration,
 			servables: map[int]*Servable{},
-			missing:   missing(known.aspiration, known.routes, known.available),
+			readiness: known.readiness(),
 		}
 		for _, n := range slices.Sorted(maps.Keys(known.versions)) {
 			one.status.Versions = append(one.status.Versions, VersionStatus{n, known.versions[n].state, known.versions[n].err})
@@ -164,15 +165,4 @@ func (m *Manager) Status(ref Ref) (ModelStatus, error) {
 		}
 	}
 	return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("%s is not served here", ref)}
-}
-
-// Missing names what is wanted and does not answer yet; started is false until
-// the source was read for the first time. The server is ready when it is
-// started and nothing is missing.
-func (m *Manager) Missing() (refs []string, started bool) {
-	v := m.view.Load()
-	for _, name := range slices.Sorted(maps.Keys(v.models)) {
-		refs = append(refs, v.models[name].missing...)
-	}
-	return refs, v.started
 }

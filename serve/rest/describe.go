@@ -136,21 +136,35 @@ func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
 	h.answer(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready says whether everything that is wanted answers, and if not, what does
-// not.
+// ready says whether requests may come, and what of that which is wanted does
+// not answer. With ?complete it says no as long as there is any such thing.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
-	missing, started := h.Manager.Missing()
+	now := h.Manager.Readiness()
+	answer := readiness{Status: "ready", Missing: now.Missing, Failing: now.Failing}
 	switch {
 	case h.Draining():
-		h.fail(w, r, &serve.Error{Reason: serve.Unavailable, Err: errors.New("the server is stopping")})
-	case !started:
-		h.fail(w, r, &serve.Error{Reason: serve.Unavailable, Err: errors.New("the server is starting")})
-	case len(missing) > 0:
-		h.answer(w, http.StatusServiceUnavailable, struct {
-			failure
-			Missing []string `json:"missing"`
-		}{failure{Error: "not loaded yet: " + strings.Join(missing, ", "), Reason: serve.Unavailable}, missing})
-	default:
-		h.answer(w, http.StatusOK, map[string]string{"status": "ready"})
+		answer.Error = "the server is stopping"
+	case !now.Started:
+		answer.Error = "the server is starting"
+	case !now.Ready && len(now.Failing) > 0:
+		answer.Error = "not loaded yet, or failing: see missing and failing, and the status of the model"
+	case !now.Ready:
+		answer.Error = "not loaded yet: " + strings.Join(now.Missing, ", ")
+	case r.URL.Query().Has("complete") && !now.Complete():
+		answer.Error = "not everything that is wanted answers: see missing and failing, and the status of the model"
 	}
+	status := http.StatusOK
+	if answer.Error != "" {
+		status, answer.Status, answer.Reason = http.StatusServiceUnavailable, "", serve.Unavailable
+	}
+	h.answer(w, status, answer)
+}
+
+// A readiness is the answer to /readyz.
+type readiness struct {
+	Status  string       `json:"status,omitempty"` // "ready", or an error
+	Error   string       `json:"error,omitempty"`
+	Reason  serve.Reason `json:"reason,omitempty"`
+	Missing []string     `json:"missing,omitempty"`
+	Failing []string     `json:"failing,omitempty"`
 }

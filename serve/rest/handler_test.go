@@ -347,13 +347,19 @@ func TestDescriptions(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	s := start(t, "digits")
 	s.home.Promote(t, "broken", s.home.RegisterParts(t, "broken", registry.FromReader(strings.NewReader("x")), registry.FromReader(strings.NewReader("y"))), registry.Production)
-	s.manager.Until(t, "the broken model is missed", func() bool {
-		missing, _ := s.manager.Missing()
-		return len(missing) > 0
-	})
-	status, _, text := s.ask(t, "GET", "/readyz", "", nil)
-	if status != http.StatusServiceUnavailable || !strings.Contains(string(text), `"missing":["broken@production"]`) {
-		t.Errorf("with a broken model: %d %s", status, text)
+	s.manager.Until(t, "the broken model fails", func() bool { return len(s.manager.Readiness().Failing) > 0 })
+	const behind = `"missing":["broken@production"],"failing":["broken@1"]`
+	if status, _, text := s.ask(t, "GET", "/readyz", "", nil); status != http.StatusOK || !strings.Contains(string(text), behind) {
+		t.Errorf("with a broken model that came later: %d %s", status, text)
+	}
+	if status, _, text := s.ask(t, "GET", "/readyz?complete", "", nil); status != http.StatusServiceUnavailable || !strings.Contains(string(text), behind) {
+		t.Errorf("is it complete with a broken model: %d %s", status, text)
+	}
+	_, _, metrics := s.ask(t, "GET", "/metrics", "", nil)
+	for _, want := range []string{`tkit_missing{model="broken"} 1`, `tkit_failing_versions{model="broken"} 1`, `tkit_failing_versions{model="digits"} 0`} {
+		if !strings.Contains(string(metrics), want) {
+			t.Errorf("no %s in the metrics", want)
+		}
 	}
 	if status, _, text := s.ask(t, "POST", "/v1/models/broken:classify-image", "", servetest.JPEG(t, 1)); status != http.StatusServiceUnavailable {
 		t.Errorf("the broken model: %d %s", status, text)

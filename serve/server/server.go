@@ -68,8 +68,8 @@ type Options struct {
 	Plugins host.Config
 
 	Log *slog.Logger
-	// Listening is called once, when requests are accepted; Ready once, when
-	// everything that is wanted answers. Either may be nil.
+	// Listening is called once, when requests are accepted; Ready once, when the
+	// server is ready: see [serve.Readiness]. Either may be nil.
 	Listening func(Addresses)
 	Ready     func([]serve.ModelStatus)
 }
@@ -209,8 +209,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 
 // published follows the manager's changes.
 func (s *server) published() {
-	missing, started := s.manager.Missing()
-	ready := started && len(missing) == 0
+	ready := s.manager.Readiness().Ready
 	s.health.Set(ready && !s.draining.Load())
 	if ready && !s.ready.Swap(true) && s.Ready != nil {
 		s.Ready(s.manager.Models())

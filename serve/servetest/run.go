@@ -49,10 +49,7 @@ func (h *Home) Source(t testing.TB, wanted ...string) *serve.RegistrySource {
 func (h *Home) Start(t testing.TB, wanted ...string) Running {
 	t.Helper()
 	r := Run(t, h.Source(t, wanted...))
-	r.Until(t, "ready", func() bool {
-		missing, started := r.Missing()
-		return started && len(missing) == 0
-	})
+	r.Until(t, "complete", func() bool { return r.Readiness().Complete() })
 	return r
 }
 
