@@ -3,9 +3,11 @@ package rest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"tkit/serve"
 )
@@ -68,6 +70,14 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.answer(w, status(reason), f)
 }
 
+// wrongMethod answers a request by a method that its path does not take.
+func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	h.answer(w, http.StatusMethodNotAllowed, failure{
+		Error: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, allowed, r.Method), Reason: serve.BadRequest,
+	})
+}
+
 // answer writes a JSON answer.
 func (h *handler) answer(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
@@ -78,11 +88,15 @@ func (h *handler) answer(w http.ResponseWriter, status int, body any) {
 	write(w, status, append(text, '\n'))
 }
 
+// sending is how long a client may take to take its answer.
+const sending = 30 * time.Second
+
 // write sends a JSON text. A client that has gone gets nothing, and there is
 // nobody to tell.
 func write(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sending))
 	w.WriteHeader(status)
 	w.Write(text)
 }

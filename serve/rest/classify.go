@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,21 +42,21 @@ type timings struct {
 }
 
 // classify answers :classify-image.
-func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) error {
+func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
 	top, err := parseTop(r.URL.Query().Get("top"))
 	if err != nil {
-		return &serve.Error{Reason: serve.BadRequest, Err: err}
+		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
 	}
 	if err := h.exists(r.Context(), q); err != nil {
-		return err
+		return nil, err
 	}
 	images, err := readImages(w, r, h.Limits)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s, err := h.acquire(r.Context(), q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.Release()
 	encoded := make([][]byte, len(images))
@@ -64,7 +65,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	}
 	predictions, took, err := s.Classify(r.Context(), encoded)
 	if err != nil {
-		return nameImage(err, images)
+		return nil, nameImage(err, images)
 	}
 	c := classification{
 		Model: s.Manifest.Model, Version: s.Manifest.Version,
@@ -77,8 +78,8 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 		}
 		c.Predictions = append(c.Predictions, one)
 	}
-	h.answer(w, http.StatusOK, c)
-	return nil
+	text, err := json.Marshal(c)
+	return append(text, '\n'), err
 }
 
 func parseTop(text string) (int, error) {

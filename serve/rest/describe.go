@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,15 +39,7 @@ func newModelStatus(s serve.ModelStatus) modelStatus {
 }
 
 // describe answers GETs below /v1/models/: status, or metadata.
-func (h *handler) describe(w http.ResponseWriter, r *http.Request) {
-	a, err := parseAddress(r.PathValue("address"))
-	if err == nil && a.verb != "" {
-		err = errors.New(a.verb + " takes POST")
-	}
-	if err != nil {
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: err})
-		return
-	}
+func (h *handler) describe(w http.ResponseWriter, r *http.Request, a address) {
 	if a.part == "metadata" {
 		h.metadata(w, r, a.ref)
 		return

@@ -56,16 +56,49 @@ type Options struct {
 func New(o Options) http.Handler {
 	h := &handler{Options: o, bodies: semaphore.NewWeighted(o.Limits.MaxBodies)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/models/{address...}", h.ask)
-	mux.HandleFunc("GET /v1/models/{address...}", h.describe)
-	mux.HandleFunc("GET /v1/models", h.list)
-	mux.HandleFunc("GET /livez", h.live)
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/v1/models/{address...}", h.model)
+	mux.HandleFunc("/v1/models", h.reading(h.list))
+	mux.HandleFunc("/livez", h.reading(h.live))
+	mux.HandleFunc("/readyz", h.reading(h.ready))
+	mux.HandleFunc("/metrics", h.reading(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}).ServeHTTP))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %s %s", r.Method, r.URL.Path)})
+		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %s", r.URL.Path)})
 	})
 	return h.guard(h.authenticate(mux))
+}
+
+// readers are the methods of what is only read.
+const readers = "GET, HEAD"
+
+// reading refuses other methods than those that read.
+func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.wrongMethod(w, r, readers)
+			return
+		}
+		answer(w, r)
+	}
+}
+
+// model answers what is below /v1/models/: questions to models by POST,
+// descriptions of them by GET.
+func (h *handler) model(w http.ResponseWriter, r *http.Request) {
+	a, err := parseAddress(r.PathValue("address"))
+	ask := map[string]answerer{"classify-image": h.classify, "predict": h.predict}[a.verb]
+	if err == nil && a.verb != "" && (ask == nil || a.part != "") {
+		err = errors.New("a model answers :classify-image and :predict")
+	}
+	switch {
+	case err != nil:
+		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: err})
+	case a.verb == "":
+		h.reading(func(w http.ResponseWriter, r *http.Request) { h.describe(w, r, a) })(w, r)
+	case r.Method != http.MethodPost:
+		h.wrongMethod(w, r, http.MethodPost)
+	default:
+		h.ask(w, r, a, ask)
+	}
 }
 
 type handler struct {
@@ -76,6 +109,8 @@ type handler struct {
 // guard turns a panic into an answer. net/http would drop the connection.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// From here on: the deadline may be that of the connection's last answer.
+		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
 				h.Log.ErrorContext(r.Context(), "panic in a request", "path", r.URL.Path, "panic", p)
@@ -104,50 +139,32 @@ func (h *handler) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// ask answers the questions to models and measures them.
-func (h *handler) ask(w http.ResponseWriter, r *http.Request) {
+// An answerer finds the text of the answer to a question. The writer is for
+// reading the request's body with: a limit closes the connection.
+type answerer func(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error)
+
+// ask answers a question to a model and measures it. While the answer is sent,
+// at the client's pace, nothing is held for it any more.
+func (h *handler) ask(w http.ResponseWriter, r *http.Request, a address, answer answerer) {
 	begun := time.Now()
 	if h.Timeout > 0 {
 		ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 		defer cancel()
 		r = r.WithContext(ctx)
 	}
-	a, err := parseAddress(r.PathValue("address"))
-	methods := map[string]func(http.ResponseWriter, *http.Request, *question) error{
-		"classify-image": h.classify,
-		"predict":        h.predict,
-	}
-	method := methods[a.verb]
-	switch {
-	case err != nil:
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: err})
-		return
-	case method == nil || a.part != "":
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: errors.New("POST takes MODEL:classify-image or MODEL:predict")})
-		return
-	}
 	q := &question{ref: a.ref, begun: begun}
-	err = h.reserve(r, func() error { return method(w, r, q) })
+	body := &countedBody{ReadCloser: r.Body, all: h.bodies}
+	r.Body = body
+	text, err := answer(w, r, q)
+	body.release()
 	if err != nil {
 		h.fail(w, r, err)
+	} else {
+		write(w, http.StatusOK, text)
 	}
 	h.Metrics.Request("rest", a.verb, q.model, q.version, outcome(err), time.Since(begun))
 	h.Log.DebugContext(r.Context(), "request", "method", a.verb, "model", a.ref.Model, "version", q.version,
 		"outcome", outcome(err), "took", time.Since(begun))
-}
-
-// reserve keeps the memory for a request's body while it is answered. There is
-// no waiting for it: clients that send slowly would hold up the others.
-func (h *handler) reserve(r *http.Request, answer func() error) error {
-	bytes := r.ContentLength
-	if bytes < 0 || bytes > h.Limits.MaxBody { // not known, or to be refused
-		bytes = h.Limits.MaxBody
-	}
-	if !h.bodies.TryAcquire(bytes) {
-		return &serve.Error{Reason: serve.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
-	}
-	defer h.bodies.Release(bytes)
-	return answer()
 }
 
 // A question is one request to a model, and for the measurements, what

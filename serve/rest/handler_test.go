@@ -181,8 +181,9 @@ func TestBadRequests(t *testing.T) {
 		{"unknown version", "POST", "/v1/models/digits/versions/9:classify-image", good, 404, serve.NotFound},
 		{"unknown label", "POST", "/v1/models/digits/labels/canary:classify-image", good, 404, serve.NotFound},
 		{"unknown verb", "POST", "/v1/models/digits:regress", good, 404, serve.NotFound},
-		{"no verb", "POST", "/v1/models/digits", good, 404, serve.NotFound},
-		{"wrong method", "GET", classify, nil, 404, serve.NotFound},
+		{"no verb", "POST", "/v1/models/digits", good, 405, serve.BadRequest},
+		{"wrong method", "GET", classify, nil, 405, serve.BadRequest},
+		{"a question to the metadata", "POST", "/v1/models/digits/metadata:predict", nil, 404, serve.NotFound},
 		{"unknown path", "GET", "/v2/models", nil, 404, serve.NotFound},
 		{"unknown status", "GET", "/v1/models/flowers", nil, 404, serve.NotFound},
 		{"predict of the wrong shape", "POST", predict, []byte(`{"instances": [[1, 2]]}`), 400, serve.BadRequest},
@@ -412,31 +413,67 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// Requests that together would take too much memory are refused before they
-// are read.
+// The method that a path does not take is answered by those that it takes.
+func TestWrongMethods(t *testing.T) {
+	s := start(t, "digits")
+	for _, test := range []struct{ method, path, allow string }{
+		{"GET", "/v1/models/digits:classify-image", "POST"},
+		{"PUT", "/v1/models/digits/versions/1:predict", "POST"},
+		{"POST", "/v1/models/digits", "GET, HEAD"},
+		{"DELETE", "/v1/models/digits/metadata", "GET, HEAD"},
+		{"POST", "/v1/models", "GET, HEAD"},
+		{"POST", "/readyz", "GET, HEAD"},
+		{"POST", "/metrics", "GET, HEAD"},
+	} {
+		status, header, text := s.ask(t, test.method, test.path, "", nil)
+		if status != http.StatusMethodNotAllowed || header.Get("Allow") != test.allow || !strings.Contains(string(text), test.method) {
+			t.Errorf("%s %s: %d, Allow %q, %s", test.method, test.path, status, header.Get("Allow"), text)
+		}
+	}
+	if status, _, text := s.ask(t, "HEAD", "/v1/models/digits", "", nil); status != http.StatusOK || len(text) > 0 {
+		t.Errorf("HEAD: %d %s", status, text)
+	}
+}
+
+// begin sends the beginning of a classification and returns the function that
+// ends it and gives its status. length is what the request announces, -1 nothing.
+func (s *service) begin(t *testing.T, length int64, beginning []byte) (end func() int) {
+	t.Helper()
+	body, sender := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/v1/models/digits:classify-image", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = length
+	status := make(chan int, 1)
+	go func() {
+		defer close(status)
+		answer, err := s.Client().Do(r)
+		if err != nil {
+			if length < 0 { // else it was announced and never sent
+				t.Error(err)
+			}
+			return
+		}
+		answer.Body.Close()
+		status <- answer.StatusCode
+	}()
+	if _, err := sender.Write(beginning); err != nil {
+		t.Fatal(err)
+	}
+	return func() int {
+		sender.Close()
+		return <-status
+	}
+}
+
+// Requests that together take too much memory are refused, and what they held
+// is free when they have ended.
 func TestTooManyBodies(t *testing.T) {
 	s := start(t, "digits")
-	var ends []*io.PipeWriter
-	var wg sync.WaitGroup
-	for range 2 { // of no known length: each may become as large as a body may be
-		body, end := io.Pipe()
-		ends = append(ends, end)
-		wg.Go(func() {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/v1/models/digits:classify-image", body)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			answer, err := s.Client().Do(r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			answer.Body.Close()
-		})
-		if _, err := end.Write([]byte("a beginning")); err != nil {
-			t.Fatal(err)
-		}
+	ends := []func() int{
+		s.begin(t, -1, make([]byte, 1<<20)),
+		s.begin(t, -1, make([]byte, 1<<20)),
 	}
 	image := servetest.JPEG(t, 1)
 	for { // until both have arrived
@@ -449,10 +486,57 @@ func TestTooManyBodies(t *testing.T) {
 		}
 	}
 	for _, end := range ends {
-		end.Close()
+		if status := end(); status != http.StatusUnsupportedMediaType {
+			t.Errorf("a large body that is no image: %d", status)
+		}
 	}
-	wg.Wait()
 	s.classify(t, "/v1/models/digits:classify-image", "", image)
+}
+
+// Clients that announce much and send little keep nobody out.
+func TestSlowBodies(t *testing.T) {
+	s := start(t, "digits")
+	for range 32 {
+		end := s.begin(t, 1<<20, []byte("a beginning"))
+		defer end()
+	}
+	for range 8 {
+		s.classify(t, "/v1/models/digits:classify-image", "", servetest.JPEG(t, 1))
+	}
+}
+
+// A stuckWriter's client takes nothing until it is let.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	writing, let chan struct{}
+}
+
+func (w stuckWriter) Write(text []byte) (int, error) {
+	close(w.writing)
+	<-w.let
+	return w.ResponseRecorder.Write(text)
+}
+
+// A client that does not take its answer keeps no version loaded.
+func TestSlowReader(t *testing.T) {
+	s := start(t, "digits")
+	w := stuckWriter{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		s.Config.Handler.ServeHTTP(w, httptest.NewRequest("POST", "/v1/models/digits:classify-image", bytes.NewReader(servetest.JPEG(t, 1))))
+	}()
+	<-w.writing
+	s.home.Promote(t, "digits", s.home.Register(t, "digits", 2), registry.Production)
+	s.manager.Until(t, "the old version is gone", func() bool {
+		_, err := s.manager.Status(serve.Ref{Model: "digits", Version: 1})
+		return err != nil
+	})
+	close(w.let)
+	<-answered
+	if w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }
 
 // Models on one trunk ride in one batch: equal images asked of two models at

@@ -21,27 +21,6 @@ type image struct {
 	data []byte
 }
 
-// readBody reads a body of at most most bytes.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	var body bytes.Buffer
-	if n := r.ContentLength; 0 < n && n <= most {
-		body.Grow(int(n) + bytes.MinRead) // read without growing again
-	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, most))
-	return body.Bytes(), bodyError(err)
-}
-
-// bodyError gives the reason of a body that could not be read.
-func bodyError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &serve.Error{Reason: serve.TooLarge, Err: fmt.Errorf("the request is larger than %d bytes", large.Limit)}
-	}
-	return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("read the request: %w", err)}
-}
-
 // readImages takes the images out of a :classify-image request: the files of a
 // multipart form, the images of a JSON object, or the body itself. A body whose
 // type is neither multipart nor JSON is JSON if it begins like an object, as no
@@ -49,7 +28,10 @@ func bodyError(err error) error {
 func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, error) {
 	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind == "multipart/form-data" {
-		body := http.MaxBytesReader(w, r.Body, l.MaxBody)
+		body, err := limit(w, r, l.MaxBody)
+		if err != nil {
+			return nil, err
+		}
 		return readForm(multipart.NewReader(body, parameters["boundary"]), l.MaxImages)
 	}
 	body, err := readBody(w, r, l.MaxBody)

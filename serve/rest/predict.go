@@ -9,32 +9,31 @@ import (
 )
 
 // predict answers TensorFlow Serving's :predict: tensors in, tensors out.
-func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) error {
+func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
 	if err := h.exists(r.Context(), q); err != nil {
-		return err
+		return nil, err
 	}
 	body, err := readBody(w, r, h.Limits.MaxBody)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s, err := h.acquire(r.Context(), q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.Release()
 	request, err := parsePredict(body, s.Input().Name)
 	if err != nil {
-		return &serve.Error{Reason: serve.BadRequest, Err: err}
+		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
 	}
 	if err := s.CheckSignature(request.signature); err != nil {
-		return err
+		return nil, err
 	}
 	outputs, err := s.Predict(r.Context(), request.input.shape, request.input.data)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	write(w, http.StatusOK, append(appendOutputs(nil, request.row, outputs), '\n'))
-	return nil
+	return append(appendOutputs(nil, request.row, outputs), '\n'), nil
 }
 
 // appendOutputs writes the outputs by TensorFlow Serving's rules: a request by

@@ -210,7 +210,7 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 // published follows the manager's changes.
 func (s *server) published() {
 	ready := s.manager.Readiness().Ready
-	s.health.Set(ready && !s.draining.Load())
+	s.health.Set(ready)
 	if ready && !s.ready.Swap(true) && s.Ready != nil {
 		s.Ready(s.manager.Models())
 	}
@@ -258,7 +258,7 @@ func (s *server) run(ctx context.Context, l listeners) error {
 func (s *server) drain() {
 	s.Log.Info("stopping", "drain", s.Drain, "grace", s.Grace)
 	s.draining.Store(true)
-	s.health.Set(false)
+	s.health.Shutdown() // for good, whatever is published meanwhile
 	s.http.SetKeepAlivesEnabled(false)
 	time.Sleep(s.Drain)
 
