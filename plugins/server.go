@@ -7,8 +7,6 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,21 +15,6 @@ import (
 	"tkit/plugins/internal/wire"
 	"tkit/plugins/proto"
 )
-
-// service is what go-plugin wants to see of a plugin.
-type service struct {
-	plugin.NetRPCUnsupportedPlugin
-	server *server
-}
-
-func (s *service) GRPCServer(_ *plugin.GRPCBroker, to *grpc.Server) error {
-	proto.RegisterPreprocessorServer(to, s.server)
-	return nil
-}
-
-func (s *service) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, errors.New("a plugin calls no plugins")
-}
 
 // server answers the contract for a Preprocessor.
 type server struct {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,10 +13,12 @@ import (
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"tkit/plugins"
 	"tkit/plugins/internal/contract"
+	"tkit/plugins/internal/link"
 	"tkit/plugins/internal/shared"
 	"tkit/plugins/internal/wire"
 	"tkit/plugins/proto"
@@ -54,29 +57,25 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if p.dir, err = os.MkdirTemp("", "tkit-plugin-"); err != nil {
 		return nil, err
 	}
-	tls, certificate, err := mutualTLS()
+	ours, certificate, err := mutualTLS()
 	if err != nil {
 		return nil, err
 	}
 	p.child = newChild(exe, memory, c, p.dir, log)
-	p.child.cmd.Env = append(p.child.cmd.Env, certificateVariable+"="+certificate)
+	p.child.cmd.Env = append(p.child.cmd.Env, contract.CertificateVariable+"="+certificate)
 	p.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  contract.Handshake,
+		HandshakeConfig:  plugin.HandshakeConfig{ProtocolVersion: contract.Version, MagicCookieKey: contract.Cookie, MagicCookieValue: contract.CookieValue},
 		VersionedPlugins: map[int]plugin.PluginSet{contract.Version: {contract.Name: caller{}}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		TLSConfig:        tls,
+		TLSConfig:        ours,
 		SkipHostEnv:      true,
 		StartTimeout:     c.Start,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},
 		Logger:           libraryLog(log),
 		SyncStdout:       &lines{log: log, stream: "stdout"},
 		SyncStderr:       &lines{log: log, stream: "stderr"},
-		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.NewCodec())),
-			grpc.WithInitialWindowSize(contract.Window), grpc.WithInitialConnWindowSize(contract.Window),
-			grpc.WithReadBufferSize(contract.Buffer), grpc.WithWriteBufferSize(contract.Buffer),
-		},
-		RunnerFunc: p.child.equip,
+		GRPCDialOptions:  dialOptions(ours),
+		RunnerFunc:       p.child.equip,
 	})
 	if err := p.connect(ctx); err != nil {
 		return nil, p.startError(ctx, err)
@@ -120,6 +119,16 @@ func (p *process) connect(ctx context.Context) error {
 	p.rpc = proto.NewPreprocessorClient(conn)
 	p.health = grpc_health_v1.NewHealthClient(conn)
 	return nil
+}
+
+func dialOptions(c *tls.Config) []grpc.DialOption {
+	buffers := &wire.Buffers{}
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(link.Credentials(c)),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.NewCodec(buffers))), experimental.WithBufferPool(buffers),
+		grpc.WithInitialWindowSize(contract.Window), grpc.WithInitialConnWindowSize(contract.Window),
+		grpc.WithReadBufferSize(0), grpc.WithWriteBufferSize(contract.Buffer), // the credentials read ahead
+	}
 }
 
 // caller hands out the connection.
@@ -199,7 +208,7 @@ func (p *process) excess() error {
 func (p *process) healthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Grace)
 	defer cancel()
-	answer, err := p.health.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName})
+	answer, err := p.health.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: contract.HealthService})
 	if err == nil && answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		err = fmt.Errorf("its health is %s", answer.GetStatus())
 	}

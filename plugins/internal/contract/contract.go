@@ -2,11 +2,7 @@
 // plugin's process must say alike.
 package contract
 
-import (
-	"math"
-
-	"github.com/hashicorp/go-plugin"
-)
+import "math"
 
 // Version is of the contract in plugins/proto. A process and a host that have
 // none in common part with an error that names both.
@@ -19,13 +15,20 @@ const Name = "preprocessor"
 // that it shares with the host. Without it, all data go by gRPC.
 const MemoryVariable = "TKIT_PLUGIN_MEMORY"
 
-// Handshake keeps people from starting a plugin by hand and hosts from
-// starting what is none; it protects from nothing.
-var Handshake = plugin.HandshakeConfig{
-	ProtocolVersion:  Version,
-	MagicCookieKey:   "TKIT_PLUGIN",
-	MagicCookieValue: Name,
-}
+// What go-plugin prescribes.
+const (
+	Core                = 1                        // the version of its own protocol
+	CertificateVariable = "PLUGIN_CLIENT_CERT"     // of the host that may call, as PEM
+	SocketVariable      = "PLUGIN_UNIX_SOCKET_DIR" // where to listen
+	HealthService       = "plugin"
+)
+
+// Cookie is a variable of the environment, with its value, that keeps people from
+// starting a plugin by hand; it protects from nothing.
+const (
+	Cookie      = "TKIT_PLUGIN"
+	CookieValue = Name
+)
 
 // Flow control of HTTP/2 with windows for whole batches, and no bound on the
 // size of a message but that of a batch.

@@ -7,22 +7,43 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that this one rests on
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	protobuf "google.golang.org/protobuf/proto"
 
 	"tkit/plugins/proto"
 )
 
 // Codec is gRPC's codec for protocol buffers, but for the data of batches that
-// come within their messages: it leaves them where they are received instead of
-// copying them, which for large batches is a good part of the way.
+// come within their messages, whose way takes most of the time: they are copied
+// once, into memory that is kept, when they are sent, and left where they were
+// received. What is sent are protocol buffers like any others.
 type Codec struct {
 	encoding.CodecV2
-	least int // the size of messages from which on it is worth the trouble
+	buffers *Buffers
+	least   int // the size of messages from which on it is worth the trouble
 }
 
 var _ encoding.CodecV2 = Codec{}
 
-// NewCodec is the codec for either side.
-func NewCodec() Codec { return Codec{encoding.GetCodecV2("proto"), 64 << 10} }
+// NewCodec is the codec for either side of a connection.
+func NewCodec(b *Buffers) Codec { return Codec{encoding.GetCodecV2("proto"), b, 64 << 10} }
+
+// Marshal writes a message.
+func (c Codec) Marshal(message any) (mem.BufferSlice, error) {
+	m, ok := message.(protobuf.Message)
+	if !ok {
+		return c.CodecV2.Marshal(message)
+	}
+	size := protobuf.Size(m)
+	if size < c.least {
+		return c.CodecV2.Marshal(message)
+	}
+	buffer := c.buffers.Get(size)
+	if _, err := (protobuf.MarshalOptions{UseCachedSize: true}).MarshalAppend((*buffer)[:0], m); err != nil {
+		c.buffers.Put(buffer)
+		return nil, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(buffer, c.buffers)}, nil
+}
 
 // Unmarshal reads a message, whose inline data become part of what was received.
 func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {

@@ -13,7 +13,7 @@ import (
 
 // eager takes the short way for messages of any size.
 func eager() Codec {
-	c := NewCodec()
+	c := NewCodec(&Buffers{})
 	c.least = 0
 	return c
 }
@@ -44,6 +44,50 @@ func TestInlineDataAreNotCopied(t *testing.T) {
 	}
 }
 
+// Large messages are sent as protocol buffers write them, from memory that is
+// used again once they are.
+func TestMarshalKeepsItsMemory(t *testing.T) {
+	var buffers Buffers
+	codec := NewCodec(&buffers)
+	var last *byte
+	for turn := range 3 {
+		in := preprocessing.Batch{Kind: preprocessing.Uint8, Count: 1, Shape: [3]int{1, 100_000, 1}, Uint8: bytes.Repeat([]byte{byte(turn)}, 100_000)}
+		m := &proto.ProcessRequest{Config: []byte(`{}`), Batch: Inline(in)}
+		want, err := protobuf.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := codec.Marshal(m)
+		if err != nil || !bytes.Equal(sent.Materialize(), want) {
+			t.Fatalf("turn %d: %d bytes, want %d; %v", turn, sent.Len(), len(want), err)
+		}
+		memory := &sent[0].ReadOnlyData()[0]
+		if turn > 0 && memory != last {
+			t.Errorf("turn %d does not use the memory of the last", turn)
+		}
+		last = memory
+		sent.Free()
+	}
+}
+
+func TestBuffers(t *testing.T) {
+	var b Buffers
+	for _, size := range []int{1, frameSize, frameSize + 1, keptLarge + 1} {
+		first := b.Get(size)
+		if len(*first) != size {
+			t.Fatalf("asked for %d, got %d", size, len(*first))
+		}
+		if other := b.Get(size); &(*other)[0] == &(*first)[0] {
+			t.Fatalf("a buffer of %d is given twice", size)
+		}
+		b.Put(first)
+		again := b.Get(size)
+		if kept := &(*again)[0] == &(*first)[0]; kept != (size <= keptLarge) {
+			t.Errorf("a buffer of %d is kept: %t", size, kept)
+		}
+	}
+}
+
 // Whatever is received, the codec reads what protocol buffers read.
 func FuzzCodec(f *testing.F) {
 	f.Add(request(f, preprocessing.Batch{Kind: preprocessing.Uint8, Count: 1, Shape: [3]int{1, 1, 1}, Uint8: []uint8{7}}))
@@ -62,6 +106,17 @@ func FuzzCodec(f *testing.F) {
 			}
 			if err == nil && !protobuf.Equal(pair[0], pair[1]) {
 				t.Fatalf("read %v, want %v", pair[0], pair[1])
+			}
+			if err != nil {
+				continue
+			}
+			sent, err := eager().Marshal(pair[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := pair[1].ProtoReflect().New().Interface()
+			if err := protobuf.Unmarshal(sent.Materialize(), again); err != nil || !protobuf.Equal(again, pair[1]) {
+				t.Fatalf("sent %v, want %v; %v", again, pair[1], err)
 			}
 		}
 	})

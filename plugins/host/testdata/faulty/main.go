@@ -154,7 +154,7 @@ func main() {
 		time.Sleep(time.Hour)
 	case "contract":
 		plugin.Serve(&plugin.ServeConfig{
-			HandshakeConfig:  contract.Handshake,
+			HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.Cookie, MagicCookieValue: contract.CookieValue},
 			VersionedPlugins: map[int]plugin.PluginSet{contract.Version + 1: {contract.Name: nothing{}}},
 			GRPCServer:       plugin.DefaultGRPCServer,
 		})
