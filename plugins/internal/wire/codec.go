@@ -70,7 +70,9 @@ func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
 	if err := c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(rest)}, into); err != nil || !ok {
 		return err
 	}
-	batch().Data = &proto.Batch_Inline{Inline: data}
+	if b := batch(); b != nil { // what stands after it in the message may take its place
+		b.Data = &proto.Batch_Inline{Inline: data}
+	}
 	return nil
 }
 

@@ -95,6 +95,7 @@ func FuzzCodec(f *testing.F) {
 	f.Add([]byte{0x12, 3, 0x3a, 1, 'x', 0x12, 2, 0x42, 0})       // two batches
 	f.Add([]byte{0x12, 5, 0x3a, 1, 'x', 0x10, 9})                // data that do not end it
 	f.Add([]byte{0x0a, 3, 0x3a, 1, 'x', 0x12, 2, 0x08, 1, 0x1a}) // cut off
+	f.Add([]byte{0x0a, 3, 0x3a, 1, 'x', 0x12, 0})                // a batch, and then a fault in its place
 	f.Fuzz(func(t *testing.T, message []byte) {
 		for _, pair := range [][2]protobuf.Message{
 			{&proto.ProcessRequest{}, &proto.ProcessRequest{}}, {&proto.ProcessResponse{}, &proto.ProcessResponse{}},
