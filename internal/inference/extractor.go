@@ -67,13 +67,14 @@ func (e *Extractor) Run(ctx context.Context, items iter.Seq[Item], emit Emit) er
 	}
 	before := make(chan struct{})
 	close(before)
+	turn := before
 	first := 0
 	start := func(chunk []Item) error {
 		if err := x.room.acquire(within); err != nil {
 			return err
 		}
-		l := &load{first: first, items: chunk, before: before, emitted: make(chan struct{})}
-		before, first = l.emitted, first+len(chunk)
+		l := &load{first: first, items: chunk, turn: turn, asked: make(chan struct{}), before: before, emitted: make(chan struct{})}
+		turn, before, first = l.asked, l.emitted, first+len(chunk)
 		group.Go(func() error {
 			defer x.room.release()
 			return x.carry(within, l)
@@ -125,6 +126,8 @@ type extraction struct {
 type load struct {
 	first   int // the index of its first item
 	items   []Item
+	turn    <-chan struct{} // closed when the load before this one is being read whole
+	asked   chan struct{}   // closed when this one is
 	before  <-chan struct{} // closed when the load before this one is emitted
 	emitted chan struct{}   // closed when this one is; never after an error
 }
@@ -156,11 +159,17 @@ func (x *extraction) carry(ctx context.Context, l *load) error {
 }
 
 // fill reads and decodes a load's items, and notes which are at fault. The
-// tensor is nil when all are.
+// tensor is nil when all are. Loads are filled one after the other, so that the
+// first is soon full and the others are read while it runs: if they shared the
+// readers, a run would begin with a wait for all of them.
 func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensorflow.Tensor, error) {
 	b, err := newBatch(x.Pipeline, len(l.items))
 	if err != nil {
 		return nil, err
+	}
+	select {
+	case <-l.turn:
+	case <-ctx.Done(): // why is asked below
 	}
 	group, within := errgroup.WithContext(ctx)
 	for i, item := range l.items {
@@ -180,6 +189,7 @@ func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensor
 			return nil
 		})
 	}
+	close(l.asked)
 	err = group.Wait()
 	if err == nil {
 		err = context.Cause(ctx)

@@ -131,6 +131,33 @@ func TestExtractIsBounded(t *testing.T) {
 	}
 }
 
+// A batch has all its readers before the next one has any: it runs while that
+// is read.
+func TestExtractFillsInOrder(t *testing.T) {
+	e := extractor(t)
+	e.Readers = 2
+	listed, n := make(chan struct{}), (e.Parallel+1)*e.Batch
+	var reading atomic.Int64
+	inOrder := func(yield func(inference.Item) bool) {
+		for i := range n {
+			item := inference.Item{Key: fmt.Sprint("item ", i), Read: func(context.Context) ([]byte, error) {
+				if before := int(reading.Add(1)) - 1; before < i-(e.Readers-1) {
+					t.Errorf("item %d is read after %d others", i, before)
+				}
+				<-listed // so that every batch waits for readers
+				return plain(t, colour(i)), nil
+			}}
+			if !yield(item) {
+				return
+			}
+		}
+		close(listed)
+	}
+	if err := e.Run(t.Context(), inOrder, func(int, inference.Item, []float32, error) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestExtractStops(t *testing.T) {
 	before := runtime.NumGoroutine()
 	boom := errors.New("boom")
