@@ -16,13 +16,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
-// idleSessions is how many sessions are kept for the next calls. Each costs the
-// NameNode a connection and a renewal of no leases a second.
-const idleSessions = 16
+const (
+	// idleSessions is how many sessions are kept for the next calls, and
+	// sessionIdleTime how long one waits for its own. Each costs the NameNode a
+	// connection and, from the library, a renewal of no leases a second.
+	idleSessions    = 16
+	sessionIdleTime = 10 * time.Second
+)
 
 // A Client acts on one cluster as one user. It is safe for concurrent use.
 type Client struct {
@@ -32,7 +37,8 @@ type Client struct {
 	dataNodes dataNodes
 
 	mu     sync.Mutex
-	idle   []*session
+	idle   []*session  // the one that waits longest first
+	expiry *time.Timer // runs while some wait
 	closed bool
 }
 
@@ -110,10 +116,34 @@ func (c *Client) put(s *session, err error) {
 	c.mu.Lock()
 	keep := !c.closed && !ended && !lost && (err == nil || judge(err) == final) && len(c.idle) < idleSessions
 	if keep {
+		s.idle = time.Now()
 		c.idle = append(c.idle, s)
+		if c.expiry == nil {
+			c.expiry = time.AfterFunc(sessionIdleTime, func() { c.expire(time.Now()) })
+		}
 	}
 	c.mu.Unlock()
 	if !keep {
+		s.close()
+	}
+}
+
+// expire ends the sessions that have waited too long, and comes again while any
+// wait.
+func (c *Client) expire(now time.Time) {
+	c.mu.Lock()
+	old := 0
+	for old < len(c.idle) && now.Sub(c.idle[old].idle) >= sessionIdleTime {
+		old++
+	}
+	ended := slices.Clone(c.idle[:old])
+	c.idle = slices.Delete(c.idle, 0, old)
+	c.expiry = nil
+	if len(c.idle) > 0 {
+		c.expiry = time.AfterFunc(sessionIdleTime, func() { c.expire(time.Now()) })
+	}
+	c.mu.Unlock()
+	for _, s := range ended {
 		s.close()
 	}
 }
@@ -122,6 +152,10 @@ func (c *Client) dropIdle() {
 	c.mu.Lock()
 	idle := c.idle
 	c.idle = nil
+	if c.expiry != nil {
+		c.expiry.Stop()
+		c.expiry = nil
+	}
 	c.mu.Unlock()
 	for _, s := range idle {
 		s.close()

@@ -248,6 +248,68 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
+// A file that was cut short and appended to, to the size that it had, is another.
+func TestTruncated(t *testing.T) {
+	cluster := plain(t)
+	c := open(t, cluster, Config{})
+	const path = "/truncated/x"
+	put(t, cluster, map[string][]byte{path: pattern(100_000, 9)})
+	layoutOf := func() (l layout) {
+		t.Helper()
+		must(t, c.call(t.Context(), "open", path, func(s *session) (err error) {
+			l, err = c.locate(s, path)
+			return err
+		}))
+		return l
+	}
+	before := layoutOf()
+	if !before.same(layoutOf()) {
+		t.Error("a file is another without any change")
+	}
+	s, err := c.take(t.Context())
+	must(t, err)
+	defer s.close()
+	_, err = s.lib.Truncate(path, 60_000)
+	must(t, err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) { // the DataNodes cut their replicas
+		info, err := c.Stat(t.Context(), path)
+		must(t, err)
+		if info.Refused == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(info.Refused)
+		}
+	}
+	w, err := s.lib.Append(path)
+	must(t, err)
+	_, err = w.Write(pattern(40_000, 10))
+	must(t, err)
+	must(t, finish(t.Context(), w))
+	if after := layoutOf(); after.size != before.size || before.same(after) {
+		t.Errorf("of %d bytes, as before: %v", after.size, after.same(before))
+	}
+}
+
+// A session that nobody uses does not stay with the NameNode for ever.
+func TestSessionsExpire(t *testing.T) {
+	c := open(t, plain(t), Config{})
+	s := c.idle[0]
+	c.expire(time.Now())
+	if len(c.idle) != 1 || c.expiry == nil {
+		t.Error("a session has expired before its time")
+	}
+	c.expire(s.idle.Add(sessionIdleTime))
+	if ended, _, _ := s.state(); len(c.idle) != 0 || !ended {
+		t.Error("a session has not expired")
+	}
+	_, err := c.Stat(t.Context(), "/")
+	must(t, err)
+	if len(c.idle) != 1 || c.expiry == nil {
+		t.Error("the next one is not kept for a while")
+	}
+}
+
 // The library's own names are where inside.go looks for them.
 func TestInside(t *testing.T) {
 	cluster := plain(t)

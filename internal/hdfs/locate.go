@@ -25,7 +25,8 @@ type layout struct {
 // A block is a part of a file.
 type block struct {
 	id     uint64
-	offset int64 // in the file
+	stamp  uint64 // of its last writing: appending and truncating change it
+	offset int64  // in the file
 	size   int64
 	nodes  []string // addresses of the DataNodes that have it, the nearest first
 	// name and token are what a DataNode is asked with, encoded.
@@ -57,7 +58,7 @@ func (c *Client) locate(s *session, path string) (layout, error) {
 	l := layout{size: int64(located.GetFileLength())}
 	end := int64(0)
 	for _, b := range located.GetBlocks() {
-		found := block{id: b.GetB().GetBlockId(), offset: int64(b.GetOffset()), size: int64(b.GetB().GetNumBytes()), credential: unsafe.Pointer(b.GetBlockToken())}
+		found := block{id: b.GetB().GetBlockId(), stamp: b.GetB().GetGenerationStamp(), offset: int64(b.GetOffset()), size: int64(b.GetB().GetNumBytes()), credential: unsafe.Pointer(b.GetBlockToken())}
 		if found.offset != end || found.size <= 0 {
 			return layout{}, fmt.Errorf("%w: a block of %d bytes at %d, after %d bytes", errProtocol, found.size, found.offset, end)
 		}
@@ -116,5 +117,5 @@ func (l layout) at(offset int64) *block {
 
 // same says whether two layouts are of one file that has not changed.
 func (l layout) same(other layout) bool {
-	return l.size == other.size && slices.EqualFunc(l.blocks, other.blocks, func(a, b block) bool { return a.id == b.id && a.size == b.size })
+	return l.size == other.size && slices.EqualFunc(l.blocks, other.blocks, func(a, b block) bool { return a.id == b.id && a.stamp == b.stamp && a.size == b.size })
 }

@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -16,6 +17,7 @@ import (
 type session struct {
 	lib     *hdfs.Client
 	timeout time.Duration
+	idle    time.Time // since when it waits for its next use
 
 	mu      sync.Mutex
 	address string // of the NameNode that answered last
@@ -96,7 +98,7 @@ func (s *session) dropData() {
 
 func (s *session) dialNameNode(ctx context.Context, network, address string) (net.Conn, error) {
 	return s.enlist(ctx, network, address, func(conn *connection) {
-		conn.nameNode = true
+		conn.answers = bufio.NewReader(&conn.patient)
 		s.address, s.name = address, conn
 	})
 }
@@ -133,18 +135,24 @@ func (s *session) dial(ctx context.Context, network, address string) (*connectio
 // A connection is one of a session's.
 type connection struct {
 	patient
-	session  *session
-	nameNode bool
+	session *session
+	// answers are those of a NameNode, nil for a DataNode: the library reads
+	// each in two parts.
+	answers *bufio.Reader
 }
 
-func (c *connection) Read(b []byte) (int, error) {
-	n, err := c.patient.Read(b)
+func (c *connection) Read(b []byte) (n int, err error) {
+	if c.answers != nil {
+		n, err = c.answers.Read(b)
+	} else {
+		n, err = c.patient.Read(b)
+	}
 	return n, c.explain(err)
 }
 
 func (c *connection) Write(b []byte) (int, error) {
 	sent := b
-	if c.nameNode {
+	if c.answers != nil {
 		sent = withProtocol(b)
 	}
 	n, err := c.patient.Write(sent)
@@ -171,7 +179,7 @@ func (c *connection) explain(err error) error {
 	if c.session.ended != nil {
 		return c.session.ended
 	}
-	if c.nameNode && !errors.Is(err, net.ErrClosed) {
+	if c.answers != nil && !errors.Is(err, net.ErrClosed) {
 		c.session.lost = true
 	}
 	return err
