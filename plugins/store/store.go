@@ -189,13 +189,15 @@ func (s Store) lock() (unlock func(), err error) {
 }
 
 // tidy removes what a process that was killed has left behind: nobody makes the
-// like without the lock.
+// like without the lock, and a trial that goes on has claimed its folder.
 func (s Store) tidy() error {
 	var err error
-	for _, kind := range []string{".installing-*", ".removing-*"} {
-		left, _ := filepath.Glob(filepath.Join(s.folder, kind)) // the pattern is good
+	for _, kind := range []string{".installing-", ".removing-", trying} {
+		left, _ := filepath.Glob(filepath.Join(s.folder, kind+"*")) // the pattern is good
 		for _, path := range left {
-			err = errors.Join(err, os.RemoveAll(path))
+			if kind != trying || abandoned(path) {
+				err = errors.Join(err, os.RemoveAll(path))
+			}
 		}
 	}
 	return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"tkit/plugins/host"
 )
 
@@ -14,6 +16,7 @@ type Trial struct {
 	store     Store
 	installed Installed
 	folder    string
+	claim     *os.File // what keeps others from tidying the folder
 }
 
 // Try makes ready what Install would: a copy of the executable, built where it is
@@ -28,9 +31,15 @@ func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err e
 		return nil, err
 	}
 	defer unlock()
-	t := &Trial{store: s}
-	if t.folder, err = os.MkdirTemp(s.folder, ".trying-"); err != nil {
+	if err := s.tidy(); err != nil {
 		return nil, err
+	}
+	t := &Trial{store: s}
+	if t.folder, err = os.MkdirTemp(s.folder, trying); err != nil {
+		return nil, err
+	}
+	if t.claim, err = claim(t.folder); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	if t.installed, err = bring(ctx, t.folder, path, o); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -50,4 +59,36 @@ func (t *Trial) Open(ctx context.Context, c host.Config) (*host.Plugin, error) {
 }
 
 // Close removes the copy.
-func (t *Trial) Close() error { return os.RemoveAll(t.folder) }
+func (t *Trial) Close() error {
+	err := os.RemoveAll(t.folder)
+	if t.claim != nil {
+		err = errors.Join(err, t.claim.Close())
+	}
+	return err
+}
+
+// trying is how the names of the folders of trials begin.
+const trying = ".trying-"
+
+// claim locks a folder for as long as this process lives, or until it is closed.
+func claim(folder string) (*os.File, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", folder, err), f.Close())
+	}
+	return f, nil
+}
+
+// abandoned says whether the process of a trial has ended without removing its
+// folder.
+func abandoned(folder string) bool {
+	f, err := claim(folder)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
