@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +46,33 @@ func TestNewPlugin(t *testing.T) {
 		t.Errorf("left in the store: %v, %v", left, err)
 	}
 	mustRun(t, home, "plugins", "install", program)
+}
+
+// A plugin that takes files is tried with those that are named.
+func TestPluginSamples(t *testing.T) {
+	home, dir := t.TempDir(), t.TempDir()
+	program := filepath.Join(dir, "dicom-window")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "tkit/plugins/examples/dicom-window")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	var scan bytes.Buffer
+	if err := png.Encode(&scan, image.NewGray16(image.Rect(0, 0, 40, 30))); err != nil {
+		t.Fatal(err)
+	}
+	good, bad := filepath.Join(dir, "scan.png"), filepath.Join(dir, "letter.txt")
+	if err := errors.Join(os.WriteFile(good, scan.Bytes(), 0o644), os.WriteFile(bad, []byte("Dear Sir"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, home, "plugins", "test", "--rounds", "10", "--sample", good, program)
+	mustRun(t, home, "plugins", "bench", "--batch", "2", "--sample", good, program)
+	for _, command := range []string{"test", "bench"} {
+		if out, _, err := tkit(t, home, "plugins", command, "--sample", good, "--sample", bad, program); err == nil || !strings.Contains(out+err.Error(), "neither") {
+			t.Errorf("plugins %s with a letter: %v\n%s", command, err, out)
+		}
+		refused(t, home, "--sample: open "+bad+"x", "plugins", command, "--sample", bad+"x", program)
+	}
 }
 
 // A check that fails is told, in JSON too, and by the exit status.
