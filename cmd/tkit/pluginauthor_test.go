@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,26 @@ func TestNewPlugin(t *testing.T) {
 		t.Errorf("left in the store: %v, %v", left, err)
 	}
 	mustRun(t, home, "plugins", "install", program)
+
+	// Its pipeline is one to train with, but for the sides that LeNet-5 wants.
+	text, err := os.ReadFile(filepath.Join(folder, "pipeline.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, steps := filepath.Join(t.TempDir(), "data"), filepath.Join(folder, "small.yaml")
+	small := strings.NewReplacer("224", "32", "channels: 3", "channels: 1").Replace(string(text))
+	if err := os.WriteFile(steps, []byte(small), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)
+	train := []string{"train", "--architecture", "lenet5", "--data", data, "--name", "digits", "--epochs", "1", "--preprocessing", steps}
+	mustRun(t, home, train...)
+	lines := strings.SplitAfter(small, "\n")
+	slices.Reverse(lines[3:5]) // the plugin after the resize
+	if err := os.WriteFile(steps, []byte(strings.Join(lines, "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, home, "plugin brighten@0.1.0: it takes uint8 images, and what stands before it gives float32: it stands straight after the decode", train...)
 }
 
 // A plugin that takes files is tried with those that are named.

@@ -86,7 +86,9 @@ func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes prepr
 	}
 	with, err := e.plugin.With(step.Config)
 	if err == nil {
-		err = fits(installed.Takes, takes)
+		if err = fits(installed.Takes, takes); err != nil {
+			err = fmt.Errorf("plugin %s: %w", installed.Description, err)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.leave(installed.Digest))
@@ -143,7 +145,7 @@ func (s *Steps) leave(digest string) error {
 // side that is not known beforehand is judged by image.
 func fits(wants plugins.Form, has preprocessing.Form) error {
 	if wants.Kind != has.Kind {
-		return fmt.Errorf("it takes %s images, and what stands before it gives %s", wants.Kind, has.Kind)
+		return fmt.Errorf("it takes %s images, and what stands before it gives %s: %s", wants.Kind, has.Kind, places[wants.Kind])
 	}
 	for i, side := range wants.Shape {
 		if side != plugins.Any && has.Shape[i] > 0 && side != has.Shape[i] {
@@ -151,6 +153,13 @@ func fits(wants plugins.Form, has preprocessing.Form) error {
 		}
 	}
 	return nil
+}
+
+// places are where a plugin finds what it takes.
+var places = map[plugins.Kind]string{
+	plugins.Encoded: "it stands before the decode",
+	plugins.Uint8:   "it stands straight after the decode",
+	plugins.Float32: "it stands after a resize, or another step that gives float32",
 }
 
 // opened is a step that is done by a plugin.
