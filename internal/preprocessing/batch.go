@@ -104,6 +104,12 @@ func (b Batch) Validate() error {
 		if length != b.Count {
 			return fmt.Errorf("a batch of %d encoded images has %d", b.Count, length)
 		}
+		size := 0
+		for _, file := range b.Encoded {
+			if size += len(file); size > MaxBatchBytes {
+				return fmt.Errorf("a batch of %d encoded images takes more than %d bytes", b.Count, MaxBatchBytes)
+			}
+		}
 		return nil
 	}
 	want, err := pixels(b.Kind, b.Count, b.Shape)

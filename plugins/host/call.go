@@ -51,6 +51,8 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 		return plugins.Batch{}, hung, &TimeoutError{p.config.Timeout}
 	case status.Code(err) == codes.Unknown || status.Code(err) == codes.InvalidArgument || status.Code(err) == codes.Internal && !p.child.gone():
 		return plugins.Batch{}, alive, &ProcessError{status.Convert(err).Message()}
+	case status.Code(err) == codes.ResourceExhausted && !p.child.gone(): // before it is read
+		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + status.Convert(err).Message()}
 	default:
 		return plugins.Batch{}, crashed, err
 	}

@@ -47,6 +47,44 @@ func TestLeaksAreBounded(t *testing.T) {
 	answers(t, p)
 }
 
+// Memory that is shared with nobody, or lies in files without a name, is as good
+// as any other; and so is what is put into the memory that is shared with tkit.
+func TestMemoryIsBoundedWhereverItIs(t *testing.T) {
+	for _, where := range []string{"leak shared", "leak file", "leak into the shared memory"} {
+		t.Run(where, func(t *testing.T) {
+			p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Memory: 300 << 20})
+			leak := func(bytes int) json.RawMessage {
+				return json.RawMessage(fmt.Sprintf(`{"do": %q, "bytes": %d}`, where, bytes))
+			}
+			if _, err := p.Process(t.Context(), leak(100<<20), images(1)); err != nil {
+				t.Fatal(err)
+			}
+			if m := p.Memory(); m < 90<<20 || m > 200<<20 {
+				t.Errorf("100 MB are counted as %d", m)
+			}
+			if _, err := p.Process(t.Context(), leak(350<<20), images(1)); err != nil && !as[*host.CrashError](err) {
+				t.Fatal(err)
+			}
+			for p.Stats().Crashes == 0 {
+				answers(t, p)
+				if t.Context().Err() != nil {
+					t.Fatal("450 MB were kept within 300")
+				}
+			}
+			answers(t, p)
+		})
+	}
+}
+
+func TestProcessesAreBounded(t *testing.T) {
+	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
+	_, err := p.Process(t.Context(), json.RawMessage(`{"do": "fork many", "bytes": 300}`), images(1))
+	if !as[*host.CrashError](err) {
+		t.Errorf("error %v, want a crash", err)
+	}
+	answers(t, p)
+}
+
 func TestFiles(t *testing.T) {
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Readable: []string{shown(t)}})
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -103,9 +141,14 @@ func TestOnlyItsHostMayCall(t *testing.T) {
 	if info, err := os.Stat(folders[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("its folder is %v, %v", info.Mode(), err)
 	}
-	sockets, err := filepath.Glob(filepath.Join(folders[0], "plugin*"))
+	sockets, err := filepath.Glob(filepath.Join(folders[0], "plugin-dir*", "*"))
 	if err != nil || len(sockets) != 1 {
 		t.Fatal(sockets, err)
+	}
+	if conn, err := net.Dial("unix", sockets[0]); err != nil {
+		t.Fatal(err)
+	} else if err := conn.Close(); err != nil {
+		t.Fatal(err)
 	}
 	for name, credentials := range map[string]credentials.TransportCredentials{
 		"plain text":       insecure.NewCredentials(),

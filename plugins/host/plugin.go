@@ -120,11 +120,12 @@ func (p *Plugin) PIDs() []int {
 // Memory is how many bytes its processes take, with all that they have started;
 // what they share with tkit is not counted.
 func (p *Plugin) Memory() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var sum int64
-	for _, pid := range p.PIDs() {
-		for _, member := range family(pid) {
-			sum += resident(member)
-		}
+	for running := range p.running {
+		_, memory := running.taken()
+		sum += memory
 	}
 	return sum
 }
@@ -333,7 +334,7 @@ func (p *Plugin) succeeded() {
 	p.breaker = breaker{}
 }
 
-// watch ends processes that take too much memory, asks idle ones for their
+// watch ends processes that take too much, asks idle ones for their
 // health and replaces the dead.
 func (p *Plugin) watch() {
 	memory, health := time.NewTicker(time.Second), time.NewTicker(p.config.Health)

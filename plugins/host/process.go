@@ -27,6 +27,7 @@ import (
 // process is one running process of a plugin. Its calls must not overlap.
 type process struct {
 	config      Config
+	exe         *executable
 	client      *plugin.Client
 	child       *child
 	rpc         proto.PreprocessorClient
@@ -41,7 +42,7 @@ type process struct {
 func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logger) (_ *process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Start)
 	defer cancel()
-	p := &process{config: c, log: log}
+	p := &process{config: c, exe: exe, log: log}
 	defer func() {
 		if err != nil {
 			p.end(false)
@@ -125,7 +126,8 @@ func dialOptions(c *tls.Config) []grpc.DialOption {
 	buffers := &wire.Buffers{}
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(link.Credentials(c)),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.NewCodec(buffers))), experimental.WithBufferPool(buffers),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wire.NewCodec(buffers)), grpc.MaxCallRecvMsgSize(contract.MaxMessage)),
+		experimental.WithBufferPool(buffers),
 		grpc.WithInitialWindowSize(contract.Window), grpc.WithInitialConnWindowSize(contract.Window),
 		grpc.WithReadBufferSize(0), grpc.WithWriteBufferSize(contract.Buffer), // the credentials read ahead
 	}
@@ -187,19 +189,18 @@ func (p *process) startError(ctx context.Context, err error) error {
 	return &StartError{err, said}
 }
 
+// mostProcesses is how many a process of a plugin may be with all that it has
+// started.
+const mostProcesses = 256
+
 // excess is the error of a process that, with all that it has started, takes
-// more memory than it may.
+// more than it may.
 func (p *process) excess() error {
-	pid, err := strconv.Atoi(p.child.ID())
-	if err != nil {
-		return nil
-	}
-	var sum int64
-	for _, member := range family(pid) {
-		sum += resident(member)
-	}
-	if sum > p.config.Memory {
-		return fmt.Errorf("it takes %d MB of memory with all that it has started, and may take %d", sum>>20, p.config.Memory>>20)
+	switch processes, memory := p.taken(); {
+	case memory > p.config.Memory:
+		return fmt.Errorf("it takes %d MB of memory with all that it has started, and may take %d", memory>>20, p.config.Memory>>20)
+	case processes > mostProcesses:
+		return fmt.Errorf("it has started %d processes, and may start %d", processes-1, mostProcesses-1)
 	}
 	return nil
 }

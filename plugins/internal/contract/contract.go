@@ -2,7 +2,7 @@
 // plugin's process must say alike.
 package contract
 
-import "math"
+import "tkit/internal/preprocessing"
 
 // Version is of the contract in plugins/proto. A process and a host that have
 // none in common part with an error that names both.
@@ -30,10 +30,10 @@ const (
 	CookieValue = Name
 )
 
-// Flow control of HTTP/2 with windows for whole batches, and no bound on the
-// size of a message but that of a batch.
+// Flow control of HTTP/2 with windows for whole batches, and messages no larger
+// than a batch may be, with what is said of it.
 const (
 	Window     = 16 << 20
 	Buffer     = 256 << 10
-	MaxMessage = math.MaxInt32
+	MaxMessage = preprocessing.MaxBatchBytes + 16<<20
 )

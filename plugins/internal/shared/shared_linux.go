@@ -17,8 +17,9 @@ import (
 type Area struct {
 	file *os.File
 
-	mu   sync.Mutex
-	data []byte
+	mu       sync.Mutex
+	data     []byte
+	reserved int
 }
 
 // New makes an empty area. It can grow but not shrink, whoever asks, so that no
@@ -59,13 +60,26 @@ func (a *Area) File() *os.File { return a.file }
 func (a *Area) Reserve(size int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.reserved = max(a.reserved, size)
 	if size <= len(a.data) {
 		return nil
 	}
-	if err := a.file.Truncate(int64(size)); err != nil {
+	info, err := a.file.Stat()
+	if err == nil && info.Size() < int64(size) { // the other side may have made it larger
+		err = a.file.Truncate(int64(size))
+	}
+	if err != nil {
 		return fmt.Errorf("shared memory of %d bytes: %w", size, err)
 	}
 	return a.remap(size)
+}
+
+// Reserved is how much of the area this side has asked for; the other may have
+// made it larger.
+func (a *Area) Reserved() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return int64(a.reserved)
 }
 
 // Bytes is a part of the area, valid until the area grows or is closed.

@@ -24,6 +24,9 @@ func (*Area) File() *os.File { return nil }
 // Reserve fails.
 func (*Area) Reserve(size int) error { return errors.ErrUnsupported }
 
+// Reserved is nothing.
+func (*Area) Reserved() int64 { return 0 }
+
 // Bytes fails.
 func (*Area) Bytes(offset, length uint64) ([]byte, error) { return nil, errors.ErrUnsupported }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"tkit/plugins"
@@ -86,6 +87,41 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 			leaked[i] = 1
 		}
 		f.kept = append(f.kept, leaked)
+	case "leak shared":
+		leaked, err := syscall.Mmap(-1, 0, c.Bytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED|syscall.MAP_ANON)
+		if err != nil {
+			return out, err
+		}
+		for i := 0; i < len(leaked); i += 4096 {
+			leaked[i] = 1
+		}
+	case "leak file":
+		fd, err := unix.MemfdCreate("leak", 0)
+		if err != nil {
+			return out, err
+		}
+		for range c.Bytes >> 20 {
+			if _, err := unix.Write(fd, make([]byte, 1<<20)); err != nil {
+				return out, err
+			}
+		}
+	case "leak into the shared memory":
+		memory, err := strconv.Atoi(os.Getenv(contract.MemoryVariable))
+		if err != nil {
+			return out, err
+		}
+		for i := range c.Bytes >> 20 {
+			if _, err := unix.Pwrite(memory, make([]byte, 1<<20), int64(i+1)<<20); err != nil {
+				return out, err
+			}
+		}
+	case "fork many":
+		for range c.Bytes {
+			if err := exec.Command("sleep", "1000").Start(); err != nil {
+				return out, err
+			}
+		}
+		select {}
 	case "shape":
 		return plugins.NewBatch(plugins.Float32, in.Count, [3]int{1, 1, 1}), nil
 	case "count":
