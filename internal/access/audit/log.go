@@ -81,12 +81,16 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// A crash may have come between a record and its head. Otherwise the head
-	// leads: where the file does not reach it, the gap stays for Verify to find.
-	if end.Sequence <= head.Sequence {
-		end = head
+	// A crash may have come between a record and its head, which then comes
+	// first, so that there is never more than one such record. Otherwise the head
+	// leads: what the file lacks of it, or has beyond it, stays for Verify to find.
+	if end.Sequence == head.Sequence+1 && end.previous == head.Hash {
+		if err := l.head.SetHead(ctx, end.Position); err != nil {
+			return err
+		}
+		head = end.Position
 	}
-	r.Sequence, r.Previous, r.At = end.Sequence+1, end.Hash, time.Now().UTC().Truncate(time.Microsecond)
+	r.Sequence, r.Previous, r.At = head.Sequence+1, head.Hash, time.Now().UTC().Truncate(time.Microsecond)
 	line, err := r.encode()
 	if err != nil {
 		return err
@@ -121,26 +125,26 @@ func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
 
 // newest opens the file to append to, a new one where there is none or it is
 // full, and says where the last one ends.
-func (l *Log) newest() (*os.File, Position, error) {
+func (l *Log) newest() (*os.File, ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
-		return nil, Position{}, err
+		return nil, ending{}, err
 	}
 	if len(names) == 0 {
 		f, err := l.begin(1)
-		return f, Position{}, err
+		return f, ending{}, err
 	}
 	last := names[len(names)-1]
 	f, err := os.OpenFile(filepath.Join(l.dir, last), os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
-		return nil, Position{}, err
+		return nil, ending{}, err
 	}
 	end, size, err := tail(f)
 	if err == nil && size < l.limit {
 		return f, end, nil
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, Position{}, err
+		return nil, ending{}, err
 	}
 	f, err = l.begin(number(last) + 1)
 	return f, end, err
@@ -158,34 +162,41 @@ func (l *Log) begin(n int) (*os.File, error) {
 	return f, nil
 }
 
-// tail is the position of a file's last record, and its size. A line without
-// an end is what a crash left of a record whose action never began: it goes. A
-// last line that is no record counts as none.
-func tail(f *os.File) (Position, int64, error) {
+// An ending is a file's last record: where it stands in the chain, and the hash
+// of the one before.
+type ending struct {
+	Position
+	previous string
+}
+
+// tail is a file's ending, and its size. A line without an end is what a crash
+// left of a record whose action never began: it goes. A last line that is no
+// record counts as none.
+func tail(f *os.File) (ending, int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return Position{}, 0, err
+		return ending{}, 0, err
 	}
 	size := info.Size()
 	from := max(0, size-maxLine-1)
 	b := make([]byte, size-from)
 	if _, err := f.ReadAt(b, from); err != nil {
-		return Position{}, 0, err
+		return ending{}, 0, err
 	}
 	whole := bytes.LastIndexByte(b, '\n') + 1
 	if whole < len(b) {
 		size = from + int64(whole)
 		if err := f.Truncate(size); err != nil {
-			return Position{}, 0, err
+			return ending{}, 0, err
 		}
 	}
 	lines := bytes.TrimSuffix(b[:whole], []byte("\n"))
 	line := lines[bytes.LastIndexByte(lines, '\n')+1:]
 	r, err := ParseRecord(line)
 	if err != nil {
-		return Position{}, size, nil
+		return ending{}, size, nil
 	}
-	return Position{r.Sequence, hashOf(line)}, size, nil
+	return ending{Position{r.Sequence, hashOf(line)}, r.Previous}, size, nil
 }
 
 const prefix, suffix = "audit-", ".jsonl"

@@ -3,8 +3,9 @@
 //
 // A line that was changed, removed, moved or put in breaks the chain, and
 // Verify finds it. The chain's end is kept elsewhere too (see [Head]), so that
-// lines cut off the end are missed. A new file goes on with the chain of the
-// one before.
+// lines cut off the end are missed, and lines put in after it are found; of these
+// a single one cannot be told from the record that a crash left before its head
+// was kept. A new file goes on with the chain of the one before.
 //
 // Whoever can write both the log's folder and the head's place can make a new
 // chain. Who must rule that out keeps a [Position] now and then where that
