@@ -100,7 +100,7 @@ func (a *Authority) Ask(ctx context.Context, p Principal, purpose string) (Asker
 	if err != nil {
 		return Asker{}, err
 	}
-	return Asker{Principal: p, Groups: groups, Purpose: purpose}, nil
+	return Asker{Principal: p, Groups: groups, Purpose: purpose, unsure: groups == nil}, nil
 }
 
 // groupsOf looks a member up.

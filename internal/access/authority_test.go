@@ -193,6 +193,31 @@ func TestGroupsUnknownMeansNo(t *testing.T) {
 	}
 }
 
+// A user whom no directory knows, which is what one that fails may say, is not
+// allowed what some group is denied; who is known to be in no group is.
+func TestDeniedGroupsAndUnknownUsers(t *testing.T) {
+	f := newFixture(t)
+	for _, p := range []Principal{"user:stranger", "user:loner", "user:alice"} {
+		f.give(t, f.olga, Allow, p, Use)
+		f.give(t, f.olga, Allow, p, Train)
+	}
+	f.give(t, f.olga, Deny, "group:leavers", Use)
+	f.groups = members{"user:alice": {"group:radiology"}, "user:loner": {}}
+	use := Question{Action: "test", Right: Use, Object: "dataset:scans"}
+	for p, want := range map[Principal]error{"user:stranger": ErrUnknownGroups, "user:loner": nil, "user:alice": nil} {
+		if _, err := f.Decide(t.Context(), f.ask(t, p), use); !errors.Is(err, want) {
+			t.Errorf("%s uses: %v, want %v", p, err, want)
+		}
+		if !f.may(t, f.Authority, p, Train) {
+			t.Errorf("%s may not train, which no group is denied", p)
+		}
+	}
+	known, unknown := f.ask(t, "user:loner"), f.ask(t, "user:stranger")
+	if known.Memberships() == unknown.Memberships() {
+		t.Error("what was decided for one holds for the other")
+	}
+}
+
 func TestTokens(t *testing.T) {
 	f := newFixture(t)
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
@@ -285,7 +310,8 @@ func TestGroupsFile(t *testing.T) {
 			t.Errorf("%s: %v, %v", p, got, err)
 		}
 	}
-	for _, bad := range []string{"", "groups: [a]", "groups:\n  a: [alice]", "groups:\n  a: ['group:b']", "group:\n  a: []", "groups:\n  'a b': [user:x]"} {
+	for _, bad := range []string{"", "groups: [a]", "groups:\n  a: [alice]", "groups:\n  a: ['group:b']", "group:\n  a: []", "groups:\n  'a b': [user:x]",
+		"groups: {a: ['user:x']}\n---\ngroups: {b: ['user:alice']}"} {
 		write(bad)
 		if got, err := g.Of(t.Context(), "user:alice"); err == nil {
 			t.Errorf("%q gives %v", bad, got)
@@ -307,8 +333,8 @@ func TestSystemGroups(t *testing.T) {
 	if got, err := (SystemGroups{}).Of(t.Context(), self); err != nil || len(got) == 0 {
 		t.Errorf("%s is in %v, %v", self, got, err)
 	}
-	for _, p := range []Principal{"user:nobody-has-this-name", "service:triage"} {
-		if got, err := (SystemGroups{}).Of(t.Context(), p); err != nil || len(got) != 0 {
+	for p, known := range map[Principal]bool{"user:nobody-has-this-name": false, "service:triage": true} {
+		if got, err := (SystemGroups{}).Of(t.Context(), p); err != nil || len(got) != 0 || (got != nil) != known {
 			t.Errorf("%s is in %v, %v", p, got, err)
 		}
 	}

@@ -27,6 +27,7 @@ type ClusterGroups interface {
 // inCluster is an asker's membership in a cluster.
 type inCluster struct {
 	groups []Principal
+	unsure bool // see Asker
 	err    error
 }
 
@@ -89,10 +90,11 @@ func (a *Authority) In(ctx context.Context, who Asker, clusters []string) Asker 
 	resolved := make(map[string]inCluster, len(clusters))
 	for _, c := range clusters {
 		groups, err := a.roster.of(ctx, member{who.Principal, c})
+		in := inCluster{groups, len(groups) == 0, err}
 		if errors.Is(err, ErrNoClusterGroups) {
-			groups, err = who.Groups, nil
+			in = inCluster{who.Groups, who.unsure, nil}
 		}
-		resolved[c] = inCluster{groups, err}
+		resolved[c] = in
 	}
 	who.clusters = resolved
 	return who
@@ -101,6 +103,9 @@ func (a *Authority) In(ctx context.Context, who Asker, clusters []string) Asker 
 // Memberships is a text that is equal for equal groups, in clusters too.
 func (a Asker) Memberships() string {
 	var b strings.Builder
+	if a.unsure {
+		b.WriteString("unsure,")
+	}
 	for _, g := range a.Groups {
 		b.WriteString(string(g) + ",")
 	}
@@ -110,7 +115,7 @@ func (a Asker) Memberships() string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Fprintf(&b, ";%s %t", name, a.clusters[name].err != nil)
+		fmt.Fprintf(&b, ";%s %t %t", name, a.clusters[name].err != nil, a.clusters[name].unsure)
 		for _, g := range a.clusters[name].groups {
 			b.WriteString("," + string(g))
 		}
@@ -118,12 +123,12 @@ func (a Asker) Memberships() string {
 	return b.String()
 }
 
-// groupsOn are the asker's groups that count for an object. No groups, unsure,
-// may be all that a cluster could find out.
+// groupsOn are the asker's groups that count for an object. Unsure, they may be
+// all that could be found out, and not all there are.
 func (p *Policy) groupsOn(who Asker, on Object) (groups []Principal, unsure bool, err error) {
 	cluster := p.clusters[on]
 	if cluster == "" || who.clusters == nil {
-		return who.Groups, false, nil
+		return who.Groups, who.unsure, nil
 	}
 	in, asked := who.clusters[cluster]
 	switch {
@@ -132,7 +137,7 @@ func (p *Policy) groupsOn(who Asker, on Object) (groups []Principal, unsure bool
 	case in.err != nil:
 		return nil, false, fmt.Errorf("in %s: %w", cluster, in.err)
 	}
-	return in.groups, len(in.groups) == 0, nil
+	return in.groups, in.unsure, nil
 }
 
 // deniesGroups says whether some group is denied a right for a purpose now.

@@ -24,7 +24,7 @@ func TestDecideInCluster(t *testing.T) {
 	}
 	down := errors.New("down")
 	in := func(err error, groups ...Principal) Asker {
-		return Asker{Principal: "user:alice", Groups: []Principal{"group:a", "group:owners"}, clusters: map[string]inCluster{"hdfs://nn:8020": {groups, err}}}
+		return Asker{Principal: "user:alice", Groups: []Principal{"group:a", "group:owners"}, clusters: map[string]inCluster{"hdfs://nn:8020": {groups, len(groups) == 0, err}}}
 	}
 	elsewhere := in(nil)
 	elsewhere.clusters = map[string]inCluster{}

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,28 +10,29 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 // Groups says which groups a principal belongs to. It is asked where decisions
 // are made and never the one who wants something. An error means that nobody
-// knows, and then nothing is allowed.
+// knows, and then nothing is allowed. Nil, and not an empty slice, means that the
+// principal itself is known to no directory, which is what one that fails may
+// say, too: then nothing is allowed that some group is denied.
 type Groups interface {
 	Of(ctx context.Context, p Principal) ([]Principal, error)
 }
 
 // SystemGroups asks the operating system, and through it whatever directory it
-// uses. Services and users that it does not know are in no group.
+// uses. Services are in no group.
 type SystemGroups struct{}
 
-// Of returns the groups of a user of this machine.
+// Of returns the groups of a user of this machine, nil of one that it does not
+// know.
 func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if p.Kind() != UserKind {
-		return nil, nil
+		return []Principal{}, nil
 	}
 	u, err := user.Lookup(p.Name())
 	if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
@@ -45,7 +45,7 @@ func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("groups of %s: %w", p, err)
 	}
-	var all []Principal
+	all := []Principal{}
 	for _, id := range ids {
 		g, err := user.LookupGroupId(id)
 		if _, unknown := errors.AsType[user.UnknownGroupIdError](err); unknown {
@@ -86,7 +86,7 @@ func groupsIn(file string, owner uint32, p Principal) ([]Principal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("groups: %s: %w", file, err)
 	}
-	var all []Principal
+	all := []Principal{}
 	for group, of := range members {
 		if slices.Contains(of, p) {
 			all = append(all, group)
@@ -100,9 +100,7 @@ func parseGroups(raw []byte) (map[Principal][]Principal, error) {
 	var form struct {
 		Groups map[string][]string `yaml:"groups"`
 	}
-	d := yaml.NewDecoder(bytes.NewReader(raw))
-	d.KnownFields(true)
-	if err := d.Decode(&form); err != nil {
+	if err := decodeTrusted(raw, &form); err != nil {
 		return nil, err
 	}
 	all := make(map[Principal][]Principal, len(form.Groups))

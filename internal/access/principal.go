@@ -60,6 +60,9 @@ type Asker struct {
 	Groups  []Principal
 	Purpose string
 
+	// unsure says that no directory knows the principal: it may be in groups all
+	// the same; see [Groups].
+	unsure bool
 	// clusters has the groups that count for the datasets in each cluster, in
 	// place of Groups; see [Authority.In].
 	clusters map[string]inCluster

@@ -1,15 +1,12 @@
 package access
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 // A store with users of its own, such as HDFS, lets a user read or not. What it
@@ -47,9 +44,7 @@ func parseStoreUsers(raw []byte) (map[Principal][]string, error) {
 	var form struct {
 		Users map[string][]string `yaml:"store-users"`
 	}
-	d := yaml.NewDecoder(bytes.NewReader(raw))
-	d.KnownFields(true)
-	if err := d.Decode(&form); err != nil {
+	if err := decodeTrusted(raw, &form); err != nil {
 		return nil, err
 	}
 	all := make(map[Principal][]string, len(form.Users))

@@ -1,12 +1,15 @@
 package access
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"syscall"
+
+	"gopkg.in/yaml.v3"
 )
 
 // maxTrusted bounds a file that says who is who, in bytes.
@@ -38,6 +41,20 @@ func readTrusted(file string, owner uint32) (_ []byte, err error) {
 		err = fmt.Errorf("%s is longer than %d MB", file, maxTrusted>>20)
 	}
 	return raw, err
+}
+
+// decodeTrusted reads all of a YAML file that decides who may do what: a key that
+// is not known, or a second document, means something that nobody reads here.
+func decodeTrusted(raw []byte, into any) error {
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return errors.Join(err, errors.New("there is more than one document in it: leave one"))
+	}
+	return nil
 }
 
 // ownerOf is the user who owns a file or folder.
