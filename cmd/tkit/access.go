@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -149,13 +150,11 @@ func expiry(c *cli.Context, flag string) (time.Time, error) {
 		hours += "h"
 	}
 	d, err := time.ParseDuration(hours)
-	if err != nil || d <= 0 {
+	factor := map[bool]time.Duration{false: 1, true: 24}[isDays]
+	if err != nil || d <= 0 || d > math.MaxInt64/factor {
 		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, such as 30d or 12h, or a day, such as 2027-01-31", flag, text)
 	}
-	if isDays {
-		d *= 24
-	}
-	return time.Now().Add(d), nil
+	return time.Now().Add(factor * d), nil
 }
 
 // until writes when something expires for people.

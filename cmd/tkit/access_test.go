@@ -322,7 +322,7 @@ func TestDatasetCommands(t *testing.T) {
 	}{
 		{args: "datasets list", want: "no registered dataset that you may see"},
 		{args: "datasets show scans", err: "nothing allows"},
-		{args: "datasets show scan", err: "there are scans"},
+		{args: "datasets show scan", err: "`tkit datasets list` shows those that you may see"},
 		{args: "datasets acl scans", err: "nothing allows"},
 		{args: "datasets acl scans grant " + string(g.me) + " train", err: "user:olga owns it"},
 		{args: "datasets add scans DATA", err: "registered already"},
@@ -332,6 +332,7 @@ func TestDatasetCommands(t *testing.T) {
 		{args: "datasets acl more grant bob list", err: "user:NAME"},
 		{args: "datasets acl more grant user:bob write", err: "the rights are"},
 		{args: "datasets acl more grant user:bob train --expires yesterday", err: "2027-01-31"},
+		{args: "datasets acl more grant user:bob train --expires 300000d", err: "2027-01-31"}, // more than a duration holds
 		{args: "datasets acl more", want: "owned by " + string(g.me)},
 		{args: "datasets acl more deny group:students train", want: "deny"},
 		{args: "datasets acl more revoke 1", want: "revoked grant 1"},
@@ -342,6 +343,8 @@ func TestDatasetCommands(t *testing.T) {
 		{args: "datasets show more", want: "owns dataset:more"},
 		{args: "datasets snapshots more", want: "no run"},
 		{args: "datasets acl more owner user:olga", want: "owned by user:olga"},
+		{args: "datasets snapshots more --purpose audit", err: "nothing allows " + string(g.me) + " to list dataset:more for \"audit\""},
+		{args: "datasets acl more --purpose audit", err: "for \"audit\""},
 		{args: "access whoami", want: string(g.me)},
 		{args: "access token create --note x service:triage", want: "tkit_"},
 		{args: "access token list", want: "service:triage"},

@@ -16,7 +16,7 @@ func aclFlags() []cli.Flag {
 		&cli.StringFlag{Name: "expires", Usage: "the grant ends after `TIME`, such as 30d, or with a day, such as 2027-01-31", DefaultText: "never"},
 		&cli.StringFlag{Name: "only-for", Usage: "the grant is for this `PURPOSE` only"},
 		&cli.StringFlag{Name: "reason", Usage: "say why: `TEXT`"},
-		jsonFlag(),
+		purposeFlag(), jsonFlag(),
 	}
 }
 

@@ -84,7 +84,7 @@ Examples:
 			Name:      "snapshots",
 			Usage:     "list the contents that a registered dataset was found to have",
 			ArgsUsage: "NAME",
-			Flags:     []cli.Flag{jsonFlag()},
+			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets snapshots scans`,
 			Action: withAuthority(1, 1, listSnapshots),

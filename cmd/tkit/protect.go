@@ -87,6 +87,7 @@ Examples:
 			Name:      "reclassify",
 			Usage:     "take a declassification back, by its number",
 			ArgsUsage: "NUMBER",
+			Flags:     []cli.Flag{purposeFlag()},
 			Description: `Examples:
    tkit registry reclassify 3`,
 			Action: withAuthority(1, 1, reclassify),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -119,7 +120,9 @@ type Question struct {
 	Object  Object
 	Lineage []Origin // instead of Object
 	Behind  []Origin // what else may decide, beside Object
-	Data    []string // the dataset versions that take part, for the record
+	// Data is what takes part besides, for the record: the dataset versions, where
+	// a lineage does not tell them.
+	Data []string
 	// Store is as whom the store of the data is read, "" where it knows no
 	// users of its own, or is not open yet. It must be the one who asks.
 	Store string
@@ -159,14 +162,14 @@ func (a *Authority) DecideBy(ctx context.Context, p *Policy, who Asker, q Questi
 	if err != nil {
 		return Decision{}, err
 	}
-	if err := a.record(ctx, who, q, d); err != nil {
+	if err := a.record(ctx, p, who, q, d); err != nil {
 		return Decision{}, err
 	}
 	return d, p.refusal(who, q, d)
 }
 
-// record writes a decision down.
-func (a *Authority) record(ctx context.Context, who Asker, q Question, d Decision) error {
+// record writes a decision by a policy down.
+func (a *Authority) record(ctx context.Context, p *Policy, who Asker, q Question, d Decision) error {
 	if d.Allowed && d.Object == "" {
 		return nil
 	}
@@ -176,6 +179,7 @@ func (a *Authority) record(ctx context.Context, who Asker, q Question, d Decisio
 	}
 	if len(q.Lineage) > 0 {
 		r.Model = q.Lineage[0].Version
+		r.Data = append(slices.Clone(q.Data), p.versions(q.Lineage)...)
 	}
 	if d.Allowed {
 		r.Outcome = audit.Allowed

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tkit/internal/access/audit"
 )
 
 // members is groups for the tests.
@@ -190,6 +193,28 @@ func TestGroupsUnknownMeansNo(t *testing.T) {
 	f := newFixture(t)
 	if _, err := f.Ask(t.Context(), "user:unknowable", ""); err == nil {
 		t.Error("asked without groups")
+	}
+}
+
+// A record about a model names the dataset versions behind it.
+func TestRecordOfAVersion(t *testing.T) {
+	f := newFixture(t)
+	lineage := []Origin{
+		{Version: "m@2", Model: "model:m", Data: []Data{{URI: "file://" + f.data, Digest: "sha256:bb"}}},
+		{Version: "m@1", Model: "model:m", Data: []Data{{URI: "file:///elsewhere", Digest: "sha256:cc"}, {Datasets: []string{"scans"}, Digest: "sha256:aa"}}},
+	}
+	if _, err := f.Decide(t.Context(), f.olga, Question{Action: "predict", Right: Use, Lineage: lineage}); err != nil {
+		t.Fatal(err)
+	}
+	var last audit.Record
+	for r, err := range f.Log().Records(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = r
+	}
+	if want := []string{"dataset:scans@sha256:aa", "dataset:scans@sha256:bb"}; last.Model != "m@2" || !slices.Equal(last.Data, want) {
+		t.Errorf("%s of %v, want %v", last.Model, last.Data, want)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tkit/internal/access/audit"
@@ -31,7 +30,7 @@ func (a *Authority) change(ctx context.Context, who Asker, q Question, may permi
 	if err = errors.Join(err, d.Unknown); err != nil {
 		return err
 	}
-	if err := a.record(ctx, who, q, d); err != nil {
+	if err := a.record(ctx, p, who, q, d); err != nil {
 		return err
 	}
 	if err := p.refusal(who, q, d); err != nil {
@@ -74,14 +73,11 @@ func (p *Policy) governed(o Object) error {
 	if o.Kind() == modelKind {
 		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` begins one", ErrNotFound, o.Name())
 	}
-	names := make([]string, len(p.datasets))
-	for i, d := range p.datasets {
-		names[i] = d.Name
-	}
-	if len(names) == 0 {
+	if len(p.datasets) == 0 {
 		return fmt.Errorf("%w: dataset %s: none is registered; `tkit datasets add` registers one", ErrNotFound, o.Name())
 	}
-	return fmt.Errorf("%w: dataset %s; there are %s", ErrNotFound, o.Name(), strings.Join(names, ", "))
+	// Which there are is not for everybody.
+	return fmt.Errorf("%w: dataset %s; `tkit datasets list` shows those that you may see", ErrNotFound, o.Name())
 }
 
 // Register gives a dataset its name, place and owner. Only an administrator

@@ -25,11 +25,7 @@ func (n Needs) questions(p *Policy) []Question {
 	var all []Question
 	for _, d := range n.Data {
 		for _, object := range p.DatasetsOf(d) {
-			version := string(object)
-			if d.Digest != "" {
-				version += "@" + d.Digest
-			}
-			all = append(all, Question{Action: "train", Right: Train, Object: object, Data: []string{version}, Store: d.Store})
+			all = append(all, Question{Action: "train", Right: Train, Object: object, Data: []string{d.Version(object)}, Store: d.Store})
 		}
 	}
 	if len(n.Base) > 0 {
@@ -122,7 +118,7 @@ func (c *Claim) Denied(ctx context.Context, err error) error {
 			continue
 		}
 		d := Decision{Object: q.Object, Generation: p.generation, Reason: "the store: " + err.Error()}
-		failed := c.authority.record(ctx, who, q, d)
+		failed := c.authority.record(ctx, p, who, q, d)
 		return errors.Join(fmt.Errorf("%w to train: %w", ErrDenied, err), failed)
 	}
 	return err
@@ -244,7 +240,7 @@ func (c *Claim) look(ctx context.Context) error {
 	}
 	err = c.refusal(ctx, p, who)
 	if r, refused := errors.AsType[*Refusal](err); refused {
-		return errors.Join(err, c.authority.record(ctx, who, r.Question, r.Decision))
+		return errors.Join(err, c.authority.record(ctx, p, who, r.Question, r.Decision))
 	}
 	c.mu.Lock()
 	ask := c.watched

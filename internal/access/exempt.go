@@ -28,7 +28,7 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 	if err := checkText(e.Reason); err != nil {
 		return e, err
 	}
-	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage, Data: []string{string(e.Dataset)}}
+	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage}
 	err := a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		if err := p.governed(e.Dataset); err != nil {
 			return Decision{}, err

@@ -50,6 +50,29 @@ func (p *Policy) DatasetsOf(d Data) []Object {
 	return slices.Compact(found)
 }
 
+// Version names a registered dataset's content in the audit log, such as
+// "dataset:scans@sha256:0f…".
+func (d Data) Version(of Object) string {
+	if d.Digest == "" {
+		return string(of)
+	}
+	return string(of) + "@" + d.Digest
+}
+
+// versions are those of the registered datasets behind a lineage, each once.
+func (p *Policy) versions(lineage []Origin) []string {
+	var all []string
+	for _, o := range lineage {
+		for _, d := range o.Data {
+			for _, object := range p.DatasetsOf(d) {
+				all = append(all, d.Version(object))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Restrictions are the governed objects behind a lineage, each once: what must
 // allow a right for the version to be had.
 func (p *Policy) Restrictions(lineage []Origin) []Object {
