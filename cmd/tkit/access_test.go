@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,7 +97,7 @@ func TestTrainingNeedsTheRight(t *testing.T) {
 			t.Errorf("%s: %v does not say who can help", name, err)
 		}
 	}
-	take := g.olga(t, "train,list")
+	take := g.olga(t, "train,list,use")
 	mustRun(t, g.home, trainOn("scans")...)
 	show := mustRun(t, g.home, "registry", "show", "--json", "m@1")
 	var v registry.Version
@@ -245,6 +246,26 @@ func TestRevokedDuringARun(t *testing.T) {
 	}
 }
 
+// Asking about many images ends when the right to use the model does.
+func TestRevokedWhilePredicting(t *testing.T) {
+	g := newGuarded(t)
+	g.olga(t, "train")
+	take := g.olga(t, "use")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)
+	images, err := filepath.Glob(filepath.Join(g.data, "1", "*.png"))
+	if err != nil || len(images) == 0 {
+		t.Fatal(images, err)
+	}
+	a := app()
+	answered := &trigger{word: images[0], f: sync.OnceFunc(take)}
+	a.Writer, a.ErrWriter = answered, &bytes.Buffer{}
+	args := append([]string{"tkit", "--home", g.home, "predict", "--model", "m@1"}, slices.Repeat(images[:1], 1_000_000)...)
+	if err := a.RunContext(t.Context(), args); !errors.Is(err, access.ErrDenied) || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("it ended with %v", err)
+	}
+	g.refused(t, "predict", "--model", "m@1", images[0])
+}
+
 // trigger calls f when a word is written.
 type trigger struct {
 	word string
@@ -311,6 +332,47 @@ func TestAliasesNeedBothRights(t *testing.T) {
 	g.olga(t, "promote")
 	mustRun(t, g.home, "registry", "rollback", "m")
 	mustRun(t, g.home, "registry", "remove-alias", "m@production")
+}
+
+// What a version is worth and was made of is told to those who may use it, and
+// the list says of others no more than that they are there.
+func TestDescriptionsNeedTheRightToUse(t *testing.T) {
+	g := newGuarded(t)
+	g.olga(t, "train,promote")
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans", "--promote")...)
+	open := filepath.Join(filepath.Dir(g.data), "open")
+	mustRun(t, g.home, "datasets", "sample", "--digits", "3,4", open)
+	mustRun(t, g.home, append(quickly, "--name", "m", "--data", open)...)
+	listed := func() [2]bool { // whether it tells what the versions are worth
+		var versions []registry.Version
+		if err := json.Unmarshal([]byte(mustRun(t, g.home, "registry", "list", "--json", "m")), &versions); err != nil || len(versions) != 2 {
+			t.Fatal(err, versions)
+		}
+		return [2]bool{versions[0].Manifest.Metrics != nil, versions[1].Manifest.Metrics != nil}
+	}
+	page := filepath.Join(t.TempDir(), "m.html")
+	g.refused(t, "registry", "show", "m@1")
+	g.refused(t, "registry", "show", "--json", "m@1")
+	g.refused(t, "registry", "show", "--html", page, "m@1")
+	if _, err := os.Stat(page); err == nil {
+		t.Error("the page was written")
+	}
+	if got := listed(); got != [2]bool{false, true} {
+		t.Errorf("tells of %v", got)
+	}
+	if text := mustRun(t, g.home, "registry", "list", "m"); !strings.Contains(text, "not yours to use") || !strings.Contains(text, "production") {
+		t.Errorf("lists\n%s", text)
+	}
+	if last := mustRun(t, g.home, "datasets", "audit", "--json", "--last", "1"); !strings.Contains(last, `"data":["m@1"]`) || !strings.Contains(last, "denied") {
+		t.Errorf("wrote down %s", last)
+	}
+	take := g.olga(t, "use")
+	mustRun(t, g.home, "registry", "show", "--html", page, "m@1")
+	if got := listed(); got != [2]bool{true, true} {
+		t.Errorf("with the right, tells of %v", got)
+	}
+	take()
+	g.refused(t, "registry", "show", "m@1")
 }
 
 func TestDatasetCommands(t *testing.T) {

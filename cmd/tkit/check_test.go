@@ -204,7 +204,7 @@ func TestPageNeedsTheRightToRead(t *testing.T) {
 
 func TestVersionPage(t *testing.T) {
 	g := newGuarded(t)
-	g.olga(t, "train")
+	g.olga(t, "train,use")
 	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)
 	file := filepath.Join(t.TempDir(), "version.html")
 	mustRun(t, g.home, "registry", "show", "--html", file, "m@1")

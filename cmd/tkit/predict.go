@@ -78,9 +78,11 @@ func predictImages(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := allowed(c, r, m, "predict", access.Use); err != nil {
+	lose, err := mayAsk(c, r, m)
+	if err != nil {
 		return err
 	}
+	defer func() { err = lose(err) }()
 	classifier, closeAll, err := openClassifier(c.Context, r, m, pluginSteps(c))
 	if err != nil {
 		return fmt.Errorf("load %s: %w", m.Ref(), err)
@@ -89,6 +91,9 @@ func predictImages(c *cli.Context) (err error) {
 
 	paths, failed := c.Args().Slice(), 0
 	for at := 0; at < len(paths); at += predictBatch {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
 		batch := paths[at:min(at+predictBatch, len(paths))]
 		verdicts, err := judge(c.Context, classifier, batch, c.Int("top"))
 		if err != nil {
@@ -108,6 +113,36 @@ func predictImages(c *cli.Context) (err error) {
 		return fmt.Errorf("predict: %d of %d images could not be used", failed, len(paths))
 	}
 	return nil
+}
+
+// mayAsk decides whether who runs the command may use a version. From then on the
+// command's context ends when they may no longer. The caller calls lose at the
+// end, with the command's error, for the reason why it ended.
+func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose func(error) error, err error) {
+	lineage, err := r.Origins(c.Context, m)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openAuthority(c)
+	if err != nil {
+		return nil, err
+	}
+	claim := a.Claim(a.who.Principal, a.who.Purpose, access.Needs{Asked: lineage})
+	if err := claim.Decide(c.Context); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	before := c.Context
+	held, stop := claim.Hold(before, watched)
+	c.Context = held
+	return func(err error) error {
+		lost := context.Cause(held)
+		stop()
+		c.Context = before
+		if err != nil && lost != nil && before.Err() == nil {
+			err = lost
+		}
+		return errors.Join(err, a.Close())
+	}, nil
 }
 
 // openClassifier loads a version, with the plugins that it pins; the caller

@@ -95,12 +95,17 @@ Examples:
 	}
 }
 
-// lineageOf resolves a reference to a version and what restricts it.
-func lineageOf(c *cli.Context, r *registry.Registry, text string) (*registry.Manifest, []access.Origin, error) {
+// namedLineage is lineageOf the version that a text names.
+func namedLineage(c *cli.Context, r *registry.Registry, text string) (*registry.Manifest, []access.Origin, error) {
 	ref, err := registry.ParseRef(text)
 	if err != nil {
 		return nil, nil, err
 	}
+	return lineageOf(c, r, ref)
+}
+
+// lineageOf resolves a reference to a version and what restricts it.
+func lineageOf(c *cli.Context, r *registry.Registry, ref registry.Ref) (*registry.Manifest, []access.Origin, error) {
 	m, err := r.Resolve(c.Context, ref)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +125,7 @@ func asked(c *cli.Context, act func(a *asking) error) (err error) {
 }
 
 func showAccess(c *cli.Context, r *registry.Registry) error {
-	m, lineage, err := lineageOf(c, r, c.Args().First())
+	m, lineage, err := namedLineage(c, r, c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -211,7 +216,7 @@ func protectModel(c *cli.Context, r *registry.Registry) error {
 }
 
 func declassify(c *cli.Context, r *registry.Registry) error {
-	m, lineage, err := lineageOf(c, r, c.Args().First())
+	m, lineage, err := namedLineage(c, r, c.Args().First())
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,10 @@ means MODEL@production. Versions never change, aliases move.`,
 				Name:      "list",
 				Usage:     "list the models, or the versions of one",
 				ArgsUsage: "[MODEL]",
-				Flags:     []cli.Flag{jsonFlag()},
-				Description: `Examples:
+				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+				Description: `What a version is worth is told to those who may use it.
+
+Examples:
    tkit registry list
    tkit registry list flowers
    tkit registry list --json | jq -r '.[].name'`,
@@ -42,7 +44,9 @@ means MODEL@production. Versions never change, aliases move.`,
 					&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
 					purposeFlag(), jsonFlag(),
 				},
-				Description: `Attachments are the list of its images (snapshot.jsonl), what was found in them
+				Description: `It takes the right to use the version; ` + "`tkit registry access`" + ` says who may.
+
+Attachments are the list of its images (snapshot.jsonl), what was found in them
 (data.json), what the training told (training.jsonl), and a few images to compare
 precisions on (sample.tar).
 

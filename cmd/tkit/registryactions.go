@@ -40,10 +40,38 @@ func listVersions(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
+	if err := hideOthers(c, r, versions); err != nil {
+		return err
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, versions)
 	}
 	return printVersions(c.App.Writer, versions)
+}
+
+// hideOthers leaves of the versions that who runs the command may not use what
+// tells nothing of their data: that they are there, since when, and their aliases.
+func hideOthers(c *cli.Context, r *registry.Registry, versions []registry.Version) error {
+	lineages := make([][]access.Origin, len(versions))
+	for i, v := range versions {
+		var err error
+		if lineages[i], err = r.Origins(c.Context, v.Manifest); err != nil {
+			return err
+		}
+	}
+	return asked(c, func(a *asking) error {
+		p, err := a.policy(c)
+		if err != nil {
+			return err
+		}
+		may, err := a.Describe(c.Context, p, a.who, lineages)
+		for i := range may {
+			if m := versions[i].Manifest; !may[i] {
+				versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "not yours to use"}
+			}
+		}
+		return err
+	})
 }
 
 func showVersion(c *cli.Context, r *registry.Registry) error {
@@ -57,6 +85,10 @@ func showVersion(c *cli.Context, r *registry.Registry) error {
 	}
 	if name := c.String("attachment"); name != "" {
 		return printAttachment(c, r, v.Manifest, name)
+	}
+	// What a model is worth and made of was derived from its data.
+	if err := allowed(c, r, v.Manifest, "show", access.Use); err != nil {
+		return err
 	}
 	if file := c.Path("html"); file != "" {
 		if err := writeVersionPage(c, r, v, file); err != nil {
@@ -155,18 +187,23 @@ func moveAlias(c *cli.Context, r *registry.Registry, model, action string,
 	if !errors.Is(err, errLooking) {
 		return registry.Alias{}, err
 	}
-	versions := []int{from, to}
-	for _, version := range slices.Compact(versions) {
-		if version == 0 {
-			continue
+	err = asked(c, func(a *asking) error {
+		for _, version := range slices.Compact([]int{from, to}) {
+			if version == 0 {
+				continue
+			}
+			_, lineage, err := lineageOf(c, r, registry.Ref{Model: model, Version: version})
+			if err != nil {
+				return err
+			}
+			if err := a.decide(c, access.Question{Action: action, Right: access.Promote, Lineage: lineage}); err != nil {
+				return err
+			}
 		}
-		m, err := r.Resolve(c.Context, registry.Ref{Model: model, Version: version})
-		if err != nil {
-			return registry.Alias{}, err
-		}
-		if err := allowed(c, r, m, action, access.Promote); err != nil {
-			return registry.Alias{}, err
-		}
+		return nil
+	})
+	if err != nil {
+		return registry.Alias{}, err
 	}
 	return move(func(f, t int) error {
 		if f != from || t != to {

@@ -38,9 +38,12 @@ func printVersions(w io.Writer, versions []registry.Version) error {
 			a := m.Metrics.Accuracy
 			accuracy = fmt.Sprintf("%.4f (%.4f to %.4f)", a.Value, a.Low, a.High)
 		}
+		labels, trunk := "-", "-" // of a version of which no more is told
+		if len(m.Labels) > 0 {
+			labels, trunk = strconv.Itoa(len(m.Labels)), m.Trunk.Digest.Short()
+		}
 		rows = append(rows, []string{
-			m.Ref().String(), orDash(strings.Join(v.Aliases, " ")), accuracy, strconv.Itoa(len(m.Labels)),
-			m.Trunk.Digest.Short(), moment(m.Created), m.Description,
+			m.Ref().String(), orDash(strings.Join(v.Aliases, " ")), accuracy, labels, trunk, moment(m.Created), m.Description,
 		})
 	}
 	return printTable(w, []string{"version", "aliases", "accuracy", "labels", "trunk", "created", "description"}, rows)

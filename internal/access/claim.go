@@ -11,13 +11,15 @@ import (
 	"time"
 )
 
-// Needs are what a training run needs rights on.
+// Needs are what a run of a command needs rights on, for as long as it goes on.
 type Needs struct {
 	// Data is what it trains on: TRAIN on every dataset that it belongs to.
 	Data []Data
 	// Base is the lineage of the registered version that it builds on: USE and
 	// DOWNLOAD, since its weights go into another model.
 	Base []Origin
+	// Asked is the lineage of a version that is asked: USE.
+	Asked []Origin
 }
 
 // questions are a run's, by a policy.
@@ -33,11 +35,14 @@ func (n Needs) questions(p *Policy) []Question {
 			Question{Action: "build on", Right: Use, Lineage: n.Base},
 			Question{Action: "build on", Right: Download, Lineage: n.Base})
 	}
+	if len(n.Asked) > 0 {
+		all = append(all, Question{Action: "predict", Right: Use, Lineage: n.Asked})
+	}
 	return all
 }
 
-// A Claim is what a training run needs, from its plan to its registration. Its
-// methods may be called at once.
+// A Claim is what a run needs, such as one that trains, from its plan to its
+// registration. Its methods may be called at once.
 type Claim struct {
 	authority *Authority
 	principal Principal
