@@ -32,7 +32,7 @@ type ImageError struct {
 	Err    error // the particulars; may be nil
 }
 
-// Error is the reason and the particulars, which may begin with the reason
+// Error is the reason and the particulars, which may begin or end with the reason
 // themselves: "truncated: the data ends at byte 512", "empty file".
 func (e *ImageError) Error() string {
 	reason := string(e.Reason)
@@ -42,7 +42,7 @@ func (e *ImageError) Error() string {
 	if text := e.Err.Error(); strings.HasPrefix(text, reason) {
 		return text
 	}
-	return fmt.Sprintf("%s: %v", reason, e.Err)
+	return reason + ": " + strings.TrimSuffix(e.Err.Error(), ": "+reason)
 }
 
 func (e *ImageError) Unwrap() error { return e.Err }

@@ -18,13 +18,15 @@ import (
 // little hold up nobody. There is no waiting for room either.
 type countedBody struct {
 	io.ReadCloser
-	all  *semaphore.Weighted // bytes
-	held int64
+	all     *semaphore.Weighted // bytes
+	held    int64
+	refused bool
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if !b.all.TryAcquire(int64(n)) {
+		b.refused = true
 		return 0, &serve.Error{Reason: serve.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
 	}
 	b.held += int64(n)
@@ -37,9 +39,6 @@ func (b *countedBody) release() {
 	b.held = 0
 }
 
-// trusted is how much room a body gets for being announced: most need no more.
-const trusted = 1 << 20
-
 // limit refuses a body of more than most bytes: at once if it is announced, else
 // in reading.
 func limit(w http.ResponseWriter, r *http.Request, most int64) (io.Reader, error) {
@@ -49,16 +48,14 @@ func limit(w http.ResponseWriter, r *http.Request, most int64) (io.Reader, error
 	return http.MaxBytesReader(w, r.Body, most), nil
 }
 
-// readBody reads a body of at most most bytes.
+// readBody reads a body of at most most bytes. Its memory grows with what comes,
+// for the same reason that what was announced does not count.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	limited, err := limit(w, r, most)
 	if err != nil {
 		return nil, err
 	}
 	var body bytes.Buffer
-	if n := min(r.ContentLength, trusted); n > 0 {
-		body.Grow(int(n) + bytes.MinRead) // read without growing again
-	}
 	_, err = body.ReadFrom(limited)
 	return body.Bytes(), bodyError(err)
 }

@@ -106,11 +106,15 @@ type handler struct {
 	bodies *semaphore.Weighted // bytes
 }
 
-// guard turns a panic into an answer. net/http would drop the connection.
+// guard sends clients elsewhere while the server drains, and turns a panic into
+// an answer; net/http would drop the connection.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// From here on: the deadline may be that of the connection's last answer.
 		http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		if h.Draining() {
+			w.Header().Set("Connection", "close") // the next request goes elsewhere
+		}
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
 				h.Log.ErrorContext(r.Context(), "panic in a request", "path", r.URL.Path, "panic", p)
@@ -157,6 +161,9 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, a address, answer 
 	r.Body = body
 	text, err := answer(w, r, q)
 	body.release()
+	if body.refused {
+		w.Header().Set("Connection", "close") // now, not when the rest has come
+	}
 	if err != nil {
 		h.fail(w, r, err)
 	} else {

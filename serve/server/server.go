@@ -259,7 +259,6 @@ func (s *server) drain() {
 	s.Log.Info("stopping", "drain", s.Drain, "grace", s.Grace)
 	s.draining.Store(true)
 	s.health.Shutdown() // for good, whatever is published meanwhile
-	s.http.SetKeepAlivesEnabled(false)
 	time.Sleep(s.Drain)
 
 	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
