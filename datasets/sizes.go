@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tkit/internal/preprocessing"
 )
@@ -55,6 +56,39 @@ type Measured struct {
 func (m Measured) Pixels() string { return fmt.Sprintf("%d×%d", m.Width, m.Height) }
 
 func (m Measured) pixels() int64 { return int64(m.Width) * int64(m.Height) }
+
+// A Fact is something about images, in words.
+type Fact struct{ Name, Text string }
+
+// Facts are what there is to say, for the table and the page; count writes a
+// number of images.
+func (s *Sizes) Facts(count func(int) string) []Fact {
+	formats := make([]string, len(s.Formats))
+	for i, f := range s.Formats {
+		formats[i] = count(f.Images) + " " + string(f.Format)
+	}
+	facts := []Fact{
+		{"formats", strings.Join(formats, ", ")},
+		{"pixels", spread(s.Pixels, Measured.Pixels)},
+		{"file size", spread(s.Bytes, func(m Measured) string { return Bytes(m.Bytes) })},
+	}
+	if s.Small > 0 {
+		facts = append(facts, Fact{"small", fmt.Sprintf("%s below %d pixels wide or high", count(s.Small), SmallSide)})
+	}
+	if s.Elongated > 0 {
+		facts = append(facts, Fact{"elongated", fmt.Sprintf("%s with one side %d or more times the other", count(s.Elongated), ElongatedBy)})
+	}
+	return facts
+}
+
+// spread is from what to what, and what is in the middle.
+func spread(s Spread, text func(Measured) string) string {
+	least, most := text(s.Smallest), text(s.Largest)
+	if least == most {
+		return least
+	}
+	return fmt.Sprintf("%s to %s, median %s", least, most, text(s.Median))
+}
 
 // measuring gathers Sizes, sixteen bytes an image.
 type measuring struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,31 +73,12 @@ func (r *Report) tableClasses(b *strings.Builder) {
 }
 
 func (r *Report) tableSizes(b *strings.Builder) {
-	s := r.Sizes
-	if s == nil {
+	if r.Sizes == nil {
 		return
 	}
-	formats := make([]string, len(s.Formats))
-	for i, f := range s.Formats {
-		formats[i] = fmt.Sprintf("%d %s", f.Images, f.Format)
+	for _, f := range r.Sizes.Facts(strconv.Itoa) {
+		fmt.Fprintf(b, "%-9s %s\n", f.Name, f.Text)
 	}
-	fmt.Fprintf(b, "formats   %s\npixels    %s\nbytes     %s\n", strings.Join(formats, ", "),
-		spread(s.Pixels, Measured.Pixels), spread(s.Bytes, func(m Measured) string { return Bytes(m.Bytes) }))
-	if s.Small > 0 {
-		fmt.Fprintf(b, "small     %s below %d pixels wide or high\n", plural(s.Small, "image"), SmallSide)
-	}
-	if s.Elongated > 0 {
-		fmt.Fprintf(b, "elongated %s %d or more times longer than wide, or the other way\n", plural(s.Elongated, "image"), ElongatedBy)
-	}
-}
-
-// spread is from what to what, and what is in the middle.
-func spread(s Spread, text func(Measured) string) string {
-	least, most := text(s.Smallest), text(s.Largest)
-	if least == most {
-		return least
-	}
-	return fmt.Sprintf("%s to %s, median %s", least, most, text(s.Median))
 }
 
 func (r *Report) tableSides(b *strings.Builder) {

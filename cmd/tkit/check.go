@@ -69,7 +69,7 @@ func readableByContent(c *cli.Context, a *asking, d *dataset, src datasets.Sourc
 // command has the right to read; snapshot is nil where no image can be used.
 func writeDataPage(c *cli.Context, src datasets.Source, snapshot *datasets.Snapshot, report *datasets.Report, file string) error {
 	shown := &reportpage.Page{
-		Name: path.Base(strings.TrimSuffix(c.Args().First(), "/")), Report: report, Snapshot: snapshot, Made: time.Now(), By: version,
+		Name: path.Base(strings.TrimPrefix(strings.TrimSuffix(c.Args().First(), "/"), "dataset:")), Report: report, Snapshot: snapshot, Made: time.Now(), By: version,
 	}
 	if snapshot != nil {
 		var err error

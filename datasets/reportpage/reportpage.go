@@ -112,7 +112,7 @@ func (p *Page) Write(w io.Writer) error {
 	v.Misnamed, v.MoreMisnamed = cut(r.Misnamed)
 	v.Reasons = reasons(r)
 	if r.Sizes != nil {
-		v.Sizes = sizes(r.Sizes)
+		v.Sizes = r.Sizes.Facts(page.Count)
 	}
 	return pages.Write(w, p.head(), v)
 }
@@ -244,7 +244,7 @@ type view struct {
 	MoreClasses int
 	Largest     int
 	Samples     []sampleView
-	Sizes       [][2]string
+	Sizes       []datasets.Fact
 
 	Groups, Conflicts         []groupView
 	MoreGroups, MoreConflicts int
@@ -288,28 +288,6 @@ func reasons(r *datasets.Report) (out []reason) {
 	}
 	slices.SortFunc(out, func(a, b reason) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
 	return out
-}
-
-func sizes(s *datasets.Sizes) (rows [][2]string) {
-	formats := ""
-	for i, f := range s.Formats {
-		if i > 0 {
-			formats += ", "
-		}
-		formats += page.Count(f.Images) + " " + string(f.Format)
-	}
-	rows = [][2]string{
-		{"Formats", formats},
-		{"Pixels", fmt.Sprintf("%s to %s, median %s", s.Pixels.Smallest.Pixels(), s.Pixels.Largest.Pixels(), s.Pixels.Median.Pixels())},
-		{"File size", fmt.Sprintf("%s to %s, median %s", datasets.Bytes(s.Bytes.Smallest.Bytes), datasets.Bytes(s.Bytes.Largest.Bytes), datasets.Bytes(s.Bytes.Median.Bytes))},
-	}
-	if s.Small > 0 {
-		rows = append(rows, [2]string{"Small", fmt.Sprintf("%s below %d pixels wide or high", page.Count(s.Small), datasets.SmallSide)})
-	}
-	if s.Elongated > 0 {
-		rows = append(rows, [2]string{"Elongated", fmt.Sprintf("%s with one side %d or more times the other", page.Count(s.Elongated), datasets.ElongatedBy)})
-	}
-	return rows
 }
 
 func first[T any](list []T, n int) []T { return list[:min(n, len(list))] }
