@@ -60,6 +60,7 @@ type Stats struct {
 // Open starts the executable at path, whose digest is as given, and waits until
 // its first process has said what it is.
 func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
+	tidyFolders()
 	c = c.withDefaults()
 	exe, err := openExecutable(path, digest, c.Folders)
 	if err != nil {

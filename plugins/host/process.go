@@ -34,7 +34,7 @@ type process struct {
 	health      grpc_health_v1.HealthClient
 	area        *shared.Area // nil where the process does not share memory
 	description plugins.Description
-	dir         string
+	folder      *folder
 	log         *slog.Logger
 }
 
@@ -55,14 +55,14 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 		}
 		memory = p.area.File()
 	}
-	if p.dir, err = os.MkdirTemp("", "tkit-plugin-"); err != nil {
+	if p.folder, err = newFolder(); err != nil {
 		return nil, err
 	}
 	ours, certificate, err := mutualTLS()
 	if err != nil {
 		return nil, err
 	}
-	p.child = newChild(exe, memory, c, p.dir, log)
+	p.child = newChild(exe, memory, c, p.folder.path, log)
 	p.child.cmd.Env = append(p.child.cmd.Env, contract.CertificateVariable+"="+certificate)
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{ProtocolVersion: contract.Version, MagicCookieKey: contract.Cookie, MagicCookieValue: contract.CookieValue},
@@ -71,7 +71,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 		TLSConfig:        ours,
 		SkipHostEnv:      true,
 		StartTimeout:     c.Start,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.folder.path},
 		Logger:           libraryLog(log),
 		SyncStdout:       &lines{log: log, stream: "stdout"},
 		SyncStderr:       &lines{log: log, stream: "stderr"},
@@ -244,9 +244,9 @@ func (p *process) end(gracefully bool) {
 	if p.area != nil {
 		p.area.Close()
 	}
-	if p.dir != "" {
-		if err := os.RemoveAll(p.dir); err != nil {
-			p.log.Warn("a plugin's folder is left behind", "folder", p.dir, "error", err)
+	if p.folder != nil {
+		if err := p.folder.remove(); err != nil {
+			p.log.Warn("a plugin's folder is left behind", "folder", p.folder.path, "error", err)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"tkit/internal/durable"
 	"tkit/plugins"
 	"tkit/plugins/host"
+	"tkit/plugins/internal/claim"
 	"tkit/plugins/python"
 )
 
@@ -195,7 +196,7 @@ func (s Store) tidy() error {
 	for _, kind := range []string{".installing-", ".removing-", trying} {
 		left, _ := filepath.Glob(filepath.Join(s.folder, kind+"*")) // the pattern is good
 		for _, path := range left {
-			if kind != trying || abandoned(path) {
+			if kind != trying || claim.Abandoned(path) {
 				err = errors.Join(err, os.RemoveAll(path))
 			}
 		}

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"tkit/plugins/host"
+	"tkit/plugins/internal/claim"
 )
 
 // Trial is a plugin that can be run without being installed.
@@ -38,7 +37,7 @@ func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err e
 	if t.folder, err = os.MkdirTemp(s.folder, trying); err != nil {
 		return nil, err
 	}
-	if t.claim, err = claim(t.folder); err != nil {
+	if t.claim, err = claim.Take(t.folder); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	if t.installed, err = bring(ctx, t.folder, path, o); err != nil {
@@ -69,26 +68,3 @@ func (t *Trial) Close() error {
 
 // trying is how the names of the folders of trials begin.
 const trying = ".trying-"
-
-// claim locks a folder for as long as this process lives, or until it is closed.
-func claim(folder string) (*os.File, error) {
-	f, err := os.Open(folder)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", folder, err), f.Close())
-	}
-	return f, nil
-}
-
-// abandoned says whether the process of a trial has ended without removing its
-// folder.
-func abandoned(folder string) bool {
-	f, err := claim(folder)
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return true
-}
