@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -14,8 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tkit/internal/access"
 	"tkit/internal/access/audit"
+	"tkit/internal/hdfs"
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -184,7 +188,17 @@ func TestTicketOfAnother(t *testing.T) {
 
 	// The home's owner may know that the service reads for the account.
 	t.Setenv("HADOOP_PROXY_USER", "")
-	names, err := json.Marshal(map[string]any{"store-users": map[string][]string{string(g.me): {hdfstest.Service}}}) // which is YAML
+	g.isReadBy(t, hdfstest.Service)
+	mustRun(t, g.home, train...)
+	if n := versions(t, g.home, "m"); n != 2 {
+		t.Errorf("%d versions", n)
+	}
+}
+
+// isReadBy lets a user of the store read for the test's own.
+func (g *guarded) isReadBy(t *testing.T, user string) {
+	t.Helper()
+	names, err := json.Marshal(map[string]any{"store-users": map[string][]string{string(g.me): {user}}}) // which is YAML
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,12 +206,8 @@ func TestTicketOfAnother(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "store-users.yaml"), bytes.TrimSpace(names), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "store-users.yaml"), names, 0o600); err != nil {
 		t.Fatal(err)
-	}
-	mustRun(t, g.home, train...)
-	if n := versions(t, g.home, "m"); n != 2 {
-		t.Errorf("%d versions", n)
 	}
 }
 
@@ -256,6 +266,11 @@ func asMe(t *testing.T) (*guarded, func(file, permission string)) {
 // that nothing was registered, and that both were written down.
 func (g *guarded) withheld(t *testing.T, err error, words ...string) {
 	t.Helper()
+	g.withheldFrom(t, g.me.Name(), err, words...)
+}
+
+func (g *guarded) withheldFrom(t *testing.T, user string, err error, words ...string) {
+	t.Helper()
 	for _, word := range words {
 		if !errors.Is(err, access.ErrDenied) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), word) {
 			t.Errorf("%v, want a refusal with %q", err, word)
@@ -264,7 +279,7 @@ func (g *guarded) withheld(t *testing.T, err error, words ...string) {
 	if n := versions(t, g.home, "m"); n != 0 {
 		t.Errorf("%d versions were registered", n)
 	}
-	if last := g.lastDecision(t); last.Outcome != audit.Denied || last.Store != g.me.Name() || !strings.Contains(last.Reason, "the store") {
+	if last := g.lastDecision(t); last.Outcome != audit.Denied || last.Who != string(g.me) || last.Store != user || !strings.Contains(last.Reason, "the store") {
 		t.Errorf("the last decision is %+v", last)
 	}
 }
@@ -289,6 +304,73 @@ func TestStoreWithholdsAFile(t *testing.T) {
 	}
 	_, _, err = tkit(t, g.home, append(train, copied)...)
 	g.withheld(t, err, "more/", "whole or not at all")
+}
+
+// writeNative stores many files in the secure cluster: by Hadoop's own protocol, since
+// over HTTP each is a login.
+func writeNative(t *testing.T, cluster *hdfstest.Cluster, conf string, files map[string][]byte) {
+	t.Helper()
+	superuser, err := hdfs.Open(t.Context(), hdfs.Config{ConfDir: cluster.ConfDir(),
+		Kerberos: hdfs.Kerberos{Principal: hdfstest.Superuser, Keytab: cluster.Keytab(), Config: conf}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer superuser.Close()
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(16)
+	for name, b := range files {
+		group.Go(func() error { return superuser.WriteFile(ctx, name, bytes.NewReader(b)) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// So it is for one file of 1,000 by Hadoop's own protocol, and when HDFS gives
+// that file too, nothing else is in the way.
+func TestOneOfAThousandIsWithheld(t *testing.T) {
+	cluster := secure(t)
+	root := "/" + t.Name() + "/scans"
+	conf := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := cluster.WriteKerberosConfig(conf, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	g := newGuardedAt(t, func(local string) string {
+		files := map[string][]byte{}
+		for _, class := range []string{"1", "2"} {
+			names := filesIn(t, filepath.Join(local, class))
+			for i := range 500 {
+				b, err := os.ReadFile(filepath.Join(local, class, names[i%len(names)]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				files[fmt.Sprintf("%s/%s/%04d.png", root, class, i)] = b
+			}
+		}
+		writeNative(t, cluster, conf, files)
+		return "hdfs://" + cluster.NameNode(0) + root
+	})
+	g.olga(t, "train")
+	g.isReadBy(t, "alice")
+	for name, value := range map[string]string{"HADOOP_CONF_DIR": cluster.ConfDir(), "HADOOP_USER_NAME": "", "HADOOP_PROXY_USER": "",
+		"KRB5_CONFIG": conf, "KRB5_CLIENT_KTNAME": cluster.Keytab(), "KRB5CCNAME": "", "TKIT_PRINCIPAL": "alice"} {
+		t.Setenv(name, value)
+	}
+	permit := func(permission string) {
+		t.Helper()
+		if _, err := cluster.Web(t.Context(), "PUT", root+"/2/0333.png", "op", "SETPERMISSION", "permission", permission); err != nil {
+			t.Fatal(err)
+		}
+	}
+	train := append(quickly, "--name", "m", "--data", "scans")
+	permit("600")
+	_, _, err := tkit(t, g.home, train...)
+	g.withheldFrom(t, "alice", err, "2/0333.png", "whole or not at all")
+	permit("644")
+	mustRun(t, g.home, train...)
+	if n := versions(t, g.home, "m"); n != 1 {
+		t.Errorf("%d versions", n)
+	}
 }
 
 // A folder that HDFS closes while a run goes on ends it, and one that it closes
