@@ -13,7 +13,7 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop build test race fuzz lint demo demo-plugins bench clean
+.PHONY: help deps deps-hadoop build test race soak fuzz lint demo demo-plugins bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: deps .deps/python/installed deps-hadoop lint ## everything that must pass 
 
 race: deps .deps/python/installed deps-hadoop ## the concurrent packages under the race detector
 	@$(GO) test -race -timeout 20m $(RACE)
+
+soak: deps deps-hadoop ## faults at the length they have in life: tickets of a minute in jobs of three
+	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
 
 lint: deps ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }

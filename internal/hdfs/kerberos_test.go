@@ -163,7 +163,7 @@ func TestSpoofedUser(t *testing.T) {
 // or by somebody else who keeps a credential cache fresh; where nobody does, it
 // ends and says why.
 func TestTicketsEnd(t *testing.T) {
-	const life, job = 5 * time.Second, 16 * time.Second
+	life, job := hdfstest.Tickets(t)
 	cluster := secure(t)
 	secrets(t, cluster)
 	conf, dir := kerberosConfig(t, cluster, life), t.TempDir()

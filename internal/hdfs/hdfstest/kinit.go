@@ -4,12 +4,27 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"testing"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 )
+
+// Tickets is how long the tickets of a test live, and the job that outlives
+// three of them: seconds, unless TKIT_TICKET_LIFE says otherwise (make soak).
+func Tickets(t testing.TB) (life, job time.Duration) {
+	t.Helper()
+	life = clockSkew
+	if s := os.Getenv("TKIT_TICKET_LIFE"); s != "" {
+		var err error
+		if life, err = time.ParseDuration(s); err != nil || life < clockSkew {
+			t.Fatalf("TKIT_TICKET_LIFE=%s: want a duration of at least %s, such as 1m", s, clockSkew)
+		}
+	}
+	return life, 3*life + 3*time.Second
+}
 
 // Kinit writes a credential cache with a fresh ticket of a principal that ends
 // after a while and cannot be renewed, as kinit does, but replaces the file at

@@ -184,34 +184,30 @@ func TestOpenForWriteThroughHttpFS(t *testing.T) {
 	}
 }
 
-const (
-	ticketLife = 5 * time.Second
-	job        = 18 * time.Second
-)
-
 // A job goes on for several lives of its tickets. They are made from a keytab,
 // or by somebody else who keeps a credential cache fresh; where nobody does, it
 // ends and says why.
 func TestTicketsEnd(t *testing.T) {
+	life, job := hdfstest.Tickets(t)
 	cluster := secure(t)
 	secrets(t, cluster)
 	d := doors(cluster)[0]
 	dir := t.TempDir()
 	conf, kept, left := filepath.Join(dir, "krb5.conf"), filepath.Join(dir, "kept"), filepath.Join(dir, "left")
-	must(t, cluster.WriteKerberosConfig(conf, ticketLife))
+	must(t, cluster.WriteKerberosConfig(conf, life))
 	for _, cache := range []string{kept, left} {
-		must(t, cluster.Kinit(cache, "alice", ticketLife))
+		must(t, cluster.Kinit(cache, "alice", life))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), job)
 	defer cancel()
 	ended := make(chan error)
 	go func() {
-		every := time.NewTicker(ticketLife / 2)
+		every := time.NewTicker(life / 2)
 		defer every.Stop()
 		for {
 			select {
 			case <-every.C:
-				if err := cluster.Kinit(kept, "alice", ticketLife); err != nil {
+				if err := cluster.Kinit(kept, "alice", life); err != nil {
 					ended <- err
 					return
 				}
