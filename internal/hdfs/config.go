@@ -2,11 +2,9 @@ package hdfs
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +64,7 @@ func (c Config) settings() (settings, error) {
 		return settings{}, err
 	}
 	s := settings{
-		options:     hdfs.ClientOptionsFromConf(conf),
+		options:     options(conf),
 		callTimeout: c.CallTimeout,
 		budget:      c.Budget,
 	}
@@ -79,8 +77,8 @@ func (c Config) settings() (settings, error) {
 	if s.authority, err = authority(c.Authority, conf, dir); err != nil {
 		return settings{}, err
 	}
-	if s.options.Addresses, err = addresses(s.authority, conf); err != nil {
-		return settings{}, err
+	if s.options.Addresses, err = Addresses(conf, s.authority, "dfs.namenode.rpc-address", defaultPort); err != nil {
+		return settings{}, fmt.Errorf("hdfs: %w", err)
 	}
 	if s.options.KerberosClient == nil {
 		s.options.User, err = simpleUser(c.User)
@@ -98,9 +96,20 @@ func (c Config) settings() (settings, error) {
 	return s, nil
 }
 
+// options are what the library reads of a configuration, without the NameNodes:
+// it would fail on an address that is none, and take lists with spaces wrongly.
+func options(conf map[string]string) hdfs.ClientOptions {
+	read := hadoopconf.HadoopConf{}
+	for _, name := range []string{"dfs.client.use.datanode.hostname", "hadoop.security.authentication", "dfs.namenode.kerberos.principal", encryptKey} {
+		read[name] = conf[name]
+	}
+	read[protectionKey] = strings.ReplaceAll(conf[protectionKey], " ", "")
+	return hdfs.ClientOptionsFromConf(read)
+}
+
 // load reads Hadoop's configuration and says where from. None at all is an
 // empty one.
-func (c Config) load() (hadoopconf.HadoopConf, string, error) {
+func (c Config) load() (map[string]string, string, error) {
 	dir := c.ConfDir
 	if dir == "" {
 		dir = os.Getenv("HADOOP_CONF_DIR")
@@ -109,20 +118,17 @@ func (c Config) load() (hadoopconf.HadoopConf, string, error) {
 		dir = filepath.Join(home, "etc", "hadoop")
 	}
 	if dir == "" {
-		return hadoopconf.HadoopConf{}, "HADOOP_CONF_DIR", nil
+		return map[string]string{}, "HADOOP_CONF_DIR", nil
 	}
-	conf, err := hadoopconf.Load(dir)
+	conf, err := readSite(dir)
 	if err != nil {
-		return nil, dir, fmt.Errorf("hdfs: Hadoop's configuration: %w", err)
-	}
-	if conf == nil {
-		return nil, dir, fmt.Errorf("hdfs: there is no core-site.xml or hdfs-site.xml in %s (HADOOP_CONF_DIR)", dir)
+		return nil, dir, fmt.Errorf("hdfs: Hadoop's configuration (HADOOP_CONF_DIR): %w", err)
 	}
 	return conf, dir, nil
 }
 
 // authority is the one asked for, or that of fs.defaultFS.
-func authority(asked string, conf hadoopconf.HadoopConf, dir string) (string, error) {
+func authority(asked string, conf map[string]string, dir string) (string, error) {
 	if asked != "" {
 		return asked, nil
 	}
@@ -133,33 +139,6 @@ func authority(asked string, conf hadoopconf.HadoopConf, dir string) (string, er
 		}
 	}
 	return "", fmt.Errorf("hdfs: no NameNode is named: write hdfs://HOST:PORT/PATH, or have fs.defaultFS in %s say hdfs://...", dir)
-}
-
-// addresses are the NameNodes behind an authority.
-func addresses(authority string, conf hadoopconf.HadoopConf) ([]string, error) {
-	services := strings.FieldsFunc(conf["dfs.nameservices"], func(r rune) bool { return r == ',' || r == ' ' })
-	if names, ok := conf["dfs.ha.namenodes."+authority]; ok || slices.Contains(services, authority) {
-		var found []string
-		for name := range strings.SplitSeq(names, ",") {
-			key := "dfs.namenode.rpc-address." + authority
-			if name = strings.TrimSpace(name); name != "" {
-				key += "." + name
-			}
-			if conf[key] == "" {
-				return nil, fmt.Errorf("hdfs: name service %s: hdfs-site.xml has no %s", authority, key)
-			}
-			found = append(found, conf[key])
-		}
-		return found, nil
-	}
-	if _, _, err := net.SplitHostPort(authority); err == nil {
-		return []string{authority}, nil
-	}
-	if len(services) > 0 && !strings.Contains(authority, ".") {
-		return nil, fmt.Errorf("hdfs: %s is neither a host with a port nor one of the name services of hdfs-site.xml: %s",
-			authority, strings.Join(services, ", "))
-	}
-	return []string{net.JoinHostPort(strings.Trim(authority, "[]"), defaultPort)}, nil
 }
 
 func simpleUser(asked string) (string, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -112,32 +111,9 @@ func (c Config) servers(site map[string]string, dir string) ([]string, error) {
 			return []string{cmp.Or(site[c.property()], net.JoinHostPort(host, port))}, nil
 		}
 	}
-	services := strings.FieldsFunc(site["dfs.nameservices"], func(r rune) bool { return r == ',' || r == ' ' })
-	if names, ok := site["dfs.ha.namenodes."+authority]; ok || slices.Contains(services, authority) {
-		return c.service(site, authority, names)
+	servers, err := hdfs.Addresses(site, authority, c.property(), port)
+	if err != nil {
+		return nil, fmt.Errorf("webhdfs: %w", err)
 	}
-	if _, _, err := net.SplitHostPort(authority); err == nil {
-		return []string{authority}, nil
-	}
-	if len(services) > 0 && !strings.Contains(authority, ".") {
-		return nil, fmt.Errorf("webhdfs: %s is neither a host with a port nor one of the name services of hdfs-site.xml: %s",
-			authority, strings.Join(services, ", "))
-	}
-	return []string{net.JoinHostPort(strings.Trim(authority, "[]"), port)}, nil
-}
-
-// service has the addresses of a name service's NameNodes.
-func (c Config) service(site map[string]string, service, names string) ([]string, error) {
-	var found []string
-	for name := range strings.SplitSeq(names, ",") {
-		key := c.property() + "." + service
-		if name = strings.TrimSpace(name); name != "" {
-			key += "." + name
-		}
-		if site[key] == "" {
-			return nil, fmt.Errorf("webhdfs: name service %s: hdfs-site.xml has no %s", service, key)
-		}
-		found = append(found, site[key])
-	}
-	return found, nil
+	return servers, nil
 }
