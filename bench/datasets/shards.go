@@ -11,6 +11,7 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/files"
 	"tkit/datasets/folder"
+	"tkit/datasets/hdfs"
 	"tkit/datasets/sequencefile"
 	"tkit/datasets/shards"
 	"tkit/datasets/tarshards"
@@ -20,8 +21,31 @@ import (
 
 const perShard = 2000 // images: 40 MB
 
+// A way into the cluster, and in how many rounds it is measured.
+type way struct {
+	scheme string
+	rounds int
+	open   func(ctx context.Context, cluster *hdfstest.Cluster, root string) (files.Tree, error)
+}
+
+// ways are both, of which WebHDFS takes seconds for a round of single files.
+func ways(rounds int) []way {
+	return []way{
+		{"webhdfs://", (rounds + 1) / 2, func(ctx context.Context, cluster *hdfstest.Cluster, root string) (files.Tree, error) {
+			c := webhdfs.Config{Root: root}
+			c.Client.Authority = cluster.NameNodeHTTP(0)
+			return webhdfs.New(ctx, c)
+		}},
+		{"hdfs://", rounds, func(ctx context.Context, cluster *hdfstest.Cluster, root string) (files.Tree, error) {
+			c := hdfs.Config{Root: root}
+			c.Client.Authority = cluster.NameNode(0)
+			return hdfs.New(ctx, c)
+		}},
+	}
+}
+
 // compare stores the images three times, and reads them in turn.
-func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
+func compare(ctx context.Context, n, rounds int) (rows []measure.Row, err error) {
 	cluster, err := hdfstest.Start(hdfstest.Config{})
 	if err != nil {
 		return nil, err
@@ -30,8 +54,19 @@ func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
 	if err := store(ctx, cluster, reading.Draw(n)); err != nil {
 		return nil, err
 	}
-	var rows []measure.Row
-	single, err := newSide(ctx, cluster, n, "/single", func(t files.Tree) (datasets.Source, error) {
+	for _, w := range ways(rounds) {
+		more, err := w.compare(ctx, cluster, n)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
+}
+
+// compare reads the formats in turn with single files.
+func (w way) compare(ctx context.Context, cluster *hdfstest.Cluster, n int) (rows []measure.Row, err error) {
+	single, err := w.side(ctx, cluster, n, "/single", func(t files.Tree) (datasets.Source, error) {
 		return folder.New(t, folder.Config{}), nil
 	})
 	if err != nil {
@@ -46,16 +81,16 @@ func compare(ctx context.Context, n, rounds int) (_ []measure.Row, err error) {
 			return sequencefile.New(t, sequencefile.Config{})
 		}},
 	} {
-		packed, err := newSide(ctx, cluster, n, format.root, format.open)
+		packed, err := w.side(ctx, cluster, n, format.root, format.open)
 		if err != nil {
 			return nil, err
 		}
-		a, b, ratio, err := measure.Interleave(rounds, func() (float64, error) { return packed.Round(ctx, packed.readers) }, func() (float64, error) { return single.Round(ctx, single.readers) })
+		a, b, ratio, err := measure.Interleave(w.rounds, func() (float64, error) { return packed.Round(ctx, packed.readers) }, func() (float64, error) { return single.Round(ctx, single.readers) })
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, measure.Row{
-			What: "images of 20 KB from HDFS in " + format.name, Against: "as single files",
+			What: "images of 20 KB by " + w.scheme + " in " + format.name, Against: "as single files",
 			Measured: a, Reference: b, Unit: "images/s", Ratio: ratio, Target: 5,
 			Note: fmt.Sprintf("%d readers, and %d of single files", packed.readers, single.readers),
 		})
@@ -117,11 +152,9 @@ type side struct {
 	readers int // as many as are fastest
 }
 
-func newSide(ctx context.Context, cluster *hdfstest.Cluster, images int, root string, of func(files.Tree) (datasets.Source, error)) (*side, error) {
+func (w way) side(ctx context.Context, cluster *hdfstest.Cluster, images int, root string, of func(files.Tree) (datasets.Source, error)) (*side, error) {
 	s := &side{Side: reading.Side{Images: images, Open: func(ctx context.Context) (datasets.Source, error) {
-		c := webhdfs.Config{Root: root}
-		c.Client.Authority = cluster.NameNodeHTTP(0)
-		tree, err := webhdfs.New(ctx, c)
+		tree, err := w.open(ctx, cluster, root)
 		if err != nil {
 			return nil, err
 		}
