@@ -125,6 +125,45 @@ func TestRead(t *testing.T) {
 	group.Wait()
 }
 
+// A block that is longer than a DataNode is asked for at a time. Who reads a
+// piece of it leaves the connection for the next.
+func TestPieces(t *testing.T) {
+	c := open(t, plain(t), Config{})
+	content := pattern(6*firstPiece+1234, 2)
+	must(t, c.attempt(t.Context(), func(s *session) error {
+		w, err := s.lib.CreateFile("/pieces", 3, 8*firstPiece, 0o644)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(content); err != nil {
+			return err
+		}
+		return finish(t.Context(), w)
+	}))
+	for _, offset := range []int64{0, 1, firstPiece - 1, firstPiece, 3*firstPiece + 511} {
+		if got, err := read(t.Context(), c, "/pieces", offset); err != nil || !bytes.Equal(got, content[offset:]) {
+			t.Errorf("from %d: %d bytes of %d, %v", offset, len(got), len(content)-int(offset), err)
+		}
+	}
+	for range 3 {
+		c.dataNodes.close()
+		c.dataNodes.closed = false
+		r, err := c.Open(t.Context(), "/pieces", 2*firstPiece)
+		must(t, err)
+		got := make([]byte, firstPiece)
+		_, err = io.ReadFull(r, got)
+		must(t, err)
+		must(t, r.Close())
+		waiting := 0
+		for _, conns := range c.dataNodes.idle {
+			waiting += len(conns)
+		}
+		if waiting != 1 || !bytes.Equal(got, content[2*firstPiece:3*firstPiece]) {
+			t.Errorf("%d connections wait", waiting)
+		}
+	}
+}
+
 // A directory that the NameNode tells in several batches.
 func TestReadDir(t *testing.T) {
 	cluster := plain(t)

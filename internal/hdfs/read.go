@@ -19,7 +19,7 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 	if offset < 0 {
 		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
 	}
-	r := &Reader{client: c, ctx: ctx, path: path, retries: c.retrying(ctx)}
+	r := &Reader{client: c, ctx: ctx, path: path, piece: firstPiece, retries: c.retrying(ctx)}
 	if err := c.call(ctx, "open", path, func(s *session) (err error) {
 		r.file, err = c.locate(s, path)
 		return err
@@ -30,6 +30,15 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 	return r, nil
 }
 
+// A DataNode sends all that it is asked for, whether or not it is read: one that
+// is asked for a whole block by who reads a little of it fills connections for
+// nothing, and loses one. So it is asked for a piece at first, and for more each
+// time that is read to its end.
+const (
+	firstPiece  = 4 << 20
+	pieceGrowth = 4
+)
+
 // A Reader reads one file. It is not safe for concurrent use.
 type Reader struct {
 	client *Client
@@ -39,6 +48,8 @@ type Reader struct {
 	offset int64
 
 	stream *stream // of the block that the offset is in; nil when it is to be asked for
+	// piece is up to which multiple of it a DataNode is asked for bytes next.
+	piece int64
 	// block is that block, nil before it is begun, and untried the DataNodes
 	// that may still be asked for it.
 	block   *block
@@ -90,9 +101,10 @@ func (r *Reader) attempt(b []byte) (int, error) {
 		r.disconnect()
 		return 0, err
 	}
-	if r.offset+int64(n) == r.block.offset+r.block.size {
+	if r.stream.done() {
 		r.disconnect()
 		r.block = nil
+		r.piece *= pieceGrowth
 	}
 	return n, nil
 }
@@ -116,7 +128,8 @@ func (r *Reader) connect() error {
 	}
 	node := r.untried[0]
 	r.untried = r.untried[1:]
-	s, err := r.client.readBlock(r.ctx, node, r.block, r.offset-r.block.offset)
+	offset := r.offset - r.block.offset
+	s, err := r.client.readBlock(r.ctx, node, r.block, offset, min(r.block.size-offset, r.piece-r.offset%r.piece))
 	if err != nil {
 		r.failed(node)
 		return err

@@ -34,14 +34,14 @@ var (
 	errChecksum = errors.New("invalid checksum")
 )
 
-// A stream is the rest of a block from one DataNode. Its bytes are those that
+// A stream is a part of a block from one DataNode. Its bytes are those that
 // were written, by their checksums.
 type stream struct {
 	nodes   *dataNodes
 	address string
 	conn    *dataConn   // nil once the operation has ended
 	stop    func() bool // of the context's end
-	left    int64       // bytes to come, to the block's end
+	left    int64       // bytes to come
 	skip    int         // bytes before the first that is wanted
 	chunk   int         // bytes to a checksum
 	table   *crc32.Table
@@ -50,9 +50,9 @@ type stream struct {
 	unread     []byte // of data
 }
 
-// readBlock asks a DataNode for a block from an offset in it. A connection that
+// readBlock asks a DataNode for a part of a block. A connection that
 // was used before may have ended by itself, and then another is made.
-func (c *Client) readBlock(ctx context.Context, address string, b *block, offset int64) (*stream, error) {
+func (c *Client) readBlock(ctx context.Context, address string, b *block, offset, length int64) (*stream, error) {
 	for {
 		conn := c.dataNodes.take(address)
 		if conn == nil {
@@ -61,7 +61,7 @@ func (c *Client) readBlock(ctx context.Context, address string, b *block, offset
 				return nil, err
 			}
 		}
-		s := &stream{nodes: &c.dataNodes, address: address, conn: conn, left: b.size - offset}
+		s := &stream{nodes: &c.dataNodes, address: address, conn: conn, left: length}
 		s.stop = context.AfterFunc(ctx, func() { conn.Close() })
 		err := s.ask(b, offset)
 		if err == nil {
@@ -165,7 +165,10 @@ func unexpected(err error) error {
 	return err
 }
 
-// Read gives io.EOF at the block's end.
+// done says whether the last byte was read.
+func (s *stream) done() bool { return s.left == 0 && len(s.unread) == 0 }
+
+// Read gives io.EOF at the part's end.
 func (s *stream) Read(b []byte) (int, error) {
 	if len(s.unread) == 0 {
 		if s.left == 0 {
@@ -184,7 +187,7 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// packet reads a packet and checks it, and after the block's last byte what
+// packet reads a packet and checks it, and after the part's last byte what
 // ends the operation. The bytes are in b and counted if all of them are wanted
 // and there is room, else unread.
 func (s *stream) packet(b []byte) (int, error) {
@@ -193,7 +196,7 @@ func (s *stream) packet(b []byte) (int, error) {
 	case err != nil:
 		return 0, err
 	case last || size <= s.skip:
-		return 0, fmt.Errorf("%w: the block ends %d bytes early", io.ErrUnexpectedEOF, s.left)
+		return 0, fmt.Errorf("%w: it ends %d bytes early", io.ErrUnexpectedEOF, s.left)
 	case int64(size-s.skip) > s.left+int64(s.chunk):
 		return 0, fmt.Errorf("%w: %d bytes where %d are left", errProtocol, size-s.skip, s.left)
 	}
@@ -299,7 +302,7 @@ func (s *stream) finish() error {
 		return err
 	}
 	if !last || size != 0 {
-		return fmt.Errorf("%w: %d bytes more than the block has", errProtocol, size)
+		return fmt.Errorf("%w: %d bytes more than were asked for", errProtocol, size)
 	}
 	if _, err := s.conn.Write([]byte{2, 1 << 3, checksumOK}); err != nil { // ClientReadStatusProto
 		return err
