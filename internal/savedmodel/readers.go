@@ -49,7 +49,7 @@ func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDe
 		case !v.read:
 			continue
 		case changed[v.key]:
-			return fmt.Errorf("%w: variable %q changes as the signature answers; a network's weights are fixed", ErrUnsupported, v.node)
+			return fmt.Errorf("%w: variable %q changes as the signature answers; a network's weights are fixed: export it without what counts or draws random numbers, such as layers that augment images", ErrUnsupported, v.node)
 		}
 		p.variables = append(p.variables, v)
 	}

@@ -38,6 +38,9 @@ func TestRead(t *testing.T) {
 			"separable_conv2d/bias* separable_conv2d/depthwise_kernel* separable_conv2d/pointwise_kernel*"},
 		{"keras_saved", savedmodel.Options{}, "sequential/dense/bias* sequential/dense/kernel* sequential/dense_1/bias* sequential/dense_1/kernel* " +
 			"sequential/layer_normalization/beta* sequential/layer_normalization/gamma*"},
+		{"keras_direct", savedmodel.Options{}, "sequential_1/batch_normalization_1/beta* sequential_1/batch_normalization_1/gamma* " +
+			"sequential_1/batch_normalization_1/moving_mean sequential_1/batch_normalization_1/moving_variance " +
+			"sequential_1/conv2d_1/bias* sequential_1/conv2d_1/kernel* sequential_1/dense_2/bias* sequential_1/dense_2/kernel*"},
 		{"refused", savedmodel.Options{Signature: "fine"}, "w*"},
 		{"tf1_resource", savedmodel.Options{}, "one/b one/w* two/b two/w*"},
 		{"tf1_reference", savedmodel.Options{}, "one/b one/w* two/b two/w*"},

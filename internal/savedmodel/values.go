@@ -127,21 +127,28 @@ func (v *variable) shared() string {
 }
 
 // finder returns the function that says where a variable's value is: where the
-// model's restore operation takes it from, else, in a model without one, where
-// its object graph says it is, else under its own name.
+// model's restore operation takes it from, else where its object graph says it
+// is, else, in a model without that operation, under its own name.
+//
+// tf.saved_model.save of a Keras 3 model writes a restore operation for copies of
+// its variables, so that only the object graph finds those of the signature.
+// Beside an operation it is believed only if no two of its variables have one
+// name: their handles have others, which may be a third one's.
 func finder(restored map[string]place, r *bundle.Reader, objects []object) func(*variable) (place, bool) {
 	keys := map[string][]string{}
+	distinct := true
 	for _, o := range objects {
 		keys[o.name] = append(keys[o.name], o.key)
+		distinct = distinct && len(keys[o.name]) == 1
 	}
 	return func(v *variable) (place, bool) {
-		if at, ok := restored[v.key]; ok || len(restored) > 0 {
-			return at, ok
+		if at, ok := restored[v.key]; ok {
+			return at, true
 		}
-		if named := keys[v.shared()]; len(named) == 1 {
+		if named := keys[v.shared()]; len(named) == 1 && (distinct || len(restored) == 0) {
 			return place{key: named[0]}, true
 		}
-		return place{key: v.shared()}, r.Has(v.shared())
+		return place{key: v.shared()}, len(restored) == 0 && r.Has(v.shared())
 	}
 }
 

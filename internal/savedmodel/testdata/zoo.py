@@ -222,6 +222,21 @@ def keras_saved(to):
     return {"serving_default": {"x": draw(4, 6)}}
 
 
+@model
+def keras_direct(to):
+    """A Keras 3 model given to tf.saved_model.save as it is. TensorFlow 2 alone can
+    load it: the restore operation is for copies of its variables."""
+    import keras as k
+
+    k.utils.set_random_seed(3)
+    m = k.Sequential([k.Input((8, 8, 3), name="image"), k.layers.Conv2D(4, 3), k.layers.BatchNormalization(),
+                      k.layers.ReLU(), k.layers.GlobalAveragePooling2D(), k.layers.Dense(3)])
+    m(draw(4, 8, 8, 3), training=True)
+    tf.saved_model.save(m, to)
+    name = list(tf.saved_model.load(to).signatures["serving_default"].structured_input_signature[1])[0]
+    return {"serving_default": {name: draw(2, 8, 8, 3)}}
+
+
 # Refused, by the signature of that name; "fine" needs nothing of it.
 
 
@@ -400,6 +415,11 @@ def tf1_inside(to):
     return {"serving_default": {"decoded": draw(3, 4)}}
 
 
+def answer2(directory, signature, inputs):
+    loaded = tf.saved_model.load(directory)
+    return loaded.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+
+
 def answer(directory, tags, signature, inputs):
     with tf.Graph().as_default(), v1.Session() as s:
         meta = v1.saved_model.loader.load(s, tags, directory)
@@ -411,7 +431,10 @@ def answer(directory, tags, signature, inputs):
 for write in models:
     to = os.path.join(out, write.__name__)
     for signature, inputs in write(to).items():
-        answers = answer(to, [] if write is tf1_hub else ["serve"], signature, inputs)
+        if write is keras_direct:
+            answers = answer2(to, signature, inputs)
+        else:
+            answers = answer(to, [] if write is tf1_hub else ["serve"], signature, inputs)
         extra = os.path.join(to, "assets.extra", signature)
         os.makedirs(extra)
         for prefix, arrays in [("in", inputs), ("out", answers)]:
