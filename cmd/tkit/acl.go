@@ -39,14 +39,12 @@ func changeACL(c *cli.Context, a *asking, object access.Object) error {
 		if err := a.Take(c.Context, a.who, object, id); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.App.Writer, "revoked grant %d on %s\n", id, object)
-		return nil
+		return printDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
 	case verb == "owner" && len(args) == 2:
 		if err := a.Transfer(c.Context, a.who, object, access.Principal(args[1])); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.App.Writer, "%s is owned by %s\n", object, args[1])
-		return nil
+		return printDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
 	}
 	return errors.New("acl NAME takes nothing more, or grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL; see its --help")
 }

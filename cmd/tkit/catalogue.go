@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -48,7 +50,8 @@ Examples:
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets show scans`,
-			Action: withAuthority(1, 1, showDataset),
+			BashComplete: completeDatasets,
+			Action:       withAuthority(1, 1, showDataset),
 		},
 		{
 			Name:      "acl",
@@ -76,6 +79,7 @@ Examples:
    tkit datasets acl scans deny user:bob train,use --reason "left the study"
    tkit datasets acl scans revoke 3
    tkit datasets acl scans owner user:olga`,
+			BashComplete: completeDatasets,
 			Action: withAuthority(1, 4, func(c *cli.Context, a *asking) error {
 				return changeACL(c, a, access.Dataset(c.Args().First()))
 			}),
@@ -87,9 +91,34 @@ Examples:
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets snapshots scans`,
-			Action: withAuthority(1, 1, listSnapshots),
+			BashComplete: completeDatasets,
+			Action:       withAuthority(1, 1, listSnapshots),
 		},
 		auditCommand(),
+	}
+}
+
+// completeDatasets prints the names that the shell may offer: those that who asks
+// may see, which is written down as any listing is. It makes no home.
+func completeDatasets(c *cli.Context) {
+	if _, err := os.Stat(filepath.Join(c.Path("home"), "registry.db")); err != nil || c.NArg() > 0 {
+		return
+	}
+	a, err := openAuthority(c)
+	if err != nil {
+		return
+	}
+	defer a.Close()
+	p, err := a.policy(c)
+	if err != nil {
+		return
+	}
+	seen, err := a.List(c.Context, p, a.who)
+	if err != nil {
+		return
+	}
+	for _, d := range seen {
+		fmt.Fprintln(c.App.Writer, d.Name)
 	}
 }
 

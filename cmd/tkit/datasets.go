@@ -58,6 +58,7 @@ Examples:
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
 					&cli.StringFlag{Name: "format", Value: folder.Format, Usage: "one of `" + strings.Join(digits.Formats(), "|") + "`"},
+					jsonFlag(),
 				},
 				Description: `1,797 scans of 8×8 pixels, UCI Machine Learning Repository, CC BY 4.0
 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, 1998).
@@ -80,7 +81,11 @@ func writeSample(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return digits.Write(c.Context, c.Args().First(), which, c.String("format"))
+	dir, format := c.Args().First(), c.String("format")
+	if err := digits.Write(c.Context, dir, which, format); err != nil {
+		return err
+	}
+	return printDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %[1]s", dir)
 }
 
 // parseDigits reads "5-9" and "1,7" and their mixtures.

@@ -31,3 +31,13 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 	}
 	return t.Flush()
 }
+
+// printDone says that something was done: what changed as JSON, for programs, or
+// a sentence.
+func printDone(c *cli.Context, changed map[string]any, format string, values ...any) error {
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, changed)
+	}
+	_, err := fmt.Fprintf(c.App.Writer, format+"\n", values...)
+	return err
+}

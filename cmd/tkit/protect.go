@@ -33,7 +33,7 @@ Examples:
 			ArgsUsage: "MODEL",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "owner", Usage: "`PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
-				purposeFlag(),
+				purposeFlag(), jsonFlag(),
 			},
 			Description: `From then on the model's owner says who may use, download and promote it; the
 data behind it must allow it as well.
@@ -87,7 +87,7 @@ Examples:
 			Name:      "reclassify",
 			Usage:     "take a declassification back, by its number",
 			ArgsUsage: "NUMBER",
-			Flags:     []cli.Flag{purposeFlag()},
+			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit registry reclassify 3`,
 			Action: withAuthority(1, 1, reclassify),
@@ -210,8 +210,8 @@ func protectModel(c *cli.Context, r *registry.Registry) error {
 		if err := a.Protect(c.Context, a.who, model, owner, versions); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.App.Writer, "%s is protected and owned by %s\nlet others: tkit registry acl %[1]s grant PRINCIPAL RIGHTS\n", model, owner)
-		return nil
+		return printDone(c, map[string]any{"object": access.Model(model), "owner": owner},
+			"%s is protected and owned by %s\nlet others: tkit registry acl %[1]s grant PRINCIPAL RIGHTS", model, owner)
 	})
 }
 
@@ -248,6 +248,5 @@ func reclassify(c *cli.Context, a *asking) error {
 	if err := a.Reclassify(c.Context, a.who, id); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "took declassification %d back\n", id)
-	return nil
+	return printDone(c, map[string]any{"reclassified": id}, "took declassification %d back", id)
 }

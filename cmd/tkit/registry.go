@@ -90,7 +90,7 @@ Examples:
 				Name:      "remove-alias",
 				Usage:     "remove an alias; the version stays",
 				ArgsUsage: "MODEL@ALIAS",
-				Flags:     changeFlags(),
+				Flags:     append(changeFlags(), jsonFlag()),
 				Description: `Examples:
    tkit registry remove-alias flowers@champion`,
 				BashComplete: completeVersions,

@@ -159,6 +159,24 @@ func TestRegistryCompletion(t *testing.T) {
 	}
 }
 
+func TestDatasetCompletion(t *testing.T) {
+	g := newGuarded(t)
+	if out := mustRun(t, g.home, "datasets", "show", "--generate-bash-completion"); strings.Contains(out, "scans") {
+		t.Errorf("offers what one may not see: %q", out)
+	}
+	g.olga(t, "list")
+	for _, command := range []string{"show", "acl", "snapshots"} {
+		if out := mustRun(t, g.home, "datasets", command, "--generate-bash-completion"); out != "scans\n" {
+			t.Errorf("%s offers %q", command, out)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	mustRun(t, none, "datasets", "show", "--generate-bash-completion")
+	if _, err := os.Stat(none); err == nil {
+		t.Error("completion made a home")
+	}
+}
+
 func TestBytesText(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 102_600_000: "102.6 MB", 999_960: "1.0 MB", 1 << 62: "4.6 EB"} {
 		if got := bytesText(n); got != want {

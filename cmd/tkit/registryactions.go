@@ -167,8 +167,7 @@ func removeAlias(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "removed %s\n", ref)
-	return nil
+	return printDone(c, map[string]any{"removed": ref.String()}, "removed %s", ref)
 }
 
 // errLooking ends a move that is only to tell where from and where to.

@@ -44,6 +44,7 @@ Examples:
 				Name:      "revoke",
 				Usage:     "end a token; servers follow within seconds",
 				ArgsUsage: "ID",
+				Flags:     []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token revoke 1f6b20c4`,
 				Action: withAuthority(1, 1, revokeToken),
@@ -99,6 +100,5 @@ func revokeToken(c *cli.Context, a *asking) error {
 	if err := a.RevokeToken(c.Context, a.who, c.Args().First()); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "revoked token %s\n", c.Args().First())
-	return nil
+	return printDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())
 }
