@@ -197,13 +197,17 @@ func (l *login) explain(err error) error {
 	return err
 }
 
+// forget has the next session ask for the ticket anew. Others may be using this
+// one just now: that of a cache is left to them, since without it they would be
+// told that they have none. That of a keytab is ended with the goroutine that
+// renews it, and they are tried again.
 func (l *login) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current != nil {
+	if l.current != nil && l.kerberos.Keytab != "" {
 		l.current.Destroy()
-		l.current = nil
 	}
+	l.current = nil
 }
 
 func (l *login) close() { l.forget() }

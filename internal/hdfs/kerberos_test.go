@@ -125,6 +125,24 @@ func TestKerberosEnvironment(t *testing.T) {
 	}
 }
 
+// A ticket that one session had no luck with is still there for those that use it
+// at the time.
+func TestForgottenTicket(t *testing.T) {
+	cluster := secure(t)
+	cache := filepath.Join(t.TempDir(), "cache")
+	must(t, cluster.Kinit(cache, "alice", time.Hour))
+	c := open(t, cluster, Config{Kerberos: Kerberos{Cache: cache, Config: kerberosConfig(t, cluster, time.Hour)}})
+	using, err := c.login.client()
+	must(t, err)
+	c.login.forget()
+	if _, _, err := using.GetServiceTicket(hdfstest.Superuser); err != nil {
+		t.Errorf("who uses it: %v", err)
+	}
+	if next, err := c.login.client(); err != nil || next == using {
+		t.Errorf("the next has the same, or %v", err)
+	}
+}
+
 // Without a ticket there is an error at once, and it says what to do.
 func TestNoTicket(t *testing.T) {
 	cluster := secure(t)
