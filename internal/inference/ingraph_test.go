@@ -92,6 +92,8 @@ func TestInGraphAnswersAsAPipeline(t *testing.T) {
 		{"decoded grey", photos, []preprocessing.Step{grey, resize(28, 28, "bilinear", "", false), {Normalise: &preprocessing.Normalise{Mode: "standard", Mean: []float32{.4}, Deviation: []float32{.2}}}}},
 		{"scaled", lossless, []preprocessing.Step{scaled, resize(51, 60, "bilinear", "", false), mode("none")}},
 		{"scaled far", lossless, []preprocessing.Step{scaled, resize(20, 20, "gaussian", "", true), mode("none")}},
+		{"grey in three", lossless, []preprocessing.Step{decodeStep, resize(28, 30, "lanczos5", "", true), {Grey: &preprocessing.Grey{Channels: 3}}, mode("tf")}},
+		{"mitchell", lossless, []preprocessing.Step{decodeStep, resize(30, 28, "mitchellcubic", "", true), mode("unit")}},
 		{"one image", photos[:1], []preprocessing.Step{decodeStep, resize(40, 50, "bilinear", "", false), mode("unit")}},
 		{"none", nil, []preprocessing.Step{decodeStep, resize(40, 50, "bilinear", "", false), mode("unit")}},
 	} {
