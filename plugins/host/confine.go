@@ -106,7 +106,11 @@ func (p *child) confine() error {
 	for _, cpu := range p.cpus {
 		set.Set(cpu)
 	}
-	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &set))
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return os.NewSyscallError("sched_setaffinity", err)
+	}
+	p.bound, err = keepProcessors()
+	return err
 }
 
 // limit bounds what the process takes.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,6 +74,16 @@ func TestMemoryIsBoundedWhereverItIs(t *testing.T) {
 			}
 			answers(t, p)
 		})
+	}
+}
+
+func TestNoOtherProcessors(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("there is one processor, which all share")
+	}
+	p := open(t, built.v1, host.Config{Processes: 2, CPUs: 1, Audit: -1})
+	if _, err := p.Process(t.Context(), do("processors"), images(1)); err == nil || !strings.Contains(err.Error(), "1 of them, operation not permitted") {
+		t.Errorf("it gets %v", err)
 	}
 }
 

@@ -84,7 +84,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if err := p.describe(ctx); err != nil {
 		return nil, p.startError(ctx, err)
 	}
-	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "landlock", p.child.landlocked, "shared_memory", p.area != nil)
+	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "landlock", p.child.landlocked, "processors", p.child.cpus, "bound", p.child.bound, "shared_memory", p.area != nil)
 	return p, nil
 }
 

@@ -37,6 +37,7 @@ type child struct {
 	network    bool
 	namespaces bool     // the process got its own
 	landlocked bool     // the kernel keeps it from other files
+	bound      bool     // the kernel keeps it from other processors
 	out, err   *os.File // our ends of the pipes
 	reading    sync.WaitGroup
 

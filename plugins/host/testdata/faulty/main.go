@@ -171,6 +171,16 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 			return out, err
 		}
 		return out, os.NewSyscallError("ftruncate", syscall.Ftruncate(memory, 0))
+	case "processors": // as many as it can get
+		var wanted, given unix.CPUSet
+		for cpu := range 1024 {
+			wanted.Set(cpu)
+		}
+		refused := unix.SchedSetaffinity(0, &wanted)
+		if err := unix.SchedGetaffinity(0, &given); err != nil {
+			return out, err
+		}
+		return out, fmt.Errorf("%d of them, %w", given.Count(), refused)
 	case "environment":
 		return out, fmt.Errorf("%q", os.Environ())
 	default:
