@@ -97,6 +97,8 @@ type Report struct {
 	// Conflicts has the keys of identical bytes under different labels, a
 	// group each. All of them are among the quarantined.
 	Conflicts [][]string `json:"conflicts,omitempty"`
+
+	unnamed bool // see Unnamed
 }
 
 // Without is the report after the given keys of its snapshot s were found

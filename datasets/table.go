@@ -27,11 +27,11 @@ func (r *Report) Table(w io.Writer) error {
 	r.tableSizes(&b)
 	r.tableSides(&b)
 	r.tableQuarantined(&b)
-	section(&b, fmt.Sprintf("%d misnamed (used, but the extension is wrong)", len(r.Misnamed)), r.Misnamed, func(m Misnamed) string {
+	section(&b, r.shown(), fmt.Sprintf("%d misnamed (used, but the extension is wrong)", len(r.Misnamed)), r.Misnamed, func(m Misnamed) string {
 		return fmt.Sprintf("%s is a %s", m.Key, m.Format)
 	})
-	section(&b, plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
-	section(&b, plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
+	section(&b, r.shown(), plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
+	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
 	for _, w := range r.Warnings() {
 		fmt.Fprintf(&b, "\nwarning: %s\n", printable(w))
@@ -96,8 +96,8 @@ func (r *Report) tableNear(b *strings.Builder) {
 	if r.Sides != nil && r.Sides.Together {
 		title += "; each stays on one side of a split"
 	}
-	section(b, title+")", WorstFirst(n.Groups), NearGroup.String)
-	section(b, plural(len(n.Plain), "image")+" too small or too plain to be compared", n.Plain, func(key string) string { return key })
+	section(b, r.shown(), title+")", WorstFirst(n.Groups), NearGroup.String)
+	section(b, r.shown(), plural(len(n.Plain), "image")+" too small or too plain to be compared", n.Plain, func(key string) string { return key })
 }
 
 func (r *Report) tableQuarantined(b *strings.Builder) {
@@ -110,19 +110,30 @@ func (r *Report) tableQuarantined(b *strings.Builder) {
 		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
 	}
 	slices.Sort(reasons)
-	section(b, fmt.Sprintf("%d quarantined (not used): ", len(r.Quarantined))+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
+	section(b, r.shown(), fmt.Sprintf("%d quarantined (not used): ", len(r.Quarantined))+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
+}
+
+// shown is how many of what was found are named.
+func (r *Report) shown() int {
+	if r.unnamed {
+		return 0
+	}
+	return shownItems
 }
 
 // section writes a title and the first few of them.
-func section[T any](b *strings.Builder, title string, items []T, text func(T) string) {
+func section[T any](b *strings.Builder, shown int, title string, items []T, text func(T) string) {
 	if len(items) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n%s\n", title)
-	for _, item := range items[:min(len(items), shownItems)] {
+	if shown == 0 {
+		return
+	}
+	for _, item := range items[:min(len(items), shown)] {
 		fmt.Fprintf(b, "  %s\n", printable(text(item)))
 	}
-	if n := len(items) - shownItems; n > 0 {
+	if n := len(items) - shown; n > 0 {
 		fmt.Fprintf(b, "  … and %d more\n", n)
 	}
 }

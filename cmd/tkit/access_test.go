@@ -246,6 +246,33 @@ func TestRevokedDuringARun(t *testing.T) {
 	}
 }
 
+// Who may train on data and not read it is told how much is wrong with it, and no
+// image's name.
+func TestTrainingNamesNoImages(t *testing.T) {
+	g := newGuarded(t)
+	if err := os.WriteFile(filepath.Join(g.data, "1", "mrs-smith.png"), []byte("no image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.olga(t, "train")
+	run := func(more ...string) string {
+		t.Helper()
+		out, told, err := tkit(t, g.home, append(append(quickly, "--name", "m", "--data", "scans"), more...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out + told
+	}
+	for _, more := range [][]string{nil, {"--json"}} {
+		if told := run(more...); strings.Contains(told, "smith") || !strings.Contains(told, "not an image") {
+			t.Errorf("without the right to read, it tells\n%s", told)
+		}
+	}
+	g.olga(t, "read")
+	if told := run(); !strings.Contains(told, "mrs-smith.png") {
+		t.Errorf("with it, it tells\n%s", told)
+	}
+}
+
 // Asking about many images ends when the right to use the model does.
 func TestRevokedWhilePredicting(t *testing.T) {
 	g := newGuarded(t)

@@ -47,6 +47,7 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
 	}
+	t.asking = a
 	t.rights = a.Claim(a.who.Principal, a.who.Purpose, needs)
 	if err := t.rights.Decide(c.Context); err != nil {
 		return nil, err
@@ -84,6 +85,9 @@ func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Adm
 		if t.names, err = t.rights.Found(ctx, s.Digest, len(s.Entries)); err != nil {
 			return "", err
 		}
+		if t.reads, err = t.mayName(s); err != nil {
+			return "", err
+		}
 		if len(t.names) > 0 {
 			if err := whole(r); err != nil {
 				return "", err
@@ -104,6 +108,22 @@ func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Adm
 		}
 		return t.derived, nil
 	}
+}
+
+// mayName decides whether who trains may read the names of images in the report:
+// to train on data is not to see it.
+func (t *training) mayName(s *datasets.Snapshot) (bool, error) {
+	p, err := t.asking.policy(t.Context)
+	if err != nil {
+		return false, err
+	}
+	data := t.dataset.data
+	data.Digest = s.Digest
+	err = mayRead(t.Context, t.asking, p, data, datasets.User(t.source))
+	if errors.Is(err, access.ErrDenied) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // whole says what of restricted data the store has withheld. That it is restricted

@@ -149,6 +149,10 @@ func trainVersion(c *cli.Context) (err error) {
 		default:
 			record(e)
 		}
+		if found, ok := e.(train.DataFound); ok && !run.reads {
+			found.Report = found.Report.Unnamed()
+			e = found
+		}
 		observe(e)
 	}
 	var result *train.Result
@@ -221,6 +225,8 @@ type training struct {
 	rights  *access.Claim
 	derived string   // where what outlives the run is kept
 	names   []string // of the registered datasets that the data is of
+	reads   bool     // who trains may also see the data, and so names of images
+	asking  *asking
 }
 
 func (t *training) augment() scratch.Augment {

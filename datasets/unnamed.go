@@ -1,0 +1,39 @@
+package datasets
+
+// Unnamed is the report without the key of any image: how much of what was found,
+// for those who may not see the data. It is told of in the same table and in the
+// same JSON, where keys are empty.
+func (r *Report) Unnamed() *Report {
+	n := *r
+	n.unnamed = true
+	n.Quarantined = each(r.Quarantined, func(q Quarantined) Quarantined { return Quarantined{Label: q.Label, Reason: q.Reason} })
+	n.Misnamed = each(r.Misnamed, func(m Misnamed) Misnamed { return Misnamed{Extension: m.Extension, Format: m.Format} })
+	blank := func(string) string { return "" }
+	blanks := func(keys []string) []string { return each(keys, blank) }
+	n.Duplicates, n.Conflicts = each(r.Duplicates, blanks), each(r.Conflicts, blanks)
+	if r.Sizes != nil {
+		sizes := *r.Sizes
+		for _, m := range []*Measured{&sizes.Bytes.Smallest, &sizes.Bytes.Largest, &sizes.Pixels.Smallest, &sizes.Pixels.Largest} {
+			m.Key = ""
+		}
+		n.Sizes = &sizes
+	}
+	if r.Near != nil {
+		near := *r.Near
+		near.Plain = each(near.Plain, blank)
+		near.Groups = each(near.Groups, func(g NearGroup) NearGroup {
+			g.Images = each(g.Images, func(i NearImage) NearImage { i.Key = ""; return i })
+			return g
+		})
+		n.Near = &near
+	}
+	return &n
+}
+
+// each is a new list of what f makes of each item, nil of none.
+func each[T any](list []T, f func(T) T) (made []T) {
+	for _, item := range list {
+		made = append(made, f(item))
+	}
+	return made
+}
