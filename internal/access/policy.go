@@ -151,7 +151,7 @@ func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decisi
 // unknown is the decision where nobody can tell the groups that decide.
 func (d Decision) unknown(who Asker, err error) Decision {
 	if err == nil {
-		err = fmt.Errorf("%w: of %s: no directory names any, and groups are denied this", ErrUnknownGroups, who.Principal)
+		err = fmt.Errorf("%w: of %s: no directory names any, and groups are denied this; a home's access/groups.yaml, where there is one, says who is in which", ErrUnknownGroups, who.Principal)
 	}
 	d.Unknown, d.Reason = err, err.Error()
 	return d
