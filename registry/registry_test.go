@@ -178,7 +178,8 @@ func TestResolveFailsWithARemedy(t *testing.T) {
 	for i := range 9 {
 		register(t, r, fmt.Sprint("model-", i), "head")
 	}
-	remedy("flower", "flowers, model-0", "…")
+	remedy("cars", "flowers, model-0", "…")
+	remedy("flower", "did you mean flowers?")
 }
 
 func TestAttachmentsAndFiles(t *testing.T) {

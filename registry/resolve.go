@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"tkit/internal/spelling"
 )
 
 // Resolve returns the manifest of the version that ref refers to now. It
@@ -80,6 +82,9 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 	if len(names) == 0 {
 		return fmt.Errorf("model %s: %w: the registry is empty; `tkit train` registers a model", ref.Model, ErrNotFound)
 	}
+	if near := spelling.Nearest(ref.Model, names); near != "" {
+		return fmt.Errorf("model %s: %w: did you mean %s?", ref.Model, ErrNotFound, near)
+	}
 	const few = 8
 	if len(names) > few {
 		names = append(names[:few], "…")
@@ -91,6 +96,13 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 func (m Model) lacks(ref Ref) error {
 	if ref.Version != 0 {
 		return fmt.Errorf("%s: %w: the newest version is %d", ref, ErrNotFound, m.Latest)
+	}
+	var aliases []string
+	for _, a := range m.Aliases {
+		aliases = append(aliases, a.Name)
+	}
+	if near := spelling.Nearest(ref.Alias, aliases); near != "" {
+		return fmt.Errorf("%s: %w: did you mean %s?", ref, ErrNotFound, Ref{Model: m.Name, Alias: near})
 	}
 	newest := Ref{Model: m.Name, Version: m.Latest}
 	flag := ""

@@ -49,17 +49,14 @@ func main() {
 }
 
 func app() *cli.App {
-	return &cli.App{
+	a := &cli.App{
 		Name:                 "tkit",
 		Usage:                "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
 		Version:              version,
 		EnableBashCompletion: true,
-		Suggest:              true,
 		// Errors are printed once, by main.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError: func(c *cli.Context, err error, _ bool) error {
-			return fmt.Errorf("%w; see `%s --help`", err, c.App.Name)
-		},
+		OnUsageError:   usageError,
 		Flags: []cli.Flag{
 			&cli.PathFlag{
 				Name:    "home",
@@ -68,10 +65,7 @@ func app() *cli.App {
 				Value:   defaultHome(),
 			},
 		},
-		CommandNotFound: func(c *cli.Context, name string) {
-			fmt.Fprintf(os.Stderr, "tkit: no command %q; see `tkit --help`\n", name)
-			os.Exit(2)
-		},
+		CommandNotFound: commandNotFound,
 		Commands: []*cli.Command{
 			trainCommand(),
 			predictCommand(),
@@ -84,6 +78,8 @@ func app() *cli.App {
 			completionCommand(),
 		},
 	}
+	sayUsageErrors(a.Commands)
+	return a
 }
 
 func defaultHome() string {

@@ -85,6 +85,8 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "show", err: "registry show --help"},
 		{args: "promote flowers@2 --alias champion", want: []string{"flowers@champion is version 2"}},
 		{args: "show cars", err: "there are flowers"},
+		{args: "show flower", err: "did you mean flowers?"},
+		{args: "show flowers@prodution", err: "did you mean flowers@production?"},
 		{args: "show Flowers", err: "model name"},
 		{args: "show flowers@9", err: "newest version is 2"},
 		{args: "verify flowers", err: "takes no argument"},

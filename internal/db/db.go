@@ -16,7 +16,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // registers the "sqlite" driver
+	"modernc.org/sqlite" // and the "sqlite" driver
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // busyTimeout is how long, in milliseconds, a statement waits for another
@@ -126,7 +127,24 @@ func (d *DB) transaction(ctx context.Context, pool *sql.DB, f func(*sql.Tx) erro
 
 // named says which database an error is about.
 func (d *DB) named(err error) error {
-	return fmt.Errorf("database %s: %w", d.path, err)
+	return fmt.Errorf("database %s: %w%s", d.path, err, remedy(err))
+}
+
+// remedy says what to do about the failures of SQLite that are not tkit's.
+func remedy(err error) string {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return ""
+	}
+	switch failed.Code() & 0xff { // the rest says more
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return ": its folder must be one that you may write to, on a disk that is not read-only"
+	case sqlite3.SQLITE_BUSY:
+		return ": another program has held it for too long; try again when that has ended"
+	case sqlite3.SQLITE_FULL:
+		return ": make room on its disk"
+	}
+	return ""
 }
 
 // Check lets SQLite read all of the database and returns what it finds wrong:

@@ -125,6 +125,21 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 	}
 }
 
+// A database that cannot be opened is told with what to do about it.
+func TestOpenSaysWhatToDo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "folder.db")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := db.Open(t.Context(), path)
+	if err == nil {
+		d.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "must be one that you may write to") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	dir := t.TempDir()
 	ours := filepath.Join(dir, "ours.db")

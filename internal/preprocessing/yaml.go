@@ -172,14 +172,8 @@ func resolve(n *yaml.Node) *yaml.Node {
 
 // nearest suggests the name that was probably meant, "" where none is near.
 func nearest(given string, names []string) string {
-	best, least := "", len(given)/2+1
-	for _, name := range names {
-		if d := spelling.Distance(strings.ToLower(given), name); d < least {
-			best, least = name, d
-		}
+	if near := spelling.Nearest(strings.ToLower(given), names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return ""
 }

@@ -23,3 +23,16 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Nearest is the one of names that was most likely meant by given, "" where none
+// is near: at most a third of its letters, and two in a short name, are other
+// ones.
+func Nearest(given string, names []string) string {
+	nearest, least := "", max(2, len(given)/3)+1
+	for _, name := range names {
+		if d := Distance(given, name); d < least && d < len(name) {
+			nearest, least = name, d
+		}
+	}
+	return nearest
+}

@@ -6,6 +6,17 @@ import (
 	"tkit/internal/spelling"
 )
 
+func TestNearest(t *testing.T) {
+	names := []string{"train", "serve", "predict", "registry", "x"}
+	for given, want := range map[string]string{
+		"trian": "train", "sreve": "serve", "registy": "registry", "regstr": "registry", "flowers": "", "y": "", "": "",
+	} {
+		if got := spelling.Nearest(given, names); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
