@@ -50,6 +50,10 @@ func printVersions(w io.Writer, versions []registry.Version) error {
 }
 
 func printHistory(w io.Writer, events []registry.Event) error {
+	if len(events) == 0 {
+		_, err := fmt.Fprintln(w, "the registry is empty; `tkit train` registers a model")
+		return err
+	}
 	var rows [][]string
 	for _, e := range events {
 		what := "version " + strconv.Itoa(e.Version)

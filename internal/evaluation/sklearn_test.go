@@ -23,6 +23,8 @@ def loss(b):
     l = log_softmax(b * z, axis=1)
     e = 1 / (n + 2)
     return -((1 - e) * l[np.arange(n), t] + e / (k - 1) * (l.sum(1) - l[np.arange(n), t])).mean()
+confidence, right = q.max(1), y == t
+bins = [np.floor(np.minimum(confidence * 15, 14)) == b for b in range(15)]
 p, r, f, s = metrics.precision_recall_fscore_support(t, y, labels=range(k), zero_division=0)
 json.dump({
     "accuracy": metrics.accuracy_score(t, y),
@@ -30,6 +32,7 @@ json.dump({
     "balanced": metrics.balanced_accuracy_score(t, y),
     "nll": metrics.log_loss(t, q, labels=range(k)),
     "brier": float(((q - np.eye(k)[t]) ** 2).sum(1).mean()),
+    "ece": float(sum(abs(right[b].mean() - confidence[b].mean()) * b.mean() for b in bins if b.any())),
     "precision": list(p), "recall": list(r), "f1": list(f), "support": [int(x) for x in s],
     "confusion": metrics.confusion_matrix(t, y, labels=range(k)).tolist(),
     "temperature": 1 / minimize_scalar(loss, bounds=(0.01, 100), method="bounded", options={"xatol": 1e-10}).x,
@@ -55,10 +58,10 @@ func TestAgainstScikitLearn(t *testing.T) {
 		t.Fatalf("%s with scikit-learn is needed (make deps, or set TKIT_PYTHON): %v", python, err)
 	}
 	var want struct {
-		Accuracy, Top5, Balanced, NLL, Brier, Temperature float64
-		Precision, Recall, F1                             []float64
-		Support                                           []int
-		Confusion                                         [][]int
+		Accuracy, Top5, Balanced, NLL, Brier, ECE, Temperature float64
+		Precision, Recall, F1                                  []float64
+		Support                                                []int
+		Confusion                                              [][]int
 	}
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatal(err)
@@ -72,6 +75,7 @@ func TestAgainstScikitLearn(t *testing.T) {
 	near(t, "balanced accuracy", e.BalancedAccuracy, want.Balanced, 1e-12)
 	near(t, "NLL", e.Uncalibrated.NLL, want.NLL, 1e-7)
 	near(t, "Brier", e.Uncalibrated.Brier, want.Brier, 1e-7)
+	near(t, "ECE", e.Uncalibrated.ECE, want.ECE, 1e-7)
 	for i, c := range e.Classes {
 		near(t, "precision", c.Precision, want.Precision[i], 1e-12)
 		near(t, "recall", c.Recall, want.Recall[i], 1e-12)
