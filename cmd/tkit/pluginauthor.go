@@ -98,7 +98,7 @@ func trialFlags() []cli.Flag {
 
 func trialOptions(c *cli.Context) (o preprocesstest.Options, err error) {
 	if text := c.String("config"); text != "" {
-		if !json.Valid([]byte(text)) {
+		if json.Unmarshal([]byte(text), &map[string]json.RawMessage{}) != nil {
 			return o, fmt.Errorf("--config is %q; want a JSON object", text)
 		}
 		o.Config = json.RawMessage(text)

@@ -41,6 +41,7 @@ func TestNewPlugin(t *testing.T) {
 	refused(t, home, "fails its schema", "plugins", "bench", "--config", `{"by": 400}`, program)
 	refused(t, home, "--sides is", "plugins", "bench", "--sides", "32x32x3x1", program)
 	refused(t, home, "want a JSON object", "plugins", "test", "--config", "by: 40", program)
+	refused(t, home, "want a JSON object", "plugins", "test", "--config", "[40]", program)
 	refused(t, home, "--rounds is 0", "plugins", "test", "--rounds", "0", program)
 	refused(t, home, "no such file", "plugins", "test", program+"x")
 	if left, err := os.ReadDir(filepath.Join(home, "plugins")); err != nil || len(left) > 0 {

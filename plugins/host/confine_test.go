@@ -96,6 +96,16 @@ func TestProcessesAreBounded(t *testing.T) {
 	answers(t, p)
 }
 
+func TestNoProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "letter")
+	if err := os.WriteFile(path, []byte("Dear Sir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := tryOpen(t, path, host.Config{}); err == nil || !strings.Contains(err.Error(), "no program for this machine") || !errors.Is(err, syscall.ENOEXEC) && !strings.Contains(err.Error(), "exec format error") {
+		t.Errorf("opened %v, %v", p, err)
+	}
+}
+
 func TestFiles(t *testing.T) {
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Readable: []string{shown(t)}})
 	secret := filepath.Join(t.TempDir(), "secret")

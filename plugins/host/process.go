@@ -183,6 +183,8 @@ func (p *process) startError(ctx context.Context, err error) error {
 		return ctx.Err()
 	case line != "" && strings.Contains(err.Error(), "Unrecognized remote plugin message"):
 		err = fmt.Errorf("it printed %q to standard output where only the SDK's Serve may, or is no plugin", line)
+	case line == "" && p.child.ID() == "":
+		err = fmt.Errorf("it is no program for this machine: %w", err)
 	case line == "":
 		err = fmt.Errorf("it ended at once (%s)", p.child.how())
 	}
