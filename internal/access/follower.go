@@ -56,6 +56,9 @@ func (f *Follower) look(ctx context.Context) error {
 	at := time.Now() // what changes during the look is seen by the next
 	ctx, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()
+	if err := f.store.inPlace(); err != nil {
+		return err
+	}
 	p, err := f.store.Policy(ctx)
 	if err != nil {
 		return err

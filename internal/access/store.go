@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ var migrations embed.FS
 // called at once, and by several processes.
 type Store struct {
 	db         *db.DB
+	path       string
+	opened     fs.FileInfo // what stood there
 	generation *sql.Stmt
 	current    atomic.Pointer[Policy]
 }
@@ -30,16 +33,30 @@ func OpenStore(ctx context.Context, home string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	d, err := db.Open(ctx, filepath.Join(home, "registry.db"), db.Room{Name: "access", Migrations: scripts})
+	path := filepath.Join(home, "registry.db")
+	d, err := db.Open(ctx, path, db.Room{Name: "access", Migrations: scripts})
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	s := &Store{db: d}
-	if s.generation, err = d.Reader().PrepareContext(ctx, "SELECT n FROM access_generation"); err != nil {
+	s := &Store{db: d, path: path}
+	if s.opened, err = os.Stat(path); err == nil {
+		s.generation, err = d.Reader().PrepareContext(ctx, "SELECT n FROM access_generation")
+	}
+	if err != nil {
 		d.Close()
 		return nil, fmt.Errorf("access: %w", err)
 	}
 	return s, nil
+}
+
+// inPlace says whether the database is still the home's: one that was moved away,
+// or replaced by a backup, is read on by who has it open, and changed by nobody.
+func (s *Store) inPlace() error {
+	found, err := os.Stat(s.path)
+	if err == nil && !os.SameFile(found, s.opened) {
+		err = fmt.Errorf("another file stands in place of %s: start again", s.path)
+	}
+	return err
 }
 
 // Close closes the store once the calls in progress have returned.
