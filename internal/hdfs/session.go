@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/colinmarc/hdfs/v2"
@@ -156,10 +157,16 @@ func (c *connection) Write(b []byte) (int, error) {
 		sent = withProtocol(b)
 	}
 	n, err := c.patient.Write(sent)
-	if n == len(sent) {
-		n = len(b)
+	if n == len(sent) || c.answers != nil && hungUp(err) {
+		// A NameNode that refuses somebody says so and hangs up, at once: what it
+		// said is still to be read, and if it said nothing, reading tells.
+		return len(b), nil
 	}
 	return min(n, len(b)), c.explain(err)
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 func (c *connection) Close() error {

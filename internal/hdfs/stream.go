@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"syscall"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -75,7 +74,7 @@ func (c *Client) readBlock(ctx context.Context, address string, b *block, offset
 }
 
 func closedByPeer(err error) bool {
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.ErrUnexpectedEOF) || hungUp(err)
 }
 
 // ask sends the request and reads the answer that comes before the packets.
