@@ -6,10 +6,8 @@ SHELL   := bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO      := source .deps/env && go
 # Packages whose promises are about concurrency: they run under the race detector too.
-# internal/hdfs runs so below datasets/hdfs, whose tests read from many goroutines
-# while servers die; its own would take minutes more.
 RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
-           ./internal/access/... ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
+           ./internal/access/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
 .DEFAULT_GOAL := help
