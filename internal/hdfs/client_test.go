@@ -164,6 +164,17 @@ func TestPieces(t *testing.T) {
 	}
 }
 
+// A file of many blocks, as large ones have.
+func TestManyBlocks(t *testing.T) {
+	cluster := plain(t)
+	c := open(t, cluster, Config{})
+	content := pattern(30<<20, 3) // of the cluster's megabyte
+	put(t, cluster, map[string][]byte{"/many": content})
+	if got, err := read(t.Context(), c, "/many", 0); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+	}
+}
+
 // A directory that the NameNode tells in several batches.
 func TestReadDir(t *testing.T) {
 	cluster := plain(t)

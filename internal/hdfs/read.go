@@ -37,6 +37,7 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 const (
 	firstPiece  = 4 << 20
 	pieceGrowth = 4
+	lastPiece   = firstPiece << 10 // above the blocks of most clusters
 )
 
 // A Reader reads one file. It is not safe for concurrent use.
@@ -104,7 +105,7 @@ func (r *Reader) attempt(b []byte) (int, error) {
 	if r.stream.done() {
 		r.disconnect()
 		r.block = nil
-		r.piece *= pieceGrowth
+		r.piece = min(r.piece*pieceGrowth, lastPiece)
 	}
 	return n, nil
 }
