@@ -131,14 +131,9 @@ func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose fu
 	if err := claim.Decide(c.Context); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	before := c.Context
-	held, stop := claim.Hold(before, watched)
-	c.Context = held
+	release := hold(c, claim)
 	return func(err error) error {
-		lost := context.Cause(held)
-		stop()
-		c.Context = before
-		if err != nil && lost != nil && before.Err() == nil {
+		if lost := release(); err != nil && lost != nil {
 			err = lost
 		}
 		return errors.Join(err, a.Close())

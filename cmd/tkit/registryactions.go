@@ -17,6 +17,8 @@ import (
 	"tkit/registry/export"
 )
 
+const emptyRegistry = "the registry is empty; `tkit train` registers a model"
+
 func listRegistry(c *cli.Context, r *registry.Registry) error {
 	if c.NArg() == 1 {
 		return listVersions(c, r)
@@ -29,7 +31,7 @@ func listRegistry(c *cli.Context, r *registry.Registry) error {
 		return printJSON(c.App.Writer, models)
 	}
 	if len(models) == 0 {
-		fmt.Fprintln(c.App.Writer, "the registry is empty; `tkit train` registers a model")
+		fmt.Fprintln(c.App.Writer, emptyRegistry)
 		return nil
 	}
 	return printModelList(c.App.Writer, models)

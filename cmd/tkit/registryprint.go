@@ -51,7 +51,7 @@ func printVersions(w io.Writer, versions []registry.Version) error {
 
 func printHistory(w io.Writer, events []registry.Event) error {
 	if len(events) == 0 {
-		_, err := fmt.Fprintln(w, "the registry is empty; `tkit train` registers a model")
+		_, err := fmt.Fprintln(w, emptyRegistry)
 		return err
 	}
 	var rows [][]string

@@ -20,6 +20,24 @@ import (
 // watched is how often a run looks whether it may go on.
 const watched = time.Second
 
+// hold ends the command's context when a claim is lost, until the caller releases
+// it. Release says why it was lost, or nil where it was not before the command's
+// own context ended.
+func hold(c *cli.Context, claim *access.Claim) (release func() (lost error)) {
+	before := c.Context
+	held, stop := claim.Hold(before, watched)
+	c.Context = held
+	return func() error {
+		lost := context.Cause(held)
+		stop()
+		c.Context = before
+		if before.Err() != nil {
+			return nil
+		}
+		return lost
+	}
+}
+
 // claim finds the dataset and decides, before anything is read, whether the
 // run may begin. From then on the command's context ends when the run may not
 // go on. The caller calls lose with the run's error when the run is over, for
@@ -53,18 +71,15 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 		return nil, err
 	}
 	t.dataset.whole = t.dataset.restricted(p)
-	before := c.Context
-	held, stop := t.rights.Hold(before, watched)
-	c.Context = held
+	release := hold(c, t.rights)
+	held := c.Context
 	t.dataset.admit = func(user string) error { return t.rights.Opened(held, user) }
 	return func(err error) error {
-		lost := context.Cause(held)
-		stop()
-		c.Context = before
-		if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && before.Err() == nil {
-			err = t.rights.Denied(before, err)
+		lost := release()
+		if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && c.Context.Err() == nil {
+			err = t.rights.Denied(c.Context, err)
 		}
-		if err != nil && lost != nil && before.Err() == nil {
+		if err != nil && lost != nil {
 			err = fmt.Errorf("%w; nothing was registered", lost)
 		}
 		if t.source != nil { // which the looks asked
