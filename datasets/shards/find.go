@@ -18,7 +18,8 @@ import (
 // Shard is one of the files, as it was when it was listed.
 type Shard struct {
 	files.Info
-	stray error // why it is none
+	stray error  // why it is none
+	side  string // of the split, that its name stands for
 }
 
 // shards finds the shards, in the order of the keys that begin with their

@@ -71,9 +71,8 @@ type Config struct {
 	// Files is a pattern of path.Match for files in the root of the tree. By
 	// default it is every file there whose name is that of a shard.
 	Files string
-	// Splits says that the names of shards tell the side of a split: a part
-	// of the name between signs that are no letters, as in
-	// digits-train.tfrecord-00000-of-00001.
+	// Splits says that the names of shards tell the side of a split, as
+	// datasets.SideIn reads them.
 	Splits bool
 	// Trust is how long the store's word that a shard has not changed holds,
 	// one second by default. Within it, bytes that were read before are used
@@ -155,6 +154,7 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 			return
 		}
 		for _, shard := range shards {
+			shard.side, _ = datasets.SideIn(path.Base(shard.Path))
 			if err := s.records(ctx, shard, yield); err != nil {
 				if !errors.Is(err, errStopped) {
 					yield(datasets.Example{}, err)
@@ -211,7 +211,7 @@ func (s *Source) example(shard *Shard, number int, r Record) datasets.Example {
 		e.Key += "/" + r.Member
 	}
 	if e.Split == "" && s.config.Splits {
-		e.Split = splitOf(shard.Path)
+		e.Split = shard.side
 	}
 	if r.Refused != nil {
 		e.Open = refusing(fmt.Errorf("%w: %w", datasets.ErrRefused, r.Refused))
@@ -230,14 +230,4 @@ func (s *Source) example(shard *Shard, number int, r Record) datasets.Example {
 
 func refusing(why error) func(context.Context) (io.ReadCloser, error) {
 	return func(context.Context) (io.ReadCloser, error) { return nil, why }
-}
-
-// splitOf is the side that a part of a shard's name stands for.
-func splitOf(name string) string {
-	for _, part := range strings.FieldsFunc(path.Base(name), func(r rune) bool { return r < 'A' || r > 'Z' && r < 'a' || r > 'z' }) {
-		if split, ok := datasets.ParseSplit(part); ok {
-			return split
-		}
-	}
-	return ""
 }
