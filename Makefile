@@ -10,6 +10,8 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
            ./internal/access/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
+export FUZZTIME FUZZMIN
+
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-hadoop build test race soak fuzz lint demo demo-plugins bench clean
 
@@ -42,12 +44,8 @@ lint: deps ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	@$(GO) vet ./...
 
-FUZZTIME ?= 20s
-fuzz: deps ## every fuzz target for FUZZTIME (20s)
-	@source .deps/env; for package in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
-	  done; done
+fuzz: deps ## every fuzz target for a while, with the number of inputs (FUZZTIME=20s FUZZ=PATTERN)
+	@scripts/fuzz $(FUZZ)
 
 demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo

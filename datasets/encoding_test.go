@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"tkit/datasets"
+	"tkit/internal/fuzztest"
 )
 
 func encode(t testing.TB, s *datasets.Snapshot) []byte {
@@ -156,6 +157,7 @@ func FuzzDecodeSnapshot(f *testing.F) {
 		f.Add(encode(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		s, err := datasets.DecodeSnapshot(bytes.NewReader(b))
 		if err != nil {
 			return

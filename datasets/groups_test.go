@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tkit/datasets"
+	"tkit/internal/fuzztest"
 )
 
 // entryOf is an entry written short: "label key group split"; "-" is none. Equal
@@ -225,6 +226,7 @@ func FuzzSplitGroups(f *testing.F) {
 	f.Add(uint64(1), .1, .2, []byte("abcdefghijklmnopqrstuvwxyz0123456789"))
 	f.Add(uint64(2), .3, .0, []byte("aaaabbbbccccddddeeee\x80\x81\x82\x83"))
 	f.Fuzz(func(t *testing.T, seed uint64, validation, test float64, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		var entries []datasets.Entry
 		for i, c := range b[:min(len(b), 300)] {
 			e := datasets.Entry{Key: fmt.Sprintf("%03d", i), Label: fmt.Sprint(c % 3), SHA256: sha256.Sum256([]byte{c, byte(i % 7)})}

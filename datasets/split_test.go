@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tkit/datasets"
+	"tkit/internal/fuzztest"
 )
 
 // sides maps every key to its side and fails if one has none or two.
@@ -216,6 +217,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add(uint64(2), .0, .0, 3, []byte{5, 9, 3})
 	f.Add(uint64(3), .98, .01, 0, []byte{1, 200})
 	f.Fuzz(func(t *testing.T, seed uint64, validation, test float64, perClass int, sizes []byte) {
+		defer fuzztest.Watch(t, len(sizes))()
 		var entries []datasets.Entry
 		for c, n := range sizes[:min(len(sizes), 8)] {
 			for i := range n {

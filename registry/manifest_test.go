@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/registry"
 )
 
@@ -92,6 +93,7 @@ func FuzzDecodeManifest(f *testing.F) {
 	f.Add([]byte(`{"format":1,"labels":null,"lineage":{"seed":-1}}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		m, err := registry.DecodeManifest(b)
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/registry"
 )
 
@@ -37,6 +38,7 @@ func FuzzParseRef(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		defer fuzztest.Watch(t, len(text))()
 		ref, err := registry.ParseRef(text)
 		if err != nil {
 			if !errors.Is(err, registry.ErrInvalid) {

@@ -11,6 +11,7 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/all"
 	"tkit/datasets/shards/shardstest"
+	"tkit/internal/fuzztest"
 )
 
 func TestOpen(t *testing.T) {
@@ -169,6 +170,7 @@ func FuzzURI(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, given string) {
+		defer fuzztest.Watch(t, len(given))()
 		uri, err := all.URI(given)
 		if err != nil {
 			return

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tkit/datasets/files"
+	"tkit/internal/fuzztest"
 )
 
 // A path that is accepted stays below the root and has one form.
@@ -14,6 +15,7 @@ func FuzzCheckPath(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		defer fuzztest.Watch(t, len(path))()
 		if files.CheckPath(path) != nil || path == "" {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tkit/datasets"
+	"tkit/internal/fuzztest"
 )
 
 // The side, the label and the rest of a file's name are what its elements say,
@@ -15,6 +16,7 @@ func FuzzPlace(f *testing.F) {
 		f.Add(s, false)
 	}
 	f.Fuzz(func(t *testing.T, key string, splits bool) {
+		defer fuzztest.Watch(t, len(key))()
 		split, label, rest := (&Source{config: Config{Splits: splits}}).place(key)
 		elements := strings.Split(key, "/")
 		if split != "" {

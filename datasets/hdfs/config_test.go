@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tkit/datasets/hdfs"
+	"tkit/internal/fuzztest"
 )
 
 // What is accepted is accepted in its canonical form, and means the same; its
@@ -14,6 +15,7 @@ func FuzzParsePlace(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
+		defer fuzztest.Watch(t, len(uri))()
 		place, err := hdfs.ParsePlace(uri, "hdfs", "webhdfs")
 		if err != nil {
 			return

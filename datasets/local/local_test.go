@@ -16,6 +16,7 @@ import (
 	"tkit/datasets/files"
 	"tkit/datasets/files/filestest"
 	"tkit/datasets/local"
+	"tkit/internal/fuzztest"
 )
 
 func TestTree(t *testing.T) {
@@ -223,6 +224,7 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
+		defer fuzztest.Watch(t, len(uri))()
 		c, err := local.ParseConfig(uri)
 		if err == nil && c.Root == "" {
 			t.Error("neither a root nor an error")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tkit/datasets"
+	"tkit/internal/fuzztest"
 )
 
 // Whatever the bound, all rows come out in order.
@@ -44,6 +45,7 @@ func TestSorter(t *testing.T) {
 
 func fuzz(f *testing.F, parse func([]byte, func(row) error) error) {
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		line := 0
 		parse(b, func(r row) error {
 			if r.Path == "" || r.Line <= line {

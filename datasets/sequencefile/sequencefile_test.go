@@ -21,6 +21,7 @@ import (
 	"tkit/datasets/shards"
 	"tkit/datasets/shards/shardstest"
 	"tkit/datasets/sourcetest"
+	"tkit/internal/fuzztest"
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -268,5 +269,8 @@ func FuzzShard(f *testing.F) {
 	}) {
 		f.Add(packings[name].pack(f, four()[:3]))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { shardstest.Take(t, format(packing{}), b, 1100*len(b)+1<<10) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
+		shardstest.Take(t, format(packing{}), b, 1100*len(b)+1<<10)
+	})
 }

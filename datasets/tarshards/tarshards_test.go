@@ -21,6 +21,7 @@ import (
 	"tkit/datasets/shards/shardstest"
 	"tkit/datasets/sourcetest"
 	"tkit/datasets/tarshards"
+	"tkit/internal/fuzztest"
 )
 
 var format = shardstest.Format{
@@ -333,5 +334,8 @@ func FuzzShard(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(packNames(f, "0001.cls", "cat", "0001.jpg", picture(1), "0002.jpg", picture(2), "0002.json", `{"label": 7}`))
 	f.Add(pack(f, []tar.Header{{Name: strings.Repeat("long/", 60) + "x.png"}, {Name: "l.png", Typeflag: tar.TypeSymlink, Linkname: "x"}}, nil))
-	f.Fuzz(func(t *testing.T, b []byte) { shardstest.Take(t, format, b, len(b)) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
+		shardstest.Take(t, format, b, len(b))
+	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"tkit/datasets/shards/shardstest"
 	"tkit/datasets/tfrecord"
+	"tkit/internal/fuzztest"
 )
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
@@ -50,6 +51,7 @@ func FuzzExample(f *testing.F) {
 	f.Add(example(f, map[string]any{"image": []byte("image"), "label": int64(3), "box": []float32{1, 2}, "name": "x"}))
 	f.Add(example(f, map[string]any{"label": int64(-1)}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		var e example_protos_go_proto.Example
 		if proto.Unmarshal(b, &e) != nil {
 			_, _, _ = tfrecord.Parse(b) // must not panic
@@ -96,5 +98,8 @@ func FuzzExample(f *testing.F) {
 func FuzzShard(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(pack(f, []shardstest.File{{}, {}}))
-	f.Fuzz(func(t *testing.T, b []byte) { shardstest.Take(t, format, b, len(b)) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
+		shardstest.Take(t, format, b, len(b))
+	})
 }

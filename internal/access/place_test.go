@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 func TestLocate(t *testing.T) {
@@ -70,6 +72,7 @@ func FuzzLocate(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
+		defer fuzztest.Watch(t, len(uri))()
 		if !strings.Contains(uri, "hdfs://") {
 			return
 		}

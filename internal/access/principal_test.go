@@ -3,6 +3,8 @@ package access
 import (
 	"strings"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 func TestParsePrincipal(t *testing.T) {
@@ -35,6 +37,7 @@ func FuzzParsePrincipal(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		defer fuzztest.Watch(t, len(s))()
 		p, err := ParsePrincipal(s)
 		if err == nil && (p.Kind()+":"+p.Name() != s || strings.ContainsAny(p.Name(), " ,:\n\t")) {
 			t.Errorf("%q became %q", s, p)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 // What a store lets one user read is worth nothing for another.
@@ -109,6 +111,7 @@ func TestGroupsFileOfOthers(t *testing.T) {
 func FuzzParseStoreUsers(f *testing.F) {
 	f.Add([]byte("store-users: {user:tkit: [svc-train]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		defer fuzztest.Watch(t, len(raw))()
 		all, err := parseStoreUsers(raw)
 		if err != nil {
 			return

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tkit/internal/fuzztest"
 )
 
 const trunk, preprocessing = "sha256:trunk", "sha256:preprocessing"
@@ -226,6 +228,7 @@ func TestPrune(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, tail []byte) {
+		defer fuzztest.Watch(t, len(tail))()
 		dir := t.TempDir()
 		c := open(t, dir, trunk, 3)
 		put(t, c, 0, 1)

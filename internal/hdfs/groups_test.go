@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 // The NameNode's own mapping answers, whoever asks. TestProtection asks it under
@@ -56,6 +58,7 @@ func TestWithProtocol(t *testing.T) {
 func FuzzWithProtocol(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x22\x02\x08\x01\x12\x0a\x10getGroupsForUser\x06\x0a\x04user"))
 	f.Fuzz(func(t *testing.T, packet []byte) {
+		defer fuzztest.Watch(t, len(packet))()
 		before := bytes.Clone(packet)
 		withProtocol(packet)
 		if !bytes.Equal(before, packet) {

@@ -3,6 +3,8 @@ package hdfs
 import (
 	"strings"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 // As Hadoop's own TestKerberosName has them, and what breaks.
@@ -54,6 +56,7 @@ DEFAULT`
 func FuzzShortNames(f *testing.F) {
 	f.Add(`RULE:[2:$1@$0](svc@.*)s/@.*//gL DEFAULT`, "svc/host", "CORP")
 	f.Fuzz(func(t *testing.T, rules, name, realm string) {
+		defer fuzztest.Watch(t, len(rules)+len(name)+len(realm))()
 		n, err := newNamer(map[string]string{namesKey: rules})
 		if err != nil {
 			return

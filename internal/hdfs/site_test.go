@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -171,6 +172,7 @@ func FuzzSite(f *testing.F) {
 		f.Add(content)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
+		defer fuzztest.Watch(t, len(content))()
 		s := site{t.TempDir(), map[string]string{}, map[string]bool{}}
 		if s.read(strings.NewReader(content), 0) != nil {
 			return

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"tkit/internal/fuzztest"
 )
 
 const testChunk = 512
@@ -83,6 +85,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(append(packet(content, false), packet(nil, true)...), uint16(1500), uint16(0))
 	f.Add(append(packet(content[512:], false), packet(nil, true)...), uint16(900), uint16(88))
 	f.Fuzz(func(t *testing.T, sent []byte, left, skip uint16) {
+		defer fuzztest.Watch(t, len(sent))()
 		got, err := io.ReadAll(streamOf(t, sent, int64(left), int(skip)%testChunk))
 		if int64(len(got)) > int64(left) || err == nil && len(got) != int(left) {
 			t.Errorf("%d bytes of %d, %v", len(got), left, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/preprocessing"
 )
 
@@ -73,6 +74,7 @@ func FuzzOrientation(f *testing.F) {
 	f.Add(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x1aeXIf"), six...))
 	f.Add(append([]byte("RIFF\x00\x00\x00\x00WEBPEXIF\x1a\x00\x00\x00"), six...))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		for _, format := range []preprocessing.Format{
 			preprocessing.JPEG, preprocessing.PNG, preprocessing.WebP, preprocessing.GIF,
 		} {

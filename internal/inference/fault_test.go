@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/image/bmp"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/inference"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel/savedmodeltest"
@@ -279,6 +280,7 @@ func FuzzInto(f *testing.F) {
 	d.Steps[0].Decode = &preprocessing.Decode{Channels: 3, MaxPixels: 1 << 16, JPEGScale: true, Orientation: true}
 	p := compile(f, d)
 	f.Fuzz(func(t *testing.T, encoded []byte) {
+		defer fuzztest.Watch(t, len(encoded))()
 		err := p.Into(t.Context(), encoded, make([]float32, p.Elements()))
 		if err != nil {
 			reason(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/tensorflow"
 )
 
@@ -198,6 +199,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(encode(f, folded))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		n, err := Decode(b)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {

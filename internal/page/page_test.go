@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"tkit/internal/fuzztest"
 )
 
 func TestCount(t *testing.T) {
@@ -35,6 +37,7 @@ func FuzzText(f *testing.F) {
 	f.Add(strings.Repeat("猫", 500))
 	f.Add("\xff\xfe")
 	f.Fuzz(func(t *testing.T, s string) {
+		defer fuzztest.Watch(t, len(s))()
 		got := Text(s)
 		if len([]rune(got)) > longest+1 {
 			t.Errorf("%d runes", len([]rune(got)))

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"tkit/internal/fuzztest"
 )
 
 // imagenet is the list with every kind of step that a ResNet is evaluated by.
@@ -206,6 +208,7 @@ func FuzzUnmarshal(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		for _, unmarshal := range []func([]byte, any) error{json.Unmarshal, yaml.Unmarshal} {
 			var p, again Preprocessing
 			if unmarshal(b, &p) != nil {

@@ -15,6 +15,8 @@ import (
 
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/webp"
+
+	"tkit/internal/fuzztest"
 )
 
 // images is the fixtures by name, all of 19 × 11 pixels.
@@ -205,6 +207,7 @@ func FuzzSniff(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer fuzztest.Watch(t, len(b))()
 		format, w, h, err := Sniff(b)
 		if err == nil && (w <= 0 || h <= 0 || format == "") {
 			t.Fatalf("%s of %d×%d without an error", format, w, h)

@@ -11,6 +11,7 @@ import (
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/savedmodel/savedmodeltest"
 )
 
@@ -40,6 +41,7 @@ func FuzzPlain(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, changes []byte) {
+		defer fuzztest.Watch(t, len(changes))()
 		meta := proto.CloneOf(models[int(which)%len(models)].GetMetaGraphs()[0])
 		for ; len(changes) >= 3; changes = changes[3:] {
 			mix(meta, changes[0], int(changes[1]), int(changes[2]))

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 // The order of versions is that of the example in semver.org, item 11.
@@ -36,6 +38,7 @@ func FuzzParseLock(f *testing.F) {
 	f.Add([]byte("numpy==1.26.4 --hash=sha256:" + strings.Repeat("0a", 32) + " # x\n"))
 	f.Add([]byte("a==1 \\\n --hash=sha256:" + strings.Repeat("00", 32)))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer fuzztest.Watch(t, len(text))()
 		packages, err := parseLock(text)
 		if err != nil {
 			return

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tkit/internal/fuzztest"
 	"tkit/registry/blobs"
 	"tkit/registry/blobs/blobstest"
 )
@@ -197,6 +198,7 @@ func FuzzParseDigest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		defer fuzztest.Watch(t, len(text))()
 		d, err := blobs.ParseDigest(text)
 		if err != nil {
 			return

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/serve"
 )
 
@@ -42,6 +43,7 @@ func FuzzParseAddress(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		defer fuzztest.Watch(t, len(path))()
 		a, err := parseAddress(path)
 		if err == nil && (a.ref.Model == "" || a.ref.Version < 0 || a.ref.Version > 0 && a.ref.Label != "") {
 			t.Fatalf("%q was read as %+v", path, a)
@@ -144,6 +146,7 @@ func FuzzParsePredict(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer fuzztest.Watch(t, len(body))()
 		r, err := parsePredict(body, "images")
 		if err != nil {
 			return
@@ -209,6 +212,7 @@ func FuzzParseImages(f *testing.F) {
 	f.Add([]byte(`{"image": {"b64": "AAAA"}}`))
 	f.Add([]byte(`{"instances": [{"b64": "AA=="}, {"image": {"b64": "AAAA", "name": "x"}}], "other": [1]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer fuzztest.Watch(t, len(body))()
 		images, err := parseImages(body, 4)
 		if err == nil && (len(images) == 0 || len(images) > 4) {
 			t.Fatalf("%d images", len(images))

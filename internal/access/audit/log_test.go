@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tkit/internal/fuzztest"
 )
 
 // fileHead keeps the head in a file, which processes share as they share the
@@ -340,6 +342,7 @@ func FuzzParseRecord(f *testing.F) {
 	}
 	f.Add([]byte(`{"seq":1,"outcome":"allowed"} {}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
+		defer fuzztest.Watch(t, len(line))()
 		r, err := ParseRecord(line)
 		if err != nil {
 			return

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	types "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+
+	"tkit/internal/fuzztest"
 )
 
 // FuzzReader reads every tensor of an index and a data file of any bytes: it
@@ -35,6 +37,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(index, data[:20])
 	f.Add(sliced(f), counting(4, 3).Data)
 	f.Fuzz(func(t *testing.T, index, data []byte) {
+		defer fuzztest.Watch(t, len(index)+len(data))()
 		_, entries, err := readIndex(index)
 		if err != nil {
 			return
@@ -82,6 +85,7 @@ func FuzzParseSlice(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
+		defer fuzztest.Watch(t, len(spec))()
 		s, err := parseSlice(spec)
 		if err != nil {
 			return

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/fuzztest"
 	"tkit/plugins"
 	"tkit/plugins/preprocesstest"
 )
@@ -147,6 +148,7 @@ func FuzzReadDICOM(f *testing.F) {
 	f.Add(dicom(map[tag]string{signed: "\x01\x00", windowCentre: `1\2`, windowWidth: "2 ", rescaleSlope: "1e300 "})[132:])
 	preamble := append(make([]byte, 128), "DICM"...)
 	f.Fuzz(func(t *testing.T, set []byte) {
+		defer fuzztest.Watch(t, len(set))()
 		s, err := readDICOM(append(slices.Clone(preamble), set...))
 		if err != nil {
 			return

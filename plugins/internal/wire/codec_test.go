@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/mem"
 	protobuf "google.golang.org/protobuf/proto"
 
+	"tkit/internal/fuzztest"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/proto"
 )
@@ -97,6 +98,7 @@ func FuzzCodec(f *testing.F) {
 	f.Add([]byte{0x0a, 3, 0x3a, 1, 'x', 0x12, 2, 0x08, 1, 0x1a}) // cut off
 	f.Add([]byte{0x0a, 3, 0x3a, 1, 'x', 0x12, 0})                // a batch, and then a fault in its place
 	f.Fuzz(func(t *testing.T, message []byte) {
+		defer fuzztest.Watch(t, len(message))()
 		for _, pair := range [][2]protobuf.Message{
 			{&proto.ProcessRequest{}, &proto.ProcessRequest{}}, {&proto.ProcessResponse{}, &proto.ProcessResponse{}},
 		} {
@@ -137,6 +139,7 @@ func FuzzBatch(f *testing.F) {
 		f.Add(message)
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
+		defer fuzztest.Watch(t, len(message))()
 		var m proto.Batch
 		if protobuf.Unmarshal(message, &m) != nil {
 			return
