@@ -70,7 +70,7 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 			f.quarantined = &Quarantined{Reason: TooManyPixels, Detail: fmt.Sprintf("%d×%d is more than %d pixels", f.width, f.height, r.maxPixels)}
 			return f, nil
 		}
-		err = preprocessing.Complete(encoded)
+		err = preprocessing.Check(encoded)
 	}
 	if err != nil {
 		reason := reasonOf(err)
@@ -96,6 +96,10 @@ func reasonOf(err error) Reason {
 		return NotAnImage
 	case errors.Is(err, preprocessing.ErrTruncated):
 		return Truncated
+	case errors.Is(err, preprocessing.ErrVariant):
+		return Undecodable
+	case errors.Is(err, preprocessing.ErrTooCostly):
+		return TooCostly
 	default:
 		return Corrupt
 	}

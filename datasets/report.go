@@ -15,18 +15,19 @@ type Reason string
 
 // The reasons.
 const (
-	Empty         Reason = "empty"           // no bytes, or a class folder without files
-	Unreadable    Reason = "unreadable"      // the store gave an error for this example
-	Denied        Reason = "denied"          // the store does not let its user read it
-	Refused       Reason = "refused"         // a link out of the root, a named pipe and the like
-	Unlabelled    Reason = "unlabelled"      // in no class
-	NotAnImage    Reason = "not an image"    // of none of the formats
-	Truncated     Reason = "truncated"       // ends before the image does
-	Corrupt       Reason = "corrupt"         // contradicts its format
-	TooManyPixels Reason = "too many pixels" // above the bound on the decoded size
-	TooLarge      Reason = "too large"       // above the bound on the encoded size
-	Conflict      Reason = "conflict"        // the same bytes stand under another label too
-	Undecodable   Reason = "undecodable"     // complete, and yet the decoder refused it
+	Empty         Reason = "empty"                // no bytes, or a class folder without files
+	Unreadable    Reason = "unreadable"           // the store gave an error for this example
+	Denied        Reason = "denied"               // the store does not let its user read it
+	Refused       Reason = "refused"              // a link out of the root, a named pipe and the like
+	Unlabelled    Reason = "unlabelled"           // in no class
+	NotAnImage    Reason = "not an image"         // of none of the formats
+	Truncated     Reason = "truncated"            // ends before the image does
+	Corrupt       Reason = "corrupt"              // contradicts its format
+	TooManyPixels Reason = "too many pixels"      // above the bound on the decoded size
+	TooCostly     Reason = "too costly to decode" // far more work than the size in pixels says
+	TooLarge      Reason = "too large"            // above the bound on the encoded size
+	Conflict      Reason = "conflict"             // the same bytes stand under another label too
+	Undecodable   Reason = "undecodable"          // complete, and yet the decoder refused it
 )
 
 // Quarantined is an example that is not used, and why.

@@ -13,7 +13,7 @@ import (
 // front end; each maps it to its own status codes.
 type Reason string
 
-// The reasons. The last six are those of an inference.ImageError.
+// The reasons. The last seven are those of an inference.ImageError.
 const (
 	NotFound    Reason = "not found"         // no such model, version or label here
 	Unavailable Reason = "unavailable"       // known, but not answering now; may pass
@@ -33,6 +33,7 @@ const (
 	CorruptImage     = Reason(inference.Corrupt)
 	RefusedImage     = Reason(inference.Refused) // by a plugin
 	TooManyPixels    = Reason(inference.TooManyPixels)
+	TooCostlyImage   = Reason(inference.TooCostly)
 )
 
 // Error is a failed request with its reason.

@@ -22,6 +22,7 @@ import (
 	"tkit/internal/fuzztest"
 	"tkit/internal/inference"
 	"tkit/internal/preprocessing"
+	"tkit/internal/preprocessing/jpegtest"
 	"tkit/internal/savedmodel/savedmodeltest"
 	"tkit/internal/tensorflow"
 )
@@ -196,6 +197,26 @@ func TestTooManyPixels(t *testing.T) {
 		if r := reason(t, bounded.Into(t.Context(), b, dst)); r != inference.TooManyPixels {
 			t.Errorf("%s of a column too many: %q", format, r)
 		}
+	}
+}
+
+// A JPEG of thousands of scans is refused before any of them is decoded; those
+// that encoders write are not.
+func TestTooManyScans(t *testing.T) {
+	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
+	dst := make([]float32, p.Elements())
+	if r := reason(t, p.Into(t.Context(), jpegtest.Scans(8192, 6000), dst)); r != inference.TooCostly {
+		t.Errorf("6,000 scans: %q", r)
+	}
+	if err := p.Into(t.Context(), jpegtest.Scans(100, 20), dst); err != nil {
+		t.Errorf("20 scans: %v", err)
+	}
+	before := compileWith(t, installed{"any": func(_ context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
+		t.Error("a plugin was given 6,000 scans")
+		return in, nil
+	}}, step("any", preprocessing.Gives{}), decodeStep, resizeStep, normal)
+	if r := reason(t, before.Into(t.Context(), jpegtest.Scans(8192, 6000), make([]float32, before.Elements()))); r != inference.TooCostly {
+		t.Errorf("6,000 scans for a plugin: %q", r)
 	}
 }
 

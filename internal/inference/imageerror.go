@@ -17,6 +17,9 @@ const (
 	Truncated     Reason = "truncated"
 	Corrupt       Reason = "corrupt"
 	TooManyPixels Reason = "too many pixels"
+	// TooCostly is an image that would take far more work to decode than its
+	// size says.
+	TooCostly Reason = "too costly to decode"
 	// Refused is a plugin's word on an image that it cannot use.
 	Refused Reason = "refused"
 	// PluginFault is an answer of a plugin that cannot be used: another shape
@@ -51,12 +54,14 @@ func imageErrorf(r Reason, format string, args ...any) error {
 	return &ImageError{r, fmt.Errorf(format, args...)}
 }
 
-// headerError classes what preprocessing.Sniff found.
+// headerError classes what preprocessing.Sniff or Check found.
 func headerError(err error) error {
 	for sentinel, reason := range map[error]Reason{
 		preprocessing.ErrEmpty:       Empty,
 		preprocessing.ErrUnsupported: Unsupported,
 		preprocessing.ErrTruncated:   Truncated,
+		preprocessing.ErrVariant:     Unsupported,
+		preprocessing.ErrTooCostly:   TooCostly,
 	} {
 		if errors.Is(err, sentinel) {
 			return &ImageError{reason, err}
@@ -67,7 +72,7 @@ func headerError(err error) error {
 
 // bodyError classes the failure of a decoder on encoded.
 func bodyError(encoded []byte, err error) error {
-	if incomplete := preprocessing.Complete(encoded); errors.Is(incomplete, preprocessing.ErrTruncated) {
+	if incomplete := preprocessing.Check(encoded); errors.Is(incomplete, preprocessing.ErrTruncated) {
 		return &ImageError{Truncated, err}
 	}
 	return &ImageError{Corrupt, err}

@@ -1,12 +1,15 @@
 package inference
 
-import "tkit/internal/tensorflow"
+import (
+	"tkit/internal/preprocessing"
+	"tkit/internal/tensorflow"
+)
 
-// apply makes the upright image of stored pixels, uint8 [height, width, channels].
-func (o orientation) apply(stored *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+// reorient makes the upright image of stored pixels, uint8 [height, width, channels].
+func reorient(o preprocessing.Orientation, stored *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	shape := stored.Shape()
 	h, w, c := int(shape[0]), int(shape[1]), int(shape[2])
-	if o.swaps() {
+	if o.Swaps() {
 		shape[0], shape[1] = shape[1], shape[0]
 	}
 	result, err := tensorflow.NewTensor(tensorflow.Uint8, shape...)
@@ -16,21 +19,21 @@ func (o orientation) apply(stored *tensorflow.Tensor) (*tensorflow.Tensor, error
 	// The stored pixel (y, x) goes to start + y·down + x·right.
 	var start, down, right int
 	switch row := int(shape[1]) * c; o {
-	case upright:
+	case preprocessing.Upright:
 		start, down, right = 0, row, c
-	case mirrored:
+	case preprocessing.Mirrored:
 		start, down, right = (w-1)*c, row, -c
-	case halfTurn:
+	case preprocessing.HalfTurn:
 		start, down, right = (h-1)*row+(w-1)*c, -row, -c
-	case flipped:
+	case preprocessing.Flipped:
 		start, down, right = (h-1)*row, -row, c
-	case transposed:
+	case preprocessing.Transposed:
 		start, down, right = 0, c, row
-	case turnRight:
+	case preprocessing.TurnRight:
 		start, down, right = (h-1)*c, -c, row
-	case transverse:
+	case preprocessing.Transverse:
 		start, down, right = (w-1)*row+(h-1)*c, -c, -row
-	case turnLeft:
+	case preprocessing.TurnLeft:
 		start, down, right = (w-1)*row, c, -row
 	}
 	move(result.Uint8(), stored.Uint8(), h, w, c, start, down, right)

@@ -59,6 +59,11 @@ func (w *way) close() {
 // follow takes the image up to the normalise.
 func (w *way) follow(encoded []byte) error {
 	w.image = preprocessing.Batch{Kind: preprocessing.Encoded, Count: 1, Encoded: [][]byte{encoded}}
+	if len(w.before) > 0 { // plugins take any file, but their decoders are no faster
+		if err := preprocessing.Check(encoded); errors.Is(err, preprocessing.ErrTooCostly) {
+			return headerError(err)
+		}
+	}
 	for _, s := range w.before {
 		if err := w.ask(s); err != nil {
 			return err
@@ -151,12 +156,12 @@ func (w *way) decode(encoded []byte) error {
 	if err != nil {
 		return headerError(err)
 	}
-	turn := upright
+	oriented := preprocessing.Upright
 	if w.plan.decode.Orientation {
-		turn = orientationOf(format, encoded)
+		oriented = preprocessing.OrientationOf(encoded)
 	}
 	turnedWidth, turnedHeight := width, height
-	if turn.swaps() {
+	if oriented.Swaps() {
 		turnedWidth, turnedHeight = height, width
 	}
 	bound := w.plan.decode.Bound()
@@ -166,22 +171,34 @@ func (w *way) decode(encoded []byte) error {
 	if err := admit(int64(turnedWidth), int64(turnedHeight), w.plan.first.steps, bound); err != nil {
 		return err
 	}
+	if err := check(format, encoded); err != nil {
+		return err
+	}
 	if format == preprocessing.JPEG {
-		return w.decodeJPEG(encoded, w.ratio(turnedWidth, turnedHeight), turn)
+		return w.decodeJPEG(encoded, w.ratio(turnedWidth, turnedHeight), oriented)
 	}
 	px, err := decode(format, encoded, width, height, w.plan.decode.Channels)
 	if err != nil {
 		return err
 	}
-	return w.finish(w.branches[1], px, turn)
+	return w.finish(w.branches[1], px, oriented)
 }
 
-func (w *way) decodeJPEG(encoded []byte, ratio int, turn orientation) error {
-	// The decoder would refuse it too, but only at its end, and in a message of
-	// its own on standard error.
-	if err := preprocessing.Complete(encoded); err != nil {
+// check bounds what a decoder will do with an image before it begins, as nothing
+// can interrupt it, and finds a JPEG that is cut short before libjpeg does at its
+// end. The decoders of GIF and WebP read no more than the first image and are
+// bounded by the size in pixels alone; what follows need not be whole.
+func check(format preprocessing.Format, encoded []byte) error {
+	if format == preprocessing.GIF || format == preprocessing.WebP {
+		return nil
+	}
+	if err := preprocessing.Check(encoded); err != nil {
 		return headerError(err)
 	}
+	return nil
+}
+
+func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orientation) error {
 	in, err := tensorflow.FromStrings(nil, [][]byte{encoded})
 	if err != nil {
 		return err
@@ -189,7 +206,7 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, turn orientation) error {
 	defer in.Close()
 	b := w.branches[ratio]
 	step := b.whole
-	if turn != upright {
+	if oriented != preprocessing.Upright {
 		step = b.decode
 	}
 	out, err := step.Run(w.ctx, in)
@@ -199,18 +216,18 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, turn orientation) error {
 	if err != nil {
 		return err
 	}
-	if turn != upright {
-		return w.finish(b, out[0], turn)
+	if oriented != preprocessing.Upright {
+		return w.finish(b, out[0], oriented)
 	}
 	w.hold(out[0])
 	return nil
 }
 
 // finish takes decoded pixels, which it closes, through the first piece.
-func (w *way) finish(b branch, px *tensorflow.Tensor, turn orientation) error {
+func (w *way) finish(b branch, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
 	defer px.Close()
-	if turn != upright {
-		turned, err := turn.apply(px)
+	if oriented != preprocessing.Upright {
+		turned, err := reorient(oriented, px)
 		if err != nil {
 			return err
 		}

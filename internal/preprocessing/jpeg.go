@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // JPEG markers (ITU-T T.81, table B.1).
 const (
-	markerTEM  = 0x01
-	markerSOF0 = 0xc0
+	markerSOF0 = 0xc0 // baseline
+	markerSOF1 = 0xc1 // extended sequential
+	markerSOF2 = 0xc2 // progressive
 	markerDHT  = 0xc4
 	markerJPG  = 0xc8
+	markerSOF9 = 0xc9 // extended sequential, arithmetic coding
+	markerSOFa = 0xca // progressive, arithmetic coding
 	markerDAC  = 0xcc
 	markerSOFf = 0xcf
 	markerRST0 = 0xd0
@@ -19,6 +23,8 @@ const (
 	markerSOI  = 0xd8
 	markerEOI  = 0xd9
 	markerSOS  = 0xda
+	markerAPP1 = 0xe1
+	markerAPP2 = 0xe2
 )
 
 // segments walks the marker segments of a JPEG from the one after SOI.
@@ -29,6 +35,10 @@ type segments struct {
 
 // next returns the following marker and, unless it stands alone, its segment
 // without the length. After an SOS the next call skips the entropy-coded data.
+//
+// It finds every marker that libjpeg finds: the reserved ones below SOF0 have
+// no length, as libjpeg looks for a restart marker right behind them, so that
+// nothing can be hidden in their segments.
 func (s *segments) next() (marker byte, segment []byte, err error) {
 	for {
 		i := bytes.IndexByte(s.b[min(s.at, len(s.b)):], 0xff)
@@ -45,8 +55,8 @@ func (s *segments) next() (marker byte, segment []byte, err error) {
 		marker = s.b[s.at]
 		s.at++
 		switch {
-		case marker == 0, marker == markerTEM, markerRST0 <= marker && marker <= markerRST7:
-			continue // a stuffed byte or a restart, inside entropy-coded data
+		case marker < markerSOF0, markerRST0 <= marker && marker <= markerRST7:
+			continue // a stuffed byte, a reserved marker or a restart
 		case marker == markerSOI, marker == markerEOI:
 			return marker, nil, nil
 		}
@@ -71,44 +81,56 @@ func isSOF(m byte) bool {
 	return m >= markerSOF0 && m <= markerSOFf && m != markerDHT && m != markerJPG && m != markerDAC
 }
 
-func sniffJPEG(b []byte) (width, height int, err error) {
-	s := segments{b: b, at: 2}
+// frame is what a JPEG's frame header says.
+type frame struct {
+	process       byte // the marker: which coding process
+	precision     int  // bits a sample
+	width, height int
+	components    []component
+}
+
+// component is one of a frame's planes: grey, luma, a chroma or an ink.
+type component struct {
+	id         byte
+	horizontal int // sampling factors, relative to those of the other components
+	vertical   int
+	scans      int // counted by whoever walks the file
+}
+
+// readFrame reads the header that a SOF marker leads.
+func readFrame(process byte, segment []byte) (f frame, err error) {
+	// precision 1, lines 2, samples a line 2, components 1, then 3 for each
+	if len(segment) < 6 || len(segment) < 6+3*int(segment[5]) {
+		return f, fmt.Errorf("frame header of %d bytes: %w", len(segment), ErrCorrupt)
+	}
+	f = frame{
+		process: process, precision: int(segment[0]),
+		height: int(binary.BigEndian.Uint16(segment[1:])), width: int(binary.BigEndian.Uint16(segment[3:])),
+	}
+	for c := range slices.Chunk(segment[6:6+3*int(segment[5])], 3) {
+		f.components = append(f.components, component{id: c[0], horizontal: int(c[1] >> 4), vertical: int(c[1] & 15)})
+	}
+	return f, nil
+}
+
+// frame goes to the frame header, which must come before the image data.
+func (s *segments) frame() (frame, error) {
 	for {
 		marker, segment, err := s.next()
 		if err != nil {
-			return 0, 0, err
+			return frame{}, err
 		}
 		switch {
 		case isSOF(marker):
-			if len(segment) < 6 {
-				return 0, 0, fmt.Errorf("frame header of %d bytes: %w", len(segment), ErrCorrupt)
-			}
-			// precision 1, lines 2, samples a line 2, components 1
-			height = int(binary.BigEndian.Uint16(segment[1:]))
-			width = int(binary.BigEndian.Uint16(segment[3:]))
-			return width, height, nil
+			return readFrame(marker, segment)
 		case marker == markerSOS, marker == markerEOI:
-			return 0, 0, fmt.Errorf("no frame header before the image data: %w", ErrCorrupt)
+			return frame{}, fmt.Errorf("no frame header before the image data: %w", ErrCorrupt)
 		}
 	}
 }
 
-func completeJPEG(b []byte) error {
+func sniffJPEG(b []byte) (width, height int, err error) {
 	s := segments{b: b, at: 2}
-	scans := 0
-	for {
-		marker, _, err := s.next()
-		if err != nil {
-			return fmt.Errorf("no end of image: %w", err)
-		}
-		switch marker {
-		case markerSOS:
-			scans++
-		case markerEOI:
-			if scans == 0 {
-				return fmt.Errorf("no scan before the end of image: %w", ErrTruncated)
-			}
-			return nil
-		}
-	}
+	f, err := s.frame()
+	return f.width, f.height, err
 }

@@ -1,7 +1,6 @@
 package preprocessing
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -18,7 +17,7 @@ const (
 	WebP Format = "webp"
 )
 
-// What Sniff and Complete find wrong with a file, for errors.Is.
+// What Sniff and Check find wrong with a file, for errors.Is.
 var (
 	// ErrEmpty: there are no bytes.
 	ErrEmpty = errors.New("empty file")
@@ -28,6 +27,10 @@ var (
 	ErrTruncated = errors.New("truncated")
 	// ErrCorrupt: the bytes contradict the format.
 	ErrCorrupt = errors.New("corrupt")
+	// ErrVariant: a variant of the format that no decoder here reads.
+	ErrVariant = errors.New("unsupported variant")
+	// ErrTooCostly: decoding would take too much work for the size of the image.
+	ErrTooCostly = errors.New("too costly to decode")
 )
 
 // Sniff tells the format of an encoded image and its size in pixels from its
@@ -70,14 +73,18 @@ func Sniff(b []byte) (format Format, width, height int, err error) {
 	return format, width, height, nil
 }
 
-// Complete tells, without decoding, whether an encoded image ends where its
-// format says that it should: a JPEG at its end marker, a PNG at IEND, a GIF
-// at its trailer, a WebP and a BMP at the length that they declare. Bytes
-// after the end are allowed, as cameras append some. It takes time linear in
-// len(b), and what it accepts can still fail to decode.
+// Check tells, without decoding, whether an encoded image is whole and may be
+// decoded. It is whole where it ends as its format says that it should: a JPEG
+// at its end marker, a PNG at IEND, a GIF at its trailer, a WebP and a BMP at
+// the length that they declare. Bytes after the end are allowed, as cameras
+// append some. It may be decoded where the work is bounded by its size in
+// pixels: a JPEG's scans pass over no component more than 100 times and, all
+// together, over no more samples than 32 times the pixels, or 2³¹ where that is
+// more; and the data of a PNG is long enough for its pixels.
 //
-// The error wraps the same values as Sniff's.
-func Complete(b []byte) error {
+// It takes time linear in len(b), and what it accepts can still fail to decode.
+// The error wraps one of the errors above.
+func Check(b []byte) error {
 	if len(b) == 0 {
 		return ErrEmpty
 	}
@@ -85,9 +92,9 @@ func Complete(b []byte) error {
 	format := formatOf(b)
 	switch format {
 	case JPEG:
-		err = completeJPEG(b)
+		err = checkJPEG(b)
 	case PNG:
-		err = completePNG(b)
+		err = checkPNG(b)
 	case GIF:
 		err = completeGIF(b)
 	case BMP:
@@ -156,87 +163,4 @@ func foreign(b []byte) string {
 
 func begins(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
-}
-
-func sniffPNG(b []byte) (width, height int, err error) {
-	// signature 8, length 4, "IHDR" 4, width 4, height 4
-	if len(b) < 24 {
-		return 0, 0, ErrTruncated
-	}
-	if string(b[12:16]) != "IHDR" {
-		return 0, 0, fmt.Errorf("the first chunk is not IHDR: %w", ErrCorrupt)
-	}
-	w, h := binary.BigEndian.Uint32(b[16:]), binary.BigEndian.Uint32(b[20:])
-	if w > 1<<31-1 || h > 1<<31-1 {
-		return 0, 0, fmt.Errorf("a side above 2³¹ − 1: %w", ErrCorrupt)
-	}
-	return int(w), int(h), nil
-}
-
-func completePNG(b []byte) error {
-	for at := int64(8); ; {
-		if at+12 > int64(len(b)) {
-			return fmt.Errorf("no IEND chunk: %w", ErrTruncated)
-		}
-		n := int64(binary.BigEndian.Uint32(b[at:]))
-		if n > 1<<31-1 {
-			return fmt.Errorf("a chunk longer than the format allows: %w", ErrCorrupt)
-		}
-		kind := string(b[at+4 : at+8])
-		if at += 12 + n; at > int64(len(b)) {
-			return fmt.Errorf("chunk %q ends after the file: %w", kind, ErrTruncated)
-		}
-		if kind == "IEND" {
-			return nil
-		}
-	}
-}
-
-func sniffGIF(b []byte) (width, height int, err error) {
-	if len(b) < 10 {
-		return 0, 0, ErrTruncated
-	}
-	return int(binary.LittleEndian.Uint16(b[6:])), int(binary.LittleEndian.Uint16(b[8:])), nil
-}
-
-func completeGIF(b []byte) error {
-	if len(b) < 13 {
-		return ErrTruncated
-	}
-	at := 13 + colourTable(b[10])
-	for at < len(b) {
-		switch b[at] {
-		case 0x3b: // trailer
-			return nil
-		case 0x21: // extension: introducer, label, sub-blocks
-			at += 2
-		case 0x2c: // image: descriptor of 10 bytes, colour table, code size, sub-blocks
-			if at+10 > len(b) {
-				return ErrTruncated
-			}
-			at += 10 + colourTable(b[at+9]) + 1
-		default:
-			return fmt.Errorf("unknown block 0x%02x: %w", b[at], ErrCorrupt)
-		}
-		for { // sub-blocks, each led by its length, ended by an empty one
-			if at >= len(b) {
-				return ErrTruncated
-			}
-			n := int(b[at])
-			at += 1 + n
-			if n == 0 {
-				break
-			}
-		}
-	}
-	return fmt.Errorf("no trailer: %w", ErrTruncated)
-}
-
-// colourTable is the length in bytes of the table that a GIF's packed field
-// announces.
-func colourTable(packed byte) int {
-	if packed&0x80 == 0 {
-		return 0
-	}
-	return 3 << (packed&7 + 1)
 }

@@ -58,10 +58,10 @@ func TestSniff(t *testing.T) {
 		if err != nil || format != formatByExtension(name) || w != 19 || h != 11 {
 			t.Errorf("%s: got %s %d×%d, %v", name, format, w, h, err)
 		}
-		if err := Complete(b); err != nil {
+		if err := Check(b); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := Complete(append(bytes.Clone(b), "appended by a camera"...)); err != nil {
+		if err := Check(append(bytes.Clone(b), "appended by a camera"...)); err != nil {
 			t.Errorf("%s with bytes after its end: %v", name, err)
 		}
 		// Go's own packages agree, where they know the variant.
@@ -79,7 +79,7 @@ func TestTruncated(t *testing.T) {
 			if n > 4096 && n < len(b)-4096 { // inside the long metadata nothing changes
 				continue
 			}
-			if err := Complete(b[:n]); err == nil {
+			if err := Check(b[:n]); err == nil {
 				t.Errorf("%s cut to %d of %d bytes passes as complete", name, n, len(b))
 				break
 			}
@@ -109,7 +109,7 @@ func TestTruncatedAsDecoded(t *testing.T) {
 		if _, _, err := image.Decode(bytes.NewReader(cut)); err == nil {
 			t.Errorf("%s: Go decodes the cut file", name)
 		}
-		if err := Complete(cut); !errors.Is(err, ErrTruncated) {
+		if err := Check(cut); !errors.Is(err, ErrTruncated) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -167,7 +167,7 @@ func TestSniffRefuses(t *testing.T) {
 	}
 }
 
-func TestCompleteRefuses(t *testing.T) {
+func TestCheckRefuses(t *testing.T) {
 	files := images(t)
 	edit := func(name string, at int, with ...byte) []byte {
 		b := bytes.Clone(files[name])
@@ -194,7 +194,7 @@ func TestCompleteRefuses(t *testing.T) {
 		{"compressed BMP cut short", edit("rgb.bmp", 30, 1, 0, 0, 0, 0, 0, 1), ErrTruncated},
 		{"WebP that declares more", edit("lossy.webp", 4, 0, 1, 0, 0), ErrTruncated},
 	} {
-		if err := Complete(c.b); !errors.Is(err, c.want) {
+		if err := Check(c.b); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -212,7 +212,7 @@ func FuzzSniff(f *testing.F) {
 		if err == nil && (w <= 0 || h <= 0 || format == "") {
 			t.Fatalf("%s of %d×%d without an error", format, w, h)
 		}
-		complete := Complete(b)
+		complete := Check(b)
 		if complete == nil && format == "" {
 			t.Fatal("complete, but of no format")
 		}

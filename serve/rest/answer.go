@@ -33,7 +33,7 @@ func status(r serve.Reason) int {
 		return http.StatusGatewayTimeout
 	case serve.Cancelled:
 		return statusClientClosed
-	case serve.TooLarge, serve.TooManyPixels:
+	case serve.TooLarge, serve.TooManyPixels, serve.TooCostlyImage:
 		return http.StatusRequestEntityTooLarge
 	case serve.UnsupportedImage:
 		return http.StatusUnsupportedMediaType

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tkit/internal/preprocessing"
+	"tkit/internal/preprocessing/jpegtest"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
@@ -174,6 +175,7 @@ func TestBadRequests(t *testing.T) {
 		{"truncated", "POST", classify, good[:len(good)/2], 400, serve.TruncatedImage},
 		{"corrupt", "POST", classify, append(slices.Clone(good[:200]), bytes.Repeat([]byte{0xff, 0xd9}, 300)...), 400, ""},
 		{"too many pixels", "POST", classify, []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00\x00\x00\x00\x00"), 413, serve.TooManyPixels},
+		{"too many scans", "POST", classify, jpegtest.Scans(8192, 6000), 413, serve.TooCostlyImage},
 		{"too large", "POST", classify, make([]byte, 1<<20+1), 413, serve.TooLarge},
 		{"broken JSON", "POST", classify, []byte(`{"image": `), 400, serve.BadRequest},
 		{"top", "POST", classify + "?top=all", good, 400, serve.BadRequest},

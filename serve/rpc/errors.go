@@ -29,7 +29,8 @@ func code(r serve.Reason) codes.Code {
 	case serve.Cancelled:
 		return codes.Canceled
 	case serve.BadRequest, serve.TooLarge, serve.EmptyImage, serve.UnsupportedImage,
-		serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage, serve.TooManyPixels:
+		serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage, serve.TooManyPixels,
+		serve.TooCostlyImage:
 		return codes.InvalidArgument
 	}
 	return codes.Internal

@@ -1,4 +1,4 @@
-package inference
+package preprocessing
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"tkit/internal/fuzztest"
-	"tkit/internal/preprocessing"
 )
 
 // tiff is a directory of entries, each of a tag and a 16-bit value.
@@ -44,24 +43,24 @@ func TestOrientationOfJPEG(t *testing.T) {
 	six := tiff(binary.LittleEndian, 0x010f, 1, 0x0112, 6)
 	for name, c := range map[string]struct {
 		jpeg []byte
-		want orientation
+		want Orientation
 	}{
-		"none":            {withSegments(), upright},
-		"little endian":   {withSegments(exif(six)), turnRight},
-		"big endian":      {withSegments(exif(tiff(binary.BigEndian, 0x0112, 3))), halfTurn},
-		"behind XMP":      {withSegments([]byte("http://ns.adobe.com/xap/1.0/\x00"), exif(six)), turnRight},
-		"fill byte":       {append([]byte{0xff, 0xd8, 0xff}, withSegments(exif(six))[2:]...), turnRight},
-		"other tags":      {withSegments(exif(tiff(binary.LittleEndian, 0x0100, 8))), upright},
-		"out of range":    {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 9))), upright},
-		"zero":            {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 0))), upright},
-		"cut short":       {withSegments(exif(six[:20])), upright},
-		"no header":       {withSegments(six), upright},
-		"empty":           {nil, upright},
-		"after the scan":  {append(withSegments(), withSegments(exif(six))[2:]...), upright},
-		"directory far":   {withSegments(exif([]byte("II*\x00\xff\xff\xff\xff\x01\x00"))), upright},
-		"segment too far": {[]byte{0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff, 1, 2}, upright},
+		"none":            {withSegments(), Upright},
+		"little endian":   {withSegments(exif(six)), TurnRight},
+		"big endian":      {withSegments(exif(tiff(binary.BigEndian, 0x0112, 3))), HalfTurn},
+		"behind XMP":      {withSegments([]byte("http://ns.adobe.com/xap/1.0/\x00"), exif(six)), TurnRight},
+		"fill byte":       {append([]byte{0xff, 0xd8, 0xff}, withSegments(exif(six))[2:]...), TurnRight},
+		"other tags":      {withSegments(exif(tiff(binary.LittleEndian, 0x0100, 8))), Upright},
+		"out of range":    {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 9))), Upright},
+		"zero":            {withSegments(exif(tiff(binary.LittleEndian, 0x0112, 0))), Upright},
+		"cut short":       {withSegments(exif(six[:20])), Upright},
+		"no header":       {withSegments(six), Upright},
+		"empty":           {nil, Upright},
+		"after the scan":  {append(withSegments(), withSegments(exif(six))[2:]...), Upright},
+		"directory far":   {withSegments(exif([]byte("II*\x00\xff\xff\xff\xff\x01\x00"))), Upright},
+		"segment too far": {[]byte{0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff, 1, 2}, Upright},
 	} {
-		if got := orientationOf(preprocessing.JPEG, c.jpeg); got != c.want {
+		if got := OrientationOf(c.jpeg); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
@@ -75,12 +74,8 @@ func FuzzOrientation(f *testing.F) {
 	f.Add(append([]byte("RIFF\x00\x00\x00\x00WEBPEXIF\x1a\x00\x00\x00"), six...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer fuzztest.Watch(t, len(b))()
-		for _, format := range []preprocessing.Format{
-			preprocessing.JPEG, preprocessing.PNG, preprocessing.WebP, preprocessing.GIF,
-		} {
-			if o := orientationOf(format, b); o < upright || o > turnLeft {
-				t.Errorf("%s: %d", format, o)
-			}
+		if o := OrientationOf(b); o < Upright || o > TurnLeft {
+			t.Errorf("%d", o)
 		}
 	})
 }
