@@ -151,13 +151,11 @@ func TestLoadTwice(t *testing.T) {
 
 func TestLoadFailures(t *testing.T) {
 	b := newBuilder()
-	unknown := b.network(b.op("NoSuchOperation", "y", nil, b.input(2)))
-	b = newBuilder()
 	mismatch := b.network(b.op("MatMul", "y", nil, b.input(-1, 3), b.weight("k", 0, 4, 2)))
 	b = newBuilder()
 	beyond := b.network(b.op("Relu", "y", nil, b.input(-1, 3)))
 	beyond.Outputs[0].Tensor = "y:3"
-	for name, n := range map[string]*Network{"NoSuchOperation": unknown, "y": mismatch, "y:3": beyond} {
+	for name, n := range map[string]*Network{"y": mismatch, "y:3": beyond} {
 		var refused *tensorflow.Error
 		if _, err := n.Load(tensorflow.Config{}); !errors.As(err, &refused) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)

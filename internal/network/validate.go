@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -19,16 +20,8 @@ const maxRank = 254
 // nodeName is what TensorFlow accepts as the name of a node.
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
 
-// stateful lists operations that would give a network state other than its
-// weights. Their presence means the graph was not made plain.
-var stateful = map[string]bool{
-	"Variable": true, "VariableV2": true, "TemporaryVariable": true, "AutoReloadVariable": true,
-	"Assign": true, "AssignAdd": true, "AssignSub": true,
-	"AssignVariableOp": true, "AssignAddVariableOp": true, "AssignSubVariableOp": true,
-	"PartitionedCall": true, "StatefulPartitionedCall": true, "SymbolicGradient": true,
-	"_Arg": true, "_Retval": true, "_DeviceArg": true, "_DeviceRetval": true,
-	"_VarHandlesOp": true, "_Send": true, "_Recv": true, "_HostSend": true, "_HostRecv": true,
-}
+// maxName bounds a node's name, which errors and endpoints repeat.
+const maxName = 4096
 
 // Validate reports the first way in which n is not of the plain form:
 //
@@ -38,12 +31,15 @@ var stateful = map[string]bool{
 //   - every VarHandleOp belongs to a weight and every weight has its handle and
 //     its ReadVariableOp, with agreeing type and shape and as many bytes as
 //     they say; weights are sorted by name;
-//   - nothing else in the graph keeps state;
+//   - every other node is of an operation that only computes, as
+//     [CheckOperation] has them, and asks for no device or kernel;
+//   - constants can be held: their values are of a fixed size and, where they
+//     repeat, no larger than a gigabyte together;
 //   - inputs are Placeholders, every Placeholder is an input and none an output,
 //     port names are unique and ports refer to nodes of the graph.
 //
-// Whether operations exist and their types fit is TensorFlow's to say, when
-// the network is loaded.
+// Whether the types of operations fit is TensorFlow's to say, when the network
+// is loaded.
 func (n *Network) Validate() error {
 	if n.Graph == nil {
 		return errors.New("network has no graph")
@@ -53,6 +49,9 @@ func (n *Network) Validate() error {
 	}
 	nodes, err := checkNodes(n.Graph.GetNode())
 	if err != nil {
+		return err
+	}
+	if err := checkRepeated(n.Graph.GetNode()); err != nil {
 		return err
 	}
 	if err := n.checkWeights(nodes); err != nil {
@@ -69,14 +68,24 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 	for i, node := range list {
 		name := node.GetName()
 		switch {
+		case len(name) > maxName:
+			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are allowed", i, len(name), maxName)
 		case !nodeName.MatchString(name):
 			return nil, fmt.Errorf("node %d has the malformed name %q", i, name)
 		case nodes[name] != nil:
 			return nil, fmt.Errorf("two nodes are named %q", name)
 		case node.GetOp() == "":
 			return nil, fmt.Errorf("node %q has no operation", name)
-		case stateful[node.GetOp()]:
-			return nil, fmt.Errorf("node %q is a %s, which a plain network cannot have", name, node.GetOp())
+		case node.GetDevice() != "":
+			return nil, fmt.Errorf("node %q asks for the device %q, which a network cannot", name, node.GetDevice())
+		}
+		if err := CheckOperation(node); err != nil {
+			return nil, err
+		}
+		for _, attr := range slices.Sorted(maps.Keys(node.GetAttr())) {
+			if strings.HasPrefix(attr, "_") {
+				return nil, fmt.Errorf("node %q has the attribute %q, which belongs to a place or a program and not to a network", name, attr)
+			}
 		}
 		nodes[name] = node
 	}
@@ -127,6 +136,9 @@ func (n *Network) checkWeights(nodes map[string]*nodepb.NodeDef) error {
 		if s := attrString(handle, "shared_name", ""); s != w.Name {
 			return fmt.Errorf("weight %q has the shared_name %q, want its own name", w.Name, s)
 		}
+		if s := attrString(handle, "container", ""); s != "" {
+			return fmt.Errorf("weight %q stands in a container, %q, want none", w.Name, s)
+		}
 		if read.GetOp() != "ReadVariableOp" || len(read.GetInput()) == 0 || strings.TrimSuffix(read.GetInput()[0], ":0") != w.Name {
 			return fmt.Errorf("weight %q has no ReadVariableOp %q in the graph", w.Name, w.Name+readSuffix)
 		}
@@ -134,9 +146,9 @@ func (n *Network) checkWeights(nodes map[string]*nodepb.NodeDef) error {
 			return fmt.Errorf("weight %q is %v, its ReadVariableOp says %v", w.Name, w.DataType, dt)
 		}
 	}
-	for name, node := range nodes {
-		if node.GetOp() == "VarHandleOp" && n.Weight(name) == nil {
-			return fmt.Errorf("variable %q has no weight", name)
+	for _, node := range n.Graph.GetNode() {
+		if node.GetOp() == "VarHandleOp" && n.Weight(node.GetName()) == nil {
+			return fmt.Errorf("variable %q has no weight", node.GetName())
 		}
 	}
 	return nil
@@ -182,9 +194,9 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 			}
 		}
 	}
-	for name, node := range nodes {
-		if node.GetOp() == "Placeholder" && !fed[name] {
-			return fmt.Errorf("placeholder %q is not an input", name)
+	for _, node := range n.Graph.GetNode() {
+		if node.GetOp() == "Placeholder" && !fed[node.GetName()] {
+			return fmt.Errorf("placeholder %q is not an input", node.GetName())
 		}
 	}
 	return nil

@@ -2,23 +2,16 @@ package savedmodel
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
-	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	"google.golang.org/protobuf/proto"
-)
 
-// refusals says why operations that TensorFlow has cannot be in a plain
-// network.
-var refusals = map[string]string{
-	"PyFunc": "runs Python", "PyFuncStateless": "runs Python", "EagerPyFunc": "runs Python",
-	"If": "branches on a value known only at run time", "StatelessIf": "branches on a value known only at run time",
-	"Case": "branches on a value known only at run time", "StatelessCase": "branches on a value known only at run time",
-	"While": "loops over functions", "StatelessWhile": "loops over functions", "For": "loops over functions",
-	"SymbolicGradient": "computes a gradient", "RemoteCall": "runs on another machine",
-}
+	"tkit/internal/network"
+)
 
 // check refuses what a plain network cannot have and strips from the nodes
 // what belongs to where they were saved: devices, colocation, inferred shapes.
@@ -39,8 +32,8 @@ func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 		if n.GetOp() == "Placeholder" && !fed[n.GetName()+":0"] {
 			return fmt.Errorf("%w: the answer depends on placeholder %q, which is none of the signature's inputs", ErrUnsupported, n.GetName())
 		}
-		if why := refusal(n, op); why != "" {
-			return fmt.Errorf("%w: node %q (%s) %s", ErrUnsupported, n.GetName(), n.GetOp(), why)
+		if err := network.CheckOperation(n); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
 		n.Device, n.ExperimentalDebugInfo, n.ExperimentalType = "", nil, nil
 		if err := stripAttributes(n, op, theirs[n.GetOp()]); err != nil {
@@ -82,27 +75,6 @@ func checkInputs(nodes []*nodepb.NodeDef, ops operations) error {
 	return nil
 }
 
-func refusal(n *nodepb.NodeDef, op *oppb.OpDef) string {
-	if why := refusals[n.GetOp()]; why != "" {
-		return why
-	}
-	for _, v := range n.GetAttr() {
-		if v.GetFunc() != nil || len(v.GetList().GetFunc()) > 0 {
-			return "calls a function at run time"
-		}
-	}
-	if strings.HasPrefix(n.GetOp(), "TensorArray") || strings.HasPrefix(n.GetOp(), "Stack") {
-		return "" // resources of a single run
-	}
-	arguments := append(op.GetInputArg()[:len(op.GetInputArg()):len(op.GetInputArg())], op.GetOutputArg()...)
-	for _, arg := range arguments {
-		if arg.GetType() == typespb.DataType_DT_RESOURCE || arg.GetIsRef() {
-			return "keeps state other than variables, such as a table or an iterator"
-		}
-	}
-	return ""
-}
-
 // stripAttributes drops internal attributes, and those that a newer TensorFlow
 // has added to the operation if they have the value that they need not have.
 func stripAttributes(n *nodepb.NodeDef, op, theirs *oppb.OpDef) error {
@@ -110,7 +82,8 @@ func stripAttributes(n *nodepb.NodeDef, op, theirs *oppb.OpDef) error {
 	for _, a := range op.GetAttr() {
 		known[a.GetName()] = true
 	}
-	for name, v := range n.GetAttr() {
+	for _, name := range slices.Sorted(maps.Keys(n.GetAttr())) {
+		v := n.GetAttr()[name]
 		switch {
 		case known[name]:
 		case strings.HasPrefix(name, "_"):

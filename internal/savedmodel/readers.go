@@ -254,11 +254,10 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		r.keep(shapeConst(n, v.shape))
 		return nil
 	}
-	why := refusals[n.GetOp()]
-	if why == "" {
-		why = "does something else with it than read it"
+	if err := network.CheckOperation(n); err != nil {
+		return fmt.Errorf("%w: %w, and takes variable %q", ErrUnsupported, err, v.node)
 	}
-	return fmt.Errorf("%w: node %q (%s), which takes variable %q, %s", ErrUnsupported, n.GetName(), n.GetOp(), v.node, why)
+	return fmt.Errorf("%w: node %q (%s) does something else with variable %q than read it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
 }
 
 // shapeConst makes a constant of a node that asks for a variable's shape.

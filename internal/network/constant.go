@@ -1,0 +1,72 @@
+package network
+
+import (
+	"fmt"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	tensorpb "github.com/wamuir/graft/tensorflow/core/framework/tensor_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// maxRepeated bounds the bytes that a network's constants have beyond those
+// that stand in its graph: a graph may give one value and say that it repeats.
+const maxRepeated = 1 << 30
+
+// checkConstant returns an error if a node is a constant whose value could not
+// be held: of a type without a fixed size, such as strings and resources, of an
+// impossible shape, or of another size than its shape says.
+func checkConstant(node *nodepb.NodeDef) error {
+	if node.GetOp() != "Const" {
+		return nil
+	}
+	size, err := constantSize(node)
+	value := node.GetAttr()["value"].GetTensor()
+	if err == nil && len(value.GetTensorContent()) > 0 && int64(len(value.GetTensorContent())) != size {
+		err = fmt.Errorf("it has %d bytes, its shape needs %d", len(value.GetTensorContent()), size)
+	}
+	if err != nil {
+		return fmt.Errorf("constant %q: %w", node.GetName(), err)
+	}
+	return nil
+}
+
+// constantSize returns the bytes that a constant takes once TensorFlow has made
+// it. TensorFlow takes a value whose rank is not known for a scalar.
+func constantSize(node *nodepb.NodeDef) (int64, error) {
+	value := node.GetAttr()["value"].GetTensor()
+	shape := shapeOf(value.GetTensorShape())
+	if shape == nil {
+		shape = []int64{}
+	}
+	return byteSize(tensorflow.DataType(value.GetDtype()), shape)
+}
+
+// checkRepeated bounds what the constants of a graph take beyond what the graph
+// itself has.
+func checkRepeated(nodes []*nodepb.NodeDef) error {
+	total := int64(0)
+	for _, node := range nodes {
+		if node.GetOp() != "Const" {
+			continue
+		}
+		size, err := constantSize(node)
+		if err != nil {
+			return fmt.Errorf("constant %q: %w", node.GetName(), err)
+		}
+		repeated := max(0, size-given(node.GetAttr()["value"].GetTensor()))
+		if repeated > maxRepeated-total {
+			return fmt.Errorf("constant %q: with it, constants that repeat a value take over %d bytes; save the model with smaller ones", node.GetName(), maxRepeated)
+		}
+		total += repeated
+	}
+	return nil
+}
+
+// given returns about how many bytes of a value its graph has.
+func given(t *tensorpb.TensorProto) int64 {
+	size := int64(tensorflow.DataType(t.GetDtype()).Size())
+	values := len(t.GetFloatVal()) + len(t.GetDoubleVal()) + len(t.GetIntVal()) + len(t.GetInt64Val()) + len(t.GetBoolVal()) +
+		len(t.GetHalfVal()) + len(t.GetUint32Val()) + len(t.GetUint64Val()) + len(t.GetScomplexVal())/2 + len(t.GetDcomplexVal())/2
+	return int64(len(t.GetTensorContent())) + int64(values)*size
+}
