@@ -57,6 +57,9 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	if example.Label == "" {
 		return quarantine(Unlabelled, "it is in no class folder")
 	}
+	if blank(example.Label) {
+		return quarantine(Unlabelled, "its label has nothing but blanks")
+	}
 	if len(encoded) == 0 {
 		return quarantine(Empty, "")
 	}

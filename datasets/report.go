@@ -74,6 +74,9 @@ type Report struct {
 	Examples int    `json:"examples"` // that can be used
 	Bytes    int64  `json:"bytes"`    // of those
 
+	// Layout says how names were read. It is nil where the source does not tell.
+	Layout *Layout `json:"layout,omitempty"`
+
 	// Classes has every label that was seen, even one whose examples are all
 	// quarantined.
 	Classes []ClassCount `json:"classes"`

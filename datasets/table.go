@@ -22,7 +22,11 @@ const (
 // Report encodes to JSON in full.
 func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s in %s, %s\n\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
+	fmt.Fprintf(&b, "%s\n%s in %s, %s\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
+	if r.Layout != nil {
+		fmt.Fprintf(&b, "read as: %s\n", printable(r.Layout.text(len(r.Classes))))
+	}
+	b.WriteByte('\n')
 	r.tableClasses(&b)
 	r.tableSizes(&b)
 	r.tableSides(&b)

@@ -77,6 +77,9 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
 	c := collection{uri: src.URI(), options: o.withDefaults()}
 	c.looking.most = c.options.MaxPrints
+	if reading, ok := readingOf(src); ok {
+		c.layouts = newLayouts(reading)
+	}
 	if err := c.readAll(ctx, src); err != nil {
 		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
 	}
@@ -86,7 +89,7 @@ func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot
 	}
 	if len(snapshot.Entries) == 0 {
 		if n := len(report.Quarantined); n > 0 {
-			return nil, report, fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0])
+			return nil, report, report.Explain(fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0]))
 		}
 		return nil, report, fmt.Errorf("%w in %s: put the images in one folder per class", ErrNoExamples, c.uri)
 	}
@@ -114,6 +117,7 @@ type collection struct {
 	misnamed    []Misnamed
 	measured    measuring
 	looking     looking
+	layouts     *layouts // nil where the source does not say how it reads names
 }
 
 // readAll runs the listing, the workers and the gathering beside each other.
@@ -192,6 +196,9 @@ func (c *collection) add(j *job) error {
 	c.last = key
 	c.count++
 	c.bytes += j.found.entry.Size
+	if c.layouts != nil {
+		c.layouts.add(&j.example)
+	}
 	if q := j.found.quarantined; q != nil {
 		q.Key, q.Label = strings.ToValidUTF8(key, "\uFFFD"), strings.ToValidUTF8(j.example.Label, "\uFFFD")
 		c.quarantined = append(c.quarantined, *q)
@@ -261,5 +268,8 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 	s := newSnapshot(c.uri, entries)
 	r.sort()
 	r.count(s)
+	if c.layouts != nil {
+		r.Layout = c.layouts.judge(r.Classes)
+	}
 	return s, r, nil
 }

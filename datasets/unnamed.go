@@ -11,6 +11,9 @@ func (r *Report) Unnamed() *Report {
 	blank := func(string) string { return "" }
 	blanks := func(keys []string) []string { return each(keys, blank) }
 	n.Duplicates, n.Conflicts = each(r.Duplicates, blanks), each(r.Conflicts, blanks)
+	if r.Layout != nil {
+		n.Layout = &Layout{Labels: r.Layout.Labels, Sides: r.Layout.Sides}
+	}
 	if r.Sizes != nil {
 		sizes := *r.Sizes
 		for _, m := range []*Measured{&sizes.Bytes.Smallest, &sizes.Bytes.Largest, &sizes.Pixels.Smallest, &sizes.Pixels.Largest} {

@@ -12,6 +12,10 @@ func (r *Report) Warnings() (warnings []string) {
 	if s := r.Sides; s != nil && s.Problem != "" {
 		warn("it cannot be split: %s", s.Problem)
 	}
+	if r.Layout != nil {
+		warnings = append(warnings, r.Layout.Warnings...)
+	}
+	warnings = append(warnings, r.labelWarnings()...)
 	n := r.Near
 	if n == nil {
 		return warnings
@@ -36,6 +40,15 @@ func (r *Report) Warnings() (warnings []string) {
 		warn("nearly all images resemble each other, and the search for those that look alike was broken off: there are more than these")
 	}
 	return warnings
+}
+
+// Explain adds to an error, such as one of Divide, what was found about the
+// layout of the dataset: it may be the reason.
+func (r *Report) Explain(err error) error {
+	if err == nil || r.Layout == nil || len(r.Layout.Warnings) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, strings.Join(r.Layout.Warnings, "; "))
 }
 
 func groupsOf(n int) string {

@@ -51,7 +51,7 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 		}
 		d.examples = append(d.examples, m.Example)
 	}
-	return d, d.divide(f)
+	return d, report.Explain(d.divide(f))
 }
 
 // divide derives the labels and the split from the snapshot.

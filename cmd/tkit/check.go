@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,9 +49,22 @@ func checkDataset(c *cli.Context, a *asking) (err error) {
 		}
 	}
 	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, report))
+		return errors.Join(err, printJSON(c.App.Writer, report), lost(report))
 	}
-	return errors.Join(err, report.Table(c.App.Writer))
+	return errors.Join(err, report.Table(c.App.Writer), lost(report))
+}
+
+// lost is the error of a dataset of which a whole class cannot be used. Where
+// nothing can be used, there is an error that says so.
+func lost(r *datasets.Report) error {
+	labels := r.Lost()
+	if len(labels) == 0 || r.Examples == 0 {
+		return nil
+	}
+	for i := range labels {
+		labels[i] = strconv.Quote(labels[i])
+	}
+	return fmt.Errorf("datasets check: no image can be used of %d of the classes: %s", len(labels), strings.Join(labels[:min(len(labels), 10)], ", "))
 }
 
 // readableByContent decides once more, now that it is known whether the data is

@@ -126,6 +126,21 @@ func TestCheckFindsLookAlikes(t *testing.T) {
 	}
 }
 
+// A class of which no image can be used is an error, after the report.
+func TestCheckFailsForALostClass(t *testing.T) {
+	data := pictured(t, 3)
+	if err := os.Mkdir(filepath.Join(data, "shed"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(data, "shed", "broken.png"), encodePNG(t, ripples(1, 8))[:40])
+	for _, args := range [][]string{{data}, {"--json", data}} {
+		out, _, err := tkit(t, t.TempDir(), append([]string{"datasets", "check"}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), `no image can be used of 1 of the classes: "shed"`) || !strings.Contains(out, "truncated") {
+			t.Errorf("%v: %v after %s", args, err, out)
+		}
+	}
+}
+
 // A run warns, and keeps its report; with the groups together there is nothing
 // to warn of.
 func TestTrainWarnsOfLeaks(t *testing.T) {

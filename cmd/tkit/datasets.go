@@ -33,8 +33,13 @@ func datasetsCommand() *cli.Command {
    of Hadoop SequenceFiles; or one such file
 Which it is follows from the names, or from ?format= with folder, manifest, tar,
 tfrecord or sequencefile.
-The exit status is 1 where no image can be used. A registered dataset needs the
-right to read.
+The report says in a line how names were read as classes and sides of a split.
+The option splits=folders reads the folders train, validation and test, as people
+spell them, as sides; splits=names reads the names of shards so; label=parent
+takes the folder that an image is in as its class, and not the first.
+
+The exit status is 1 where no image can be used, or none of a class. A registered
+dataset needs the right to read.
 
 Images that look alike though their bytes differ are found by a perceptual hash,
 and named where the split that training would make parts them: a model would be

@@ -49,6 +49,9 @@ func TestOpen(t *testing.T) {
 func stored(t *testing.T) string {
 	root := shardstest.Write(t, map[string][]byte{
 		"photos/cats/1.png": nil, "photos/train/1.png": nil,
+		"spelt/Training/cats/1.png": nil, "spelt/dev_set/cats/2.png": nil, "spelt/test2/3.png": nil, "spelt/README.txt": nil,
+		"vehicles/train/1.png": nil, "vehicles/bus/1.png": nil, "vehicles/test strip/1.png": nil,
+		"quality/valid/1.png": nil, "quality/invalid/1.png": nil, "tested/val/a/1.png": nil, "tested/test/a/1.png": nil,
 		"split/train/cats/1.png": nil, "split/val/cats/2.png": nil, "split/.DS_Store": nil,
 		"lists/a.csv": nil, "lists/b.JSONL": nil, "lists/c.txt": nil,
 		"tars/a-000.tar": nil, "tars/a-001.tar": nil, "tars/b-000.tar": nil, "tars/._a.tar": nil, "tars/a-000.idx": nil,
@@ -92,7 +95,13 @@ func TestFormats(t *testing.T) {
 
 		{"tars?format=zip", "", `the format "zip" is unknown: there are folder, manifest, tfrecord, tar, sequencefile`},
 		{"tars?format=tar&label=parent", "", "the format tar has no option label="},
-		{"photos?label=parent", "", "the format folder has no option label="},
+		{"photos?label=parent", at("photos") + "?format=folder&label=parent", ""},
+		{"photos?label=key", "", "the format folder takes label=folder"},
+		{"spelt", at("spelt") + "?format=folder&splits=folders", ""},
+		{"spelt?format=folder", at("spelt") + "?format=folder", ""},
+		{"vehicles", at("vehicles"), ""},
+		{"quality", at("quality"), ""},
+		{"tested", at("tested"), ""}, // no side to train on
 		{"photos?splits=names", "", "splits=names: the format folder takes splits=folders"},
 		{"tars?splits=folders", "", "splits=folders: the format tar takes splits=names"},
 		{"tars?files=a&files=b", "", "give files= once, with a value"},

@@ -29,7 +29,7 @@ type format struct {
 
 // formats has every format. To add one, write a package and a line here.
 var formats = []format{
-	{folder.Format, nil, []string{"splits"}, openFolder},
+	{folder.Format, nil, []string{"splits", "label"}, openFolder},
 	{manifest.Format, manifest.Named, nil, openManifest},
 	{tfrecord.Format, tfrecord.Named, []string{"files", "splits", "image", "label", "group", "split"}, openTFRecord},
 	{tarshards.Format, tarshards.Named, []string{"files", "splits"}, openTar},
@@ -37,7 +37,11 @@ var formats = []format{
 }
 
 func openFolder(tree files.Tree, _ string, o url.Values) (datasets.Source, error) {
-	return folder.New(tree, folder.Config{Splits: o.Has("splits"), Explicit: o.Has("format")}), nil
+	label := o.Get("label")
+	if label != "" && label != "folder" && label != "parent" {
+		return nil, fmt.Errorf("label=%s: the format folder takes label=folder, which is the first folder, or label=parent, the last", label)
+	}
+	return folder.New(tree, folder.Config{Splits: o.Has("splits"), Parent: label == "parent", Explicit: o.Has("format")}), nil
 }
 
 func openManifest(tree files.Tree, file string, _ url.Values) (datasets.Source, error) {
@@ -165,10 +169,11 @@ func (n name) format(ctx context.Context, tree files.Tree, file string) (format,
 const enough = 1000
 
 // detect tells the format of a folder by the names in it: shards if all are of
-// shards of one format, otherwise a folder per class. Folders named train and
-// test, or the like, and nothing beside them, are sides of a split.
+// shards of one format, otherwise a folder per class. Where the name of every
+// folder stands for a side of a split, train and another one among them, the
+// folders are the sides, whatever files are beside them.
 func (n name) detect(ctx context.Context, tree files.Tree) (format, error) {
-	seen, splits := 0, make(map[string]bool)
+	seen, sides, others := 0, make(map[string]bool), false
 	possible := slices.DeleteFunc(slices.Clone(formats), func(f format) bool { return f.named == nil || f.name == manifest.Format })
 	for info, err := range tree.List(ctx, "") {
 		if err != nil {
@@ -178,20 +183,20 @@ func (n name) detect(ctx context.Context, tree files.Tree) (format, error) {
 		if files.LeftBehind(name) || !info.Directory && shards.Companion(name) {
 			continue
 		}
-		if split, ok := datasets.ParseSplit(name); ok && info.Directory {
-			splits[split] = true
-		} else {
-			splits[""] = true
+		if info.Directory {
+			side, ok := datasets.SideNamed(name)
+			sides[side] = ok
+			others = others || !ok
 		}
 		possible = slices.DeleteFunc(possible, func(f format) bool { return info.Directory || !f.named(name) })
-		if seen++; seen == enough || len(possible) == 0 && splits[""] {
+		if seen++; seen == enough || len(possible) == 0 && others {
 			break
 		}
 	}
 	if seen > 0 && len(possible) > 0 {
 		return possible[0], nil
 	}
-	if splits[datasets.Train] && len(splits) > 1 && !splits[""] && !n.options.Has("splits") {
+	if sides[datasets.Train] && len(sides) > 1 && !others && !n.options.Has("splits") {
 		n.options.Set("splits", "folders")
 	}
 	return formats[0], nil

@@ -1,5 +1,6 @@
 // Package folder is the format of a folder per class: its name is the label,
-// and the images are below it at any depth.
+// and the images are below it at any depth. With Config.Parent the label is the
+// name of the folder that an image is in.
 //
 // Skipped without a word is what systems leave behind and nobody means as an
 // image: names that begin with a dot, and __MACOSX, Thumbs.db, desktop.ini,
@@ -26,10 +27,14 @@ const Format = "folder"
 
 // Config says how the folders are meant.
 type Config struct {
-	// Splits says that the folders of the classes are below folders that
-	// stand for the sides of a split: train, validation (or val, valid) and
-	// test, in any case.
+	// Splits says that a folder in the path of an image stands for the side of
+	// a split, as datasets.SideNamed reads its name: the first that does. The
+	// folders below it are those of the classes, or the one above it where
+	// there is none below. An image in no such folder has no label.
 	Splits bool
+	// Parent says that the label is the name of the last folder, the one that
+	// the image is in, and not of the first.
+	Parent bool
 	// Explicit says that the URI has to name the format: without it, folders
 	// with the names of sides would be found to be these.
 	Explicit bool
@@ -54,6 +59,10 @@ func (s *Source) URI() string {
 	}
 	if s.config.Splits {
 		options.Set("splits", "folders")
+	}
+	if s.config.Parent {
+		options.Set("format", Format)
+		options.Set("label", "parent")
 	}
 	return files.URI(s.tree, "", options)
 }
@@ -141,19 +150,47 @@ func (w *walk) emit(key string, refused error) error {
 	return nil
 }
 
-// place parts a key into the side of the split, the label and the rest.
+// place parts a key into the side of the split, the label and the rest of it
+// below the folder that is the label.
 func (s *Source) place(key string) (split, label, rest string) {
+	names := strings.Split(key, "/")
+	folders, file := names[:len(names)-1], names[len(names)-1]
+	first := 0 // of the folders below the side
 	if s.config.Splits {
-		top, below, _ := strings.Cut(key, "/")
-		var ok bool
-		if split, ok = datasets.ParseSplit(top); !ok {
+		for first < len(folders) && split == "" {
+			split, _ = datasets.SideNamed(folders[first])
+			first++
+		}
+		if split == "" {
 			return "", "", key
 		}
-		key = below
 	}
-	label, rest, within := strings.Cut(key, "/")
-	if !within {
-		return split, "", key
+	at := first
+	switch {
+	case first == len(folders) && first < 2:
+		return split, "", file
+	case first == len(folders): // the side is below the class
+		at = first - 2
+		return split, folders[at], file
+	case s.config.Parent:
+		at = len(folders) - 1
 	}
-	return split, label, rest
+	return split, folders[at], strings.Join(names[at+1:], "/")
+}
+
+// Reading says how labels and sides are read.
+func (s *Source) Reading() datasets.Reading {
+	r := datasets.Reading{
+		Labels:    "the names of the folders one level down",
+		TakeSides: "add the option splits=folders",
+		Deeper:    "name FOLDER as the dataset, or add the option label=parent",
+		Further:   "if those are the classes, add the option label=parent",
+	}
+	if s.config.Splits {
+		r.Labels, r.Sides, r.TakeSides = "the names of the folders below the sides", "the folders", ""
+	}
+	if s.config.Parent {
+		r.Labels = "the names of the folders that the images are in"
+	}
+	return r
 }

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,25 +9,28 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// The side, the label and the rest of a file's name are what its elements say,
-// and nothing of the name is lost.
+// The side, the label and the rest of a file's name are what its elements say.
 func FuzzPlace(f *testing.F) {
-	for _, s := range []string{"cats/1.png", "train/cats/1.png", "val/x", "top.png", "TEST//x", "a/"} {
-		f.Add(s, true)
-		f.Add(s, false)
-	}
-	f.Fuzz(func(t *testing.T, key string, splits bool) {
-		defer fuzztest.Watch(t, len(key))()
-		split, label, rest := (&Source{config: Config{Splits: splits}}).place(key)
-		elements := strings.Split(key, "/")
-		if split != "" {
-			if got, ok := datasets.ParseSplit(elements[0]); !splits || !ok || got != split {
-				t.Errorf("%q is on the side %q", key, split)
-			}
-			elements = elements[1:]
+	for _, s := range []string{"cats/1.png", "train/cats/1.png", "val/x", "top.png", "TEST//x", "a/", "a/b/Training/c/d.png", "a/test/x"} {
+		for options := range uint8(4) {
+			f.Add(s, options)
 		}
-		if label != "" && label != elements[0] || !strings.HasSuffix(key, rest) || len(rest) < len(key)-len(split)-len(label)-len("validation//") {
+	}
+	f.Fuzz(func(t *testing.T, key string, options uint8) {
+		defer fuzztest.Watch(t, len(key))()
+		c := Config{Splits: options&1 > 0, Parent: options&2 > 0}
+		split, label, rest := (&Source{config: c}).place(key)
+		elements := strings.Split(key, "/")
+		folders := elements[:len(elements)-1]
+		side := func(name string) bool { got, _ := datasets.SideNamed(name); return got == split }
+		if split != "" && (!c.Splits || !slices.ContainsFunc(folders, side)) {
+			t.Errorf("%q is on the side %q", key, split)
+		}
+		if label != "" && !slices.Contains(folders, label) || !strings.HasSuffix(key, rest) {
 			t.Errorf("%q is %q, %q, %q", key, split, label, rest)
+		}
+		if label == "" && split == "" && !c.Splits && len(folders) > 0 && folders[0] != "" && folders[len(folders)-1] != "" {
+			t.Errorf("%q has no label", key)
 		}
 	})
 }

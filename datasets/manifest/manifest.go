@@ -80,6 +80,11 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	})
 }
 
+// Reading says how labels and sides are read.
+func (s *Source) Reading() datasets.Reading {
+	return datasets.Reading{Labels: "the column label", TakeSides: "give each row its side in a column split"}
+}
+
 // at is the path in the tree of one that the manifest lists.
 func (s *Source) at(listed string) string {
 	if dir := path.Dir(s.config.Path); dir != "." {

@@ -139,6 +139,24 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	})
 }
 
+// Reading says how labels and sides are read. A format says more by a method
+// Labels, where its labels are from.
+func (s *Source) Reading() datasets.Reading {
+	r := datasets.Reading{
+		Labels:    "the records",
+		TakeSides: "name the shards for them and add the option splits=names",
+		Deeper:    "pack what is in FOLDER without the folders above",
+		Shards:    true,
+	}
+	if told, ok := s.format.(interface{ Labels() string }); ok {
+		r.Labels = told.Labels()
+	}
+	if s.config.Splits {
+		r.Sides, r.TakeSides = "the names of the shards", ""
+	}
+	return r
+}
+
 // Close closes the tree and gives back the memory of what was read.
 func (s *Source) Close() error {
 	s.window.close()

@@ -45,6 +45,11 @@ type format struct{}
 func (format) Name() string           { return Format }
 func (format) Named(name string) bool { return Named(name) }
 
+// Labels says where labels are from.
+func (format) Labels() string {
+	return "the members .cls, .json or .txt beside the images, or else their first folders"
+}
+
 // Members stand in the file as they are.
 func (format) Unpack(stored []byte, _ shards.Place) ([]byte, error) { return stored, nil }
 func (format) Image(record []byte) ([]byte, error)                  { return record, nil }
