@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tkit/internal/printable"
 )
 
 // How much of a report a person wants to see; the JSON form has all of it.
@@ -22,9 +24,9 @@ const (
 // Report encodes to JSON in full.
 func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s in %s, %s\n", printable(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
+	fmt.Fprintf(&b, "%s\n%s in %s, %s\n", printable.Text(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
 	if r.Layout != nil {
-		fmt.Fprintf(&b, "read as: %s\n", printable(r.Layout.text(len(r.Classes))))
+		fmt.Fprintf(&b, "read as: %s\n", printable.Text(r.Layout.text(len(r.Classes))))
 	}
 	b.WriteByte('\n')
 	r.tableClasses(&b)
@@ -38,7 +40,7 @@ func (r *Report) Table(w io.Writer) error {
 	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
 	for _, w := range r.Warnings() {
-		fmt.Fprintf(&b, "\nwarning: %s\n", printable(w))
+		fmt.Fprintf(&b, "\nwarning: %s\n", printable.Text(w))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -56,13 +58,13 @@ func (r *Report) tableClasses(b *strings.Builder) {
 		largest = max(largest, c.Examples)
 	}
 	for _, c := range shown {
-		width = max(width, utf8.RuneCountInString(printable(c.Label)))
+		width = max(width, utf8.RuneCountInString(printable.Text(c.Label)))
 		digits = max(digits, len(fmt.Sprint(c.Examples)))
 	}
 	fmt.Fprintf(b, "%-*s  %*s\n", width, "class", digits, "images")
 	for _, c := range shown {
 		bar := strings.Repeat("█", (c.Examples*barWidth+largest-1)/largest) // any image at all gets a block
-		line := fmt.Sprintf("%-*s  %*d  %s", width, printable(c.Label), digits, c.Examples, bar)
+		line := fmt.Sprintf("%-*s  %*d  %s", width, printable.Text(c.Label), digits, c.Examples, bar)
 		if c.Quarantined > 0 {
 			line += fmt.Sprintf(" +%d quarantined", c.Quarantined)
 		}
@@ -135,7 +137,7 @@ func section[T any](b *strings.Builder, shown int, title string, items []T, text
 		return
 	}
 	for _, item := range items[:min(len(items), shown)] {
-		fmt.Fprintf(b, "  %s\n", printable(text(item)))
+		fmt.Fprintf(b, "  %s\n", printable.Text(text(item)))
 	}
 	if n := len(items) - shown; n > 0 {
 		fmt.Fprintf(b, "  … and %d more\n", n)
@@ -143,16 +145,6 @@ func section[T any](b *strings.Builder, shown int, title string, items []T, text
 }
 
 func group(keys []string) string { return some(keys, 4) }
-
-// printable keeps the names that a dataset brings from steering the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
-}
 
 func classes(n int) string {
 	if n == 1 {

@@ -11,6 +11,7 @@ import (
 
 	"tkit/internal/access"
 	"tkit/internal/access/hadoop"
+	"tkit/internal/printable"
 	"tkit/registry"
 )
 
@@ -128,9 +129,9 @@ func whoAmI(c *cli.Context, a *asking) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, map[string]any{"principal": a.who.Principal, "groups": a.who.Groups})
 	}
-	fmt.Fprintln(c.App.Writer, a.who.Principal)
+	printable.Fprintf(c.App.Writer, "%s\n", a.who.Principal)
 	for _, g := range a.who.Groups {
-		fmt.Fprintln(c.App.Writer, g)
+		printable.Fprintf(c.App.Writer, "%s\n", g)
 	}
 	return nil
 }

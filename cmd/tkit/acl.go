@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/printable"
 )
 
 // aclFlags are those of `datasets acl` and `registry acl`.
@@ -97,7 +98,7 @@ func showACL(c *cli.Context, a *asking, object access.Object) error {
 		}
 	}
 	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "%s is owned by %s\n", object, owner)
+		printable.Fprintf(c.App.Writer, "%s is owned by %s\n", object, owner)
 	}
 	return printGrants(c, p.Grants(object))
 }

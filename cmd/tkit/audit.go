@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access/audit"
+	"tkit/internal/printable"
 )
 
 func auditCommand() *cli.Command {
@@ -99,14 +100,14 @@ func verifyAudit(c *cli.Context, a *asking) error {
 		err = printJSON(c.App.Writer, v)
 	} else {
 		for _, p := range v.Problems {
-			fmt.Fprintln(c.App.Writer, p)
+			printable.Fprintf(c.App.Writer, "%s\n", p)
 		}
 	}
 	if len(v.Problems) > 0 {
 		return fmt.Errorf("datasets audit verify: %d found: the log in the home is not as tkit wrote it", len(v.Problems))
 	}
 	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
+		printable.Fprintf(c.App.Writer, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/printable"
 )
 
 // catalogueCommands are those of `tkit datasets` about registered datasets.
@@ -134,7 +135,7 @@ func addDataset(c *cli.Context, a *asking) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, d)
 	}
-	fmt.Fprintf(c.App.Writer, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS\n", d.Name, d.URI, d.Owner)
+	printable.Fprintf(c.App.Writer, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS\n", d.Name, d.URI, d.Owner)
 	return nil
 }
 
@@ -193,7 +194,7 @@ func showDataset(c *cli.Context, a *asking) error {
 			You       []may             `json:"you"`
 		}{d, p.Snapshots(d.Name), rights})
 	}
-	fmt.Fprintf(c.App.Writer, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, moment(d.Created), d.By, len(p.Snapshots(d.Name)))
+	printable.Fprintf(c.App.Writer, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, moment(d.Created), d.By, len(p.Snapshots(d.Name)))
 	rows := make([][]string, len(rights))
 	for i, r := range rights {
 		rows[i] = []string{string(r.Right), map[bool]string{true: "yes", false: "no"}[r.Allowed], r.Reason}

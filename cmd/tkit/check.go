@@ -15,6 +15,7 @@ import (
 	"tkit/datasets/pictures"
 	"tkit/datasets/reportpage"
 	"tkit/internal/page"
+	"tkit/internal/printable"
 )
 
 func checkDataset(c *cli.Context, a *asking) (err error) {
@@ -94,6 +95,6 @@ func writeDataPage(c *cli.Context, src datasets.Source, snapshot *datasets.Snaps
 	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
+	printable.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
 	return nil
 }

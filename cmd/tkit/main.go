@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"tkit/internal/printable"
 )
 
 // version is what `tkit --version` prints and what a manifest's lineage names;
@@ -40,10 +42,10 @@ func main() {
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "tkit: interrupted:", err)
+		fmt.Fprintln(a.ErrWriter, "tkit: interrupted:", err)
 		os.Exit(130)
 	default:
-		fmt.Fprintln(os.Stderr, "tkit:", err)
+		fmt.Fprintln(a.ErrWriter, "tkit:", err)
 		os.Exit(1)
 	}
 }
@@ -54,6 +56,9 @@ func app() *cli.App {
 		Usage:                "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
 		Version:              version,
 		EnableBashCompletion: true,
+		// What tkit prints quotes names and messages from elsewhere.
+		Writer:    printable.NewWriter(os.Stdout),
+		ErrWriter: printable.NewWriter(os.Stderr),
 		// Errors are printed once, by main.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,

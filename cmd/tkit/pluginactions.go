@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/printable"
 	"tkit/plugins/store"
 	"tkit/registry"
 )
@@ -22,7 +23,7 @@ func installPlugin(c *cli.Context, s store.Store) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, i)
 	}
-	fmt.Fprintf(c.App.Writer, "installed %s, %s\nuse it as a step of a preprocessing:\n   - plugin: {name: %s, version: %s}\n",
+	printable.Fprintf(c.App.Writer, "installed %s, %s\nuse it as a step of a preprocessing:\n   - plugin: {name: %s, version: %s}\n",
 		i.Description, i.Digest, i.Name, i.Version)
 	return nil
 }
@@ -64,7 +65,7 @@ func showPlugin(c *cli.Context, s store.Store) error {
 	}
 	for _, row := range rows {
 		if row[1] != "" {
-			fmt.Fprintf(c.App.Writer, "%-15s%s\n", row[0], row[1])
+			printable.Fprintf(c.App.Writer, "%-15s%s\n", row[0], row[1])
 		}
 	}
 	if len(i.ConfigSchema) == 0 {
@@ -88,10 +89,10 @@ func verifyPlugins(c *cli.Context, s store.Store) error {
 		err = printJSON(c.App.Writer, problems)
 	} else {
 		for _, p := range problems {
-			fmt.Fprintf(c.App.Writer, "%s: %s\n", p.Plugin, p.Detail)
+			printable.Fprintf(c.App.Writer, "%s: %s\n", p.Plugin, p.Detail)
 		}
 		if len(problems) == 0 {
-			fmt.Fprintf(c.App.Writer, "%d plugins are as they were installed\n", len(all))
+			printable.Fprintf(c.App.Writer, "%d plugins are as they were installed\n", len(all))
 		}
 	}
 	if len(problems) > 0 {
@@ -116,7 +117,7 @@ func removePlugin(c *cli.Context, s store.Store) error {
 	if err := s.Remove(i); err != nil {
 		return fmt.Errorf("plugins remove: %w", err)
 	}
-	fmt.Fprintf(c.App.Writer, "removed %s (%s)\n", i.Description, i.Digest)
+	printable.Fprintf(c.App.Writer, "removed %s (%s)\n", i.Description, i.Digest)
 	return nil
 }
 

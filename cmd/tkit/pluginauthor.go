@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/printable"
 	"tkit/plugins/host"
 	"tkit/plugins/preprocesstest"
 	"tkit/plugins/scaffold"
@@ -83,7 +84,7 @@ func newPlugin(c *cli.Context, _ store.Store) error {
 	if err := begin(folder); err != nil {
 		return fmt.Errorf("plugins new: %w", err)
 	}
-	fmt.Fprintf(c.App.Writer, "%s begins a plugin; its README.md says how to go on\n", folder)
+	printable.Fprintf(c.App.Writer, "%s begins a plugin; its README.md says how to go on\n", folder)
 	return nil
 }
 
@@ -162,7 +163,7 @@ func checkPlugin(c *cli.Context, t *store.Trial, subject preprocesstest.Subject,
 	}{Plugin: subject.Describe().String(), Digest: t.Digest()}
 	const form = "%-20s %-8s %8s  %s\n"
 	if !c.Bool("json") {
-		fmt.Fprintf(c.App.Writer, "%s, %s\n"+form, all.Plugin, all.Digest, "CHECK", "RESULT", "TOOK", "")
+		printable.Fprintf(c.App.Writer, "%s, %s\n"+form, all.Plugin, all.Digest, "CHECK", "RESULT", "TOOK", "")
 	}
 	failed := 0
 	passed, err := preprocesstest.Check(c.Context, subject, o, func(r preprocesstest.Result) {
@@ -176,7 +177,7 @@ func checkPlugin(c *cli.Context, t *store.Trial, subject preprocesstest.Subject,
 			verdict, why = "skipped", r.Skipped
 		}
 		if !c.Bool("json") {
-			fmt.Fprintf(c.App.Writer, form, r.Check, verdict, r.Took.Round(time.Millisecond), why)
+			printable.Fprintf(c.App.Writer, form, r.Check, verdict, r.Took.Round(time.Millisecond), why)
 		}
 	})
 	if err != nil {
@@ -250,6 +251,6 @@ func printTimes(c *cli.Context, t preprocesstest.Times) error {
 		}
 		rows = append(rows, []string{way.name, fmt.Sprintf("%.3f ms", way.Image), fmt.Sprintf("%.0f", way.Rate), fmt.Sprintf("%.2f ms", way.P99)})
 	}
-	fmt.Fprintf(c.App.Writer, "%s, %s at a time; start to first answer: %.0f ms\n", t.Plugin, t.Batch, start)
+	printable.Fprintf(c.App.Writer, "%s, %s at a time; start to first answer: %.0f ms\n", t.Plugin, t.Batch, start)
 	return printTable(c.App.Writer, []string{"way", "an image (median)", "images/s", "a batch (99 %)"}, rows)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/printable"
 	"tkit/plugins/store"
 )
 
@@ -114,6 +115,6 @@ func completePlugins(c *cli.Context) {
 	}
 	all, _ := pluginStore(c).List()
 	for _, i := range all {
-		fmt.Fprintln(c.App.Writer, i.Description)
+		printable.Fprintf(c.App.Writer, "%s\n", i.Description)
 	}
 }

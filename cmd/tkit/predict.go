@@ -12,6 +12,7 @@ import (
 
 	"tkit/internal/access"
 	"tkit/internal/inference"
+	"tkit/internal/printable"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
 )
@@ -222,12 +223,12 @@ func printVerdicts(c *cli.Context, verdicts []verdict) error {
 	t := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	for _, v := range verdicts {
 		if v.Error != "" {
-			fmt.Fprintf(t, "%s\terror: %s\n", v.Image, v.Error)
+			printable.Fprintf(t, "%s\terror: %s\n", v.Image, v.Error)
 			continue
 		}
-		fmt.Fprint(t, v.Image)
+		printable.Fprintf(t, "%s", v.Image)
 		for _, l := range v.Labels {
-			fmt.Fprintf(t, "\t%s %.1f %%", l.Label, 100*l.Probability)
+			printable.Fprintf(t, "\t%s %.1f %%", l.Label, 100*l.Probability)
 		}
 		fmt.Fprintln(t)
 	}

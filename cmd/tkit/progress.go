@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
+	"tkit/internal/printable"
 	"tkit/train"
 )
 
@@ -23,7 +24,7 @@ func observer(out, status io.Writer, terminal, asJSON bool) (train.Observer, fun
 	}
 	s := &show{status: status}
 	if terminal {
-		s.bars = mpb.New(mpb.WithOutput(status), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
+		s.bars = mpb.New(mpb.WithOutput(printable.Unwrap(status)), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 	}
 	return s.event, s.finish
 }
@@ -94,8 +95,8 @@ func (p pace) text(done, total int) string {
 // Bars end for good when they cannot be drawn: then lines are all there is.
 func (s *show) Write(text []byte) (int, error) {
 	if s.bars != nil {
-		if n, err := s.bars.Write(text); err == nil {
-			return n, nil
+		if _, err := s.bars.Write(printable.Lines(text)); err == nil {
+			return len(text), nil
 		}
 		s.bars, s.bar = nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/printable"
 	"tkit/registry"
 )
 
@@ -163,11 +164,11 @@ func showAccess(c *cli.Context, r *registry.Registry) error {
 func printAccess(c *cli.Context, p *access.Policy, m *registry.Manifest, behind []access.Object, lifted []access.Exemption, rights [][]string, who string) error {
 	w := c.App.Writer
 	if len(behind) == 0 {
-		fmt.Fprintf(w, "nothing behind %s is restricted\n", m.Ref())
+		printable.Fprintf(w, "nothing behind %s is restricted\n", m.Ref())
 		return nil
 	}
 	for _, line := range restrictions(p, m, behind, lifted) {
-		fmt.Fprintln(w, line)
+		printable.Fprintf(w, "%s\n", line)
 	}
 	fmt.Fprintln(w)
 	return printTable(w, []string{"right", who, "why"}, rights)
@@ -235,7 +236,7 @@ func declassify(c *cli.Context, r *registry.Registry) error {
 		if c.Bool("json") {
 			return printJSON(c.App.Writer, e)
 		}
-		fmt.Fprintf(c.App.Writer, "declassification %d: to %s %s, %s is no longer asked, until %s\n", e.ID, e.Right, e.Version, e.Dataset, until(e.Expires))
+		printable.Fprintf(c.App.Writer, "declassification %d: to %s %s, %s is no longer asked, until %s\n", e.ID, e.Right, e.Version, e.Dataset, until(e.Expires))
 		return nil
 	})
 }

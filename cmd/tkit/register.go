@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/export"
 	"tkit/serve"
@@ -54,12 +55,12 @@ func (t *training) register(r *train.Result) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\nregistered %s, cut at %s\n", m.Ref(), r.Cut)
+	printable.Fprintf(out, "\nregistered %s, cut at %s\n", m.Ref(), r.Cut)
 	if t.Bool("promote") {
-		fmt.Fprintf(out, "it is in production: tkit predict --model %s IMAGE, or tkit serve\n", m.Model)
+		printable.Fprintf(out, "it is in production: tkit predict --model %s IMAGE, or tkit serve\n", m.Model)
 		return nil
 	}
-	fmt.Fprintf(out, "try it:      tkit predict --model %s IMAGE\npromote it:  tkit registry promote %s\n", m.Ref(), m.Ref())
+	printable.Fprintf(out, "try it:      tkit predict --model %s IMAGE\npromote it:  tkit registry promote %s\n", m.Ref(), m.Ref())
 	return nil
 }
 

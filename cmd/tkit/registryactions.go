@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -122,7 +123,7 @@ func printAttachment(c *cli.Context, r *registry.Registry, m *registry.Manifest,
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(c.App.Writer, f)
+	_, err = io.Copy(contentWriter(c.App.Writer), f)
 	return err
 }
 
@@ -257,7 +258,7 @@ func exportVersion(c *cli.Context, r *registry.Registry) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, m)
 	}
-	fmt.Fprintf(c.App.Writer, "exported %s to %s\n", m.Ref(), dir)
+	printable.Fprintf(c.App.Writer, "exported %s to %s\n", m.Ref(), dir)
 	return nil
 }
 
@@ -270,7 +271,7 @@ func verifyRegistry(c *cli.Context, r *registry.Registry) error {
 		err = printJSON(c.App.Writer, problems)
 	} else {
 		for _, p := range problems {
-			fmt.Fprintf(c.App.Writer, "%s: %s\n", p.Subject, p.Detail)
+			printable.Fprintf(c.App.Writer, "%s: %s\n", p.Subject, p.Detail)
 		}
 	}
 	if len(problems) > 0 {
@@ -297,10 +298,10 @@ func collectBlobs(c *cli.Context, r *registry.Registry) error {
 		return printJSON(c.App.Writer, collected)
 	}
 	for _, b := range collected.Blobs {
-		fmt.Fprintf(c.App.Writer, "%s  %s\n", b.Digest, bytesText(b.Size))
+		printable.Fprintf(c.App.Writer, "%s  %s\n", b.Digest, bytesText(b.Size))
 	}
 	did := map[bool]string{false: "removed", true: "would remove"}[c.Bool("dry-run")]
-	fmt.Fprintf(c.App.Writer, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, bytesText(collected.Bytes))
+	printable.Fprintf(c.App.Writer, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, bytesText(collected.Bytes))
 	return nil
 }
 
@@ -308,7 +309,7 @@ func printAlias(c *cli.Context, a registry.Alias) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, a)
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "%s@%s is version %d, since %s by %s%s\n", a.Model, a.Name, a.Version, moment(a.Since), a.Actor,
+	_, err := printable.Fprintf(c.App.Writer, "%s@%s is version %d, since %s by %s%s\n", a.Model, a.Name, a.Version, moment(a.Since), a.Actor,
 		prefixed(": ", a.Reason))
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tkit/internal/printable"
 	"tkit/registry"
 )
 
@@ -74,7 +75,7 @@ func printVersion(w io.Writer, v registry.Version) error {
 	m := v.Manifest
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, values ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, values...))
+		printable.Fprintf(t, "%s\t%s\n", name, printable.Text(fmt.Sprintf(format, values...)))
 	}
 	line("version", "%s", m.Ref())
 	line("aliases", "%s", orDash(strings.Join(v.Aliases, " ")))

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/printable"
 )
 
 func tokenCommand() *cli.Command {
@@ -72,7 +73,7 @@ func createToken(c *cli.Context, a *asking) error {
 			Secret string `json:"secret"`
 		}{t, secret})
 	}
-	fmt.Fprintf(c.App.ErrWriter, "token %s of %s, until %s; it is not shown again\n", t.ID, t.Principal, moment(t.Expires))
+	printable.Fprintf(c.App.ErrWriter, "token %s of %s, until %s; it is not shown again\n", t.ID, t.Principal, moment(t.Expires))
 	fmt.Fprintln(c.App.Writer, secret)
 	return nil
 }

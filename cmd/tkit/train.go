@@ -14,6 +14,7 @@ import (
 	"tkit/datasets"
 	"tkit/internal/access"
 	"tkit/internal/bottlenecks"
+	"tkit/internal/printable"
 	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
@@ -302,7 +303,7 @@ func (t *training) fromScratch() (*train.Result, error) {
 func (t *training) warnOfUnequal() bool {
 	caught := t.plugins.Unequal()
 	if len(caught) > 0 {
-		fmt.Fprintf(t.App.ErrWriter, "warning: %s answered the same images differently, though said to be deterministic: "+
+		printable.Fprintf(t.App.ErrWriter, "warning: %s answered the same images differently, though said to be deterministic: "+
 			"this run cannot be repeated, and nothing that it computed is kept for the next\n", strings.Join(caught, ", "))
 	}
 	return len(caught) > 0

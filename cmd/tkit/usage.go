@@ -39,7 +39,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 // commandNotFound ends the program for a command that there is not.
 func commandNotFound(c *cli.Context, name string) {
-	fmt.Fprintln(os.Stderr, "tkit:", noCommand(c, name))
+	fmt.Fprintln(c.App.ErrWriter, "tkit:", noCommand(c, name))
 	os.Exit(2)
 }
 

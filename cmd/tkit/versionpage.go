@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/page"
+	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/versionpage"
 )
@@ -32,6 +32,6 @@ func writeVersionPage(c *cli.Context, r *registry.Registry, v registry.Version, 
 	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
+	printable.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sort"
 	"text/tabwriter"
+
+	"tkit/internal/printable"
 )
 
 // The most classes whose full confusion matrix is still readable as text, and
@@ -44,7 +46,7 @@ func (e *Evaluation) WriteText(w io.Writer) error {
 	t = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "class\tprecision\trecall\tF1\timages\n")
 	for _, c := range e.Classes {
-		fmt.Fprintf(t, "%s\t%.4f\t%.4f\t%.4f\t%d\n", c.Label, c.Precision, c.Recall, c.F1, c.Support)
+		printable.Fprintf(t, "%s\t%.4f\t%.4f\t%.4f\t%d\n", c.Label, c.Precision, c.Recall, c.F1, c.Support)
 	}
 	t.Flush()
 
@@ -78,11 +80,11 @@ func (e *Evaluation) writeMatrix(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\nconfusion matrix: a row for each true class, a column for each predicted one\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range e.Classes {
-		fmt.Fprintf(t, "\t%s", c.Label)
+		printable.Fprintf(t, "\t%s", c.Label)
 	}
 	fmt.Fprintf(t, "\t\n")
 	for i, row := range e.Matrix() {
-		fmt.Fprintf(t, "%s", e.Classes[i].Label)
+		printable.Fprintf(t, "%s", e.Classes[i].Label)
 		for _, n := range row {
 			fmt.Fprintf(t, "\t%d", n)
 		}
@@ -106,7 +108,7 @@ func (e *Evaluation) writePairs(b *bytes.Buffer) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "truth\ttaken for\timages\n")
 	for _, c := range errors[:min(textPairs, len(errors))] {
-		fmt.Fprintf(t, "%s\t%s\t%d\n", e.Classes[c.Truth].Label, e.Classes[c.Predicted].Label, c.Count)
+		printable.Fprintf(t, "%s\t%s\t%d\n", e.Classes[c.Truth].Label, e.Classes[c.Predicted].Label, c.Count)
 	}
 	t.Flush()
 }

@@ -16,10 +16,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"tkit/internal/durable"
+	"tkit/internal/printable"
 )
 
 //go:embed layout.html
@@ -115,15 +115,9 @@ func Count(n int) string {
 // longest is how much of a name is shown.
 const longest = 240
 
-// Text is a name as it may be shown: without what steers a terminal or the
-// direction of writing, and cut where it is very long.
+// Text is a name as it may be shown: printable, and cut where it is very long.
 func Text(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
+	s = printable.Text(s)
 	if utf8.RuneCountInString(s) > longest {
 		s = string([]rune(s)[:longest]) + "…"
 	}

@@ -1,0 +1,92 @@
+// Package printable prints text that comes from elsewhere: class names, file
+// names, reasons, descriptions of plugins, messages of other programs. Such text
+// may hold sequences that steer a terminal, line breaks that forge a row of a
+// table, and characters that reverse the direction of what follows. They are
+// shown as escapes (\n, \u001b, \u202e, \xff), which is also how JSON writes
+// them: filtered JSON stays the same JSON.
+package printable
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text returns s as one line without control characters, line separators,
+// bidirectional controls and bytes that are not UTF-8; each is escaped.
+func Text(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+		return s
+	}
+	return string(escape(nil, []byte(s), hidden))
+}
+
+// Lines is Text for whole output: line feeds and tabs remain.
+func Lines(text []byte) []byte {
+	return escape(make([]byte, 0, len(text)), text, func(r rune) bool {
+		return r != '\n' && r != '\t' && hidden(r)
+	})
+}
+
+// Fprintf formats like fmt.Fprintf and passes each argument that is text
+// through Text: strings and their slices, errors, and whatever has a String
+// method.
+func Fprintf(w io.Writer, format string, values ...any) (int, error) {
+	shown := make([]any, len(values))
+	for i, v := range values {
+		shown[i] = argument(v)
+	}
+	return fmt.Fprintf(w, format, shown...)
+}
+
+func argument(v any) any {
+	switch v := v.(type) {
+	case string:
+		return Text(v)
+	case error:
+		return Text(v.Error())
+	case fmt.Stringer:
+		return Text(v.String())
+	case []string:
+		shown := make([]string, len(v))
+		for i, s := range v {
+			shown[i] = Text(s)
+		}
+		return shown
+	}
+	if r := reflect.ValueOf(v); r.Kind() == reflect.String {
+		return Text(r.String())
+	}
+	return v
+}
+
+// hidden says which characters are not to be seen, or change how others are.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}
+
+// escape appends text to out, and what must not be printed as its escape.
+func escape(out, text []byte, hide func(rune) bool) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out = fmt.Appendf(out, `\x%02x`, text[0])
+		case !hide(r):
+			out = append(out, text[:size]...)
+		case r == '\n':
+			out = append(out, `\n`...)
+		case r == '\r':
+			out = append(out, `\r`...)
+		case r == '\t':
+			out = append(out, `\t`...)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		text = text[size:]
+	}
+	return out
+}
