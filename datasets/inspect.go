@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -55,7 +56,7 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		return quarantine(Unreadable, err.Error())
 	}
 	if example.Label == "" {
-		return quarantine(Unlabelled, "it is in no class folder")
+		return quarantine(Unlabelled, cmp.Or(example.Unlabelled, "it is in no class folder"))
 	}
 	if blank(example.Label) {
 		return quarantine(Unlabelled, "its label has nothing but blanks")

@@ -76,6 +76,9 @@ type Report struct {
 
 	// Layout says how names were read. It is nil where the source does not tell.
 	Layout *Layout `json:"layout,omitempty"`
+	// Notes says how the source read the examples where that is not plain, a
+	// sentence each. They name no example.
+	Notes []string `json:"notes,omitempty"`
 
 	// Classes has every label that was seen, even one whose examples are all
 	// quarantined.

@@ -23,6 +23,9 @@ type Example struct {
 	// Label is the class. It is empty where the source cannot tell, such as
 	// for a file outside every class folder; a snapshot quarantines those.
 	Label string
+	// Unlabelled says why Label is empty and what to do, where the source knows
+	// more than that no class folder is there.
+	Unlabelled string
 	// Group names what the example belongs to, such as the patient or the film
 	// that an image is of. The images of one group stay on one side of a
 	// split. Empty where nothing is known: then an image is its own group.
@@ -52,7 +55,9 @@ type Source interface {
 	// Every range over the result lists anew.
 	//
 	// A source that also is an io.Closer ends what it holds, such as
-	// connections, when it is closed.
+	// connections, when it is closed. A source that has a method Notes() []string
+	// says by it, after a listing, how it read the examples where that is not
+	// plain, a sentence each.
 	Examples(ctx context.Context) iter.Seq2[Example, error]
 }
 

@@ -39,6 +39,9 @@ func (r *Report) Table(w io.Writer) error {
 	section(&b, r.shown(), plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
 	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "\nnote: %s\n", printable.Text(n))
+	}
 	for _, w := range r.Warnings() {
 		fmt.Fprintf(&b, "\nwarning: %s\n", printable.Text(w))
 	}

@@ -87,6 +87,9 @@ func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot
 	if err != nil {
 		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
 	}
+	if told, ok := src.(interface{ Notes() []string }); ok {
+		report.Notes = told.Notes()
+	}
 	if len(snapshot.Entries) == 0 {
 		if n := len(report.Quarantined); n > 0 {
 			return nil, report, report.Explain(fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0]))

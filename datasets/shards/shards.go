@@ -49,6 +49,11 @@ type Record struct {
 	Place               Place
 	// Refused is why it must not be read.
 	Refused error
+	// Unlabelled says why there is no Label, and what to do.
+	Unlabelled string
+	// Note says how the record was read, where that is not plain. It holds for
+	// many records and names none.
+	Note string
 }
 
 // Place is where an image is in a shard.
@@ -89,6 +94,7 @@ type Source struct {
 	config Config
 	window *window
 	opened *unpacked
+	notes  *notes
 }
 
 var _ datasets.Source = (*Source)(nil)
@@ -99,7 +105,7 @@ func New(tree files.Tree, f Format, c Config) *Source {
 	if c.Trust == 0 {
 		c.Trust = time.Second
 	}
-	return &Source{tree: tree, format: f, config: c, window: newWindow(tree, c.Trust), opened: new(unpacked)}
+	return &Source{tree: tree, format: f, config: c, window: newWindow(tree, c.Trust), opened: new(unpacked), notes: new(notes)}
 }
 
 // URI is that of the folder or of the one file, with the options.
@@ -194,7 +200,7 @@ func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.
 		return nil
 	}
 	r := &Reader{ctx: ctx, window: s.window, shard: shard}
-	number := 0
+	number, unlabelled := 0, ""
 	for record, err := range s.format.Scan(r) {
 		if err == nil {
 			err = ctx.Err()
@@ -202,6 +208,11 @@ func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.
 		if err != nil {
 			return fmt.Errorf("shard %s: %w", shard.Path, err)
 		}
+		s.notes.add(record.Note)
+		if record.Unlabelled == unlabelled { // a report keeps all of them
+			record.Unlabelled = unlabelled
+		}
+		unlabelled = record.Unlabelled
 		e := s.example(shard, number, record)
 		if number++; number > maxRecords {
 			return fmt.Errorf("shard %s has more than %d records: part it", shard.Path, maxRecords)
@@ -224,7 +235,7 @@ var errEmpty = fmt.Errorf("%w: the shard is empty", datasets.ErrRefused)
 const maxRecords = 999_999_999
 
 func (s *Source) example(shard *Shard, number int, r Record) datasets.Example {
-	e := datasets.Example{Key: fmt.Sprintf("%s!%09d", shard.Path, number), Label: r.Label, Group: r.Group, Split: r.Split}
+	e := datasets.Example{Key: fmt.Sprintf("%s!%09d", shard.Path, number), Label: r.Label, Group: r.Group, Split: r.Split, Unlabelled: r.Unlabelled}
 	if r.Member != "" {
 		e.Key += "/" + r.Member
 	}

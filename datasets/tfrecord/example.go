@@ -1,63 +1,31 @@
 package tfrecord
 
 import (
+	"encoding/binary"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"tkit/datasets/shards"
 )
 
 // features are those of an Example by name.
 type features map[string]feature
 
-// feature is a list of values, of which the first is kept. It is read without
-// a copy: an image is the larger part of a record.
+// feature is a list of values. It is read without a copy, since an image is the
+// larger part of a record.
 type feature struct {
-	kind  kind
-	count int
-	bytes []byte // the first, of kindBytes
-	at    int    // where those begin in the record
-	int   int64  // the first, of kindInt
+	shards.Values
+	at int // where the first begins in the record, of texts
 }
 
-type kind int
-
+// The numbers of the fields of the message Feature.
 const (
-	kindNone  kind = iota
-	kindBytes      // the numbers of the fields of message Feature
-	kindFloat
-	kindInt
+	bytesList = 1
+	floatList = 2
+	int64List = 3
 )
-
-func (f feature) String() string {
-	what := map[kind]string{kindNone: "empty", kindBytes: "texts", kindFloat: "numbers", kindInt: "integers"}[f.kind]
-	return fmt.Sprintf("%d %s", f.count, what)
-}
-
-// label is the value as the name of a class: a text, or an integer that is not
-// negative; otherwise "".
-func (f feature) label() string {
-	switch {
-	case f.count == 0:
-		return ""
-	case f.kind == kindBytes:
-		return string(f.bytes)
-	case f.kind == kindInt && f.int >= 0:
-		return strconv.FormatInt(f.int, 10)
-	}
-	return ""
-}
-
-func (f features) names() string {
-	if len(f) == 0 {
-		return "none"
-	}
-	return strings.Join(slices.Sorted(maps.Keys(f)), ", ")
-}
 
 // parseExample reads a tf.train.Example in the wire format of protocol
 // buffers:
@@ -78,7 +46,7 @@ func parseExample(b []byte) (features, error) {
 			var name string
 			var f feature
 			err := v.message(func(number protowire.Number, v value) error {
-				if !v.isBytes {
+				if v.wire != protowire.BytesType {
 					return errors.New("a feature is no message")
 				}
 				switch number {
@@ -101,70 +69,65 @@ func parseExample(b []byte) (features, error) {
 }
 
 func parseFeature(v value) (f feature, err error) {
+	var last protowire.Number
 	err = v.message(func(number protowire.Number, list value) error {
-		switch k := kind(number); {
-		case k < kindBytes || k > kindInt:
+		if number < bytesList || number > int64List {
 			return nil
-		case k != f.kind: // of a oneof the last counts, and parts of one list add up
-			f = feature{kind: k}
 		}
-		return list.message(func(number protowire.Number, v value) error {
-			if number != 1 {
+		if number != last { // of a oneof the last counts, and parts of one list add up
+			f, last = feature{}, number
+		}
+		return list.message(func(field protowire.Number, v value) error {
+			if field != 1 {
 				return nil
 			}
-			return f.add(v)
+			return f.add(number, v)
 		})
 	})
 	return f, err
 }
 
-// add takes a value of the list, or several integers packed.
-func (f *feature) add(v value) error {
-	switch f.kind {
-	case kindBytes:
-		if !v.isBytes {
-			return errors.New("a text is no text")
+// add takes a value of the list of a kind, or several numbers packed.
+func (f *feature) add(list protowire.Number, v value) error {
+	switch {
+	case list == bytesList && v.wire == protowire.BytesType:
+		if f.Count == 0 {
+			f.at = v.at
 		}
-		if f.count++; f.count == 1 {
-			f.bytes, f.at = v.bytes, v.at
-		}
-	case kindInt:
-		if !v.isBytes {
-			f.addInt(v.number)
-			return nil
-		}
+		f.AddText(v.bytes)
+	case list == int64List && v.wire == protowire.VarintType:
+		f.AddInteger(int64(v.number))
+	case list == int64List && v.wire == protowire.BytesType:
 		for b := v.bytes; len(b) > 0; {
 			n, size := protowire.ConsumeVarint(b)
 			if size < 0 {
 				return protowire.ParseError(size)
 			}
-			f.addInt(n)
+			f.AddInteger(int64(n))
 			b = b[size:]
 		}
-	case kindFloat:
-		if f.count++; v.isBytes { // packed
-			f.count += len(v.bytes)/4 - 1
+	case list == floatList && v.wire == protowire.Fixed32Type:
+		f.AddFloat(float64(math.Float32frombits(uint32(v.number))))
+	case list == floatList && v.wire == protowire.BytesType && len(v.bytes)%4 == 0:
+		for b := v.bytes; len(b) > 0; b = b[4:] {
+			f.AddFloat(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
 		}
+	default:
+		return errors.New("a value is not of the kind of its list")
 	}
 	return nil
 }
 
-func (f *feature) addInt(n uint64) {
-	if f.count++; f.count == 1 {
-		f.int = int64(n)
-	}
-}
-
 // value is that of a field, with its place in the record.
 type value struct {
-	isBytes bool
-	bytes   []byte
-	at      int
-	number  uint64
+	wire   protowire.Type
+	bytes  []byte
+	at     int
+	number uint64
 }
 
 func (v value) message(each func(protowire.Number, value) error) error {
-	if !v.isBytes {
+	if v.wire != protowire.BytesType {
 		return errors.New("a number stands where a message is due")
 	}
 	return fields(v.bytes, v.at, each)
@@ -178,15 +141,18 @@ func fields(b []byte, at int, each func(protowire.Number, value) error) error {
 			return protowire.ParseError(n)
 		}
 		b, at = b[n:], at+n
-		var v value
+		v := value{wire: wire}
 		switch wire {
 		case protowire.BytesType:
-			v.isBytes = true
 			if v.bytes, n = protowire.ConsumeBytes(b); n >= 0 {
 				v.at = at + n - len(v.bytes)
 			}
 		case protowire.VarintType:
 			v.number, n = protowire.ConsumeVarint(b)
+		case protowire.Fixed32Type:
+			var bits uint32
+			bits, n = protowire.ConsumeFixed32(b)
+			v.number = uint64(bits)
 		default:
 			n = protowire.ConsumeFieldValue(number, wire, b)
 		}

@@ -3,12 +3,12 @@ package tfrecord_test
 import (
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/wamuir/graft/tensorflow/core/example/example_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/datasets/shards"
 	"tkit/datasets/shards/shardstest"
 	"tkit/datasets/tfrecord"
 	"tkit/internal/fuzztest"
@@ -29,6 +29,14 @@ func example(t testing.TB, features map[string]any) []byte {
 			f.Kind = texts(v)
 		case int64:
 			f.Kind = &example_protos_go_proto.Feature_Int64List{Int64List: &example_protos_go_proto.Int64List{Value: []int64{v}}}
+		case []int64:
+			f.Kind = &example_protos_go_proto.Feature_Int64List{Int64List: &example_protos_go_proto.Int64List{Value: v}}
+		case []string:
+			list := new(example_protos_go_proto.BytesList)
+			for _, text := range v {
+				list.Value = append(list.Value, []byte(text))
+			}
+			f.Kind = &example_protos_go_proto.Feature_BytesList{BytesList: list}
 		case []float32:
 			f.Kind = &example_protos_go_proto.Feature_FloatList{FloatList: &example_protos_go_proto.FloatList{Value: v}}
 		default:
@@ -50,6 +58,7 @@ func texts(b []byte) *example_protos_go_proto.Feature_BytesList {
 func FuzzExample(f *testing.F) {
 	f.Add(example(f, map[string]any{"image": []byte("image"), "label": int64(3), "box": []float32{1, 2}, "name": "x"}))
 	f.Add(example(f, map[string]any{"label": int64(-1)}))
+	f.Add(example(f, map[string]any{"label": []int64{0, 1, 0}, "soft": []float32{.5, .5}, "texts": []string{"a", "b"}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer fuzztest.Watch(t, len(b))()
 		var e example_protos_go_proto.Example
@@ -57,36 +66,30 @@ func FuzzExample(f *testing.F) {
 			_, _, _ = tfrecord.Parse(b) // must not panic
 			return
 		}
-		wantCounts, wantFirsts := make(map[string]int), make(map[string]string)
+		want := make(map[string]shards.Values)
 		for name, feature := range e.GetFeatures().GetFeature() {
-			if name == "" {
-				continue
+			var v shards.Values
+			for _, text := range feature.GetBytesList().GetValue() {
+				v.AddText(text)
 			}
-			switch {
-			case feature.GetBytesList() != nil:
-				wantCounts[name] = len(feature.GetBytesList().GetValue())
-				if v := feature.GetBytesList().GetValue(); len(v) > 0 {
-					wantFirsts[name] = string(v[0])
-				}
-			case feature.GetInt64List() != nil:
-				wantCounts[name] = len(feature.GetInt64List().GetValue())
-				if v := feature.GetInt64List().GetValue(); len(v) > 0 && v[0] >= 0 {
-					wantFirsts[name] = fmt.Sprint(v[0])
-				}
-			case feature.GetFloatList() != nil:
-				continue // only that there are some is of use
+			for _, n := range feature.GetInt64List().GetValue() {
+				v.AddInteger(n)
 			}
+			for _, n := range feature.GetFloatList().GetValue() {
+				v.AddFloat(float64(n))
+			}
+			want[name] = v
 		}
-		counts, firsts, err := tfrecord.Parse(b)
+		values, texts, err := tfrecord.Parse(b)
 		if err != nil {
 			return // stricter about what nobody writes
 		}
-		for name, n := range wantCounts {
-			if counts[name] != n || firsts[name] != wantFirsts[name] {
-				t.Fatalf("%q: %d values, the first %q, want %d and %q", name, counts[name], firsts[name], n, wantFirsts[name])
+		for name, v := range want {
+			if name != "" && fmt.Sprintf("%+v", values[name]) != fmt.Sprintf("%+v", v) || string(texts[name]) != string(values[name].FirstText()) {
+				t.Fatalf("%q: %+v at %q, want %+v", name, values[name], texts[name], v)
 			}
 		}
-		for name := range maps.Keys(firsts) {
+		for name := range values {
 			if e.GetFeatures().GetFeature()[name] == nil {
 				t.Fatalf("%q is no feature", name)
 			}

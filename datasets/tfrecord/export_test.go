@@ -1,22 +1,20 @@
 package tfrecord
 
+import "tkit/datasets/shards"
+
 // For the tests that make files which Write does not.
 var (
 	Frame  = frame
 	Masked = masked
 )
 
-// Parse is parseExample, for comparison: the number of values of each feature
-// that has any, and its first.
-func Parse(b []byte) (counts map[string]int, firsts map[string]string, err error) {
+// Parse is parseExample, for comparison: the values of each feature, and the
+// first text of each where it stands in the record.
+func Parse(b []byte) (values map[string]shards.Values, texts map[string][]byte, err error) {
 	parsed, err := parseExample(b)
-	counts, firsts = make(map[string]int), make(map[string]string)
+	values, texts = make(map[string]shards.Values), make(map[string][]byte)
 	for name, f := range parsed {
-		if counts[name] = f.count; f.kind == kindBytes && f.count > 0 {
-			firsts[name] = string(b[f.at : f.at+len(f.bytes)])
-		} else {
-			firsts[name] = f.label()
-		}
+		values[name], texts[name] = f.Values, b[f.at:f.at+len(f.FirstText())]
 	}
-	return counts, firsts, err
+	return values, texts, err
 }

@@ -15,9 +15,7 @@ import (
 	"io"
 	"iter"
 	"net/url"
-	"path"
 	"regexp"
-	"strings"
 
 	"tkit/datasets"
 	"tkit/datasets/files"
@@ -27,8 +25,8 @@ import (
 // Format is the name of this format in URIs.
 const Format = "tfrecord"
 
-// Config says which shards and which of their features are meant. A label is a
-// text or an integer; a negative integer is none.
+// Config says which shards and which of their features are meant. What can be a
+// label shards.Labels says; a negative integer is none.
 type Config struct {
 	Shards shards.Config
 	Image  string // the encoded image; by default image/encoded, or else image
@@ -92,6 +90,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (f *format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 	return func(yield func(shards.Record, error) bool) {
 		var b []byte
+		var labels shards.Labels
 		for r.Left() > 0 {
 			begin := r.Offset()
 			var err error
@@ -99,7 +98,7 @@ func (f *format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 				yield(shards.Record{}, err)
 				return
 			}
-			record, err := f.record(b)
+			record, err := f.record(b, &labels)
 			if err != nil {
 				yield(shards.Record{}, r.Errorf(begin, "%w", err))
 				return
@@ -164,53 +163,3 @@ func (f *format) Unpack(stored []byte, _ shards.Place) ([]byte, error) {
 
 // Image is what was cut out of the tf.train.Example.
 func (f *format) Image(record []byte) ([]byte, error) { return record, nil }
-
-// record finds the image and what is said of it in a tf.train.Example.
-func (f *format) record(b []byte) (shards.Record, error) {
-	features, err := parseExample(b)
-	if err != nil {
-		return shards.Record{}, fmt.Errorf("no tf.train.Example: %w", err)
-	}
-	var r shards.Record
-	for _, name := range f.labels {
-		if r.Label = features[name].label(); r.Label != "" {
-			break
-		}
-	}
-	r.Group = features[f.config.Group].label()
-	if split := features[f.config.Split].label(); split != "" {
-		var ok bool
-		if r.Split, ok = datasets.ParseSplit(split); !ok {
-			return r, fmt.Errorf("its feature %q is %q: want train, validation or test", f.config.Split, split)
-		}
-	}
-	for _, name := range []string{"image/filename", "filename", "file_name", "image/source_id"} {
-		if r.Member = memberOf(features[name].label()); r.Member != "" {
-			break
-		}
-	}
-	for _, name := range f.images {
-		if v, found := features[name]; found {
-			if v.kind != kindBytes || v.count != 1 {
-				r.Refused = fmt.Errorf("its feature %q is not one encoded image but %s", name, v)
-				return r, nil
-			}
-			r.Place.From, r.Place.Size = int64(v.at), int64(len(v.bytes))
-			return r, nil
-		}
-	}
-	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the image with image=NAME in the dataset's URI", strings.Join(f.images, " or "), features.names())
-	return r, nil
-}
-
-// memberOf is the name that a file had before it was packed: its path, or the
-// last element of one that is none in a dataset, as the writer's own disk's.
-func memberOf(name string) string {
-	if files.CheckPath(name) != nil {
-		name = path.Base(name)
-	}
-	if files.CheckPath(name) != nil {
-		return ""
-	}
-	return name
-}

@@ -252,6 +252,17 @@ func TestQuarantined(t *testing.T) {
 		{"pixels": sourcetest.Picture(4), "label": "a"},
 		{"image": []float32{1, 2}, "label": "a"},
 		{"image": "", "label": "a"},
+		{"image": sourcetest.Picture(5), "label": []int64{2, 1, 3}},
+		{"image": sourcetest.Picture(6), "label": []string{"cat", "dog"}},
+		{"image": sourcetest.Picture(7), "label": []float32{.25, .75}},
+		{"image": sourcetest.Picture(8), "label": []float32{1.5}},
+		{"image": sourcetest.Picture(9), "label": []int64{1, 0, 1}},
+		{"image": sourcetest.Picture(10), "label": []int64{0, 0, 0}},
+		{"image": sourcetest.Picture(11), "label": "\xff\xfe"},
+		{"image": sourcetest.Picture(12), "label": "\x08\x03\x12\x00"},
+		{"image": sourcetest.Picture(13), "target": int64(3), "height": int64(9)},
+		{"image": sourcetest.Picture(14), "label": []int64{0, 1}},
+		{"jpeg": sourcetest.Picture(15), "label": "a"},
 	} {
 		must(t, tfrecord.Frame(&b, example(t, features)))
 	}
@@ -268,9 +279,20 @@ func TestQuarantined(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"x.tfrecord!000000001": "unlabelled", "x.tfrecord!000000002": "unlabelled",
-		"x.tfrecord!000000003": "no feature image/encoded or image but label, pixels",
+		"x.tfrecord!000000003": "no feature image/encoded or image but label (1 text), pixels (1 text)",
 		"x.tfrecord!000000004": `"image" is not one encoded image but 2 numbers`,
 		"x.tfrecord!000000005": "empty",
+		"x.tfrecord!000000006": `refused: its feature "label": it has 3 integers, which are not the same`,
+		"x.tfrecord!000000007": `refused: its feature "label": it has 2 texts, which are not the same`,
+		"x.tfrecord!000000008": `refused: its feature "label": it has 2 numbers, which are not the same`,
+		"x.tfrecord!000000009": `the number 1.5 is no class`,
+		"x.tfrecord!000000010": `a list of 3 integers with 2 ones`,
+		"x.tfrecord!000000011": `a list of 3 integers without a 1`,
+		"x.tfrecord!000000012": `its 2 bytes are no text in UTF-8`,
+		"x.tfrecord!000000013": `the control character U+0008`,
+		"x.tfrecord!000000014": `but height (1 integer), image (1 text), target (1 integer): say which is the label with the option label=target`,
+		"x.tfrecord!000000015": `has 2 integers, and is one class in other records`,
+		"x.tfrecord!000000016": `but jpeg (1 text), label (1 text): say which is the encoded image with the option image=jpeg`,
 		"empty.tfrecord":       "the shard is empty",
 		"notes.md":             "none of the tfrecord shards",
 	} {
@@ -281,5 +303,68 @@ func TestQuarantined(t *testing.T) {
 	}
 	if len(got) > 0 {
 		t.Errorf("more: %v", got)
+	}
+}
+
+// TestLabels reads lists of values that name one class.
+func TestLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		features []map[string]any
+		want     []string
+		note     string
+	}{
+		"one-hot integers":  {[]map[string]any{{"label": []int64{0, 0, 1}}, {"label": []int64{1, 0, 0}}}, []string{"2", "0"}, "one-hot list of 3 integers"},
+		"one-hot floats":    {[]map[string]any{{"label": []float32{0, 1}}, {"label": []float32{1, 0}}}, []string{"1", "0"}, "one-hot list of 2 numbers"},
+		"whole floats":      {[]map[string]any{{"label": []float32{3}}, {"label": []float32{0}}}, []string{"3", "0"}, "its whole part is the class"},
+		"boxes of a class":  {[]map[string]any{{"label": []string{"cat", "cat"}}, {"label": []int64{3, 3, 3}}}, []string{"cat", "3"}, ""},
+		"text and one-hot":  {[]map[string]any{{"image/class/text": "cat", "label": []int64{0, 1}}}, []string{"cat"}, ""},
+		"an empty text":     {[]map[string]any{{"image/class/text": "", "label": int64(4)}}, []string{"4"}, ""},
+		"a negative number": {[]map[string]any{{"label": int64(-1), "class": "dog"}}, []string{"dog"}, ""},
+	} {
+		var b bytes.Buffer
+		for i, features := range c.features {
+			features["image"] = sourcetest.Picture(i)
+			must(t, tfrecord.Frame(&b, example(t, features)))
+		}
+		src := open(t, tfrecord.Config{}, map[string][]byte{"x.tfrecord": b.Bytes()})
+		snapshot, report, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})
+		must(t, err)
+		var got []string
+		for _, e := range snapshot.Entries {
+			got = append(got, e.Label)
+		}
+		if !slices.Equal(got, c.want) || (c.note == "") != (len(report.Notes) == 0) || !strings.Contains(strings.Join(report.Notes, "\n"), c.note) {
+			t.Errorf("%s: %q, want %q; notes %q, want %q; %v", name, got, c.want, report.Notes, c.note, report.Quarantined)
+		}
+	}
+}
+
+// Lists of zeros and ones that are of several lengths are lists of classes: that
+// those before were taken for one-hot lists must not pass.
+func TestListsThatDoNotAgree(t *testing.T) {
+	var b bytes.Buffer
+	for _, label := range [][]int64{{0, 1}, {1, 0}, {5}} {
+		must(t, tfrecord.Frame(&b, example(t, map[string]any{"image": sourcetest.Picture(1), "label": label})))
+	}
+	fails(t, map[string][]byte{"x.tfrecord": b.Bytes()}, 2, `its feature "label" is a list of 2 zeros and ones in other records, and has 1 integer here`)
+}
+
+// An option that names a feature which records do not have is not passed over.
+func TestFeatureThatIsNotThere(t *testing.T) {
+	var b bytes.Buffer
+	must(t, tfrecord.Frame(&b, example(t, map[string]any{"image": sourcetest.Picture(1), "label": "a", "patient": []int64{1, 2}})))
+	stored := map[string][]byte{"x.tfrecord": b.Bytes()}
+	_, report, err := datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Group: "patiemt"}, stored), datasets.SnapshotOptions{})
+	must(t, err)
+	if want := []string{`there are records without the feature "patiemt", which the option group names`}; !slices.Equal(report.Notes, want) {
+		t.Errorf("%q", report.Notes)
+	}
+	_, _, err = datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Group: "patient"}, stored), datasets.SnapshotOptions{})
+	if err == nil || !strings.Contains(err.Error(), `its feature "patient": it has 2 integers`) {
+		t.Errorf("two patients: %v", err)
+	}
+	_, _, err = datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Label: "species"}, stored), datasets.SnapshotOptions{})
+	if err == nil || !strings.Contains(err.Error(), `no label in a feature species but image (1 text), label (1 text), patient (2 integers): say which is the label with the option label=label`) {
+		t.Errorf("no species: %v", err)
 	}
 }

@@ -1,0 +1,188 @@
+package tfrecord
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"tkit/datasets"
+	"tkit/datasets/files"
+	"tkit/datasets/shards"
+	"tkit/internal/preprocessing"
+)
+
+// record finds the image and what is said of it in a tf.train.Example.
+func (f *format) record(b []byte, labels *shards.Labels) (shards.Record, error) {
+	features, err := parseExample(b)
+	if err != nil {
+		return shards.Record{}, fmt.Errorf("no tf.train.Example: %w", err)
+	}
+	var r shards.Record
+	r.Member = features.member()
+	if err := f.label(&r, features, labels); err != nil {
+		return r, err
+	}
+	if err := f.sides(&r, features); err != nil {
+		return r, err
+	}
+	for _, name := range f.images {
+		v, found := features[name]
+		if !found {
+			continue
+		}
+		if v.Kind != shards.Text || v.Count != 1 {
+			r.Refused = fmt.Errorf("its feature %q is not one encoded image but %s", name, v)
+			return r, nil
+		}
+		r.Place.From, r.Place.Size = int64(v.at), int64(len(v.FirstText()))
+		return r, nil
+	}
+	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the encoded image with the option image=%s",
+		strings.Join(f.images, " or "), features, features.likely(feature.isImage, imageWords))
+	return r, nil
+}
+
+// label reads the first feature that gives a label.
+func (f *format) label(r *shards.Record, features features, labels *shards.Labels) error {
+	for _, name := range f.labels {
+		if err := labels.Read(r, fmt.Sprintf("its feature %q", name), features[name].Values); err != nil {
+			return err
+		}
+		if r.Label != "" || r.Refused != nil {
+			r.Unlabelled = ""
+			return nil
+		}
+	}
+	if r.Unlabelled == "" {
+		r.Unlabelled = fmt.Sprintf("it has no label in a feature %s but %s: say which is the label with the option label=%s",
+			strings.Join(f.labels, " or "), features, features.likely(feature.isLabel, labelWords))
+	}
+	return nil
+}
+
+// sides reads the group and the side of a split.
+func (f *format) sides(r *shards.Record, features features) error {
+	for _, side := range []struct {
+		option, name string
+		into         *string
+	}{{"group", f.config.Group, &r.Group}, {"split", f.config.Split, &r.Split}} {
+		if side.name == "" {
+			continue
+		}
+		v := features[side.name].Values
+		if v.Empty() {
+			r.Note = fmt.Sprintf("there are records without the feature %q, which the option %s names", side.name, side.option)
+			continue
+		}
+		one, err := v.One()
+		if err != nil {
+			r.Refused = fmt.Errorf("its feature %q: %w", side.name, err)
+			return nil
+		}
+		*side.into = one
+	}
+	if r.Split != "" {
+		split, ok := datasets.ParseSplit(r.Split)
+		if !ok {
+			return fmt.Errorf("its feature %q is %q: want train, validation or test", f.config.Split, r.Split)
+		}
+		r.Split = split
+	}
+	return nil
+}
+
+// Words that people name the features for.
+var (
+	imageWords = []string{"image", "img", "jpeg", "png", "encoded", "picture", "photo"}
+	labelWords = []string{"label", "class", "target", "category", "species", "text"}
+)
+
+// isImage says whether a feature is one encoded image.
+func (v feature) isImage() bool {
+	if v.Kind != shards.Text || v.Count != 1 {
+		return false
+	}
+	_, _, _, err := preprocessing.Sniff(v.FirstText())
+	return err == nil
+}
+
+// isLabel says whether a feature can name a class.
+func (v feature) isLabel() bool {
+	one, err := v.One()
+	return err == nil && one != "" && len(one) < 100 && v.Kind != shards.None
+}
+
+// likely is the feature that may be meant by an option: one that is what is
+// wanted, rather by a name with one of these words. It is NAME where none is.
+func (f features) likely(is func(feature) bool, words []string) string {
+	var any string
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if !is(f[name]) {
+			continue
+		}
+		for _, w := range words {
+			if strings.Contains(strings.ToLower(name), w) {
+				return name
+			}
+		}
+		if any == "" {
+			any = name
+		}
+	}
+	if any == "" {
+		return "NAME"
+	}
+	return any
+}
+
+// shownFeatures and shownBytes bound what an error says of a record.
+const (
+	shownFeatures = 12
+	shownBytes    = 60
+)
+
+// String names the features and what is in them.
+func (f features) String() string {
+	if len(f) == 0 {
+		return "no other"
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if len(all) == shownFeatures {
+			all = append(all, fmt.Sprintf("%d more", len(f)-shownFeatures))
+			break
+		}
+		short := name
+		if len(short) > shownBytes {
+			short = strings.ToValidUTF8(short[:shownBytes], "") + "…"
+		}
+		all = append(all, fmt.Sprintf("%s (%s)", short, f[name].Values))
+	}
+	return strings.Join(all, ", ")
+}
+
+// member is the name that the image had before it was packed.
+func (f features) member() string {
+	for _, name := range []string{"image/filename", "filename", "file_name", "image/source_id"} {
+		if one, err := f[name].One(); err == nil {
+			if member := memberOf(one); member != "" {
+				return member
+			}
+		}
+	}
+	return ""
+}
+
+// memberOf is the name that a file had before it was packed: its path, or the
+// last element of one that is none in a dataset, as the writer's own disk's.
+func memberOf(name string) string {
+	if files.CheckPath(name) != nil {
+		name = path.Base(name)
+	}
+	if files.CheckPath(name) != nil {
+		return ""
+	}
+	return name
+}
