@@ -74,7 +74,12 @@ func newPlan(p preprocessing.Preprocessing) plan {
 const encodedNode = "encoded"
 
 func branchScope(ratio int) string { return fmt.Sprintf("ratio%d/", ratio) }
-func pieceScope(n int) string      { return fmt.Sprintf("piece%d/", n) }
+
+// deepScope is the branch of images that Go decodes to float32, where the decode
+// says how many bits count.
+const deepScope = "deep/"
+
+func pieceScope(n int) string { return fmt.Sprintf("piece%d/", n) }
 
 const (
 	pixelsNode = "pixels"
@@ -99,17 +104,22 @@ func compile(p plan) *compiler {
 			c.scope = branchScope(ratio)
 			c.name = c.scope + pixelsNode
 			c.decodeJPEG(p.decode.Channels, ratio, encodedNode)
-			c.piece(p.first, len(p.then) > 0)
+			c.piece(p.first, tensorflow.Uint8, len(p.then) > 0)
+		}
+		if p.decode.Bits > 0 {
+			c.scope = deepScope
+			c.pixels(p.first.in)
+			c.piece(p.first, tensorflow.Float32, len(p.then) > 0)
 		}
 	} else {
 		c.scope = pieceScope(0)
 		c.pixels(p.first.in)
-		c.piece(p.first, len(p.then) > 0)
+		c.piece(p.first, dataTypeOf(p.first.in.Kind), len(p.then) > 0)
 	}
 	for i, t := range p.then {
 		c.scope = pieceScope(i + 1)
 		c.pixels(t.in)
-		c.piece(t.piece, i+1 < len(p.then))
+		c.piece(t.piece, dataTypeOf(t.in.Kind), i+1 < len(p.then))
 	}
 	return c
 }
@@ -134,15 +144,15 @@ func (c *compiler) pixels(in preprocessing.Form) {
 	c.add("Placeholder", attrs{"dtype": dataType(dataTypeOf(in.Kind)), "shape": unknownShape()})
 }
 
-// piece appends the steps from the scope's pixels to its result, which is
-// float32 unless a plugin is next.
-func (c *compiler) piece(p piece, plugin bool) {
-	im := image{dataType: dataTypeOf(p.in.Kind), height: p.in.Shape[0], width: p.in.Shape[1], channels: p.in.Shape[2]}
+// piece appends the steps from the scope's pixels, of the data type given, to its
+// result, which is float32 unless the pixels are uint8 and a plugin is next.
+func (c *compiler) piece(p piece, from tensorflow.DataType, plugin bool) {
+	im := image{dataType: from, height: p.in.Shape[0], width: p.in.Shape[1], channels: p.in.Shape[2]}
 	im.tensor = c.add("ExpandDims", attrs{"T": dataType(im.dataType), "Tdim": dataType(tensorflow.Int32)},
 		c.scope+pixelsNode, c.ints(nil, 0))
 	im = c.steps(im, p.steps)
 	to := tensorflow.Float32
-	if plugin {
+	if plugin && p.in.Kind == preprocessing.Uint8 {
 		to = im.dataType
 	}
 	c.name = c.scope + resultNode

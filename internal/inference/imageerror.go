@@ -54,8 +54,8 @@ func imageErrorf(r Reason, format string, args ...any) error {
 	return &ImageError{r, fmt.Errorf(format, args...)}
 }
 
-// headerError classes what preprocessing.Sniff or Check found.
-func headerError(err error) error {
+// faultOf classes what preprocessing or raster found.
+func faultOf(err error) error {
 	for sentinel, reason := range map[error]Reason{
 		preprocessing.ErrEmpty:       Empty,
 		preprocessing.ErrUnsupported: Unsupported,
@@ -66,14 +66,6 @@ func headerError(err error) error {
 		if errors.Is(err, sentinel) {
 			return &ImageError{reason, err}
 		}
-	}
-	return &ImageError{Corrupt, err}
-}
-
-// bodyError classes the failure of a decoder on encoded.
-func bodyError(encoded []byte, err error) error {
-	if incomplete := preprocessing.Check(encoded); errors.Is(incomplete, preprocessing.ErrTruncated) {
-		return &ImageError{Truncated, err}
 	}
 	return &ImageError{Corrupt, err}
 }

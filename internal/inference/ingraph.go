@@ -35,8 +35,8 @@ type InGraph struct {
 // WebP. It takes grey out of coloured PNGs by another formula than a Pipeline.
 // What cannot be decoded fails the whole batch, and nothing bounds the pixels.
 //
-// A plugin step, the EXIF orientation and a ten_crop are refused with
-// ErrNotInGraph.
+// A plugin step, the EXIF orientation, bits, a background and a ten_crop are
+// refused with ErrNotInGraph.
 func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -47,6 +47,8 @@ func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 			return nil, fmt.Errorf("preprocessing step %d (plugin %s) %w: a plugin is a program of its own", i+1, s.Plugin, ErrNotInGraph)
 		case s.Decode != nil && s.Decode.Orientation:
 			return nil, fmt.Errorf("preprocessing step %d (decode) %w: TensorFlow has no operation that reads the EXIF orientation", i+1, ErrNotInGraph)
+		case s.Decode != nil && (s.Decode.Bits > 0 || len(s.Decode.Background) > 0):
+			return nil, fmt.Errorf("preprocessing step %d (decode) %w: TensorFlow's decoder has neither bits nor a background", i+1, ErrNotInGraph)
 		case s.TenCrop != nil:
 			return nil, fmt.Errorf("preprocessing step %d (ten_crop) %w: the mean of the bottlenecks lies within the network", i+1, ErrNotInGraph)
 		}

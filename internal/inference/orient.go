@@ -5,14 +5,14 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// reorient makes the upright image of stored pixels, uint8 [height, width, channels].
+// reorient makes the upright image of stored pixels, uint8 or float32 [height, width, channels].
 func reorient(o preprocessing.Orientation, stored *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	shape := stored.Shape()
 	h, w, c := int(shape[0]), int(shape[1]), int(shape[2])
 	if o.Swaps() {
 		shape[0], shape[1] = shape[1], shape[0]
 	}
-	result, err := tensorflow.NewTensor(tensorflow.Uint8, shape...)
+	result, err := tensorflow.NewTensor(stored.DataType(), shape...)
 	if err != nil {
 		return nil, err
 	}
@@ -36,13 +36,17 @@ func reorient(o preprocessing.Orientation, stored *tensorflow.Tensor) (*tensorfl
 	case preprocessing.TurnLeft:
 		start, down, right = (w-1)*row, c, -row
 	}
-	move(result.Uint8(), stored.Uint8(), h, w, c, start, down, right)
+	if stored.DataType() == tensorflow.Float32 {
+		move(result.Float32(), stored.Float32(), h, w, c, start, down, right)
+	} else {
+		move(result.Uint8(), stored.Uint8(), h, w, c, start, down, right)
+	}
 	return result, nil
 }
 
 // move goes tile by tile, so that the lines of memory that a quarter turn
 // strides over stay in the cache until they are full.
-func move(to, from []uint8, h, w, c, start, down, right int) {
+func move[Sample uint8 | float32](to, from []Sample, h, w, c, start, down, right int) {
 	const tile = 32
 	for y0 := 0; y0 < h; y0 += tile {
 		for x0 := 0; x0 < w; x0 += tile {

@@ -17,8 +17,9 @@ import (
 // are under way as there are callers. Safe for concurrent use; Close ends it.
 //
 // JPEGs are decoded by TensorFlow, the other formats by Go: PNG, the first frame
-// of a GIF on its screen, BMP, and WebP. Transparency is dropped, 16-bit samples
-// keep their upper byte, grey is the luma of ITU-R BT.601, as in a JPEG.
+// of a GIF on its screen, BMP, and WebP. Grey is the luma of ITU-R BT.601, as in a
+// JPEG. What the decode step does not ask for is not used: transparency, the lower
+// byte of 16-bit samples, the EXIF orientation; colour profiles never are.
 //
 // Plugin steps are asked in between, an image at a time.
 type Pipeline struct {
@@ -31,6 +32,7 @@ type Pipeline struct {
 
 	session  *tensorflow.Session
 	branches map[int]branch     // by the ratio at which a JPEG is decoded
+	deep     *tensorflow.Step   // float32 pixels → result, where the decode says how many bits count
 	pieces   []*tensorflow.Step // pixels → result, behind the plugins of plan.then
 
 	before, between, after []*pluginStep // those of plan.before, then and after
@@ -146,6 +148,11 @@ func (p *Pipeline) open() error {
 			}
 		}
 		p.branches[ratio] = b
+	}
+	if p.plan.decode.Bits > 0 {
+		var err error
+		p.deep, err = step(deepScope+pixelsNode, deepScope+resultNode)
+		return err
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (w *way) follow(encoded []byte) error {
 	w.image = preprocessing.Batch{Kind: preprocessing.Encoded, Count: 1, Encoded: [][]byte{encoded}}
 	if len(w.before) > 0 { // plugins take any file, but their decoders are no faster
 		if err := preprocessing.Check(encoded); errors.Is(err, preprocessing.ErrTooCostly) {
-			return headerError(err)
+			return faultOf(err)
 		}
 	}
 	for _, s := range w.before {
@@ -154,7 +154,7 @@ func (w *way) floats() []float32 {
 func (w *way) decode(encoded []byte) error {
 	format, width, height, err := preprocessing.Sniff(encoded)
 	if err != nil {
-		return headerError(err)
+		return faultOf(err)
 	}
 	oriented := preprocessing.Upright
 	if w.plan.decode.Orientation {
@@ -177,11 +177,15 @@ func (w *way) decode(encoded []byte) error {
 	if format == preprocessing.JPEG {
 		return w.decodeJPEG(encoded, w.ratio(turnedWidth, turnedHeight), oriented)
 	}
-	px, err := decode(format, encoded, width, height, w.plan.decode.Channels)
+	px, err := decode(format, encoded, width, height, *w.plan.decode)
 	if err != nil {
 		return err
 	}
-	return w.finish(w.branches[1], px, oriented)
+	rest := w.branches[1].rest
+	if px.DataType() == tensorflow.Float32 {
+		rest = w.deep
+	}
+	return w.finish(rest, px, oriented)
 }
 
 // check bounds what a decoder will do with an image before it begins, as nothing
@@ -193,7 +197,7 @@ func check(format preprocessing.Format, encoded []byte) error {
 		return nil
 	}
 	if err := preprocessing.Check(encoded); err != nil {
-		return headerError(err)
+		return faultOf(err)
 	}
 	return nil
 }
@@ -211,20 +215,23 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orien
 	}
 	out, err := step.Run(w.ctx, in)
 	if e := (*tensorflow.Error)(nil); errors.As(err, &e) && e.Code == tensorflow.InvalidArgument {
-		return &ImageError{Corrupt, err}
+		if w.plan.decode.Channels == 1 && preprocessing.DetailsOf(encoded).Inks {
+			return imageErrorf(Unsupported, "jpeg: there is no grey to be had of CMYK: decode 3 channels and put a grey step behind")
+		}
+		return imageErrorf(Corrupt, "jpeg: its data cannot be decoded")
 	}
 	if err != nil {
 		return err
 	}
 	if oriented != preprocessing.Upright {
-		return w.finish(b, out[0], oriented)
+		return w.finish(b.rest, out[0], oriented)
 	}
 	w.hold(out[0])
 	return nil
 }
 
 // finish takes decoded pixels, which it closes, through the first piece.
-func (w *way) finish(b branch, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
+func (w *way) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
 	defer px.Close()
 	if oriented != preprocessing.Upright {
 		turned, err := reorient(oriented, px)
@@ -234,7 +241,7 @@ func (w *way) finish(b branch, px *tensorflow.Tensor, oriented preprocessing.Ori
 		defer turned.Close()
 		px = turned
 	}
-	out, err := b.rest.Run(w.ctx, px)
+	out, err := rest.Run(w.ctx, px)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func readBMP(b []byte) (h bmpHeader, err error) {
 	return h, nil
 }
 
-func completeBMP(b []byte) error {
+func checkBMP(b []byte) error {
 	h, err := readBMP(b)
 	if err != nil {
 		return err

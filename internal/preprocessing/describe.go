@@ -52,6 +52,12 @@ func (d Decode) describe() string {
 	if d.Orientation {
 		text += " oriented"
 	}
+	if d.Bits > 0 {
+		text += fmt.Sprintf(" with %d bits", d.Bits)
+	}
+	if len(d.Background) > 0 {
+		text += fmt.Sprintf(" over %v", d.Background)
+	}
 	return text
 }
 

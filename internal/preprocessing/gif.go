@@ -12,37 +12,84 @@ func sniffGIF(b []byte) (width, height int, err error) {
 	return int(binary.LittleEndian.Uint16(b[6:])), int(binary.LittleEndian.Uint16(b[8:])), nil
 }
 
-func completeGIF(b []byte) error {
+// The blocks of a GIF (GIF89a specification, appendix A).
+const (
+	gifExtension = 0x21
+	gifImage     = 0x2c
+	gifTrailer   = 0x3b
+	gifControl   = 0xf9 // the label of a graphic control extension
+)
+
+// gifBlocks walks the blocks behind a GIF's screen.
+type gifBlocks struct {
+	b  []byte
+	at int
+}
+
+func newGIFBlocks(b []byte) (*gifBlocks, error) {
 	if len(b) < 13 {
-		return ErrTruncated
+		return nil, ErrTruncated
 	}
-	at := 13 + colourTable(b[10])
-	for at < len(b) {
-		switch b[at] {
-		case 0x3b: // trailer
-			return nil
-		case 0x21: // extension: introducer, label, sub-blocks
-			at += 2
-		case 0x2c: // image: descriptor of 10 bytes, colour table, code size, sub-blocks
-			if at+10 > len(b) {
-				return ErrTruncated
-			}
-			at += 10 + colourTable(b[at+9]) + 1
-		default:
-			return fmt.Errorf("unknown block 0x%02x: %w", b[at], ErrCorrupt)
+	return &gifBlocks{b, 13 + colourTable(b[10])}, nil
+}
+
+// next returns the following block, from its introducer to the end of its data.
+func (g *gifBlocks) next() (kind byte, block []byte, err error) {
+	if g.at >= len(g.b) {
+		return 0, nil, fmt.Errorf("no trailer: %w", ErrTruncated)
+	}
+	begin := g.at
+	switch kind = g.b[g.at]; kind {
+	case gifTrailer:
+		return kind, g.b[begin : begin+1], nil
+	case gifExtension: // introducer, label, sub-blocks
+		g.at += 2
+	case gifImage: // descriptor of 10 bytes, colour table, code size, sub-blocks
+		if g.at+10 > len(g.b) {
+			return kind, nil, ErrTruncated
 		}
-		for { // sub-blocks, each led by its length, ended by an empty one
-			if at >= len(b) {
-				return ErrTruncated
-			}
-			n := int(b[at])
-			at += 1 + n
-			if n == 0 {
-				break
-			}
+		g.at += 10 + colourTable(g.b[g.at+9]) + 1
+	default:
+		return kind, nil, fmt.Errorf("unknown block 0x%02x: %w", kind, ErrCorrupt)
+	}
+	for { // sub-blocks, each led by its length, ended by an empty one
+		if g.at >= len(g.b) {
+			return kind, nil, ErrTruncated
+		}
+		n := int(g.b[g.at])
+		g.at += 1 + n
+		if n == 0 {
+			return kind, g.b[begin:g.at], nil
 		}
 	}
-	return fmt.Errorf("no trailer: %w", ErrTruncated)
+}
+
+func checkGIF(b []byte) error {
+	blocks, err := newGIFBlocks(b)
+	for kind := byte(0); err == nil && kind != gifTrailer; {
+		kind, _, err = blocks.next()
+	}
+	return err
+}
+
+// gifDetails counts frames up to the second. Only the control extension in front
+// of the first frame tells of the frame that is decoded.
+func gifDetails(b []byte, d *Details) {
+	blocks, err := newGIFBlocks(b)
+	for frames := 0; err == nil && frames < 2; {
+		var kind byte
+		var block []byte
+		kind, block, err = blocks.next()
+		switch {
+		case err != nil || kind == gifTrailer:
+			return
+		case kind == gifImage:
+			frames++
+			d.Animated = frames > 1
+		case frames == 0 && len(block) > 3 && block[1] == gifControl:
+			d.Alpha = block[3]&1 != 0
+		}
+	}
 }
 
 // colourTable is the length in bytes of the table that a GIF's packed field

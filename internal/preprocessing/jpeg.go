@@ -24,7 +24,6 @@ const (
 	markerEOI  = 0xd9
 	markerSOS  = 0xda
 	markerAPP1 = 0xe1
-	markerAPP2 = 0xe2
 )
 
 // segments walks the marker segments of a JPEG from the one after SOI.

@@ -2,6 +2,7 @@ package preprocessing
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -130,7 +131,7 @@ func TestDecoding(t *testing.T) {
 	if got := (Decode{MaxPixels: 5}).Bound(); got != 5 {
 		t.Errorf("the bound is %d", got)
 	}
-	if got := (Preprocessing{}).Decoding(); got != (Decode{}) {
+	if got := (Preprocessing{}).Decoding(); !reflect.DeepEqual(got, Decode{}) {
 		t.Errorf("no decode, but %+v", got)
 	}
 }

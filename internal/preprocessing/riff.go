@@ -94,7 +94,7 @@ func uint24(b []byte) uint32 {
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
 }
 
-func completeWebP(b []byte) error {
+func checkWebP(b []byte) error {
 	if n := int64(binary.LittleEndian.Uint32(b[4:])); 8+n > int64(len(b)) {
 		return fmt.Errorf("declares %d bytes and has %d: %w", 8+n, len(b), ErrTruncated)
 	}

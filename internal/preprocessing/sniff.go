@@ -27,8 +27,8 @@ var (
 	ErrTruncated = errors.New("truncated")
 	// ErrCorrupt: the bytes contradict the format.
 	ErrCorrupt = errors.New("corrupt")
-	// ErrVariant: a variant of the format that no decoder here reads.
-	ErrVariant = errors.New("unsupported variant")
+	// ErrVariant: of one of the formats, in a variant that no decoder here reads.
+	ErrVariant = errors.New("unsupported format")
 	// ErrTooCostly: decoding would take too much work for the size of the image.
 	ErrTooCostly = errors.New("too costly to decode")
 )
@@ -96,11 +96,11 @@ func Check(b []byte) error {
 	case PNG:
 		err = checkPNG(b)
 	case GIF:
-		err = completeGIF(b)
+		err = checkGIF(b)
 	case BMP:
-		err = completeBMP(b)
+		err = checkBMP(b)
 	case WebP:
-		err = completeWebP(b)
+		err = checkWebP(b)
 	default:
 		return ErrUnsupported
 	}

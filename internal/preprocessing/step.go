@@ -35,9 +35,10 @@ var kinds = []struct {
 // DefaultMaxPixels bounds the decoded size where a description names no bound.
 const DefaultMaxPixels int64 = 64 << 20
 
-// Decode turns the encoded bytes into 8-bit pixels.
+// Decode turns the encoded bytes into pixels of 8 bits a sample, or of more with
+// Bits. Colour profiles are not applied.
 type Decode struct {
-	// Channels is 1 (grey) or 3 (red, green, blue). Alpha is dropped.
+	// Channels is 1 (grey) or 3 (red, green, blue).
 	Channels int `json:"channels" yaml:"channels"`
 	// MaxPixels refuses an image of more pixels before it is decoded.
 	// Zero means DefaultMaxPixels.
@@ -47,6 +48,15 @@ type Decode struct {
 	JPEGScale bool `json:"jpeg_scale,omitempty" yaml:"jpeg_scale,omitempty"`
 	// Orientation turns the image as its EXIF orientation says.
 	Orientation bool `json:"orientation,omitempty" yaml:"orientation,omitempty"`
+	// Bits is how many bits count of the samples of 16-bit images, from 8 to 16:
+	// 12 for those of a 12-bit camera. 2^bits − 1 becomes 255 and what is below it
+	// proportional, as a float32; an image with a greater sample is refused. Zero
+	// keeps the upper 8 bits of the 16. Images of 8 bits are as they are.
+	Bits int `json:"bits,omitempty" yaml:"bits,omitempty"`
+	// Background is one level a channel, from 0 to 255, that transparent pixels
+	// are put over. Empty, transparency is dropped: what remains is the colour
+	// that the file has there, often black.
+	Background []int `json:"background,omitempty" yaml:"background,omitempty,flow"`
 }
 
 // Bound is the number of pixels above which an image is refused undecoded.

@@ -42,6 +42,15 @@ func TestValidateSteps(t *testing.T) {
 		{"two plugins", []Step{plugin(Gives{}), plugin(whole), plugin(Gives{}), resize, unit}, [3]int{32, 48, 3}, ""},
 		{"plugin of varying size", []Step{decode, resize, plugin(Gives{Height: Varies, Width: Varies}), shorter, crop, unit}, [3]int{30, 40, 3}, ""},
 
+		{"all bits", []Step{{Decode: &Decode{Channels: 3, Bits: 16}}, resize, unit}, [3]int{32, 48, 3}, ""},
+		{"background", []Step{{Decode: &Decode{Channels: 1, Background: []int{255}}}, resize, unit}, [3]int{32, 48, 1}, ""},
+
+		{"7 bits", []Step{{Decode: &Decode{Channels: 3, Bits: 7}}, resize, unit}, [3]int{}, "from 8 to 16"},
+		{"17 bits", []Step{{Decode: &Decode{Channels: 3, Bits: 17}}, resize, unit}, [3]int{}, "from 8 to 16"},
+		{"background for grey", []Step{{Decode: &Decode{Channels: 3, Background: []int{255}}}, resize, unit}, [3]int{}, "one a channel, 3"},
+		{"bright background", []Step{{Decode: &Decode{Channels: 1, Background: []int{256}}}, resize, unit}, [3]int{}, "from 0 to 255"},
+		{"range without end", mode(Normalise{Mode: Range, Low: -math.MaxFloat32, High: math.MaxFloat32}), [3]int{}, "too far apart"},
+		{"tiny deviation", mode(Normalise{Mode: Standard, Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1e-45}}), [3]int{}, "infinite"},
 		{"varying to the end", []Step{decode, resize, unit, plugin(Gives{Height: Varies, Width: Varies})}, [3]int{}, "put a resize before it"},
 		{"varying half", []Step{decode, plugin(Gives{Height: Varies, Width: 3}), resize, unit}, [3]int{}, "vary together"},
 		{"letterbox without pad", []Step{decode, longer, unit}, [3]int{}, "put a pad before it"},

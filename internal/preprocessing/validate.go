@@ -127,7 +127,21 @@ func (g *progress) decode(i int, d Decode) error {
 	if d.MaxPixels < 0 {
 		return fmt.Errorf("max_pixels is %d: it must not be negative", d.MaxPixels)
 	}
+	if d.Bits != 0 && (d.Bits < 8 || d.Bits > 16) {
+		return fmt.Errorf("bits is %d: it must be from 8 to 16", d.Bits)
+	}
+	if n := len(d.Background); n != 0 && n != d.Channels {
+		return fmt.Errorf("background has %d levels: it takes one a channel, %d", n, d.Channels)
+	}
+	for _, level := range d.Background {
+		if level < 0 || level > 255 {
+			return fmt.Errorf("background has the level %d: it must be from 0 to 255", level)
+		}
+	}
 	g.kind, g.channels, g.scaled = Uint8, d.Channels, d.JPEGScale
+	if d.Bits > 0 {
+		g.kind = Float32
+	}
 	if i == g.last {
 		return errors.New("nothing follows it: the last step must be a normalise")
 	}
@@ -240,16 +254,22 @@ func (n Normalise) validate(channels int) error {
 		}
 	case TF, Unit, None:
 	case Range:
-		if !(n.Low < n.High) || n.Low-n.Low != 0 || n.High-n.High != 0 {
+		if !(n.Low < n.High) || !finite(n.Low) || !finite(n.High) {
 			return fmt.Errorf("mode %s goes from low %g to high %g: low must be less than high", Range, n.Low, n.High)
+		}
+		if !finite(n.High - n.Low) {
+			return fmt.Errorf("mode %s goes from low %g to high %g: too far apart for a float32", Range, n.Low, n.High)
 		}
 	case Standard:
 		if len(n.Mean) != channels || len(n.Deviation) != channels {
 			return fmt.Errorf("mode %s has %d means and %d deviations: it takes one a channel, %d", Standard, len(n.Mean), len(n.Deviation), channels)
 		}
 		for i, d := range n.Deviation {
-			if !(d > 0) || d-d != 0 || n.Mean[i]-n.Mean[i] != 0 {
+			if !(d > 0) || !finite(d) || !finite(n.Mean[i]) {
 				return fmt.Errorf("mode %s has the mean %g and the deviation %g: a deviation must be above 0", Standard, n.Mean[i], d)
+			}
+			if !finite(n.Mean[i]/d) || !finite((1-n.Mean[i])/d) {
+				return fmt.Errorf("mode %s has the mean %g and the deviation %g: they make values that are infinite", Standard, n.Mean[i], d)
 			}
 		}
 	default:
@@ -263,6 +283,8 @@ func (n Normalise) validate(channels int) error {
 	}
 	return nil
 }
+
+func finite(v float32) bool { return v-v == 0 }
 
 // plugin works out what is known after a plugin.
 func (g *progress) plugin(i int, p Plugin) error {

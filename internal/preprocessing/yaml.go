@@ -97,6 +97,9 @@ func readYAML(n *yaml.Node, what string, into any) error {
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		return fmt.Errorf("line %d: %s: %s takes %s, not a %s", lineOf(n, wrong.Field), what, wrong.Field, typeName(wrong.Type), wrong.Value)
 	}
+	if odd := (*json.UnsupportedValueError)(nil); errors.As(err, &odd) {
+		return fmt.Errorf("line %d: %s: %s is no finite number", n.Line, what, odd.Str)
+	}
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", n.Line, what, err)
 	}
@@ -141,7 +144,7 @@ func typeName(t reflect.Type) string {
 	case reflect.Int, reflect.Int64:
 		return "a whole number"
 	case reflect.Float32:
-		return "a number"
+		return "a number of single precision"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String, reflect.Uint8:

@@ -15,6 +15,8 @@ steps:
     channels: 3
     max_pixels: 1000000
     orientation: true
+    bits: 12
+    background: [255, 255, 255]
 - plugin:
     name: saliency
     version: 1.2.0
@@ -72,6 +74,9 @@ func TestYAMLErrors(t *testing.T) {
 		{"steps:\n- resize:\n    height: 3\n    width: 3.5", "line 4: resize: width takes a whole number, not a number 3.5"},
 		{"steps:\n- resize:\n    antialias: 1", "line 3: resize: antialias takes true or false, not a number"},
 		{"steps:\n- normalise:\n    mode: standard\n    mean: 3", "line 4: normalise: mean takes a list of numbers, not a number"},
+		{"steps:\n- normalise: {mode: range, high: .nan}", "line 2: normalise: NaN is no finite number"},
+		{"steps:\n- normalise: {mode: range, high: .inf}", "line 2: normalise: +Inf is no finite number"},
+		{"steps:\n- normalise: {mode: range, high: 1e39}", "line 2: normalise: high takes a number of single precision, not a number 1e+39"},
 		{"steps:\n- decode: {}\n  resize: {}", "line 2: a step has exactly one key of"},
 		{"steps:\n- decode: {channels: 1, channels: 3}", "already defined"},
 		{"steps:\n- decode", "line 2: a step is a mapping"},

@@ -1,13 +1,13 @@
-package inference
+package raster
 
-import stdimage "image"
+import "image"
 
 // video draws the planes of a lossy WebP. They are in the studio range of
 // ITU-R BT.601, luma 16 to 235, where Go's image.YCbCr and its conversion mean
 // JPEG's full range (RFC 6386 §9.2), and chroma is at half the resolution; it
 // is interpolated as in libwebp's default, so that the pixels are those that
 // every browser shows.
-func (c *canvas) video(m *stdimage.YCbCr) {
+func (d *drawing) video(m *image.YCbCr) {
 	r := m.Rect
 	w, h := r.Dx(), r.Dy()
 	cw, ch := (w+1)/2, (h+1)/2
@@ -19,14 +19,14 @@ func (c *canvas) video(m *stdimage.YCbCr) {
 		far = min(max(far, 0), ch-1)
 		ub, ua := m.Cb[near*m.CStride:][:cw], m.Cb[far*m.CStride:][:cw]
 		vb, va := m.Cr[near*m.CStride:][:cw], m.Cr[far*m.CStride:][:cw]
-		out := c.pix[((r.Min.Y+y)*c.w+r.Min.X)*c.ch:]
+		out := d.pix[((r.Min.Y+y)*d.Width+r.Min.X)*d.Channels:]
 		for x := range w {
 			i, j := x/2, x/2-1+2*(x&1)
 			j = min(max(j, 0), cw-1)
 			u := between(ub[i], ub[j], ua[i], ua[j])
 			v := between(vb[i], vb[j], va[i], va[j])
 			r, g, b := studioRGB(luma[x], u, v)
-			if c.ch == 1 {
+			if d.Channels == 1 {
 				out[x] = grey(luma[x])
 			} else {
 				out[3*x], out[3*x+1], out[3*x+2] = r, g, b
