@@ -13,7 +13,6 @@ import (
 	"tkit/datasets/folder"
 	"tkit/datasets/hdfs"
 	"tkit/datasets/sequencefile"
-	"tkit/datasets/shards"
 	"tkit/datasets/tarshards"
 	"tkit/datasets/webhdfs"
 	"tkit/internal/hdfs/hdfstest"
@@ -76,7 +75,7 @@ func (w way) compare(ctx context.Context, cluster *hdfstest.Cluster, n int) (row
 		name, root string
 		open       func(files.Tree) (datasets.Source, error)
 	}{
-		{"tar shards", "/tar", func(t files.Tree) (datasets.Source, error) { return tarshards.New(t, shards.Config{}), nil }},
+		{"tar shards", "/tar", func(t files.Tree) (datasets.Source, error) { return tarshards.New(t, tarshards.Config{}), nil }},
 		{"SequenceFiles", "/sequence", func(t files.Tree) (datasets.Source, error) {
 			return sequencefile.New(t, sequencefile.Config{})
 		}},

@@ -16,8 +16,9 @@
 // after &: files=PATTERN takes only those shards; splits=folders or
 // splits=names says that the folders above the classes, or the names of the
 // shards, are train, validation and test; image=, label=, group= and split=
-// name the features of a TFRecord; label=folder, parent or key is the part of
-// a SequenceFile's key that is the label.
+// name the features of a TFRecord; image= and label= the members of a tar file, or
+// a field of its JSON; label=folder, parent or key is the part of the path or key
+// in a tar file or SequenceFile that is the label.
 package all
 
 import (

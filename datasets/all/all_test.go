@@ -94,7 +94,9 @@ func TestFormats(t *testing.T) {
 		{"mixed?format=tar&files=*.tar", at("mixed") + "?files=%2A.tar&format=tar", ""},
 
 		{"tars?format=zip", "", `the format "zip" is unknown: there are folder, manifest, tfrecord, tar, sequencefile`},
-		{"tars?format=tar&label=parent", "", "the format tar has no option label="},
+		{"tars?format=tar&label=parent", at("tars") + "?format=tar&label=parent", ""},
+		{"tars?image=input.jpg&label=fine.cls", at("tars") + "?format=tar&image=input.jpg&label=fine.cls", ""},
+		{"tars?format=tar&group=x", "", "the format tar has no option group="},
 		{"photos?label=parent", at("photos") + "?format=folder&label=parent", ""},
 		{"photos?label=key", "", "the format folder takes label=folder"},
 		{"spelt", at("spelt") + "?format=folder&splits=folders", ""},

@@ -32,7 +32,7 @@ var formats = []format{
 	{folder.Format, nil, []string{"splits", "label"}, openFolder},
 	{manifest.Format, manifest.Named, nil, openManifest},
 	{tfrecord.Format, tfrecord.Named, []string{"files", "splits", "image", "label", "group", "split"}, openTFRecord},
-	{tarshards.Format, tarshards.Named, []string{"files", "splits"}, openTar},
+	{tarshards.Format, tarshards.Named, []string{"files", "splits", "image", "label"}, openTar},
 	{sequencefile.Format, sequencefile.Named, []string{"files", "splits", "label"}, openSequenceFile},
 }
 
@@ -58,11 +58,11 @@ func openTFRecord(tree files.Tree, file string, o url.Values) (datasets.Source, 
 }
 
 func openTar(tree files.Tree, file string, o url.Values) (datasets.Source, error) {
-	return tarshards.New(tree, shardsConfig(file, o)), nil
+	return tarshards.New(tree, tarshards.Config{Shards: shardsConfig(file, o), Image: o.Get("image"), Label: o.Get("label")}), nil
 }
 
 func openSequenceFile(tree files.Tree, file string, o url.Values) (datasets.Source, error) {
-	return sequencefile.New(tree, sequencefile.Config{Shards: shardsConfig(file, o), Label: o.Get("label")})
+	return sequencefile.New(tree, sequencefile.Config{Shards: shardsConfig(file, o), Label: shards.PathLabel(o.Get("label"))})
 }
 
 func shardsConfig(file string, o url.Values) shards.Config {

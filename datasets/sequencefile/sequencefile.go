@@ -29,34 +29,25 @@ import (
 // Format is the name of this format in URIs.
 const Format = "sequencefile"
 
-// The parts of a key that can be the label.
-const (
-	FirstFolder = "folder" // the first element of a path, as of a folder per class
-	Parent      = "parent" // the element before the last
-	WholeKey    = "key"
-)
-
 // Config says which shards are meant and what their labels are.
 type Config struct {
 	Shards shards.Config
-	// Label is FirstFolder, by default, Parent or WholeKey.
-	Label string
+	// Label is the part of a key that is the label.
+	Label shards.PathLabel
 }
 
 // New returns the source of the SequenceFiles in the root of a tree, which it
 // closes when it is closed.
 func New(tree files.Tree, c Config) (*shards.Source, error) {
-	f := format{label: c.Label}
 	c.Shards.Options = url.Values{}
 	switch c.Label {
-	case "":
-		f.label = FirstFolder
-	case FirstFolder, Parent, WholeKey:
-		c.Shards.Options.Set("label", c.Label)
+	case shards.AnyFolder:
+	case shards.FirstFolder, shards.Parent, shards.WholePath:
+		c.Shards.Options.Set("label", string(c.Label))
 	default:
-		return nil, fmt.Errorf("the label of a SequenceFile is %q: want %s, %s or %s", c.Label, FirstFolder, Parent, WholeKey)
+		return nil, fmt.Errorf("the label of a SequenceFile is %q: want %s, %s or %s", c.Label, shards.FirstFolder, shards.Parent, shards.WholePath)
 	}
-	return shards.New(tree, f, c.Shards), nil
+	return shards.New(tree, format{c.Label}, c.Shards), nil
 }
 
 // Named says whether a file's name is that of a SequenceFile: it ends in .seq
@@ -69,7 +60,7 @@ func Named(name string) bool {
 	return strings.HasPrefix(name, "part-") && !strings.Contains(name, ".")
 }
 
-type format struct{ label string }
+type format struct{ label shards.PathLabel }
 
 func (format) Name() string           { return Format }
 func (format) Named(name string) bool { return Named(name) }
@@ -184,29 +175,26 @@ func (s *scan) sync() error {
 }
 
 func (s *scan) emit(key string, place shards.Place) error {
-	name := strings.TrimLeft(key, "/")
-	r := shards.Record{Member: name, Label: s.format.labelOf(name), Place: place}
+	r := shards.Record{Member: strings.TrimLeft(key, "/"), Place: place}
+	r.Label, r.Note = s.format.label.Of(key)
+	if r.Label == "" {
+		r.Unlabelled = noFolder
+	}
 	if !s.yield(r, nil) {
 		return errStopped
 	}
 	return nil
 }
 
-func (f format) labelOf(key string) string {
-	switch f.label {
-	case WholeKey:
-		return key
-	case Parent:
-		if parent := path.Base(path.Dir(key)); parent != "." && parent != "/" {
-			return parent
-		}
-		return ""
-	}
-	folder, _, within := strings.Cut(key, "/")
-	if !within {
-		return ""
-	}
-	return folder
+const noFolder = "its key names no folder; the option label=key takes the whole key as the label"
+
+// Reading says how labels are read.
+func (f format) Reading() datasets.Reading {
+	labels := map[shards.PathLabel]string{
+		shards.AnyFolder: "the folders in the keys", shards.FirstFolder: "the first folders in the keys",
+		shards.Parent: "the last folders in the keys", shards.WholePath: "the keys",
+	}[f.label]
+	return datasets.Reading{Labels: labels, Deeper: "add the option label=parent", Further: "if those are the classes, add the option label=parent"}
 }
 
 // readInt reads a Java int.

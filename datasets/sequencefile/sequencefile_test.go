@@ -140,6 +140,27 @@ func TestHadoop(t *testing.T) {
 	}
 }
 
+// TestKeysThatAreWholePaths reads labels from the folders that images are in,
+// since the first says nothing, and says so.
+func TestKeysThatAreWholePaths(t *testing.T) {
+	var stored []shardstest.File
+	for i, key := range []string{"hdfs://nn:8020/user/ann/photos/cat/0.png", "hdfs://nn:8020/user/ann/photos/dog/0.png"} {
+		stored = append(stored, shardstest.File{File: sourcetest.File{Key: key, Bytes: sourcetest.Picture(i)}})
+	}
+	for _, c := range []struct {
+		label shards.PathLabel
+		want  []string
+		notes int
+	}{{"", []string{"cat", "dog"}, 1}, {shards.Parent, []string{"cat", "dog"}, 0}, {shards.FirstFolder, []string{"user"}, 0}} {
+		src := open(t, sequencefile.Config{Label: c.label}, map[string][]byte{"x.seq": packing{}.pack(t, stored)})
+		snapshot, report, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{})
+		must(t, err)
+		if !slices.Equal(snapshot.Labels(), c.want) || len(report.Notes) != c.notes {
+			t.Errorf("label=%s: %q, %q", c.label, snapshot.Labels(), report.Notes)
+		}
+	}
+}
+
 // Wherever a file is cut, that is noticed, but between two records or blocks,
 // where nothing tells; then the records before are whole.
 func TestTruncated(t *testing.T) {

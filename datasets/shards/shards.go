@@ -145,18 +145,15 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	})
 }
 
-// Reading says how labels and sides are read. A format says more by a method
-// Labels, where its labels are from.
+// Reading says how labels and sides are read. A format says by a method Reading
+// where its labels are from.
 func (s *Source) Reading() datasets.Reading {
-	r := datasets.Reading{
-		Labels:    "the records",
-		TakeSides: "name the shards for them and add the option splits=names",
-		Deeper:    "pack what is in FOLDER without the folders above",
-		Shards:    true,
+	r := datasets.Reading{Labels: "the records", Deeper: "pack what is in FOLDER without the folders above"}
+	if told, ok := s.format.(interface{ Reading() datasets.Reading }); ok {
+		r = told.Reading()
 	}
-	if told, ok := s.format.(interface{ Labels() string }); ok {
-		r.Labels = told.Labels()
-	}
+	r.Shards = true
+	r.TakeSides = "name the shards for them and add the option splits=names"
 	if s.config.Splits {
 		r.Sides, r.TakeSides = "the names of the shards", ""
 	}

@@ -1,98 +1,328 @@
 package tarshards
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
 
 	"tkit/datasets"
 	"tkit/datasets/shards"
 )
 
-// member is a part of a sample.
-type member struct {
-	name   string
-	place  shards.Place
-	is     role
-	labels labels // where it tells them
+// maxSample bounds how many members are held as one sample.
+const maxSample = 256
+
+// begin ends the sample if a member begins another one.
+func (s *scan) begin(m member) error {
+	key, _ := m.parts()
+	if key == s.apart {
+		key = m.stem()
+	} else {
+		s.apart = ""
+	}
+	if len(s.sample) > 0 && key != s.key {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.key = key
+	if len(s.sample) >= maxSample {
+		return s.part(m)
+	}
+	return nil
 }
 
-// role is what a member is for. Of those that tell a label the first counts.
-type role int
-
-const (
-	other role = iota
-	image
-	class
-	object
-	text
-)
-
-// labels is what a member says of a sample.
-type labels struct{ label, group, split string }
-
-// maxText bounds a member that tells a label, in bytes.
-const maxText = 1 << 20
-
-func roleOf(name string) role {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".heic", ".avif", ".img":
-		return image
-	case ".cls":
-		return class
-	case ".json":
-		return object
-	case ".txt":
-		return text
+// part parts a sample that is too long into those by the names up to the last
+// dot. It keeps what may be of the same one as the next member.
+func (s *scan) part(next member) error {
+	first, _ := next.parts()
+	last := s.sample[len(s.sample)-1].stem()
+	isLast := func(m member) bool { return m.stem() == last }
+	begin := len(s.sample)
+	for begin > 0 && isLast(s.sample[begin-1]) {
+		begin--
 	}
-	return other
+	rest := slices.Clone(s.sample[begin:])
+	s.sample = s.sample[:begin]
+	if begin == 0 || slices.ContainsFunc(s.sample, isLast) || !paired(s.sample) {
+		return s.r.Errorf(next.place.Offset, "more than %d members are named %q up to the first dot: they would be one sample", maxSample, first)
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.sample, s.apart, s.key = append(s.sample, rest...), first, last
+	if next.stem() != last {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.key = next.stem()
+	return nil
 }
 
-// parse reads what a member of this role says.
-func (r role) parse(b []byte) (labels, error) {
-	if r != object {
-		return labels{label: string(bytes.TrimSpace(b))}, nil
+// paired says whether the images of a sample are apart: no member tells a label,
+// or each image has one for itself, and each of those has an image.
+func paired(sample []member) bool {
+	images, told := make(map[string]bool), make(map[string]bool)
+	for _, m := range sample {
+		if m.is == image {
+			images[m.stem()] = true
+		} else if m.is > image {
+			told[m.stem()] = true
+		}
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(b, &fields); err != nil {
-		return labels{}, fmt.Errorf("no JSON object: %w", err)
+	if len(told) == 0 {
+		return true
 	}
-	var l labels
-	for _, f := range []struct {
-		name string
-		into *string
-	}{{"label", &l.label}, {"class", &l.label}, {"cls", &l.label}, {"group", &l.group}, {"split", &l.split}} {
-		value, found := fields[f.name]
-		if !found || *f.into != "" {
+	for stem := range images {
+		if !told[stem] {
+			return false
+		}
+	}
+	return len(told) == len(images)
+}
+
+// flush yields the sample that is over: its images, or all of it where there
+// is none.
+func (s *scan) flush() error {
+	sample := s.sample
+	s.sample = s.sample[:0]
+	var images []member
+	for _, m := range sample {
+		if m.is == image {
+			images = append(images, m)
+		}
+	}
+	if len(images) == 0 {
+		return s.flushWithoutImage(sample)
+	}
+	apart := len(images) > 1 && paired(sample)
+	for i, m := range images {
+		r := shards.Record{Member: m.name, Place: m.place}
+		own := sample
+		if apart {
+			own = ownOf(m, sample, images, i == 0)
+			r.Note = alone(m, sample)
+		}
+		if err := s.tell(&r, own); err != nil {
+			return s.r.Errorf(m.place.Offset, "the member %q: %w", m.name, err)
+		}
+		if err := s.emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownOf are the members of a sample that have the name of an image up to the last
+// dot; and the members that have that of no image, if they are wanted.
+func ownOf(m member, sample, images []member, others bool) (own []member) {
+	for _, o := range sample {
+		lost := !slices.ContainsFunc(images, func(i member) bool { return i.stem() == o.stem() })
+		if o.stem() == m.stem() || others && lost {
+			own = append(own, o)
+		}
+	}
+	return own
+}
+
+// alone is what to note of an image that was parted from others of its name up to
+// the first dot, since no member tells their label.
+func alone(m member, sample []member) string {
+	key, extension := m.parts()
+	if key != m.stem() || slices.ContainsFunc(sample, func(o member) bool { return o.is > image }) {
+		return ""
+	}
+	return fmt.Sprintf("there are images of one name up to the first dot, such as .%s and .%s: without a member that tells their label, each is an image of its own; the option image=%[1]s takes only those",
+		extension, another(m, sample))
+}
+
+// another is how the name of another image of a sample goes on.
+func another(m member, sample []member) string {
+	for _, o := range sample {
+		if o.is == image && o.name != m.name {
+			return shards.Short(o.extension())
+		}
+	}
+	return ""
+}
+
+func (s *scan) flushWithoutImage(sample []member) error {
+	for _, m := range sample {
+		if m.is == class {
+			return s.r.Errorf(m.place.Offset, "the member %q tells the label of no image: an image has the same name up to the first dot and stands beside it", m.name)
+		}
+	}
+	for _, m := range sample {
+		r := shards.Record{Member: m.name, Place: m.place}
+		part, _ := s.format.folders()
+		r.Label, r.Note = part.Of(m.name)
+		if s.format.image != "" {
+			r.Refused = fmt.Errorf("it is no member .%s, which the option image names, nor beside one", s.format.image)
+		}
+		if err := s.emit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell sets the label, the group and the side of the only image of a sample.
+func (s *scan) tell(r *shards.Record, sample []member) error {
+	var images, unread []string
+	for _, m := range sample {
+		switch m.is {
+		case image:
+			images = append(images, m.extension())
+		case other:
+			unread = append(unread, "."+shards.Short(m.extension()))
+		}
+	}
+	if len(unread) > 0 && r.Note == "" {
+		r.Note = fmt.Sprintf("members beside the images are not read: %s", some(unread))
+	}
+	if err := s.label(r, sample); err != nil {
+		return err
+	}
+	if err := takeSides(r, sample); err != nil {
+		return err
+	}
+	if len(images) > 1 {
+		r.Refused = fmt.Errorf("it is one of %d images of one sample, .%s: give each its name, or say which with the option image=%s", len(images), some(images), shards.Short(images[0]))
+	}
+	return nil
+}
+
+// label reads the label from the members of the first role that tells one, or
+// from the path.
+func (s *scan) label(r *shards.Record, sample []member) error {
+	part, only := s.format.folders()
+	var telling []member
+	for _, m := range sample {
+		if m.is <= image || !s.format.wants(m) {
 			continue
 		}
-		var err error
-		if *f.into, err = scalar(value); err != nil {
-			return labels{}, fmt.Errorf("its field %q: %w", f.name, err)
+		if len(telling) > 0 && m.is < telling[0].is {
+			telling = telling[:0]
+		}
+		if len(telling) == 0 || m.is == telling[0].is {
+			telling = append(telling, m)
 		}
 	}
-	if l.split != "" {
-		split, ok := datasets.ParseSplit(l.split)
-		if !ok {
-			return labels{}, fmt.Errorf("its field \"split\" is %q: want train, validation or test", l.split)
+	switch {
+	case only || len(telling) == 0 && s.format.label == "":
+		var note string
+		r.Label, note = part.Of(r.Member)
+		if note != "" {
+			r.Note = note
 		}
-		l.split = split
+	case len(telling) > 1:
+		var names []string
+		for _, m := range telling {
+			names = append(names, m.extension())
+		}
+		r.Refused = fmt.Errorf("%d members of its sample tell a label, .%s: say which with the option label=%s", len(telling), some(names), shards.Short(names[0]))
+	case len(telling) == 1 && telling[0].told.refused != nil:
+		r.Refused = telling[0].told.refused
+	case len(telling) == 1:
+		note := r.Note
+		if err := s.labels.Read(r, telling[0].told.what, telling[0].told.values); err != nil {
+			return err
+		}
+		if r.Note == "" {
+			r.Note = note
+		}
 	}
-	return l, nil
+	if r.Label == "" && r.Unlabelled == "" {
+		r.Unlabelled = s.format.unlabelled(sample)
+	}
+	return nil
 }
 
-// scalar is a text or a number as it is written.
-func scalar(value json.RawMessage) (string, error) {
-	var s string
-	if err := json.Unmarshal(value, &s); err == nil {
-		return s, nil
+// wants says whether a member may tell the label: any, or the one that an option
+// names, by its ending or by a field.
+func (f format) wants(m member) bool {
+	if f.label == "" || m.extension() == strings.ToLower(f.label) {
+		return true
 	}
-	var n json.Number
-	if err := json.Unmarshal(value, &n); err != nil {
-		return "", errors.New("neither a text nor a number")
+	_, found := m.told.fields[f.label]
+	return found
+}
+
+// unlabelled says what there is in a sample without a label, and what to do.
+func (f format) unlabelled(sample []member) string {
+	var names []string
+	fields := make(shards.Fields)
+	member := "" // that may be the label
+	for _, m := range sample {
+		names = append(names, "."+shards.Short(m.extension()))
+		for name, v := range m.told.fields {
+			fields[name] = v
+		}
+		if m.is != image && m.is != object && member == "" {
+			member = shards.Short(m.extension())
+		}
 	}
-	return n.String(), nil
+	switch {
+	case len(fields) > 0:
+		return fmt.Sprintf("its sample has %s, and no label in the fields %s: say where it is with the option label=%s, or label=folder for the folder", some(names), fields, fields.Label())
+	case member != "":
+		return fmt.Sprintf("its sample has %s, and none of them tells a label: say which does with the option label=%s", some(names), member)
+	}
+	return "it is in no folder, and no member .cls, .json or .txt beside it tells its label"
+}
+
+// takeSides takes the group and the side of a split from the members that have
+// them.
+func takeSides(r *shards.Record, sample []member) error {
+	for _, m := range sample {
+		if m.told.wrong != nil {
+			r.Refused = m.told.wrong
+			return nil
+		}
+		for _, side := range []struct {
+			name   string
+			values shards.Values
+			into   *string
+		}{{"group", m.told.group, &r.Group}, {"split", m.told.split, &r.Split}} {
+			if side.values.Empty() {
+				continue
+			}
+			one, err := side.values.One()
+			if err == nil && *side.into != "" && *side.into != one {
+				err = errors.New("its sample has another one too")
+			}
+			if err != nil {
+				r.Refused = fmt.Errorf("the field %q of its member .%s: %w", side.name, shards.Short(m.extension()), err)
+				return nil
+			}
+			*side.into = one
+		}
+	}
+	if r.Split == "" {
+		return nil
+	}
+	split, ok := datasets.ParseSplit(r.Split)
+	if !ok {
+		return fmt.Errorf("the field \"split\" beside it is %q: want train, validation or test", r.Split)
+	}
+	r.Split = split
+	return nil
+}
+
+// some are the first of names.
+func some(names []string) string {
+	const shown = 6
+	if len(names) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (s *scan) emit(r shards.Record) error {
+	if !s.yield(r, nil) {
+		return errStopped
+	}
+	return nil
 }

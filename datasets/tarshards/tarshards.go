@@ -1,20 +1,27 @@
 // Package tarshards is the format of plain tar files with images in them, as
 // WebDataset writes them: https://github.com/webdataset/webdataset.
 //
-// Members that stand one after another and differ only in what follows the
-// last dot are one sample: an image and what tells its label, which is
+// Members that stand one after another and have one name up to the first dot of
+// its last element are one sample, as the webdataset library has it: 000.cls
+// tells the label of 000.input.jpg. The label of a sample is
 //
 //   - the text of the member .cls, a name or a number,
-//   - or the field label, class or cls of the member .json, whose fields group
-//     and split are taken too,
-//   - or the text of the member .txt.
+//   - or the field label, class or cls of the member .json,
+//   - or the text of the member .txt,
+//   - or what Config.Label names.
 //
-// An image without such a member has the first folder of its path as label.
-// Other members of a sample are passed over; one that stands alone and is no
-// image is listed, so that it is reported by name. A .cls that stands alone ends
-// the listing: its image, by whatever other name, would be taken to have the
-// label of its folder. Absolute paths, paths with the element .. and links are
-// listed and refused by name.
+// The fields group and split of a member .json are taken too. Where each image
+// of a sample has a member of its own that tells its label, with the same name
+// up to the last dot, they are apart: a.1.cls tells the label of a.1.jpg. So are
+// the images of a sample without any such member, as in a tar file of a folder
+// per class: an image there has the first folder of its path as label.
+//
+// Several images in a sample otherwise, and several labels, are refused by name.
+// Other members beside an image are not read, which is noted; one that stands
+// alone and is no image is listed, so that it is reported by name. A .cls that
+// stands alone ends the listing: its image, by whatever other name, would be
+// taken to have the label of its folder. Absolute paths, paths with the element
+// .. and links are listed and refused by name.
 package tarshards
 
 import (
@@ -23,9 +30,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"path"
 	"strings"
 
+	"tkit/datasets"
 	"tkit/datasets/files"
 	"tkit/datasets/shards"
 )
@@ -33,21 +42,65 @@ import (
 // Format is the name of this format in URIs.
 const Format = "tar"
 
+// Config says which shards are meant and where images and labels are.
+type Config struct {
+	Shards shards.Config
+	// Image is what follows the first dot in the names of the images, such as
+	// input.jpg, where a sample has several.
+	Image string
+	// Label is shards.FirstFolder or shards.Parent, or what follows the first
+	// dot in the name of the member that is the label, such as target.txt, or
+	// the name of a field of the member .json.
+	Label string
+}
+
 // New returns the source of the tar files in the root of a tree, which it
 // closes when it is closed.
-func New(tree files.Tree, c shards.Config) *shards.Source { return shards.New(tree, format{}, c) }
+func New(tree files.Tree, c Config) *shards.Source {
+	options := url.Values{}
+	if c.Image != "" {
+		options.Set("image", c.Image)
+	}
+	if c.Label != "" {
+		options.Set("label", c.Label)
+	}
+	c.Shards.Options = options
+	return shards.New(tree, format{image: strings.ToLower(c.Image), label: c.Label}, c.Shards)
+}
 
 // Named says whether a file's name is that of a plain tar file.
 func Named(name string) bool { return strings.EqualFold(path.Ext(name), ".tar") }
 
-type format struct{}
+type format struct{ image, label string }
 
 func (format) Name() string           { return Format }
 func (format) Named(name string) bool { return Named(name) }
 
-// Labels says where labels are from.
-func (format) Labels() string {
-	return "the members .cls, .json or .txt beside the images, or else their first folders"
+// folders says whether the label is from the path alone, and which part of it.
+func (f format) folders() (part shards.PathLabel, only bool) {
+	switch part := shards.PathLabel(f.label); part {
+	case shards.FirstFolder, shards.Parent:
+		return part, true
+	}
+	return shards.FirstFolder, false
+}
+
+// Reading says how labels are read.
+func (f format) Reading() datasets.Reading {
+	r := datasets.Reading{
+		Labels:  "the members .cls, .json or .txt beside the images, or else their first folders",
+		Deeper:  "add the option label=parent",
+		Further: "if those are the classes, add the option label=parent",
+	}
+	switch part, only := f.folders(); {
+	case only && part == shards.Parent:
+		r.Labels, r.Further = "the last folders of the images", ""
+	case only:
+		r.Labels = "the first folders of the images"
+	case f.label != "":
+		r.Labels = fmt.Sprintf("%q in the samples", f.label)
+	}
+	return r
 }
 
 // Members stand in the file as they are.
@@ -55,9 +108,9 @@ func (format) Unpack(stored []byte, _ shards.Place) ([]byte, error) { return sto
 func (format) Image(record []byte) ([]byte, error)                  { return record, nil }
 
 // Scan lists the samples.
-func (format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
+func (f format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 	return func(yield func(shards.Record, error) bool) {
-		s := scan{r: r, yield: yield}
+		s := scan{format: f, r: r, yield: yield}
 		if err := s.members(); err != nil && !errors.Is(err, errStopped) {
 			yield(shards.Record{}, err)
 		}
@@ -68,10 +121,15 @@ var errStopped = errors.New("stopped")
 
 // scan is one pass over a tar file.
 type scan struct {
+	format format
 	r      *shards.Reader
 	yield  func(shards.Record, error) bool
-	key    string // of the sample: its members' path up to the last dot
+	labels shards.Labels
 	sample []member
+	key    string // of the sample
+	// apart is the key of a sample that is too long to be one: its members are
+	// samples by their names up to the last dot.
+	apart string
 }
 
 func (s *scan) members() error {
@@ -156,16 +214,14 @@ func (s *scan) member(t *tar.Reader, h *tar.Header) error {
 		if err := s.flush(); err != nil {
 			return err
 		}
-		return s.emit(shards.Record{Member: name, Label: folderOf(name), Refused: why})
+		label, _ := shards.FirstFolder.Of(name)
+		return s.emit(shards.Record{Member: name, Label: label, Refused: why})
 	}
-	key := strings.TrimSuffix(name, path.Ext(name))
-	if len(s.sample) > 0 && key != s.key {
-		if err := s.flush(); err != nil {
-			return err
-		}
+	m := member{name: name, place: shards.Place{Offset: s.r.Offset(), Length: h.Size}}
+	m.is = s.format.roleOf(m)
+	if err := s.begin(m); err != nil {
+		return err
 	}
-	s.key = key
-	m := member{name: name, is: roleOf(name), place: shards.Place{Offset: s.r.Offset(), Length: h.Size}}
 	if m.is > image {
 		if h.Size > maxText {
 			return s.r.Errorf(m.place.Offset, "the member %q has %d bytes: more than %d tell no label", name, h.Size, maxText)
@@ -174,7 +230,7 @@ func (s *scan) member(t *tar.Reader, h *tar.Header) error {
 		if err != nil {
 			return s.damaged(err)
 		}
-		if m.labels, err = m.is.parse(b); err != nil {
+		if m.told, err = s.format.parse(m, b); err != nil {
 			return s.r.Errorf(m.place.Offset, "the member %q: %w", name, err)
 		}
 	}
@@ -214,55 +270,4 @@ func leftBehind(name string) bool {
 		}
 	}
 	return false
-}
-
-func folderOf(name string) string {
-	folder, _, within := strings.Cut(name, "/")
-	if !within {
-		return ""
-	}
-	return folder
-}
-
-// flush yields the sample that is over: its images, or all of it where there
-// is none.
-func (s *scan) flush() error {
-	sample := s.sample
-	s.sample = s.sample[:0]
-	var told *labels
-	from, images := other, 0
-	for i := range sample {
-		m := &sample[i]
-		if m.is == image {
-			images++
-		} else if m.is > image && (told == nil || m.is < from) {
-			told, from = &m.labels, m.is
-		}
-	}
-	if images == 0 && from == class {
-		return s.r.Errorf(sample[0].place.Offset, "the member %q tells the label of no image: an image has the same name up to the last dot and stands beside it", sample[0].name)
-	}
-	for _, m := range sample {
-		if images > 0 && m.is != image {
-			continue
-		}
-		r := shards.Record{Member: m.name, Label: folderOf(m.name), Place: m.place}
-		if told != nil && images > 0 {
-			r.Label, r.Group, r.Split = told.label, told.group, told.split
-		}
-		if images > 1 {
-			r.Refused = fmt.Errorf("it is one of %d images of one sample: give each its name", images)
-		}
-		if err := s.emit(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *scan) emit(r shards.Record) error {
-	if !s.yield(r, nil) {
-		return errStopped
-	}
-	return nil
 }

@@ -40,7 +40,7 @@ var format = shardstest.Format{
 		return pack(t, members, bodies)
 	},
 	New: func(tree files.Tree, c shards.Config) (*shards.Source, error) {
-		return tarshards.New(tree, c), nil
+		return tarshards.New(tree, tarshards.Config{Shards: c}), nil
 	},
 	Open: all.Open,
 }
@@ -89,9 +89,14 @@ func must(t testing.TB, err error) {
 
 func open(t *testing.T, stored map[string][]byte) datasets.Source {
 	t.Helper()
+	return openAs(t, tarshards.Config{}, stored)
+}
+
+func openAs(t *testing.T, c tarshards.Config, stored map[string][]byte) datasets.Source {
+	t.Helper()
 	tree, err := local.New(local.Config{Root: shardstest.Write(t, stored)})
 	must(t, err)
-	src := tarshards.New(tree, shards.Config{})
+	src := tarshards.New(tree, c)
 	t.Cleanup(func() { must(t, src.Close()) })
 	return src
 }
@@ -144,9 +149,128 @@ func TestSamples(t *testing.T) {
 		"x.tar!000000003/dogs/deep/0004.png|dogs|||4",
 		"x.tar!000000004/0005.png||||5",
 		"x.tar!000000005/README.txt||||other bytes",
-		"x.tar!000000006/a.png|x|||refused: it is one of 2 images of one sample: give each its name",
-		"x.tar!000000007/a.jpg|x|||refused: it is one of 2 images of one sample: give each its name",
+		"x.tar!000000006/a.png|x|||refused: it is one of 2 images of one sample, .png, jpg: give each its name, or say which with the option image=png",
+		"x.tar!000000007/a.jpg|x|||refused: it is one of 2 images of one sample, .png, jpg: give each its name, or say which with the option image=png",
 	})
+}
+
+// TestDots groups members as the webdataset library does, by the name up to the
+// first dot, but where each image has its own label or none has one.
+func TestDots(t *testing.T) {
+	two := "it is one of 2 images of one sample"
+	for name, c := range map[string]struct {
+		config  tarshards.Config
+		members []string
+		want    []string // name, label, number of the picture or what the error has
+	}{
+		"an image by a longer name": {members: []string{"0.cls", "cat", "0.input.png", picture(1), "1.input.png", picture(2), "1.cls", "dog"},
+			want: []string{"0.input.png|cat|1", "1.input.png|dog|2"}},
+		"a label by a longer name": {members: []string{"0.png", picture(1), "0.meta.json", `{"label": 7}`}, want: []string{"0.png|7|1"}},
+		"below folders with dots": {members: []string{"v1.2/0.png", picture(1), "v1.2/0.cls", "a", "v1.2/1.png", picture(2), "v1.2/1.cls", "b"},
+			want: []string{"v1.2/0.png|a|1", "v1.2/1.png|b|2"}},
+		"a label for each": {members: []string{"p.1.png", picture(1), "p.1.cls", "a", "p.2.png", picture(2), "p.2.cls", "b"},
+			want: []string{"p.1.png|a|1", "p.2.png|b|2"}},
+		"one for several": {members: []string{"p.1.png", picture(1), "p.2.png", picture(2), "p.cls", "a"},
+			want: []string{"p.1.png|a|" + two, "p.2.png|a|" + two}},
+		"a mask": {members: []string{"p.jpg", picture(1), "p.seg.png", picture(2), "p.cls", "a"},
+			want: []string{"p.jpg|a|" + two, "p.seg.png|a|" + two}},
+		"a mask that an option leaves out": {config: tarshards.Config{Image: "JPG"},
+			members: []string{"p.jpg", picture(1), "p.seg.png", picture(2), "p.cls", "a"}, want: []string{"p.jpg|a|1"}},
+		"folders of files with dots": {members: []string{"cat/i.2024.1.png", picture(1), "cat/i.2024.2.png", picture(2), "dog/i.png", picture(3), "dog/i.1.png", picture(4)},
+			want: []string{"cat/i.2024.1.png|cat|1", "cat/i.2024.2.png|cat|2", "dog/i.png|dog|3", "dog/i.1.png|dog|4"}},
+		"several labels": {members: []string{"p.png", picture(1), "p.fine.cls", "3", "p.coarse.cls", "1"},
+			want: []string{"p.png||2 members of its sample tell a label, .fine.cls, coarse.cls: say which with the option label=fine.cls"}},
+		"several labels and an option": {config: tarshards.Config{Label: "coarse.cls"},
+			members: []string{"p.png", picture(1), "p.fine.cls", "3", "p.coarse.cls", "1"}, want: []string{"p.png|1|1"}},
+		"another ending": {config: tarshards.Config{Label: "target"}, members: []string{"p.png", picture(1), "p.target", "3"}, want: []string{"p.png|3|1"}},
+		"a field":        {config: tarshards.Config{Label: "category"}, members: []string{"p.png", picture(1), "p.json", `{"category": "x", "label": "y"}`}, want: []string{"p.png|x|1"}},
+		"folders alone":  {config: tarshards.Config{Label: "parent"}, members: []string{"a/b/p.png", picture(1), "a/b/p.cls", "3"}, want: []string{"a/b/p.png|b|1"}},
+		"the group beside a class": {members: []string{"p.png", picture(1), "p.cls", "a", "p.json", `{"group": ["g", "h"]}`},
+			want: []string{`p.png|a|the field "group" of its member .json: it has 2 texts`}},
+	} {
+		src := openAs(t, c.config, map[string][]byte{"x.tar": packNames(t, c.members...)})
+		keys, found, err := shardstest.List(t.Context(), src)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(keys) != len(c.want) {
+			t.Errorf("%s: %q", name, keys)
+			continue
+		}
+		for i, k := range keys {
+			parts := strings.SplitN(c.want[i], "|", 3)
+			f := found[k]
+			read := len(parts[2]) == 1 && f.Err == nil && f.Bytes == picture(int(parts[2][0]-'0')) || f.Err != nil && strings.Contains(f.Err.Error(), parts[2])
+			if shardstest.Member(k) != parts[0] || f.Label != parts[1] || !read {
+				t.Errorf("%s: %s|%s|%v, want %s", name, k, f.Label, f.Err, c.want[i])
+			}
+		}
+		if again, err := all.Open(t.Context(), src.URI()); err != nil || again.URI() != src.URI() {
+			t.Errorf("%s: %s is opened again: %v", name, src.URI(), err)
+		} else {
+			must(t, datasets.Close(again))
+		}
+	}
+}
+
+// However many members have one name up to the first dot, few are held.
+func TestManyOfOneName(t *testing.T) {
+	var members []string
+	for i := range 700 {
+		members = append(members, fmt.Sprintf("a/p.%d.png", i), picture(i%10), fmt.Sprintf("a/p.%d.cls", i), fmt.Sprint(i%7))
+	}
+	_, found, err := shardstest.List(t.Context(), open(t, map[string][]byte{"x.tar": packNames(t, members...)}))
+	must(t, err)
+	for k, f := range found {
+		var i int
+		if _, err := fmt.Sscanf(shardstest.Member(k), "a/p.%d.png", &i); err != nil || f.Label != fmt.Sprint(i%7) || f.Bytes != picture(i%10) {
+			t.Fatalf("%s: %s, %v", k, f.Label, f.Err)
+		}
+	}
+	if len(found) != 700 {
+		t.Errorf("%d images", len(found))
+	}
+	fails(t, map[string][]byte{"x.tar": packNames(t, append(slices.Clone(members), "a/p.cls", "3")...)}, `"a/p.cls" tells the label of no image`)
+	members[3], members[2] = "x", "a/p.x.cls"
+	fails(t, map[string][]byte{"x.tar": packNames(t, members...)}, `named "a/p" up to the first dot`)
+}
+
+// What is in a sample beside an image, and is no label, is told.
+func TestUnlabelled(t *testing.T) {
+	for name, c := range map[string]struct {
+		members []string
+		words   string // of what is quarantined, or of a note
+	}{
+		"another field": {[]string{"p.png", picture(1), "p.json", `{"category": "x", "id": 7}`},
+			"unlabelled: its sample has .png, .json, and no label in the fields category (1 text), id (1 integer): say where it is with the option label=category"},
+		"an empty list":        {[]string{"p.png", picture(1), "p.json", `{"label": []}`}, "no label in the fields label (empty)"},
+		"another member":       {[]string{"p.png", picture(1), "p.target", "x"}, "unlabelled: its sample has .png, .target, and none of them tells a label: say which does with the option label=target"},
+		"nothing":              {[]string{"p.png", picture(1)}, "unlabelled: it is in no folder, and no member .cls, .json or .txt"},
+		"several in JSON":      {[]string{"p.png", picture(1), "p.json", `{"label": ["a", "b"]}`}, `refused: the field "label" of its member .json: it has 2 texts`},
+		"an object":            {[]string{"p.png", picture(1), "p.json", `{"label": {"a": 1}}`}, `refused: the field "label" of its member .json: it is neither a text nor a number`},
+		"several lines":        {[]string{"p.png", picture(1), "p.cls", "a\nb\n"}, "refused: its member .cls: it has 2 texts"},
+		"several numbers":      {[]string{"p.png", picture(1), "p.cls", "3, 4"}, "refused: its member .cls: it has 2 integers"},
+		"several ones":         {[]string{"p.png", picture(1), "p.cls", "[1 0 1]"}, "refused: its member .cls is a list of 3 integers with 2 ones"},
+		"a fraction":           {[]string{"p.png", picture(1), "p.json", `{"label": 0.5}`}, "refused: the field \"label\" of its member .json: the number 0.5 is no class"},
+		"one-hot":              {[]string{"p.png", picture(1), "p.cls", "0 0 1"}, "note: its member .cls is a one-hot list of 3 integers"},
+		"one-hot in JSON":      {[]string{"p.png", picture(1), "p.json", `{"label": [0.0, 1.0]}`}, "is a one-hot list of 2 numbers"},
+		"members beside":       {[]string{"c/p.png", picture(1), "c/p.npy", "x"}, "note: members beside the images are not read: .npy"},
+		"images of one name":   {[]string{"c/p.png", picture(1), "c/p.m.png", picture(2)}, "note: there are images of one name up to the first dot, such as .png and .m.png"},
+		"the names of Windows": {[]string{`c\p.png`, picture(1)}, "parted by"},
+	} {
+		_, report, err := datasets.TakeSnapshot(t.Context(), open(t, map[string][]byte{"x.tar": packNames(t, c.members...)}), datasets.SnapshotOptions{})
+		if report == nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text := strings.Join(report.Notes, "\nnote: ")
+		for _, q := range report.Quarantined {
+			text += "\n" + q.String()
+		}
+		if !strings.Contains("note: "+text, c.words) {
+			t.Errorf("%s: %q, want %q", name, text, c.words)
+		}
+	}
 }
 
 // What would lead out of the archive is refused by name. Nothing in an archive
@@ -228,9 +352,8 @@ func TestDamaged(t *testing.T) {
 	}
 	fails(t, map[string][]byte{"x.tar": []byte(strings.Repeat("no tar file ", 100))}, "shard x.tar", "damaged")
 	fails(t, map[string][]byte{"x.tar": append(bytes.Clone(whole), whole...)}, "after the end of the archive")
-	fails(t, map[string][]byte{"x.tar": packNames(t, "1.cls", "cat", "1.input.png", picture(1))}, `"1.cls" tells the label of no image`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.cls", "cat", "2.input.png", picture(1))}, `"1.cls" tells the label of no image`)
 	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", "{")}, `the member "1.json"`, "no JSON object")
-	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", `{"label": []}`)}, `its field "label"`)
 	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", `{"split": "some"}`)}, `want train`)
 	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.txt", strings.Repeat("x", 1<<20+1))}, "tell no label")
 }

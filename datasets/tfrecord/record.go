@@ -2,9 +2,7 @@ package tfrecord
 
 import (
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"tkit/datasets"
@@ -40,7 +38,7 @@ func (f *format) record(b []byte, labels *shards.Labels) (shards.Record, error) 
 		return r, nil
 	}
 	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the encoded image with the option image=%s",
-		strings.Join(f.images, " or "), features, features.likely(feature.isImage, imageWords))
+		strings.Join(f.images, " or "), features.fields(), features.fields().Image(isImage))
 	return r, nil
 }
 
@@ -57,7 +55,7 @@ func (f *format) label(r *shards.Record, features features, labels *shards.Label
 	}
 	if r.Unlabelled == "" {
 		r.Unlabelled = fmt.Sprintf("it has no label in a feature %s but %s: say which is the label with the option label=%s",
-			strings.Join(f.labels, " or "), features, features.likely(feature.isLabel, labelWords))
+			strings.Join(f.labels, " or "), features.fields(), features.fields().Label())
 	}
 	return nil
 }
@@ -93,14 +91,8 @@ func (f *format) sides(r *shards.Record, features features) error {
 	return nil
 }
 
-// Words that people name the features for.
-var (
-	imageWords = []string{"image", "img", "jpeg", "png", "encoded", "picture", "photo"}
-	labelWords = []string{"label", "class", "target", "category", "species", "text"}
-)
-
-// isImage says whether a feature is one encoded image.
-func (v feature) isImage() bool {
+// isImage says whether values are one encoded image.
+func isImage(v shards.Values) bool {
 	if v.Kind != shards.Text || v.Count != 1 {
 		return false
 	}
@@ -108,59 +100,13 @@ func (v feature) isImage() bool {
 	return err == nil
 }
 
-// isLabel says whether a feature can name a class.
-func (v feature) isLabel() bool {
-	one, err := v.One()
-	return err == nil && one != "" && len(one) < 100 && v.Kind != shards.None
-}
-
-// likely is the feature that may be meant by an option: one that is what is
-// wanted, rather by a name with one of these words. It is NAME where none is.
-func (f features) likely(is func(feature) bool, words []string) string {
-	var any string
-	for _, name := range slices.Sorted(maps.Keys(f)) {
-		if !is(f[name]) {
-			continue
-		}
-		for _, w := range words {
-			if strings.Contains(strings.ToLower(name), w) {
-				return name
-			}
-		}
-		if any == "" {
-			any = name
-		}
+// fields are the features, for errors.
+func (f features) fields() shards.Fields {
+	fields := make(shards.Fields, len(f))
+	for name, v := range f {
+		fields[name] = v.Values
 	}
-	if any == "" {
-		return "NAME"
-	}
-	return any
-}
-
-// shownFeatures and shownBytes bound what an error says of a record.
-const (
-	shownFeatures = 12
-	shownBytes    = 60
-)
-
-// String names the features and what is in them.
-func (f features) String() string {
-	if len(f) == 0 {
-		return "no other"
-	}
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(f)) {
-		if len(all) == shownFeatures {
-			all = append(all, fmt.Sprintf("%d more", len(f)-shownFeatures))
-			break
-		}
-		short := name
-		if len(short) > shownBytes {
-			short = strings.ToValidUTF8(short[:shownBytes], "") + "…"
-		}
-		all = append(all, fmt.Sprintf("%s (%s)", short, f[name].Values))
-	}
-	return strings.Join(all, ", ")
+	return fields
 }
 
 // member is the name that the image had before it was packed.
