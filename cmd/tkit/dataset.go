@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -17,15 +18,14 @@ import (
 
 // A dataset is what --data or a FOLDER names: a registered dataset, or a place.
 type dataset struct {
-	// uri opens it. Its symbolic links are resolved, so that what is opened is
-	// what was decided on.
+	// uri opens it.
 	uri  string
 	data access.Data
 	// whole says that it is restricted, and so used whole or not at all.
 	whole bool
-	// admit is asked, with the user that its store is read as, before anything
-	// there is looked at.
-	admit func(user string) error
+	// admit is asked, with the user that its store is read as and the URI of
+	// what was opened, before anything there is looked at.
+	admit func(user, opened string) error
 }
 
 // findDataset finds what a name, path or URI means.
@@ -78,8 +78,12 @@ func readable(c *cli.Context, a *asking, given string) (*dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.admit = func(user string) error {
-		if user == "" {
+	d.admit = func(user, opened string) error {
+		before := p.DatasetsOf(d.data)
+		if d.data, err = p.Opened(d.data, user, opened); err != nil {
+			return err
+		}
+		if user == "" && slices.Equal(before, p.DatasetsOf(d.data)) {
 			return nil // has been decided
 		}
 		return mayRead(c, a, p, d.data, user)

@@ -73,7 +73,15 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 	t.dataset.whole = t.dataset.restricted(p)
 	release := hold(c, t.rights)
 	held := c.Context
-	t.dataset.admit = func(user string) error { return t.rights.Opened(held, user) }
+	t.dataset.admit = func(user, opened string) error {
+		var err error
+		if t.dataset.data, err = p.Opened(t.dataset.data, user, opened); err != nil {
+			return err
+		}
+		// What was opened may be restricted where what its name led to was not.
+		t.dataset.whole = t.dataset.whole || t.dataset.restricted(p)
+		return t.rights.Opened(held, user, opened)
+	}
 	return func(err error) error {
 		lost := release()
 		if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && c.Context.Err() == nil {

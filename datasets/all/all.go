@@ -50,13 +50,16 @@ var stores = []struct {
 // Open returns the source that a URI names. What has no scheme is a path of
 // this machine. The source is closed by datasets.Close.
 func Open(ctx context.Context, uri string) (datasets.Source, error) {
-	return OpenIf(ctx, uri, func(string) error { return nil })
+	return OpenIf(ctx, uri, func(string, string) error { return nil })
 }
 
 // OpenIf is Open where somebody may say no: admit is called with the user as
-// whom the store is read (datasets.User), before anything is looked at there,
-// and its error is returned.
-func OpenIf(ctx context.Context, uri string, admit func(user string) error) (datasets.Source, error) {
+// whom the store is read (datasets.User) and the URI of what was opened there,
+// before anything is looked at, and its error is returned. A folder of this
+// machine is open by then and stays so: its URI is where it lies, and what
+// takes its place is not read. A local file is read under its own name and
+// never through a link.
+func OpenIf(ctx context.Context, uri string, admit func(user, opened string) error) (datasets.Source, error) {
 	n, err := parse(uri)
 	if err != nil {
 		return nil, err

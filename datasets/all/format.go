@@ -70,7 +70,7 @@ func shardsConfig(file string, o url.Values) shards.Config {
 }
 
 // open finds the tree and the format, and opens the dataset.
-func (n name) open(ctx context.Context, admit func(user string) error) (datasets.Source, error) {
+func (n name) open(ctx context.Context, admit func(user, opened string) error) (datasets.Source, error) {
 	tree, file, err := n.find(ctx, admit)
 	if err != nil {
 		return nil, err
@@ -102,17 +102,21 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 	if file != "" && n.options.Has("files") {
 		return nil, fmt.Errorf("files=%s: a pattern is for a folder, and %s is a file", n.options.Get("files"), file)
 	}
+	// A manifest names files beside it; any other file is all that is read.
+	if narrow, ok := tree.(interface{ Only(file string) }); ok && file != "" && f.name != manifest.Format {
+		narrow.Only(file)
+	}
 	return f.open(tree, file, n.options)
 }
 
 // find opens the tree of the folder that is named, or that a named file is in.
-func (n name) find(ctx context.Context, admit func(user string) error) (tree files.Tree, file string, err error) {
+func (n name) find(ctx context.Context, admit func(user, opened string) error) (tree files.Tree, file string, err error) {
 	folder, last, ok := n.parent()
 	if !ok || !n.maybeFile(last) {
-		tree, err = openTreeIf(ctx, n.at, admit)
+		tree, err = n.openTree(ctx, n.at, "", admit)
 		return tree, "", err
 	}
-	if tree, err = openTreeIf(ctx, folder, admit); err != nil {
+	if tree, err = n.openTree(ctx, folder, last, admit); err != nil {
 		return nil, "", err
 	}
 	info, err := tree.Stat(ctx, last)
@@ -123,19 +127,20 @@ func (n name) find(ctx context.Context, admit func(user string) error) (tree fil
 		if err := tree.Close(); err != nil {
 			return nil, "", err
 		}
-		tree, err = openTreeIf(ctx, n.at, admit) // says what is missing
+		tree, err = n.openTree(ctx, n.at, "", admit) // says what is missing
 		return tree, "", err
 	}
 	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
 }
 
-// openTreeIf opens a tree if its user is admitted.
-func openTreeIf(ctx context.Context, uri string, admit func(user string) error) (files.Tree, error) {
+// openTree opens a tree if what is read of it is admitted: the file, or all of
+// it.
+func (n name) openTree(ctx context.Context, uri, file string, admit func(user, opened string) error) (files.Tree, error) {
 	tree, err := OpenTree(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
-	if err := admit(files.User(tree)); err != nil {
+	if err := admit(files.User(tree), files.URI(tree, file, n.options)); err != nil {
 		return nil, errors.Join(err, tree.Close())
 	}
 	return tree, nil

@@ -1,5 +1,9 @@
 // Package local is the tree of files below a folder of this machine.
 //
+// The folder is opened once. Everything is read below the open folder, and the
+// tree's URI is where that folder lay when it was opened: what takes the
+// folder's place, or that of a folder above it, is not read.
+//
 // A symbolic link to a file is followed if it stays below the root, and
 // refused by name if it leaves it, even where the links or the file change
 // while they are read. An absolute link counts as leaving. Links to folders
@@ -22,47 +26,87 @@ import (
 	"tkit/datasets/files"
 )
 
-// Tree is the files below a folder. It holds nothing open between calls.
-type Tree struct{ config Config }
+// Tree is the files below a folder.
+type Tree struct {
+	config Config // whose root is where the open folder lies
+	root   *os.Root
+	only   string // the one file that may be read; see Only
+}
 
 var _ files.Tree = (*Tree)(nil)
 
-// New returns the tree of a folder, which must exist.
+// New opens the tree of a folder, which must exist. The caller closes it.
 func New(c Config) (*Tree, error) {
 	if c.Root == "" {
 		return nil, errNoRoot
 	}
-	root, err := filepath.Abs(c.Root)
+	// With O_DIRECTORY, opening a named pipe fails and does not wait.
+	folder, err := os.OpenFile(c.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, err
+		if info, found := os.Stat(c.Root); found == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is a file: give the folder that it is in", c.Root)
+		}
+		return nil, storeError(fmt.Errorf("dataset: %w", err))
 	}
-	switch info, err := os.Stat(root); {
-	case err != nil:
-		return nil, fmt.Errorf("dataset: %w", err)
-	case !info.IsDir():
-		return nil, fmt.Errorf("dataset: %s is a file: give the folder that it is in", root)
+	defer folder.Close()
+	// This name leads to the open folder, whatever its path leads to by now.
+	handle := fmt.Sprintf("/proc/self/fd/%d", folder.Fd())
+	path, err := whereabouts(folder, handle)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %s: %w", c.Root, err)
 	}
-	return &Tree{Config{Root: root}}, nil
+	root, err := os.OpenRoot(handle)
+	if err != nil {
+		return nil, storeError(fmt.Errorf("dataset: %s: %w", c.Root, err))
+	}
+	return &Tree{config: Config{Root: path}, root: root}, nil
 }
+
+// whereabouts is the path of an open folder, of which no element is a link.
+func whereabouts(folder *os.File, handle string) (string, error) {
+	path, err := os.Readlink(handle)
+	if err != nil {
+		return "", fmt.Errorf("the system does not tell where the folder lies: %w", err)
+	}
+	// A folder that was removed has another path, which leads nowhere.
+	there, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	opened, err := folder.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !os.SameFile(there, opened) {
+		return "", fmt.Errorf("it was moved while it was opened: %w", fs.ErrNotExist)
+	}
+	return path, nil
+}
+
+// Only narrows the tree to one file in its root, which must not be a link: it
+// is for who may read that file and perhaps none beside it. It is called before
+// anything else.
+func (t *Tree) Only(file string) { t.only = file }
 
 // URI is file:// and the absolute path of the folder.
 func (t *Tree) URI() string { return t.config.uri() }
 
-// Close does nothing.
-func (t *Tree) Close() error { return nil }
+// Close closes the folder.
+func (t *Tree) Close() error { return t.root.Close() }
 
 // Stat says what a path is, and of a symbolic link what it leads to.
 func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
-	root, err := t.enter(ctx, path)
-	if err != nil {
+	if err := t.check(ctx, path); err != nil {
 		return files.Info{}, err
 	}
-	defer root.Close()
-	info, err := root.Lstat(native(path))
+	info, err := t.root.Lstat(native(path))
 	if err != nil {
-		return files.Info{}, pathError(root, err)
+		return files.Info{}, pathError(t.root, err)
 	}
-	return describe(root, native(path), path, info)
+	if t.only != "" && info.Mode()&fs.ModeSymlink != 0 {
+		return files.Info{Path: path, Refused: refuse(errNoLink)}, nil
+	}
+	return describe(t.root, native(path), path, info)
 }
 
 // List lists a folder. Its names are held in memory meanwhile, packed.
@@ -78,19 +122,17 @@ func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error
 var errStopped = errors.New("stopped")
 
 func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, error) bool) error {
-	root, err := t.enter(ctx, dir)
-	if err != nil {
+	if err := t.check(ctx, dir); err != nil {
 		return err
 	}
-	defer root.Close()
-	names, err := readNames(ctx, root, dir)
+	names, err := readNames(ctx, t.root, dir)
 	if err != nil {
 		return storeError(fmt.Errorf("dataset folder %s: %w", filepath.Join(t.config.Root, dir), err))
 	}
 	// Below a root of their own, names cost one system call and not one for
 	// every folder above them. Links may lead out of the folder and stay
 	// below the root: those are looked at from there.
-	folder, err := root.OpenRoot(native(dir))
+	folder, err := t.root.OpenRoot(native(dir))
 	if err != nil {
 		return storeError(err)
 	}
@@ -107,7 +149,7 @@ func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, erro
 		case err != nil:
 			return storeError(err)
 		}
-		info, err := describe(root, native(path), path, found)
+		info, err := describe(t.root, native(path), path, found)
 		if err != nil {
 			return err
 		}
@@ -121,17 +163,15 @@ func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, erro
 // Open opens a file, whatever has become of it since it was listed: a root of
 // package os is not left.
 func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
-	root, err := t.enter(ctx, path)
-	if err != nil {
+	if err := t.check(ctx, path); err != nil {
 		return nil, err
 	}
-	defer root.Close()
 	// Without O_NONBLOCK, opening a named pipe waits for its writer.
-	f, err := root.OpenFile(native(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := t.root.OpenFile(native(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, pathError(root, err)
+		return nil, pathError(t.root, err)
 	}
-	r, err := newReader(ctx, f, path, offset)
+	r, err := t.reader(ctx, f, path, offset)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -139,19 +179,61 @@ func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadClos
 	return r, nil
 }
 
-// enter opens the root for a call about a path.
-func (t *Tree) enter(ctx context.Context, path string) (*os.Root, error) {
+func (t *Tree) reader(ctx context.Context, f *os.File, path string, offset int64) (*reader, error) {
+	if t.only != "" {
+		// The file is what stands under the name itself, and no link's target.
+		named, err := t.root.Lstat(native(path))
+		if err != nil {
+			return nil, pathError(t.root, err)
+		}
+		opened, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !os.SameFile(named, opened) {
+			return nil, fmt.Errorf("%s: %w", path, refuse(errNoLink))
+		}
+	}
+	return newReader(ctx, f, path, offset)
+}
+
+var errNoLink = errors.New("it is a symbolic link, or was replaced: name the file itself")
+
+// check says whether a call about a path may go on.
+func (t *Tree) check(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := files.CheckPath(path); err != nil {
-		return nil, err
+		return err
 	}
-	root, err := os.OpenRoot(t.config.Root)
+	if t.only != "" && path != t.only {
+		return refuse(fmt.Errorf("the dataset is the file %s alone, and not %q", t.only, path))
+	}
+	if path != "" {
+		return nil
+	}
+	return t.removed()
+}
+
+// removed is the error of a folder that was removed: while it is open it only
+// seems to be empty. Some file systems count no links of any folder.
+func (t *Tree) removed() error {
+	open, err := t.root.Stat(".")
 	if err != nil {
-		return nil, storeError(err)
+		return storeError(err)
 	}
-	return root, nil
+	if s, ok := open.Sys().(*syscall.Stat_t); !ok || s.Nlink > 0 {
+		return nil
+	}
+	there, err := os.Stat(t.config.Root)
+	if err != nil {
+		return storeError(err)
+	}
+	if !os.SameFile(there, open) {
+		return &fs.PathError{Op: "open", Path: t.config.Root, Err: fs.ErrNotExist}
+	}
+	return nil
 }
 
 // native is a path of the tree for package os.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,6 +129,91 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := tree.Stat(t.Context(), "outside/secret"); !errors.Is(err, datasets.ErrRefused) {
 		t.Errorf("asking for a file behind a link out: %v", err)
+	}
+}
+
+// What takes the place of the folder, or of one above it, is not read.
+func TestHoldsTheFolder(t *testing.T) {
+	for _, replaced := range []string{"above/root", "above"} {
+		for name, replace := range map[string]func(at, secret string) error{
+			"link":   func(at, secret string) error { return os.Symlink(secret, at) },
+			"folder": func(at, secret string) error { return os.Rename(secret, at) },
+		} {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "above/root/d/x"), []byte("mine"))
+			secret := filepath.Join(dir, "secret")
+			below := strings.TrimPrefix("above/root/d/x", replaced)
+			write(t, secret+below, []byte("secret"))
+			tree := open(t, filepath.Join(dir, "above/root"))
+			at := filepath.Join(dir, replaced)
+			must(t, os.Rename(at, at+".before"))
+			must(t, replace(at, secret))
+			for info, err := range tree.List(t.Context(), "d") {
+				must(t, err)
+				if info.Size != 4 {
+					t.Errorf("%s replaced by a %s: %d bytes are listed", replaced, name, info.Size)
+				}
+			}
+			if info, err := tree.Stat(t.Context(), "d/x"); err != nil || info.Size != 4 {
+				t.Errorf("%s replaced by a %s: %d bytes are found, %v", replaced, name, info.Size, err)
+			}
+			r, err := tree.Open(t.Context(), "d/x", 0)
+			must(t, err)
+			if b, err := io.ReadAll(r); err != nil || string(b) != "mine" {
+				t.Errorf("%s replaced by a %s: %q is read, %v", replaced, name, b, err)
+			}
+			must(t, r.Close())
+			must(t, tree.Close())
+		}
+	}
+}
+
+// The URI is where the folder lies, whatever links led there.
+func TestWhereItLies(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	write(t, filepath.Join(dir, "real/root (deleted)/x"), nil)
+	must(t, os.Symlink("real", filepath.Join(dir, "above")))
+	must(t, os.Symlink("real/root (deleted)", filepath.Join(dir, "root")))
+	want := (&url.URL{Scheme: "file", Path: filepath.Join(dir, "real/root (deleted)")}).String()
+	for _, given := range []string{"above/root (deleted)", "root"} {
+		if got := open(t, filepath.Join(dir, given)).URI(); got != want {
+			t.Errorf("%s is %s, want %s", given, got, want)
+		}
+	}
+}
+
+// One file is read under its own name and nothing beside it, also where a link
+// takes its place.
+func TestOnly(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "x"), []byte("mine"))
+	write(t, filepath.Join(root, "secret"), []byte("secret"))
+	tree := open(t, root)
+	tree.Only("x")
+	read := func(path string) error {
+		r, err := tree.Open(t.Context(), path, 0)
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	must(t, read("x"))
+	if err := read("secret"); !errors.Is(err, datasets.ErrRefused) {
+		t.Errorf("the file beside it: %v", err)
+	}
+	for _, err := range tree.List(t.Context(), "") {
+		if !errors.Is(err, datasets.ErrRefused) {
+			t.Errorf("listing: %v", err)
+		}
+	}
+	must(t, os.Remove(filepath.Join(root, "x")))
+	must(t, os.Symlink("secret", filepath.Join(root, "x")))
+	if err := read("x"); !errors.Is(err, datasets.ErrRefused) {
+		t.Errorf("a link in its place: %v", err)
+	}
+	if info, err := tree.Stat(t.Context(), "x"); err != nil || !errors.Is(info.Refused, datasets.ErrRefused) {
+		t.Errorf("a link in its place is %+v, %v", info, err)
 	}
 }
 

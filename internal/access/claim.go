@@ -83,10 +83,24 @@ func (c *Claim) Decide(ctx context.Context) error {
 }
 
 // Opened tells as whom the store of the data is read, "" where it knows no users
-// of its own, and decides anew, before anything is read: the store lets that
-// user read, which is worth nothing for another.
-func (c *Claim) Opened(ctx context.Context, user string) error {
-	c.change(func(d *Data) { d.Store = user })
+// of its own, and the URI of what was opened there. It decides anew, before
+// anything is read: the store lets that user read, which is worth nothing for
+// another, and what was opened may not be what its name led to before.
+func (c *Claim) Opened(ctx context.Context, user, uri string) error {
+	p, err := c.authority.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	c.change(func(d *Data) {
+		if opened, failed := p.Opened(*d, user, uri); failed == nil {
+			*d = opened
+		} else {
+			err = failed
+		}
+	})
+	if err != nil {
+		return err
+	}
 	return c.Decide(ctx)
 }
 

@@ -23,7 +23,7 @@ func TestStoreUser(t *testing.T) {
 		if err := c.Decide(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return c.Opened(t.Context(), user)
+		return c.Opened(t.Context(), user, f.data)
 	}
 	for _, c := range []struct {
 		who  Principal
@@ -53,7 +53,7 @@ func TestStoreUser(t *testing.T) {
 	// Whom else a user reads for, the home's owner says.
 	f.write(t, "store-users.yaml", "store-users: {user:alice: [svc-train]}", 0o600)
 	held := claim("user:alice")
-	if err := held.Opened(t.Context(), "svc-train"); err != nil {
+	if err := held.Opened(t.Context(), "svc-train", f.data); err != nil {
 		t.Errorf("a user that the home names: %v", err)
 	}
 	if err := opened("service:batch", "svc-train"); !errors.Is(err, ErrDenied) {
