@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 
 	"tkit/internal/db"
+	"tkit/internal/home"
 	"tkit/registry/blobs"
 )
 
@@ -49,20 +50,21 @@ type Registry struct {
 	byVersion, byAlias *sql.Stmt
 }
 
-// Open opens the registry in the folder home, its tables in registry.db and
-// its blobs in blobs/, and makes what is missing.
-func Open(ctx context.Context, home string) (*Registry, error) {
-	store, err := blobs.NewLocal(filepath.Join(home, "blobs"))
-	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
-	}
+// Open opens the registry of the home in a folder, its tables in the home's
+// database and its blobs in blobs/, and makes what is missing. It refuses a
+// database that is not the one that the home was used with; see [home.Open].
+func Open(ctx context.Context, folder string) (*Registry, error) {
 	scripts, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	d, err := db.Open(ctx, filepath.Join(home, "registry.db"), db.Room{Name: "registry", Migrations: scripts})
+	d, err := home.Open(ctx, folder, db.Room{Name: "registry", Migrations: scripts})
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
+	}
+	store, err := blobs.NewLocal(filepath.Join(folder, "blobs"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("registry: %w", err), d.Close())
 	}
 	r := &Registry{db: d, blobs: store}
 	if err := r.prepare(ctx); err != nil {

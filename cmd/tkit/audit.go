@@ -27,7 +27,7 @@ Examples:
    tkit datasets audit
    tkit datasets audit --last 0 --json | jq -r 'select(.outcome == "denied").who'
    tkit datasets audit verify`,
-		Action: withAuthority(0, 0, showAudit),
+		Action: inHome(withAuthority(0, 0, showAudit)),
 		Subcommands: []*cli.Command{{
 			Name:  "verify",
 			Usage: "find decisions that were changed, removed or moved",
@@ -42,7 +42,7 @@ with --known.
 Examples:
    tkit datasets audit verify
    tkit datasets audit verify --known 1207:5f0c…`,
-			Action: withAuthority(0, 0, verifyAudit),
+			Action: inHome(withAuthority(0, 0, verifyAudit)),
 		}},
 	}
 }

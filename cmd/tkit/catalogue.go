@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/access"
+	"tkit/internal/home"
 	"tkit/internal/printable"
 )
 
@@ -42,7 +41,7 @@ Examples:
 			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets list`,
-			Action: withAuthority(0, 0, listDatasets),
+			Action: inHome(withAuthority(0, 0, listDatasets)),
 		},
 		{
 			Name:      "show",
@@ -52,7 +51,7 @@ Examples:
 			Description: `Examples:
    tkit datasets show scans`,
 			BashComplete: completeDatasets,
-			Action:       withAuthority(1, 1, showDataset),
+			Action:       inHome(withAuthority(1, 1, showDataset)),
 		},
 		{
 			Name:      "acl",
@@ -81,9 +80,9 @@ Examples:
    tkit datasets acl scans revoke 3
    tkit datasets acl scans owner user:olga`,
 			BashComplete: completeDatasets,
-			Action: withAuthority(1, 4, func(c *cli.Context, a *asking) error {
+			Action: inHome(withAuthority(1, 4, func(c *cli.Context, a *asking) error {
 				return changeACL(c, a, access.Dataset(c.Args().First()))
-			}),
+			})),
 		},
 		{
 			Name:      "snapshots",
@@ -93,7 +92,7 @@ Examples:
 			Description: `Examples:
    tkit datasets snapshots scans`,
 			BashComplete: completeDatasets,
-			Action:       withAuthority(1, 1, listSnapshots),
+			Action:       inHome(withAuthority(1, 1, listSnapshots)),
 		},
 		auditCommand(),
 	}
@@ -102,7 +101,7 @@ Examples:
 // completeDatasets prints the names that the shell may offer: those that who asks
 // may see, which is written down as any listing is. It makes no home.
 func completeDatasets(c *cli.Context) {
-	if _, err := os.Stat(filepath.Join(c.Path("home"), "registry.db")); err != nil || c.NArg() > 0 {
+	if home.Exists(c.Path("home")) != nil || c.NArg() > 0 {
 		return
 	}
 	a, err := openAuthority(c)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/home"
 	"tkit/internal/printable"
 )
 
@@ -70,6 +71,8 @@ func app() *cli.App {
 				Value:   defaultHome(),
 			},
 		},
+		// Whatever a command does, it does it by what stands in the home.
+		Before:          func(c *cli.Context) error { return home.Check(c.Path("home")) },
 		CommandNotFound: commandNotFound,
 		Commands: []*cli.Command{
 			trainCommand(),

@@ -40,7 +40,7 @@ Examples:
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` likeliest labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object an image and line, for programs"},
 		}, hostFlags()...),
-		Action: predictImages,
+		Action: inHome(predictImages),
 	}
 }
 

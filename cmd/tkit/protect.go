@@ -58,12 +58,12 @@ Examples:
    tkit registry acl flowers grant group:radiology use,promote
    tkit registry acl flowers revoke 3`,
 			BashComplete: completeModels,
-			Action: withAuthority(1, 4, func(c *cli.Context, a *asking) error {
+			Action: inHome(withAuthority(1, 4, func(c *cli.Context, a *asking) error {
 				if err := registry.CheckModelName(c.Args().First()); err != nil {
 					return err
 				}
 				return changeACL(c, a, access.Model(c.Args().First()))
-			}),
+			})),
 		},
 		{
 			Name:      "declassify",
@@ -91,7 +91,7 @@ Examples:
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit registry reclassify 3`,
-			Action: withAuthority(1, 1, reclassify),
+			Action: inHome(withAuthority(1, 1, reclassify)),
 		},
 	}
 }

@@ -3,13 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/home"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -187,7 +186,7 @@ func openRegistry(c *cli.Context) (*registry.Registry, error) {
 // withRegistry makes an action of one that needs the registry and takes
 // between least and most arguments.
 func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
-	return func(c *cli.Context) (err error) {
+	return inHome(func(c *cli.Context) (err error) {
 		if c.NArg() < least || c.NArg() > most {
 			usage := c.Command.ArgsUsage
 			if usage == "" {
@@ -201,7 +200,7 @@ func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) er
 		}
 		defer func() { err = errors.Join(err, r.Close()) }()
 		return act(c, r)
-	}
+	})
 }
 
 func completeModels(c *cli.Context) { complete(c, false) }
@@ -211,7 +210,7 @@ func completeVersions(c *cli.Context) { complete(c, true) }
 // complete prints the names that the shell may offer. It makes no registry
 // where there is none, and keeps silent where it cannot be read.
 func complete(c *cli.Context, versions bool) {
-	if _, err := os.Stat(filepath.Join(c.Path("home"), "registry.db")); err != nil {
+	if home.Exists(c.Path("home")) != nil {
 		return
 	}
 	r, err := openRegistry(c)

@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"tkit/internal/home"
 	"tkit/internal/preprocessing"
 	"tkit/registry"
 )
@@ -116,10 +119,39 @@ func TestRegistryJSON(t *testing.T) {
 	}
 }
 
-func TestRegistryListOfNothing(t *testing.T) {
-	out, err := runRegistry(t, t.TempDir(), "list")
-	if err != nil || !strings.Contains(out, "tkit train") {
-		t.Errorf("an empty registry: %q, %v", out, err)
+// What only looks makes no home where a name was mistyped.
+func TestNoHomeIsMade(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range []string{
+		"registry list", "registry show m", "registry history", "registry verify", "registry gc", "registry promote m@1",
+		"datasets list", "datasets show d", "datasets acl d", "datasets snapshots d", "datasets audit", "datasets audit verify",
+		"access token list", "access token revoke 1", "predict --model m x.png",
+	} {
+		missing := filepath.Join(dir, "mistyped")
+		if _, _, err := tkit(t, missing, strings.Fields(args)...); !errors.Is(err, home.ErrNone) || !strings.Contains(err.Error(), "tkit train") {
+			t.Errorf("tkit %s: %v", args, err)
+		}
+		if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("tkit %s made a home: %v", args, err)
+		}
+	}
+}
+
+// Every command refuses a home that others could write to.
+func TestHomeOfEverybody(t *testing.T) {
+	dir := registryAt(t)
+	for _, mode := range []fs.FileMode{0o777, 0o770, 0o702} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range []string{
+			"registry list", "registry gc", "datasets list", "datasets check x", "access whoami", "access token create", "plugins list",
+			"architectures list", "train --architecture lenet5 --data x --name x", "predict --model flowers x", "serve",
+		} {
+			if _, _, err := tkit(t, dir, strings.Fields(args)...); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "chmod go-w") {
+				t.Errorf("mode %o: tkit %s: %v", mode, args, err)
+			}
+		}
 	}
 }
 

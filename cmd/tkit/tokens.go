@@ -39,7 +39,7 @@ Examples:
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token list`,
-				Action: withAuthority(0, 0, listTokens),
+				Action: inHome(withAuthority(0, 0, listTokens)),
 			},
 			{
 				Name:      "revoke",
@@ -48,7 +48,7 @@ Examples:
 				Flags:     []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token revoke 1f6b20c4`,
-				Action: withAuthority(1, 1, revokeToken),
+				Action: inHome(withAuthority(1, 1, revokeToken)),
 			},
 		},
 	}

@@ -184,7 +184,7 @@ func TestHomeOfEverybody(t *testing.T) {
 	if err := os.Chmod(home, 0o757); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := Open(t.Context(), home, nil); err == nil || !strings.Contains(err.Error(), "chmod o-w") {
+	if a, err := Open(t.Context(), home, nil); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
 		t.Errorf("%v, %v", a, err)
 	}
 }

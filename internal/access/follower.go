@@ -22,6 +22,7 @@ type Follower struct {
 	store   *Store
 	every   time.Duration
 	current atomic.Pointer[sighting]
+	failed  atomic.Pointer[error] // of the last look; nil: it saw the policy
 }
 
 // sighting is a policy and when it was last seen to be in force.
@@ -52,7 +53,29 @@ func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (f *Follower) look(ctx context.Context) error {
+// Ready returns why the last look could not read the policy, and nil where it
+// could. It costs nothing, so that a server's readiness can ask it each time:
+//
+//	if err := follower.Ready(); err != nil { // not ready; log err, do not send it
+//
+// The error names files of the server. For some seconds after the first failure
+// [Follower.Policy] still answers with the policy that was read last.
+func (f *Follower) Ready() error {
+	if err := f.failed.Load(); err != nil {
+		return fmt.Errorf("%w: %w", ErrStale, *err)
+	}
+	_, err := f.Policy() // looks may have ceased
+	return err
+}
+
+func (f *Follower) look(ctx context.Context) (err error) {
+	defer func() {
+		if err == nil {
+			f.failed.Store(nil)
+		} else {
+			f.failed.Store(&err)
+		}
+	}()
 	at := time.Now() // what changes during the look is seen by the next
 	ctx, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()

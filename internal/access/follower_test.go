@@ -24,12 +24,16 @@ func TestFollowsTheDatabaseInPlace(t *testing.T) {
 		{"moved away", func() error { return os.Rename(file, file+".old") }, true},
 		{"replaced", func() error { return os.WriteFile(file, nil, 0o600) }, true},
 		{"put back", func() error { return os.Rename(file+".old", file) }, false},
+		{"emptied", func() error { return os.Truncate(file, 0) }, true},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
 		if err := follower.look(t.Context()); (err != nil) != step.bad {
 			t.Errorf("%s: %v", step.name, err)
+		}
+		if err := follower.Ready(); (err != nil) != step.bad {
+			t.Errorf("%s: ready: %v", step.name, err)
 		}
 	}
 }

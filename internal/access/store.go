@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tkit/internal/db"
+	"tkit/internal/home"
 )
 
 //go:embed migrations/*.sql
@@ -21,26 +22,31 @@ var migrations embed.FS
 // called at once, and by several processes.
 type Store struct {
 	db         *db.DB
+	home       string // its identity
 	path       string
 	opened     fs.FileInfo // what stood there
 	generation *sql.Stmt
 	current    atomic.Pointer[Policy]
 }
 
-// OpenStore opens the policy of a home and makes what is missing.
-func OpenStore(ctx context.Context, home string) (*Store, error) {
+// OpenStore opens the policy of the home in a folder and makes what is missing.
+// It refuses a database that is not the one that the home was used with; see
+// [home.Open].
+func OpenStore(ctx context.Context, folder string) (*Store, error) {
 	scripts, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	path := filepath.Join(home, "registry.db")
-	d, err := db.Open(ctx, path, db.Room{Name: "access", Migrations: scripts})
+	d, err := home.Open(ctx, folder, db.Room{Name: "access", Migrations: scripts})
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	s := &Store{db: d, path: path}
-	if s.opened, err = os.Stat(path); err == nil {
-		s.generation, err = d.Reader().PrepareContext(ctx, "SELECT n FROM access_generation")
+	s := &Store{db: d, path: filepath.Join(folder, home.Database)}
+	if s.opened, err = os.Stat(s.path); err == nil {
+		s.generation, err = d.Reader().PrepareContext(ctx, "SELECT n, id FROM access_generation, home")
+	}
+	if err == nil {
+		_, err = s.look(ctx)
 	}
 	if err != nil {
 		d.Close()
@@ -49,14 +55,20 @@ func OpenStore(ctx context.Context, home string) (*Store, error) {
 	return s, nil
 }
 
-// inPlace says whether the database is still the home's: one that was moved away,
-// or replaced by a backup, is read on by who has it open, and changed by nobody.
+// inPlace says whether the database is still the home's. Who has it open can
+// read one that was moved away, replaced by a backup or emptied from memory, and
+// would see no change of it any more.
 func (s *Store) inPlace() error {
 	found, err := os.Stat(s.path)
-	if err == nil && !os.SameFile(found, s.opened) {
-		err = fmt.Errorf("another file stands in place of %s: start again", s.path)
+	switch {
+	case err != nil:
+		return err
+	case !os.SameFile(found, s.opened):
+		return fmt.Errorf("another file stands in place of %s: start again", s.path)
+	case found.Size() == 0:
+		return fmt.Errorf("%w: %s was emptied: restore it and start again", home.ErrLost, s.path)
 	}
-	return err
+	return nil
 }
 
 // Close closes the store once the calls in progress have returned.
@@ -68,15 +80,20 @@ func (s *Store) Close() error {
 // Policy returns the policy in force. Where nothing has changed since it was
 // last asked, that costs one look at a number.
 func (s *Store) Policy(ctx context.Context) (*Policy, error) {
-	var generation int64
-	if err := s.generation.QueryRowContext(ctx).Scan(&generation); err != nil {
+	generation, err := s.look(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("access: reading the policy: %w", err)
 	}
-	if p := s.current.Load(); p != nil && p.generation == generation {
-		return p, nil
+	if p := s.current.Load(); p != nil {
+		if p.generation == generation {
+			return p, nil
+		}
+		if p.generation > generation {
+			return nil, fmt.Errorf("access: %s went back from state %d of the policy to %d: an older one was written over it; start again", s.path, p.generation, generation)
+		}
 	}
 	var p *Policy
-	err := s.db.Read(ctx, func(tx *sql.Tx) (err error) {
+	err = s.db.Read(ctx, func(tx *sql.Tx) (err error) {
 		p, err = PolicyIn(ctx, tx)
 		return err
 	})
@@ -85,6 +102,22 @@ func (s *Store) Policy(ctx context.Context) (*Policy, error) {
 	}
 	s.current.Store(p)
 	return p, nil
+}
+
+// look reads the generation of the policy. It refuses another home's database:
+// one that was written over the home's own has generations of its own.
+func (s *Store) look(ctx context.Context) (generation int64, err error) {
+	var id string
+	if err := s.generation.QueryRowContext(ctx).Scan(&generation, &id); err != nil {
+		return 0, err
+	}
+	if s.home == "" {
+		s.home = id
+	}
+	if id != s.home {
+		return 0, fmt.Errorf("%w: %s was overwritten: restore it and start again", home.ErrForeign, s.path)
+	}
+	return generation, nil
 }
 
 // PolicyIn reads the policy as a transaction on the home's database sees it:

@@ -29,6 +29,9 @@ type Room struct {
 	// the statements that lead from one state of the room's tables to the
 	// next. A released migration never changes.
 	Migrations fs.FS
+	// Begin, where set, is asked before the first of these tables are made. Its
+	// error refuses the database, in which nothing has been changed then.
+	Begin func() error
 }
 
 // migration is one file of a room.
@@ -74,12 +77,16 @@ func load(r Room) ([]migration, error) {
 // its own. Where it lacks nothing, no lock is taken.
 func (d *DB) migrate(ctx context.Context, rooms []Room) error {
 	var known [][]migration
+	begin := make(map[string]func() error)
 	for _, r := range rooms {
 		migrations, err := load(r)
 		if err != nil {
 			return err
 		}
 		known = append(known, migrations)
+		if r.Begin != nil {
+			begin[r.Name] = r.Begin
+		}
 	}
 	var todo []migration
 	look := func(tx *sql.Tx) (err error) {
@@ -97,6 +104,9 @@ func (d *DB) migrate(ctx context.Context, rooms []Room) error {
 			if err := look(tx); err != nil || len(todo) == 0 {
 				return err
 			}
+			if err := askBegin(todo, begin); err != nil {
+				return err
+			}
 			if err := apply(ctx, tx, todo[0]); err != nil {
 				return d.named(err)
 			}
@@ -105,6 +115,18 @@ func (d *DB) migrate(ctx context.Context, rooms []Room) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// askBegin asks the rooms whose tables are all still to be made.
+func askBegin(todo []migration, begin map[string]func() error) error {
+	for _, m := range todo {
+		if ask := begin[m.room]; m.version == 1 && ask != nil {
+			if err := ask(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,234 @@
+// Package home opens the folder in which tkit keeps models, policies and
+// caches, and its database.
+//
+// The database says who may do what and which blobs are in use. A database that
+// was lost must therefore not be mistaken for a new one: an empty policy allows
+// everything, and without references every model is garbage. A home has an
+// identity for that reason, in the database and in a file beside it, and tables
+// are only made where nothing shows that they existed before.
+package home
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"tkit/internal/db"
+)
+
+// Database is the name of a home's database.
+const Database = "registry.db"
+
+var (
+	// ErrLost: the database is missing or empty, or some of its tables are, and
+	// the home was in use before.
+	ErrLost = errors.New("the database of this home is lost")
+	// ErrForeign: the database belongs to another home.
+	ErrForeign = errors.New("the database does not belong to this home")
+	// ErrNone: there is no home.
+	ErrNone = errors.New("there is no home")
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// traces are, by the package that owns the tables, patterns of files that exist
+// only where the tables do. They are below the home's folder.
+var traces = map[string][]string{
+	"home":     {identityFile},
+	"registry": {"blobs/sha256/*/*"},
+	"access":   {"audit/audit-*.jsonl", "restricted/*"},
+}
+
+// Open opens the database of the home in a folder with the tables of one
+// package, and makes what is missing. The error wraps ErrLost or ErrForeign
+// where the database is not the one that this home was used with; nothing was
+// changed then.
+func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
+	if err := Check(folder); err != nil {
+		return nil, err
+	}
+	// Whoever makes a home makes the tables first: who looks for traces first
+	// finds the tables of each.
+	found, err := traced(folder)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(folder, Database)
+	if err := checkNew(path, found); err != nil {
+		return nil, err
+	}
+	scripts, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("home: %w", err)
+	}
+	rooms := []db.Room{{Name: "home", Migrations: scripts}, tables}
+	for i := range rooms {
+		rooms[i].Begin = func() error { return missing(folder, rooms[i].Name, found[rooms[i].Name]) }
+	}
+	d, err := db.Open(ctx, path, rooms...)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, d, folder, found); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Exists returns an error that wraps ErrNone unless a folder is a home, or is
+// what is left of one.
+func Exists(folder string) error {
+	if _, err := os.Lstat(filepath.Join(folder, Database)); err == nil {
+		return nil
+	}
+	for _, owner := range owners() {
+		if found, err := trace(folder, owner); found != "" || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w at %s", ErrNone, folder)
+}
+
+// checkNew refuses a database that is missing or empty in a home that was in
+// use. SQLite must not see it: it would remove the log of a database that was
+// emptied, from which the database may still be restored.
+func checkNew(path string, found map[string]string) error {
+	var shown string
+	for _, owner := range owners() {
+		if shown == "" {
+			shown = found[owner]
+		}
+	}
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		shown = Database + "-wal"
+	}
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if info, err = os.Stat(path); err != nil {
+			return fmt.Errorf("home: %s is a link that leads nowhere: restore the database that it named: %w", path, err)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return lost(shown, path, "is missing")
+	case err != nil:
+		return fmt.Errorf("home: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("home: %s is no file: move it away, and restore the database from a backup", path)
+	case info.Size() == 0:
+		return lost(shown, path, "is empty")
+	}
+	return nil
+}
+
+func lost(found, path, how string) error {
+	if found == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s %s, and %s shows that the home was in use; nothing was changed. %s",
+		ErrLost, path, how, filepath.Join(filepath.Dir(path), found), remedy)
+}
+
+const remedy = "Restore the database, with the -wal file beside it if there is one, from a backup. To begin anew, move the whole folder away or name another home"
+
+// missing refuses a database without the tables of a package that were in use.
+func missing(folder, owner, found string) error {
+	if found == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: it has no %s tables, and %s shows that there were some; nothing was changed. %s",
+		ErrLost, owner, filepath.Join(folder, found), remedy)
+}
+
+// traced finds a trace of each package's tables.
+func traced(folder string) (map[string]string, error) {
+	found := make(map[string]string)
+	for _, owner := range owners() {
+		var err error
+		if found[owner], err = trace(folder, owner); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// trace is a file that shows that a home's tables were in use, "" if there is
+// none.
+func trace(folder, owner string) (string, error) {
+	for _, pattern := range traces[owner] {
+		found, err := first(folder, strings.Split(pattern, "/"))
+		if found != "" || err != nil {
+			return found, err
+		}
+	}
+	return "", nil
+}
+
+// first is the first path below a folder whose elements match, "" if there is
+// none. Unlike fs.Glob it stops there, and tells of folders that cannot be read.
+func first(folder string, elements []string) (string, error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("home: %w", err)
+	}
+	for _, e := range entries {
+		if match, err := filepath.Match(elements[0], e.Name()); err != nil || !match {
+			continue
+		}
+		if len(elements) == 1 {
+			return e.Name(), nil
+		}
+		if below, err := first(filepath.Join(folder, e.Name()), elements[1:]); below != "" || err != nil {
+			return filepath.Join(e.Name(), below), err
+		}
+	}
+	return "", nil
+}
+
+// owners are the packages that own tables.
+func owners() []string { return []string{"home", "access", "registry"} }
+
+// checkTables refuses a database without tables of which there are traces, and one
+// with tables that this tkit does not know: they may say who may do what, and what
+// is in use.
+func checkTables(ctx context.Context, tx *sql.Tx, folder string, found map[string]string) error {
+	rows, err := tx.QueryContext(ctx, "SELECT DISTINCT room FROM migrations ORDER BY room")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	there := make(map[string]bool)
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		if !slices.Contains(owners(), name) {
+			return fmt.Errorf("%w: it has %.40q tables, which this tkit does not know: use the newer tkit", db.ErrNewer, name)
+		}
+		there[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, owner := range owners() {
+		if !there[owner] {
+			if err := missing(folder, owner, found[owner]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
