@@ -137,14 +137,19 @@ func whoAmI(c *cli.Context, a *asking) error {
 }
 
 // expiry reads a flag that is a length of time, such as 720h or 30d, or a day,
-// such as 2027-01-31, to whose end it reaches. Empty is never.
+// such as 2027-01-31, to whose end in the local time zone it reaches. Empty is
+// never.
 func expiry(c *cli.Context, flag string) (time.Time, error) {
 	text := c.String(flag)
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return day.AddDate(0, 0, 1), nil
+		end := day.AddDate(0, 0, 1)
+		if !end.After(time.Now()) {
+			return time.Time{}, fmt.Errorf("--%s %s is past already", flag, text)
+		}
+		return end, nil
 	}
 	hours, isDays := strings.CutSuffix(text, "d")
 	if isDays {

@@ -493,3 +493,21 @@ func TestModelCommands(t *testing.T) {
 		}
 	}
 }
+
+// Expiries that nobody means, or that cannot be kept, are refused, and the home
+// works on.
+func TestExpiryFlag(t *testing.T) {
+	g := newGuarded(t)
+	mustRun(t, g.home, "datasets", "acl", "scans", "owner", string(g.me))
+	for _, bad := range []string{"9999-12-31", "0000-12-31", "0000-01-01", "0001-01-01", "2001-01-01", "10000-01-01", "-5d", "0d", "NaNd", "infd",
+		"99999999999d", "106751d", "106752d", "2562047h", "2030-02-30", "soon"} {
+		if out, _, err := tkit(t, g.home, "datasets", "acl", "--expires", bad, "scans", "grant", "user:bob", "train"); err == nil || !strings.Contains(err.Error(), "expir") {
+			t.Errorf("--expires %s: %v\n%s", bad, err, out)
+		}
+		if _, _, err := tkit(t, g.home, "access", "token", "create", "--expires", bad); err == nil {
+			t.Errorf("a token with --expires %s", bad)
+		}
+	}
+	mustRun(t, g.home, "datasets", "acl", "--expires", "9000d", "scans", "grant", "user:bob", "train")
+	mustRun(t, g.home, "datasets", "list")
+}

@@ -18,9 +18,17 @@ var ErrNotFound = errors.New("not found")
 // from the policy alone.
 type permit func(p *Policy, who Asker) (Decision, error)
 
+// An edit is a change of the database, and whether the policy, read back from it,
+// says what the change was to say.
+type edit struct {
+	do   func(*sql.Tx) error
+	kept func(*Policy) bool
+}
+
 // change makes a change of the policy: decides, writes down, and makes it in a
-// transaction in which it still is allowed.
-func (a *Authority) change(ctx context.Context, who Asker, q Question, may permit, do func(*sql.Tx) error) error {
+// transaction in which it still is allowed, and which ends with nothing done where
+// the change cannot be read back as it was meant.
+func (a *Authority) change(ctx context.Context, who Asker, q Question, may permit, e edit) error {
 	p, err := a.store.Policy(ctx)
 	if err != nil {
 		return err
@@ -48,8 +56,15 @@ func (a *Authority) change(ctx context.Context, who Asker, q Question, may permi
 		if err := p.refusal(who, q, d); err != nil {
 			return err
 		}
-		if err := do(tx); err != nil {
+		if err := e.do(tx); err != nil {
 			return fmt.Errorf("access: %w", err)
+		}
+		after, err := PolicyIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if !e.kept(after) || len(after.unreadable) > len(p.unreadable) {
+			return fmt.Errorf("%w: what was to be written cannot be read back; nothing was changed", ErrInvalid)
 		}
 		return nil
 	})
@@ -99,7 +114,11 @@ func (a *Authority) Register(ctx context.Context, who Asker, name, uri string, o
 			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
 		}
 		return a.administers(p, who, Dataset(name)), nil
-	}, func(tx *sql.Tx) error { return insertObject(ctx, tx, Dataset(name), made) })
+	}, edit{func(tx *sql.Tx) error { return insertObject(ctx, tx, Dataset(name), made) }, func(p *Policy) bool {
+		kept, err := p.Registered(name)
+		kept.place = Place{}
+		return err == nil && kept == made
+	}})
 	return made, err
 }
 
@@ -136,7 +155,7 @@ func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner 
 			d.Object = o
 		}
 		return d, nil
-	}, func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) })
+	}, edit{func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) }, func(p *Policy) bool { return p.owners[o] == owner }})
 }
 
 // Transfer gives an object another owner. The owner may, and an administrator.
@@ -149,10 +168,10 @@ func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Princi
 			return d, p.governed(o)
 		}
 		return p.owns(who, o), p.governed(o)
-	}, func(tx *sql.Tx) error {
+	}, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE access_objects SET owner = ? WHERE object = ?", to, o)
 		return err
-	})
+	}, func(p *Policy) bool { return p.owners[o] == to }})
 }
 
 // owns is the decision of what only an object's owner may do.
@@ -190,12 +209,14 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 	if err := g.check(); err != nil {
 		return g, err
 	}
-	if !live(g.Expires, g.At) {
-		return g, fmt.Errorf("%w: the grant has expired at %s already", ErrInvalid, g.Expires.Format(time.RFC3339))
+	expires, err := expiry(g.Expires, g.At)
+	if err != nil {
+		return g, err
 	}
+	g.Expires = expires
 	q := Question{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
-	err := a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
-		func(tx *sql.Tx) error {
+	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
+		edit{func(tx *sql.Tx) error {
 			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				g.Object, g.Effect, g.Principal, g.Right, g.Purpose, moment(g.Expires).String(), g.Reason, g.By, moment(g.At).String())
@@ -203,7 +224,7 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 				g.ID, err = result.LastInsertId()
 			}
 			return err
-		})
+		}, func(p *Policy) bool { return slices.Contains(p.byObject[g.Object], g) }})
 	return g, err
 }
 
@@ -220,10 +241,12 @@ func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) err
 			}
 		}
 		return Decision{}, fmt.Errorf("%w: %s has no grant %d", ErrNotFound, o, id)
-	}, func(tx *sql.Tx) error {
+	}, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
 		return err
-	})
+	}, func(p *Policy) bool {
+		return !slices.ContainsFunc(p.byObject[o], func(g Grant) bool { return g.ID == id })
+	}})
 }
 
 // auditHead keeps the end of the audit log's chain in the database.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -17,19 +17,15 @@ const maxExemption = 5 * 366 * 24 * time.Hour
 // longer asked. Only the dataset's owner may; not even who may grant.
 func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage []Origin) (Exemption, error) {
 	e.By, e.At = who.Principal, now()
-	switch {
-	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
-		return e, fmt.Errorf("%w: right %q: use, download and promote can be declassified", ErrInvalid, e.Right)
-	case strings.TrimSpace(e.Reason) == "":
-		return e, fmt.Errorf("%w: a declassification needs a reason", ErrInvalid)
-	case !e.Expires.After(e.At) || e.Expires.Sub(e.At) > maxExemption:
-		return e, fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid)
-	}
-	if err := checkText(e.Reason); err != nil {
+	err := e.check()
+	if err != nil {
 		return e, err
 	}
+	if e.Expires, err = expiry(e.Expires, e.At); err != nil || e.Expires.Sub(e.At) > maxExemption {
+		return e, errors.Join(fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid), err)
+	}
 	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage}
-	err := a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
 		if err := p.governed(e.Dataset); err != nil {
 			return Decision{}, err
 		}
@@ -37,14 +33,17 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
 		}
 		return p.owns(who, e.Dataset), nil
-	}, func(tx *sql.Tx) error {
+	}, edit{func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			e.Version, e.Dataset, e.Right, moment(e.Expires).String(), e.Reason, e.By, moment(e.At).String())
 		if err == nil {
 			e.ID, err = result.LastInsertId()
 		}
 		return err
-	})
+	}, func(p *Policy) bool {
+		kept, err := p.exemptionBy(e.ID)
+		return err == nil && kept == e
+	}})
 	return e, err
 }
 
@@ -65,10 +64,13 @@ func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
 			return Decision{}, err
 		}
 		return p.Decide(who, Administer, e.Dataset, time.Now()), nil
-	}, func(tx *sql.Tx) error {
+	}, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
 		return err
-	})
+	}, func(p *Policy) bool {
+		_, err := p.exemptionBy(id)
+		return err != nil
+	}})
 }
 
 // exemptionBy is the one with a number.

@@ -41,7 +41,13 @@ func (s *Store) Follow(ctx context.Context, every time.Duration) (*Follower, err
 func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(f.every)
 	defer tick.Stop()
-	for {
+	for told := int64(-1); ; {
+		if s := f.current.Load(); s != nil && s.policy.generation != told {
+			told = s.policy.generation
+			for _, u := range s.policy.Unreadable() {
+				log.ErrorContext(ctx, "a part of the policy cannot be read", "what", u.String())
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -32,6 +33,8 @@ type Grant struct {
 	Reason  string    `json:"reason,omitempty"`
 	By      Principal `json:"by"` // who gave it; set with At by the store
 	At      time.Time `json:"at"`
+
+	unread bool // the row says more, or else, than this
 }
 
 // maxText bounds purposes and reasons, in bytes.
@@ -79,4 +82,19 @@ type Exemption struct {
 	Reason  string    `json:"reason"`  // never empty
 	By      Principal `json:"by"`
 	At      time.Time `json:"at"`
+
+	unread bool // the row says more, or else, than this
+}
+
+// check refuses what is no declassification.
+func (e Exemption) check() error {
+	switch {
+	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
+		return fmt.Errorf("%w: right %.40q: use, download and promote can be declassified", ErrInvalid, e.Right)
+	case strings.TrimSpace(e.Reason) == "":
+		return fmt.Errorf("%w: a declassification needs a reason", ErrInvalid)
+	case e.Expires.IsZero():
+		return fmt.Errorf("%w: a declassification needs an expiry", ErrInvalid)
+	}
+	return checkText(e.Reason)
 }

@@ -134,8 +134,12 @@ func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("groups: %w", err)
 	}
-	all, err := groupsIn(filepath.Join(string(h), "access", "groups.yaml"), owner, p)
+	file := filepath.Join(string(h), "access", "groups.yaml")
+	all, err := groupsIn(file, owner, p)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(file); err == nil {
+			return nil, fmt.Errorf("groups: %s is a link that leads nowhere: restore what it named, or remove it", file)
+		}
 		return SystemGroups{}.Of(ctx, p)
 	}
 	return all, err

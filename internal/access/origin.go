@@ -46,6 +46,9 @@ func (p *Policy) DatasetsOf(d Data) []Object {
 		found = append(found, p.DatasetsAt(at)...)
 	}
 	found = append(found, p.digests[d.Digest]...)
+	if len(found) == 0 {
+		return p.unplaced // it may be any of these
+	}
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -113,7 +116,7 @@ func (p *Policy) DecideVersion(who Asker, right Right, lineage []Origin, now tim
 // exemption is the one that lifts a dataset's restriction from a version now.
 func (p *Policy) exemption(version string, dataset Object, right Right, now time.Time) *Exemption {
 	for i, e := range p.exemptions[exemptionKey{version, dataset, right}] {
-		if live(e.Expires, now) {
+		if !e.unread && live(e.Expires, now) {
 			return &p.exemptions[exemptionKey{version, dataset, right}][i]
 		}
 	}

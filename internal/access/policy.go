@@ -17,6 +17,10 @@ type Rules struct {
 	Grants     []Grant
 	Exemptions []Exemption
 	Tokens     []Token
+	// Unreadable is what could not be read of these, and Unplaced the datasets of
+	// which nobody can tell where they lie.
+	Unreadable []Unreadable
+	Unplaced   []Object
 }
 
 // A Policy is who may do what, at one generation. It does not change; its
@@ -30,8 +34,11 @@ type Policy struct {
 	grants     map[grantKey][]Grant
 	byObject   map[Object][]Grant
 	exemptions map[exemptionKey][]Exemption
-	tokens     map[tokenHash]Token
+	tokens     []Token
+	byHash     map[tokenHash]Token
 	clusters   map[Object]string
+	unreadable []Unreadable
+	unplaced   []Object
 }
 
 type grantKey struct {
@@ -54,8 +61,11 @@ func NewPolicy(r Rules) *Policy {
 		grants:     make(map[grantKey][]Grant, len(r.Grants)),
 		byObject:   make(map[Object][]Grant),
 		exemptions: make(map[exemptionKey][]Exemption),
-		tokens:     make(map[tokenHash]Token, len(r.Tokens)),
+		tokens:     r.Tokens,
+		byHash:     make(map[tokenHash]Token, len(r.Tokens)),
 		clusters:   clustersOf(r),
+		unreadable: r.Unreadable,
+		unplaced:   r.Unplaced,
 	}
 	for i := range p.datasets {
 		if at, ok := placeOf(p.datasets[i].URI); ok {
@@ -67,8 +77,9 @@ func NewPolicy(r Rules) *Policy {
 		p.digests[s.Digest] = append(p.digests[s.Digest], Dataset(s.Dataset))
 	}
 	for _, g := range r.Grants {
-		key := grantKey{g.Object, g.Right, g.Principal}
-		p.grants[key] = append(p.grants[key], g)
+		if key := (grantKey{g.Object, g.Right, g.Principal}); !g.unread {
+			p.grants[key] = append(p.grants[key], g)
+		}
 		p.byObject[g.Object] = append(p.byObject[g.Object], g)
 	}
 	for _, e := range r.Exemptions {
@@ -76,7 +87,9 @@ func NewPolicy(r Rules) *Policy {
 		p.exemptions[key] = append(p.exemptions[key], e)
 	}
 	for _, t := range r.Tokens {
-		p.tokens[t.hash] = t
+		if !t.unread {
+			p.byHash[t.hash] = t
+		}
 	}
 	return p
 }
@@ -98,7 +111,8 @@ func (p *Policy) Grants(o Object) []Grant { return p.byObject[o] }
 // Decide says whether an asker has a right on one object. A dataset that is
 // not registered gives no right; a model without an owner gives them all.
 //
-// A deny that counts wins. Then the owner has every right, then who was
+// What cannot be read closes the object it is about; its owner can still change
+// its policy. Otherwise a deny that counts wins. Then the owner has every right, then who was
 // allowed it, and nobody else. The owner's right to grant cannot be denied:
 // somebody must be able to take a denial back.
 func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decision {
@@ -117,6 +131,10 @@ func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decisi
 		return d.unknown(who, err)
 	}
 	owns := who.Principal == owner || slices.Contains(groups, owner)
+	if why := p.closed(on); why != "" && (!owns || right != Administer) {
+		d.Reason = why
+		return d
+	}
 	var allowed *Grant
 	for i := -1; i < len(groups); i++ {
 		name := who.Principal

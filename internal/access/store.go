@@ -156,16 +156,22 @@ func readObjects(ctx context.Context, tx *sql.Tx, r *Rules) error {
 	return each(ctx, tx, "SELECT object, owner, uri, by, created FROM access_objects", func(rows *sql.Rows) error {
 		var o Object
 		var d Registered
-		if err := rows.Scan(&o, &d.Owner, &d.URI, &d.By, (*moment)(&d.Created)); err != nil {
+		var created string
+		if err := rows.Scan(&o, &d.Owner, &d.URI, &d.By, &created); err != nil {
 			return err
 		}
+		var wrong error
+		_, noOwner := ParsePrincipal(string(d.Owner))
+		d.Created, wrong = parseMoment(created)
+		r.unreadable(o, "registration", noOwner, wrong)
 		r.Owners[o] = d.Owner
 		if o.Kind() != datasetKind {
 			return nil
 		}
 		d.Name = o.Name()
 		if _, ok := placeOf(d.URI); !ok {
-			return fmt.Errorf("dataset %s lies at %q, which is no place", d.Name, d.URI)
+			r.unreadable(o, "place", fmt.Errorf("%.80q is none", d.URI))
+			r.Unplaced = append(r.Unplaced, o)
 		}
 		r.Datasets = append(r.Datasets, d)
 		return nil
@@ -176,10 +182,14 @@ func readSnapshots(ctx context.Context, tx *sql.Tx, r *Rules) error {
 	return each(ctx, tx, "SELECT dataset, digest, entries, by, at FROM access_snapshots", func(rows *sql.Rows) error {
 		var o Object
 		var s Snapshot
-		err := rows.Scan(&o, &s.Digest, &s.Entries, &s.By, (*moment)(&s.At))
+		var at string
+		if err := rows.Scan(&o, &s.Digest, &s.Entries, &s.By, &at); err != nil {
+			return err
+		}
 		s.Dataset = o.Name()
+		s.At, _ = parseMoment(at) // it restricts whenever it was taken
 		r.Snapshots = append(r.Snapshots, s)
-		return err
+		return nil
 	})
 }
 
@@ -187,9 +197,17 @@ func readGrants(ctx context.Context, tx *sql.Tx, r *Rules) error {
 	return each(ctx, tx, `SELECT id, object, effect, principal, right, purpose, expires, reason, by, at
 		FROM access_grants WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
 		var g Grant
-		err := rows.Scan(&g.ID, &g.Object, &g.Effect, &g.Principal, &g.Right, &g.Purpose, (*moment)(&g.Expires), &g.Reason, &g.By, (*moment)(&g.At))
+		var expires, at string
+		err := rows.Scan(&g.ID, &g.Object, &g.Effect, &g.Principal, &g.Right, &g.Purpose, &expires, &g.Reason, &g.By, &at)
+		if err != nil {
+			return err
+		}
+		var noExpiry, noTime error
+		g.Expires, noExpiry = parseMoment(expires)
+		g.At, noTime = parseMoment(at)
+		g.unread = r.unreadable(g.Object, fmt.Sprintf("grant %d", g.ID), g.check(), noExpiry, noTime)
 		r.Grants = append(r.Grants, g)
-		return err
+		return nil
 	})
 }
 
@@ -197,9 +215,16 @@ func readExemptions(ctx context.Context, tx *sql.Tx, r *Rules) error {
 	return each(ctx, tx, `SELECT id, version, dataset, right, expires, reason, by, at
 		FROM access_exemptions WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
 		var e Exemption
-		err := rows.Scan(&e.ID, &e.Version, &e.Dataset, &e.Right, (*moment)(&e.Expires), &e.Reason, &e.By, (*moment)(&e.At))
+		var expires, at string
+		if err := rows.Scan(&e.ID, &e.Version, &e.Dataset, &e.Right, &expires, &e.Reason, &e.By, &at); err != nil {
+			return err
+		}
+		var noExpiry, noTime error
+		e.Expires, noExpiry = parseMoment(expires)
+		e.At, noTime = parseMoment(at)
+		e.unread = r.unreadable("", fmt.Sprintf("declassification %d of %s", e.ID, e.Version), e.check(), noExpiry, noTime)
 		r.Exemptions = append(r.Exemptions, e)
-		return err
+		return nil
 	})
 }
 
@@ -207,9 +232,16 @@ func readTokens(ctx context.Context, tx *sql.Tx, r *Rules) error {
 	return each(ctx, tx, `SELECT id, hash, principal, purpose, note, by, created, expires
 		FROM access_tokens WHERE revoked = '' ORDER BY created, id`, func(rows *sql.Rows) error {
 		var t Token
-		err := rows.Scan(&t.ID, &t.hash, &t.Principal, &t.Purpose, &t.Note, &t.By, (*moment)(&t.Created), (*moment)(&t.Expires))
+		var hash, created, expires string
+		if err := rows.Scan(&t.ID, &hash, &t.Principal, &t.Purpose, &t.Note, &t.By, &created, &expires); err != nil {
+			return err
+		}
+		var noTime, noExpiry error
+		t.Created, noTime = parseMoment(created)
+		t.Expires, noExpiry = parseMoment(expires)
+		t.unread = r.unreadable("", "token "+t.ID, t.hash.parse(hash), t.check(), noTime, noExpiry)
 		r.Tokens = append(r.Tokens, t)
-		return err
+		return nil
 	})
 }
 
@@ -226,18 +258,4 @@ func (m moment) String() string {
 		return ""
 	}
 	return time.Time(m).UTC().Format(momentLayout)
-}
-
-func (m *moment) Scan(column any) error {
-	text, ok := column.(string)
-	if !ok {
-		return fmt.Errorf("a time is a %T in the database", column)
-	}
-	if text == "" {
-		*m = moment{}
-		return nil
-	}
-	t, err := time.Parse(momentLayout, text)
-	*m = moment(t)
-	return err
 }

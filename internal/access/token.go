@@ -27,7 +27,22 @@ type Token struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"` // always set
 
-	hash tokenHash
+	hash   tokenHash
+	unread bool // the row says more, or else, than this
+}
+
+// check refuses what is no token.
+func (t Token) check() error {
+	p, err := ParsePrincipal(string(t.Principal))
+	switch {
+	case err != nil:
+		return err
+	case p.Kind() == GroupKind:
+		return fmt.Errorf("%w: a token is a user's or a service's, not a group's", ErrInvalid)
+	case t.Expires.IsZero():
+		return fmt.Errorf("%w: a token has an expiry", ErrInvalid)
+	}
+	return checkText(t.Note, t.Purpose)
 }
 
 type tokenHash [sha256.Size]byte
@@ -46,7 +61,7 @@ func newSecret() (secret, id string, hash tokenHash) {
 // Authenticate finds the token that a secret belongs to. The error wraps
 // ErrUnauthenticated and never has the secret in it.
 func (p *Policy) Authenticate(secret string, now time.Time) (Token, error) {
-	t, known := p.tokens[sha256.Sum256([]byte(secret))]
+	t, known := p.byHash[sha256.Sum256([]byte(secret))]
 	if !known || !strings.HasPrefix(secret, tokenPrefix) {
 		return Token{}, fmt.Errorf("%w: the token is unknown or was revoked", ErrUnauthenticated)
 	}
@@ -58,11 +73,10 @@ func (p *Policy) Authenticate(secret string, now time.Time) (Token, error) {
 
 func (h tokenHash) String() string { return hex.EncodeToString(h[:]) }
 
-// Scan reads a hash from a column.
-func (h *tokenHash) Scan(column any) error {
-	text, _ := column.(string)
+// parse reads a hash from a column.
+func (h *tokenHash) parse(text string) error {
 	if n, err := hex.Decode(h[:], []byte(text)[:min(len(text), 2*len(h))]); err != nil || n != len(h) {
-		return fmt.Errorf("the hash of a token is %.80q in the database", text)
+		return errors.New("its hash is none")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,25 +17,19 @@ const maxToken = 366 * 24 * time.Hour
 // others.
 func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Token, secret string, err error) {
 	t.By, t.Created = who.Principal, now()
-	p, err := ParsePrincipal(string(t.Principal))
-	switch {
-	case err != nil:
+	if err := t.check(); err != nil {
 		return t, "", err
-	case p.Kind() == GroupKind:
-		return t, "", fmt.Errorf("%w: a token is a user's or a service's, not a group's", ErrInvalid)
-	case !t.Expires.After(t.Created) || t.Expires.Sub(t.Created) > maxToken:
-		return t, "", fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid)
 	}
-	if err := checkText(t.Note, t.Purpose); err != nil {
-		return t, "", err
+	if t.Expires, err = expiry(t.Expires, t.Created); err != nil || t.Expires.Sub(t.Created) > maxToken {
+		return t, "", errors.Join(fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid), err)
 	}
 	secret, t.ID, t.hash = newSecret()
 	q := Question{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
-	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return a.mayToken(p, who, t), nil }, func(tx *sql.Tx) error {
+	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, moment(t.Created).String(), moment(t.Expires).String())
 		return err
-	})
+	}, func(p *Policy) bool { return p.byHash[t.hash] == t }})
 	if err != nil {
 		return t, "", err
 	}
@@ -51,10 +46,10 @@ func (a *Authority) RevokeToken(ctx context.Context, who Asker, id string) error
 			}
 		}
 		return Decision{}, fmt.Errorf("%w: token %.40q", ErrNotFound, id)
-	}, func(tx *sql.Tx) error {
+	}, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
 		return err
-	})
+	}, func(p *Policy) bool { return !slices.ContainsFunc(p.tokens, func(t Token) bool { return t.ID == id }) }})
 }
 
 // mayToken is the decision of who may make or end a token.

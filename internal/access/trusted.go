@@ -48,7 +48,9 @@ func readTrusted(file string, owner uint32) (_ []byte, err error) {
 func decodeTrusted(raw []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
-	if err := d.Decode(into); err != nil {
+	if err := d.Decode(into); errors.Is(err, io.EOF) {
+		return errors.New("there is nothing in it: restore it or remove it")
+	} else if err != nil {
 		return err
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
