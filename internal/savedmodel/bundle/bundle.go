@@ -72,6 +72,9 @@ func shapeOf(p *shapepb.TensorShapeProto) ([]int64, error) {
 	if p.GetUnknownRank() {
 		return nil, fmt.Errorf("a stored tensor has no shape")
 	}
+	if len(p.GetDim()) > maxRank {
+		return nil, fmt.Errorf("a stored tensor has rank %d, where TensorFlow has up to %d", len(p.GetDim()), maxRank)
+	}
 	shape := make([]int64, len(p.GetDim()))
 	for i, d := range p.GetDim() {
 		shape[i] = d.GetSize()

@@ -1,13 +1,13 @@
 package bundle
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,7 +36,7 @@ type shard struct {
 // Open opens the bundle whose files begin with prefix, as
 // "model/variables/variables". All data files must be there.
 func Open(prefix string) (*Reader, error) {
-	index, err := os.ReadFile(indexName(prefix))
+	index, err := ReadFile(indexName(prefix), maxIndex)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint index: %w", err)
 	}
@@ -47,21 +47,23 @@ func Open(prefix string) (*Reader, error) {
 	r := &Reader{prefix: prefix, entries: entries}
 	for i := range count {
 		name := shardName(prefix, i, count)
-		f, err := os.Open(name)
+		f, size, err := openFile(name)
 		if err != nil {
 			r.Close()
 			return nil, fmt.Errorf("data file %d of %d of the checkpoint: %w", i+1, count, err)
 		}
-		s := shard{name: name, data: f}
-		r.shards = append(r.shards, s)
-		info, err := f.Stat()
-		if err != nil {
-			r.Close()
-			return nil, err
-		}
-		r.shards[i].size = info.Size()
+		r.shards = append(r.shards, shard{name: name, data: f, size: size})
 	}
 	return r, nil
+}
+
+// Size returns the bytes of all data files.
+func (r *Reader) Size() int64 {
+	total := int64(0)
+	for _, s := range r.shards {
+		total += s.size
+	}
+	return total
 }
 
 // Close closes the data files.
@@ -76,8 +78,18 @@ func (r *Reader) Close() error {
 	return errors.Join(errs...)
 }
 
-// maxShards bounds what a damaged header makes Open look for.
-const maxShards = 1 << 16
+const (
+	// maxShards bounds what a damaged header makes Open look for.
+	maxShards = 1 << 16
+	// maxIndex bounds the bytes of an index. One of ten thousand variables has a
+	// megabyte.
+	maxIndex = 32 << 20
+	// maxSlices bounds the parts that a tensor is stored in, which are compared
+	// with each other.
+	maxSlices = 1 << 10
+	// maxRank is TensorFlow's own limit on a tensor's rank.
+	maxRank = 254
+)
 
 func readIndex(index []byte) (shards int, entries map[string]*bundlepb.BundleEntryProto, err error) {
 	entries = map[string]*bundlepb.BundleEntryProto{}
@@ -109,7 +121,32 @@ func readIndex(index []byte) (shards int, entries map[string]*bundlepb.BundleEnt
 	case header.GetNumShards() < 0 || header.GetNumShards() > maxShards:
 		return 0, nil, errDamaged
 	}
-	return int(header.GetNumShards()), entries, nil
+	return int(header.GetNumShards()), entries, checkPlaces(entries)
+}
+
+// checkPlaces makes sure that no two entries share bytes of a data file, so that
+// all tensors together take no more memory than the files have bytes.
+func checkPlaces(entries map[string]*bundlepb.BundleEntryProto) error {
+	type extent struct {
+		shard         int32
+		offset, bytes int64
+		key           string
+	}
+	var all []extent
+	for key, e := range entries {
+		if e.GetSize() > 0 && len(e.GetSlices()) == 0 {
+			all = append(all, extent{e.GetShardId(), e.GetOffset(), e.GetSize(), key})
+		}
+	}
+	slices.SortFunc(all, func(a, b extent) int {
+		return cmp.Or(cmp.Compare(a.shard, b.shard), cmp.Compare(a.offset, b.offset), cmp.Compare(a.key, b.key))
+	})
+	for i, e := range all[:max(len(all)-1, 0)] {
+		if next := all[i+1]; e.shard == next.shard && e.bytes > next.offset-e.offset {
+			return fmt.Errorf("tensors %q and %q share bytes of a data file: the index is damaged", e.key, next.key)
+		}
+	}
+	return nil
 }
 
 // Keys returns the names of the tensors, sorted.
@@ -128,6 +165,14 @@ func (r *Reader) Keys() []string {
 // Has reports whether there is a tensor of that key.
 func (r *Reader) Has(key string) bool { return r.entries[key] != nil }
 
+// Same reports whether the tensors of two keys have one value, as far as their
+// types, shapes and checksums tell.
+func (r *Reader) Same(a, b string) bool {
+	x, y := r.entries[a], r.entries[b]
+	return x != nil && y != nil && len(x.GetSlices()) == 0 && len(y.GetSlices()) == 0 &&
+		x.GetDtype() == y.GetDtype() && proto.Equal(x.GetShape(), y.GetShape()) && x.GetCrc32C() == y.GetCrc32C()
+}
+
 // Tensor reads and checks the tensor of that key, put together from its slices
 // where it was stored in several.
 func (r *Reader) Tensor(key string) (Tensor, error) {
@@ -142,19 +187,31 @@ func (r *Reader) Tensor(key string) (Tensor, error) {
 // RestoreV2 asks for; "" is all of it.
 func (r *Reader) Slice(key, spec string) (Tensor, error) {
 	t, err := r.Tensor(key)
-	if err != nil || spec == "" {
-		return t, err
+	if err != nil {
+		return Tensor{}, err
+	}
+	if t, err = t.Slice(spec); err != nil {
+		return Tensor{}, fmt.Errorf("checkpoint %s: tensor %q: %w", r.prefix, key, err)
+	}
+	return t, nil
+}
+
+// Slice returns a copy of the part of a tensor that a shape_and_slices argument
+// of RestoreV2 asks for; "" is the tensor itself.
+func (t Tensor) Slice(spec string) (Tensor, error) {
+	if spec == "" {
+		return t, nil
 	}
 	s, err := parseSlice(spec)
 	if err == nil {
 		s, err = s.resolve(t.Shape)
 	}
 	if err != nil {
-		return Tensor{}, fmt.Errorf("checkpoint %s: tensor %q: %w", r.prefix, key, err)
+		return Tensor{}, err
 	}
 	size, err := bytesOf(t.DataType, s.shape())
 	if err != nil {
-		return Tensor{}, fmt.Errorf("checkpoint %s: tensor %q: %w", r.prefix, key, err)
+		return Tensor{}, err
 	}
 	part := make([]byte, size)
 	s.move(t.Data, t.Shape, part, sizes[t.DataType], true)
@@ -192,6 +249,9 @@ func (r *Reader) tensor(key string) (Tensor, error) {
 
 // assemble puts a tensor together from its slices, which must fill it exactly.
 func (r *Reader) assemble(key string, e *bundlepb.BundleEntryProto, shape []int64, size int64) (Tensor, error) {
+	if len(e.GetSlices()) > maxSlices {
+		return Tensor{}, fmt.Errorf("it is stored in %d slices, where up to %d are read", len(e.GetSlices()), maxSlices)
+	}
 	parts := make([]slice, len(e.GetSlices()))
 	filled := int64(0)
 	for i, p := range e.GetSlices() {

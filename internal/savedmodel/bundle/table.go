@@ -21,6 +21,11 @@ const (
 	restartEvery  = 16
 	blockBytes    = 32 << 10
 	maxHandleSize = 2 * binary.MaxVarintLen64
+
+	// A key is stored as the part in which it differs from the one before: a
+	// few bytes may stand for a long one, each time anew.
+	maxKey      = 64 << 10
+	maxKeyBytes = 64 // of all keys, for each byte of the table
 )
 
 var errDamaged = errors.New("the index is damaged or cut short")
@@ -44,7 +49,7 @@ func (h handle) append(b []byte) []byte {
 }
 
 // readTable yields a table's keys and values in order. Values are views of
-// the table's bytes; keys must rise.
+// the table's bytes; keys and the places of blocks must rise.
 func readTable(table []byte) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		fail := func(err error) { yield(record{}, err) }
@@ -69,6 +74,7 @@ func readTable(table []byte) iter.Seq2[record, error] {
 		}
 		var last []byte
 		started := false
+		end, keys := uint64(0), uint64(0)
 		for at, err := range readBlock(table, index) {
 			if err != nil {
 				fail(err)
@@ -79,8 +85,18 @@ func readTable(table []byte) iter.Seq2[record, error] {
 				fail(err)
 				return
 			}
+			if h.offset < end { // each block once, or the work has no bound
+				fail(errDamaged)
+				return
+			}
+			end = h.offset + h.size
 			for r, err := range readBlock(table, h) {
-				if err == nil && started && bytes.Compare(r.key, last) <= 0 {
+				keys += uint64(len(r.key))
+				switch {
+				case err != nil:
+				case keys > maxKeyBytes*uint64(len(table)):
+					err = fmt.Errorf("its keys take over %d times the bytes that it has", maxKeyBytes)
+				case started && bytes.Compare(r.key, last) <= 0:
 					err = errDamaged
 				}
 				if !yield(r, err) || err != nil {
@@ -117,6 +133,10 @@ func readBlock(table []byte, h handle) iter.Seq2[record, error] {
 			shared, rest, value := lengths[0], lengths[1], lengths[2]
 			if shared > uint64(len(key)) || rest > uint64(len(b)) || value > uint64(len(b))-rest {
 				yield(record{}, errDamaged)
+				return
+			}
+			if shared+rest > maxKey {
+				yield(record{}, fmt.Errorf("it has a key of %d bytes, where up to %d are read", shared+rest, maxKey))
 				return
 			}
 			key = append(bytes.Clone(key[:shared]), b[:rest]...)
