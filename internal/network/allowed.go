@@ -132,7 +132,7 @@ func CheckOperation(node *nodepb.NodeDef) error {
 	if why := refusal(node); why != "" {
 		return fmt.Errorf("node %q is a %s, which a network cannot have: it %s; save the model without it", node.GetName(), node.GetOp(), why)
 	}
-	return checkConstant(node)
+	return nil
 }
 
 func refusal(node *nodepb.NodeDef) string {

@@ -89,7 +89,7 @@ func TestRefusedAttributes(t *testing.T) {
 		`attribute "_class"`:    func(n *Network) { firstOf(n, "Relu").Attr["_class"] = stringAttr("loc:@x") },
 		`attribute "_kernel"`:   func(n *Network) { firstOf(n, "Relu").Attr["_kernel"] = stringAttr("x") },
 		"stands in a container": func(n *Network) { firstOf(n, "VarHandleOp").Attr["container"] = stringAttr("shared") },
-		"a name of 4097 bytes":  func(n *Network) { firstOf(n, "Relu").Name = strings.Repeat("n", maxName+1) },
+		"a name of 4097 bytes":  func(n *Network) { firstOf(n, "Relu").Name = strings.Repeat("n", MaxName+1) },
 	} {
 		n := residual()
 		change(n)
@@ -116,8 +116,8 @@ func TestConstants(t *testing.T) {
 		{constant(tensorflow.Float32, 12, 3), ""},
 		{constant(tensorflow.Float32, 0, 1<<20), ""},
 		{constant(tensorflow.Float32, 0, 1<<20, 0, 1<<60), ""},
-		{constant(tensorflow.String, 0), "no fixed size"},
-		{constant(tensorflow.Resource, 0), "no fixed size"},
+		{constant(tensorflow.String, 0), "a network has numbers"},
+		{constant(tensorflow.Resource, 0), "a network has numbers"},
 		{constant(tensorflow.Float32, 12, 4), "12 bytes, its shape needs 16"},
 		{constant(tensorflow.Float32, 4, -1), "unknown dimension"},
 		{constant(tensorflow.Float32, 4, 1<<40, 1<<40), "overflows"},

@@ -20,8 +20,11 @@ func checkConstant(node *nodepb.NodeDef) error {
 	if node.GetOp() != "Const" {
 		return nil
 	}
-	size, err := constantSize(node)
 	value := node.GetAttr()["value"].GetTensor()
+	if dt := tensorflow.DataType(value.GetDtype()); dt.Size() <= 0 {
+		return fmt.Errorf("constant %q holds values of %v, where a network has numbers; save the model without it", node.GetName(), dt)
+	}
+	size, err := constantSize(node)
 	if err == nil && len(value.GetTensorContent()) > 0 && int64(len(value.GetTensorContent())) != size {
 		err = fmt.Errorf("it has %d bytes, its shape needs %d", len(value.GetTensorContent()), size)
 	}

@@ -20,8 +20,8 @@ const maxRank = 254
 // nodeName is what TensorFlow accepts as the name of a node.
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
 
-// maxName bounds a node's name, which errors and endpoints repeat.
-const maxName = 4096
+// MaxName bounds the bytes of a node's name, which errors and endpoints repeat.
+const MaxName = 4096
 
 // Validate reports the first way in which n is not of the plain form:
 //
@@ -68,8 +68,8 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 	for i, node := range list {
 		name := node.GetName()
 		switch {
-		case len(name) > maxName:
-			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are allowed", i, len(name), maxName)
+		case len(name) > MaxName:
+			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are allowed", i, len(name), MaxName)
 		case !nodeName.MatchString(name):
 			return nil, fmt.Errorf("node %d has the malformed name %q", i, name)
 		case nodes[name] != nil:
@@ -80,6 +80,9 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 			return nil, fmt.Errorf("node %q asks for the device %q, which a network cannot", name, node.GetDevice())
 		}
 		if err := CheckOperation(node); err != nil {
+			return nil, err
+		}
+		if err := checkConstant(node); err != nil {
 			return nil, err
 		}
 		for _, attr := range slices.Sorted(maps.Keys(node.GetAttr())) {

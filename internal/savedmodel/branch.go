@@ -14,7 +14,7 @@ func (x *inliner) branch(n *nodepb.NodeDef, c *call) *attrpb.AttrValue {
 	if len(c.args) == 0 {
 		return nil
 	}
-	value, ok := x.constant(c.args[0], 0)
+	value, ok := x.constant(c.args[0])
 	if !ok {
 		return nil
 	}
@@ -36,22 +36,50 @@ func (x *inliner) branch(n *nodepb.NodeDef, c *call) *attrpb.AttrValue {
 	}
 }
 
-// maxConstantDepth bounds how far a condition is followed.
-const maxConstantDepth = 50
+// maxConstantSteps bounds how much of a graph a condition is followed through.
+const maxConstantSteps = 256
 
 // constant returns the value of a scalar of a boolean or whole number if it is
 // the same on every run.
-func (g *graph) constant(e edge, depth int) (int64, bool) {
-	if depth > maxConstantDepth {
-		return 0, false
+func (g *graph) constant(e edge) (int64, bool) {
+	c := constants{graph: g, known: map[edge]settled{}}
+	s := c.of(e)
+	return s.value, s.ok && g.spend(len(c.known)) == nil
+}
+
+// constants computes constant scalars, each once.
+type constants struct {
+	*graph
+	known map[edge]settled
+}
+
+// A settled scalar is one whose value is known, if ok.
+type settled struct {
+	value int64
+	ok    bool
+}
+
+func (c *constants) of(e edge) settled {
+	at, err := c.resolve(e)
+	if err != nil || len(c.known) == maxConstantSteps {
+		return settled{}
 	}
-	at, err := g.resolve(e)
-	if err != nil {
-		return 0, false
+	s, ok := c.known[at]
+	if !ok {
+		c.known[at] = settled{} // as long as it is under way
+		s = c.compute(c.nodes[at.node])
+		c.known[at] = s
 	}
-	n := g.nodes[at.node]
+	return s
+}
+
+func (c *constants) compute(n *nodepb.NodeDef) settled {
 	if n.GetOp() == "Const" {
-		return scalar(n)
+		value, ok := scalar(n)
+		return settled{value, ok}
+	}
+	if len(n.GetInput()) > maxConstantSteps {
+		return settled{}
 	}
 	var in []int64
 	for _, input := range n.GetInput() {
@@ -59,21 +87,21 @@ func (g *graph) constant(e edge, depth int) (int64, bool) {
 		if err != nil || from.port == control {
 			break
 		}
-		v, ok := g.constant(from, depth+1)
-		if !ok {
-			return 0, false
+		s := c.of(from)
+		if !s.ok {
+			return settled{}
 		}
-		in = append(in, v)
+		in = append(in, s.value)
 	}
-	truth := func(b bool) (int64, bool) {
+	truth := func(b bool) settled {
 		if b {
-			return 1, true
+			return settled{1, true}
 		}
-		return 0, true
+		return settled{0, true}
 	}
 	switch op := n.GetOp(); {
 	case len(in) == 1 && slices.Contains([]string{"Identity", "StopGradient", "PlaceholderWithDefault"}, op):
-		return in[0], true
+		return settled{in[0], true}
 	case len(in) == 1 && op == "LogicalNot":
 		return truth(in[0] == 0)
 	case len(in) == 2 && op == "LogicalAnd":
@@ -81,7 +109,7 @@ func (g *graph) constant(e edge, depth int) (int64, bool) {
 	case len(in) == 2 && op == "LogicalOr":
 		return truth(in[0] != 0 || in[1] != 0)
 	}
-	return 0, false
+	return settled{}
 }
 
 // scalar returns the value of a constant node of one boolean or whole number.

@@ -14,7 +14,7 @@ import (
 )
 
 // check refuses what a plain network cannot have and strips from the nodes
-// what belongs to where they were saved: devices, colocation, inferred shapes.
+// what belongs to where they were saved: colocation, inferred shapes.
 func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 	fed := map[string]bool{}
 	for _, port := range p.inputs {
@@ -35,7 +35,6 @@ func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 		if err := network.CheckOperation(n); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
-		n.Device, n.ExperimentalDebugInfo, n.ExperimentalType = "", nil, nil
 		if err := stripAttributes(n, op, theirs[n.GetOp()]); err != nil {
 			return err
 		}

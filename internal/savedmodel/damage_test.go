@@ -174,9 +174,12 @@ func TestReadChanged(t *testing.T) {
 		change func(*metapb.MetaGraphDef)
 		says   string // "" when it still reads and answers the same
 	}{
-		"no saver in TensorFlow 2: the object graph knows":     {"compiled", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
-		"no saver in TensorFlow 1: variables have their names": {"tf1_reference", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
-		"names that say nothing of the values":                 {"signatures", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, `variable "`},
+		"no saver in TensorFlow 2: the object graph knows":         {"compiled", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"no saver in TensorFlow 1: variables have their names":     {"tf1_reference", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"names that say nothing of the values, which objects know": {"signatures", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"names that say nothing of the values": {"signatures", func(m *metapb.MetaGraphDef) {
+			m.SaverDef, m.ObjectGraphDef.ConcreteFunctions = nil, nil
+		}, `variable "`},
 		"an unknown operation that nothing needs": {"signatures", func(m *metapb.MetaGraphDef) {
 			f := m.GraphDef.Library.Function[function(m, "hidden")]
 			n := proto.CloneOf(f.NodeDef[0])

@@ -26,7 +26,7 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 		return nil, err
 	}
 	def := proto.CloneOf(e.Network.Graph)
-	g, err := newGraph(def.GetNode())
+	g, err := newGraph(nil, def.GetNode())
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 		if n.GetOp() != "Switch" || len(inputs) < 2 {
 			continue
 		}
-		if taken, ok := g.constant(inputs[1], 0); ok {
+		if taken, ok := g.constant(inputs[1]); ok {
 			live, other := 0, 1
 			if taken != 0 {
 				live, other = 1, 0

@@ -46,12 +46,12 @@ func FuzzPlain(f *testing.F) {
 		for ; len(changes) >= 3; changes = changes[3:] {
 			mix(meta, changes[0], int(changes[1]), int(changes[2]))
 		}
-		restored, err := restoredFrom(meta, ops)
+		restored, err := restoredFrom(newBudget(t.Context()), meta, ops)
 		if err != nil {
 			return
 		}
 		for _, signature := range meta.GetSignatureDef() {
-			p, err := plain(meta, signature, ops, restored)
+			p, err := plain(newBudget(t.Context()), meta, signature, ops, restored)
 			if err != nil {
 				continue
 			}

@@ -2,10 +2,13 @@ package savedmodel
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/network"
 )
 
 // An edge is an output of a node, or, with the port control, the fact that the
@@ -50,18 +53,28 @@ func (e edge) tensor() string { return e.node + ":" + strconv.Itoa(e.port) }
 // A graph is nodes by name, some of which are stood in for by others: the
 // outputs of an inlined call by tensors of the function's body.
 type graph struct {
+	*budget
 	nodes   map[string]*nodepb.NodeDef
 	outputs map[edge]edge       // what a tensor is replaced by; may chain
 	ends    map[string][]string // what "^node" stands for when the node is gone
+	numbers map[string]int      // how far names have been numbered
 }
 
-func newGraph(nodes []*nodepb.NodeDef) (*graph, error) {
+func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
+	if len(nodes) > maxNodes {
+		return nil, fmt.Errorf("%w: its graph has %d nodes, where up to %d are read", ErrUnsupported, len(nodes), maxNodes)
+	}
 	g := &graph{
+		budget:  b,
 		nodes:   make(map[string]*nodepb.NodeDef, len(nodes)),
 		outputs: map[edge]edge{},
 		ends:    map[string][]string{},
+		numbers: map[string]int{},
 	}
-	for _, n := range nodes {
+	for i, n := range nodes {
+		if len(n.GetName()) > network.MaxName {
+			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are read", i, len(n.GetName()), network.MaxName)
+		}
 		if g.nodes[n.GetName()] != nil {
 			return nil, fmt.Errorf("two nodes are named %q", n.GetName())
 		}
@@ -83,27 +96,38 @@ func (g *graph) free(names ...string) string {
 		}
 	}
 	last := names[len(names)-1]
-	for i := 1; ; i++ {
-		if name := last + "_" + strconv.Itoa(i); !taken(name) {
+	for {
+		g.numbers[last]++ // names are taken for good
+		if name := last + "_" + strconv.Itoa(g.numbers[last]); !taken(name) {
 			return name
 		}
 	}
 }
 
-// resolve follows replacements of a tensor to a node that is there.
+// circular replaces tensors that are replaced by themselves.
+var circular = edge{"", control - 1}
+
+// resolve follows replacements of a tensor to a node that is there. It shortens
+// the way for the next time, so that following long chains takes linear time.
 func (g *graph) resolve(e edge) (edge, error) {
-	at := e
-	for range len(g.outputs) + 1 {
-		next, ok := g.outputs[at]
-		if !ok {
-			if g.nodes[at.node] == nil {
-				return edge{}, fmt.Errorf("there is no tensor %q", e)
-			}
-			return at, nil
-		}
+	at, hops := e, 0
+	for next, ok := g.outputs[at]; ok; next, ok = g.outputs[at] {
 		at = next
+		if hops++; hops > len(g.outputs) {
+			at = circular
+			break
+		}
 	}
-	return edge{}, fmt.Errorf("tensor %q depends on itself", e)
+	for way := e; hops > 0 && g.outputs[way] != at; {
+		way, g.outputs[way] = g.outputs[way], at
+	}
+	if at == circular {
+		return edge{}, fmt.Errorf("tensor %q depends on itself", e)
+	}
+	if g.nodes[at.node] == nil {
+		return edge{}, fmt.Errorf("there is no tensor %q", e)
+	}
+	return at, nil
 }
 
 // inputs returns a node's inputs with replacements followed; a control input
@@ -111,13 +135,16 @@ func (g *graph) resolve(e edge) (edge, error) {
 func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
 	data := make([]edge, 0, len(n.GetInput()))
 	var controls []edge
-	seen := map[string]bool{}
+	var seen map[string]bool
 	for _, in := range n.GetInput() {
 		e, err := parseEdge(in)
 		if err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.GetName(), err)
 		}
 		if e.port == control {
+			if seen == nil {
+				seen = map[string]bool{}
+			}
 			controls, err = g.resolveControl(controls, e.node, seen)
 		} else {
 			e, err = g.resolve(e)
@@ -127,70 +154,107 @@ func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
 			return nil, fmt.Errorf("node %q: %w", n.GetName(), err)
 		}
 	}
-	return append(data, controls...), nil
+	return append(data, controls...), g.spend(1 + len(data))
 }
 
+// resolveControl appends the nodes that "^name" stands for and that seen does
+// not have yet.
 func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]edge, error) {
-	if seen[name] {
-		return to, nil
-	}
-	seen[name] = true
-	if ends, gone := g.ends[name]; gone {
-		var err error
-		for _, end := range ends {
-			if to, err = g.resolveControl(to, end, seen); err != nil {
-				return nil, err
-			}
+	for stack := []string{name}; len(stack) > 0; {
+		name := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if seen[name] {
+			continue
 		}
-		return to, nil
+		seen[name] = true
+		ends, gone := g.ends[name]
+		if err := g.spend(1 + len(ends)); err != nil {
+			return nil, err
+		}
+		switch {
+		case gone:
+			for _, end := range slices.Backward(ends) {
+				stack = append(stack, end)
+			}
+		case g.nodes[name] == nil:
+			return nil, fmt.Errorf("there is no node %q", name)
+		default:
+			to = append(to, edge{name, control})
+		}
 	}
-	if g.nodes[name] == nil {
-		return nil, fmt.Errorf("there is no node %q", name)
-	}
-	return append(to, edge{name, control}), nil
+	return to, nil
 }
 
 // reached returns the nodes that the roots depend on, each after what it
 // depends on (but for the edge that closes a loop), with the replacements
 // written into their inputs. The order follows from the graph alone.
 func (g *graph) reached(roots []edge) ([]*nodepb.NodeDef, error) {
-	var order []*nodepb.NodeDef
-	seen := map[string]bool{}
-	var visit func(name string) error
-	visit = func(name string) error {
-		if seen[name] {
-			return nil
-		}
-		seen[name] = true
-		n := g.nodes[name]
-		inputs, err := g.inputs(n)
-		if err != nil {
-			return err
-		}
-		n.Input = n.Input[:0]
-		for _, e := range inputs {
-			n.Input = append(n.Input, e.String())
-		}
-		for _, e := range inputs {
-			if err := visit(e.node); err != nil {
-				return err
-			}
-		}
-		order = append(order, n)
-		return nil
-	}
+	w := walk{graph: g, seen: map[string]bool{}}
 	for _, root := range roots {
 		at, err := g.resolveAny(root)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range at {
-			if err := visit(e.node); err != nil {
+			if err := w.from(e.node); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return order, nil
+	return w.order, nil
+}
+
+// A walk goes through a graph depth first. It keeps its own stack: a graph may
+// be one long chain.
+type walk struct {
+	*graph
+	seen  map[string]bool
+	stack []visit
+	order []*nodepb.NodeDef
+}
+
+// A visit is a node under way, with the inputs that are still to be visited.
+type visit struct {
+	node *nodepb.NodeDef
+	left []edge
+}
+
+func (w *walk) from(name string) error {
+	if err := w.enter(name); err != nil {
+		return err
+	}
+	for len(w.stack) > 0 {
+		top := &w.stack[len(w.stack)-1]
+		if len(top.left) == 0 {
+			w.order = append(w.order, top.node)
+			w.stack = w.stack[:len(w.stack)-1]
+			continue
+		}
+		next := top.left[0].node
+		top.left = top.left[1:]
+		if err := w.enter(next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) enter(name string) error {
+	if w.seen[name] {
+		return nil
+	}
+	w.seen[name] = true
+	n := w.nodes[name]
+	inputs, err := w.inputs(n)
+	if err != nil {
+		return err
+	}
+	n.Input = n.Input[:0]
+	for _, e := range inputs {
+		n.Input = append(n.Input, e.String())
+	}
+	w.stack = append(w.stack, visit{n, inputs})
+	return nil
 }
 
 // resolveAny resolves a tensor or a control input.

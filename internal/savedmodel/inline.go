@@ -9,13 +9,11 @@ import (
 
 	functionpb "github.com/wamuir/graft/tensorflow/core/framework/function_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
-	"google.golang.org/protobuf/proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 )
 
-const (
-	maxDepth = 200     // of functions that call functions
-	maxNodes = 1 << 20 // of a graph, functions inlined
-)
+// maxDepth bounds functions that call functions.
+const maxDepth = 200
 
 // callNames matches the names that TensorFlow gives to calls of itself. They
 // tell nothing, so nodes of the body go without them where they can.
@@ -27,79 +25,125 @@ var callNames = regexp.MustCompile(`(^|/)(Stateful)?PartitionedCall(_\d+)?(/(Sta
 // is still needed then.
 type inliner struct {
 	*graph
-	ops     operations
-	depth   map[string]int  // of calls around a node
-	body    map[string]bool // nodes that come from a function
-	effects []string        // nodes that a function runs for what they do
-	done    map[string]bool
+	ops      operations
+	captured map[string]int32 // variables' objects, by their nodes
+	depth    map[string]int   // of calls around a node
+	body     map[string]bool  // nodes that come from a function
+	effects  []string         // nodes that a function runs for what they do
+	done     map[string]bool  // nodes that are or were on the stack
+	stack    []pending
 }
 
-func newInliner(g *graph, ops operations) *inliner {
-	return &inliner{graph: g, ops: ops, depth: map[string]int{}, body: map[string]bool{}, done: map[string]bool{}}
+// newInliner takes the graph of a model, on a copy of its nodes.
+func newInliner(b *budget, meta *metapb.MetaGraphDef, ops operations) (*inliner, error) {
+	g, err := newGraph(b, copies(meta.GetGraphDef().GetNode()))
+	if err != nil {
+		return nil, err
+	}
+	return &inliner{
+		graph: g, ops: ops.with(meta.GetGraphDef().GetLibrary()), captured: captured(meta),
+		depth: map[string]int{}, body: map[string]bool{}, done: map[string]bool{},
+	}, nil
+}
+
+// copies returns nodes that may be changed, but for the values of attributes,
+// and that do not say where they were saved.
+func copies(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
+	out := make([]*nodepb.NodeDef, len(nodes))
+	for i, n := range nodes {
+		out[i] = &nodepb.NodeDef{Name: n.GetName(), Op: n.GetOp(), Input: slices.Clone(n.GetInput()), Attr: maps.Clone(n.GetAttr())}
+	}
+	return out
 }
 
 // run inlines all calls that the roots and the side effects of inlined
 // functions depend on.
 func (x *inliner) run(roots ...edge) error {
 	for _, root := range roots {
-		var err error
-		if root.port == control {
-			err = x.visit(root.node)
-		} else {
-			_, err = x.settle(root)
-		}
-		if err != nil {
+		if err := x.settle(root); err != nil {
 			return err
 		}
 	}
-	for i := 0; i < len(x.effects); i++ { // visiting adds to them
-		if err := x.visit(x.effects[i]); err != nil {
+	for i := 0; i < len(x.effects); i++ { // settling adds to them
+		if err := x.settle(edge{x.effects[i], control}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle inlines until the tensor is an output of a node that stays.
-func (x *inliner) settle(e edge) (edge, error) {
+// A pending node is one whose inputs are being settled.
+type pending struct {
+	node *nodepb.NodeDef
+	next int // the input to settle next
+}
+
+// settle inlines what a tensor or node depends on, each node after what it
+// takes, until the tensor is an output of a node that stays.
+func (x *inliner) settle(root edge) error {
 	for {
-		at, err := x.resolve(e)
-		if err != nil {
-			return edge{}, err
+		entered, err := x.enter(root)
+		if err != nil || !entered {
+			return err
 		}
-		if err := x.visit(at.node); err != nil {
-			return edge{}, err
-		}
-		if x.nodes[at.node] != nil {
-			return at, nil
+		for len(x.stack) > 0 {
+			if err := x.advance(); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// visit inlines what a node depends on, then the node if it is a call.
-func (x *inliner) visit(name string) error {
-	if x.done[name] || x.nodes[name] == nil {
-		return nil
-	}
-	x.done[name] = true
-	n := x.nodes[name]
-	for _, in := range n.GetInput() {
-		e, err := parseEdge(in)
-		if err == nil && e.port == control {
-			err = x.visit(e.node)
-		} else if err == nil {
-			_, err = x.settle(e)
-		}
+// enter puts the node at an edge on the stack, unless it has been there. After
+// a call was inlined, the same edge leads to another node.
+func (x *inliner) enter(e edge) (bool, error) {
+	if e.port != control {
+		at, err := x.resolve(e)
 		if err != nil {
-			return err
+			return false, err
 		}
+		e = at
 	}
+	n := x.nodes[e.node]
+	if n == nil || x.done[e.node] {
+		return false, nil
+	}
+	x.done[e.node] = true
+	x.stack = append(x.stack, pending{node: n})
+	return true, nil
+}
+
+// advance settles the next input of the node on top of the stack, or, after the
+// last, inlines the node.
+func (x *inliner) advance() error {
+	top := len(x.stack) - 1
+	n := x.stack[top].node
+	if err := x.spend(1); err != nil {
+		return err
+	}
+	if x.stack[top].next == len(n.GetInput()) {
+		x.stack = x.stack[:top]
+		return x.inlineCall(n)
+	}
+	e, err := parseEdge(n.GetInput()[x.stack[top].next])
+	if err != nil {
+		return err
+	}
+	entered, err := x.enter(e)
+	if !entered {
+		x.stack[top].next++
+	}
+	return err
+}
+
+// inlineCall inlines a node whose inputs are settled, if it is a call.
+func (x *inliner) inlineCall(n *nodepb.NodeDef) error {
 	c, err := x.callOf(n)
 	if err != nil || c == nil {
 		return err
 	}
 	if err := x.inline(n, c); err != nil {
-		return fmt.Errorf("node %q calls function %q: %w", name, c.function.GetSignature().GetName(), err)
+		return fmt.Errorf("node %q calls function %q: %w", n.GetName(), c.function.GetSignature().GetName(), err)
 	}
 	return nil
 }
@@ -155,7 +199,7 @@ func (x *inliner) inline(n *nodepb.NodeDef, c *call) error {
 	}
 	nodes := c.function.GetNodeDef()
 	if len(x.nodes)+len(nodes) > maxNodes {
-		return fmt.Errorf("with its functions the graph has over %d nodes", maxNodes)
+		return fmt.Errorf("%w: with its functions the graph has over %d nodes", ErrUnsupported, maxNodes)
 	}
 	signature := c.function.GetSignature()
 	refs := references{}
@@ -171,31 +215,49 @@ func (x *inliner) inline(n *nodepb.NodeDef, c *call) error {
 	for i, inner := range nodes {
 		name := x.nameOf(n.GetName(), inner.GetName())
 		names[inner.GetName()] = name
-		added[i] = proto.CloneOf(inner)
-		added[i].Name = name
-		if err := substitute(added[i].GetAttr(), c.given); err != nil {
+		attr, err := substituted(inner.GetAttr(), c.given)
+		if err != nil {
 			return fmt.Errorf("node %q: %w", inner.GetName(), err)
 		}
-		x.nodes[name], x.depth[name], x.body[name] = added[i], depth, true
-	}
-	for i, inner := range nodes {
-		op, err := x.ops.find(inner)
-		if err != nil {
-			refs.addUnknown(inner.GetName(), names[inner.GetName()])
-			continue
-		}
-		outer := &nodepb.NodeDef{Name: inner.GetName(), Op: inner.GetOp(), Attr: added[i].GetAttr()}
-		if err := refs.addOutputs(op, outer, names[inner.GetName()]); err != nil {
+		if err := x.add(1 + len(inner.GetInput()) + len(attr) + len(name)/64); err != nil {
 			return err
 		}
+		added[i] = &nodepb.NodeDef{Name: name, Op: inner.GetOp(), Attr: attr}
+		x.nodes[name], x.depth[name], x.body[name] = added[i], depth, true
+	}
+	if err := x.nameOutputs(refs, nodes, added); err != nil {
+		return err
 	}
 	for i, inner := range nodes {
 		if err := connect(added[i], inner, refs, names, before); err != nil {
 			return fmt.Errorf("node %q: %w", inner.GetName(), err)
 		}
+		if err := x.add(len(added[i].GetInput())); err != nil {
+			return err
+		}
 	}
 	x.addEffects(n.GetName(), c.function, names)
 	return x.addResults(n.GetName(), c, refs)
+}
+
+// nameOutputs names the outputs of a body's nodes, which stand in the graph as
+// added.
+func (x *inliner) nameOutputs(refs references, nodes, added []*nodepb.NodeDef) error {
+	for i, inner := range nodes {
+		op, err := x.ops.find(inner)
+		if err != nil {
+			refs.addUnknown(inner.GetName(), added[i].GetName())
+			continue
+		}
+		outputs, err := refs.addOutputs(op, inner.GetName(), added[i])
+		if err != nil {
+			return err
+		}
+		if err := x.add(outputs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nameOf chooses a node's name in the graph: that in the function, below the

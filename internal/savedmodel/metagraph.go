@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
-	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/savedmodel/bundle"
 )
 
 const (
@@ -21,6 +22,9 @@ const (
 	servingDefault  = "serving_default"
 	hubDefault      = "default"
 	initSignature   = "__saved_model_init_op"
+
+	// maxModelBytes is a protocol buffer's own limit.
+	maxModelBytes = 1<<31 - 1
 )
 
 // load reads dir's saved_model.pb, or says what dir is instead.
@@ -32,7 +36,7 @@ func load(dir string) (*metapb.SavedModel, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%w: it is a file, not a folder%s", ErrNotSavedModel, adviceForFile(dir))
 	}
-	b, err := os.ReadFile(filepath.Join(dir, modelFile))
+	b, err := bundle.ReadFile(filepath.Join(dir, modelFile), maxModelBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: it has no %s%s", ErrNotSavedModel, modelFile, adviceForFolder(dir))
 	}
@@ -40,7 +44,7 @@ func load(dir string) (*metapb.SavedModel, error) {
 		return nil, err
 	}
 	model := &metapb.SavedModel{}
-	if err := proto.Unmarshal(b, model); err != nil {
+	if err := unmarshal(b, model); err != nil {
 		return nil, fmt.Errorf("%w: %s is damaged or cut short: %w", ErrNotSavedModel, modelFile, err)
 	}
 	if len(model.GetMetaGraphs()) == 0 {
@@ -62,13 +66,13 @@ func adviceForFile(path string) string {
 }
 
 func adviceForFolder(dir string) string {
-	for file, advice := range map[string]string{
-		"saved_model.pbtxt": "; it has saved_model.pbtxt, the text form: load and save it in Python",
-		"saved_model.cpb":   "; it has saved_model.cpb, the form in chunks: save it without image_format splitting",
-		"config.json":       "; it looks like a folder of Keras's own form: load it and save it by model.export(FOLDER)",
+	for _, other := range []struct{ file, advice string }{
+		{"saved_model.pbtxt", "; it has saved_model.pbtxt, the text form: load and save it in Python"},
+		{"saved_model.cpb", "; it has saved_model.cpb, the form in chunks: save it without image_format splitting"},
+		{"config.json", "; it looks like a folder of Keras's own form: load it and save it by model.export(FOLDER)"},
 	} {
-		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
-			return advice
+		if _, err := os.Stat(filepath.Join(dir, other.file)); err == nil {
+			return other.advice
 		}
 	}
 	if deeper, _ := filepath.Glob(filepath.Join(dir, "*", modelFile)); len(deeper) > 0 {

@@ -2,6 +2,8 @@ package savedmodel
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,26 +81,31 @@ func width(op *oppb.OpDef, arg *oppb.OpDef_ArgDef, given attributes) (int, error
 	return int(n), nil
 }
 
-// substitute replaces the placeholders in a body's attributes by the values
-// that the call gives for them.
-func substitute(body, given attributes) error {
-	for name, v := range body {
+// substituted returns a body's attributes with the values that the call gives
+// in the place of placeholders. What does not change is shared.
+func substituted(body, given attributes) (attributes, error) {
+	out := make(attributes, len(body))
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		v := body[name]
 		if p := v.GetPlaceholder(); p != "" {
-			value := given[p]
-			if value == nil {
-				return fmt.Errorf("attribute %q stands for %q, which the call does not give", name, p)
+			if v = given[p]; v == nil {
+				return nil, fmt.Errorf("attribute %q stands for %q, which the call does not give", name, p)
 			}
-			body[name] = proto.CloneOf(value)
-			continue
-		}
-		functions := append([]*attrpb.NameAttrList{v.GetFunc()}, v.GetList().GetFunc()...)
-		for _, f := range functions {
-			if err := substitute(f.GetAttr(), given); err != nil {
-				return err
+		} else if v.GetFunc() != nil || len(v.GetList().GetFunc()) > 0 {
+			v = proto.CloneOf(v)
+			for _, f := range append([]*attrpb.NameAttrList{v.GetFunc()}, v.GetList().GetFunc()...) {
+				attr, err := substituted(f.GetAttr(), given)
+				if err != nil {
+					return nil, err
+				}
+				if f != nil {
+					f.Attr = attr
+				}
 			}
 		}
+		out[name] = v
 	}
-	return nil
+	return out, nil
 }
 
 // references maps the names by which the nodes of a function's body refer to
@@ -148,21 +155,21 @@ func (r references) addArguments(signature *oppb.OpDef, given attributes, args [
 	return nil
 }
 
-// addOutputs names the outputs of a node of the body, which is called name in
-// the graph.
-func (r references) addOutputs(op *oppb.OpDef, n *nodepb.NodeDef, name string) error {
+// addOutputs names the outputs of a node that the body calls inner, and returns
+// how many there are.
+func (r references) addOutputs(op *oppb.OpDef, inner string, n *nodepb.NodeDef) (int, error) {
 	port := 0
 	for _, out := range op.GetOutputArg() {
 		count, err := width(op, out, n.GetAttr())
 		if err != nil {
-			return fmt.Errorf("node %q: %w", n.GetName(), err)
+			return 0, fmt.Errorf("node %q: %w", inner, err)
 		}
 		tensors := make([]edge, count)
 		for i := range tensors {
-			tensors[i] = edge{name, port + i}
+			tensors[i] = edge{n.GetName(), port + i}
 		}
-		r.add(n.GetName()+":"+out.GetName(), tensors)
+		r.add(inner+":"+out.GetName(), tensors)
 		port += count
 	}
-	return nil
+	return port, nil
 }

@@ -10,7 +10,6 @@ import (
 	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
 	versionspb "github.com/wamuir/graft/tensorflow/core/framework/versions_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
-	"google.golang.org/protobuf/proto"
 
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
@@ -28,14 +27,13 @@ type plainGraph struct {
 
 // plain takes a signature's graph out of a meta graph whose restored variables
 // are known.
-func plain(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
-	g, err := newGraph(proto.CloneOf(meta.GetGraphDef()).GetNode())
+func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
+	x, err := newInliner(b, meta, ops)
 	if err != nil {
 		return nil, err
 	}
-	x := newInliner(g, ops.with(meta.GetGraphDef().GetLibrary()))
 	p := &plainGraph{versions: meta.GetGraphDef().GetVersions()}
-	if p.inputs, err = g.addInputs(signature); err != nil {
+	if p.inputs, err = x.addInputs(signature); err != nil {
 		return nil, err
 	}
 	roots, err := signatureOutputs(signature)

@@ -44,11 +44,12 @@ func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDe
 			n.Input = append(n.Input, e.String())
 		}
 	}
-	for _, v := range r.variables {
+	for _, key := range slices.Sorted(maps.Keys(r.variables)) {
+		v := r.variables[key]
 		switch {
 		case !v.read:
 			continue
-		case changed[v.key]:
+		case changed[key] || changed[v.shared]:
 			return fmt.Errorf("%w: variable %q changes as the signature answers; a network's weights are fixed: export it without what counts or draws random numbers, such as layers that augment images", ErrUnsupported, v.node)
 		}
 		p.variables = append(p.variables, v)
@@ -75,11 +76,15 @@ type value struct {
 }
 
 func (r *reader) add(n *nodepb.NodeDef) {
-	key := variableKey(n)
+	key := r.identity(n)
 	v := r.variables[key]
 	if v == nil {
+		object, ok := r.captured[n.GetName()]
+		if !ok {
+			object = noObject
+		}
 		v = &variable{
-			key: key, node: n.GetName(), dataType: tensorflow.DataType(n.GetAttr()["dtype"].GetType()),
+			shared: variableKey(n), object: object, node: n.GetName(), dataType: tensorflow.DataType(n.GetAttr()["dtype"].GetType()),
 			shape: shapeOf(n.GetAttr()["shape"].GetShape()),
 		}
 		r.variables[key] = v

@@ -5,7 +5,6 @@ import (
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
-	"google.golang.org/protobuf/proto"
 )
 
 // A place is where in the checkpoint a variable's value is.
@@ -14,16 +13,15 @@ type place struct{ key, slice string }
 // restoredFrom returns, by the variables' keys, the places from which the
 // model's own restore operation takes values. That operation alone says which
 // entry belongs to which variable: names need not agree.
-func restoredFrom(meta *metapb.MetaGraphDef, ops operations) (map[string]place, error) {
+func restoredFrom(b *budget, meta *metapb.MetaGraphDef, ops operations) (map[string]place, error) {
 	restore := meta.GetSaverDef().GetRestoreOpName()
 	if restore == "" {
 		return nil, nil
 	}
-	g, err := newGraph(proto.CloneOf(meta.GetGraphDef()).GetNode())
+	x, err := newInliner(b, meta, ops)
 	if err != nil {
 		return nil, err
 	}
-	x := newInliner(g, ops.with(meta.GetGraphDef().GetLibrary()))
 	root := edge{restore, control}
 	if err := x.run(root); err != nil {
 		return nil, fmt.Errorf("restore operation: %w", err)
@@ -49,9 +47,14 @@ func restoredFrom(meta *metapb.MetaGraphDef, ops operations) (map[string]place, 
 		if v == nil {
 			continue // a table, say
 		}
-		if p, ok := x.placeOf(from); ok {
-			places[variableKey(v)] = p
+		p, ok := x.placeOf(from)
+		if !ok {
+			continue
 		}
+		if other, twice := places[variableKey(v)]; twice && other != p {
+			return nil, fmt.Errorf("restore operation: it gives variable %q two values, %q and %q", v.GetName(), other.key, p.key)
+		}
+		places[variableKey(v)] = p
 	}
 	return places, nil
 }
@@ -68,7 +71,7 @@ func assignment(n *nodepb.NodeDef) (to, from edge, err error) {
 
 // placeOf follows a value back to the output of RestoreV2 that it comes from.
 func (g *graph) placeOf(e edge) (place, bool) {
-	for range maxConstantDepth {
+	for range maxHops {
 		at, err := g.resolve(e)
 		if err != nil {
 			return place{}, false

@@ -82,11 +82,12 @@ func read(ctx context.Context, dir string, o Options) (*network.Network, error) 
 	if err != nil {
 		return nil, err
 	}
-	restored, err := restoredFrom(meta, ops)
+	b := newBudget(ctx)
+	restored, err := restoredFrom(b, meta, ops)
 	if err != nil {
 		return nil, err
 	}
-	p, err := plain(meta, signature, ops, restored)
+	p, err := plain(b, meta, signature, ops, restored)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ func TestRead(t *testing.T) {
 		{"keras_direct", savedmodel.Options{}, "sequential_1/batch_normalization_1/beta* sequential_1/batch_normalization_1/gamma* " +
 			"sequential_1/batch_normalization_1/moving_mean sequential_1/batch_normalization_1/moving_variance " +
 			"sequential_1/conv2d_1/bias* sequential_1/conv2d_1/kernel* sequential_1/dense_2/bias* sequential_1/dense_2/kernel*"},
+		{"towers", savedmodel.Options{}, "conv/bias* conv/bias_1* conv/kernel* conv/kernel_1* logits/bias* logits/kernel*"},
+		{"unnamed", savedmodel.Options{}, "Variable_2* Variable_3* sequential_2/dense/bias* sequential_2/dense/kernel* w* w_1*"},
 		{"refused", savedmodel.Options{Signature: "fine"}, "w*"},
 		{"tf1_resource", savedmodel.Options{}, "one/b one/w* two/b two/w*"},
 		{"tf1_reference", savedmodel.Options{}, "one/b one/w* two/b two/w*"},

@@ -2,6 +2,7 @@ package savedmodel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight)
 		handle, read := network.WeightNodes(w)
 		order = append(order, handle, read)
 	}
-	g, err := newGraph(slices.Concat(order, nodes))
+	g, err := newGraph(nil, slices.Concat(order, nodes))
 	if err != nil {
 		return nil, err
 	}
@@ -85,33 +86,52 @@ func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight)
 	return order, nil
 }
 
+// maxShared bounds the bytes of weights by those of the checkpoint: several
+// variables may have one value.
+const maxShared = 4
+
 func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, restored map[string]place, prefix string) ([]*network.Weight, error) {
 	r, err := bundle.Open(prefix)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	objects, err := savedObjects(meta, r)
+	objects, err := savedObjects(newBudget(ctx), meta, r)
 	if err != nil {
 		return nil, err
 	}
+	places := make(map[*variable]place, len(p.variables))
 	find := finder(restored, r, objects)
+	for _, v := range p.variables {
+		if places[v], err = find(v); err != nil {
+			return nil, fmt.Errorf("variable %q: %w", v.node, err)
+		}
+	}
 	trained := trainable(meta, objects)
 	var weights []*network.Weight
-	for _, v := range p.variables {
+	var whole bundle.Tensor
+	var key string
+	total := int64(0)
+	for _, v := range byPlace(p.variables, places) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		at, ok := find(v)
-		if !ok {
-			return nil, fmt.Errorf("variable %q has no value: the model does not restore it from its checkpoint", v.node)
+		at := places[v]
+		if at.key != key || len(weights) == 0 {
+			if whole, err = r.Tensor(at.key); err != nil {
+				return nil, fmt.Errorf("variable %q: %w", v.node, err)
+			}
+			key = at.key
 		}
-		t, err := r.Slice(at.key, at.slice)
+		t, err := whole.Slice(at.slice)
+		if err == nil {
+			err = v.fits(t)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("variable %q: %w", v.node, err)
-		}
-		if err := v.fits(t); err != nil {
 			return nil, fmt.Errorf("variable %q: checkpoint %s: tensor %q: %w", v.node, prefix, at.key, err)
+		}
+		if total += int64(len(t.Data)); total > maxShared*r.Size() {
+			return nil, fmt.Errorf("%w: the variables take over %d times the bytes of the checkpoint, up to %q", ErrUnsupported, maxShared, v.node)
 		}
 		weights = append(weights, &network.Weight{
 			Name: v.name, DataType: v.dataType, Shape: t.Shape, Data: t.Data, Trainable: trained(v, at),
@@ -120,36 +140,55 @@ func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef,
 	return weights, nil
 }
 
-// shared returns the name under which the variable's nodes find it.
-func (v *variable) shared() string {
-	_, name, _ := strings.Cut(v.key, "/")
-	return name
+// byPlace sorts variables so that those whose values are in one tensor follow
+// one another.
+func byPlace(variables []*variable, places map[*variable]place) []*variable {
+	return slices.SortedStableFunc(slices.Values(variables), func(a, b *variable) int {
+		return strings.Compare(places[a].key, places[b].key)
+	})
 }
 
 // finder returns the function that says where a variable's value is: where the
-// model's restore operation takes it from, else where its object graph says it
-// is, else, in a model without that operation, under its own name.
+// model's restore operation takes it from, else where its object is stored,
+// else, in a model without that operation, under its name. Keras 3 exports every
+// variable as two objects, and restores one from the value of the other.
 //
-// tf.saved_model.save of a Keras 3 model writes a restore operation for copies of
-// its variables, so that only the object graph finds those of the signature.
-// Beside an operation it is believed only if no two of its variables have one
-// name: their handles have others, which may be a third one's.
-func finder(restored map[string]place, r *bundle.Reader, objects []object) func(*variable) (place, bool) {
-	keys := map[string][]string{}
-	distinct := true
+// Names are the last resort: objects may have one name, and the nodes that stand
+// for them others, which may be a third one's. Nor does the restore operation
+// know every variable: tf.saved_model.save of a Keras 3 model writes it for
+// copies of them.
+func finder(restored map[string]place, r *bundle.Reader, objects []object) func(*variable) (place, error) {
+	stored := map[int32]string{}
+	named := map[string][]string{}
 	for _, o := range objects {
-		keys[o.name] = append(keys[o.name], o.key)
-		distinct = distinct && len(keys[o.name]) == 1
-	}
-	return func(v *variable) (place, bool) {
-		if at, ok := restored[v.key]; ok {
-			return at, true
+		if _, ok := stored[o.node]; !ok {
+			stored[o.node] = o.key
 		}
-		if named := keys[v.shared()]; len(named) == 1 && (distinct || len(restored) == 0) {
-			return place{key: named[0]}, true
-		}
-		return place{key: v.shared()}, len(restored) == 0 && r.Has(v.shared())
+		named[o.name] = append(named[o.name], o.key)
 	}
+	return func(v *variable) (place, error) {
+		key, isStored := stored[v.object]
+		at, isRestored := restored[v.shared]
+		switch {
+		case isStored && isRestored && at.key != key && !r.Same(at.key, key):
+			return place{}, fmt.Errorf("its object is stored as %q, but the model restores it from %q, which has another value: the model is damaged", key, at.key)
+		case isRestored:
+			return at, nil
+		case isStored:
+			return place{key: key}, nil
+		case len(restored) == 0 && len(named[v.sharedName()]) == 1:
+			return place{key: named[v.sharedName()][0]}, nil
+		case len(restored) == 0 && r.Has(v.sharedName()):
+			return place{key: v.sharedName()}, nil
+		}
+		return place{}, errors.New("it has no value: the model does not restore it from its checkpoint, and its objects do not say where it is")
+	}
+}
+
+// sharedName returns the name under which the variable's nodes find it.
+func (v *variable) sharedName() string {
+	_, name, _ := strings.Cut(v.shared, "/")
+	return name
 }
 
 // fits checks what the checkpoint has against what the graph expects.

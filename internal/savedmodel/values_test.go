@@ -1,30 +1,35 @@
 package savedmodel
 
-import "testing"
+import (
+	"strings"
+	"testing"
 
-// Where a variable's value is taken from, where the restore operation is silent
-// about it.
-func TestFinderBesideARestoreOperation(t *testing.T) {
-	restored := map[string]place{"/copy": {key: "layer/w"}}
-	distinct := []object{{name: "w", key: "layer/w"}, {name: "b", key: "layer/b"}}
-	same := append(distinct, object{name: "b", key: "other/b"})
-	for _, test := range []struct {
-		name    string
-		objects []object
-		key     string
-		want    string // "": nowhere
+	"tkit/internal/savedmodel/bundle"
+)
+
+// TestFinder finds values by objects first, whatever the names are.
+func TestFinder(t *testing.T) {
+	objects := []object{{node: 1, name: "w", key: "left/w"}, {node: 2, name: "w", key: "right/w"}, {node: 3, name: "b", key: "left/b"}}
+	restored := map[string]place{"/copy": {key: "copy"}, "/part": {key: "whole", slice: "4 0,2"}, "/w_1": {key: "right/w"}, "/x": {key: "left/w"}}
+	for name, c := range map[string]struct {
+		variable variable
+		restored map[string]place
+		want     place
+		says     string
 	}{
-		{"restored", distinct, "/copy", "layer/w"},
-		{"the object of its name", distinct, "/b", "layer/b"},
-		{"no object of its name", distinct, "/c", ""},
-		{"two objects of its name", same, "/b", ""},
-		{"two objects of another name", same, "/w", ""},
+		"the first of a name":              {variable{shared: "/w", object: 1}, restored, place{key: "left/w"}, ""},
+		"the second of a name":             {variable{shared: "/w_1", object: 2}, restored, place{key: "right/w"}, ""},
+		"a name that is another's":         {variable{shared: "/b", object: 2}, nil, place{key: "right/w"}, ""},
+		"no object":                        {variable{shared: "/part", object: noObject}, restored, place{"whole", "4 0,2"}, ""},
+		"an object that is not stored":     {variable{shared: "/copy", object: 9}, restored, place{key: "copy"}, ""},
+		"two values":                       {variable{shared: "/x", object: 2}, restored, place{}, "damaged"},
+		"a name beside a restore":          {variable{shared: "/b", object: noObject}, restored, place{}, "no value"},
+		"a name alone":                     {variable{shared: "/b", object: noObject}, nil, place{key: "left/b"}, ""},
+		"a name of two objects, by itself": {variable{shared: "/w", object: noObject}, nil, place{}, "no value"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			at, ok := finder(restored, nil, test.objects)(&variable{key: test.key})
-			if ok != (test.want != "") || ok && at.key != test.want {
-				t.Errorf("%v %v, want %q", at, ok, test.want)
-			}
-		})
+		at, err := finder(c.restored, &bundle.Reader{}, objects)(&c.variable)
+		if at != c.want || c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, %v; want %v, %q", name, at, err, c.want, c.says)
+		}
 	}
 }

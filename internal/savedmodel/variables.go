@@ -2,6 +2,7 @@ package savedmodel
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
@@ -12,7 +13,8 @@ import (
 
 // A variable is one that the signature reads. Several nodes may stand for it.
 type variable struct {
-	key      string // what makes nodes mean the same variable
+	shared   string // what TensorFlow's resource manager knows it by
+	object   int32  // in the model's object graph, or noObject
 	node     string // the first of its nodes
 	name     string // in the plain graph
 	dataType tensorflow.DataType
@@ -30,6 +32,18 @@ func isReference(n *nodepb.NodeDef) bool {
 	return n.GetOp() == "VariableV2" || n.GetOp() == "Variable"
 }
 
+// noObject stands for a variable that no object graph has.
+const noObject = -1
+
+// identity tells variables apart: by their objects, as TensorFlow 2 does, or as
+// its resource manager does.
+func (x *inliner) identity(n *nodepb.NodeDef) string {
+	if object, ok := x.captured[n.GetName()]; ok {
+		return "object " + strconv.Itoa(int(object))
+	}
+	return variableKey(n)
+}
+
 // variableKey tells variables apart as TensorFlow's resource manager does.
 func variableKey(n *nodepb.NodeDef) string {
 	name := string(n.GetAttr()["shared_name"].GetS())
@@ -39,9 +53,13 @@ func variableKey(n *nodepb.NodeDef) string {
 	return string(n.GetAttr()["container"].GetS()) + "/" + name
 }
 
+// maxHops bounds how far a handle or a value is followed through nodes that hand
+// it on.
+const maxHops = 50
+
 // variableAt returns the variable that a tensor is the handle of, or nil.
 func (g *graph) variableAt(e edge) *nodepb.NodeDef {
-	for range maxConstantDepth {
+	for range maxHops {
 		at, err := g.resolve(e)
 		if err != nil {
 			return nil
@@ -80,8 +98,8 @@ func (o operations) changes(n *nodepb.NodeDef) bool {
 	return slices.ContainsFunc(op.GetInputArg(), func(a *oppb.OpDef_ArgDef) bool { return a.GetIsRef() })
 }
 
-// changedVariables returns the keys of the variables that the inlined graph
-// writes to when it runs.
+// changedVariables returns the variables, by identity and by key, that the
+// inlined graph writes to when it runs.
 func (x *inliner) changedVariables(roots []edge) (map[string]bool, error) {
 	all := slices.Clone(roots)
 	for _, name := range x.effects {
@@ -98,7 +116,7 @@ func (x *inliner) changedVariables(roots []edge) (map[string]bool, error) {
 		}
 		if e, err := parseEdge(n.GetInput()[0]); err == nil && e.port != control {
 			if v := x.variableAt(e); v != nil {
-				changed[variableKey(v)] = true
+				changed[variableKey(v)], changed[x.identity(v)] = true, true
 			}
 		}
 	}

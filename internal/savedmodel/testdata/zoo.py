@@ -237,6 +237,50 @@ def keras_direct(to):
     return {"serving_default": {name: draw(2, 8, 8, 3)}}
 
 
+@model
+def towers(to):
+    """A Keras 3 model of two towers of one form, whose variables have the same
+    names, given to tf.saved_model.save as it is."""
+    import keras as k
+
+    k.utils.set_random_seed(4)
+
+    def tower(name):
+        i = k.Input((8, 8, 3))
+        x = k.layers.Conv2D(4, 3, name="conv", bias_initializer="random_normal")(i)
+        return k.Model(i, k.layers.GlobalAveragePooling2D()(x), name=name)
+
+    i = k.Input((8, 8, 3), name="image")
+    joined = k.layers.Concatenate()([tower("left")(i), tower("right")(i)])
+    m = k.Model(i, k.layers.Dense(3, name="logits")(joined))
+    tf.saved_model.save(m, to)
+    name = list(tf.saved_model.load(to).signatures["serving_default"].structured_input_signature[1])[0]
+    return {"serving_default": {name: draw(2, 8, 8, 3)}}
+
+
+@model
+def unnamed(to):
+    """Variables without names, and two of one name, beside a Keras 3 model whose
+    variables the restore operation has copies of."""
+    import keras as k
+
+    k.utils.set_random_seed(5)
+
+    class M(tf.Module):
+        def __init__(self):
+            self.dense = k.Sequential([k.Input((4,)), k.layers.Dense(3, name="dense", bias_initializer="random_normal")])
+            self.scale, self.shift = tf.Variable(1.5), tf.Variable(0.25)
+            self.first, self.second = tf.Variable(draw(3), name="w"), tf.Variable(draw(3), name="w")
+
+        @tf.function(input_signature=[spec(None, 4)])
+        def call(self, x):
+            return {"y": (self.dense(x) / self.scale + self.shift) * self.first - self.second}
+
+    m = M()
+    save(m, to, serving_default=m.call)
+    return {"serving_default": {"x": draw(2, 4)}}
+
+
 # Refused, by the signature of that name; "fine" needs nothing of it.
 
 
@@ -431,7 +475,7 @@ def answer(directory, tags, signature, inputs):
 for write in models:
     to = os.path.join(out, write.__name__)
     for signature, inputs in write(to).items():
-        if write is keras_direct:
+        if write in (keras_direct, towers, unnamed):
             answers = answer2(to, signature, inputs)
         else:
             answers = answer(to, [] if write is tf1_hub else ["serve"], signature, inputs)
