@@ -7,7 +7,8 @@
 //
 //	{"path": "scans/0001.png", "label": "benign", "group": "patient-17", "split": "train"}
 //
-// Other columns and members are passed over. A path that is absolute or has an
+// The list is in UTF-8, or in UTF-16 with a byte order mark. Other columns and
+// members are passed over. A path that is absolute or has an
 // element .. is listed and refused by name, and so is one that a link leads
 // out of the dataset. A row that cannot be understood, and a path that is
 // listed twice, end the listing with the line's number: a manifest is taken
@@ -125,7 +126,11 @@ func (s *Source) list(ctx context.Context, yield func(datasets.Example, error) b
 			return err
 		}
 		if r.Path == last.Path && last.Line > 0 {
-			return fmt.Errorf("lines %d and %d both list %q: leave one out", last.Line, r.Line, r.Path)
+			what := "leave one out"
+			if r.Label != last.Label {
+				what = fmt.Sprintf("with the labels %q and %q: leave the wrong one out", last.Label, r.Label)
+			}
+			return fmt.Errorf("lines %d and %d both list %q: %s", last.Line, r.Line, r.Path, what)
 		}
 		last = r
 		if !yield(s.example(r), nil) {

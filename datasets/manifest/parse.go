@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tkit/datasets"
 )
@@ -27,6 +28,9 @@ var errLongRow = fmt.Errorf("a row is longer than %d bytes: is a quote left open
 
 // finish checks what a row says and brings it into its one form.
 func (r row) finish() (row, error) {
+	if err := checkText(r.Line, r.Path, r.Label, r.Group, r.Split); err != nil {
+		return r, err
+	}
 	for strings.HasPrefix(r.Path, "./") {
 		r.Path = strings.TrimLeft(r.Path[2:], "/")
 	}
@@ -44,13 +48,14 @@ func (r row) finish() (row, error) {
 }
 
 // parseCSV reads comma-separated values as RFC 4180 has them, led by a header
-// with the names of the columns. A byte order mark is passed over.
+// with the names of the columns.
 func parseCSV(f io.Reader, add func(row) error) error {
-	guard := &bounded{r: f}
-	buffered := bufio.NewReader(guard)
-	guard.left = maxRow
-	skipMark(buffered)
-	c := csv.NewReader(buffered)
+	list, err := decoded(f)
+	if err != nil {
+		return err
+	}
+	guard := &bounded{r: list, left: maxRow}
+	c := csv.NewReader(guard)
 	c.ReuseRecord = true
 	header, err := c.Read()
 	if errors.Is(err, io.EOF) {
@@ -114,18 +119,13 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func skipMark(r *bufio.Reader) {
-	if mark, _ := r.Peek(3); string(mark) == "\xef\xbb\xbf" {
-		r.Discard(3)
-	}
-}
-
-// parseJSON reads an object a line. Empty lines are passed over, and so is a
-// byte order mark.
+// parseJSON reads an object a line. Empty lines are passed over.
 func parseJSON(f io.Reader, add func(row) error) error {
-	buffered := bufio.NewReader(f)
-	skipMark(buffered)
-	lines := bufio.NewScanner(buffered)
+	list, err := decoded(f)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(list)
 	lines.Buffer(make([]byte, 0, 1<<12), maxRow)
 	n := 0
 	for lines.Scan() {
@@ -133,6 +133,10 @@ func parseJSON(f io.Reader, add func(row) error) error {
 		line := bytes.TrimSpace(lines.Bytes())
 		if len(line) == 0 {
 			continue
+		}
+		// Package json would put another character for each byte of these.
+		if !utf8.Valid(line) {
+			return checkText(n, string(line))
 		}
 		var o struct {
 			Path  string `json:"path"`
