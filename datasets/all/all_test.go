@@ -1,6 +1,10 @@
 package all_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -10,7 +14,12 @@ import (
 
 	"tkit/datasets"
 	"tkit/datasets/all"
+	"tkit/datasets/sequencefile"
+	"tkit/datasets/shards"
 	"tkit/datasets/shards/shardstest"
+	"tkit/datasets/sourcetest"
+	"tkit/datasets/tarshards"
+	"tkit/datasets/tfrecord"
 	"tkit/internal/fuzztest"
 )
 
@@ -110,7 +119,12 @@ func TestFormats(t *testing.T) {
 		{"tars?files=", "", "give files= once, with a value"},
 		{"lists?format=manifest", "", "which file is the manifest?"},
 		{"sequences?label=name", "", "want folder, parent or key"},
-		{at("tars") + "?colour=red", "", "colour"},
+		{at("tars") + "?colour=red", "", `there is no option "colour". There are format, files,`},
+		{at("tars") + "?lable=x", "", `there is no option "lable": did you mean label=?`},
+		{"tars?format=tar&file=x", "", `there is no option "file": did you mean files=?`},
+		{"tars?lable=x", "", `if ?lable= begins options: there is no option "lable": did you mean label=?`},
+		{"records?label=image/object/class/text", at("records") + "?format=tfrecord&label=image%2Fobject%2Fclass%2Ftext", ""},
+		{"records?label=image%2Fobject%2Fclass&image=a/b", at("records") + "?format=tfrecord&image=a%2Fb&label=image%2Fobject%2Fclass", ""},
 		{"nothing?format=tar", "", "nothing"},
 		{"tars/a-000.tar?files=a-*.tar", "", "a pattern is for a folder"},
 		{"tars?files=%zz", "", "its options"},
@@ -152,6 +166,99 @@ func asURI(t *testing.T, given string) string {
 		t.Fatal(err)
 	}
 	return uri
+}
+
+// TestContent says which format is found by the first bytes of files, whatever
+// their names, and what is said of files that cannot be read as they stand.
+func TestContent(t *testing.T) {
+	var record, sequence, archive bytes.Buffer
+	image := sourcetest.Picture(1)
+	must(t, tfrecord.Write(&record, tfrecord.Image{Encoded: image, Label: "cat", Name: "1.png"}))
+	must(t, sequencefile.Write(&sequence, []sequencefile.Entry{{Key: "cat/1.png", Bytes: image}}))
+	w := tar.NewWriter(&archive)
+	must(t, w.WriteHeader(&tar.Header{Name: "cat/1.png", Size: int64(len(image)), Mode: 0o644, Typeflag: tar.TypeReg}))
+	_, err := w.Write(image)
+	must(t, err)
+	must(t, w.Close())
+	gzipped := func(b []byte) []byte {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		_, err := z.Write(b)
+		must(t, err)
+		must(t, z.Close())
+		return out.Bytes()
+	}
+	var deflated bytes.Buffer
+	z := zlib.NewWriter(&deflated)
+	_, err = z.Write(record.Bytes())
+	must(t, err)
+	must(t, z.Close())
+	for given, c := range map[string]struct {
+		stored map[string][]byte
+		want   string // of the URI's end, or of an error
+	}{
+		"a/":                {map[string][]byte{"a/x.tfrec": record.Bytes()}, "?format=tfrecord"},
+		"a/x":               {map[string][]byte{"a/x": record.Bytes()}, "x?format=tfrecord"},
+		"b":                 {map[string][]byte{"b/one": record.Bytes(), "b/two": record.Bytes()}, "?format=tfrecord"},
+		"c":                 {map[string][]byte{"c/part-r-00000": record.Bytes(), "c/_SUCCESS": nil}, "?format=tfrecord"},
+		"d":                 {map[string][]byte{"d/part-00000": sequence.Bytes()}, "?format=sequencefile"},
+		"e":                 {map[string][]byte{"e/data-00000-of-00001": archive.Bytes()}, "?format=tar"},
+		"f":                 {map[string][]byte{"f/README.md": []byte("about it"), "f/x.record": record.Bytes()}, "?format=tfrecord"},
+		"g":                 {map[string][]byte{"g/x": archive.Bytes()}, "?format=tar"},
+		"h.tar":             {map[string][]byte{"h.tar": record.Bytes()}, "?format=tfrecord"},
+		"i":                 {map[string][]byte{"i/1.png": image, "i/2.tar": archive.Bytes()}, "/i"},
+		"j":                 {map[string][]byte{"j/cat/1.png": image, "j/x.tar.gz": gzipped(archive.Bytes())}, "/j"},
+		"k.tar.gz":          {map[string][]byte{"k.tar.gz": archive.Bytes()}, "?format=tar"}, // unpacked, by its old name
+		"n/x.tfrecord.gz":   {map[string][]byte{"n/x.tfrecord.gz": gzipped(record.Bytes())}, "it is compressed with gzip: it can only be read in order, and images are read here and there; unpack it first: gunzip x.tfrecord.gz"},
+		"o":                 {map[string][]byte{"o/a-000.tar.gz": gzipped(archive.Bytes())}, "unpack it first: gunzip a-000.tar.gz"},
+		"p":                 {map[string][]byte{"p/a.tgz": gzipped(archive.Bytes())}, "unpack it first: gunzip a.tgz"},
+		"q":                 {map[string][]byte{"q/x.tfrecord": gzipped(record.Bytes())}, "unpack it first: gunzip <x.tfrecord >unpacked-x.tfrecord"},
+		"r":                 {map[string][]byte{"r/x.tfrecord": deflated.Bytes()}, "compressed with zlib"},
+		"photos.zip":        {map[string][]byte{"photos.zip": []byte("PK\x03\x04...")}, "it is a ZIP file: its files are not read in place; unpack it first: unzip photos.zip"},
+		"s":                 {map[string][]byte{"s/it's.zip": []byte("PK\x03\x04...")}, `unpack it first: unzip 'it'\''s.zip'`},
+		"t":                 {map[string][]byte{"t/a.tar.zst": []byte("\x28\xb5\x2f\xfd...")}, "unpack it first: unzstd --rm a.tar.zst"},
+		"u.parquet":         {map[string][]byte{"u.parquet": []byte("PAR1...")}, "it is a Parquet file"},
+		"v.csv.gz":          {map[string][]byte{"v.csv.gz": gzipped([]byte("path,label\n"))}, "unpack it first: gunzip v.csv.gz"},
+		"w.png":             {map[string][]byte{"w.png": image}, "it is one image: give the folder"},
+		"y.bin":             {map[string][]byte{"y.bin": []byte("?")}, "neither its name nor its first bytes tell its format: say it by ?format="},
+		"z?format=tfrecord": {map[string][]byte{"z/x.tfrecord": record.Bytes(), "z/y.tfrecord.gz": gzipped(record.Bytes())}, "shard y.tfrecord.gz: it is compressed with gzip"},
+	} {
+		root := shardstest.Write(t, c.stored)
+		src, err := all.Open(t.Context(), root+"/"+given)
+		if err == nil {
+			var keys []string
+			if keys, _, err = shardstest.List(t.Context(), src); err == nil && !strings.HasSuffix(src.URI(), c.want) {
+				t.Errorf("%s: the source is %s with %q, want %s", given, src.URI(), keys, c.want)
+			}
+			must(t, datasets.Close(src))
+		}
+		if err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", given, err, c.want)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FuzzHead tells by the first bytes of a file what it is.
+func FuzzHead(f *testing.F) {
+	for _, s := range []string{"SEQ\x06", "PK\x03\x04", "\x78\x9c", "", strings.Repeat("\x00", 512)} {
+		f.Add("it's", []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, name string, head []byte) {
+		defer fuzztest.Watch(t, len(name)+len(head))()
+		for _, begins := range []func([]byte) bool{tfrecord.Begins, tarshards.Begins, sequencefile.Begins} {
+			begins(head)
+		}
+		if err := shards.Packed(name, head); err != nil && strings.HasSuffix(err.Error(), " ") {
+			t.Errorf("%q: %v", name, err)
+		}
+	})
 }
 
 // A pattern chooses among the files of the folder and leads nowhere else.

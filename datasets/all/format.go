@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/url"
 	"slices"
-	"strings"
 
 	"tkit/datasets"
 	"tkit/datasets/files"
@@ -23,17 +22,18 @@ import (
 type format struct {
 	name    string
 	named   func(file string) bool // whether a file's name says this format; nil for folders
+	begins  func(head []byte) bool // whether a file's first bytes say it; nil where they cannot
 	options []string               // that it takes
 	open    func(tree files.Tree, file string, o url.Values) (datasets.Source, error)
 }
 
 // formats has every format. To add one, write a package and a line here.
 var formats = []format{
-	{folder.Format, nil, []string{"splits", "label"}, openFolder},
-	{manifest.Format, manifest.Named, nil, openManifest},
-	{tfrecord.Format, tfrecord.Named, []string{"files", "splits", "image", "label", "group", "split"}, openTFRecord},
-	{tarshards.Format, tarshards.Named, []string{"files", "splits", "image", "label"}, openTar},
-	{sequencefile.Format, sequencefile.Named, []string{"files", "splits", "label"}, openSequenceFile},
+	{folder.Format, nil, nil, []string{"splits", "label"}, openFolder},
+	{manifest.Format, manifest.Named, nil, nil, openManifest},
+	{tfrecord.Format, tfrecord.Named, tfrecord.Begins, []string{"files", "splits", "image", "label", "group", "split"}, openTFRecord},
+	{tarshards.Format, tarshards.Named, tarshards.Begins, []string{"files", "splits", "image", "label"}, openTar},
+	{sequencefile.Format, sequencefile.Named, sequencefile.Begins, []string{"files", "splits", "label"}, openSequenceFile},
 }
 
 func openFolder(tree files.Tree, _ string, o url.Values) (datasets.Source, error) {
@@ -114,7 +114,9 @@ func (n name) find(ctx context.Context, admit func(user, opened string) error) (
 	folder, last, ok := n.parent()
 	if !ok || !n.maybeFile(last) {
 		tree, err = n.openTree(ctx, n.at, "", admit)
-		return tree, "", err
+		if !ok || !errors.Is(err, files.ErrIsFile) {
+			return tree, "", n.missing(err)
+		}
 	}
 	if tree, err = n.openTree(ctx, folder, last, admit); err != nil {
 		return nil, "", err
@@ -128,7 +130,7 @@ func (n name) find(ctx context.Context, admit func(user, opened string) error) (
 			return nil, "", err
 		}
 		tree, err = n.openTree(ctx, n.at, "", admit) // says what is missing
-		return tree, "", err
+		return tree, "", n.missing(err)
 	}
 	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
 }
@@ -151,58 +153,8 @@ func (n name) maybeFile(last string) bool {
 	if f := n.options.Get("format"); f != "" {
 		return f != folder.Format
 	}
-	return slices.ContainsFunc(formats, func(f format) bool { return f.named != nil && f.named(last) })
+	return slices.ContainsFunc(formats, func(f format) bool { return f.has(last) })
 }
 
-// format is the one that is asked for, or that the names in the store say.
-func (n name) format(ctx context.Context, tree files.Tree, file string) (format, error) {
-	wanted := n.options.Get("format")
-	var known []string
-	for _, f := range formats {
-		if f.name == wanted || wanted == "" && file != "" && f.named != nil && f.named(file) {
-			return f, nil
-		}
-		known = append(known, f.name)
-	}
-	if wanted != "" {
-		return format{}, fmt.Errorf("the format %q is unknown: there are %s", wanted, strings.Join(known, ", "))
-	}
-	return n.detect(ctx, tree)
-}
-
-// enough is how many names of a folder tell what it holds.
-const enough = 1000
-
-// detect tells the format of a folder by the names in it: shards if all are of
-// shards of one format, otherwise a folder per class. Where the name of every
-// folder stands for a side of a split, train and another one among them, the
-// folders are the sides, whatever files are beside them.
-func (n name) detect(ctx context.Context, tree files.Tree) (format, error) {
-	seen, sides, others := 0, make(map[string]bool), false
-	possible := slices.DeleteFunc(slices.Clone(formats), func(f format) bool { return f.named == nil || f.name == manifest.Format })
-	for info, err := range tree.List(ctx, "") {
-		if err != nil {
-			return format{}, err
-		}
-		name := info.Path
-		if files.LeftBehind(name) || !info.Directory && shards.Companion(name) {
-			continue
-		}
-		if info.Directory {
-			side, ok := datasets.SideNamed(name)
-			sides[side] = ok
-			others = others || !ok
-		}
-		possible = slices.DeleteFunc(possible, func(f format) bool { return info.Directory || !f.named(name) })
-		if seen++; seen == enough || len(possible) == 0 && others {
-			break
-		}
-	}
-	if seen > 0 && len(possible) > 0 {
-		return possible[0], nil
-	}
-	if sides[datasets.Train] && len(sides) > 1 && !others && !n.options.Has("splits") {
-		n.options.Set("splits", "folders")
-	}
-	return formats[0], nil
-}
+// has says whether a file's name, packed or not, is of this format.
+func (f format) has(name string) bool { return f.named != nil && f.named(shards.Unpacked(name)) }

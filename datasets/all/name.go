@@ -1,11 +1,16 @@
 package all
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"tkit/internal/spelling"
 )
 
 // name is what names a dataset: where it is, and options.
@@ -14,12 +19,15 @@ type name struct {
 	options url.Values
 }
 
-// options are those that are about the format. Others belong to the store.
+// options are all that there are.
 var options = []string{"format", "files", "splits", "image", "label", "group", "split"}
 
 // pathOptions are the options after a plain path, in which anything else may
-// be part of a name.
-var pathOptions = regexp.MustCompile(`\?(` + strings.Join(options, "|") + `)=[^/]*$`)
+// be part of a name. Their values may have slashes.
+var pathOptions = regexp.MustCompile(`(?s)\?(` + strings.Join(options, "|") + `)=.*$`)
+
+// mistyped is what looks like options after a plain path and has an unknown name.
+var mistyped = regexp.MustCompile(`\?([A-Za-z_-]+)=`)
 
 // parse takes the options off.
 func parse(uri string) (name, error) {
@@ -40,18 +48,35 @@ func parse(uri string) (name, error) {
 	n.at = uri[:at]
 	for option, values := range query {
 		if !slices.Contains(options, option) {
-			continue // the store's, which says whether it has it
+			return n, fmt.Errorf("dataset %s: %w", uri, unknownOption(option))
 		}
 		if len(values) != 1 || values[0] == "" {
 			return n, fmt.Errorf("dataset %s: give %s= once, with a value", uri, option)
 		}
 		n.options.Set(option, values[0])
-		delete(query, option)
-	}
-	if len(query) > 0 {
-		n.at += "?" + query.Encode()
 	}
 	return n, nil
+}
+
+// unknownOption says which option may have been meant.
+func unknownOption(given string) error {
+	hint := ""
+	if meant := spelling.Nearest(given, options); meant != "" {
+		hint = fmt.Sprintf(": did you mean %s=?", meant)
+	}
+	return fmt.Errorf("there is no option %q%s There are %s; a ? within a name is %%3F in a URI", given, cmp.Or(hint, "."), strings.Join(options, ", "))
+}
+
+// missing adds to the error of a plain path that is not there what may have been
+// meant as an option.
+func (n name) missing(err error) error {
+	if _, isURI := schemeOf(n.at); isURI || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if found := mistyped.FindStringSubmatch(n.at); found != nil {
+		return fmt.Errorf("%w; if ?%s= begins options: %w", err, found[1], unknownOption(found[1]))
+	}
+	return err
 }
 
 func schemeOf(uri string) (scheme string, found bool) {
@@ -62,15 +87,10 @@ func schemeOf(uri string) (scheme string, found bool) {
 	return scheme, true
 }
 
-// parent parts off the last element of the path. The store's options stay with
-// the folder. It fails where there is no element.
+// parent parts off the last element of the path. It fails where there is none.
 func (n name) parent() (folder, last string, ok bool) {
-	at, query := n.at, ""
-	_, isURI := schemeOf(at)
-	if i := strings.IndexByte(at, '?'); isURI && i >= 0 {
-		at, query = at[:i], at[i:]
-	}
-	at = strings.TrimRight(at, "/")
+	_, isURI := schemeOf(n.at)
+	at := strings.TrimRight(n.at, "/")
 	i := strings.LastIndexByte(at, '/')
 	folder, last = at[:i+1], at[i+1:]
 	if isURI {
@@ -86,5 +106,5 @@ func (n name) parent() (folder, last string, ok bool) {
 	if folder == "" {
 		folder = "."
 	}
-	return folder + query, last, last != "" && last != "." && last != ".."
+	return folder, last, last != "" && last != "." && last != ".."
 }

@@ -10,6 +10,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -59,6 +60,9 @@ type Tree interface {
 	// be called after it.
 	Close() error
 }
+
+// ErrIsFile is the error of opening a tree where there is a file and no folder.
+var ErrIsFile = errors.New("it is a file: give the folder that it is in")
 
 // Info is what a store says of a file or directory.
 type Info struct {

@@ -40,7 +40,7 @@ func NewTree(ctx context.Context, uri, root string, client Client) (*Tree, error
 	t := &Tree{uri, root, client}
 	info, err := t.Stat(ctx, "")
 	if err == nil && !info.Directory {
-		err = errors.New("it is a file: give the folder that it is in")
+		err = files.ErrIsFile
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("dataset %s: %w", uri, err), client.Close())

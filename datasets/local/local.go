@@ -44,7 +44,7 @@ func New(c Config) (*Tree, error) {
 	folder, err := os.OpenFile(c.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		if info, found := os.Stat(c.Root); found == nil && !info.IsDir() {
-			err = fmt.Errorf("%s is a file: give the folder that it is in", c.Root)
+			err = fmt.Errorf("%s: %w", c.Root, files.ErrIsFile)
 		}
 		return nil, storeError(fmt.Errorf("dataset: %w", err))
 	}

@@ -62,8 +62,13 @@ func Named(name string) bool {
 
 type format struct{ label shards.PathLabel }
 
-func (format) Name() string           { return Format }
-func (format) Named(name string) bool { return Named(name) }
+func (format) Name() string            { return Format }
+func (format) Named(name string) bool  { return Named(name) }
+func (format) Begins(head []byte) bool { return Begins(head) }
+
+// Begins says whether the first bytes of a file are those of a SequenceFile of
+// any version.
+func Begins(head []byte) bool { return len(head) > 3 && string(head[:3]) == "SEQ" && head[3] <= 6 }
 
 // Bounds on what a file can make this allocate, in bytes.
 const (

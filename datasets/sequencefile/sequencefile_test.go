@@ -225,7 +225,7 @@ func TestRefusedFiles(t *testing.T) {
 		return append(append(b, 1, 0), text(codec)...)
 	}
 	for words, b := range map[string][]byte{
-		"no SequenceFile":                     []byte("PAR1 and more"),
+		"no SequenceFile":                     []byte("none and more"),
 		"of version 4":                        append([]byte("SEQ\x04"), make([]byte, 100)...),
 		"its values are org.x.Y":              header("org.x.Y", ""),
 		"compressed with x.Codec: write it":   header(writable+"BytesWritable", "x.Codec"),

@@ -11,14 +11,13 @@ import (
 	"strconv"
 	"strings"
 
-	"tkit/datasets"
 	"tkit/datasets/files"
 )
 
 // Shard is one of the files, as it was when it was listed.
 type Shard struct {
 	files.Info
-	stray error  // why it is none
+	stray bool   // it is none
 	side  string // of the split, that its name stands for
 }
 
@@ -54,6 +53,9 @@ func (s *Source) shards(ctx context.Context) ([]*Shard, error) {
 	if pattern := s.config.Files; len(found) == 0 && pattern != "" {
 		return nil, fmt.Errorf("no file has a name like %q: %w", pattern, fs.ErrNotExist)
 	}
+	if err := s.byContent(ctx, found); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(found, func(a, b *Shard) int { return strings.Compare(a.Path+"!", b.Path+"!") })
 	return found, complete(found)
 }
@@ -71,8 +73,8 @@ func (s *Source) judge(info files.Info) (*Shard, error) {
 		}
 	} else if files.LeftBehind(name) || Companion(name) {
 		return nil, nil
-	} else if info.Directory || !s.format.Named(name) {
-		return &Shard{Info: info, stray: fmt.Errorf("%w: it is none of the %s shards beside it", datasets.ErrRefused, s.format.Name())}, nil
+	} else if info.Directory || !s.format.Named(Unpacked(name)) {
+		return &Shard{Info: info, stray: true}, nil
 	}
 	if info.Refused != nil {
 		return nil, fmt.Errorf("shard %s: %w", name, info.Refused)
@@ -106,7 +108,7 @@ func complete(found []*Shard) error {
 	var parts []part
 	for _, s := range found {
 		m := numbered.FindStringSubmatch(s.Path)
-		if m == nil || s.stray != nil {
+		if m == nil || s.stray {
 			continue
 		}
 		p := part{set{m[1], m[4]}, m[3]}

@@ -32,6 +32,9 @@ type Format interface {
 	Name() string
 	// Named says whether a file's name is that of a shard.
 	Named(name string) bool
+	// Begins says whether the first bytes of a file, HeadBytes of them if it has
+	// as many, are those of a shard that is not empty.
+	Begins(head []byte) bool
 	// Scan yields the records of a shard in order. An error is yielded once,
 	// as the last element.
 	Scan(r *Reader) iter.Seq2[Record, error]
@@ -190,11 +193,15 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 var errStopped = errors.New("stopped")
 
 func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.Example, error) bool) error {
-	if shard.stray != nil {
-		if !yield(datasets.Example{Key: shard.Path, Open: refusing(shard.stray)}, nil) {
+	if shard.stray {
+		open := func(ctx context.Context) (io.ReadCloser, error) { return nil, s.strays(ctx, shard) }
+		if !yield(datasets.Example{Key: shard.Path, Open: open}, nil) {
 			return errStopped
 		}
 		return nil
+	}
+	if err := s.readable(ctx, shard); err != nil {
+		return fmt.Errorf("shard %s: %w", shard.Path, err)
 	}
 	r := &Reader{ctx: ctx, window: s.window, shard: shard}
 	number, unlabelled := 0, ""

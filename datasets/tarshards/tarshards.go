@@ -32,6 +32,7 @@ import (
 	"iter"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"tkit/datasets"
@@ -75,6 +76,25 @@ type format struct{ image, label string }
 
 func (format) Name() string           { return Format }
 func (format) Named(name string) bool { return Named(name) }
+
+func (format) Begins(head []byte) bool { return Begins(head) }
+
+// Begins says whether the first bytes of a file are the header of a member: its
+// sum says so, in which the sum itself counts as blanks.
+func Begins(head []byte) bool {
+	const at, end = 148, 156
+	if len(head) < 512 {
+		return false
+	}
+	sum := int64((end - at) * ' ')
+	for i, b := range head[:512] {
+		if i < at || i >= end {
+			sum += int64(b)
+		}
+	}
+	told, err := strconv.ParseInt(strings.Trim(string(head[at:end]), " \x00"), 8, 32)
+	return err == nil && told == sum
+}
 
 // folders says whether the label is from the path alone, and which part of it.
 func (f format) folders() (part shards.PathLabel, only bool) {
@@ -168,7 +188,7 @@ func (s *scan) damaged(err error) error {
 		return s.r.Truncated("a member")
 	}
 	if errors.Is(err, tar.ErrHeader) {
-		return s.r.Errorf(max(0, s.r.Offset()-512), "%w: the file is damaged, or compressed: unpack it first", err)
+		return s.r.Errorf(max(0, s.r.Offset()-512), "%w: the file is damaged or no tar file", err)
 	}
 	return s.r.Errorf(s.r.Offset(), "%w", err)
 }

@@ -450,7 +450,7 @@ func TestOthers(t *testing.T) {
 	run("tar", "-C", "in", "-czf", "zipped.tar", ".")
 	b, err := os.ReadFile(filepath.Join(dir, "zipped.tar"))
 	must(t, err)
-	fails(t, map[string][]byte{"x.tar": b}, "compressed: unpack it first")
+	fails(t, map[string][]byte{"x.tar": b}, "shard x.tar: it is compressed with gzip", "unpack it first: gunzip <x.tar >unpacked-x.tar")
 }
 
 func FuzzShard(f *testing.F) {

@@ -55,7 +55,7 @@ func New(tree files.Tree, c Config) *shards.Source {
 	return shards.New(tree, f, c.Shards)
 }
 
-var named = regexp.MustCompile(`(?i)\.tfrecords?$|\.tfrecords?-\d{5}-of-\d{5}$|-\d{5}-of-\d{5}(\.tfrecords?)?$`)
+var named = regexp.MustCompile(`(?i)\.tf_?rec(ords?)?$|\.records?$|\.tf_?rec(ords?)?-\d{5}-of-\d{5}$|-\d{5}-of-\d{5}(\.tf_?rec(ords?)?|\.records?)?$`)
 
 // Named says whether a file's name is that of a record file.
 func Named(name string) bool { return named.MatchString(name) }
@@ -67,6 +67,15 @@ type format struct {
 
 func (f *format) Name() string           { return Format }
 func (f *format) Named(name string) bool { return Named(name) }
+
+// Begins says whether the first record's length and the sum of it agree.
+func (f *format) Begins(head []byte) bool { return Begins(head) }
+
+// Begins says whether the first bytes of a file are those of a record file: the
+// length of the first record, and its sum.
+func Begins(head []byte) bool {
+	return len(head) >= headBytes && masked(head[:8]) == binary.LittleEndian.Uint32(head[8:])
+}
 
 const (
 	headBytes = 12 // length and its checksum
@@ -121,11 +130,7 @@ func next(r *shards.Reader, b []byte) ([]byte, error) {
 	}
 	length := binary.LittleEndian.Uint64(head[:8])
 	if masked(head[:8]) != binary.LittleEndian.Uint32(head[8:]) {
-		hint := "the file is damaged or no TFRecord"
-		if head[0] == 0x1f && head[1] == 0x8b || head[0] == 0x78 {
-			hint = "it seems to be compressed: write it without"
-		}
-		return b, r.Errorf(begin, "the checksum of a record's length is wrong: %s", hint)
+		return b, r.Errorf(begin, "the checksum of a record's length is wrong: the file is damaged or no TFRecord")
 	}
 	if length > uint64(maxRecord) {
 		return b, r.Errorf(begin, "a record of %d bytes: more than %d are no image", length, maxRecord)
