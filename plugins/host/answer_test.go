@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -55,7 +54,7 @@ func (tooLarge) Process(context.Context, *proto.ProcessRequest, ...grpc.CallOpti
 }
 
 func TestMessagesAreBounded(t *testing.T) {
-	p := &process{rpc: tooLarge{}, config: Config{}.withDefaults(), child: &child{cmd: &exec.Cmd{}, ended: make(chan struct{})}}
+	p := &process{rpc: tooLarge{}, config: Config{}.withDefaults(), child: &child{ended: make(chan struct{})}}
 	_, fate, err := p.process(t.Context(), json.RawMessage(nil), plugins.NewBatch(plugins.Uint8, 1, [3]int{1, 1, 1}))
 	if !errors.As(err, new(*Breach)) || fate != alive {
 		t.Errorf("error %v, fate %d, want a breach of a process that lives", err, fate)

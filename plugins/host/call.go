@@ -50,9 +50,9 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	case time.Since(began) >= p.config.Timeout:
 		return plugins.Batch{}, hung, &TimeoutError{p.config.Timeout}
 	case status.Code(err) == codes.Unknown || status.Code(err) == codes.InvalidArgument || status.Code(err) == codes.Internal && !p.child.gone():
-		return plugins.Batch{}, alive, &ProcessError{status.Convert(err).Message()}
+		return plugins.Batch{}, alive, &ProcessError{cleaned(status.Convert(err).Message(), longestMessage)}
 	case status.Code(err) == codes.ResourceExhausted && !p.child.gone(): // before it is read
-		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + status.Convert(err).Message()}
+		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + cleaned(status.Convert(err).Message(), longestMessage)}
 	default:
 		return plugins.Batch{}, crashed, err
 	}
@@ -60,7 +60,7 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 		if int(fault.GetImage()) >= in.Count {
 			return plugins.Batch{}, alive, &Breach{fmt.Sprintf("it finds fault with image %d of %d", fault.GetImage()+1, in.Count)}
 		}
-		return plugins.Batch{}, alive, &plugins.ImageError{Image: int(fault.GetImage()), Reason: fault.GetReason()}
+		return plugins.Batch{}, alive, &plugins.ImageError{Image: int(fault.GetImage()), Reason: cleaned(fault.GetReason(), longestMessage)}
 	}
 	out, err := p.answer(answer.GetBatch(), in)
 	return out, alive, err
@@ -178,7 +178,7 @@ func (p *process) crash(err error) error {
 	p.child.release()
 	how := p.child.how()
 	if s, ok := status.FromError(err); ok && s.Code() != codes.Unavailable {
-		how += ", " + s.Message()
+		how += ", " + cleaned(s.Message(), longestMessage)
 	}
 	return &CrashError{how, p.child.said()}
 }

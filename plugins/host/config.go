@@ -50,6 +50,10 @@ type Config struct {
 
 	// NoSharedMemory sends all data by gRPC.
 	NoSharedMemory bool
+	// shared runs processes without namespaces of their own, as where users may
+	// not have them.
+	shared bool
+
 	// Log is told what plugins print and what becomes of them. Nil: nobody.
 	Log *slog.Logger
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -119,9 +120,9 @@ func TestFiles(t *testing.T) {
 		do, path string
 		allowed  bool
 	}{
-		{"read", secret, !host.Landlocked()},
-		{"write", secret, !host.Landlocked()},
-		{"write", filepath.Join(filepath.Dir(secret), "new"), !host.Landlocked()},
+		{"read", secret, !p.Protections().Files},
+		{"write", secret, !p.Protections().Files && !p.Protections().ReadOnly},
+		{"write", filepath.Join(filepath.Dir(secret), "new"), !p.Protections().Files && !p.Protections().ReadOnly},
 		{"read", "/etc/os-release", true},
 		{"read", filepath.Join(shown(t), "plugin_test.go"), true},
 		{"write", "of-its-own", true},
@@ -206,11 +207,104 @@ func TestNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, allowed := range []bool{true, false} {
-		p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Network: allowed})
-		_, err := p.Process(t.Context(), doAt("connect", l.Addr().String()), images(1))
-		if want := allowed || !host.Namespaces(); (err == nil) != want {
-			t.Errorf("network %t: error %v", allowed, err)
+	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
+		for _, allowed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, network %t", way, allowed), func(t *testing.T) {
+				c.Network = allowed
+				p := open(t, built.v1, c)
+				_, err := p.Process(t.Context(), doAt("connect", l.Addr().String()), images(1))
+				if allowed && err != nil || !allowed && p.Protections().Network && err == nil {
+					t.Errorf("connected: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// ways are the two in which processes are confined: in namespaces of their own,
+// and where users may have none.
+func ways(c host.Config) map[string]host.Config {
+	return map[string]host.Config{"in namespaces": c, "without": host.WithoutNamespaces(c)}
+}
+
+// A plugin does not reach what is outside of its sandbox.
+func TestBreakingOut(t *testing.T) {
+	t.Setenv("SECRET", "of the server's")
+	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
+		t.Run(way, func(t *testing.T) {
+			p := open(t, built.v1, c)
+			protected := p.Protections()
+			t.Logf("%+v", protected)
+			expected := map[string]bool{}
+			for attempt, kept := range map[string]bool{
+				"write to the machine's settings": protected.Files || protected.ReadOnly,
+				"write to tkit's score":           protected.Files || protected.Processes,
+				"write to its own score":          protected.Files || protected.ReadOnly,
+				"read tkit's arguments":           protected.Files || protected.Processes,
+				"read tkit's environment":         protected.Files || protected.Processes,
+				"list tkit's files":               protected.Files || protected.Processes,
+				"see other processes":             protected.Files || protected.Processes,
+				"signal tkit":                     protected.Signals,
+				"trace tkit":                      protected.Calls || protected.Processes,
+				"mount":                           protected.Powers || protected.Calls || protected.Files,
+				"set the name of the machine":     protected.Powers || protected.Calls,
+				"enter namespaces":                protected.Calls,
+				"call past the filter":            protected.Calls,
+				"ask for the keys":                protected.Calls,
+				"make an undivided socket":        protected.Calls,
+				"watch the machine":               protected.Calls,
+				"take memory that nobody counts":  protected.Calls,
+				"have capabilities":               protected.Powers,
+				"dump core":                       true,
+			} {
+				expected[attempt] = !kept
+			}
+			_, err := p.Process(t.Context(), doAt("break out", strconv.Itoa(os.Getpid())), images(1))
+			if err == nil {
+				t.Fatal("it does not tell")
+			}
+			for attempt, possible := range expected {
+				if succeeded := strings.Contains(err.Error(), `"`+attempt+`"`); succeeded && !possible {
+					t.Errorf("it can %s", attempt)
+				}
+			}
+			answers(t, p)
+		})
+	}
+}
+
+// What the kernel can do is made use of.
+func TestProtections(t *testing.T) {
+	namespaces := exec.Command("/bin/true")
+	namespaces.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	_, _, landlock := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
+		got := open(t, built.v1, c).Protections()
+		if got.Files != (landlock == 0) || !got.Powers {
+			t.Errorf("%s: %+v, Landlock: %v", way, got, landlock)
+		}
+		if way == "without" && (got.Processes || got.ReadOnly) || way != "without" && namespaces.Run() == nil && !got.ReadOnly {
+			t.Errorf("%s: %+v", way, got)
+		}
+	}
+}
+
+// Neither the sockets of daemons in the file system nor abstract ones, of streams
+// nor of datagrams, can be reached.
+func TestUnixSockets(t *testing.T) {
+	for name, address := range map[string]string{"a path": filepath.Join(t.TempDir(), "socket"), "abstract": fmt.Sprintf("@tkit-test-%d", os.Getpid())} {
+		l, err := net.Listen("unix", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
+			t.Run(name+" "+way, func(t *testing.T) {
+				p := open(t, built.v1, c)
+				if _, err := p.Process(t.Context(), doAt("connect unix", address), images(1)); err == nil && p.Protections().Calls {
+					t.Error("connected")
+				}
+			})
 		}
 	}
 }

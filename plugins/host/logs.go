@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
+	"unicode"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -15,8 +17,19 @@ import (
 // StreamKey is the attribute of a record that a plugin printed: stdout or stderr.
 const StreamKey = "stream"
 
-// longestLine is the length at which a line that a plugin prints is cut.
-const longestLine = 8 << 10
+// longestLine is the length at which a line that a plugin prints is cut, and
+// longestMessage that of its other texts, in bytes.
+const (
+	longestLine    = 8 << 10
+	longestMessage = 1 << 10
+)
+
+// What a plugin may have logged: so many bytes at once, and so many a second for
+// as long as it goes on. The rest is counted.
+const (
+	logBurst     = 256 << 10
+	logPerSecond = 8 << 10
+)
 
 // deaths are the lines with which programs in Go begin to say why they end.
 var deaths = regexp.MustCompile(`^(panic: |fatal error: |runtime: .*(memory|mmap)|SIG[A-Z]+: )`)
@@ -26,11 +39,19 @@ var deaths = regexp.MustCompile(`^(panic: |fatal error: |runtime: .*(memory|mmap
 type lines struct {
 	log    *slog.Logger
 	stream string
+	now    func() time.Time
 
-	mu   sync.Mutex
-	part []byte
-	last []string
-	died string // the line that begins Go's report of its own end
+	mu      sync.Mutex
+	part    []byte
+	last    []string
+	died    string // the line that begins Go's report of its own end
+	left    float64
+	since   time.Time
+	omitted int // lines since one was logged
+}
+
+func newLines(log *slog.Logger, stream string) *lines {
+	return &lines{log: log, stream: stream, now: time.Now, left: logBurst, since: time.Now()}
 }
 
 // Write takes a piece of output.
@@ -51,18 +72,67 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func (l *lines) flush() {
-	text := strings.ToValidUTF8(strings.TrimSpace(string(l.part)), "�")
+	text := cleaned(string(l.part), longestLine)
 	l.part = l.part[:0]
 	if text == "" {
 		return
 	}
-	l.log.Info(text, StreamKey, l.stream)
+	l.tell(text)
 	if l.died == "" && deaths.MatchString(text) {
-		l.died = text
+		l.died = cleaned(text, longestMessage)
 	}
-	if l.last = append(l.last, text); len(l.last) > 6 {
+	if l.last = append(l.last, cleaned(text, longestMessage)); len(l.last) > 6 {
 		l.last = l.last[1:]
 	}
+}
+
+// tell logs a line, unless there were too many.
+func (l *lines) tell(text string) {
+	now := l.now()
+	l.left = min(logBurst, l.left+now.Sub(l.since).Seconds()*logPerSecond)
+	l.since = now
+	if l.left < float64(len(text)) {
+		l.omitted++
+		return
+	}
+	l.left -= float64(len(text) + 100) // a record has more than its text
+	l.tellOmitted()
+	l.log.Info(text, StreamKey, l.stream)
+}
+
+func (l *lines) tellOmitted() {
+	if l.omitted > 0 {
+		l.log.Warn("a plugin prints more than is logged", StreamKey, l.stream, "lines left out", l.omitted)
+		l.omitted = 0
+	}
+}
+
+// close logs what is left to say once the process has ended.
+func (l *lines) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+	l.tellOmitted()
+}
+
+// cleaned is a text of a plugin's, on one line and not longer than most bytes,
+// without what moves the cursor of a terminal or the order of its letters.
+func cleaned(text string, most int) string {
+	text = strings.ToValidUTF8(text, "�")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // said is the last that was printed, or why the process ended.

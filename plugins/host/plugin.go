@@ -28,6 +28,7 @@ type Plugin struct {
 	exe         *executable
 	description plugins.Description
 	shares      bool // memory with its processes
+	protections Protections
 	log         *slog.Logger
 	slots       chan *slot
 	ctx         context.Context // ends with Close
@@ -73,7 +74,7 @@ func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
 		p.cancel()
 		return nil, errors.Join(fmt.Errorf("plugin %s: %w", exe.path, err), exe.close())
 	}
-	p.description, p.shares = first.description, first.area != nil
+	p.description, p.shares, p.protections = first.description, first.area != nil, first.child.protections
 	p.log = c.Log.With("plugin", p.description.String())
 	if _, err := compileSchema(p.description.ConfigSchema); err != nil {
 		first.end(true)
@@ -98,6 +99,9 @@ func (p *Plugin) Digest() string { return p.exe.digest }
 // SharesMemory says whether batches go to its processes by shared memory, and
 // not in messages.
 func (p *Plugin) SharesMemory() bool { return p.shares }
+
+// Protections says how its processes are confined on this machine.
+func (p *Plugin) Protections() Protections { return p.protections }
 
 // Stats says what became of the plugin so far.
 func (p *Plugin) Stats() Stats {

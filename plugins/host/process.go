@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"tkit/plugins"
 	"tkit/plugins/internal/contract"
@@ -63,7 +66,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 		return nil, err
 	}
 	p.child = newChild(exe, memory, c, p.folder.path, log)
-	p.child.cmd.Env = append(p.child.cmd.Env, contract.CertificateVariable+"="+certificate)
+	p.child.spec.Environment = append(p.child.spec.Environment, contract.CertificateVariable+"="+certificate)
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{ProtocolVersion: contract.Version, MagicCookieKey: contract.Cookie, MagicCookieValue: contract.CookieValue},
 		VersionedPlugins: map[int]plugin.PluginSet{contract.Version: {contract.Name: caller{}}},
@@ -73,8 +76,8 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 		StartTimeout:     c.Start,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.folder.path},
 		Logger:           libraryLog(log),
-		SyncStdout:       &lines{log: log, stream: "stdout"},
-		SyncStderr:       &lines{log: log, stream: "stderr"},
+		SyncStdout:       newLines(log, "stdout"),
+		SyncStderr:       newLines(log, "stderr"),
 		GRPCDialOptions:  dialOptions(ours),
 		RunnerFunc:       p.child.equip,
 	})
@@ -84,7 +87,7 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if err := p.describe(ctx); err != nil {
 		return nil, p.startError(ctx, err)
 	}
-	log.Debug("plugin started", "pid", p.child.ID(), "namespaces", p.child.namespaces, "landlock", p.child.landlocked, "processors", p.child.cpus, "bound", p.child.bound, "shared_memory", p.area != nil)
+	log.Debug("plugin started", "pid", p.child.ID(), "protections", p.child.protections, "processors", p.child.spec.CPUs, "shared_memory", p.area != nil)
 	return p, nil
 }
 
@@ -142,8 +145,14 @@ func (caller) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.Cli
 	return conn, nil
 }
 
+// maxDescription bounds what a plugin says of itself, in bytes.
+const maxDescription = maxSchemaBytes + 64<<10
+
 func (p *process) describe(ctx context.Context) error {
-	m, err := p.rpc.Describe(ctx, &proto.DescribeRequest{})
+	m, err := p.rpc.Describe(ctx, &proto.DescribeRequest{}, grpc.MaxCallRecvMsgSize(maxDescription))
+	if status.Code(err) == codes.ResourceExhausted {
+		return fmt.Errorf("its description is larger than %d bytes", maxDescription)
+	}
 	if err != nil {
 		return fmt.Errorf("asked what it is: %w", err)
 	}
@@ -183,8 +192,10 @@ func (p *process) startError(ctx context.Context, err error) error {
 		return ctx.Err()
 	case line != "" && strings.Contains(err.Error(), "Unrecognized remote plugin message"):
 		err = fmt.Errorf("it printed %q to standard output where only the SDK's Serve may, or is no plugin", line)
-	case line == "" && p.child.ID() == "":
-		err = fmt.Errorf("it is no program for this machine: %w", err)
+	case line == "" && errors.Is(p.child.refusal, unix.ENOEXEC):
+		err = fmt.Errorf("it is no program for this machine: %w", p.child.refusal)
+	case p.child.refusal != nil:
+		err = fmt.Errorf("its process cannot be made ready: %w", p.child.refusal)
 	case line == "":
 		err = fmt.Errorf("it ended at once (%s)", p.child.how())
 	}

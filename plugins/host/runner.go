@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,26 +19,26 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 
 	"tkit/plugins/internal/contract"
+	"tkit/plugins/internal/launch"
 )
 
 // child is the process of a plugin, as go-plugin wants to see it. Go-plugin is
 // shown the first line of standard output and nothing else: it would stop
 // reading at a long line, and fall over JSON that it does not expect.
 type child struct {
-	cmd        *exec.Cmd
-	memory     int64
-	share      int   // of the processors
-	cpus       []int // nil: all
-	readable   []string
-	socketDir  string
-	stdout     *lines
-	stderr     *lines
-	network    bool
-	namespaces bool     // the process got its own
-	landlocked bool     // the kernel keeps it from other files
-	bound      bool     // the kernel keeps it from other processors
-	out, err   *os.File // our ends of the pipes
-	reading    sync.WaitGroup
+	spec        launch.Spec
+	files       []*os.File // that it inherits
+	shared      bool       // it gets no namespaces of its own, though it could
+	share       int        // of the processors
+	socketDir   string
+	stdout      *lines
+	stderr      *lines
+	isolated    bool // the process is in namespaces of its own
+	protections Protections
+	out, err    *os.File // our ends of the pipes
+	outEnd      *os.File // and those of the process
+	errEnd      *os.File
+	reading     sync.WaitGroup
 
 	// The first line of standard output, and its way to go-plugin.
 	head      *io.PipeReader
@@ -48,9 +47,12 @@ type child struct {
 
 	mu     sync.Mutex
 	pid    int           // 0 before the start and again once the process is reaped
+	number int           // the same, kept
 	doomed bool          // it is to end, or not even to start
 	ended  chan struct{} // closed when it is reaped
 	endErr error
+
+	refusal error // why the process has not become the plugin; set before Start returns
 }
 
 var _ runner.Runner = (*child)(nil)
@@ -58,22 +60,21 @@ var _ runner.Runner = (*child)(nil)
 // newChild makes a process that equip readies for its start.
 func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.Logger) *child {
 	p := &child{
-		memory: c.Memory, share: c.CPUs, network: c.Network,
-		readable: slices.Clone(c.Readable),
-		stdout:   &lines{log: log, stream: "stdout"},
-		stderr:   &lines{log: log, stream: "stderr"},
-		ended:    make(chan struct{}),
+		spec: launch.Spec{
+			// The sealed copy, whose descriptor the process inherits as its first.
+			Path: "/proc/self/fd/3", Args: []string{filepath.Base(exe.path)}, Folder: dir,
+			Environment: environment(c, dir), Readable: c.Readable, Network: c.Network, Memory: uint64(c.Memory),
+		},
+		files:  []*os.File{exe.file},
+		shared: c.shared, share: c.CPUs,
+		stdout: newLines(log, "stdout"),
+		stderr: newLines(log, "stderr"),
+		ended:  make(chan struct{}),
 	}
 	p.head, p.headIn = io.Pipe()
-	p.cmd = &exec.Cmd{
-		// The sealed copy, whose descriptor the process inherits as its first.
-		Path: "/proc/self/fd/3", Args: []string{filepath.Base(exe.path)}, Dir: dir,
-		Env:        environment(c, dir),
-		ExtraFiles: []*os.File{exe.file},
-	}
 	if memory != nil {
-		p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, memory)
-		p.cmd.Env = append(p.cmd.Env, contract.MemoryVariable+"=4")
+		p.files = append(p.files, memory)
+		p.spec.Environment = append(p.spec.Environment, contract.MemoryVariable+"=4")
 	}
 	return p
 }
@@ -81,7 +82,7 @@ func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.
 // equip adds what go-plugin wants the process to know, and where it wants it to
 // put its socket.
 func (p *child) equip(_ hclog.Logger, spec *exec.Cmd, socketDir string) (runner.Runner, error) {
-	p.cmd.Env, p.socketDir = append(p.cmd.Env, spec.Env...), socketDir
+	p.spec.Environment, p.socketDir = append(p.spec.Environment, spec.Env...), socketDir
 	return p, nil
 }
 
@@ -98,29 +99,29 @@ func environment(c Config, dir string) []string {
 	}, c.Environment...)
 }
 
-// Start starts the process on a thread of its own, which it confines first and
-// which lives as long as the process: the kernel ends the process with it.
+// Start starts the process and confines it, and returns when it has become the
+// plugin.
 func (p *child) Start(context.Context) error {
-	out, outEnd, err := os.Pipe()
-	if err != nil {
+	var err error
+	if p.out, p.outEnd, err = os.Pipe(); err != nil {
 		return err
 	}
-	errs, errsEnd, err := os.Pipe()
-	if err != nil {
-		return errors.Join(err, out.Close(), outEnd.Close())
+	if p.err, p.errEnd, err = os.Pipe(); err != nil {
+		err = errors.Join(err, p.out.Close(), p.outEnd.Close())
+		p.out = nil
+		return err
 	}
-	p.out, p.err, p.cmd.Stdout, p.cmd.Stderr = out, errs, outEnd, errsEnd
 	started := make(chan error, 1)
 	go p.run(started)
-	err = errors.Join(<-started, outEnd.Close(), errsEnd.Close())
+	err = errors.Join(<-started, p.outEnd.Close(), p.errEnd.Close())
 	p.reading.Go(func() {
-		r := bufio.NewReader(out)
+		r := bufio.NewReader(p.out)
 		p.handshake, _ = firstLine(r)
 		io.WriteString(p.headIn, p.handshake)
 		p.headIn.Close()
 		io.Copy(p.stdout, r)
 	})
-	p.reading.Go(func() { io.Copy(p.stderr, errs) })
+	p.reading.Go(func() { io.Copy(p.stderr, p.err) })
 	return err
 }
 
@@ -169,6 +170,8 @@ func (p *child) release() {
 	p.out.Close()
 	p.err.Close()
 	<-read
+	p.stdout.close()
+	p.stderr.close()
 }
 
 // said is the last that the process printed.
@@ -190,16 +193,16 @@ func (p *child) HostToPlugin(network, address string) (string, string, error) {
 }
 
 // Name is the executable's.
-func (p *child) Name() string { return p.cmd.Args[0] }
+func (p *child) Name() string { return p.spec.Args[0] }
 
 // ID is the number of the process.
 func (p *child) ID() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cmd.Process == nil {
+	if p.number == 0 {
 		return ""
 	}
-	return strconv.Itoa(p.cmd.Process.Pid)
+	return strconv.Itoa(p.number)
 }
 
 // Diagnose has nothing to add.

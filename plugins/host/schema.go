@@ -2,10 +2,13 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -35,8 +38,16 @@ func (s *Step) Process(ctx context.Context, in plugins.Batch) (plugins.Batch, er
 // Plugin is what does the step.
 func (s *Step) Plugin() *Plugin { return s.plugin }
 
+// A schema and a configuration are of at most so many bytes, and nested so deep.
+const (
+	maxSchemaBytes = 64 << 10
+	maxConfigBytes = 64 << 10
+	maxJSONDepth   = 32
+)
+
 // CheckConfig says how a configuration fails the schema of a description. None
-// at all is an empty object to a schema.
+// at all is an empty object to a schema. The time it takes is bounded, whatever
+// the schema says.
 func CheckConfig(d plugins.Description, config json.RawMessage) error {
 	schema, err := compileSchema(d.ConfigSchema)
 	if err != nil {
@@ -45,9 +56,9 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 	if len(config) == 0 {
 		config = json.RawMessage("{}")
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(config))
+	value, err := boundedJSON(config, maxConfigBytes)
 	if err != nil {
-		return fmt.Errorf("its configuration is not JSON: %w", err)
+		return fmt.Errorf("its configuration: %w", err)
 	}
 	members, isObject := value.(map[string]any)
 	if !isObject {
@@ -59,38 +70,128 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 		}
 		return nil
 	}
+	if err := affordable(schema, value); err != nil {
+		return fmt.Errorf("its configuration: %w", err)
+	}
 	if err := schema.Validate(value); err != nil {
-		return fmt.Errorf("its configuration fails its schema: %w", err)
+		return fmt.Errorf("its configuration fails its schema: %s", cleaned(err.Error(), longestMessage))
 	}
 	return nil
 }
 
-// CheckSchema says what is wrong with the schema of a description.
+// CheckSchema says what is wrong with the schema of a description: that it is
+// none, refers to something outside itself, or would take too long to check a
+// configuration by.
 func CheckSchema(text json.RawMessage) error {
 	_, err := compileSchema(text)
 	return err
 }
 
-// compileSchema is nil where there is no schema. A schema refers to nothing
-// outside itself.
+// compileSchema is nil where there is no schema.
 func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	if len(text) == 0 {
 		return nil, nil
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	schema, err := compileBounded(text)
 	if err != nil {
-		return nil, fmt.Errorf("the schema of its configuration: %w", err)
-	}
-	const name = "tkit:config"
-	c := jsonschema.NewCompiler()
-	c.UseLoader(jsonschema.SchemeURLLoader{})
-	c.AssertFormat()
-	if err := c.AddResource(name, value); err != nil {
-		return nil, fmt.Errorf("the schema of its configuration: %w", err)
-	}
-	schema, err := c.Compile(name)
-	if err != nil {
-		return nil, fmt.Errorf("the schema of its configuration: %w", err)
+		return nil, fmt.Errorf("the schema of its configuration: %s", cleaned(err.Error(), longestMessage))
 	}
 	return schema, nil
 }
+
+func compileBounded(text json.RawMessage) (*jsonschema.Schema, error) {
+	value, err := boundedJSON(text, maxSchemaBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := knownDialects(value); err != nil {
+		return nil, err
+	}
+	const name = "tkit:config"
+	c := jsonschema.NewCompiler()
+	c.UseLoader(jsonschema.SchemeURLLoader{}) // which loads nothing
+	var badPattern error                      // which the library tells among much else
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
+		compiled, err := boundedPattern(text)
+		badPattern = cmp.Or(badPattern, err)
+		return compiled, err
+	})
+	c.AssertFormat()
+	if err := c.AddResource(name, value); err != nil {
+		return nil, err
+	}
+	schema, err := c.Compile(name)
+	if err != nil {
+		return nil, cmp.Or(badPattern, err)
+	}
+	return schema, affordableSchema(schema)
+}
+
+// boundedJSON reads JSON that is small, shallow and free of numbers that take
+// more room than they look like, such as 1e999999999.
+func boundedJSON(text []byte, most int) (any, error) {
+	if len(text) > most {
+		return nil, fmt.Errorf("it is of %d bytes, and may be of %d", len(text), most)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("it is not JSON: %w", err)
+	}
+	return value, boundedValue(value, maxJSONDepth)
+}
+
+func boundedValue(value any, depth int) error {
+	if depth < 0 {
+		return fmt.Errorf("it is nested more than %d deep", maxJSONDepth)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for _, member := range v {
+			if err := boundedValue(member, depth-1); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, member := range v {
+			if err := boundedValue(member, depth-1); err != nil {
+				return err
+			}
+		}
+	case json.Number:
+		if _, err := v.Float64(); err != nil || len(v) > maxDigits {
+			return fmt.Errorf("its number %s is out of range", cleaned(v.String(), maxDigits))
+		}
+		// A tiny number is zero as a float, and long as a fraction.
+		if _, exponent, _ := strings.Cut(strings.ToLower(v.String()), "e"); len(strings.TrimLeft(exponent, "+-0")) > 3 {
+			return fmt.Errorf("its number %s is out of range", v)
+		}
+	}
+	return nil
+}
+
+// maxDigits bounds the length of a number, in bytes.
+const maxDigits = 64
+
+// knownDialects refuses a schema that brings rules for schemas of its own.
+func knownDialects(value any) error {
+	switch v := value.(type) {
+	case map[string]any:
+		if dialect, named := v["$schema"].(string); named && !officialDialect.MatchString(dialect) {
+			return fmt.Errorf("its $schema %q is none of json-schema.org's", cleaned(dialect, 100))
+		}
+		for _, member := range v {
+			if err := knownDialects(member); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, member := range v {
+			if err := knownDialects(member); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var officialDialect = regexp.MustCompile(`^https?://json-schema\.org/(draft-0[4-7]|draft/20(19-09|20-12))/schema#?$`)

@@ -159,8 +159,9 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		return out, err
 	case "write":
 		return out, os.WriteFile(c.Path, []byte("was here"), 0o600)
-	case "connect":
-		conn, err := net.Dial("tcp", c.Path)
+	case "connect", "connect unix":
+		network := map[string]string{"connect": "tcp", "connect unix": "unix"}[c.Do]
+		conn, err := net.Dial(network, c.Path)
 		if err == nil {
 			conn.Close()
 		}
@@ -183,6 +184,12 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		return out, fmt.Errorf("%d of them, %w", given.Count(), refused)
 	case "environment":
 		return out, fmt.Errorf("%q", os.Environ())
+	case "break out":
+		return out, fmt.Errorf("succeeded: %q", breakOut(c.Path))
+	case "flood":
+		for range c.Bytes / 100 {
+			fmt.Fprintf(os.Stderr, "\x1b[2J%090d\n", 0)
+		}
 	default:
 		return out, fmt.Errorf("nobody knows how to %s", c.Do)
 	}

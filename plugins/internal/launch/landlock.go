@@ -1,9 +1,10 @@
-package host
+package launch
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +13,19 @@ import (
 // What a plugin may read of the system: programs, libraries and what these look
 // up, but nobody's data.
 var system = []string{
-	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/sys", "/proc",
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/sys",
 	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl", "/etc/pki",
 	"/etc/ca-certificates", "/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/os-release",
 	"/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/etc/mime.types", "/etc/fonts",
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+}
+
+// What a plugin may read below the machine's own /proc, where it has none to
+// itself: its own folder, by which it sees no other process, and what is about
+// the machine.
+var machineProc = []string{
+	"/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/sys",
+	"/proc/uptime", "/proc/version",
 }
 
 // Rights of Landlock on files (linux/landlock.h).
@@ -35,14 +44,20 @@ func landlockVersion() int {
 	return int(v)
 }
 
-// landlock denies the calling thread, and what it starts, every file but those
-// of the system, which it may read, those that are readable, and its own
-// folder; and to send signals to the processes around it. It says whether the
-// kernel can do that.
-func landlock(folder string, readable []string) (bool, error) {
-	version := landlockVersion()
+// The versions of Landlock from which it has its scopes. Version 6 has that for
+// signals too, but there it also keeps the threads of one process from each other.
+const (
+	landlockSockets = 6
+	landlockSignals = 7
+)
+
+// landlock denies the calling thread every file but those of the system and
+// those of its Spec, which it may read, and its own folder; and the abstract Unix
+// sockets and the signals to processes outside. version is 0 where the kernel
+// has no Landlock: then nothing is denied.
+func landlock(version int, s Spec, ownProc bool) error {
 	if version == 0 {
-		return false, nil
+		return nil
 	}
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: landlockFirst}
 	if version >= 2 {
@@ -54,30 +69,34 @@ func landlock(folder string, readable []string) (bool, error) {
 	if version >= 5 {
 		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
-	if version >= 7 { // version 6 also keeps the threads of one process from each other
-		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	if version >= landlockSockets {
+		attr.Scoped |= unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	}
+	if version >= landlockSignals {
+		attr.Scoped |= unix.LANDLOCK_SCOPE_SIGNAL
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
-		return false, os.NewSyscallError("landlock_create_ruleset", errno)
+		return os.NewSyscallError("landlock_create_ruleset", errno)
 	}
 	defer unix.Close(int(fd))
-	rules := map[string]uint64{folder: attr.Handled_access_fs, "/dev/null": landlockRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE}
-	for _, path := range append(readable, system...) {
+	proc := machineProc
+	if ownProc {
+		proc = []string{"/proc"}
+	}
+	rules := map[string]uint64{s.Folder: attr.Handled_access_fs, "/dev/null": landlockRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE}
+	for _, path := range slices.Concat(s.Readable, system, proc) {
 		rules[path] |= landlockRead
 	}
-	// The thread itself writes the user namespace's map there. Processes outside
-	// are guarded by the namespace.
-	rules["/proc"] |= unix.LANDLOCK_ACCESS_FS_WRITE_FILE
 	for path, rights := range rules {
 		if err := landlockRule(int(fd), path, rights&attr.Handled_access_fs); err != nil {
-			return false, fmt.Errorf("landlock %s: %w", path, err)
+			return fmt.Errorf("landlock %s: %w", path, err)
 		}
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
-		return false, os.NewSyscallError("landlock_restrict_self", errno)
+		return os.NewSyscallError("landlock_restrict_self", errno)
 	}
-	return true, nil
+	return nil
 }
 
 // landlockRule allows what lies below path. What does not exist needs no rule.

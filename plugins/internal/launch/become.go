@@ -1,0 +1,126 @@
+package launch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// init takes over in a process that Start has started. It runs on the first
+// thread of the process, which becomes the plugin.
+func init() {
+	if len(os.Args) == 2 && os.Args[0] == name {
+		runtime.LockOSThread()
+		become(os.Args[1])
+		os.Exit(1)
+	}
+}
+
+// become confines the process and replaces it by the plugin. It returns only
+// where that fails, after it has told why.
+func become(descriptor string) {
+	first, err := strconv.Atoi(descriptor)
+	if err != nil {
+		return // nobody listens
+	}
+	unix.CloseOnExec(first)
+	unix.CloseOnExec(first + 1)
+	answers := json.NewEncoder(os.NewFile(uintptr(first+1), "report"))
+	var r report
+	s, err := orders(os.NewFile(uintptr(first), "orders"))
+	if err == nil {
+		r.Protections, err = confine(s)
+	}
+	if err == nil {
+		if answers.Encode(r) != nil {
+			return // nobody waits for the plugin any more
+		}
+		err = os.NewSyscallError("exec", unix.Exec(s.Path, s.Args, s.Environment))
+	}
+	r.Step, r.Words = "confine", err.Error()
+	if call := (*os.SyscallError)(nil); errors.As(err, &call) {
+		r.Step = call.Syscall
+		errors.As(err, &r.Number)
+	}
+	answers.Encode(r) // where it cannot be told, the end of the process tells
+}
+
+func orders(from io.ReadCloser) (s Spec, err error) {
+	err = json.NewDecoder(from).Decode(&s)
+	return s, errors.Join(err, from.Close())
+}
+
+// confine closes the sandbox around the calling thread, which is to execute the
+// plugin. The order matters: mounting needs the capabilities, and every later
+// step narrows what the ones before may do.
+func confine(s Spec) (p Protections, err error) {
+	isolated := unix.Getpid() == 1
+	if isolated {
+		p.ReadOnly = readOnly(s.Folder) == nil
+		p.Processes = ownProc() == nil
+	}
+	if err := os.Chdir(s.Folder); err != nil { // again: it may be mounted anew
+		return p, err
+	}
+	if err := limit(s); err != nil {
+		return p, err
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return p, os.NewSyscallError("prctl", err)
+	}
+	if p.Powers, err = dropPowers(); err != nil {
+		return p, err
+	}
+	version := landlockVersion()
+	p.Files, p.Signals = version > 0, isolated || version >= landlockSignals
+	if err := landlock(version, s, p.Processes); err != nil {
+		return p, err
+	}
+	p.Calls, err = filterCalls(s.CPUs != nil, s.Network || isolated, s.Network)
+	p.Network = !s.Network && (isolated || p.Calls)
+	return p, err
+}
+
+// limit bounds what the process takes.
+func limit(s Spec) error {
+	if s.CPUs != nil {
+		var set unix.CPUSet
+		for _, cpu := range s.CPUs {
+			set.Set(cpu)
+		}
+		if err := unix.SchedSetaffinity(0, &set); err != nil {
+			return os.NewSyscallError("sched_setaffinity", err)
+		}
+	}
+	for resource, n := range map[int]uint64{
+		unix.RLIMIT_CORE:   0,
+		unix.RLIMIT_NOFILE: 1024,
+		unix.RLIMIT_DATA:   s.Memory,
+	} {
+		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: n, Max: n}); err != nil {
+			return os.NewSyscallError("setrlimit", err)
+		}
+	}
+	return nil
+}
+
+// refused says whether the kernel, or the container around tkit, does not have
+// or allow what was asked.
+func refused(err error) bool {
+	for _, no := range []syscall.Errno{unix.EPERM, unix.EINVAL, unix.ENOSPC, unix.EACCES, unix.ENOSYS} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// Refused says whether a process cannot be started in namespaces of its own
+// here, so that it can only be started without.
+func Refused(err error) bool { return refused(err) }

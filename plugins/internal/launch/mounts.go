@@ -1,0 +1,31 @@
+package launch
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// readOnly mounts every file system read-only in this process's mount
+// namespace, except for its own folder.
+func readOnly(folder string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	if err := unix.Mount(folder, folder, "", unix.MS_BIND, ""); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	all := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &all); err != nil {
+		return os.NewSyscallError("mount_setattr", err)
+	}
+	own := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
+	return os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, folder, 0, &own))
+}
+
+// ownProc mounts a /proc that shows the processes of this PID namespace and no
+// others, read-only. A container that hides parts of its own /proc forbids it.
+func ownProc() error {
+	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	return os.NewSyscallError("mount", unix.Mount("proc", "/proc", "proc", flags, ""))
+}
