@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -149,6 +150,11 @@ func testPlugin(c *cli.Context, s store.Store) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, subject.Plugin.Close()) }()
+		if missing := subject.Plugin.Protections().Missing(c.Bool("plugin-network")); len(missing) == 0 && !c.Bool("json") {
+			fmt.Fprintln(c.App.Writer, "confined by all that tkit knows to confine plugins by")
+		} else if !c.Bool("json") {
+			fmt.Fprintf(c.App.Writer, "confined without: %s\n", strings.Join(missing, ", "))
+		}
 		return checkPlugin(c, t, subject, o)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
@@ -87,8 +88,20 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 	if err := p.describe(ctx); err != nil {
 		return nil, p.startError(ctx, err)
 	}
+	if missing := p.child.protections.Missing(c.Network); len(missing) > 0 {
+		tellMissing(log, missing)
+	}
 	log.Debug("plugin started", "pid", p.child.ID(), "protections", p.child.protections, "processors", p.child.spec.CPUs, "shared_memory", p.area != nil)
 	return p, nil
+}
+
+var missingTold sync.Once
+
+// tellMissing says once what this machine's sandbox lacks.
+func tellMissing(log *slog.Logger, missing []string) {
+	missingTold.Do(func() {
+		log.Warn("this machine confines plugins less than it could; docs/security-plugins.md says what that means", "without", missing)
+	})
 }
 
 // connect starts the process and finds its service; ctx ends both.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"tkit/internal/fuzztest"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -90,15 +92,16 @@ func TestConfigurationsAreBounded(t *testing.T) {
 	}
 }
 
+// checking is what a million checks may cost.
+var checking = fuzztest.Limit{Bytes: 256 << 20, PerByte: 4 << 10, Time: 20 * time.Second}
+
 // FuzzCheckConfig looks for schemas and configurations that take long.
 func FuzzCheckConfig(f *testing.F) {
 	f.Add([]byte(`{"$ref": "#/$defs/d0", `+doubling(8, `"anyOf"`)+`}`), []byte(`{"a": [1, "b"]}`))
 	f.Add([]byte(`{"type": "object", "properties": {"a": {"pattern": "^(a|b)*$"}}}`), []byte(`{"a": "abab"}`))
 	f.Add([]byte(`{"items": {"enum": [1, [2]]}, "not": {"uniqueItems": true}}`), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, schema, config []byte) {
-		if len(schema) > 4<<10 || len(config) > 4<<10 {
-			t.Skip()
-		}
+		defer checking.Watch(t, len(schema)+len(config))()
 		if err := host.CheckConfig(plugins.Description{ConfigSchema: schema}, config); err != nil && len(err.Error()) > 2000 {
 			t.Errorf("the error is of %d bytes", len(err.Error()))
 		}

@@ -50,3 +50,14 @@ func FuzzParseLock(f *testing.F) {
 		}
 	})
 }
+
+func TestSummariesAreLines(t *testing.T) {
+	for text, good := range map[string]bool{
+		"": true, "Levels a page: “straight”, 平ら, 👩‍🔬": true, "two\nlines": false, "\x1b]0;title\x07": false, "\u202etxt.exe": false,
+		"not UTF-8 \xff": false, strings.Repeat("x", 1024): true, strings.Repeat("x", 1025): false,
+	} {
+		if err := checkSummary(text); (err == nil) != good {
+			t.Errorf("%.50q: %v", text, err)
+		}
+	}
+}

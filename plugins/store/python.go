@@ -98,12 +98,7 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 	if err := errors.Join(os.WriteFile(file, lock, 0o644), os.Mkdir(to, 0o755), os.Chmod(beside, 0o755)); err != nil {
 		return err
 	}
-	pip := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-		"--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", to, "--requirement", file}
-	if wheels != "" {
-		pip = append(pip, "--no-index", "--find-links", wheels)
-	}
-	if _, err := output(ctx, interpreter, pip...); err != nil {
+	if err := s.runPip(ctx, interpreter, wheels, beside, "--target", to, "--requirement", file); err != nil {
 		return fmt.Errorf("its packages, for Python %s: %w; a lock is for one version of Python, which --python names; --wheels names a folder that has the packages", p.Version, err)
 	}
 	// What pip writes for people, with paths of this machine in it.
@@ -136,9 +131,54 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 	return errors.Join(os.Rename(beside, final), durable.SyncFolder(s.folder))
 }
 
+// pipVariables are those that may say how pip reaches its index, and what any
+// program needs; no others reach it.
+var pipVariables = []string{
+	"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "PIP_PROXY", "PIP_TRUSTED_HOST",
+}
+
+// runPip unpacks wheels. It runs in a folder of its own, and Python without the
+// user's packages and variables (-I): else a folder named pip, where tkit happens
+// to be started, would run in its place. Where the wheels are given, pip asks
+// nobody and reads no configuration.
+func (s Store) runPip(ctx context.Context, interpreter, wheels, folder string, args ...string) (err error) {
+	environment := []string{"PIP_NO_INPUT=1"}
+	for _, name := range pipVariables {
+		if value, set := os.LookupEnv(name); set {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	pip := []string{"-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+		"--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"}
+	if wheels != "" {
+		if wheels, err = filepath.Abs(wheels); err != nil {
+			return err
+		}
+		environment = append(environment, "PIP_CONFIG_FILE="+os.DevNull)
+		pip = append(pip, "--isolated", "--no-index", "--find-links", wheels)
+	}
+	cwd := filepath.Join(folder, "empty")
+	if err := os.Mkdir(cwd, 0o700); err != nil {
+		return err
+	}
+	if strings.ContainsRune(interpreter, filepath.Separator) {
+		if interpreter, err = filepath.Abs(interpreter); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, interpreter, append(pip, args...)...)
+	cmd.Dir, cmd.Env = cwd, environment
+	_, err = run(ctx, cmd)
+	return errors.Join(err, os.Remove(cwd))
+}
+
 // output runs a program; the error has what it said.
 func output(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	return run(ctx, exec.CommandContext(ctx, name, args...))
+}
+
+func run(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -146,7 +186,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(append([]string{name}, args[:min(2, len(args))]...), " "), err, bytes.TrimSpace(said.Bytes()))
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args[:min(4, len(cmd.Args))], " "), err, bytes.TrimSpace(said.Bytes()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

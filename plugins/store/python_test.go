@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -140,5 +142,44 @@ func TestPythonRefuses(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(s.Folder()); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Nothing of the folder that tkit is started in runs, nor of the environment:
+// neither a package named pip, nor what PYTHONPATH and pip's settings name.
+func TestPipIsIsolated(t *testing.T) {
+	work := t.TempDir()
+	ran := filepath.Join(work, "ran")
+	program := "open(" + strconv.Quote(ran) + ", 'w').write('x'); raise SystemExit(1)\n"
+	for _, name := range []string{"pip/__init__.py", "pip/__main__.py", "json.py", "sitecustomize.py", "usercustomize.py"} {
+		path := filepath.Join(work, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(program), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o, from, err := python, project, error(nil)
+	if from, err = filepath.Abs(from); err == nil {
+		o.Wheels, err = filepath.Abs(o.Wheels)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(work)
+	for name, value := range map[string]string{
+		"PYTHONPATH": work, "PYTHONSTARTUP": filepath.Join(work, "json.py"), "PYTHONUSERBASE": work,
+		"PIP_CONFIG_FILE": filepath.Join(work, "pip.conf"), "PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_TARGET": filepath.Join(work, "target"),
+	} {
+		t.Setenv(name, value)
+	}
+	s := store.In(t.TempDir())
+	i, err := s.Install(t.Context(), from, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	echoes(t, s, i)
+	for _, path := range []string{ran, filepath.Join(work, "target")} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is there, %v", path, err)
+		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -114,6 +116,9 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 	if i.Description, err = s.ask(ctx, i, o.Host); err != nil {
 		return i, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := checkSummary(i.Summary); err != nil {
+		return i, fmt.Errorf("%s: %w", path, err)
+	}
 	if other, err := s.Find(i.Name, i.Version, ""); err == nil {
 		return i, fmt.Errorf("plugin %s is installed already, as %s: give this one another version, or remove that", i.Description, other.Digest)
 	}
@@ -133,6 +138,22 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 	}
 	i.Path = filepath.Join(s.at(i.Digest), executable)
 	return i, durable.SyncFolder(s.folder)
+}
+
+// longestSummary bounds a summary, in bytes.
+const longestSummary = 1 << 10
+
+// checkSummary refuses what is no line of text.
+func checkSummary(text string) error {
+	if len(text) > longestSummary {
+		return fmt.Errorf("its summary is of %d bytes, and may be of %d", len(text), longestSummary)
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
+			return fmt.Errorf("its summary %q has characters that no line of text has", text)
+		}
+	}
+	return nil
 }
 
 // bring puts the executable at path, or the archive of the project there, into a

@@ -54,6 +54,29 @@ type Protections struct {
 	Powers bool `json:"powers"`
 }
 
+// Missing names what the machine does not allow, in words for people; nothing
+// where all is as it should be. network says that it was given the network.
+func (p Protections) Missing(network bool) []string {
+	var missing []string
+	for _, one := range []struct {
+		there bool
+		words string
+	}{
+		{p.Processes, "a /proc of its own"},
+		{p.Network || network, "no network"},
+		{p.ReadOnly, "file systems mounted read-only"},
+		{p.Files, "no files of others (Landlock)"},
+		{p.Signals, "no signals to others"},
+		{p.Calls, "a filter of system calls"},
+		{p.Powers, "no capabilities"},
+	} {
+		if !one.there {
+			missing = append(missing, one.words)
+		}
+	}
+	return missing
+}
+
 // report is what the launcher tells its starter before it becomes the plugin.
 type report struct {
 	Protections Protections

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -89,3 +90,45 @@ def test_no_project(tmp_path: Path) -> None:
     (project(tmp_path / "project") / LOCK).unlink()
     with pytest.raises(ProjectError, match="requirements.txt is missing"):
         build(tmp_path / "project", tmp_path / "a.pyz")
+
+
+# What is not the project's own file is not read: it would be handed on.
+def test_links(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+
+    def linked(name: str) -> Path:
+        folder = project(tmp_path / name)
+        (folder / "invert.py").rename(folder / "kept.py")
+        (folder / "invert").mkdir()
+        (folder / "kept.py").rename(folder / "invert" / "__init__.py")
+        return folder
+
+    whole = linked("whole")
+    build(whole, tmp_path / "whole.pyz")
+    with zipfile.ZipFile(tmp_path / "whole.pyz") as z:
+        assert "invert/__init__.py" in z.namelist()
+
+    file, folder, hard, pipe, lock, pyproject, case = (linked(n) for n in ("file", "folder", "hard", "pipe", "lock", "pyproject", "case"))
+    (file / "invert" / "data.txt").symlink_to(secret)
+    (folder / "invert" / "data").symlink_to(tmp_path)
+    os.link(secret, hard / "invert" / "data.txt")
+    os.mkfifo(pipe / "invert" / "data.txt")
+    for at, name in ((lock, LOCK), (pyproject, "pyproject.toml")):
+        (at / name).rename(tmp_path / f"{at.name}.txt")
+        (at / name).symlink_to(tmp_path / f"{at.name}.txt")
+    (case / "invert" / "A.txt").touch()
+    (case / "invert" / "a.txt").touch()
+    module = project(tmp_path / "module")
+    (module / "invert.py").unlink()
+    (module / "invert.py").symlink_to(secret)
+    source = project(tmp_path / "source")
+    (source / "invert.py").unlink()
+    (source / "src").symlink_to(whole)
+    for at, words in {
+        file: "symbolic link", folder: "symbolic link", hard: "several names", pipe: "is no file", lock: "symbolic link",
+        pyproject: "symbolic link", case: "differ only in case", module: "symbolic link", source: "symbolic link",
+    }.items():
+        with pytest.raises(ProjectError, match=words):
+            build(at, tmp_path / "out.pyz")
+        assert not (tmp_path / "out.pyz").exists()

@@ -186,10 +186,6 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		return out, fmt.Errorf("%q", os.Environ())
 	case "break out":
 		return out, fmt.Errorf("succeeded: %q", breakOut(c.Path))
-	case "flood":
-		for range c.Bytes / 100 {
-			fmt.Fprintf(os.Stderr, "\x1b[2J%090d\n", 0)
-		}
 	default:
 		return out, fmt.Errorf("nobody knows how to %s", c.Do)
 	}

@@ -1,0 +1,55 @@
+package host
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"tkit/internal/logtest"
+)
+
+// A plugin that floods the log gets a burst, then a share, and is told of.
+func TestFloodsAreBounded(t *testing.T) {
+	var log logtest.Buffer
+	l := newLines(slog.New(slog.NewTextHandler(&log, nil)), "stderr")
+	now := time.Unix(1, 0)
+	l.now, l.since = func() time.Time { return now }, now
+	flood := []byte(strings.Repeat(strings.Repeat("spam ", 100)+"\n", 10_000))
+	write := func() int {
+		before := len(log.String())
+		if _, err := l.Write(flood); err != nil {
+			t.Fatal(err)
+		}
+		return len(log.String()) - before
+	}
+	if n := write(); n < logBurst/2 || n > 2*logBurst {
+		t.Errorf("%d bytes of %d are logged at once", n, len(flood))
+	}
+	now = now.Add(4 * time.Second)
+	if n := write(); n == 0 || n > 8*logPerSecond {
+		t.Errorf("%d bytes are logged after 4 s", n)
+	}
+	now = now.Add(time.Hour)
+	if _, err := l.Write([]byte("and on\n")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "prints more than is logged") || !strings.Contains(log.String(), "and on") {
+		t.Error("the log does not say that lines are left out")
+	}
+}
+
+func TestCleaned(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\x1b[2Jb\x00\r\nc":           "a[2Jb  c",
+		"\u202eabc\u2066":              "abc",
+		"naïve – 日本 \u200d":            "naïve – 日本 \u200d",
+		"bad \xff":                     "bad �",
+		"\u009b31m":                    "31m",
+		strings.Repeat("é", 600) + "é": strings.Repeat("é", 512) + "…",
+	} {
+		if got := cleaned(text, longestMessage); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
