@@ -22,6 +22,7 @@ type finding struct {
 	format      preprocessing.Format
 	width       int // in pixels; 0 where the file is of any format
 	height      int
+	detail      detail
 	print       similarity.Print
 	printed     bool         // print is one
 	quarantined *Quarantined // without key and label; nil if the example can be used
@@ -81,6 +82,9 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		f.quarantined = &Quarantined{Reason: reason, Detail: strings.TrimSuffix(err.Error(), ": "+string(reason))}
 		return f, nil
 	}
+	if err := r.examine(ctx, encoded, &f); err != nil {
+		return finding{}, err
+	}
 	if r.look != nil {
 		f.print, f.printed, err = r.look(ctx, encoded)
 		switch {
@@ -91,6 +95,28 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		}
 	}
 	return f, nil
+}
+
+// widePixels is the size above which images are decoded for their details one at
+// a time, so that the memory for it is that of one.
+const widePixels = 4 << 20
+
+// examine finds out what a complete image has beyond 8 bits of opaque colour.
+func (r *reader) examine(ctx context.Context, encoded []byte, f *finding) error {
+	f.detail.header = preprocessing.DetailsOf(encoded)
+	if !f.detail.decodes() {
+		return nil
+	}
+	if int64(f.width)*int64(f.height) > widePixels {
+		select {
+		case r.wide <- struct{}{}:
+			defer func() { <-r.wide }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	f.detail.measure(encoded)
+	return nil
 }
 
 // reasonOf turns what the sniffer found into a reason.
@@ -126,10 +152,11 @@ type reader struct {
 	// allOrNothing is SnapshotOptions.AllOrNothing.
 	allOrNothing bool
 	long         chan struct{} // held by the worker that reads a long file
+	wide         chan struct{} // held by the worker that decodes a wide image
 }
 
 func newReader(o SnapshotOptions) *reader {
-	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, look: o.Look, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1)}
+	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, look: o.Look, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1), wide: make(chan struct{}, 1)}
 }
 
 // read returns the bytes of an example. They are valid until release is

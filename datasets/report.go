@@ -90,6 +90,8 @@ type Report struct {
 	// Sizes is nil where nothing was complete, and where files of any format
 	// were taken unseen.
 	Sizes *Sizes `json:"sizes,omitempty"`
+	// Details is nil where Sizes is.
+	Details *Details `json:"details,omitempty"`
 	// Sides is nil before Divide.
 	Sides *Sides `json:"sides,omitempty"`
 	// Near is nil where nobody looked for images that look alike, and for files

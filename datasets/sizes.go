@@ -60,9 +60,20 @@ func (m Measured) pixels() int64 { return int64(m.Width) * int64(m.Height) }
 // A Fact is something about images, in words.
 type Fact struct{ Name, Text string }
 
-// Facts are what there is to say, for the table and the page; count writes a
-// number of images.
-func (s *Sizes) Facts(count func(int) string) []Fact {
+// Facts are what there is to say of the images, for the table and the page;
+// count writes a number of images.
+func (r *Report) Facts(count func(int) string) []Fact {
+	var facts []Fact
+	if r.Sizes != nil {
+		facts = r.Sizes.facts(count)
+	}
+	if r.Details != nil {
+		facts = append(facts, r.Details.facts(count)...)
+	}
+	return facts
+}
+
+func (s *Sizes) facts(count func(int) string) []Fact {
 	formats := make([]string, len(s.Formats))
 	for i, f := range s.Formats {
 		formats[i] = count(f.Images) + " " + string(f.Format)

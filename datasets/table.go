@@ -82,10 +82,7 @@ func (r *Report) tableClasses(b *strings.Builder) {
 }
 
 func (r *Report) tableSizes(b *strings.Builder) {
-	if r.Sizes == nil {
-		return
-	}
-	for _, f := range r.Sizes.Facts(strconv.Itoa) {
+	for _, f := range r.Facts(strconv.Itoa) {
 		fmt.Fprintf(b, "%-9s %s\n", f.Name, f.Text)
 	}
 }

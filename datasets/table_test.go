@@ -75,8 +75,8 @@ func TestReportJSON(t *testing.T) {
 	want := `{"uri":"memory://test","digest":"` + r.Digest + `","examples":3,"bytes":` + fmt.Sprint(r.Bytes) + `,` +
 		`"classes":[{"label":"a","examples":1,"quarantined":1},{"label":"b","examples":2,"quarantined":1}],"imbalance":2,` +
 		`"sizes":{"formats":[{"format":"png","images":5}],` +
-		`"bytes":{"smallest":{"key":"a/1.gif","bytes":77,"width":3,"height":2},"median":{"bytes":77},"largest":{"key":"a/1.gif","bytes":77,"width":3,"height":2}},` +
-		`"pixels":{"smallest":{"key":"a/1.gif","bytes":77,"width":3,"height":2},"median":{"width":3,"height":2},"largest":{"key":"a/1.gif","bytes":77,"width":3,"height":2}},"small":5},` +
+		`"bytes":{"smallest":{"key":"a/1.gif","bytes":74,"width":3,"height":2},"median":{"bytes":74},"largest":{"key":"a/1.gif","bytes":74,"width":3,"height":2}},` +
+		`"pixels":{"smallest":{"key":"a/1.gif","bytes":74,"width":3,"height":2},"median":{"width":3,"height":2},"largest":{"key":"a/1.gif","bytes":74,"width":3,"height":2}},"small":5},"details":{"images":5},` +
 		`"quarantined":[{"key":"a/2.png","label":"a","reason":"conflict","detail":"the same bytes are b/1.png, labelled b"},` +
 		`{"key":"b/1.png","label":"b","reason":"conflict","detail":"the same bytes are a/2.png, labelled a"}],` +
 		`"misnamed":[{"key":"a/1.gif","extension":".gif","format":"png"}],` +

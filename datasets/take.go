@@ -28,6 +28,9 @@ type SnapshotOptions struct {
 	MaxPixels int64
 	// MaxBytes quarantines longer files, by default DefaultMaxBytes.
 	MaxBytes int64
+	// Decode, if set, is the decode step of the preprocessing that the images are
+	// for: the report warns of what it leaves unused.
+	Decode *preprocessing.Decode
 	// AnyFile takes files of any format, unseen: the preprocessing begins with a
 	// plugin that knows what to make of them.
 	AnyFile bool
@@ -68,7 +71,8 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 // used. What cannot is quarantined in the report, by name and with the reason;
 // nothing is left out silently. Identical bytes under two labels are
 // quarantined whole, since nobody knows which label is right. Nothing is
-// decoded but by the options' Look: without one, a file that is complete and yet
+// decoded but by the options' Look, and for the report's Details images of 16 bits
+// or with transparency: without a Look, a file that is complete and yet
 // corrupt inside passes here and is found by the decoder (see Snapshot.Without).
 //
 // It fails when the source cannot list, when the store is unavailable, and
@@ -119,6 +123,7 @@ type collection struct {
 	quarantined []Quarantined
 	misnamed    []Misnamed
 	measured    measuring
+	details     Details
 	looking     looking
 	layouts     *layouts // nil where the source does not say how it reads names
 }
@@ -215,6 +220,7 @@ func (c *collection) add(j *job) error {
 		c.entries.add(e, c.key)
 		if j.found.width > 0 {
 			c.measured.add(Measured{key, e.Size, j.found.width, j.found.height}, j.found.format)
+			c.details.add(key, j.found.detail)
 		}
 		if ext, wrong := misnamed(key, j.found.format); wrong {
 			c.misnamed = append(c.misnamed, Misnamed{Key: key, Extension: ext, Format: j.found.format})
@@ -238,6 +244,11 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 	// take the most room.
 	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed, Sizes: c.measured.sizes()}
 	c.measured = measuring{}
+	if c.details.Images > 0 {
+		details := c.details
+		details.Decode = c.options.Decode
+		r.Details = &details
+	}
 	entries := c.entries.list()
 	out := make(map[int]bool)
 	order := byContent(entries)

@@ -21,6 +21,7 @@ func (r *Report) Unnamed() *Report {
 		}
 		n.Sizes = &sizes
 	}
+	n.Details = r.Details.unnamed()
 	if r.Near != nil {
 		near := *r.Near
 		near.Plain = each(near.Plain, blank)

@@ -16,6 +16,7 @@ func (r *Report) Warnings() (warnings []string) {
 		warnings = append(warnings, r.Layout.Warnings...)
 	}
 	warnings = append(warnings, r.labelWarnings()...)
+	warnings = append(warnings, r.Details.Warnings()...)
 	n := r.Near
 	if n == nil {
 		return warnings

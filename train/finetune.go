@@ -64,7 +64,8 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 		return nil, err
 	}
 	defer base.Close()
-	o.Snapshot.MaxPixels, o.Snapshot.AnyFile = o.Preprocessing.Decoding().Bound(), o.Preprocessing.TakesAnyFile()
+	step := o.Preprocessing.Decoding()
+	o.Snapshot.Decode, o.Snapshot.MaxPixels, o.Snapshot.AnyFile = &step, step.Bound(), o.Preprocessing.TakesAnyFile()
 	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Cache, o.Observer)
 	if err != nil {
 		return nil, err

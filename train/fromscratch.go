@@ -54,7 +54,8 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 		return nil, err
 	}
 	defer pipeline.Close()
-	o.Snapshot.MaxPixels, o.Snapshot.AnyFile = p.Decoding().Bound(), p.TakesAnyFile()
+	step := p.Decoding()
+	o.Snapshot.Decode, o.Snapshot.MaxPixels, o.Snapshot.AnyFile = &step, step.Bound(), p.TakesAnyFile()
 	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Training.Checkpoints, o.Observer)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/datasets"
 	"tkit/internal/access"
 	"tkit/internal/inference"
 	"tkit/internal/printable"
@@ -90,13 +91,15 @@ func predictImages(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
 
+	step := m.Preprocessing.Decoding()
+	seen := &datasets.Details{Decode: &step}
 	paths, failed := c.Args().Slice(), 0
 	for at := 0; at < len(paths); at += predictBatch {
 		if err := c.Context.Err(); err != nil {
 			return err
 		}
 		batch := paths[at:min(at+predictBatch, len(paths))]
-		verdicts, err := judge(c.Context, classifier, batch, c.Int("top"))
+		verdicts, err := judge(c.Context, classifier, batch, c.Int("top"), seen)
 		if err != nil {
 			return err
 		}
@@ -109,6 +112,9 @@ func predictImages(c *cli.Context) (err error) {
 		if err := printVerdicts(c, verdicts); err != nil {
 			return err
 		}
+	}
+	for _, w := range seen.Warnings() {
+		printable.Fprintf(c.App.ErrWriter, "warning: %s\n", w)
 	}
 	if failed > 0 {
 		return fmt.Errorf("predict: %d of %d images could not be used", failed, len(paths))
@@ -182,8 +188,9 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 }
 
 // judge reads and classifies images; one that cannot be read or used has its
-// own error.
-func judge(ctx context.Context, classifier *inference.Classifier, paths []string, top int) ([]verdict, error) {
+// own error. The others are added to seen, unless a plugin is first to see them:
+// what they hold is then its to use.
+func judge(ctx context.Context, classifier *inference.Classifier, paths []string, top int, seen *datasets.Details) ([]verdict, error) {
 	verdicts := make([]verdict, len(paths))
 	var images [][]byte
 	var read []int // which of the paths each image is
@@ -206,6 +213,9 @@ func judge(ctx context.Context, classifier *inference.Classifier, paths []string
 			continue
 		}
 		verdicts[read[k]].Labels = result.Top(top)
+		if !classifier.Pipeline.Description().TakesAnyFile() {
+			seen.Add(paths[read[k]], images[k])
+		}
 	}
 	return verdicts, nil
 }

@@ -111,9 +111,7 @@ func (p *Page) Write(w io.Writer) error {
 	v.Quarantined, v.MoreQuarantined = cut(r.Quarantined)
 	v.Misnamed, v.MoreMisnamed = cut(r.Misnamed)
 	v.Reasons = reasons(r)
-	if r.Sizes != nil {
-		v.Sizes = r.Sizes.Facts(page.Count)
-	}
+	v.Sizes = r.Facts(page.Count)
 	return pages.Write(w, p.head(), v)
 }
 

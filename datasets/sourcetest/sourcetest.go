@@ -78,6 +78,9 @@ func Run(t *testing.T, setup func(t *testing.T, files []File) Fixture) {
 // Picture returns a small PNG, another for every n.
 func Picture(n int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 3, 2))
+	for i := 3; i < len(img.Pix); i += 4 { // opaque
+		img.Pix[i] = 255
+	}
 	img.SetRGBA(0, 0, color.RGBA{uint8(n), uint8(n >> 8), uint8(n >> 16), 255})
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil { // into memory, of a plain image
