@@ -55,7 +55,7 @@ func ofFile(ctx context.Context, tree files.Tree, file string) (format, error) {
 		return format{}, err
 	}
 	switch f, why := ofHead(file, head); {
-	case byName.name == manifest.Format && why == nil:
+	case manifest.Named(file) && why == nil:
 		return byName, nil
 	case f.name != "":
 		return f, nil

@@ -83,6 +83,11 @@ func (n name) open(ctx context.Context, admit func(user, opened string) error) (
 }
 
 func (n name) openIn(ctx context.Context, tree files.Tree, file string) (datasets.Source, error) {
+	// A manifest names files beside it; any other file is all that is read, also
+	// to tell its format.
+	if narrow, ok := tree.(interface{ Only(file string) }); ok && file != "" && !n.maybeManifest(file) {
+		narrow.Only(file)
+	}
 	f, err := n.format(ctx, tree, file)
 	if err != nil {
 		return nil, err
@@ -101,10 +106,6 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 	}
 	if file != "" && n.options.Has("files") {
 		return nil, fmt.Errorf("files=%s: a pattern is for a folder, and %s is a file", n.options.Get("files"), file)
-	}
-	// A manifest names files beside it; any other file is all that is read.
-	if narrow, ok := tree.(interface{ Only(file string) }); ok && file != "" && f.name != manifest.Format {
-		narrow.Only(file)
 	}
 	return f.open(tree, file, n.options)
 }
@@ -154,6 +155,14 @@ func (n name) maybeFile(last string) bool {
 		return f != folder.Format
 	}
 	return slices.ContainsFunc(formats, func(f format) bool { return f.has(last) })
+}
+
+// maybeManifest says whether a file is a manifest by its name or as an option says.
+func (n name) maybeManifest(file string) bool {
+	if f := n.options.Get("format"); f != "" {
+		return f == manifest.Format
+	}
+	return manifest.Named(file)
 }
 
 // has says whether a file's name, packed or not, is of this format.
