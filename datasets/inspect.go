@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tkit/internal/guard"
 	"tkit/internal/preprocessing"
 	"tkit/internal/similarity"
 )
@@ -26,6 +27,19 @@ type finding struct {
 	print       similarity.Print
 	printed     bool         // print is one
 	quarantined *Quarantined // without key and label; nil if the example can be used
+}
+
+// guarded is inspect where a panic ends the snapshot with an error that names the
+// example, and not the process.
+func (r *reader) guarded(ctx context.Context, example Example, own []byte) (f finding, err error) {
+	var failed error
+	if p := guard.Call(func() error {
+		f, failed = r.inspect(ctx, example, own)
+		return nil
+	}); p != nil {
+		return finding{}, fmt.Errorf("%s: %w", example.Key, p)
+	}
+	return f, failed
 }
 
 // inspect reads an example and judges it. The error is only of what ends the

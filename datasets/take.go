@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tkit/internal/guard"
 	"tkit/internal/preprocessing"
 )
 
@@ -138,7 +139,7 @@ func (c *collection) readAll(ctx context.Context, src Source) error {
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
-		return list(ctx, src, work, order)
+		return guard.Call(func() error { return list(ctx, src, work, order) })
 	})
 	r := newReader(c.options)
 	for range c.options.Workers {
@@ -146,7 +147,7 @@ func (c *collection) readAll(ctx context.Context, src Source) error {
 			own := make([]byte, min(keptBytes, r.maxBytes+1))
 			for j := range work {
 				var err error
-				if j.found, err = r.inspect(ctx, j.example, own); err != nil {
+				if j.found, err = r.guarded(ctx, j.example, own); err != nil {
 					return err
 				}
 				close(j.done)

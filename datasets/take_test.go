@@ -9,6 +9,7 @@ import (
 	"image"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"runtime"
 	"strings"
@@ -280,5 +281,34 @@ func TestWithout(t *testing.T) {
 	equal(t, "labels", s2.Labels(), []string{"a", "b"})
 	if again := s.Without(nil); again.Digest != s.Digest {
 		t.Error("without nothing it is another")
+	}
+}
+
+// A panic over one example, or in the listing, is an error and ends no process.
+func TestPanics(t *testing.T) {
+	one := func(open func(context.Context) (io.ReadCloser, error)) datasets.Source {
+		return panicking{datasets.Example{Key: "a/1.png", Label: "a", Open: open}}
+	}
+	for words, src := range map[string]datasets.Source{
+		"a/1.png: panic: in Open": one(func(context.Context) (io.ReadCloser, error) { panic("in Open") }),
+		"panic: in the listing":   panicking{},
+	} {
+		if _, _, err := datasets.TakeSnapshot(t.Context(), src, datasets.SnapshotOptions{}); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v, want %s", err, words)
+		}
+	}
+}
+
+// panicking lists its example, or panics where that has no key.
+type panicking struct{ example datasets.Example }
+
+func (p panicking) URI() string { return "panicking://" }
+
+func (p panicking) Examples(context.Context) iter.Seq2[datasets.Example, error] {
+	return func(yield func(datasets.Example, error) bool) {
+		if p.example.Key == "" {
+			panic("in the listing")
+		}
+		yield(p.example, nil)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tkit/datasets"
+	"tkit/internal/guard"
 	"tkit/internal/inference"
 	"tkit/internal/preprocessing"
 )
@@ -60,18 +61,24 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 			continue
 		}
 		g.Go(func() error {
-			encoded, err := read(gctx, example, entries)
-			if err != nil {
-				return fmt.Errorf("thumbnail of %s: %w", example.Key, err)
-			}
-			thumbnail, err := draw(gctx, pipeline, encoded)
-			if errors.Is(err, datasets.ErrUndecodable) {
+			var thumbnail []byte
+			err := guard.Call(func() error {
+				encoded, err := read(gctx, example, entries)
+				if err == nil {
+					thumbnail, err = draw(gctx, pipeline, encoded)
+				}
+				return err
+			})
+			switch {
+			case errors.Is(err, datasets.ErrUndecodable):
 				return nil
+			case err != nil:
+				return fmt.Errorf("thumbnail of %s: %w", example.Key, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			made[example.Key] = thumbnail
-			return err
+			return nil
 		})
 		if left--; left == 0 {
 			break

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"sync"
+
+	"tkit/internal/guard"
 )
 
 // askers is how many questions about permissions are under way at once. More
@@ -41,7 +43,7 @@ func (c *Client) MayRead(ctx context.Context, user string, paths iter.Seq[string
 		at := place
 		place++
 		group.Go(func() {
-			denied.note(at, c.mayRead(ctx, user, path))
+			denied.note(at, guard.Call(func() error { return c.mayRead(ctx, user, path) }))
 			<-free
 		})
 	}

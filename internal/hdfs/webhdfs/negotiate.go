@@ -13,6 +13,7 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/spnego"
 
+	"tkit/internal/guard"
 	"tkit/internal/hdfs"
 )
 
@@ -127,8 +128,12 @@ func (t *ticket) token(ctx context.Context, host string) (string, error) {
 	done := make(chan made, 1)
 	go func() { // the library knows no context; its own deadlines end it
 		defer func() { <-t.making }()
-		token, err := t.makeToken(host)
-		done <- made{token, err}
+		var m made
+		m.err = guard.Call(func() (err error) {
+			m.token, err = t.makeToken(host)
+			return err
+		})
+		done <- m
 	}()
 	select {
 	case m := <-done:
