@@ -27,6 +27,7 @@ type finding struct {
 	print       similarity.Print
 	printed     bool         // print is one
 	quarantined *Quarantined // without key and label; nil if the example can be used
+	mismatch    *Mismatch    // of the list with the files, or nil
 }
 
 // guarded is inspect where a panic ends the snapshot with an error that names the
@@ -45,14 +46,16 @@ func (r *reader) guarded(ctx context.Context, example Example, own []byte) (f fi
 // inspect reads an example and judges it. The error is only of what ends the
 // whole snapshot.
 func (r *reader) inspect(ctx context.Context, example Example, own []byte) (finding, error) {
+	var mismatch *Mismatch
 	quarantine := func(reason Reason, detail string) (finding, error) {
-		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}}, nil
+		return finding{quarantined: &Quarantined{Reason: reason, Detail: detail}, mismatch: mismatch}, nil
 	}
 	if !utf8.ValidString(example.Key) || !utf8.ValidString(example.Label) || !utf8.ValidString(example.Group) {
 		return quarantine(Unreadable, "its name is not valid UTF-8")
 	}
 	encoded, release, err := r.read(ctx, example, own)
 	defer release()
+	errors.As(err, &mismatch)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:

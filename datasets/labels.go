@@ -62,7 +62,7 @@ func quoted(labels []string, escape bool) []string {
 func AlikeLabels(labels []string) (groups [][]string) {
 	by := make(map[string][]string)
 	for _, label := range labels {
-		key := strings.ToLower(visible(norm.NFKC.String(label)))
+		key := Folded(label)
 		by[key] = append(by[key], label)
 	}
 	for _, group := range by {
@@ -73,6 +73,16 @@ func AlikeLabels(labels []string) (groups [][]string) {
 	}
 	slices.SortFunc(groups, slices.Compare)
 	return groups
+}
+
+// Folded is the form of a text that is the same for all that AlikeLabels takes
+// for one.
+func Folded(text string) string { return strings.ToLower(visible(norm.NFKC.String(text))) }
+
+// Difference says in what alone two texts differ that are folded alike.
+func Difference(a, b string) string {
+	reason, _ := difference([]string{a, b})
+	return reason
 }
 
 // difference says in what alone the labels of a group differ, and whether that

@@ -98,6 +98,11 @@ type Report struct {
 	// of any format.
 	Near *NearDuplicates `json:"near_duplicates,omitempty"`
 
+	// ListDifferences are the ways in which a list names files otherwise than
+	// the store does, and Unlisted what it does not name, nil for nothing.
+	ListDifferences []ListDifference `json:"list_differences,omitempty"`
+	Unlisted        *Unlisted        `json:"unlisted,omitempty"`
+
 	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	Misnamed    []Misnamed    `json:"misnamed,omitempty"`
 	// Duplicates has the keys of identical bytes under one label, a group

@@ -95,6 +95,9 @@ func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot
 	if told, ok := src.(interface{ Notes() []string }); ok {
 		report.Notes = told.Notes()
 	}
+	if err := report.lookForUnlisted(ctx, src, snapshot); err != nil {
+		return nil, nil, fmt.Errorf("snapshot of %s: %w", c.uri, err)
+	}
 	if len(snapshot.Entries) == 0 {
 		if n := len(report.Quarantined); n > 0 {
 			return nil, report, report.Explain(fmt.Errorf("%w in %s: all %d files are quarantined, the first is %s", ErrNoExamples, c.uri, n, report.Quarantined[0]))
@@ -126,6 +129,7 @@ type collection struct {
 	measured    measuring
 	details     Details
 	looking     looking
+	differences []ListDifference
 	layouts     *layouts // nil where the source does not say how it reads names
 }
 
@@ -211,6 +215,9 @@ func (c *collection) add(j *job) error {
 	if q := j.found.quarantined; q != nil {
 		q.Key, q.Label = strings.ToValidUTF8(key, "\uFFFD"), strings.ToValidUTF8(j.example.Label, "\uFFFD")
 		c.quarantined = append(c.quarantined, *q)
+		if m := j.found.mismatch; m != nil {
+			c.differences = counted(c.differences, m)
+		}
 	} else {
 		e := j.found.entry
 		e.Key, e.Label, e.Group, e.Split = key, j.example.Label, j.example.Group, j.example.Split
@@ -283,6 +290,7 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 	s := newSnapshot(c.uri, entries)
 	r.sort()
 	r.count(s)
+	r.ListDifferences = c.differences
 	if c.layouts != nil {
 		r.Layout = c.layouts.judge(r.Classes)
 	}

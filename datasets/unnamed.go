@@ -14,6 +14,13 @@ func (r *Report) Unnamed() *Report {
 	if r.Layout != nil {
 		n.Layout = &Layout{Labels: r.Layout.Labels, Sides: r.Layout.Sides}
 	}
+	n.ListDifferences = each(r.ListDifferences, func(d ListDifference) ListDifference {
+		d.Listed, d.Found = "", ""
+		return d
+	})
+	if r.Unlisted != nil {
+		n.Unlisted = &Unlisted{Files: r.Unlisted.Files}
+	}
 	if r.Sizes != nil {
 		sizes := *r.Sizes
 		for _, m := range []*Measured{&sizes.Bytes.Smallest, &sizes.Bytes.Largest, &sizes.Pixels.Smallest, &sizes.Pixels.Largest} {

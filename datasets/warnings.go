@@ -15,6 +15,7 @@ func (r *Report) Warnings() (warnings []string) {
 	if r.Layout != nil {
 		warnings = append(warnings, r.Layout.Warnings...)
 	}
+	warnings = append(warnings, r.listWarnings()...)
 	warnings = append(warnings, r.labelWarnings()...)
 	warnings = append(warnings, r.Details.Warnings()...)
 	n := r.Near
@@ -44,12 +45,16 @@ func (r *Report) Warnings() (warnings []string) {
 }
 
 // Explain adds to an error, such as one of Divide, what was found about the
-// layout of the dataset: it may be the reason.
+// layout of the dataset, or its list: it may be the reason.
 func (r *Report) Explain(err error) error {
-	if err == nil || r.Layout == nil || len(r.Layout.Warnings) == 0 {
+	reasons := r.listWarnings()
+	if r.Layout != nil {
+		reasons = append(reasons, r.Layout.Warnings...)
+	}
+	if err == nil || len(reasons) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, strings.Join(r.Layout.Warnings, "; "))
+	return fmt.Errorf("%w; %s", err, strings.Join(reasons, "; "))
 }
 
 func groupsOf(n int) string {

@@ -50,7 +50,7 @@ func checkText(line int, texts ...string) error {
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("line %d: %q is not UTF-8, and in Windows-1252 it is %q: save the list as UTF-8", line, text, meant)
+			return fmt.Errorf("line %d: %q is not encoded in UTF-8 (in Windows-1252 it is %q): save the list as UTF-8", line, text, meant)
 		}
 		if strings.ContainsRune(text, utf8.RuneError) {
 			return fmt.Errorf("line %d: %q has lost characters (\uFFFD), as by a wrong encoding: write the list anew, as UTF-8", line, text)

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"net/url"
 	"path"
@@ -54,13 +55,16 @@ func linesOfJSON(name string) bool {
 type Source struct {
 	tree   files.Tree
 	config Config
+	finder finder
 }
 
 var _ datasets.Source = (*Source)(nil)
 
 // New returns the source of a manifest in a tree, which it closes when it is
 // closed.
-func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
+func New(tree files.Tree, c Config) *Source {
+	return &Source{tree: tree, config: c, finder: finder{tree: tree, dir: strings.TrimPrefix(path.Dir(c.Path), ".")}}
+}
 
 // URI is that of the manifest.
 func (s *Source) URI() string {
@@ -144,11 +148,39 @@ func (s *Source) example(r row) datasets.Example {
 	at, refused := s.at(r.Path), files.CheckPath(r.Path)
 	open := func(ctx context.Context) (io.ReadCloser, error) {
 		if refused != nil {
-			return nil, refused
+			return nil, s.explain(ctx, r.Path, refused)
 		}
-		return s.tree.Open(ctx, at, 0)
+		rc, err := s.tree.Open(ctx, at, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, s.explain(ctx, r.Path, err)
+		}
+		return rc, err
 	}
 	return datasets.Example{Key: r.Path, Label: r.Label, Group: r.Group, Split: r.Split, Open: open}
+}
+
+// explain says by which other name a listed file can be read, where there is
+// one.
+func (s *Source) explain(ctx context.Context, listed string, err error) error {
+	if found, differ := s.finder.find(ctx, listed); found != "" {
+		return &datasets.Mismatch{Listed: listed, Found: found, Differ: differ, Err: err}
+	}
+	return err
+}
+
+// Stored yields the files in a folder as the list would name them.
+func (s *Source) Stored(ctx context.Context, folder string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		at := strings.TrimSuffix(s.at(folder), "/")
+		for info, err := range s.tree.List(ctx, at) {
+			if err == nil && (info.Directory || info.Path == s.config.Path || files.LeftBehind(info.Name())) {
+				continue
+			}
+			if !yield(files.Join(folder, info.Name()), err) {
+				return
+			}
+		}
+	}
 }
 
 // read reads the manifest row by row.

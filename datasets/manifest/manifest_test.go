@@ -171,8 +171,8 @@ func TestErrors(t *testing.T) {
 		{"split.csv", "path,label,split\na,0,dev\n", `line 2 (a) has the split "dev"`},
 		{"again.csv", "path,label\na,0\nb,0\n./a,0\n", `lines 2 and 4 both list "a"`},
 		{"contradiction.csv", "path,label\na,0\nb,0\n./a,1\n", `lines 2 and 4 both list "a": with the labels "0" and "1"`},
-		{"cp1252.csv", "path,label\na,caf\xe9\n", `line 2: "caf\xe9" is not UTF-8, and in Windows-1252 it is "café": save the list as UTF-8`},
-		{"cp1252 path.csv", "path,label\ncaf\xe9.png,a\n", `line 2: "caf\xe9.png" is not UTF-8`},
+		{"cp1252.csv", "path,label\na,caf\xe9\n", `line 2: "caf\xe9" is not encoded in UTF-8 (in Windows-1252 it is "café"): save the list as UTF-8`},
+		{"cp1252 path.csv", "path,label\ncaf\xe9.png,a\n", `line 2: "caf\xe9.png" is not encoded in UTF-8`},
 		{"cp1252.jsonl", "{\"path\":\"a\",\"label\":\"caf\xe9\"}\n", "line 1: "},
 		{"lost.csv", "path,label\na,caf\ufffd\n", "line 2: "},
 		{"cut utf16.csv", utf16("\ufeffpath,label\na,b", binary.LittleEndian) + "x", "has lost characters"},
@@ -233,5 +233,83 @@ func TestPathsOut(t *testing.T) {
 	}
 	if got := reasons["gone.png"]; !strings.Contains(got, "unreadable") || len(reasons) != len(refused)+1 {
 		t.Errorf("gone.png: %q, all: %v", got, reasons)
+	}
+}
+
+// Names in a list that differ from those of the files are told, each kind with
+// an example, and so is what the list leaves out.
+func TestListsThatDoNotMatch(t *testing.T) {
+	stored := []string{"img/a/000.png", "img/a/001.png", "img/Großer Hund/x y.JPG", "img/caf\u00e9.png", "other.png", "img/a/twice.png", "img/a/twice.jpg"}
+	for name, c := range map[string]struct{ listed, found, differ string }{
+		"backslash":       {`img\a\000.png`, "img/a/000.png", "the path separator"},
+		"drive":           {`C:\Users\me\img\a\000.png`, "img/a/000.png", "the folders before it"},
+		"absolute":        {"/home/me/img/a/000.png", "img/a/000.png", "the folders before it"},
+		"own folder":      {"root/img/a/000.png", "img/a/000.png", "the folders before it"},
+		"dots":            {"img/b/../a/000.png", "img/a/000.png", "dots in it"},
+		"no ending":       {"img/a/000", "img/a/000.png", "the ending, which the list leaves out"},
+		"other ending":    {"img/a/000.jpeg", "img/a/000.png", "the ending"},
+		"letter case":     {"IMG/A/000.PNG", "img/a/000.png", "capitals"},
+		"normal form":     {"img/cafe\u0301.png", "img/caf\u00e9.png", "their Unicode normal form"},
+		"blank":           {"img/a/000.png ", "img/a/000.png", "blanks"},
+		"quotes":          {"'img/a/000.png'", "img/a/000.png", "blanks or quotes around it"},
+		"escapes":         {"img/Gro%C3%9Fer%20Hund/x%20y.JPG", "img/Großer Hund/x y.JPG", "escapes of a URL"},
+		"file URI":        {"file:///home/me/img/a/000.png", "img/a/000.png", "the folders before it"},
+		"misread":         {"img/caf\u00c3\u00a9.png", "img/caf\u00e9.png", "the encoding of the list"},
+		"several":         {`Img\Großer Hund\X Y.jpg`, "img/Großer Hund/x y.JPG", "capitals"},
+		"nothing like it": {"img/a/002.png", "", ""},
+		"two like it":     {"img/a/twice", "", ""},
+		"a folder":        {"img/A", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := filepath.Join(t.TempDir(), "root")
+			for i, path := range stored {
+				write(t, filepath.Join(root, path), sourcetest.Picture(i))
+			}
+			write(t, filepath.Join(root, "list.csv"), rows{c.listed: "x", "img/a/001.png": "y"}.csv(t))
+			_, r, err := datasets.TakeSnapshot(t.Context(), open(t, root, "list.csv"), datasets.SnapshotOptions{})
+			must(t, err)
+			if c.found == "" {
+				if len(r.ListDifferences) > 0 || len(r.Quarantined) != 1 {
+					t.Errorf("got %+v, %v", r.ListDifferences, r.Quarantined)
+				}
+				return
+			}
+			if len(r.ListDifferences) != 1 {
+				t.Fatalf("got %+v, %v", r.ListDifferences, r.Quarantined)
+			}
+			d := r.ListDifferences[0]
+			if d.Files != 1 || d.Listed != c.listed || d.Found != c.found || !strings.Contains(d.Differ, c.differ) {
+				t.Errorf("got %+v", d)
+			}
+			if text := strings.Join(r.Warnings(), "|"); !strings.Contains(text, fmt.Sprintf("such as %q for %q", c.listed, c.found)) {
+				t.Errorf("warnings: %s", text)
+			}
+			if u := r.Unlisted; u == nil || u.Files != 2 || u.First != "img/a/000.png" { // and twice.png
+				t.Errorf("unlisted: %+v", u)
+			}
+			if u := r.Unnamed(); u.ListDifferences[0].Listed+u.ListDifferences[0].Found+u.Unlisted.First != "" {
+				t.Errorf("unnamed it tells %+v, %+v", u.ListDifferences, u.Unlisted)
+			}
+		})
+	}
+}
+
+// A list of all there is has nothing to warn of.
+func TestListsThatMatch(t *testing.T) {
+	root := t.TempDir()
+	listed := make(rows)
+	for i := range 4 {
+		key := fmt.Sprintf("img/%d.png", i)
+		write(t, filepath.Join(root, key), sourcetest.Picture(i))
+		listed[key] = fmt.Sprint("class", i%2)
+	}
+	write(t, filepath.Join(root, "img/.hidden.png"), nil)
+	write(t, filepath.Join(root, "img/notes.txt"), nil)
+	write(t, filepath.Join(root, "elsewhere/x.png"), sourcetest.Picture(9))
+	write(t, filepath.Join(root, "list.csv"), listed.csv(t))
+	_, r, err := datasets.TakeSnapshot(t.Context(), open(t, root, "list.csv"), datasets.SnapshotOptions{})
+	must(t, err)
+	if w := r.Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
 	}
 }

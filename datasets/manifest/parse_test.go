@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"testing"
 
@@ -71,4 +72,20 @@ func FuzzCSV(f *testing.F) {
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"path":"a","label":3,"group":"g","split":"val"}` + "\n\n{}"))
 	fuzz(f, func(b []byte, add func(row) error) error { return parseJSON(bytes.NewReader(b), add) })
+}
+
+// However a path is written, the readings of it are few and no longer than it.
+func FuzzReadings(f *testing.F) {
+	for _, s := range []string{`C:\\a\b.png`, " 'x%20y' ", "file:///a/../b", "caf\u00c3\u00a9", "%25%32%35", "\ufeff\"a\""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, listed string) {
+		defer fuzztest.Watch(t, len(listed))()
+		all := readings(listed)
+		for _, r := range all {
+			if len(r.path) > len(listed) && r.path != path.Clean(listed) || len(all) > 32 {
+				t.Errorf("%q is read as %d paths, such as %q", listed, len(all), r.path)
+			}
+		}
+	})
 }
