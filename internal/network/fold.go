@@ -40,6 +40,9 @@ func (n *Network) Fold(ctx context.Context) (*Network, error) {
 	f.dropControls()
 	f.bypass()
 	f.sweep()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("fold: %w", err)
+	}
 	if err := f.foldAffine(); err != nil {
 		return nil, fmt.Errorf("fold: %w", err)
 	}
@@ -122,9 +125,23 @@ func (f *folding) bypass() {
 		}
 		return mustRef(node.GetInput()[r.port]), true
 	}
+	// Each node on the way is given the end, so that long chains take linear time.
+	origins := make(map[ref]ref)
 	origin := func(r ref) ref {
-		for next, ok := source(r); ok; next, ok = source(r) {
+		var way []ref
+		for {
+			next, ok := origins[r]
+			if !ok {
+				next, ok = source(r)
+			}
+			if !ok {
+				break
+			}
+			way = append(way, r)
 			r = next
+		}
+		for _, from := range way {
+			origins[from] = r
 		}
 		return r
 	}

@@ -18,6 +18,16 @@ import (
 // one go, and so the memory that folding takes besides the values themselves.
 const evaluationBytes = 64 << 20
 
+const (
+	// maxFixed bounds the bytes of a value that is computed, and of all that are
+	// kept of them beyond twice the network's own: a few nodes may stand for
+	// terabytes.
+	maxFixed = 4 << 30
+	// maxUnknown bounds the fixed values that are computed though TensorFlow does
+	// not know their sizes before. The rest stays in the graph.
+	maxUnknown = 256
+)
+
 // largeConstant is the number of bytes from which on integers, too, are a
 // weight instead of a constant in the graph.
 const largeConstant = 64 << 10
@@ -58,8 +68,13 @@ func (f *folding) evaluate(ctx context.Context) error {
 		return err
 	}
 	defer g.Close()
+	list := f.frontier()
+	if err := f.checkSizes(g, list); err != nil {
+		return err
+	}
 	var group []Port
 	var size int64
+	unknown := 0
 	flush := func() error {
 		if len(group) == 0 {
 			return nil
@@ -68,17 +83,20 @@ func (f *folding) evaluate(ctx context.Context) error {
 		group, size = nil, 0
 		return err
 	}
-	for _, r := range f.frontier() {
+	for _, r := range list {
 		port, err := describe(g, r)
 		if err != nil {
 			return err
 		}
-		if port.DataType == tensorflow.String || port.DataType == tensorflow.Resource {
+		if port.DataType.Size() <= 0 { // strings, resources, lists of tensors
 			continue
 		}
 		n, err := byteSize(port.DataType, port.Shape)
 		if err != nil {
-			n = evaluationBytes / 4 // shape not known before
+			if unknown++; unknown > maxUnknown {
+				continue
+			}
+			n = evaluationBytes / 4
 		}
 		if size+n > evaluationBytes {
 			if err := flush(); err != nil {
@@ -90,6 +108,51 @@ func (f *folding) evaluate(ctx context.Context) error {
 		size += n
 	}
 	return flush()
+}
+
+// checkSizes makes sure that the fixed tensors that lead to those of the list
+// can be held, as far as their shapes are known.
+func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
+	checked := make(map[ref]int64)
+	check := func(r ref) error {
+		if _, ok := checked[r]; ok || r.port == control {
+			return nil
+		}
+		port, err := describe(g, r)
+		if err != nil {
+			return err
+		}
+		checked[r] = 0
+		if port.DataType.Size() <= 0 || port.Shape == nil || slices.Contains(port.Shape, -1) {
+			return nil
+		}
+		n, err := byteSize(port.DataType, port.Shape)
+		if err != nil || n > maxFixed {
+			return fmt.Errorf("%q does not depend on the input and has the shape %v, over the %d bytes that such a value may have; save the model without it", r.tensor(), port.Shape, int64(maxFixed))
+		}
+		checked[r] = n
+		return nil
+	}
+	fixed := f.fixed()
+	for _, node := range f.Graph.GetNode() {
+		for _, in := range node.GetInput() {
+			if r := mustRef(in); fixed[r.node] {
+				if err := check(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	left := maxFixed + 2*f.Bytes()
+	for _, r := range list {
+		if err := check(r); err != nil {
+			return err
+		}
+		if left -= checked[r]; left < 0 {
+			return fmt.Errorf("what does not depend on the input takes over %d bytes, up to %q; save the model without it", maxFixed+2*f.Bytes(), r.tensor())
+		}
+	}
+	return nil
 }
 
 // frontier returns the fixed tensors that outputs or nodes that are not fixed

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,12 +76,17 @@ func (r ref) tensor() string { return r.node + ":" + strconv.Itoa(r.port) }
 type index struct {
 	nodes     map[string]*nodepb.NodeDef
 	consumers map[string][]string // node → nodes that take any of its outputs as data
+	numbers   map[string]int      // how far freeName has numbered a base
+	names     []string            // sorted, once freeScope has asked
+	scopes    map[string]bool     // that freeScope has given away
 }
 
 func newIndex(nodes []*nodepb.NodeDef) *index {
 	x := &index{
 		nodes:     make(map[string]*nodepb.NodeDef, len(nodes)),
 		consumers: make(map[string][]string, len(nodes)),
+		numbers:   make(map[string]int),
+		scopes:    make(map[string]bool),
 	}
 	for _, node := range nodes {
 		x.nodes[node.GetName()] = node
@@ -159,11 +165,33 @@ func rewire(nodes []*nodepb.NodeDef, redirect map[ref]ref) []*nodepb.NodeDef {
 
 // freeName returns base, or base with the lowest number that no node has.
 func (x *index) freeName(base string) string {
-	name := base
-	for i := 1; x.nodes[name] != nil; i++ {
-		name = base + "_" + strconv.Itoa(i)
+	if x.nodes[base] == nil {
+		return base
 	}
-	return name
+	for { // from where it ended before: names are taken for good
+		name := base + "_" + strconv.Itoa(x.numbers[base]+1)
+		if x.nodes[name] == nil {
+			return name
+		}
+		x.numbers[base]++
+	}
+}
+
+// freeScope returns base, or base with the lowest number, under which no node
+// of the graph stands and which it has not returned before.
+func (x *index) freeScope(base string) string {
+	if x.names == nil {
+		x.names = slices.Sorted(maps.Keys(x.nodes))
+	}
+	for i, scope := 1, base; ; i++ {
+		at, taken := slices.BinarySearch(x.names, scope+"/")
+		below := at < len(x.names) && strings.HasPrefix(x.names[at], scope+"/")
+		if !taken && !below && x.nodes[scope] == nil && !x.scopes[scope] {
+			x.scopes[scope] = true
+			return scope
+		}
+		scope = base + "_" + strconv.Itoa(i)
+	}
 }
 
 // clone copies a node so that it can be changed.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
@@ -114,24 +113,6 @@ func renamed(node *nodepb.NodeDef, rename func(string) string) *nodepb.NodeDef {
 		node.Input[i] = r.String()
 	}
 	return node
-}
-
-// freeScope returns base, or base with the lowest number, under which no node
-// stands yet.
-func (x *index) freeScope(base string) string {
-	for i, scope := 1, base; ; i++ {
-		free := true
-		for name := range x.nodes {
-			if name == scope || strings.HasPrefix(name, scope+"/") {
-				free = false
-				break
-			}
-		}
-		if free {
-			return scope
-		}
-		scope = fmt.Sprintf("%s_%d", base, i)
-	}
 }
 
 // older returns the lower of two producer versions: TensorFlow refuses
