@@ -37,7 +37,7 @@ func calibrate(n *network.Network, temperature float64) (*network.Network, error
 		Graph: &graphpb.GraphDef{
 			Versions: n.Graph.Versions,
 			Node: append(append([]*nodepb.NodeDef{}, n.Graph.Node...),
-				network.ConstNode(factor, tensorflow.Float32, nil, raw),
+				network.ConstNode(factor, tensorflow.Float32, []int64{}, raw),
 				&nodepb.NodeDef{Name: divided, Op: "Mul", Input: []string{logits.Tensor, factor}, Attr: float},
 				&nodepb.NodeDef{Name: softmax, Op: "Softmax", Input: []string{divided}, Attr: float}),
 		},

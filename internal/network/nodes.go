@@ -36,7 +36,8 @@ func WeightNodes(w *Weight) (handle, read *nodepb.NodeDef) {
 	return handle, read
 }
 
-// ConstNode returns a constant whose value is raw, little-endian and row-major.
+// ConstNode returns a constant whose value is raw, little-endian and row-major. A
+// scalar has the shape []int64{}, never nil, which is an unknown rank.
 func ConstNode(name string, dt tensorflow.DataType, shape []int64, raw []byte) *nodepb.NodeDef {
 	value := &tensorpb.TensorProto{
 		Dtype: typespb.DataType(dt), TensorShape: shapeProto(shape), TensorContent: raw,

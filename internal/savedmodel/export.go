@@ -26,6 +26,7 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 		return nil, err
 	}
 	def := proto.CloneOf(e.Network.Graph)
+	rankConstants(def.GetNode())
 	g, err := newGraph(nil, def.GetNode())
 	if err != nil {
 		return nil, err
@@ -33,13 +34,14 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 	b := builder{graph: g, def: def}
 	meta := &metapb.MetaGraphDef{
 		GraphDef:     b.def,
-		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e, e.Network.Inputs)},
+		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e, e.Network.Inputs, e.Network.Outputs)},
 	}
 	if e.Front != nil {
-		if err := b.front(e); err != nil {
+		outputs, err := b.front(e)
+		if err != nil {
 			return nil, err
 		}
-		meta.SignatureDef[e.Front.Signature] = signatureDef(e, []network.Port{e.Front.Input})
+		meta.SignatureDef[e.Front.Signature] = signatureDef(e, []network.Port{e.Front.Input}, outputs)
 	}
 	meta.AssetFileDef = b.assets(e.Assets)
 	if len(e.Network.Weights) > 0 {
@@ -58,6 +60,17 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 	return meta, nil
 }
 
+// rankConstants gives constants of unknown rank, which heads of older versions
+// have, the shape of the one value that they hold: TensorFlow's C++ loader and
+// its converters take no others.
+func rankConstants(nodes []*nodepb.NodeDef) {
+	for _, n := range nodes {
+		if t := n.GetAttr()["value"].GetTensor(); n.GetOp() == "Const" && t.GetTensorShape().GetUnknownRank() {
+			t.TensorShape = &shapepb.TensorShapeProto{}
+		}
+	}
+}
+
 func signatureKey(e Export) string {
 	if e.Signature == "" {
 		return servingDefault
@@ -65,7 +78,7 @@ func signatureKey(e Export) string {
 	return e.Signature
 }
 
-func signatureDef(e Export, inputs []network.Port) *metapb.SignatureDef {
+func signatureDef(e Export, inputs, outputs []network.Port) *metapb.SignatureDef {
 	method := e.Method
 	if method == "" {
 		method = PredictMethod
@@ -79,7 +92,7 @@ func signatureDef(e Export, inputs []network.Port) *metapb.SignatureDef {
 		}
 		return m
 	}
-	return &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(e.Network.Outputs), MethodName: method}
+	return &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(outputs), MethodName: method}
 }
 
 func shapeProto(shape []int64) *shapepb.TensorShapeProto {

@@ -2,45 +2,103 @@ package savedmodel
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	"google.golang.org/protobuf/proto"
 
 	"tkit/internal/network"
 )
 
-// front puts an export's front before its network. The network's input becomes a
-// placeholder whose default is what the front computes: whoever feeds it cuts
-// the front off, which then takes no part in the run.
-func (b *builder) front(e Export) error {
+// front adds an export's front and, behind it, a second copy of the nodes that
+// depend on the network's input; the weights are the same. The first signature
+// does not meet the front, so that converters which do not know its operations
+// convert that one. It returns the outputs of the copy.
+func (b *builder) front(e Export) ([]network.Port, error) {
 	in, err := e.Network.Input("")
 	if err != nil {
-		return fmt.Errorf("front: %w", err)
+		return nil, fmt.Errorf("front: %w", err)
 	}
 	f := e.Front
 	if f.Signature == "" || f.Signature == signatureKey(e) {
-		return fmt.Errorf("front: its signature %q must have a name of its own", f.Signature)
+		return nil, fmt.Errorf("front: its signature %q must have a name of its own", f.Signature)
 	}
 	if f.Output.DataType != in.DataType || !fits(f.Output, in) {
-		return fmt.Errorf("front: it gives %v %v and the network takes %v %v", f.Output.DataType, f.Output.Shape, in.DataType, in.Shape)
+		return nil, fmt.Errorf("front: it gives %v %v and the network takes %v %v", f.Output.DataType, f.Output.Shape, in.DataType, in.Shape)
 	}
 	for _, n := range f.Nodes {
 		if b.nodes[n.GetName()] != nil {
-			return fmt.Errorf("front: the network has a node %q too", n.GetName())
+			return nil, fmt.Errorf("front: the network has a node %q too", n.GetName())
 		}
 		b.add(proto.CloneOf(n))
 	}
 	from, err := parseEdge(f.Output.Tensor)
 	if err != nil {
-		return fmt.Errorf("front: %w", err)
+		return nil, fmt.Errorf("front: %w", err)
 	}
 	to, err := parseEdge(in.Tensor)
 	if err != nil {
-		return fmt.Errorf("front: %w", err)
+		return nil, fmt.Errorf("front: %w", err)
 	}
-	entry := b.nodes[to.node]
-	entry.Op, entry.Input = "PlaceholderWithDefault", []string{from.String()}
-	entry.Attr = attributes{"dtype": typeAttribute(in.DataType), "shape": shapeAttribute(in.Shape)}
-	return nil
+	return b.copyBehind(to.node, from.String(), f.Signature, e.Network.Outputs), nil
+}
+
+// copyBehind copies the nodes that depend on the node entry, with value in its
+// place, and returns the ports as they are of the copies.
+func (b *builder) copyBehind(entry, value, scope string, ports []network.Port) []network.Port {
+	copies := map[string]string{} // the names of what depends on entry
+	var behind []*nodepb.NodeDef
+	for grown := true; grown; { // nodes may stand in any order
+		grown = false
+		for _, n := range b.def.GetNode() {
+			if copies[n.GetName()] == "" && dependsOn(n, entry, copies) {
+				copies[n.GetName()] = b.free(scope + "/" + n.GetName())
+				behind = append(behind, n)
+				grown = true
+			}
+		}
+	}
+	for _, n := range behind {
+		c := proto.CloneOf(n)
+		c.Name = copies[n.GetName()]
+		delete(c.Attr, "_class") // which would place it beside the node that it is a copy of
+		for i, input := range c.GetInput() {
+			name, rest := splitInput(input)
+			if name == entry {
+				c.Input[i] = value
+			} else if copies[name] != "" {
+				c.Input[i] = strings.TrimSuffix(input, name+rest) + copies[name] + rest
+			}
+		}
+		b.add(c)
+	}
+	moved := slices.Clone(ports)
+	for i, p := range ports {
+		if name, rest := splitInput(p.Tensor); name == entry {
+			moved[i].Tensor = value
+		} else if copies[name] != "" {
+			moved[i].Tensor = copies[name] + rest
+		}
+	}
+	return moved
+}
+
+func dependsOn(n *nodepb.NodeDef, entry string, copies map[string]string) bool {
+	return slices.ContainsFunc(n.GetInput(), func(input string) bool {
+		name, _ := splitInput(input)
+		return name == entry || copies[name] != ""
+	})
+}
+
+// splitInput parts an input, such as "^name" or "name:1", into the node's name and
+// what follows it.
+func splitInput(input string) (name, rest string) {
+	name = strings.TrimPrefix(input, "^")
+	if i := strings.IndexByte(name, ':'); i >= 0 {
+		return name[:i], name[i:]
+	}
+	return name, ""
 }
 
 // fits says whether what one port gives another can take.

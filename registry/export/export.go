@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"tkit/internal/durable"
 	"tkit/internal/inference"
 	"tkit/internal/network"
 	"tkit/internal/savedmodel"
@@ -88,7 +89,10 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 			return err
 		}
 	}
-	return os.Rename(model, dir)
+	if err := errors.Join(durable.SyncFolder(model), os.Rename(model, dir)); err != nil {
+		return err
+	}
+	return durable.SyncFolder(filepath.Dir(dir))
 }
 
 // writeModel joins the version's parts and writes what the signature shows.
@@ -188,7 +192,8 @@ func writeExtra(m *registry.Manifest, dir string) error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "preprocessing.json"), append(steps, '\n'), 0o644),
-		os.WriteFile(filepath.Join(dir, "manifest.json"), manifest.Bytes(), 0o644),
-		os.WriteFile(filepath.Join(dir, "labels.txt"), []byte(labels), 0o644))
+		durable.WriteFile(filepath.Join(dir, "preprocessing.json"), append(steps, '\n'), 0o644),
+		durable.WriteFile(filepath.Join(dir, "manifest.json"), manifest.Bytes(), 0o644),
+		durable.WriteFile(filepath.Join(dir, "labels.txt"), []byte(labels), 0o644),
+		durable.SyncFolder(dir))
 }
