@@ -52,6 +52,10 @@ func (f *fineTuning) withCopies(entries []int) []input {
 // turn out not to decode and leave the dataset. What is known, from this run or
 // from the cache, does not go through the trunk.
 func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, inputs func() []input) (map[bottlenecks.Sum][]float32, error) {
+	proved, err := inference.Independent(trunk)
+	if err != nil {
+		return nil, ownAnswers(err)
+	}
 	rows := make(map[bottlenecks.Sum][]float32)
 	maps.Copy(rows, f.rows)
 	cache, err := f.cache(trunk)
@@ -68,7 +72,9 @@ func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, in
 	}
 	// Images that leave the dataset change who is on which side of the split, so
 	// that others may be wanted.
-	for missing := f.missing(inputs(), rows, cache); len(missing) > 0; missing = f.missing(inputs(), rows, cache) {
+	tried := proved
+	for missing := f.missing(inputs(), rows, cache); len(missing) > 0 || !tried; missing = f.missing(inputs(), rows, cache) {
+		tried = true
 		reasons, err := f.extract(ctx, trunk, missing, func(key bottlenecks.Sum, row []float32) error {
 			rows[key] = row
 			if cache == nil {
@@ -139,10 +145,12 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 	}
 	loaded, err := inference.OpenTrunk(path, config)
 	if err != nil {
-		return nil, err
+		return nil, ownAnswers(err)
 	}
 	defer func() { err = errors.Join(err, loaded.Close()) }()
-
+	if err := loaded.Try(ctx); err != nil {
+		return nil, ownAnswers(err)
+	}
 	progress, end := f.Observer.phase(Bottlenecks, len(inputs), "images")
 	e := inference.Extractor{Pipeline: f.pipeline, Trunk: loaded, Parallel: parallel}
 	failed := make(map[bottlenecks.Sum]string)
@@ -168,6 +176,16 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 		}
 	}
 	return reasons, nil
+}
+
+// ownAnswers adds the remedy to what is wrong with a base whose answers are not
+// an image's own.
+func ownAnswers(err error) error {
+	if !errors.Is(err, inference.ErrMixes) {
+		return err
+	}
+	return fmt.Errorf("base: %w: what is said of an image would depend on the others in its batch, or on chance; "+
+		"export it in inference mode (training=False) and export it without layers that draw random numbers or compute over the batch", err)
 }
 
 func (f *fineTuning) items(inputs []input) iter.Seq[inference.Item] {

@@ -55,6 +55,15 @@ func (p Precision) of(n *network.Network) (*network.Network, error) {
 	return nil, fmt.Errorf("%w: %q is none: choose %s or %s", ErrPrecision, p, FP32, BF16)
 }
 
+// tolerance is how far answers in the precision may be apart that should be the
+// same.
+func (p Precision) tolerance() float64 {
+	if p == BF16 {
+		return toleranceBF16
+	}
+	return toleranceFP32
+}
+
 // Agreement says how far answers in another precision are from those in FP32.
 type Agreement struct {
 	Samples int `json:"samples"`

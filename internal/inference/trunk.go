@@ -48,6 +48,9 @@ func OpenTrunkIn(p Precision, path string, c tensorflow.Config) (*Trunk, error) 
 		digests <- err
 	}()
 	err = t.load(n, p, c)
+	if err == nil {
+		err = t.check(n)
+	}
 	if err := errors.Join(err, <-digests); err != nil {
 		if t.loaded != nil {
 			err = errors.Join(err, t.loaded.Close())
@@ -67,6 +70,21 @@ func (t *Trunk) load(n *network.Network, p Precision, c tensorflow.Config) error
 	}
 	t.loaded, err = computed.Load(c)
 	return err
+}
+
+// check refuses a trunk that was made before bases were checked and whose
+// bottlenecks are not an image's own. What its graph proves is not tried out.
+func (t *Trunk) check(n *network.Network) error {
+	proved, err := Independent(n)
+	if err == nil && !proved {
+		err = t.Try(context.Background())
+	}
+	return err
+}
+
+// Try asks the trunk about images in different batches; see [CheckIndependent].
+func (t *Trunk) Try(ctx context.Context) error {
+	return CheckIndependent(ctx, t.loaded, t.precision.tolerance())
 }
 
 // only says that there is one port, of float32.

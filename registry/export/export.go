@@ -132,6 +132,9 @@ func Network(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_
 		return nil, fmt.Errorf("trunk: %w", err)
 	}
 	defer func() { err = errors.Join(err, trunk.Close()) }()
+	if _, err := inference.Independent(trunk); err != nil {
+		return nil, fmt.Errorf("trunk: %w", err)
+	}
 	head, err := part(ctx, r, m.Head)
 	if err != nil {
 		return nil, fmt.Errorf("head: %w", err)

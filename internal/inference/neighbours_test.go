@@ -1,0 +1,55 @@
+package inference_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/inference"
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// A trunk that was kept before bases were checked is not loaded when its
+// answers are not an image's own, whether its graph shows that or not.
+func TestOpenTrunkRefusesMixing(t *testing.T) {
+	integers := func(n *nodepb.NodeDef, attr string) *nodepb.NodeDef {
+		n.Attr[attr] = network.ConstNode("", tensorflow.Int32, nil, nil).GetAttr()["dtype"]
+		return n
+	}
+	number := func(name string, shape []int64, value byte) *nodepb.NodeDef {
+		return network.ConstNode(name, tensorflow.Int32, shape, []byte{value, 0, 0, 0})
+	}
+	rows := []*nodepb.NodeDef{number("one", []int64{1}, 1), integers(node("Mean", "rows", "images", "one"), "Tidx")}
+	for _, tt := range []struct {
+		name  string
+		nodes []*nodepb.NodeDef
+		says  string
+	}{
+		{"its own", []*nodepb.NodeDef{node("Neg", "features", "rows")}, ""},
+		{"less the sum", []*nodepb.NodeDef{
+			number("zero", []int64{1}, 0), integers(node("Sum", "sum", "rows", "zero"), "Tidx"), node("Sub", "features", "rows", "sum"),
+		}, "takes the sum over the whole batch"},
+		{"sums on the way", []*nodepb.NodeDef{
+			number("zero", []int64{}, 0), integers(node("Cumsum", "features", "rows", "zero"), "Tidx"),
+		}, "goes along the batch"},
+		{"sums along a computed axis", []*nodepb.NodeDef{
+			number("zero", []int64{}, 0), integers(node("Neg", "axis", "zero"), "T"), integers(node("Cumsum", "features", "rows", "axis"), "Tidx"),
+		}, "the same image gives"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := network.Port{Name: "images", Tensor: "images:0", DataType: tensorflow.Float32, Shape: []int64{-1, 4, 3}}
+			out := network.Port{Name: "features", Tensor: "features:0", DataType: tensorflow.Float32, Shape: []int64{-1, 3}}
+			path := write(t, "trunk", in, []network.Port{out}, nil, append(rows[:2:2], tt.nodes...)...)
+			trunk, err := inference.OpenTrunk(path, tensorflow.Config{})
+			if err == nil {
+				trunk.Close()
+			}
+			if tt.says == "" && err != nil || tt.says != "" && (!errors.Is(err, inference.ErrMixes) || !strings.Contains(err.Error(), tt.says)) {
+				t.Errorf("%v, want %q", err, tt.says)
+			}
+		})
+	}
+}

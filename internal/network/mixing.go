@@ -1,0 +1,176 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// A Mixing is a node that lets the answer for an image depend on more than the
+// image: on what shares its batch, or on chance.
+type Mixing struct {
+	Node string
+	Op   string
+	Why  string // "takes the mean over the whole batch"
+}
+
+// Error describes the mixing.
+func (m *Mixing) Error() string { return fmt.Sprintf("node %q (%s) %s", m.Node, m.Op, m.Why) }
+
+// Independence is what a network's graph says about the images of a batch.
+type Independence struct {
+	// Mixes is the first node that mixes images; nil when none is known to.
+	Mixes *Mixing
+	// Proved says that every row of every output follows from its own image
+	// alone. With neither, only trying can tell.
+	Proved bool
+}
+
+// Independence follows the images of a batch through the graph, operation by
+// operation, and says whether one can reach the answer for another. The
+// network must have one input, images side by side along its first dimension.
+//
+// The dimensions that hold the batch are found by giving TensorFlow's shape
+// inference two batch sizes and looking for what differs. An operation without
+// a rule, or with a shape that is not known, leaves the matter open.
+func (n *Network) Independence() (Independence, error) {
+	in, err := n.Input("")
+	if err != nil {
+		return Independence{}, err
+	}
+	if len(in.Shape) < 2 {
+		return Independence{}, nil
+	}
+	r := &rows{x: newIndex(n.Graph.GetNode()), spreads: make(map[ref]spread)}
+	for i, size := range batchSizes {
+		g, err := n.withBatch(size).importGraph()
+		if err != nil {
+			return Independence{}, fmt.Errorf("it does not take a batch of %d images: %w", size, err)
+		}
+		defer g.Close()
+		r.graphs[i] = g
+	}
+	for _, node := range topological(n.Graph.GetNode()) {
+		if m := r.follow(node); m != nil {
+			return Independence{Mixes: m}, nil
+		}
+	}
+	proved := true
+	for _, p := range n.Outputs {
+		s, shape := r.spreads[mustRef(p.Tensor)], r.shape(mustRef(p.Tensor))
+		proved = proved && s == spread{kind: images, outer: 1} && len(shape) > 0 && shape[0].batch == 1
+	}
+	return Independence{Proved: proved}, nil
+}
+
+// batchSizes are those that shapes are inferred for. That they are large primes
+// keeps them apart from the factors of other dimensions.
+var batchSizes = [2]int64{1009, 1013}
+
+// withBatch returns the network with its input fixed to a batch of that size.
+func (n *Network) withBatch(size int64) *Network {
+	fixed := *n
+	fixed.Inputs = slices.Clone(n.Inputs)
+	fixed.Inputs[0].Shape = slices.Clone(n.Inputs[0].Shape)
+	fixed.Inputs[0].Shape[0] = size
+	return &fixed
+}
+
+// A kind says what a tensor's values depend on.
+type kind int
+
+const (
+	steady kind = iota // the same for every image of every batch
+	sized              // the number of images
+	images             // the images, each value on one of them
+	unsure             // not known
+)
+
+// A spread says how the images of a batch lie in a tensor: along one axis,
+// which is outer × batch × whatever is left of its dimension.
+type spread struct {
+	kind  kind
+	axis  int
+	outer int64
+}
+
+// A dim is a dimension of a tensor: size values, or batch times as many as
+// there are images. Both are 0 when it is not known.
+type dim struct{ size, batch int64 }
+
+// rows follows images through a graph.
+type rows struct {
+	x       *index
+	graphs  [2]*tensorflow.Graph
+	spreads map[ref]spread
+}
+
+// shape returns the dimensions of a tensor, nil when its rank is not known.
+func (r *rows) shape(at ref) []dim {
+	a, errA := r.graphs[0].Shape(at.tensor())
+	b, errB := r.graphs[1].Shape(at.tensor())
+	if errA != nil || errB != nil || a == nil || len(a) != len(b) {
+		return nil
+	}
+	dims := make([]dim, len(a))
+	for i := range a {
+		switch {
+		case a[i] < 0 || b[i] < 0:
+		case a[i] == b[i]:
+			dims[i].size = a[i]
+		case a[i]%batchSizes[0] == 0 && a[i]/batchSizes[0]*batchSizes[1] == b[i]:
+			dims[i].batch = a[i] / batchSizes[0]
+		}
+	}
+	return dims
+}
+
+// follow finds the spreads of a node's outputs, or what it mixes.
+func (r *rows) follow(node *nodepb.NodeDef) *Mixing {
+	if draws(node.GetOp()) {
+		return &Mixing{node.GetName(), node.GetOp(), "draws random numbers"}
+	}
+	c := r.step(node)
+	s, why := c.result()
+	if why != "" {
+		return &Mixing{node.GetName(), node.GetOp(), why}
+	}
+	for port := range max(1, c.outputs) {
+		at := ref{node.GetName(), port}
+		r.spreads[at] = r.checked(at, s)
+	}
+	return nil
+}
+
+// checked returns s if the tensor has room for the batch where s says that it
+// lies, and unsure otherwise.
+func (r *rows) checked(at ref, s spread) spread {
+	if s.kind != images {
+		return s
+	}
+	shape := r.shape(at)
+	for i, d := range shape {
+		if i == s.axis && (d.batch == 0 || d.batch%s.outer != 0) || i != s.axis && d.batch > 0 {
+			return spread{kind: unsure}
+		}
+	}
+	if s.axis < 0 || s.axis >= len(shape) {
+		return spread{kind: unsure}
+	}
+	return s
+}
+
+// randomOps lists the operations that draw random numbers without saying so in
+// their names.
+var randomOps = set("Multinomial", "DropoutV3", "StatefulUniformInt", "StatefulUniform", "StatefulStandardNormal",
+	"StatefulStandardNormalV2", "StatefulTruncatedNormal", "StatefulUniformFullInt", "StatefulRandomBinomial",
+	"SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2", "FractionalMaxPool", "FractionalAvgPool",
+	"ParameterizedTruncatedNormal", "TruncatedNormal", "AnonymousSeedGenerator", "RngSkip", "RngReadAndSkip")
+
+// draws says whether an operation gives something else in every run.
+func draws(op string) bool {
+	return randomOps[op] || len(op) > 6 && op[:6] == "Random"
+}
