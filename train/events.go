@@ -95,6 +95,11 @@ type Resumed struct {
 	Steps int `json:"steps"`
 }
 
+// Noted is something about the base that the user should know.
+type Noted struct {
+	Text string `json:"text"`
+}
+
 func (PhaseBegan) Name() string  { return "phase_began" }
 func (Progress) Name() string    { return "progress" }
 func (PhaseEnded) Name() string  { return "phase_ended" }
@@ -102,6 +107,7 @@ func (DataFound) Name() string   { return "data" }
 func (HeadTrained) Name() string { return "head" }
 func (EpochEnded) Name() string  { return "epoch" }
 func (Resumed) Name() string     { return "resumed" }
+func (Noted) Name() string       { return "note" }
 
 // phase tells that one begins and returns what tells its progress and its end.
 func (o Observer) phase(p Phase, total int, unit string) (progress func(done int, bytes int64), end func()) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tkit/datasets"
+	"tkit/internal/bases"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/evaluation"
 	"tkit/internal/inference"
@@ -19,7 +20,8 @@ import (
 
 // FineTuneOptions say which base to put a new head on, and what to train it on.
 type FineTuneOptions struct {
-	// Base is the pretrained network, unfolded; it stays the caller's.
+	// Base is the pretrained network, unfolded; it stays the caller's. What of
+	// it has to be chosen is chosen by bases.Prepare before.
 	Base          *network.Network
 	Preprocessing preprocessing.Preprocessing
 	// Plugins has the plugins that the preprocessing names; nil where it names
@@ -76,25 +78,21 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 
 // fold brings the base to the form that runs: one image input of the
 // preprocessing's size, one output, batch norm folded.
-func (o FineTuneOptions) fold(ctx context.Context) (*network.Network, error) {
+func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err error) {
 	_, end := o.Observer.phase(Importing, 0, "")
 	defer end()
-	in, err := o.Base.Input("")
+	b, err := bases.Prepare(o.Base, bases.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	if in.DataType != tensorflow.Float32 {
-		return nil, fmt.Errorf("base: its input %s takes %v, where float32 images are wanted", in.Name, in.DataType)
+	defer func() { err = errors.Join(err, b.Network.Close()) }()
+	if err := b.Accepts(o.Preprocessing); err != nil {
+		return nil, fmt.Errorf("base: %w", err)
 	}
 	height, width, channels := o.Preprocessing.Shape()
-	n, err := o.Base.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
+	n, err := b.Network.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
 	if err != nil {
 		return nil, fmt.Errorf("base: %w: its preprocessing makes images of %d×%d×%d", err, height, width, channels)
-	}
-	// Several outputs of a classifier are forms of one; the endpoints that all
-	// share are those of the first.
-	if n, err = n.Prune(o.Base.Outputs[0].Name); err != nil {
-		return nil, fmt.Errorf("base: %w", err)
 	}
 	if n, err = n.Fold(ctx); err != nil {
 		return nil, fmt.Errorf("base: %w", err)

@@ -14,11 +14,13 @@ import (
 	"github.com/urfave/cli/v2"
 	"gopkg.in/yaml.v3"
 
+	"tkit/internal/bases"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
 	"tkit/registry"
 	"tkit/registry/export"
+	"tkit/train"
 )
 
 // base is what a new head goes on.
@@ -33,23 +35,24 @@ func openBase(t *training) (_ *base, err error) {
 	given := t.String("base")
 	b := new(base)
 	var own preprocessing.Preprocessing // zero: not known
-	if info, statErr := os.Stat(given); statErr == nil && info.IsDir() {
+	note := func(text string) { t.observe(train.Noted{Text: text}) }
+	if t.builtOn == nil || isFolder(given) {
 		b.lineage.Name = filepath.Base(given)
 		if t.builtOn != nil {
 			b.lineage.Version = t.builtOn.Ref().String()
 		}
-		if b.network, err = savedmodel.Read(t.Context.Context, given, savedmodel.Options{Tags: t.StringSlice("tag"), Signature: t.String("signature")}); err != nil {
+		if b.network, err = savedmodel.Read(t.Context.Context, given, savedmodel.Options{Tags: t.StringSlice("tag"), Signature: t.String("signature"), Note: note}); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
 		if own, err = recordedPreprocessing(given); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
-	} else if b.network, own, err = registered(t, given, &b.lineage); err != nil {
+	} else if b.network, own, err = registered(t, &b.lineage); err != nil {
 		return nil, fmt.Errorf("--base: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			b.network.Close()
+			err = errors.Join(err, b.network.Close())
 		}
 	}()
 	digest, err := b.network.Digest()
@@ -57,19 +60,43 @@ func openBase(t *training) (_ *base, err error) {
 		return nil, fmt.Errorf("--base: %w", err)
 	}
 	b.lineage.Digest = registry.Digest(digest)
-	if b.preprocessing, err = choosePreprocessing(t.String("preprocessing"), own, b.network); err != nil {
+	prepared, err := bases.Prepare(b.network, bases.Options{Input: t.String("input"), Output: t.String("output"), Note: note})
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w%s", err, choices(err))
+	}
+	whole := b.network
+	b.network = prepared.Network
+	if err := whole.Close(); err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	if b.preprocessing, err = choosePreprocessing(t.String("preprocessing"), own, prepared); err != nil {
 		return nil, err
+	}
+	if err := prepared.Accepts(b.preprocessing); err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
 	}
 	b.preprocessing, err = b.preprocessing.Pin(t.plugins.Pin)
 	return b, err
 }
 
-// registered joins the parts of the registered version that the base is.
-func registered(t *training, given string, lineage *registry.Base) (*network.Network, preprocessing.Preprocessing, error) {
-	m := t.builtOn
-	if m == nil {
-		return nil, preprocessing.Preprocessing{}, fmt.Errorf("%q is no folder", given)
+// choices names the flags that choose among inputs and outputs, where that is
+// what an error asks for.
+func choices(err error) string {
+	if errors.Is(err, bases.ErrChoose) {
+		return " (--input, --output)"
 	}
+	return ""
+}
+
+// isFolder says whether there is a folder of that name.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// registered joins the parts of the registered version that the base is.
+func registered(t *training, lineage *registry.Base) (*network.Network, preprocessing.Preprocessing, error) {
+	m := t.builtOn
 	lineage.Name, lineage.Version = m.Model, m.Ref().String()
 	joined, err := export.Network(t.Context.Context, t.registry, m)
 	return joined, m.Preprocessing, err
@@ -83,14 +110,17 @@ func builtOn(c *cli.Context, r *registry.Registry) (*registry.Manifest, error) {
 	if given == "" {
 		return nil, nil
 	}
-	if info, err := os.Stat(given); err == nil && info.IsDir() {
+	if isFolder(given) {
 		return exportedFrom(c.Context, r, given)
 	}
 	ref, err := registry.ParseRef(given)
-	if err != nil {
-		return nil, fmt.Errorf("--base: %q is no folder, and %w", given, err)
+	var m *registry.Manifest
+	if err == nil {
+		m, err = r.Resolve(c.Context, ref)
 	}
-	m, err := r.Resolve(c.Context, ref)
+	if _, missing := os.Stat(given); err != nil && missing == nil {
+		return nil, nil // a file, which is said when it is read
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--base: %q is no folder, and %w", given, err)
 	}
@@ -149,20 +179,19 @@ func recordedPreprocessing(dir string) (preprocessing.Preprocessing, error) {
 }
 
 // choosePreprocessing is the one given, else the base's own.
-func choosePreprocessing(given string, own preprocessing.Preprocessing, n *network.Network) (preprocessing.Preprocessing, error) {
+func choosePreprocessing(given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
 	if given == "" && len(own.Steps) > 0 {
 		return own, nil
+	}
+	if given == "" && b.Pixels {
+		given = preprocessing.None
 	}
 	if given == "" {
 		return own, errors.New("--base does not say how images become its input; say it with --preprocessing: " +
 			"caffe (Keras's VGG and ResNet v1), tf (Inception, MobileNet, ResNet v2), torch (DenseNet), unit (0 to 1, TF Hub), none (0 to 255), or a YAML file of steps")
 	}
-	in, err := n.Input("")
-	if err != nil {
-		return own, fmt.Errorf("--base: %w", err)
-	}
 	var size [3]int
-	if len(in.Shape) == 4 {
+	if in := b.Network.Inputs[0]; len(in.Shape) == 4 {
 		for i, d := range in.Shape[1:] {
 			size[i] = int(d)
 		}

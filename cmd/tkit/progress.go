@@ -145,6 +145,8 @@ func (s *show) event(e train.Event) {
 		s.head(e)
 	case train.EpochEnded:
 		s.epoch(e)
+	case train.Noted:
+		fmt.Fprintf(s, "note: %s\n", e.Text)
 	case train.Resumed:
 		s.resumed = e.Step
 		fmt.Fprintf(s, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)

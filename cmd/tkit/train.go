@@ -72,6 +72,8 @@ func trainFlags() []cli.Flag {
 		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: caffe, tf, torch, unit, none, or a YAML `FILE` of steps (default: the base's or architecture's own)"},
 		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "tags of the base's meta graph, where it has several"},
 		&cli.StringFlag{Category: what, Name: "signature", Usage: "the base's signature, where it has several"},
+		&cli.StringFlag{Category: what, Name: "input", Usage: "the base's input that takes the images, where several could"},
+		&cli.StringFlag{Category: what, Name: "output", Usage: "the base's output whose layers to use, where it has several (default: the deepest)"},
 		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of"},
 
 		&cli.StringFlag{Category: data, Name: "data", Usage: "a registered dataset's `NAME`, or a folder with a folder of images for each class"},

@@ -192,7 +192,10 @@ func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 
 // learned returns the nodes that depend on a weight, or on a constant that is
 // shaped like one.
-func (n *Network) learned(x *index) map[string]bool {
+func (n *Network) learned(x *index) map[string]bool { return x.dependents(n.weightNodes()) }
+
+// weightNodes returns the nodes that are weights, or constants shaped like ones.
+func (n *Network) weightNodes() []string {
 	var weights []string
 	for _, node := range n.Graph.GetNode() {
 		switch node.GetOp() {
@@ -205,7 +208,7 @@ func (n *Network) learned(x *index) map[string]bool {
 			}
 		}
 	}
-	return x.dependents(weights)
+	return weights
 }
 
 // resolve finds a tensor by an endpoint's name, a node's or the tensor's own.

@@ -23,6 +23,7 @@ type plainGraph struct {
 	inputs    []network.Port
 	outputs   []network.Port
 	variables []*variable
+	notes     []string // what was changed that the user should know
 }
 
 // plain takes a signature's graph out of a meta graph whose restored variables
@@ -33,7 +34,7 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 		return nil, err
 	}
 	p := &plainGraph{versions: meta.GetGraphDef().GetVersions()}
-	if p.inputs, err = x.addInputs(signature); err != nil {
+	if err := p.addInputs(x.graph, signature); err != nil {
 		return nil, err
 	}
 	roots, err := signatureOutputs(signature)
@@ -43,7 +44,12 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 	if err := x.run(roots...); err != nil {
 		return nil, err
 	}
-	changed, err := x.changedVariables(roots)
+	statistics := x.settleStatistics(p.inputs)
+	if statistics.layers > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("batch normalisation was saved in training mode (%d layers): "+
+			"their moving averages are used, as in inference, and not the mean and the variance of each batch", statistics.layers))
+	}
+	changed, err := x.changedVariables(roots, statistics.updates)
 	if err != nil {
 		return nil, err
 	}
@@ -84,21 +90,26 @@ func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
 	return x.reached(roots)
 }
 
-// addInputs makes placeholders of the signature's inputs, whatever they were.
-func (g *graph) addInputs(signature *metapb.SignatureDef) ([]network.Port, error) {
-	var ports []network.Port
+// addInputs makes placeholders of the signature's inputs, whatever they were,
+// but for switches that have a default.
+func (p *plainGraph) addInputs(g *graph, signature *metapb.SignatureDef) error {
 	used := map[edge]string{}
 	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
 		e, err := tensorOf(signature.GetInputs()[key])
 		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", key, err)
+			return fmt.Errorf("input %q: %w", key, err)
 		}
 		n := g.nodes[e.node]
 		if n == nil {
-			return nil, fmt.Errorf("input %q: there is no node %q", key, e.node)
+			return fmt.Errorf("input %q: there is no node %q", key, e.node)
+		}
+		shape := signature.GetInputs()[key].GetTensorShape()
+		if n.GetOp() == "PlaceholderWithDefault" && !shape.GetUnknownRank() && len(shape.GetDim()) == 0 {
+			p.notes = append(p.notes, fmt.Sprintf("input %q is left at its default", key))
+			continue
 		}
 		if other, ok := used[e]; ok {
-			return nil, fmt.Errorf("%w: inputs %q and %q are one tensor", ErrUnsupported, other, key)
+			return fmt.Errorf("%w: inputs %q and %q are one tensor", ErrUnsupported, other, key)
 		}
 		used[e] = key
 		port := network.Port{Name: key, Tensor: edge{e.node, 0}.tensor(), DataType: dataType(signature.GetInputs()[key])}
@@ -114,9 +125,9 @@ func (g *graph) addInputs(signature *metapb.SignatureDef) ([]network.Port, error
 			e.node = name
 		}
 		g.nodes[e.node] = network.PlaceholderNode(e.node, port.DataType, port.Shape)
-		ports = append(ports, port)
+		p.inputs = append(p.inputs, port)
 	}
-	return ports, nil
+	return nil
 }
 
 func signatureOutputs(signature *metapb.SignatureDef) ([]edge, error) {

@@ -40,6 +40,9 @@ type Options struct {
 	// Signature is the signature's key. By default "serving_default", else
 	// "default" (TF Hub), else the only one.
 	Signature string
+	// Note, where it is set, is told in a sentence each what was left out or
+	// changed that the caller's user should know.
+	Note func(string)
 }
 
 // Read reads a signature of the SavedModel in dir.
@@ -87,9 +90,17 @@ func read(ctx context.Context, dir string, o Options) (*network.Network, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := plain(b, meta, signature, ops, restored)
+	if err := takesArrays(meta, signature); err != nil {
+		return nil, err
+	}
+	p, err := answers(b, meta, signature, ops, restored)
 	if err != nil {
 		return nil, err
+	}
+	for _, note := range p.notes {
+		if o.Note != nil {
+			o.Note(note)
+		}
 	}
 	return p.withValues(ctx, meta, restored, dir)
 }

@@ -99,8 +99,8 @@ func (o operations) changes(n *nodepb.NodeDef) bool {
 }
 
 // changedVariables returns the variables, by identity and by key, that the
-// inlined graph writes to when it runs.
-func (x *inliner) changedVariables(roots []edge) (map[string]bool, error) {
+// inlined graph writes to when it runs, but for what the nodes in settled write.
+func (x *inliner) changedVariables(roots []edge, settled map[string]bool) (map[string]bool, error) {
 	all := slices.Clone(roots)
 	for _, name := range x.effects {
 		all = append(all, edge{name, control})
@@ -111,7 +111,7 @@ func (x *inliner) changedVariables(roots []edge) (map[string]bool, error) {
 	}
 	changed := map[string]bool{}
 	for _, n := range nodes {
-		if len(n.GetInput()) == 0 || !x.ops.changes(n) {
+		if len(n.GetInput()) == 0 || settled[n.GetName()] || !x.ops.changes(n) {
 			continue
 		}
 		if e, err := parseEdge(n.GetInput()[0]); err == nil && e.port != control {

@@ -135,3 +135,11 @@ func Root(t testing.TB) string {
 		dir = parent
 	}
 }
+
+// Bases returns the folder of the small bases that bases.py writes, of the kinds
+// that people bring, most with images and what Python's TensorFlow says of them:
+// see [Example]. It is shared as [Keras]'s are.
+func Bases(t testing.TB) string {
+	t.Helper()
+	return Cached(t, "bases", filepath.Join(Root(t), "internal", "savedmodel", "savedmodeltest", "bases.py"))
+}

@@ -1,0 +1,259 @@
+// Package bases makes of a pretrained network what a head can be trained on: a
+// network of one input, float32 images [N, height, width, channels], and one
+// output.
+//
+// It looks at the signature first: how many inputs and outputs there are, of
+// which types, ranks and layouts. What can be brought into that form without a
+// guess is, and said in a note; everything else is refused with what to do.
+package bases
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tkit/internal/network"
+	"tkit/internal/preprocessing"
+	"tkit/internal/tensorflow"
+)
+
+var (
+	// ErrUnsuitable is wrapped by the refusals of networks that cannot be a base.
+	ErrUnsuitable = errors.New("it cannot be a base")
+	// ErrChoose is wrapped, too, where an input or output has to be chosen.
+	ErrChoose = errors.New("choose one of them")
+)
+
+// Options choose among a signature's inputs and outputs.
+type Options struct {
+	// Input names the input that takes the images; by default the only one that
+	// could.
+	Input string
+	// Output names the output to stand behind; by default the one that the most
+	// of the network stands behind.
+	Output string
+	// Note, where it is set, is told in a sentence each what was chosen or
+	// changed.
+	Note func(string)
+}
+
+func (o Options) note(format string, args ...any) {
+	if o.Note != nil {
+		o.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// A Base is a prepared network.
+type Base struct {
+	Network *network.Network
+	// Pixels says that the network was made for whole numbers of 0 to 255: any
+	// preprocessing that gives something else is wrong.
+	Pixels bool
+}
+
+// Accepts says whether a preprocessing gives what the base was made for.
+func (b *Base) Accepts(p preprocessing.Preprocessing) error {
+	for _, step := range p.Steps {
+		n := step.Normalise
+		if n == nil || !b.Pixels || n.Mode == preprocessing.None || n.Mode == preprocessing.Range && n.Low == 0 && n.High == 255 {
+			continue
+		}
+		return fmt.Errorf("%w: it takes whole numbers from 0 to 255, and the preprocessing normalises them by %q; use %q",
+			ErrUnsuitable, n.Mode, preprocessing.None)
+	}
+	return nil
+}
+
+// Prepare makes a base of a network. Close both.
+func Prepare(n *network.Network, o Options) (_ *Base, err error) {
+	p := &preparation{Options: o, network: n}
+	defer func() {
+		if err != nil && p.owned {
+			err = errors.Join(err, p.network.Close())
+		}
+	}()
+	b := &Base{}
+	for _, step := range []func() error{p.output, p.input, p.float32, func() error { return p.pixels(b) }, p.batch, p.layout} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	b.Network = p.network
+	return b, nil
+}
+
+// A preparation is a network on its way to a base. It owns what it has derived
+// last.
+type preparation struct {
+	Options
+	network *network.Network
+	owned   bool
+}
+
+// become goes on with a network derived from the present one.
+func (p *preparation) become(next *network.Network, err error) error {
+	if err != nil || next == p.network {
+		return err
+	}
+	last := p.network
+	p.network = next
+	if p.owned {
+		err = last.Close()
+	}
+	p.owned = true
+	return err
+}
+
+func (p *preparation) output() error {
+	name, err := chooseOutput(p.network, p.Options)
+	if err != nil {
+		return err
+	}
+	return p.become(p.network.Prune(name))
+}
+
+func (p *preparation) input() error {
+	name, err := chooseInput(p.network, p.Options)
+	if err != nil {
+		return err
+	}
+	return p.become(alone(p.network, name, p.Options))
+}
+
+func (p *preparation) float32() error {
+	wide, err := p.network.Float32()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsuitable, err)
+	}
+	if wide != p.network {
+		p.note("some of it computes in float16, bfloat16 or float64: it is taken to float32, in which tkit trains and serves")
+	}
+	return p.become(wide, nil)
+}
+
+func (p *preparation) pixels(b *Base) error {
+	in := p.network.Inputs[0]
+	if b.Pixels = p.network.TakesPixels(""); b.Pixels {
+		p.note("input %q takes %v: images are rounded to whole numbers from 0 to 255", in.Name, in.DataType)
+	}
+	float, err := p.network.FromFloat32()
+	if err != nil {
+		return fmt.Errorf("%w: %w, and not float32 or uint8 images; export it with a float32 input, or with a Cast before it", ErrUnsuitable, err)
+	}
+	return p.become(float, nil)
+}
+
+func (p *preparation) batch() error {
+	if n := p.network.Inputs[0].Shape; len(n) > 0 && n[0] >= 0 {
+		p.note("input %q takes %d images at a time: it is made to take any number", p.network.Inputs[0].Name, n[0])
+	}
+	return p.become(p.network.AnyBatch())
+}
+
+func (p *preparation) layout() error { return p.become(p.network.ChannelsLast()) }
+
+// chooseOutput returns the output asked for, or the main one.
+func chooseOutput(n *network.Network, o Options) (string, error) {
+	if o.Output != "" {
+		p, err := n.Output(o.Output)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrUnsuitable, err)
+		}
+		if !real(p.DataType) {
+			return "", fmt.Errorf("%w: output %q is %v, and not a vector of real numbers; choose among %s", ErrUnsuitable, p.Name, p.DataType, listed(n.Outputs))
+		}
+		return p.Name, nil
+	}
+	var chosen network.Port
+	most, least := -1, 0
+	for _, p := range n.Outputs {
+		if !real(p.DataType) {
+			continue
+		}
+		weights, nodes, err := n.Learned(p.Name)
+		if err != nil {
+			return "", err
+		}
+		if weights > most || weights == most && nodes < least {
+			chosen, most, least = p, weights, nodes
+		}
+	}
+	if most < 0 {
+		return "", fmt.Errorf("%w: none of its outputs is real numbers: %s; export it with its scores or features as an output", ErrUnsuitable, listed(n.Outputs))
+	}
+	if len(n.Outputs) > 1 {
+		o.note("of its outputs %s, %q is taken: the most layers (%d weights) stand behind it", listed(n.Outputs), chosen.Name, most)
+	}
+	return chosen.Name, nil
+}
+
+// chooseInput returns the input asked for, or the only one that could take
+// images.
+func chooseInput(n *network.Network, o Options) (string, error) {
+	if o.Input != "" {
+		p, err := n.Input(o.Input)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrUnsuitable, err)
+		}
+		return p.Name, isImages(p)
+	}
+	var able []network.Port
+	for _, p := range n.Inputs {
+		if len(n.Inputs) == 1 || isImages(p) == nil {
+			able = append(able, p)
+		}
+	}
+	switch len(able) {
+	case 0:
+		return "", fmt.Errorf("%w: none of its inputs takes images: %s; export it with an input of float32 [N, height, width, channels]", ErrUnsuitable, listed(n.Inputs))
+	case 1:
+		return able[0].Name, isImages(able[0])
+	}
+	return "", fmt.Errorf("%w: several of its inputs could take the images: %s; %w", ErrUnsuitable, listed(able), ErrChoose)
+}
+
+// isImages says why an input cannot take a batch of images.
+func isImages(p network.Port) error {
+	switch {
+	case p.DataType == tensorflow.String:
+		return fmt.Errorf("%w: input %q takes string, encoded images; export the part behind its decoding, with a float32 input [N, height, width, channels]", ErrUnsuitable, p.Name)
+	case p.DataType == tensorflow.Bool:
+		return fmt.Errorf("%w: input %q takes bool, and no images", ErrUnsuitable, p.Name)
+	case p.Shape != nil && len(p.Shape) != 4:
+		return fmt.Errorf("%w: input %q has the shape %v; export it with a batch of images, [N, height, width, channels], as input", ErrUnsuitable, p.Name, p.Shape)
+	}
+	return nil
+}
+
+// alone leaves of the network what depends on that input only.
+func alone(n *network.Network, input string, o Options) (*network.Network, error) {
+	if len(n.Inputs) == 0 {
+		return nil, fmt.Errorf("%w: output %q depends on no input", ErrUnsuitable, n.Outputs[0].Name)
+	}
+	if len(n.Inputs) == 1 {
+		return n, nil
+	}
+	before, err := n.Before(input)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it has the inputs %s, and what the others should be given is not known: %w; "+
+			"export it with the images as the only input", ErrUnsuitable, listed(n.Inputs), err)
+	}
+	o.note("of its inputs %s, %q takes the images; the others cannot be known, so only what stands before they join is used, up to %s",
+		listed(n.Inputs), input, before.Outputs[0].Name)
+	return before, nil
+}
+
+// real says whether a type is real numbers, and no index or name.
+func real(dt tensorflow.DataType) bool {
+	return slices.Contains([]tensorflow.DataType{tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16}, dt)
+}
+
+// listed names ports with their types and shapes.
+func listed(ports []network.Port) string {
+	var all []string
+	for _, p := range ports {
+		all = append(all, fmt.Sprintf("%q (%v %v)", p.Name, p.DataType, p.Shape))
+	}
+	return strings.Join(all, ", ")
+}

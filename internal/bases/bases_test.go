@@ -1,0 +1,212 @@
+package bases_test
+
+import (
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/internal/bases"
+	"tkit/internal/inference"
+	"tkit/internal/network"
+	"tkit/internal/preprocessing"
+	"tkit/internal/savedmodel"
+	"tkit/internal/savedmodel/savedmodeltest"
+	"tkit/internal/tensorflow"
+)
+
+// prepare reads one of the bases that people bring and prepares it, and
+// returns what it was told on the way.
+func prepare(t *testing.T, name string, o bases.Options) (*bases.Base, string, error) {
+	t.Helper()
+	var notes []string
+	o.Note = func(note string) { notes = append(notes, note) }
+	n, err := savedmodel.Read(t.Context(), filepath.Join(savedmodeltest.Bases(t), name), savedmodel.Options{Note: o.Note})
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := bases.Prepare(n, o)
+	return b, strings.Join(notes, "; "), err
+}
+
+// folded brings a base to the form in which it is trained on and served.
+func folded(t *testing.T, b *bases.Base) *network.Network {
+	t.Helper()
+	n, err := b.Network.WithInput([]int64{-1, 16, 16, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err = n.Fold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// What is taken answers as Python's TensorFlow does, to every image of a batch
+// as to the image alone.
+func TestPrepare(t *testing.T) {
+	const float32, half, brain = 2e-5, 5e-3, 5e-2
+	for _, tt := range []struct {
+		name      string
+		options   bases.Options
+		tolerance float64 // relative to the largest value
+		note      string
+	}{
+		{name: "leaking", tolerance: float32, note: "training mode (2 layers)"},
+		{name: "training", tolerance: float32, note: "training mode (2 layers)"},
+		{name: "fused", tolerance: float32, note: "training mode (1 layers)"},
+		{name: "transformer", tolerance: float32},
+		{name: "any_size", tolerance: float32},
+		{name: "batch_of_one", tolerance: float32},
+		{name: "fixed_batch", tolerance: float32, note: "takes 1 images at a time"},
+		{name: "normalised", tolerance: float32},
+		{name: "fused_layer_norm", tolerance: 1e-4},
+		{name: "dilated", tolerance: float32},
+		{name: "mixed_float16", tolerance: half, note: "float16"},
+		{name: "mixed_bfloat16", tolerance: brain, note: "bfloat16"},
+		{name: "float16", tolerance: half, note: "float16"},
+		{name: "bfloat16", tolerance: brain, note: "bfloat16"},
+		{name: "float64", tolerance: float32, note: "float64"},
+		{name: "uint8", tolerance: float32, note: "whole numbers from 0 to 255"},
+		{name: "int32", tolerance: float32, note: "whole numbers from 0 to 255"},
+		{name: "channels_first", tolerance: float32},
+		{name: "auxiliary", tolerance: float32, note: `"Logits" is taken`},
+		{name: "named", tolerance: float32, note: `the outputs "class_name", "text" are left out`},
+		{name: "named", options: bases.Options{Output: "logits"}, tolerance: float32},
+		{name: "two_inputs", tolerance: float32, note: `"image" takes the images`},
+		{name: "two_images", options: bases.Options{Input: "right"}, tolerance: float32, note: `"right" takes the images`},
+		{name: "switched", tolerance: float32, note: `"is_training"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, notes, err := prepare(t, tt.name, tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(notes, tt.note) {
+				t.Errorf("notes %q, want %q", notes, tt.note)
+			}
+			n := folded(t, b)
+			if proved, err := inference.Independent(n); err != nil || !proved {
+				t.Errorf("independence proved %v, %v", proved, err)
+			}
+			l, err := n.Load(tensorflow.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if err := inference.CheckIndependent(t.Context(), l, 1e-3); err != nil {
+				t.Error(err)
+			}
+			same(t, l, filepath.Join(savedmodeltest.Bases(t), tt.name), tt.tolerance)
+		})
+	}
+}
+
+// same holds the answers to the images beside a base, in one batch, against
+// those that Python's TensorFlow gave to each alone.
+func same(t *testing.T, l *network.Loaded, dir string, tolerance float64) {
+	t.Helper()
+	input, want := savedmodeltest.Example(t, dir)
+	x, err := tensorflow.FromFloat32(input.Shape, input.Values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	out, err := l.Run(t.Context(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out[0].Close()
+	if !slices.Equal(out[0].Shape(), want.Shape) {
+		t.Fatalf("answers of shape %v, want %v", out[0].Shape(), want.Shape)
+	}
+	largest, worst := 0.0, 0.0
+	for i, v := range out[0].Float32() {
+		largest = max(largest, math.Abs(float64(want.Values[i])))
+		worst = max(worst, math.Abs(float64(v-want.Values[i])))
+	}
+	if !(worst <= tolerance*largest) {
+		t.Errorf("answers are off by %g where the largest is %g", worst, largest)
+	}
+}
+
+// What cannot be a base is refused with what to do.
+func TestPrepareRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		options bases.Options
+		says    []string
+	}{
+		{"encoded", bases.Options{}, []string{`"image_bytes" takes string`, "export"}},
+		{"two_images", bases.Options{}, []string{`"left"`, `"right"`, "choose one"}},
+		{"joined_at_once", bases.Options{Input: "a"}, []string{`"a"`, `"b"`, "the only input"}},
+		{"int8", bases.Options{}, []string{"int8", "Cast"}},
+		{"auxiliary", bases.Options{Output: "Scores"}, []string{`"Scores"`, `"AuxLogits" "Logits"`}},
+		{"named", bases.Options{Output: "best"}, []string{`"best" is int64`, `"logits"`}},
+		{"two_inputs", bases.Options{Input: "patient"}, []string{`"patient"`, "[N, height, width, channels]"}},
+		{"dropped", bases.Options{}, []string{"random", "export it without"}},
+		{"drawn", bases.Options{}, []string{"draws random numbers", "without it"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := prepare(t, tt.name, tt.options)
+			if err == nil {
+				t.Fatal("it is taken")
+			}
+			if !errors.Is(err, bases.ErrUnsuitable) && !errors.Is(err, savedmodel.ErrUnsupported) {
+				t.Errorf("%v wraps neither", err)
+			}
+			for _, s := range tt.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("%q does not say %q", err, s)
+				}
+			}
+		})
+	}
+}
+
+// Answers that depend on the batch or on chance are found by the graph or by
+// trying.
+func TestMixing(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		graph string // what the graph says; "" where only trying tells
+	}{
+		{"fused_alone", "training mode"},
+		{"centred", "takes the mean over the whole batch"},
+		{"ranked", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, _, err := prepare(t, tt.name, bases.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := folded(t, b)
+			proved, err := inference.Independent(n)
+			if proved || tt.graph == "" && err != nil || tt.graph != "" && (err == nil || !strings.Contains(err.Error(), tt.graph)) {
+				t.Errorf("proved %v, %v; want %q", proved, err, tt.graph)
+			}
+			l, err := n.Load(tensorflow.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if err := inference.CheckIndependent(t.Context(), l, 1e-3); !errors.Is(err, inference.ErrMixes) {
+				t.Errorf("trying gives %v", err)
+			}
+		})
+	}
+}
+
+func TestAccepts(t *testing.T) {
+	b, _, err := prepare(t, "uint8", bases.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, ok := range map[string]bool{preprocessing.None: true, preprocessing.TF: false, preprocessing.Unit: false} {
+		if err := b.Accepts(preprocessing.ForMode(mode, 16, 16, 3)); (err == nil) != ok {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}

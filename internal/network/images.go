@@ -1,0 +1,108 @@
+package network
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/tensorflow"
+)
+
+// wholeNumbers has the types of pixels that images of 0 to 255 are rounded to,
+// and no others: what an int8 or a uint16 stands for cannot be known.
+var wholeNumbers = map[tensorflow.DataType]bool{tensorflow.Uint8: true, tensorflow.Int32: true, tensorflow.Int64: true}
+
+// TakesPixels says whether the network's input of that name takes pixels of 0 to
+// 255 as whole numbers.
+func (n *Network) TakesPixels(input string) bool {
+	in, err := n.Input(input)
+	return err == nil && wholeNumbers[in.DataType]
+}
+
+// FromFloat32 returns the network with the only input, of whole numbers,
+// replaced by one of float32: values are rounded to the nearest whole number,
+// halves to the even one, and kept within 0 to 255, as the pixels of an image
+// file are. A network whose input is float32 is returned as it is.
+func (n *Network) FromFloat32() (*Network, error) {
+	in, err := n.Input("")
+	if err != nil || in.DataType == tensorflow.Float32 {
+		return n, err
+	}
+	if !wholeNumbers[in.DataType] {
+		return nil, fmt.Errorf("input %q takes %v", in.Name, in.DataType)
+	}
+	x := newIndex(n.Graph.GetNode())
+	at := mustRef(in.Tensor)
+	scope := x.freeScope(at.node + "/pixels")
+	float := attrs{"T": typeAttr(tensorflow.Float32)}
+	number := func(name string, v float32) string {
+		node := ConstNode(scope+"/"+name, tensorflow.Float32, []int64{}, binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+		x.nodes[node.GetName()] = node
+		return node.GetName()
+	}
+	nodes := rewire(n.Graph.GetNode(), map[ref]ref{at: {scope + "/whole", 0}})
+	nodes = slices.DeleteFunc(nodes, func(node *nodepb.NodeDef) bool { return node.GetName() == at.node })
+	low, high := number("low", 0), number("high", 255)
+	nodes = append(nodes, PlaceholderNode(at.node, tensorflow.Float32, in.Shape), x.nodes[low], x.nodes[high],
+		newNode("Rint", scope+"/rounded", float, at.String()),
+		newNode("ClipByValue", scope+"/clipped", float, scope+"/rounded", low, high),
+		newNode("Cast", scope+"/whole", attrs{"SrcT": typeAttr(tensorflow.Float32), "DstT": typeAttr(in.DataType)}, scope+"/clipped"))
+	inputs := slices.Clone(n.Inputs)
+	inputs[0].DataType = tensorflow.Float32
+	return n.live(nodes, inputs, n.Outputs, n.Weights), nil
+}
+
+// AnyBatch returns the network with its only input, fixed to a number of images,
+// made to take any. Reshapes to that number follow the batch instead; whether
+// nothing else holds on to it is to be seen by [Network.Independence] and by
+// trying. A network whose batch is open is returned as it is.
+func (n *Network) AnyBatch() (*Network, error) {
+	in, err := n.Input("")
+	if err != nil || len(in.Shape) == 0 || in.Shape[0] < 0 {
+		return n, err
+	}
+	g, err := n.importGraph()
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	x := newIndex(n.Graph.GetNode())
+	fed := x.dependents(tensors(n.Inputs))
+	size := in.Shape[0]
+	in.Shape = slices.Clone(in.Shape)
+	in.Shape[0] = -1
+	var nodes []*nodepb.NodeDef
+	for _, node := range n.Graph.GetNode() {
+		switch {
+		case node.GetName() == mustRef(in.Tensor).node:
+			node = PlaceholderNode(node.GetName(), in.DataType, in.Shape)
+		case node.GetOp() == "Reshape" && fed[mustRef(node.GetInput()[0]).node]:
+			_, constant := x.ints(mustRef(node.GetInput()[1]))
+			shape, err := g.Shape(node.GetName() + ":0")
+			if err != nil || !constant || len(shape) == 0 || shape[0] != size || slices.Min(shape) < 0 {
+				break
+			}
+			dims := []int32{-1}
+			for _, d := range shape[1:] {
+				dims = append(dims, int32(d))
+			}
+			to := int32Const(x.freeName(node.GetName()+"/any_batch"), false, dims...)
+			node = clone(node)
+			node.Input[1] = to.GetName()
+			node.Attr["Tshape"] = typeAttr(tensorflow.Int32)
+			nodes = append(nodes, to)
+		}
+		nodes = append(nodes, node)
+	}
+	outputs := slices.Clone(n.Outputs)
+	for i, p := range outputs {
+		if len(p.Shape) > 0 && p.Shape[0] == size {
+			outputs[i].Shape = slices.Clone(p.Shape)
+			outputs[i].Shape[0] = -1
+		}
+	}
+	return n.live(nodes, []Port{in}, outputs, n.Weights), nil
+}

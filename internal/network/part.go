@@ -1,0 +1,67 @@
+package network
+
+import "fmt"
+
+// Learned returns how many weights, and constants shaped like ones, the output
+// of that name depends on, and how many nodes altogether: the depth of what
+// stands behind it.
+func (n *Network) Learned(output string) (weights, nodes int, err error) {
+	p, err := n.Output(output)
+	if err != nil {
+		return 0, 0, err
+	}
+	x := newIndex(n.Graph.GetNode())
+	behind := x.sources([]string{p.Tensor})
+	for _, source := range n.weightNodes() {
+		if behind[source] {
+			weights++
+		}
+	}
+	return weights, len(behind), nil
+}
+
+// Before returns the part of the network that depends on one input alone: up to
+// the last endpoint, on the way from that input to the only output, that no
+// other input reaches. Its output has the endpoint's name.
+func (n *Network) Before(input string) (*Network, error) {
+	in, err := n.Input(input)
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	for _, p := range n.Inputs {
+		if p.Name != in.Name {
+			others = append(others, p.Tensor)
+		}
+	}
+	x := newIndex(n.Graph.GetNode())
+	reached, learned := x.dependents(others), n.learned(x)
+	alone := &Network{Graph: n.Graph, Inputs: []Port{in}, Outputs: n.Outputs, Weights: n.Weights}
+	at := -1
+	places := alone.places()
+	for i, p := range places {
+		if !reached[p.at.node] && learned[p.at.node] {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil, fmt.Errorf("input %q meets %q before any endpoint", in.Name, names(n.Inputs, in.Name))
+	}
+	port, err := n.describe(places[at].at)
+	if err != nil {
+		return nil, err
+	}
+	port.Name = places[at].name
+	return n.live(n.Graph.GetNode(), n.Inputs, []Port{port}, n.Weights), nil
+}
+
+// names lists the ports' names, but for one.
+func names(ports []Port, but string) []string {
+	var list []string
+	for _, p := range ports {
+		if p.Name != but {
+			list = append(list, p.Name)
+		}
+	}
+	return list
+}

@@ -1,0 +1,103 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+)
+
+// maxTried bounds how many outputs are tried one by one.
+const maxTried = 64
+
+// takesArrays refuses a signature with an input of strings, which are encoded
+// images or TensorFlow's examples: what decodes them is no part of a network.
+func takesArrays(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef) error {
+	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
+		if signature.GetInputs()[key].GetDtype() != typespb.DataType_DT_STRING {
+			continue
+		}
+		remedy := "export the model with a signature that takes decoded images, float32 [N, height, width, channels]"
+		if others := imageSignatures(meta); len(others) > 0 {
+			remedy = fmt.Sprintf("choose another signature, such as %q", others[0])
+		}
+		return fmt.Errorf("%w: input %q takes string, that is encoded images or records; %s", ErrUnsupported, key, remedy)
+	}
+	return nil
+}
+
+// imageSignatures returns the keys of the signatures of which an input could be
+// a batch of images.
+func imageSignatures(meta *metapb.MetaGraphDef) []string {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(meta.GetSignatureDef())) {
+		for _, in := range meta.GetSignatureDef()[key].GetInputs() {
+			if in.GetDtype() != typespb.DataType_DT_STRING && len(in.GetTensorShape().GetDim()) == 4 {
+				keys = append(keys, key)
+				break
+			}
+		}
+	}
+	return keys
+}
+
+// answers takes the signature's graph with the outputs that a plain network can
+// give. Text, and what needs a table or the like, is left out and noted, as long
+// as something else is left.
+func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
+	keys := slices.Sorted(maps.Keys(signature.GetOutputs()))
+	var kept, text []string
+	for _, key := range keys {
+		if signature.GetOutputs()[key].GetDtype() == typespb.DataType_DT_STRING {
+			text = append(text, key)
+		} else {
+			kept = append(kept, key)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("%w: its outputs %q are text; export it with its scores or features as an output", ErrUnsupported, text)
+	}
+	p, err := plain(b, meta, only(signature, kept), ops, restored)
+	if err != nil && errors.Is(err, ErrUnsupported) && len(kept) > 1 && len(kept) <= maxTried {
+		var able []string
+		for _, key := range kept {
+			if _, failed := plain(b, meta, only(signature, []string{key}), ops, restored); failed == nil {
+				able = append(able, key)
+			} else {
+				text = append(text, key)
+			}
+		}
+		if len(able) > 0 {
+			p, err = plain(b, meta, only(signature, able), ops, restored)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > 0 {
+		slices.Sort(text)
+		p.notes = append(p.notes, fmt.Sprintf("the outputs %s are left out: they are text, or need a table or another state", strings.Join(quoted(text), ", ")))
+	}
+	return p, nil
+}
+
+// only returns the signature with some of its outputs.
+func only(signature *metapb.SignatureDef, outputs []string) *metapb.SignatureDef {
+	part := &metapb.SignatureDef{Inputs: signature.GetInputs(), MethodName: signature.GetMethodName(), Outputs: map[string]*metapb.TensorInfo{}}
+	for _, key := range outputs {
+		part.Outputs[key] = signature.GetOutputs()[key]
+	}
+	return part
+}
+
+func quoted(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fmt.Sprintf("%q", s)
+	}
+	return out
+}

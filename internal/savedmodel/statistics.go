@@ -1,0 +1,269 @@
+package savedmodel
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/network"
+)
+
+// Statistics are what settleStatistics has put in the place of a batch's own.
+type statistics struct {
+	updates map[string]bool // the nodes that kept moving averages, which are not needed any more
+	layers  int
+}
+
+// settleStatistics brings batch normalisation that was saved in training mode
+// into inference mode. A layer in training mode normalises by the mean and the
+// variance of each batch and moves its averages towards them:
+//
+//	average = momentum * average + (1 - momentum) * statistic
+//
+// Wherever such an update stands, what was computed with the statistic is
+// computed with the average instead, as the layer does in inference mode. Only
+// statistics of the inputs count: an average of weights is something else.
+func (x *inliner) settleStatistics(inputs []network.Port) statistics {
+	s := statistics{updates: map[string]bool{}}
+	fed := x.dependents(inputs)
+	fused := map[string]map[int]edge{} // the averages of fused batch norms, by the input that takes them
+	plain := 0
+	for _, name := range slices.Sorted(maps.Keys(x.nodes)) {
+		n := x.nodes[name]
+		statistic, average, ok := x.movingAverage(n)
+		if !ok || !fed[statistic.node] {
+			continue
+		}
+		s.updates[name] = true
+		if of := x.through(statistic); isFusedNorm(x.nodes[of.node]) {
+			if fused[of.node] == nil {
+				fused[of.node] = map[int]edge{}
+			}
+			fused[of.node][2+of.port] = average
+			continue
+		}
+		x.outputs[statistic] = average
+		plain++
+	}
+	s.layers = plain/2 + x.settleFused(fused)
+	return s
+}
+
+// settleFused gives fused batch norms their averages as the mean and the
+// variance, and returns how many got both.
+func (x *inliner) settleFused(averages map[string]map[int]edge) int {
+	settled := 0
+	for name, of := range averages {
+		mean, hasMean := of[3]
+		variance, hasVariance := of[4]
+		n := x.nodes[name]
+		if !hasMean || !hasVariance || len(n.GetInput()) < 5 {
+			continue // it stays in training mode, and is found to be
+		}
+		n.Input[3], n.Input[4] = mean.String(), variance.String()
+		n.Attr["is_training"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: false}}
+		settled++
+	}
+	return settled
+}
+
+// movingAverage reads a node as the update of a moving average: what statistic
+// it follows, and where the average is read.
+func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average edge, ok bool) {
+	in, err := x.inputs(n)
+	if err != nil || len(in) < 2 || in[1].port == control {
+		return edge{}, edge{}, false
+	}
+	v := x.variableAt(in[0])
+	if v == nil {
+		return edge{}, edge{}, false
+	}
+	m := averaging{x, x.identity(v)}
+	switch n.GetOp() {
+	case "AssignVariableOp", "Assign":
+		return m.value(in[1])
+	case "AssignSubVariableOp", "AssignSub":
+		return m.step(in[1], true)
+	case "AssignAddVariableOp", "AssignAdd":
+		return m.step(in[1], false)
+	}
+	return edge{}, edge{}, false
+}
+
+// averaging recognises arithmetic on one variable.
+type averaging struct {
+	*inliner
+	variable string
+}
+
+// value reads a new value: average·m + statistic·(1-m), or the average with a
+// step added or taken away, or the running statistics of a fused batch norm.
+func (m averaging) value(e edge) (statistic, average edge, ok bool) {
+	n, a, b, binary := m.binary(e)
+	if !binary {
+		return m.running(e)
+	}
+	switch n.GetOp() {
+	case "Add", "AddV2":
+		for _, pair := range [][2]edge{{a, b}, {b, a}} {
+			kept, keeps := m.scaled(pair[0])
+			other, scales := m.scaled(pair[1])
+			if keeps && scales && m.reads(kept) && !m.reads(other) {
+				return other, kept, true
+			}
+			if m.reads(pair[0]) {
+				if statistic, average, ok = m.step(pair[1], false); ok {
+					return statistic, average, true
+				}
+			}
+		}
+	case "Sub":
+		if m.reads(a) {
+			return m.step(b, true)
+		}
+	}
+	return edge{}, edge{}, false
+}
+
+// step reads (statistic - average)·c, or (average - statistic)·c where it is
+// taken away.
+func (m averaging) step(e edge, away bool) (statistic, average edge, ok bool) {
+	e, _ = m.scaled(e)
+	n, a, b, binary := m.binary(e)
+	if !binary || n.GetOp() != "Sub" {
+		return edge{}, edge{}, false
+	}
+	if away {
+		a, b = b, a
+	}
+	return a, b, m.reads(b) && !m.reads(a)
+}
+
+// running reads the mean or the variance that a fused batch norm returns and
+// takes the average of as an input.
+func (m averaging) running(e edge) (statistic, average edge, ok bool) {
+	n := m.nodes[e.node]
+	if !isFusedNorm(n) || e.port < 1 || e.port > 2 {
+		return edge{}, edge{}, false
+	}
+	in, err := m.inputs(n)
+	if err != nil || len(in) < 5 || !m.reads(in[2+e.port]) {
+		return edge{}, edge{}, false
+	}
+	return e, in[2+e.port], true
+}
+
+// binary returns a node with two operands.
+func (m averaging) binary(e edge) (n *nodepb.NodeDef, a, b edge, ok bool) {
+	e = m.through(e)
+	n = m.nodes[e.node]
+	in, err := m.inputs(n)
+	if err != nil || len(in) < 2 || in[1].port == control {
+		return n, edge{}, edge{}, false
+	}
+	return n, in[0], in[1], true
+}
+
+// scaled returns what a product multiplies by a constant.
+func (m averaging) scaled(e edge) (edge, bool) {
+	n, a, b, ok := m.binary(e)
+	if !ok || n.GetOp() != "Mul" {
+		return e, false
+	}
+	switch {
+	case m.fixed(b):
+		return a, true
+	case m.fixed(a):
+		return b, true
+	}
+	return e, false
+}
+
+// fixed says whether a factor follows from constants: 0.1, or 1 - 0.9.
+func (m averaging) fixed(e edge) bool {
+	at := m.through(e)
+	n := m.nodes[at.node]
+	if n.GetOp() == "Const" {
+		return true
+	}
+	if n.GetOp() != "Sub" {
+		return false
+	}
+	_, a, b, ok := m.binary(at)
+	return ok && m.nodes[m.through(a).node].GetOp() == "Const" && m.nodes[m.through(b).node].GetOp() == "Const"
+}
+
+// maxPassed bounds how many nodes that hand a value on are skipped.
+const maxPassed = 50
+
+// through skips the nodes that hand a value on.
+func (x *inliner) through(e edge) edge {
+	for range maxPassed {
+		n := x.nodes[e.node]
+		if op := n.GetOp(); op != "Identity" && op != "StopGradient" && op != "Cast" {
+			break
+		}
+		in, err := x.inputs(n)
+		if err != nil || len(in) == 0 || in[0].port == control {
+			break
+		}
+		e = in[0]
+	}
+	return e
+}
+
+// reads says whether a tensor is the variable's value.
+func (m averaging) reads(e edge) bool {
+	e = m.through(e)
+	n := m.nodes[e.node]
+	if n.GetOp() == "ReadVariableOp" && len(n.GetInput()) > 0 {
+		in, err := m.inputs(n)
+		if err != nil {
+			return false
+		}
+		e = in[0]
+	} else if !isReference(n) {
+		return false
+	}
+	v := m.variableAt(e)
+	return v != nil && m.identity(v) == m.variable
+}
+
+// dependents returns the nodes that depend on the data of the inputs.
+func (x *inliner) dependents(inputs []network.Port) map[string]bool {
+	consumers := map[string][]string{}
+	for name, n := range x.nodes {
+		in, err := x.inputs(n)
+		if err != nil {
+			continue // of a part that nothing needs
+		}
+		for _, e := range in {
+			if e.port != control {
+				consumers[e.node] = append(consumers[e.node], name)
+			}
+		}
+	}
+	found := map[string]bool{}
+	var queue []string
+	for _, port := range inputs {
+		queue = append(queue, strings.TrimSuffix(port.Tensor, ":0"))
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if !found[queue[0]] {
+			found[queue[0]] = true
+			queue = append(queue, consumers[queue[0]]...)
+		}
+	}
+	return found
+}
+
+func isFusedNorm(n *nodepb.NodeDef) bool {
+	switch n.GetOp() {
+	case "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3":
+		return true
+	}
+	return false
+}
