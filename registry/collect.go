@@ -3,29 +3,61 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
+	"tkit/internal/workfolder"
 	"tkit/registry/blobs"
 )
 
+// ErrUncertain: the database does not say for sure which blobs are in use.
+var ErrUncertain = errors.New("which files are in use is not certain")
+
+// WorkPrefix is how the names of the folders in a home begin in which runs keep
+// what is only theirs.
+const WorkPrefix = ".train-"
+
 // Collect removes the blobs that no version refers to, and what crashed
-// registrations left. It waits for registrations in progress, in any process;
-// a registration that starts meanwhile waits for it. With dry it only says
-// what it would remove.
+// registrations and runs left. It waits for registrations in progress, in any
+// process; a registration that starts meanwhile waits for it. With dry it only
+// says what it would remove. Where the database is damaged or contradicts itself
+// nothing is removed, and the error wraps ErrUncertain.
 func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, error) {
-	c, err := r.blobs.Collect(ctx, dry, func(ctx context.Context) (map[Digest]bool, error) {
-		digests, err := rowsOf(ctx, r.db.Reader(), func(rows *sql.Rows) (d Digest, err error) {
-			err = rows.Scan(&d)
-			return d, err
-		}, "SELECT DISTINCT digest FROM parts")
-		used := make(map[Digest]bool, len(digests))
-		for _, d := range digests {
-			used[d] = true
-		}
-		return used, err
-	})
+	c, err := r.blobs.Collect(ctx, dry, r.used)
 	if err != nil {
 		return c, fmt.Errorf("registry: %w", err)
 	}
+	left, err := workfolder.Tidy(r.home, WorkPrefix, dry)
+	if err != nil {
+		return c, fmt.Errorf("registry: %w", err)
+	}
+	c.Leavings += left.Folders
+	c.Bytes += left.Bytes
 	return c, nil
+}
+
+// used are the blobs that versions refer to. Every table is compared with the
+// others first: a version that is missing is one whose blobs would be removed.
+func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
+	damage, err := r.db.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := newVerification()
+	for _, d := range damage {
+		v.found("database", d)
+	}
+	if err := r.db.Read(ctx, func(tx *sql.Tx) error { return v.checkTables(ctx, tx) }); err != nil {
+		return nil, err
+	}
+	if len(v.problems) > 0 {
+		first := v.problems[0]
+		return nil, fmt.Errorf("%w, and nothing was removed: %d problems, such as %s: %s; `tkit registry verify` lists them, a backup mends them",
+			ErrUncertain, len(v.problems), first.Subject, first.Detail)
+	}
+	used := make(map[Digest]bool, len(v.parts))
+	for d := range v.parts {
+		used[d] = true
+	}
+	return used, nil
 }

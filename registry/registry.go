@@ -43,6 +43,7 @@ var migrations embed.FS
 
 // A Registry is an open registry. Its methods may be called at once.
 type Registry struct {
+	home  string
 	db    *db.DB
 	blobs blobs.Store
 	cache manifests
@@ -62,11 +63,30 @@ func Open(ctx context.Context, folder string) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
+	return over(ctx, folder, d)
+}
+
+// OpenToCollect opens a registry that is there for Collect, also on a disk that is
+// full, where nothing else can open it.
+func OpenToCollect(ctx context.Context, folder string) (*Registry, error) {
+	r, err := Open(ctx, folder)
+	if !errors.Is(err, db.ErrFull) {
+		return r, err
+	}
+	d, alone := home.OpenAlone(ctx, folder)
+	if alone != nil {
+		return nil, fmt.Errorf("registry: %w", errors.Join(err, alone))
+	}
+	return over(ctx, folder, d)
+}
+
+// over is the registry of a home over its database, which it closes.
+func over(ctx context.Context, folder string, d *db.DB) (*Registry, error) {
 	store, err := blobs.NewLocal(filepath.Join(folder, "blobs"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("registry: %w", err), d.Close())
 	}
-	r := &Registry{db: d, blobs: store}
+	r := &Registry{home: folder, db: d, blobs: store}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry: %w", err), r.Close())
 	}

@@ -22,7 +22,7 @@ type Problem struct {
 // returns what is not as it was registered. Its error tells that it could not
 // look, not that it found something.
 func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
-	v := verification{problems: []Problem{}, parts: make(map[Digest][]string), sizes: make(map[Digest]int64)}
+	v := newVerification()
 	damage, err := r.db.Check(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -30,13 +30,7 @@ func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 	for _, d := range damage {
 		v.found("database", d)
 	}
-	err = r.db.Read(ctx, func(tx *sql.Tx) error {
-		registered, err := v.checkHistory(ctx, tx)
-		if err != nil {
-			return err
-		}
-		return v.checkVersions(ctx, tx, registered)
-	})
+	err = r.db.Read(ctx, func(tx *sql.Tx) error { return v.checkTables(ctx, tx) })
 	if err != nil {
 		return v.problems, fmt.Errorf("registry: %w", err)
 	}
@@ -54,8 +48,22 @@ type verification struct {
 	sizes    map[Digest]int64
 }
 
+func newVerification() verification {
+	return verification{problems: []Problem{}, parts: make(map[Digest][]string), sizes: make(map[Digest]int64)}
+}
+
 func (v *verification) found(subject, detail string) {
 	v.problems = append(v.problems, Problem{subject, detail})
+}
+
+// checkTables compares what the tables say with each other, and notes the blobs that
+// they refer to.
+func (v *verification) checkTables(ctx context.Context, tx *sql.Tx) error {
+	registered, err := v.checkHistory(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return v.checkVersions(ctx, tx, registered)
 }
 
 // checkHistory plays the history and compares where it leads with the aliases.
@@ -81,6 +89,13 @@ func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Di
 		default:
 			named[alias] = e.Version
 		}
+	}
+	var last int64 // that was ever given, kept by SQLite
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'").Scan(&last); err != nil {
+		return nil, err
+	}
+	if last > int64(len(events)) {
+		v.found("history", fmt.Sprintf("it ends with event %d, and event %d was written: events are missing", len(events), last))
 	}
 	aliases, err := readAliases(ctx, tx, "")
 	if err != nil {

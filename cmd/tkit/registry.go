@@ -148,10 +148,13 @@ Examples:
 					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait `TIME` at most for registrations in progress"},
 					jsonFlag(),
 				},
-				Description: `Examples:
+				Description: `It also removes what killed runs left. It works on a full disk, and removes
+nothing where the database does not say for sure what is in use.
+
+Examples:
    tkit registry gc --dry-run
    tkit registry gc`,
-				Action: withRegistry(0, 0, collectBlobs),
+				Action: withRegistryBy(openToCollect, 0, 0, collectBlobs),
 			},
 		}, protectionCommands()...),
 	}
@@ -183,9 +186,19 @@ func openRegistry(c *cli.Context) (*registry.Registry, error) {
 	return registry.Open(c.Context, c.Path("home"))
 }
 
+// openToCollect opens it so that gc works on a full disk.
+func openToCollect(c *cli.Context) (*registry.Registry, error) {
+	return registry.OpenToCollect(c.Context, c.Path("home"))
+}
+
 // withRegistry makes an action of one that needs the registry and takes
 // between least and most arguments.
 func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
+	return withRegistryBy(openRegistry, least, most, act)
+}
+
+// withRegistryBy is withRegistry for an action that opens it in another way.
+func withRegistryBy(open func(*cli.Context) (*registry.Registry, error), least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
 	return inHome(func(c *cli.Context) (err error) {
 		if c.NArg() < least || c.NArg() > most {
 			usage := c.Command.ArgsUsage
@@ -194,7 +207,7 @@ func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) er
 			}
 			return fmt.Errorf("registry %s takes %s; see `tkit registry %[1]s --help`", c.Command.Name, usage)
 		}
-		r, err := openRegistry(c)
+		r, err := open(c)
 		if err != nil {
 			return err
 		}

@@ -294,6 +294,11 @@ func collectBlobs(c *cli.Context, r *registry.Registry) error {
 		}
 		return err
 	}
+	if !c.Bool("dry-run") {
+		if err := pluginStore(c).Tidy(); err != nil {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, collected)
 	}

@@ -15,6 +15,7 @@ import (
 	"tkit/internal/access"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/printable"
+	"tkit/internal/workfolder"
 	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
@@ -131,10 +132,12 @@ func trainVersion(c *cli.Context) (err error) {
 	if run.source, err = run.dataset.open(c); err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	if run.work, err = os.MkdirTemp(c.Path("home"), ".train-"); err != nil {
+	work, err := workfolder.New(c.Path("home"), registry.WorkPrefix)
+	if err != nil {
 		return fmt.Errorf("--home: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(run.work)) }()
+	defer func() { err = errors.Join(err, work.Close()) }()
+	run.work = work.Path
 
 	look, end, err := lookAlikes(c)
 	if err != nil {

@@ -15,7 +15,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite" // and the "sqlite" driver
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -61,6 +63,23 @@ func Open(ctx context.Context, path string, rooms ...Room) (*DB, error) {
 	if err := d.migrate(ctx, rooms); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	return d, nil
+}
+
+// OpenAlone opens a database that is there for reading, where its disk has no
+// room left for what SQLite shares between processes. No other process may have it
+// open meanwhile. Nothing is written, and no migration applied.
+func OpenAlone(path string) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	d := &DB{path: path}
+	if d.read, err = sql.Open("sqlite", dsn(path, "deferred", "_pragma=locking_mode(EXCLUSIVE)&_query_only=1")); err != nil {
+		return nil, d.named(err)
+	}
+	d.read.SetMaxOpenConns(1)
+	d.write = d.read
 	return d, nil
 }
 
@@ -117,7 +136,7 @@ func (d *DB) transaction(ctx context.Context, pool *sql.DB, f func(*sql.Tx) erro
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
-		return err
+		return d.told(err)
 	}
 	if err := tx.Commit(); err != nil {
 		return d.named(err)
@@ -127,22 +146,55 @@ func (d *DB) transaction(ctx context.Context, pool *sql.DB, f func(*sql.Tx) erro
 
 // named says which database an error is about.
 func (d *DB) named(err error) error {
-	return fmt.Errorf("database %s: %w%s", d.path, err, remedy(err))
+	return d.told(fmt.Errorf("database %s: %w", d.path, err))
+}
+
+// ErrFull is wrapped by errors of a database whose disk has no room left.
+var ErrFull = errors.New("its disk is full: make room there")
+
+// told says what to do about an error, once.
+func (d *DB) told(err error) error {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || errors.Is(err, ErrFull) {
+		return err
+	}
+	if full(d.path, failed.Code()) {
+		return fmt.Errorf("%w: %w", err, ErrFull)
+	}
+	if r := remedy(failed); !strings.HasSuffix(err.Error(), r) {
+		return fmt.Errorf("%w%s", err, r)
+	}
+	return err
+}
+
+// scarce is the free space, in bytes, below which a failed write is taken for one
+// of a full disk. SQLite needs 32 KiB to open a database.
+const scarce = 64 << 10
+
+// full says whether an error comes from a disk without room. Many of SQLite's
+// errors of reading and writing do not tell.
+func full(path string, code int) bool {
+	switch {
+	case code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE:
+		return true
+	case code&0xff != sqlite3.SQLITE_IOERR && code&0xff != sqlite3.SQLITE_CANTOPEN:
+		return false
+	}
+	var disk unix.Statfs_t
+	return unix.Statfs(filepath.Dir(path), &disk) == nil && disk.Bavail*uint64(disk.Bsize) < scarce
 }
 
 // remedy says what to do about the failures of SQLite that are not tkit's.
-func remedy(err error) string {
-	failed, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return ""
-	}
+func remedy(failed *sqlite.Error) string {
 	switch failed.Code() & 0xff { // the rest says more
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		return ": its folder must be one that you may write to, on a disk that is not read-only"
 	case sqlite3.SQLITE_BUSY:
 		return ": another program has held it for too long; try again when that has ended"
-	case sqlite3.SQLITE_FULL:
-		return ": make room on its disk"
+	case sqlite3.SQLITE_IOERR:
+		return ": its disk does not read or write; look at the system's log"
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return ": it is damaged: restore it from a backup"
 	}
 	return ""
 }

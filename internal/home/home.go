@@ -84,6 +84,30 @@ func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
 	return d, nil
 }
 
+// OpenAlone opens the database of a home that is in use for reading, where its
+// disk is full; see [db.OpenAlone]. What Open refuses, it refuses.
+func OpenAlone(ctx context.Context, folder string) (*db.DB, error) {
+	if err := Check(folder); err != nil {
+		return nil, err
+	}
+	found, err := traced(folder)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(folder, Database)
+	if err := checkNew(path, found); err != nil {
+		return nil, err
+	}
+	d, err := db.OpenAlone(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, d, folder, found); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
 // Exists returns an error that wraps ErrNone unless a folder is a home, or is
 // what is left of one.
 func Exists(folder string) error {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +209,27 @@ func (s Store) lock() (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.folder, err), folder.Close())
 	}
 	return func() { folder.Close() }, nil
+}
+
+// Tidy removes what processes that were killed have left in the store. Where one
+// changes the store, it does so itself.
+func (s Store) Tidy() error {
+	folder, err := os.Open(s.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	err = unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", s.folder, err)
+	}
+	return s.tidy()
 }
 
 // tidy removes what a process that was killed has left behind: nobody makes the

@@ -68,6 +68,12 @@ func TestInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := errors.Join(s.Tidy(), store.In(filepath.Join(s.Folder(), "none")).Tidy()); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(s.Folder()); err != nil || len(left) != 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
 	newer, older := install(t, s, "1.10.0"), install(t, s, "1.0.0")
 	if again := install(t, s, "1.0.0"); again.At != older.At || again.Digest != older.Digest {
 		t.Errorf("installed again: %+v, before %+v", again, older)

@@ -18,6 +18,7 @@ import (
 	"tkit/internal/inference"
 	"tkit/internal/network"
 	"tkit/internal/savedmodel"
+	"tkit/internal/workfolder"
 	"tkit/registry"
 )
 
@@ -72,12 +73,12 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".exporting-")
+	beside, err := workfolder.New(filepath.Dir(dir), "."+filepath.Base(dir)+".exporting-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
-	model := filepath.Join(beside, "model")
+	defer func() { err = errors.Join(err, beside.Close()) }()
+	model := filepath.Join(beside.Path, "model")
 	if err := writeModel(ctx, r, m, model, o); err != nil {
 		return err
 	}
