@@ -121,7 +121,8 @@ preprocessing. The signature serving_default takes preprocessed images.
 With --with-preprocessing, the version's own preprocessing stands in the graph
 too. TensorFlow decodes JPEG, PNG, GIF and BMP there, no WebP; JPEGs are answered
 as by tkit. Plugin steps, the EXIF orientation and ten crops cannot be put into a
-graph.
+graph. TFLite's converter, tf2onnx and OpenVINO do not decode images: they convert
+the signature serving_default.
 
 Examples:
    tkit registry export flowers exported/flowers/1
