@@ -47,38 +47,13 @@ func load(dir string) (*metapb.SavedModel, error) {
 	if err := unmarshal(b, model); err != nil {
 		return nil, fmt.Errorf("%w: %s is damaged or cut short: %w", ErrNotSavedModel, modelFile, err)
 	}
+	if isGraphDef(b) {
+		return nil, fmt.Errorf("%w: its %s is %s", ErrNotSavedModel, modelFile, frozenGraph)
+	}
 	if len(model.GetMetaGraphs()) == 0 {
 		return nil, fmt.Errorf("%w: %s holds no graph", ErrNotSavedModel, modelFile)
 	}
 	return model, nil
-}
-
-func adviceForFile(path string) string {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".keras", ".h5", ".hdf5":
-		return "; load it in Keras and save it by model.export(FOLDER)"
-	case ".pb":
-		return "; name the folder that it is in"
-	case ".gz", ".tgz", ".tar", ".zip":
-		return "; unpack it first"
-	}
-	return ""
-}
-
-func adviceForFolder(dir string) string {
-	for _, other := range []struct{ file, advice string }{
-		{"saved_model.pbtxt", "; it has saved_model.pbtxt, the text form: load and save it in Python"},
-		{"saved_model.cpb", "; it has saved_model.cpb, the form in chunks: save it without image_format splitting"},
-		{"config.json", "; it looks like a folder of Keras's own form: load it and save it by model.export(FOLDER)"},
-	} {
-		if _, err := os.Stat(filepath.Join(dir, other.file)); err == nil {
-			return other.advice
-		}
-	}
-	if deeper, _ := filepath.Glob(filepath.Join(dir, "*", modelFile)); len(deeper) > 0 {
-		return "; there is one in " + filepath.Dir(deeper[0])
-	}
-	return ""
 }
 
 // chooseMetaGraph returns the meta graph with exactly the given tags, or the
