@@ -46,7 +46,7 @@ lint: deps ## gofmt and go vet
 	@$(GO) vet ./...
 
 fuzz: deps ## every fuzz target for a while, with the number of inputs (FUZZTIME=20s FUZZ=PATTERN)
-	@scripts/fuzz $(FUZZ)
+	@scripts/fuzz '$(FUZZ)'
 
 demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo
