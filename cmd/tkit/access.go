@@ -34,6 +34,19 @@ Examples:
    tkit access whoami`,
 				Action: withAuthority(0, 0, whoAmI),
 			},
+			{
+				Name:  "accept",
+				Usage: "go on with a home whose database or audit log was restored or lost, and record that",
+				Flags: []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "say what happened: `TEXT`", Required: true}, jsonFlag()},
+				Description: `A database that is older than the audit log has lost changes: grants, denials and
+revocations. tkit refuses it until they were made again or are given up, which is
+what this command says. A log that was lost is not made again; that it was lost
+stays on record.
+
+Examples:
+   tkit access accept --reason "disk failed, restored Monday's backup"`,
+				Action: inHome(acceptHome),
+			},
 			tokenCommand(),
 		},
 	}
@@ -123,6 +136,16 @@ func withAuthority(least, most int, act func(*cli.Context, *asking) error) cli.A
 		defer func() { err = errors.Join(err, a.Close()) }()
 		return act(c, a)
 	}
+}
+
+func acceptHome(c *cli.Context) error {
+	if c.Args().Present() {
+		return errors.New("accept takes no argument; see its --help")
+	}
+	if err := access.Accept(c.Context, c.Path("home"), c.String("reason")); err != nil {
+		return err
+	}
+	return printDone(c, map[string]any{"accepted": c.Path("home")}, "went on with what is there; look through the rights: tkit datasets list, tkit datasets acl NAME")
 }
 
 func whoAmI(c *cli.Context, a *asking) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/db"
 	"tkit/internal/home"
 	"tkit/registry"
 	"tkit/registry/export"
@@ -187,8 +188,13 @@ func openRegistry(c *cli.Context) (*registry.Registry, error) {
 	return registry.Open(c.Context, c.Path("home"))
 }
 
-// openToCollect opens it so that gc works on a full disk.
+// openToCollect opens it so that gc works on a full disk. A database that is older
+// than the audit log may have forgotten versions.
 func openToCollect(c *cli.Context) (*registry.Registry, error) {
+	err := asked(c, func(*asking) error { return nil })
+	if err != nil && !errors.Is(err, db.ErrFull) {
+		return nil, err
+	}
 	return registry.OpenToCollect(c.Context, c.Path("home"))
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tkit/internal/access/audit"
@@ -30,8 +31,53 @@ type Authority struct {
 	administrators []Principal
 }
 
-// Open opens the authority of a home; groups nil means its HomeGroups.
-func Open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
+// Open opens the authority of a home; groups nil means its HomeGroups. It refuses a
+// home whose audit log is missing or ahead of the database, from which changes of
+// the policy have been lost then; see [Accept].
+func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
+	a, err := open(ctx, home, groups)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.log.Compare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("access: %w. Restore the home as a whole; `tkit access accept` goes on with what is there", err), a.Close())
+	}
+	return a, nil
+}
+
+// Accept goes on with a home that Open refuses: one whose database was restored from
+// a backup that is older than the audit log, or whose log was lost. The log says so
+// from then on. Only an administrator may.
+func Accept(ctx context.Context, home, reason string) (err error) {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("%w: say why", ErrInvalid)
+	}
+	if err := checkText(reason); err != nil {
+		return err
+	}
+	a, err := open(ctx, home, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	who, err := Self()
+	if err != nil {
+		return err
+	}
+	wrong := a.log.Compare(ctx)
+	switch {
+	case wrong == nil:
+		return fmt.Errorf("%w: the database and the audit log of %s fit: there is nothing to accept", ErrInvalid, home)
+	case !errors.Is(wrong, audit.ErrMissing) && !errors.Is(wrong, audit.ErrAhead):
+		return wrong
+	case !slices.Contains(a.administrators, who):
+		return fmt.Errorf("%w: %s does not administer this home", ErrDenied, who)
+	}
+	return a.log.Accept(ctx, audit.Record{Who: string(who), As: a.as, Action: "accept", Outcome: audit.Allowed, Reason: fmt.Sprintf("%s: %v", reason, wrong)})
+}
+
+// open is Open for a home whose log may not fit.
+func open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
 	if groups == nil {
 		groups = HomeGroups(home)
 	}

@@ -2,7 +2,9 @@ package access
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -249,12 +251,19 @@ func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) err
 	}})
 }
 
-// auditHead keeps the end of the audit log's chain in the database.
+// auditHead keeps the end of the audit log's chain, and its key, in the database.
 type auditHead struct{ store *Store }
 
-func (h auditHead) Head(ctx context.Context) (p audit.Position, err error) {
-	err = h.store.db.Reader().QueryRowContext(ctx, "SELECT sequence, hash FROM access_audit").Scan(&p.Sequence, &p.Hash)
-	return p, err
+func (h auditHead) Head(ctx context.Context) (a audit.Anchor, err error) {
+	var key string
+	err = h.store.db.Reader().QueryRowContext(ctx, "SELECT sequence, hash, key, unsealed FROM access_audit").Scan(&a.Sequence, &a.Hash, &key, &a.Unsealed)
+	if err != nil {
+		return a, err
+	}
+	if a.Key, err = hex.DecodeString(key); err == nil && len(a.Key) != sha256.Size {
+		err = errors.New("the key of the audit log is damaged: restore the database from a backup")
+	}
+	return a, err
 }
 
 func (h auditHead) SetHead(ctx context.Context, p audit.Position) error {

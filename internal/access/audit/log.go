@@ -17,9 +17,10 @@ import (
 	"tkit/internal/durable"
 )
 
-// Head keeps the chain's end apart from the log.
+// Head keeps the chain's end apart from the log, and what its records are sealed
+// with.
 type Head interface {
-	Head(ctx context.Context) (Position, error)
+	Head(ctx context.Context) (Anchor, error)
 	// SetHead returns when the position is on the disk.
 	SetHead(ctx context.Context, p Position) error
 }
@@ -84,14 +85,14 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 	// A crash may have come between a record and its head, which then comes
 	// first, so that there is never more than one such record. Otherwise the head
 	// leads: what the file lacks of it, or has beyond it, stays for Verify to find.
-	if end.Sequence == head.Sequence+1 && end.previous == head.Hash {
+	if end.Sequence == head.Sequence+1 && end.record.Previous == head.Hash && head.genuine(end.record, end.line) {
 		if err := l.head.SetHead(ctx, end.Position); err != nil {
 			return err
 		}
-		head = end.Position
+		head.Position = end.Position
 	}
 	r.Sequence, r.Previous, r.At = head.Sequence+1, head.Hash, time.Now().UTC().Truncate(time.Microsecond)
-	line, err := r.encode()
+	line, err := r.encode(head)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,15 @@ func (l *Log) newest() (*os.File, ending, error) {
 	if err != nil {
 		return nil, ending{}, err
 	}
-	end, size, err := tail(f)
+	end, size, whole, err := tail(f)
+	// A line without an end is what a crash left of a record whose action never
+	// began: it goes.
+	if err == nil && whole < size {
+		size, err = whole, f.Truncate(whole)
+	}
+	if err == nil && end.Sequence == 0 { // the file was begun, and nothing written
+		end, err = l.end()
+	}
 	if err == nil && size < l.limit {
 		return f, end, nil
 	}
@@ -162,41 +171,36 @@ func (l *Log) begin(n int) (*os.File, error) {
 	return f, nil
 }
 
-// An ending is a file's last record: where it stands in the chain, and the hash
-// of the one before.
+// An ending is a file's last record, where it stands in the chain, and its line
+// without the end.
 type ending struct {
 	Position
-	previous string
+	record Record
+	line   []byte
 }
 
-// tail is a file's ending, and its size. A line without an end is what a crash
-// left of a record whose action never began: it goes. A last line that is no
-// record counts as none.
-func tail(f *os.File) (ending, int64, error) {
+// tail is a file's ending, its size, and how much of that are whole lines. A last
+// line that is no record counts as none.
+func tail(f *os.File) (_ ending, size, whole int64, _ error) {
 	info, err := f.Stat()
 	if err != nil {
-		return ending{}, 0, err
+		return ending{}, 0, 0, err
 	}
-	size := info.Size()
+	size = info.Size()
 	from := max(0, size-maxLine-1)
 	b := make([]byte, size-from)
 	if _, err := f.ReadAt(b, from); err != nil {
-		return ending{}, 0, err
+		return ending{}, 0, 0, err
 	}
-	whole := bytes.LastIndexByte(b, '\n') + 1
-	if whole < len(b) {
-		size = from + int64(whole)
-		if err := f.Truncate(size); err != nil {
-			return ending{}, 0, err
-		}
-	}
-	lines := bytes.TrimSuffix(b[:whole], []byte("\n"))
+	end := bytes.LastIndexByte(b, '\n') + 1
+	whole = from + int64(end)
+	lines := bytes.TrimSuffix(b[:end], []byte("\n"))
 	line := lines[bytes.LastIndexByte(lines, '\n')+1:]
 	r, err := ParseRecord(line)
 	if err != nil {
-		return ending{}, size, nil
+		return ending{}, size, whole, nil
 	}
-	return ending{Position{r.Sequence, hashOf(line)}, r.Previous}, size, nil
+	return ending{Position{r.Sequence, hashOf(line)}, r, line}, size, whole, nil
 }
 
 const prefix, suffix = "audit-", ".jsonl"

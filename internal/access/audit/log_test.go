@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tkit/internal/fuzztest"
 )
@@ -20,15 +21,17 @@ import (
 // database, and which a killed one leaves whole, as it leaves the database.
 type fileHead string
 
-func (h fileHead) Head(context.Context) (p Position, err error) {
+func (h fileHead) Head(context.Context) (a Anchor, err error) {
+	p := &a.Position
+	a.Key = []byte("of the tests")
 	raw, err := os.ReadFile(string(h))
 	if errors.Is(err, os.ErrNotExist) {
-		return p, nil
+		return a, nil
 	}
 	if err == nil {
 		_, err = fmt.Sscan(string(raw), &p.Sequence, &p.Hash)
 	}
-	return p, err
+	return a, err
 }
 
 func (h fileHead) SetHead(_ context.Context, p Position) error {
@@ -190,12 +193,14 @@ func TestVerifyFinds(t *testing.T) {
 			head, err := fileHead(filepath.Join(filepath.Dir(dir), "head")).Head(t.Context())
 			must(t, err)
 			elsewhere := fileHead(filepath.Join(t.TempDir(), "head"))
-			must(t, elsewhere.SetHead(t.Context(), head))
+			must(t, elsewhere.SetHead(t.Context(), head.Position))
 			forger := Log{dir: dir, head: elsewhere, limit: fileSize, lock: openLog(t, t.TempDir()).lock}
 			for i := range 2 {
 				must(t, forger.Append(t.Context(), record(i)))
 			}
 		}, "were not written by tkit"},
+		{"one record put in at the end", func(t *testing.T, dir string) { forge(t, dir, []byte("a guess")) }, "no seal"},
+		{"one record put in at the end without a seal", func(t *testing.T, dir string) { forge(t, dir, nil) }, "no seal"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, _ := filled(t, 12)
@@ -207,6 +212,112 @@ func TestVerifyFinds(t *testing.T) {
 				t.Error("one more record hid it")
 			}
 		})
+	}
+}
+
+// forge puts a record in after the last, as the chain wants it, sealed with a key
+// that is not the log's, or not at all.
+func forge(t *testing.T, dir string, key []byte) {
+	t.Helper()
+	head, err := fileHead(filepath.Join(filepath.Dir(dir), "head")).Head(t.Context())
+	must(t, err)
+	names, err := files(dir)
+	must(t, err)
+	r := record(66)
+	r.Sequence, r.Previous, r.At = head.Sequence+1, head.Hash, time.Now().UTC()
+	head.Key = key
+	line, err := r.encode(head)
+	must(t, err)
+	if key == nil {
+		line = append(line[:bytes.Index(line, []byte(sealBegins))], "}\n"...)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, names[len(names)-1]), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.Write(line)
+	must(t, errors.Join(err, f.Close()))
+}
+
+// A log that is missing, and one that is ahead of what its database knows, are told
+// from one that a crash or a forger left.
+func TestCompare(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(t *testing.T, l *Log, before Anchor)
+		want error
+	}{
+		"as it is":          {func(*testing.T, *Log, Anchor) {}, nil},
+		"a crash":           {func(t *testing.T, l *Log, _ Anchor) { crash(t, l) }, nil},
+		"forged":            {func(t *testing.T, l *Log, _ Anchor) { forge(t, l.dir, nil); forge(t, l.dir, nil) }, nil},
+		"an older database": {func(t *testing.T, l *Log, before Anchor) { must(t, l.head.SetHead(t.Context(), before.Position)) }, ErrAhead},
+		"missing": {func(t *testing.T, l *Log, _ Anchor) {
+			names, err := files(l.dir)
+			must(t, err)
+			for _, n := range names {
+				must(t, os.Remove(filepath.Join(l.dir, n)))
+			}
+		}, ErrMissing},
+		"emptied": {func(t *testing.T, l *Log, _ Anchor) {
+			names, err := files(l.dir)
+			must(t, err)
+			for _, n := range names {
+				must(t, os.Truncate(filepath.Join(l.dir, n), 0))
+			}
+		}, ErrMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := filled(t, 12)
+			before, err := l.head.Head(t.Context())
+			must(t, err)
+			for i := range 3 {
+				must(t, l.Append(t.Context(), record(i)))
+			}
+			c.harm(t, l, before)
+			if err := l.Compare(t.Context()); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Fatalf("compared: %v, want %v", err, c.want)
+			}
+			if c.want == nil {
+				return
+			}
+			must(t, l.Accept(t.Context(), record(77)))
+			if err := l.Compare(t.Context()); err != nil {
+				t.Errorf("accepted, and compared: %v", err)
+			}
+			if v, err := l.Verify(t.Context()); err != nil || (len(v.Problems) == 0) != errors.Is(c.want, ErrAhead) {
+				t.Errorf("verified: %v, %v", v.Problems, err)
+			}
+		})
+	}
+}
+
+// crash appends a record whose head is not kept.
+func crash(t *testing.T, l *Log) {
+	t.Helper()
+	before, err := l.head.Head(t.Context())
+	must(t, err)
+	must(t, l.Append(t.Context(), record(3)))
+	must(t, l.head.SetHead(t.Context(), before.Position))
+}
+
+// Records from before there was a key have no seal, and later ones have one.
+func TestUnsealed(t *testing.T) {
+	a := Anchor{Key: []byte("key"), Unsealed: 2}
+	for sequence, want := range map[int64]bool{1: true, 2: true, 3: false} {
+		r := record(1)
+		r.Sequence, r.At = sequence, time.Now().UTC()
+		if sequence > 1 {
+			r.Previous = "00"
+		}
+		line, err := r.encode(a)
+		must(t, err)
+		sealed := bytes.TrimSuffix(line, []byte("\n"))
+		parsed, err := ParseRecord(sealed)
+		must(t, err)
+		if !a.genuine(parsed, sealed) {
+			t.Errorf("record %d as it was written is not genuine", sequence)
+		}
+		open := append(bytes.Clone(sealed[:bytes.Index(sealed, []byte(sealBegins))]), '}')
+		if parsed, err = ParseRecord(open); err != nil || a.genuine(parsed, open) != want {
+			t.Errorf("record %d without a seal: genuine is not %t, %v", sequence, want, err)
+		}
 	}
 }
 
@@ -233,11 +344,8 @@ func TestVerifyAgainstANotedPosition(t *testing.T) {
 
 // A crash between a record and its head, or within a record, is no problem.
 func TestCrash(t *testing.T) {
-	l, dir := filled(t, 3)
-	before, err := fileHead(filepath.Join(dir, "head")).Head(t.Context())
-	must(t, err)
-	must(t, l.Append(t.Context(), record(3)))
-	must(t, l.head.SetHead(t.Context(), before))
+	l, _ := filled(t, 3)
+	crash(t, l)
 	check(t, l)
 	must(t, l.Append(t.Context(), record(4)))
 	if v := check(t, l); v.Records != 5 {
@@ -334,7 +442,7 @@ func TestAppendObeysItsContext(t *testing.T) {
 
 func FuzzParseRecord(f *testing.F) {
 	for _, r := range []Record{{Sequence: 1, Who: "user:a", Action: "train", Outcome: Allowed}, {Sequence: 2, Previous: "aa", Outcome: Denied, Data: []string{"x"}}} {
-		line, err := r.encode()
+		line, err := r.encode(Anchor{})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -347,11 +455,16 @@ func FuzzParseRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := r.encode()
+		a := Anchor{Key: []byte("of another home than the seeds'")}
+		if a.genuine(r, line) {
+			t.Errorf("%s is genuine", line)
+		}
+		again, err := r.encode(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ParseRecord(bytes.TrimSpace(again)); err != nil {
+		again = bytes.TrimSpace(again)
+		if r, err := ParseRecord(again); err != nil || !a.genuine(r, again) {
 			t.Errorf("%s became %s: %v", line, again, err)
 		}
 	})

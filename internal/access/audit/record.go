@@ -3,12 +3,12 @@
 //
 // A line that was changed, removed, moved or put in breaks the chain, and
 // Verify finds it. The chain's end is kept elsewhere too (see [Head]), so that
-// lines cut off the end are missed, and lines put in after it are found; of these
-// a single one cannot be told from the record that a crash left before its head
-// was kept. A new file goes on with the chain of the one before.
+// lines cut off the end are missed, and lines put in after it are found. Every
+// record is sealed with a key that is kept there: the one that a crash left before
+// its head was kept is told from one that was forged. A new file goes on with the
+// chain of the one before.
 //
-// Whoever can write both the log's folder and the head's place can make a new
-// chain. Who must rule that out keeps a [Position] now and then where that
+// Whoever can write the log's folder and read the key can make a new chain. Who must rule that out keeps a [Position] now and then where that
 // person cannot write; Verify compares with it.
 package audit
 
@@ -50,6 +50,9 @@ type Record struct {
 	Grant   int64   `json:"grant,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"`
+	// Seal shows that the record was written by who has the key; see [Anchor]. It
+	// is set by Append, and comes last.
+	Seal string `json:"seal,omitempty"`
 }
 
 // An Outcome is how a decision came out.
@@ -87,18 +90,20 @@ func ParseRecord(line []byte) (Record, error) {
 	return r, nil
 }
 
-// encode writes a record as a line with its end.
-func (r Record) encode() ([]byte, error) {
+// encode writes a record as a line with its seal and its end.
+func (r Record) encode(a Anchor) ([]byte, error) {
 	var b bytes.Buffer
+	r.Seal = ""
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(r); err != nil {
 		return nil, err
 	}
-	if b.Len() > maxLine {
-		return nil, fmt.Errorf("a record of %d bytes", b.Len())
+	line := a.seal(b.Bytes())
+	if len(line) > maxLine {
+		return nil, fmt.Errorf("a record of %d bytes", len(line))
 	}
-	return b.Bytes(), nil
+	return line, nil
 }
 
 // hashOf is the hash of a line without its end.

@@ -60,7 +60,7 @@ func (l *Log) verify(ctx context.Context, known []Position) (Verification, error
 	if err != nil {
 		return Verification{}, err
 	}
-	c := chain{Verification: Verification{Problems: []Problem{}}, known: append(known, head)}
+	c := chain{Verification: Verification{Problems: []Problem{}}, known: append(known, head.Position), anchor: head}
 	for i, file := range names {
 		if number(file) != i+1 && (i == 0 || number(file) != number(names[i-1])+1) {
 			c.found(file, 0, "the file before it is missing")
@@ -69,14 +69,15 @@ func (l *Log) verify(ctx context.Context, known []Position) (Verification, error
 			return c.Verification, err
 		}
 	}
-	c.conclude(head)
+	c.conclude(head.Position)
 	return c.Verification, nil
 }
 
 // chain is a verification in progress.
 type chain struct {
 	Verification
-	known []Position
+	known  []Position
+	anchor Anchor
 }
 
 func (c *chain) found(file string, line int, format string, values ...any) {
@@ -124,6 +125,9 @@ func (c *chain) link(file string, n int, line []byte) {
 		c.found(file, n, "record %d stands after record %d: it was moved or put in", r.Sequence, before.Sequence)
 	case r.Previous != before.Hash:
 		c.found(file, n, "record %d is not the one that was written before record %d: it was changed", before.Sequence, r.Sequence)
+	}
+	if !c.anchor.genuine(r, line) {
+		c.found(file, n, "record %d has no seal of this home: it was not written by tkit, or was changed", r.Sequence)
 	}
 	c.Records++
 	c.Last = Position{r.Sequence, hashOf(line)}
