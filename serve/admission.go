@@ -69,6 +69,15 @@ func NewAdmission(o AdmissionOptions) *Admission {
 		decisions: make(map[decisionKey]made), deciding: make(chan struct{}, 1)}
 }
 
+// Check says why nobody is admitted now, nil where some may be: the policy cannot
+// be read. The error's reason is Unavailable.
+func (a *Admission) Check() error {
+	if _, err := a.policy.Policy(); err != nil {
+		return &Error{Reason: Unavailable, Err: err}
+	}
+	return nil
+}
+
 // Authenticate finds the caller of a request by its Authorization header. The
 // error's reason is Unauthenticated, or Unavailable where the policy cannot be
 // read.

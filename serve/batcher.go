@@ -161,7 +161,7 @@ func (b *Batcher) countNew(rows []Row) int {
 func (b *Batcher) fill(e *entry) {
 	begun := time.Now()
 	data := b.buffer(e.row.Shape)
-	err := e.row.Fill(e.fill, *data)
+	err := attempt(func() error { return e.row.Fill(e.fill, *data) })
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -223,9 +223,11 @@ func (b *Batcher) WarmUp(ctx context.Context, shape [3]int, n int) (bottleneck [
 	done := make(chan struct{})
 	pass := func() {
 		defer close(done)
-		var passed inference.Bottlenecks
-		passed, err = b.pass(shape, slices.Repeat([][]float32{blank}, n))
-		bottleneck = passed.Shape
+		err = attempt(func() error {
+			passed, err := b.pass(shape, slices.Repeat([][]float32{blank}, n))
+			bottleneck = passed.Shape
+			return err
+		})
 	}
 	select {
 	case b.alone <- pass:
@@ -295,7 +297,11 @@ func (b *Batcher) run(batch []*entry) {
 		rows[i] = *e.data
 	}
 	begun := time.Now()
-	passed, err := b.pass(batch[0].row.Shape, rows)
+	var passed inference.Bottlenecks
+	err := attempt(func() (err error) {
+		passed, err = b.pass(batch[0].row.Shape, rows)
+		return err
+	})
 	took := time.Since(begun)
 	if n := len(passed.Rows); err == nil && n != len(batch) {
 		err = fmt.Errorf("the trunk gave %d bottlenecks for %d images", n, len(batch))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -294,6 +295,41 @@ func TestBatcherFailures(t *testing.T) {
 			s.leave <- nil
 			if a := <-c; a.err != nil {
 				t.Error(a.err)
+			}
+		})
+	})
+	t.Run("a fill panics", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStepper()
+			b := newTestBatcher(t, s, Limits{MaxBatch: 8, MaxQueue: 10})
+			bad := Row{Fill: func(context.Context, []float32) error { panic("a defect") }}
+			_, err := b.Do(t.Context(), []Row{bad})
+			if ReasonOf(err) != Internal || !strings.Contains(err.Error(), "a defect") || strings.Contains(Tell(err), "defect") {
+				t.Errorf("got %v", err)
+			}
+			checkEmpty(t, b)
+		})
+	})
+	t.Run("a pass panics", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			failing := true
+			pass := func(_ [3]int, rows [][]float32) (inference.Bottlenecks, error) {
+				if failing {
+					panic("a defect")
+				}
+				return inference.Bottlenecks{Rows: rows, Shape: []int64{1}}, nil
+			}
+			b := NewBatcher(pass, Limits{MaxBatch: 8, MaxQueue: 10}, NewMetrics(prometheus.NewRegistry()), "trunk")
+			defer b.Close()
+			if _, err := b.Do(t.Context(), []Row{value(1)}); ReasonOf(err) != Internal {
+				t.Errorf("got %v", err)
+			}
+			if _, err := b.WarmUp(t.Context(), [3]int{1, 1, 1}, 1); ReasonOf(err) != Internal {
+				t.Errorf("warming up: %v", err)
+			}
+			failing = false
+			if _, err := b.Do(t.Context(), []Row{value(1)}); err != nil {
+				t.Errorf("the next: %v", err)
 			}
 		})
 	})

@@ -203,7 +203,7 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	if now := m.Readiness(); !now.Ready || len(now.Missing) > 0 || !slices.Equal(now.Failing, []string{"a@2"}) || now.Complete() {
 		t.Errorf("though an older version answers, it is %+v", now)
 	}
-	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "network") {
+	if _, err := m.Acquire(context.Background(), serve.Ref{Model: "a", Version: bad}); serve.ReasonOf(err) != serve.Unavailable || !strings.Contains(err.Error(), "log says why") || strings.Contains(err.Error(), h.Path) {
 		t.Errorf("the bad version answers %v", err)
 	}
 	good := h.Register(t, "a", 7)

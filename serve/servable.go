@@ -70,6 +70,9 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 	if err := s.CheckShape(shape); err != nil {
 		return nil, err
 	}
+	if i := notFinite(values); i >= 0 {
+		return nil, &Error{Reason: BadRequest, Err: fmt.Errorf("input %q holds %v, in image %d: want numbers", s.Input().Name, values[i], i*int(shape[0])/len(values))}
+	}
 	rows := make([]Row, shape[0])
 	stride := len(values) / len(rows)
 	for i := range rows {
@@ -77,6 +80,9 @@ func (s *Servable) Predict(ctx context.Context, shape []int64, values []float32)
 		rows[i] = Row{Shape: s.shape, Fill: func(_ context.Context, dst []float32) error { copy(dst, row); return nil }}
 	}
 	all, _, err := s.answer(ctx, rows, 1)
+	if errors.Is(err, errNotFinite) {
+		return nil, &Error{Reason: BadRequest, Err: fmt.Errorf("%w: are the values of input %q scaled as the model's preprocessing scales them?", err, s.Input().Name)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +145,20 @@ func (s *Servable) judge(ctx context.Context, shape []int64, bottlenecks [][]flo
 		if !slices.Equal(o.Shape, want) {
 			return nil, fmt.Errorf("head of %s: %q is %v, want %v", s.Manifest.Ref(), o.Name, o.Shape, want)
 		}
+		if notFinite(o.Values) >= 0 {
+			return nil, fmt.Errorf("head of %s: %w", s.Manifest.Ref(), errNotFinite)
+		}
 	}
 	return outputs, nil
+}
+
+// errNotFinite: a network computed no number.
+var errNotFinite = errors.New("the answer is not a number")
+
+// notFinite is the index of the first value that is infinite or no number, -1
+// where there is none.
+func notFinite(values []float32) int {
+	return slices.IndexFunc(values, func(v float32) bool { return v-v != 0 })
 }
 
 // acquire takes the servable for a request; false if it is idle for good.

@@ -25,16 +25,25 @@ type modelView struct {
 // ModelStatus is where the versions of a model stand.
 type ModelStatus struct {
 	Model    string
-	Labels   map[string]int // which version answers for each label now
-	Versions []VersionStatus
+	Labels   map[string]int  // which version answers for each label now
+	Versions []VersionStatus // the newest first, as TensorFlow Serving lists them
 }
 
 // VersionStatus is where a version stands. Err is why the last try to load it
-// failed, until one succeeds.
+// failed, until one succeeds. It is for the log: clients are told Trouble.
 type VersionStatus struct {
 	Version int
 	State   State
 	Err     error
+}
+
+// Trouble is what clients are told of why a version does not load, "" where the
+// last try succeeded.
+func (v VersionStatus) Trouble() string {
+	if v.Err == nil {
+		return ""
+	}
+	return tellLoad(v.Err)
 }
 
 func newView(models map[string]*model) *view {
@@ -46,7 +55,7 @@ func newView(models map[string]*model) *view {
 			servables: map[int]*Servable{},
 			readiness: known.readiness(),
 		}
-		for _, n := range slices.Sorted(maps.Keys(known.versions)) {
+		for _, n := range slices.Backward(slices.Sorted(maps.Keys(known.versions))) {
 			one.status.Versions = append(one.status.Versions, VersionStatus{n, known.versions[n].state, known.versions[n].err})
 			if known.available(n) {
 				one.servables[n] = known.versions[n].servable
@@ -80,7 +89,7 @@ func (v *view) find(ref Ref) (*Servable, error) {
 func (m modelView) trouble() string {
 	for _, v := range m.status.Versions {
 		if v.Err != nil {
-			return ": " + v.Err.Error()
+			return ": " + v.Trouble()
 		}
 	}
 	return ""

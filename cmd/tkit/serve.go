@@ -5,9 +5,12 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,13 +30,15 @@ func serveCommand() *cli.Command {
 			"this machine without one come from the account that runs the server. Each may use\n" +
 			"the models that the data behind them allows, now. Other machines are answered over\n" +
 			"TLS and with a token only. A version whose plugins are not installed is refused.\n" +
-			"Ends in order on the first SIGTERM or Ctrl-C.",
+			"Ends in order on the first SIGTERM or Ctrl-C, at once on the second. SIGHUP does nothing:\n" +
+			"a renewed certificate, aliases, grants and tokens are followed by themselves.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "http", Usage: "answer HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
 			&cli.StringFlag{Name: "grpc", Usage: "answer gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
 			&cli.StringFlag{Name: "tls-cert", Usage: "secure connections with the certificate in `FILE`; needed for addresses that other machines reach", Destination: &o.TLSCert},
 			&cli.StringFlag{Name: "tls-key", Usage: "and with the key in `FILE`", Destination: &o.TLSKey},
 			&cli.BoolFlag{Name: "authenticate", Usage: "demand a token of every request, on the loopback too; see `tkit access token`", Destination: &o.Authenticate},
+			&cli.StringSliceFlag{Name: "allow-origin", Usage: "let web pages of `ORIGIN`, such as https://lab.example.org, ask over HTTP (CORS); may be repeated"},
 			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's and HDFS's", Destination: &o.Groups},
 			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
 			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
@@ -52,7 +57,7 @@ func serveCommand() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("serve takes no arguments, got %q; name models with --models", c.Args().First())
 			}
-			o.Home, o.Models = c.Path("home"), c.StringSlice("models")
+			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
 			if err := checkHostFlags(c); err != nil {
 				return err
@@ -64,8 +69,30 @@ func serveCommand() *cli.Command {
 				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a, o.TLSCert != "") }
 				o.Ready = func(models []serve.ModelStatus) { printModels(c.App.Writer, models) }
 			}
+			defer ignoreHangups(o.Log)()
 			return server.Run(c.Context, o)
 		},
+	}
+}
+
+// ignoreHangups keeps SIGHUP, which by default ends a process, from cutting off
+// requests: there is nothing to read again. The function ends that.
+func ignoreHangups(log *slog.Logger) (end func()) {
+	if signal.Ignored(syscall.SIGHUP) { // by nohup
+		return func() {}
+	}
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			log.Info("SIGHUP is ignored: the certificate, aliases, grants and tokens are followed by themselves")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
 	}
 }
 

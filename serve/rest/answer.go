@@ -35,7 +35,7 @@ func status(r serve.Reason) int {
 		return statusClientClosed
 	case serve.TooLarge, serve.TooManyPixels, serve.TooCostlyImage:
 		return http.StatusRequestEntityTooLarge
-	case serve.UnsupportedImage:
+	case serve.UnsupportedImage, serve.UnsupportedMedia:
 		return http.StatusUnsupportedMediaType
 	case serve.BadRequest, serve.EmptyImage, serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage:
 		return http.StatusBadRequest
@@ -54,7 +54,7 @@ type failure struct {
 // fail answers with an error.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	reason := serve.ReasonOf(err)
-	f := failure{Error: err.Error(), Reason: reason}
+	f := failure{Error: serve.Tell(err), Reason: reason}
 	if row, ok := errors.AsType[*serve.RowError](err); ok && status(reason) < 500 {
 		f.Image = &row.Index
 	}
@@ -65,7 +65,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tkit"`)
 	}
 	if status(reason) == http.StatusInternalServerError {
-		h.Log.ErrorContext(r.Context(), "a request failed", "path", r.URL.Path, "error", err)
+		h.Log.ErrorContext(r.Context(), "a request failed", "path", serve.Brief(r.URL.Path), "error", err)
 	}
 	h.answer(w, status(reason), f)
 }
@@ -74,7 +74,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
 	h.answer(w, http.StatusMethodNotAllowed, failure{
-		Error: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, allowed, r.Method), Reason: serve.BadRequest,
+		Error: fmt.Sprintf("%.200s takes %s, not %.20s", r.URL.Path, allowed, r.Method), Reason: serve.BadRequest,
 	})
 }
 

@@ -2,41 +2,72 @@ package rest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"time"
-
-	"golang.org/x/sync/semaphore"
+	"os"
+	"strings"
 
 	"tkit/serve"
 )
 
-// A countedBody keeps all the bodies that are held within a bound. What has
-// come counts, not what was announced: clients that announce much and send
-// little hold up nobody. There is no waiting for room either.
-type countedBody struct {
-	io.ReadCloser
-	all     *semaphore.Weighted // bytes
-	held    int64
-	refused bool
+// A heldBody counts what is read of a body.
+type heldBody struct {
+	io.Reader
+	io.Closer
+	account *serve.Account
 }
 
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if !b.all.TryAcquire(int64(n)) {
-		b.refused = true
-		return 0, &serve.Error{Reason: serve.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
+func (b *heldBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if full := b.account.Hold(int64(n)); full != nil {
+		return 0, full
 	}
-	b.held += int64(n)
 	return n, err
 }
 
-// release gives back what the body held: nothing refers to it any more.
-func (b *countedBody) release() {
-	b.all.Release(b.held)
-	b.held = 0
+// unpack gives the body of a request as it was before its Content-Encoding. What
+// comes is counted, and what it is unpacked to as well.
+func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.Account) (io.ReadCloser, error) {
+	body := &heldBody{r.Body, r.Body, account}
+	encodings := r.Header.Values("Content-Encoding")
+	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(encodings, ","))); encoding {
+	case "", "identity":
+		return body, nil
+	case "gzip", "x-gzip":
+		r.ContentLength = -1 // is that of the packed body
+		return &heldBody{&unpacked{from: http.MaxBytesReader(w, body, h.Limits.MaxBody)}, r.Body, account}, nil
+	default:
+		w.Header().Set("Accept-Encoding", "gzip")
+		return nil, unsupported("the Content-Encoding %.50q is not understood; gzip is", encoding)
+	}
+}
+
+// An unpacked body is read from one packed by gzip. Its header is read with the
+// first bytes.
+type unpacked struct {
+	from io.Reader
+	gzip *gzip.Reader
+}
+
+func (u *unpacked) Read(p []byte) (n int, err error) {
+	if u.gzip == nil {
+		u.gzip, err = gzip.NewReader(u.from)
+	}
+	if err == nil {
+		n, err = u.gzip.Read(p)
+	}
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case errors.As(err, new(*serve.Error)) || errors.As(err, new(*http.MaxBytesError)) || errors.Is(err, os.ErrDeadlineExceeded):
+		return n, err
+	case err == io.ErrUnexpectedEOF:
+		return n, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the body is cut short: its end as gzip is missing")}
+	}
+	return n, &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
 }
 
 // limit refuses a body of more than most bytes: at once if it is announced, else
@@ -49,7 +80,7 @@ func limit(w http.ResponseWriter, r *http.Request, most int64) (io.Reader, error
 }
 
 // readBody reads a body of at most most bytes. Its memory grows with what comes,
-// for the same reason that what was announced does not count.
+// since what was announced need not.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	limited, err := limit(w, r, most)
 	if err != nil {
@@ -60,7 +91,8 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 	return body.Bytes(), bodyError(err)
 }
 
-// bodyError gives the reason of a body that could not be read.
+// bodyError gives the reason of a body that could not be read. What the network
+// says names addresses, and helps nobody.
 func bodyError(err error) error {
 	if err == nil || errors.As(err, new(*serve.Error)) {
 		return err
@@ -68,5 +100,8 @@ func bodyError(err error) error {
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &serve.Error{Reason: serve.TooLarge, Err: fmt.Errorf("the request is larger than %d bytes", large.Limit)}
 	}
-	return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("read the request: %w", err)}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &serve.Error{Reason: serve.Timeout, Err: errors.New("the body did not come in time")}
+	}
+	return &serve.Error{Reason: serve.BadRequest, Err: errors.New("the body is cut short or malformed")}
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tkit/serve"
@@ -43,6 +46,9 @@ type timings struct {
 
 // classify answers :classify-image.
 func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
+	if err := knownQuery(r, "top"); err != nil {
+		return nil, err
+	}
 	top, err := parseTop(r.URL.Query().Get("top"))
 	if err != nil {
 		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
@@ -54,6 +60,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	if err != nil {
 		return nil, err
 	}
+	m := mediaOf(r)
 	s, err := h.acquire(r.Context(), q)
 	if err != nil {
 		return nil, err
@@ -65,7 +72,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	}
 	predictions, took, err := s.Classify(r.Context(), encoded)
 	if err != nil {
-		return nil, nameImage(err, images)
+		return nil, nameImage(nameMedia(err, m), images)
 	}
 	c := classification{
 		Model: s.Manifest.Model, Version: s.Manifest.Version,
@@ -88,9 +95,36 @@ func parseTop(text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("top=%q: want how many labels, 1 or more", text)
+		return 0, fmt.Errorf("top=%.20q: want how many labels, 1 or more", text)
 	}
 	return n, nil
+}
+
+// knownQuery refuses what a query has beside the parameters that are known, each
+// of them once: what is mistyped must not be passed over.
+func knownQuery(r *http.Request, known ...string) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &serve.Error{Reason: serve.BadRequest, Err: errors.New("the query is malformed")}
+	}
+	for name, given := range values {
+		if !slices.Contains(known, name) {
+			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query has %.50q, which is not known here; known are %q", name, known)}
+		}
+		if len(given) > 1 {
+			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query has %q twice", name)}
+		}
+	}
+	return nil
+}
+
+// nameMedia adds the type that a request names to the error of a body that is no
+// image.
+func nameMedia(err error, m media) error {
+	if serve.ReasonOf(err) == serve.UnsupportedImage && m.kind != "" && !strings.HasPrefix(m.kind, "multipart/") {
+		return fmt.Errorf("%w; its Content-Type is %.50q", err, m.kind)
+	}
+	return err
 }
 
 // nameImage adds the name of the file to the error of a request with names.

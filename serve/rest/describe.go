@@ -9,11 +9,10 @@ import (
 	"tkit/serve"
 )
 
-// A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON.
+// A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON, and has
+// no other member: there are clients that refuse what they do not know.
 type modelStatus struct {
 	Versions []versionStatus `json:"model_version_status"`
-	// Labels say which version answers for each: tkit's own.
-	Labels map[string]int `json:"labels,omitempty"`
 }
 
 type versionStatus struct {
@@ -26,12 +25,12 @@ type versionStatus struct {
 }
 
 func newModelStatus(s serve.ModelStatus) modelStatus {
-	m := modelStatus{Versions: []versionStatus{}, Labels: s.Labels}
+	m := modelStatus{Versions: []versionStatus{}}
 	for _, v := range s.Versions {
 		one := versionStatus{Version: strconv.Itoa(v.Version), State: v.State.String()}
 		one.Status.Code = "OK"
-		if v.Err != nil {
-			one.Status.Code, one.Status.Message = "UNKNOWN", v.Err.Error()
+		if trouble := v.Trouble(); trouble != "" {
+			one.Status.Code, one.Status.Message = "UNKNOWN", trouble
 		}
 		m.Versions = append(m.Versions, one)
 	}
@@ -40,6 +39,10 @@ func newModelStatus(s serve.ModelStatus) modelStatus {
 
 // describe answers GETs below /v1/models/: status, or metadata.
 func (h *handler) describe(w http.ResponseWriter, r *http.Request, a address) {
+	if err := knownQuery(r); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	if a.part == "metadata" {
 		h.metadata(w, r, a.ref)
 		return
@@ -52,15 +55,17 @@ func (h *handler) describe(w http.ResponseWriter, r *http.Request, a address) {
 	h.answer(w, http.StatusOK, newModelStatus(s))
 }
 
-// list answers GET /v1/models.
+// list answers GET /v1/models, which is tkit's own: the status of each model, and
+// which version answers for each of its labels.
 func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
 	type model struct {
 		Name string `json:"name"`
 		modelStatus
+		Labels map[string]int `json:"labels,omitempty"`
 	}
 	models := []model{}
 	for _, s := range h.Manager.Models() {
-		models = append(models, model{s.Model, newModelStatus(s)})
+		models = append(models, model{s.Model, newModelStatus(s), s.Labels})
 	}
 	h.answer(w, http.StatusOK, map[string]any{"models": models})
 }
@@ -130,11 +135,17 @@ func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
 // ready says whether requests may come, and what of that which is wanted does
 // not answer. With ?complete it says no as long as there is any such thing.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+	if err := knownQuery(r, "complete"); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	now := h.Manager.Readiness()
 	answer := readiness{Status: "ready", Missing: now.Missing, Failing: now.Failing}
 	switch {
 	case h.Draining():
 		answer.Error = "the server is stopping"
+	case h.Policy != nil && h.Policy() != nil:
+		answer.Error = "the policy cannot be read, and so nobody is allowed anything"
 	case !now.Started:
 		answer.Error = "the server is starting"
 	case !now.Ready && len(now.Failing) > 0:

@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/sync/semaphore"
 
 	"tkit/internal/access"
 	"tkit/serve"
@@ -22,8 +23,7 @@ import (
 
 // Limits bound what one request may hold.
 type Limits struct {
-	MaxBody   int64 // bytes of a body
-	MaxBodies int64 // bytes of all bodies that are being read or answered
+	MaxBody   int64 // bytes of a body, as it comes and unpacked
 	MaxImages int   // images of a :classify-image, rows of a :predict
 }
 
@@ -33,11 +33,17 @@ type Options struct {
 	Metrics  *serve.Metrics
 	Gatherer prometheus.Gatherer // what /metrics shows
 	Limits   Limits
+	Memory   *serve.Memory // for the requests of all front ends
 	Timeout  time.Duration // of a request; 0: none
 	Draining func() bool   // the server is about to stop: it is not ready
+	// Policy says why the policy cannot be read, and then the server is not
+	// ready; nil: there is none.
+	Policy func() error
+	// Origins are those of web pages that may ask; pages of others may not.
+	Origins []string
 	// Authenticate finds the caller of a request by its Authorization header;
 	// nil: nobody asks. /livez and /readyz answer everybody.
-	Authenticate func(header string) (access.Caller, error)
+	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 	Log          *slog.Logger
 }
 
@@ -54,17 +60,27 @@ type Options struct {
 // but /metrics is JSON; an error is {"error": TEXT, "reason":
 // REASON}.
 func New(o Options) http.Handler {
-	h := &handler{Options: o, bodies: semaphore.NewWeighted(o.Limits.MaxBodies)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/models/{address...}", h.model)
-	mux.HandleFunc("/v1/models", h.reading(h.list))
-	mux.HandleFunc("/livez", h.reading(h.live))
-	mux.HandleFunc("/readyz", h.reading(h.ready))
-	mux.HandleFunc("/metrics", h.reading(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}).ServeHTTP))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %s", r.URL.Path)})
+	h := &handler{Options: o}
+	paths := map[string]http.HandlerFunc{
+		"/v1/models": h.reading(h.list),
+		"/livez":     h.reading(h.live),
+		"/readyz":    h.reading(h.ready),
+		"/metrics":   h.reading(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}).ServeHTTP),
+	}
+	// No http.ServeMux: it redirects and refuses in HTML and text.
+	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		address, isModel := strings.CutPrefix(r.URL.Path, "/v1/models/")
+		answer, ok := paths[r.URL.Path]
+		switch {
+		case isModel:
+			h.model(w, r, address)
+		case ok:
+			answer(w, r)
+		default:
+			h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %.100q", r.URL.Path)})
+		}
 	})
-	return h.guard(h.authenticate(mux))
+	return h.guard(h.origins(h.authenticate(route)))
 }
 
 // readers are the methods of what is only read.
@@ -83,8 +99,8 @@ func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
 
 // model answers what is below /v1/models/: questions to models by POST,
 // descriptions of them by GET.
-func (h *handler) model(w http.ResponseWriter, r *http.Request) {
-	a, err := parseAddress(r.PathValue("address"))
+func (h *handler) model(w http.ResponseWriter, r *http.Request, path string) {
+	a, err := parseAddress(path)
 	ask := map[string]answerer{"classify-image": h.classify, "predict": h.predict}[a.verb]
 	if err == nil && a.verb != "" && (ask == nil || a.part != "") {
 		err = errors.New("a model answers :classify-image and :predict")
@@ -101,10 +117,7 @@ func (h *handler) model(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-type handler struct {
-	Options
-	bodies *semaphore.Weighted // bytes
-}
+type handler struct{ Options }
 
 // guard sends clients elsewhere while the server drains, and turns a panic into
 // an answer; net/http would drop the connection.
@@ -116,9 +129,8 @@ func (h *handler) guard(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close") // the next request goes elsewhere
 		}
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				h.Log.ErrorContext(r.Context(), "panic in a request", "path", r.URL.Path, "panic", p)
-				h.fail(w, r, errors.New("the request met a defect of the server"))
+			if p := recover(); p != nil {
+				h.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -132,7 +144,7 @@ func (h *handler) authenticate(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
-			caller, err := h.Authenticate(r.Header.Get("Authorization"))
+			caller, err := h.Authenticate(r.Context(), r.Header.Get("Authorization"))
 			if err != nil {
 				h.fail(w, r, err)
 				return
@@ -157,21 +169,33 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, a address, answer 
 		r = r.WithContext(ctx)
 	}
 	q := &question{ref: a.ref, begun: begun}
-	body := &countedBody{ReadCloser: r.Body, all: h.bodies}
-	r.Body = body
-	text, err := answer(w, r, q)
-	body.release()
-	if body.refused {
-		w.Header().Set("Connection", "close") // now, not when the rest has come
-	}
+	text, err := h.answered(w, r, q, answer)
 	if err != nil {
 		h.fail(w, r, err)
 	} else {
 		write(w, http.StatusOK, text)
 	}
 	h.Metrics.Request("rest", a.verb, q.model, q.version, outcome(err), time.Since(begun))
-	h.Log.DebugContext(r.Context(), "request", "method", a.verb, "model", a.ref.Model, "version", q.version,
+	h.Log.DebugContext(r.Context(), "request", "method", a.verb, "model", serve.Brief(a.ref.Model), "version", q.version,
 		"outcome", outcome(err), "took", time.Since(begun))
+}
+
+// answered finds the answer to a question, and counts its body until then.
+func (h *handler) answered(w http.ResponseWriter, r *http.Request, q *question, answer answerer) ([]byte, error) {
+	account, err := h.Memory.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if account.Refused() {
+			w.Header().Set("Connection", "close") // now, not when the rest has come
+		}
+		account.Close()
+	}()
+	if r.Body, err = h.unpack(w, r, account); err != nil {
+		return nil, err
+	}
+	return answer(w, r, q)
 }
 
 // A question is one request to a model, and for the measurements, what

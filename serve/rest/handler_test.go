@@ -34,6 +34,12 @@ type service struct {
 	draining atomic.Bool
 }
 
+// memory is for the requests of all; page is the origin of pages that may ask.
+const (
+	memory = 2<<20 + 1<<19
+	page   = "http://localhost:3000"
+)
+
 func start(t *testing.T, models ...string) *service {
 	t.Helper()
 	s := &service{home: servetest.New(t)}
@@ -41,7 +47,8 @@ func start(t *testing.T, models ...string) *service {
 	s.manager = s.home.Start(t)
 	s.Server = httptest.NewServer(rest.New(rest.Options{
 		Manager: s.manager.Manager, Metrics: s.manager.Metrics, Gatherer: s.manager.Gatherer,
-		Limits:  rest.Limits{MaxBody: 1 << 20, MaxBodies: 2 << 20, MaxImages: servetest.MaxImages},
+		Limits: rest.Limits{MaxBody: 1 << 20, MaxImages: servetest.MaxImages}, Memory: serve.NewMemory(memory),
+		Origins: []string{page},
 		Timeout: time.Minute, Draining: s.draining.Load, Log: slog.New(slog.DiscardHandler),
 	}))
 	t.Cleanup(s.Close)
@@ -318,11 +325,11 @@ func nest(values []float32, shape ...int) string {
 func TestDescriptions(t *testing.T) {
 	s := start(t, "digits", "letters")
 	for path, want := range map[string]string{
-		"/v1/models/digits":                            `{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}],"labels":{"production":1}}`,
-		"/v1/models/digits/versions/1":                 `{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}],"labels":{"production":1}}`,
+		"/v1/models/digits":                            `{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}]}`,
+		"/v1/models/digits/versions/1":                 `{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}]}`,
 		"/v1/models/digits/labels/production/metadata": `"inputs":{"images":{"dtype":"DT_FLOAT","tensor_shape":{"dim":[{"size":"-1","name":""},{"size":"32","name":""},{"size":"32","name":""},{"size":"1","name":""}],"unknown_rank":false},"name":"images:0"}}`,
 		"/v1/models/digits/metadata":                   `"method_name":"tensorflow/serving/predict"`,
-		"/v1/models":                                   `"name":"letters"`,
+		"/v1/models":                                   `"error_message":""}}],"labels":{"production":1}},{"name":"letters"`,
 		"/livez":                                       `live`,
 		"/readyz":                                      `ready`,
 	} {

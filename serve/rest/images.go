@@ -1,12 +1,9 @@
 package rest
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -24,29 +21,41 @@ type image struct {
 // readImages takes the images out of a :classify-image request: the files of a
 // multipart form, the images of a JSON object, or the body itself. A body whose
 // type is neither multipart nor JSON is JSON if it begins like an object, as no
-// image does: clients often leave the type to chance.
+// image does: clients often leave the type to chance. One whose type says JSON
+// may still be an image.
 func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, error) {
-	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind == "multipart/form-data" {
+	m := mediaOf(r)
+	if strings.HasPrefix(m.kind, "multipart/") {
+		if m.kind != "multipart/form-data" {
+			return nil, unsupported("the Content-Type %.50q is not understood; multipart/form-data is", m.kind)
+		}
 		body, err := limit(w, r, l.MaxBody)
 		if err != nil {
 			return nil, err
 		}
-		return readForm(multipart.NewReader(body, parameters["boundary"]), l.MaxImages)
+		return readForm(multipart.NewReader(body, m.parameters["boundary"]), l.MaxImages)
 	}
 	body, err := readBody(w, r, l.MaxBody)
 	if err != nil {
 		return nil, err
 	}
-	isJSON := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
-	if kind == "application/json" || isJSON {
-		images, err := parseImages(body, l.MaxImages)
-		if err != nil && serve.ReasonOf(err) == serve.Internal {
-			err = &serve.Error{Reason: serve.BadRequest, Err: err}
+	if beginsAsObject(body) || m.isJSON() && !isImage(body) {
+		text, err := jsonText(body, m)
+		if err != nil {
+			return nil, err
 		}
-		return images, err
+		images, err := parseImages(text, l.MaxImages)
+		return images, asBadRequest(err)
 	}
-	return []image{{data: body}}, nil
+	return []image{{data: body}}, notAnImage(body)
+}
+
+// asBadRequest gives errors of parsing their reason.
+func asBadRequest(err error) error {
+	if err == nil || serve.ReasonOf(err) != serve.Internal {
+		return err
+	}
+	return &serve.Error{Reason: serve.BadRequest, Err: err}
 }
 
 // readForm takes the parts of a form that are files, in order.
@@ -61,6 +70,9 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 			return nil, bodyError(err)
 		}
 		if part.FileName() == "" {
+			if part.FormName() == "top" {
+				return nil, &serve.Error{Reason: serve.BadRequest, Err: errTop}
+			}
 			continue
 		}
 		if len(images) == most {
@@ -70,13 +82,18 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 		if err != nil {
 			return nil, bodyError(err)
 		}
+		if err := notAnImage(data); err != nil {
+			return nil, &serve.RowError{Index: len(images), Err: err}
+		}
 		images = append(images, image{part.FileName(), data})
 	}
 	if len(images) == 0 {
-		return nil, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the form holds no file")}
+		return nil, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the form holds no file: a file's part has a filename")}
 	}
 	return images, nil
 }
+
+var errTop = errors.New("how many labels to give goes into the query: ?top=N")
 
 func tooMany(most int) error {
 	return &serve.Error{Reason: serve.TooLarge, Err: fmt.Errorf("a request may hold %d images: send the others in another", most)}
@@ -88,7 +105,8 @@ func tooMany(most int) error {
 //	{"instances": [{"b64": S}, {"image": {"b64": S}}, ...]}
 //
 // An image's object may also have a "name", which the answer repeats. Other
-// members of the request are passed over.
+// members are passed over, as TensorFlow Serving does; "top", which the query has,
+// and what is given twice are errors.
 func parseImages(body []byte, most int) ([]image, error) {
 	var images []image
 	add := func(s *scanner) error {
@@ -100,12 +118,22 @@ func parseImages(body []byte, most int) ([]image, error) {
 		return err
 	}
 	s := &scanner{text: body}
+	found := ""
 	err := s.members(func(member string) error {
+		switch member {
+		case "image", "instances":
+			if found != "" {
+				return s.errorf("%q after %q: give one of them, once", member, found)
+			}
+			found = member
+		}
 		switch member {
 		case "image":
 			return add(s)
 		case "instances":
 			return s.elements(func(int) error { return add(s) })
+		case "top":
+			return errTop
 		}
 		return s.skip(0)
 	})
@@ -122,7 +150,7 @@ func parseImages(body []byte, most int) ([]image, error) {
 // under "image".
 func parseImage(s *scanner, outer bool) (image, error) {
 	var i image
-	found := false
+	found, named := false, false
 	err := s.members(func(member string) error {
 		switch {
 		case (member == "b64" || member == "image" && outer) && found:
@@ -133,9 +161,7 @@ func parseImage(s *scanner, outer bool) (image, error) {
 			if err != nil {
 				return err
 			}
-			// Padding may be left out.
-			i.data, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-			if err != nil {
+			if i.data, err = decodeBase64(text); err != nil {
 				return s.errorf("%v", err)
 			}
 			return nil
@@ -148,6 +174,10 @@ func parseImage(s *scanner, outer bool) (image, error) {
 			}
 			return err
 		case member == "name":
+			if named {
+				return s.errorf("an image has %q once", member)
+			}
+			named = true
 			var err error
 			i.name, err = s.string()
 			return err

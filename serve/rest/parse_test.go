@@ -183,7 +183,7 @@ func TestParseImages(t *testing.T) {
 	}{
 		{`{"image": {"b64": "` + b64(one) + `"}}`, []image{{"", one}}},
 		{`{"instances": [{"b64": "` + b64(one) + `"}, {"image": {"b64": "` + b64(two) + `"}}]}`, []image{{"", one}, {"", two}}},
-		{`{"instances": [{"name": "a.png", "b64": "` + strings.TrimRight(b64([]byte("1234")), "=") + `"}], "top": 3}`, []image{{"a.png", []byte("1234")}}},
+		{`{"instances": [{"name": "a.png", "b64": "` + strings.TrimRight(b64([]byte("1234")), "=") + `"}], "session": 3}`, []image{{"a.png", []byte("1234")}}},
 	} {
 		got, err := parseImages([]byte(test.body), 2)
 		if err != nil || !slices.EqualFunc(got, test.want, func(a, b image) bool { return a.name == b.name && bytes.Equal(a.data, b.data) }) {
@@ -191,16 +191,21 @@ func TestParseImages(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{}`:                                  "no image",
-		`{"instances": []}`:                   "no image",
-		`{"instances": [{}]}`:                 `without "b64"`,
-		`{"instances": [3]}`:                  "expected '{'",
-		`{"image": {"b64": "*"}}`:             "base64",
-		`{"image": {"b64": 3}}`:               "expected a string",
-		`{"image": {"b64": "", "b64": ""}}`:   "once",
-		`{"image": {"image": {"image": {}}}}`: `without "b64"`,
-		`{"instances": [{"b64":""},{"b64":""},{"b64":""}]}`: "may hold 2",
-		`{"image": {"b64": ""}`:                             "expected",
+		`{}`:                                "no image",
+		`{"instances": []}`:                 "no image",
+		`{"instances": [{}]}`:               `without "b64"`,
+		`{"instances": [3]}`:                "expected '{'",
+		`{"image": {"b64": "*"}}`:           "base64",
+		`{"image": {"b64": 3}}`:             "expected a string",
+		`{"image": {"b64": "", "b64": ""}}`: "once",
+		`{"image": {"b64": "", "name": "a", "name": "b"}}`:   `"name" once`,
+		`{"image": {"b64": ""}, "image": {"b64": ""}}`:       "once",
+		`{"image": {"b64": ""}, "instances": [{"b64": ""}]}`: "give one of them",
+		`{"image": {"b64": ""}, "top": 3}`:                   "?top=N",
+		"{\"image\": {\"b64\": \"\", \"name\": \"\xff\"}}":   "not UTF-8",
+		`{"image": {"image": {"image": {}}}}`:                `without "b64"`,
+		`{"instances": [{"b64":""},{"b64":""},{"b64":""}]}`:  "may hold 2",
+		`{"image": {"b64": ""}`:                              "expected",
 	} {
 		if _, err := parseImages([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", body, err, want)

@@ -4,17 +4,28 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"tkit/serve"
 )
 
 // predict answers TensorFlow Serving's :predict: tensors in, tensors out.
 func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
+	if err := knownQuery(r); err != nil {
+		return nil, err
+	}
 	if err := h.exists(r.Context(), q); err != nil {
 		return nil, err
 	}
 	body, err := readBody(w, r, h.Limits.MaxBody)
 	if err != nil {
+		return nil, err
+	}
+	m := mediaOf(r)
+	if isImage(body) || strings.HasPrefix(m.kind, "multipart/") {
+		return nil, unsupported("the body is no JSON: :predict takes tensors; for images there is :classify-image")
+	}
+	if body, err = jsonText(body, m); err != nil {
 		return nil, err
 	}
 	s, err := h.acquire(r.Context(), q)

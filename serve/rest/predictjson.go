@@ -30,7 +30,7 @@ type array struct {
 // and passes over members that it does not know, as TensorFlow Serving does.
 func parsePredict(body []byte, name string) (predictRequest, error) {
 	var r predictRequest
-	found := ""
+	found, signed := "", false
 	s := &scanner{text: body}
 	if s.peek() != '{' {
 		return r, s.errorf("expected an object with \"instances\" or \"inputs\"")
@@ -38,6 +38,10 @@ func parsePredict(body []byte, name string) (predictRequest, error) {
 	err := s.members(func(member string) (err error) {
 		switch member {
 		case "signature_name":
+			if signed {
+				return s.errorf("%q is given twice", member)
+			}
+			signed = true
 			r.signature, err = s.string()
 		case "instances", "inputs":
 			if found != "" {
@@ -116,7 +120,7 @@ func (t *tensorScanner) named(name string, level int) error {
 		case member == "b64":
 			return t.errorf("the input %q takes numbers, not bytes: for encoded images use :classify-image", name)
 		case member != name:
-			return t.errorf("the model has no input %q; its input is %q", member, name)
+			return t.errorf("the model has no input %.100q; its input is %q", member, name)
 		case found:
 			return t.errorf("input %q is given twice", name)
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxDepth bounds the nesting of values that are skipped.
@@ -61,7 +62,7 @@ func (s *scanner) members(member func(name string) error) error {
 			return err
 		}
 		if !s.take(':') {
-			return s.errorf("expected ':' after the name %q", name)
+			return s.errorf("expected ':' after the name %.100q", name)
 		}
 		return member(name)
 	})
@@ -105,6 +106,9 @@ func (s *scanner) string() (string, error) {
 			s.at++
 		case '"':
 			s.at++
+			if !utf8.Valid(s.text[start:s.at]) {
+				return "", s.errorf("a string is not UTF-8")
+			}
 			var v string
 			if err := json.Unmarshal(s.text[start:s.at], &v); err != nil {
 				return "", s.errorf("%v", err)

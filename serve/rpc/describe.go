@@ -18,13 +18,13 @@ import (
 const signatureField = "signature_def"
 
 // metadata answers PredictionService.GetModelMetadata.
-func (s *service) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
 	}
 	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
-		return nil, badRequest("metadata_field is %q; there is %q", fields, signatureField)
+		return nil, badRequest("metadata_field must be %q; there is no other", signatureField)
 	}
 	servable, err := s.Manager.Acquire(ctx, ref)
 	if err != nil {
@@ -73,7 +73,7 @@ var states = map[serve.State]pb.ModelVersionStatus_State{
 }
 
 // status answers ModelService.GetModelStatus.
-func (s *service) status(_ context.Context, r *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
+func (s *Server) status(_ context.Context, r *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
@@ -85,8 +85,8 @@ func (s *service) status(_ context.Context, r *pb.GetModelStatusRequest) (*pb.Ge
 	answer := &pb.GetModelStatusResponse{}
 	for _, v := range known.Versions {
 		one := &pb.ModelVersionStatus{Version: int64(v.Version), State: states[v.State], Status: &pb.StatusProto{}}
-		if v.Err != nil {
-			one.Status.ErrorCode, one.Status.ErrorMessage = corepb.Code_UNKNOWN, v.Err.Error()
+		if trouble := v.Trouble(); trouble != "" {
+			one.Status.ErrorCode, one.Status.ErrorMessage = corepb.Code_UNKNOWN, trouble
 		}
 		answer.ModelVersionStatus = append(answer.ModelVersionStatus, one)
 	}

@@ -1,11 +1,17 @@
 package rpc
 
 import (
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"tkit/serve"
@@ -28,7 +34,7 @@ func code(r serve.Reason) codes.Code {
 		return codes.DeadlineExceeded
 	case serve.Cancelled:
 		return codes.Canceled
-	case serve.BadRequest, serve.TooLarge, serve.EmptyImage, serve.UnsupportedImage,
+	case serve.BadRequest, serve.TooLarge, serve.UnsupportedMedia, serve.EmptyImage, serve.UnsupportedImage,
 		serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage, serve.TooManyPixels,
 		serve.TooCostlyImage:
 		return codes.InvalidArgument
@@ -36,14 +42,52 @@ func code(r serve.Reason) codes.Code {
 	return codes.Internal
 }
 
-// statusError gives an error gRPC's form. One that says when to come back
-// carries that as a RetryInfo.
-func statusError(err error) error {
-	s := status.New(code(serve.ReasonOf(err)), err.Error())
+// A coded error is one that gRPC has a code of its own for.
+type coded struct {
+	code codes.Code
+	text string
+}
+
+func (e *coded) Error() string { return e.text }
+
+// statusOf gives an error gRPC's form, with what clients are told. One that says
+// when to come back carries that as a RetryInfo.
+func statusOf(err error) *status.Status {
+	if e, ok := errors.AsType[*coded](err); ok {
+		return status.New(e.code, e.text)
+	}
+	s := status.New(code(serve.ReasonOf(err)), serve.Tell(err))
 	if e, ok := errors.AsType[*serve.Error](err); ok && e.RetryAfter > 0 {
 		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)}); err == nil {
 			s = with
 		}
 	}
-	return s.Err()
+	return s
+}
+
+// refuse answers a call by a status alone, in headers.
+func refuse(w http.ResponseWriter, s *status.Status) {
+	h := w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Accept-Encoding", "identity,gzip")
+	h.Set("Grpc-Status", strconv.Itoa(int(s.Code())))
+	h.Set("Grpc-Message", escape(s.Message()))
+	if details, err := proto.Marshal(s.Proto()); err == nil && len(s.Proto().Details) > 0 {
+		h.Set("Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(details))
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// escape writes a message as gRPC's headers have it: what is not printable ASCII,
+// and the sign itself, as %XX.
+func escape(message string) string {
+	var b strings.Builder
+	for i := range len(message) {
+		if c := message[i]; c >= ' ' && c <= '~' && c != '%' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }

@@ -22,7 +22,7 @@ func (h *Health) Set(ready bool) {
 	if ready {
 		status = grpc_health_v1.HealthCheckResponse_SERVING
 	}
-	for _, service := range []string{"", predictionService.ServiceName, modelService.ServiceName} {
+	for _, service := range []string{"", predictionService, modelService} {
 		h.SetServingStatus(service, status)
 	}
 }

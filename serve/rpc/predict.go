@@ -20,7 +20,7 @@ import (
 )
 
 // predict answers PredictionService.Predict: tensors in, tensors out.
-func (s *service) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb.PredictResponse, err error) {
+func (s *Server) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb.PredictResponse, err error) {
 	begun := time.Now()
 	var model, version string
 	defer func() {
@@ -52,7 +52,10 @@ func (s *service) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb
 	if err != nil {
 		return nil, err
 	}
-	shape := shapeOf(input)
+	shape, err := shapeOf(input, servable.Input())
+	if err != nil {
+		return nil, err
+	}
 	if err := servable.CheckShape(shape); err != nil {
 		return nil, err
 	}
@@ -84,9 +87,14 @@ func specOf(s *serve.Servable) *pb.ModelSpec {
 
 // onlyInput is the tensor for the model's input, and there is no other.
 func onlyInput(inputs map[string]*tensorpb.TensorProto, port registry.Port) (*tensorpb.TensorProto, error) {
+	for name := range inputs {
+		if name != port.Name {
+			return nil, badRequest("the model has no input %.100q; its input is %q", name, port.Name)
+		}
+	}
 	input, ok := inputs[port.Name]
-	if !ok || len(inputs) != 1 {
-		return nil, badRequest("the request has %d inputs; the model has one, %q", len(inputs), port.Name)
+	if !ok {
+		return nil, badRequest("input %q is missing; the model has no other", port.Name)
 	}
 	if input.GetDtype() != typespb.DataType_DT_FLOAT {
 		return nil, badRequest("input %q is %v; the model takes DT_FLOAT", port.Name, input.GetDtype())
@@ -105,18 +113,22 @@ func filter(ports []registry.Port, names []string) ([]string, error) {
 	}
 	for _, n := range names {
 		if !slices.Contains(all, n) {
-			return nil, badRequest("output_filter: the model has no output %q; it has %q", n, all)
+			return nil, badRequest("output_filter: the model has no output %.100q; it has %q", n, all)
 		}
 	}
 	return names, nil
 }
 
-func shapeOf(t *tensorpb.TensorProto) []int64 {
+// shapeOf reads a shape, of which only the rank is checked here.
+func shapeOf(t *tensorpb.TensorProto, port registry.Port) ([]int64, error) {
+	if n := len(t.GetTensorShape().GetDim()); n != len(port.Shape) || t.GetTensorShape().GetUnknownRank() {
+		return nil, badRequest("input %q has %d dimensions; the model takes %d: images, rows, columns, channels", port.Name, n, len(port.Shape))
+	}
 	var shape []int64
 	for _, d := range t.GetTensorShape().GetDim() {
 		shape = append(shape, d.GetSize())
 	}
-	return shape
+	return shape, nil
 }
 
 // floats reads the values of a tensor whose shape has been checked. As in
@@ -128,6 +140,9 @@ func floats(t *tensorpb.TensorProto, shape []int64) ([]float32, error) {
 		n *= int(d)
 	}
 	if raw := t.GetTensorContent(); len(raw) > 0 {
+		if len(t.GetFloatVal()) > 0 {
+			return nil, badRequest("the tensor has values in tensor_content and in float_val: give one of them")
+		}
 		if len(raw) != 4*n {
 			return nil, badRequest("tensor_content has %d bytes; shape %v of DT_FLOAT has %d", len(raw), shape, 4*n)
 		}
@@ -139,7 +154,7 @@ func floats(t *tensorpb.TensorProto, shape []int64) ([]float32, error) {
 	}
 	given := t.GetFloatVal()
 	if len(given) == 0 || len(given) > n {
-		return nil, badRequest("the tensor has %d values; shape %v has %d", len(given), shape, n)
+		return nil, badRequest("the tensor has %d values in float_val and none in tensor_content; shape %v has %d", len(given), shape, n)
 	}
 	values := slices.Grow(slices.Clone(given), n-len(given))
 	for len(values) < n {

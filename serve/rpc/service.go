@@ -3,21 +3,30 @@
 // tensorflow.serving.ModelService (GetModelStatus), and gRPC's own health
 // service and reflection. Existing clients of TensorFlow Serving work
 // unchanged; its other methods answer UNIMPLEMENTED.
+//
+// The server is a handler of net/http, as the HTTP API is, so that one set of
+// limits holds for both: on connections, on the time that a request may take to
+// come, and on the memory that requests hold. grpc-go's server takes whole
+// messages into memory before code of its user runs, so it answers only for the
+// health and the reflection, whose messages are small.
 package rpc
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"time"
 
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip" // for clients that pack all they send
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+	"google.golang.org/protobuf/proto"
 
 	"tkit/internal/access"
 	"tkit/serve"
@@ -28,117 +37,140 @@ type Options struct {
 	Manager    *serve.Manager
 	Metrics    *serve.Metrics
 	Health     *Health
-	MaxMessage int           // bytes of a request
-	Timeout    time.Duration // of a request without a deadline; 0: none
+	MaxMessage int           // bytes of a request, unpacked
+	Memory     *serve.Memory // for the requests of all front ends
+	Timeout    time.Duration // of a request; 0: none
 	Log        *slog.Logger
 	// Authenticate finds the caller by the metadata "authorization"; nil:
 	// nobody asks. The health service answers everybody.
-	Authenticate func(header string) (access.Caller, error)
-	TLS          *tls.Config // nil: in clear
+	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 }
 
-// maxStreams bounds the calls at a time on one connection, and so the memory
-// that their messages take.
-const maxStreams = 64
-
-// New makes the gRPC server; the caller serves and stops it.
-func New(o Options) *grpc.Server {
-	s := &service{o}
-	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxConcurrentStreams(maxStreams),
-		grpc.UnaryInterceptor(s.guard),
-	}
-	if o.Authenticate != nil {
-		options = append(options, grpc.InTapHandle(s.authenticate))
-	}
-	if o.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(o.TLS)))
-	}
-	server := grpc.NewServer(options...)
-	server.RegisterService(&predictionService, s)
-	server.RegisterService(&modelService, s)
-	grpc_health_v1.RegisterHealthServer(server, o.Health)
-	reflection.Register(server)
-	return server
+// A Server is the API as a handler of requests over HTTP/2.
+type Server struct {
+	Options
+	methods         map[string]method
+	grpc            *grpc.Server    // answers for the health and the reflection
+	checks, watches *serve.Memory   // for those who ask for the health
+	stopping        context.Context // ends what watches
+	stop            context.CancelFunc
 }
 
-type service struct{ Options }
+// New makes a server. The caller serves it over HTTP/2, and closes it.
+func New(o Options) *Server {
+	s := &Server{Options: o, methods: methods, checks: serve.NewMemory(healthMemory), watches: serve.NewMemory(healthMemory)}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(reflectionMessages),
+		grpc.UnaryInterceptor(s.guardUnary), grpc.StreamInterceptor(s.guardStream),
+	)
+	grpc_health_v1.RegisterHealthServer(s.grpc, o.Health)
+	known := reflection.ServerOptions{Services: s}
+	reflectionv1.RegisterServerReflectionServer(s.grpc, reflection.NewServerV1(known))
+	reflectionv1alpha.RegisterServerReflectionServer(s.grpc, reflection.NewServer(known))
+	return s
+}
 
-// predictionService and modelService describe the services of TensorFlow
-// Serving's prediction_service.proto and model_service.proto, as far as they
-// are answered here.
-var (
-	predictionService = grpc.ServiceDesc{
-		ServiceName: "tensorflow.serving.PredictionService",
-		HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{
-			method("tensorflow.serving.PredictionService", "Predict", (*service).predict),
-			method("tensorflow.serving.PredictionService", "GetModelMetadata", (*service).metadata),
-		},
-		Metadata: pb.File_tensorflow_serving_apis_prediction_service_proto.Path(),
+// EndWatches ends the calls that wait for changes of the health, which would not
+// end by themselves.
+func (s *Server) EndWatches() { s.stop() }
+
+// Close cuts off what is still in flight.
+func (s *Server) Close() {
+	s.stop()
+	s.grpc.Stop()
+}
+
+// A method answers the message of a call, which the account holds.
+type method func(s *Server, ctx context.Context, raw []byte, account *serve.Account) (proto.Message, error)
+
+// A message is a pointer to a generated message.
+type message[M any] interface {
+	*M
+	proto.Message
+}
+
+// unary makes a method of a function.
+func unary[Request, Answer any, PRequest message[Request], PAnswer message[Answer]](
+	answer func(*Server, context.Context, PRequest) (PAnswer, error)) method {
+	return func(s *Server, ctx context.Context, raw []byte, account *serve.Account) (proto.Message, error) {
+		request := PRequest(new(Request))
+		if err := s.unmarshal(raw, request, account); err != nil {
+			return nil, err
+		}
+		return answer(s, ctx, request)
 	}
-	modelService = grpc.ServiceDesc{
-		ServiceName: "tensorflow.serving.ModelService",
-		HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{
-			method("tensorflow.serving.ModelService", "GetModelStatus", (*service).status),
-		},
-		Metadata: pb.File_tensorflow_serving_apis_model_service_proto.Path(),
-	}
+}
+
+// The services of TensorFlow Serving's prediction_service.proto and
+// model_service.proto, as far as they are answered here.
+const (
+	predictionService = "tensorflow.serving.PredictionService"
+	modelService      = "tensorflow.serving.ModelService"
 )
 
-// method describes a method that a function of the service answers.
-func method[Request any, Response any](service_, name string, answer func(*service, context.Context, *Request) (Response, error)) grpc.MethodDesc {
-	full := "/" + service_ + "/" + name
-	return grpc.MethodDesc{
-		MethodName: name,
-		Handler: func(server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-			request := new(Request)
-			if err := decode(request); err != nil {
-				return nil, err
-			}
-			handle := func(ctx context.Context, request any) (any, error) {
-				return answer(server.(*service), ctx, request.(*Request))
-			}
-			return intercept(ctx, request, &grpc.UnaryServerInfo{Server: server, FullMethod: full}, handle)
-		},
+var methods = map[string]method{
+	"/" + predictionService + "/Predict":          unary((*Server).predict),
+	"/" + predictionService + "/GetModelMetadata": unary((*Server).metadata),
+	"/" + modelService + "/GetModelStatus":        unary((*Server).status),
+}
+
+// GetServiceInfo has the reflection list what the server answers.
+func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo {
+	all := s.grpc.GetServiceInfo()
+	all[predictionService] = grpc.ServiceInfo{Metadata: pb.File_tensorflow_serving_apis_prediction_service_proto.Path()}
+	all[modelService] = grpc.ServiceInfo{Metadata: pb.File_tensorflow_serving_apis_model_service_proto.Path()}
+	return all
+}
+
+// guardUnary makes an error of a panic.
+func (s *Server) guardUnary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	defer s.recovered(ctx, info.FullMethod, &err)
+	return handle(ctx, request)
+}
+
+// guardStream makes an error of a panic, and ends a watch with the server, and
+// sooner or later anyway.
+func (s *Server) guardStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	defer s.recovered(stream.Context(), info.FullMethod, &err)
+	ctx, cancel := context.WithTimeout(stream.Context(), watching)
+	defer cancel()
+	defer context.AfterFunc(s.stopping, cancel)()
+	return handle(server, brief{stream, ctx})
+}
+
+// A brief stream ends before its client ends it.
+type brief struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (b brief) Context() context.Context { return b.ctx }
+
+// recovered makes an error of a panic in grpc-go's goroutine for a call.
+func (s *Server) recovered(ctx context.Context, method string, err *error) {
+	if p := recover(); p != nil {
+		s.Log.ErrorContext(ctx, "panic in a call", "method", method, "panic", p, "stack", string(debug.Stack()))
+		*err = statusOf(errors.New("panic")).Err()
 	}
 }
 
-// guard gives every call a deadline, turns a panic into an error and errors
-// into gRPC's.
-func (s *service) guard(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.Log.ErrorContext(ctx, "panic in a request", "method", info.FullMethod, "panic", p)
-			answer, err = nil, statusError(errors.New("the request met a defect of the server"))
-		}
-	}()
-	if _, ok := ctx.Deadline(); !ok && s.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.Timeout)
-		defer cancel()
-	}
-	answer, err = handle(ctx, request)
-	if err != nil {
-		if serve.ReasonOf(err) == serve.Internal {
-			s.Log.ErrorContext(ctx, "a request failed", "method", info.FullMethod, "error", err)
-		}
-		return nil, statusError(err)
-	}
-	return answer, nil
-}
+// longestName is how long the name of a model or label may be.
+const longestName = 256
 
 // refOf reads a model spec.
 func refOf(spec *pb.ModelSpec) (serve.Ref, error) {
 	ref := serve.Ref{Model: spec.GetName(), Label: spec.GetVersionLabel()}
 	if ref.Model == "" {
-		return ref, &serve.Error{Reason: serve.BadRequest, Err: errors.New("model_spec.name is missing")}
+		return ref, badRequest("model_spec.name is missing")
+	}
+	if len(ref.Model) > longestName || len(ref.Label) > longestName {
+		return ref, badRequest("model_spec has a name longer than %d bytes", longestName)
 	}
 	if v, ok := spec.GetVersionChoice().(*pb.ModelSpec_Version); ok {
 		n, err := strconv.Atoi(strconv.FormatInt(v.Version.GetValue(), 10))
 		if err != nil || n < 1 {
-			return ref, &serve.Error{Reason: serve.BadRequest, Err: errors.New("model_spec.version must be 1 or more")}
+			return ref, badRequest("model_spec.version must be 1 or more")
 		}
 		ref.Version = n
 	}

@@ -2,13 +2,15 @@ package rpc_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"log/slog"
-	"net"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"tkit/serve"
 	"tkit/serve/rpc"
 	"tkit/serve/servetest"
 )
@@ -35,37 +38,35 @@ type service struct {
 	conn    *grpc.ClientConn
 }
 
+const maxMessage = 1 << 20
+
 func start(t *testing.T, models ...string) *service {
 	t.Helper()
 	home := servetest.New(t)
 	home.Serve(t, models...)
 	running := home.Start(t)
 	s := &service{health: rpc.NewHealth()}
-	server := rpc.New(rpc.Options{
+	api := rpc.New(rpc.Options{
 		Manager: running.Manager, Metrics: running.Metrics, Health: s.health,
-		MaxMessage: 1 << 20, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
+		MaxMessage: maxMessage, Memory: serve.NewMemory(4 * maxMessage), Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	s.address = l.Addr().String()
-	s.conn, err = grpc.NewClient(s.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.address = listen(t, api)
+	s.conn = dial(t, s.address)
+	return s
+}
+
+func dial(t testing.TB, address string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.conn.Close(); err != nil {
-			t.Error(err)
-		}
-		server.GracefulStop()
-		if err := <-served; err != nil {
+		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	return conn
 }
 
 func (s *service) predict(ctx context.Context, r *pb.PredictRequest) (*pb.PredictResponse, error) {
@@ -151,6 +152,12 @@ func TestErrors(t *testing.T) {
 		{"unknown signature", change(func(r *pb.PredictRequest) { r.ModelSpec.SignatureName = "train" }), codes.InvalidArgument},
 		{"unknown output", change(func(r *pb.PredictRequest) { r.OutputFilter = []string{"embedding"} }), codes.InvalidArgument},
 		{"no input", change(func(r *pb.PredictRequest) { r.Inputs = nil }), codes.InvalidArgument},
+		{"an infinite value", change(func(r *pb.PredictRequest) {
+			binary.LittleEndian.PutUint32(r.Inputs["images"].TensorContent, math.Float32bits(float32(math.Inf(1))))
+		}), codes.InvalidArgument},
+		{"values in two places", change(func(r *pb.PredictRequest) { r.Inputs["images"].FloatVal = []float32{1} }), codes.InvalidArgument},
+		{"a shape of unknown rank", change(func(r *pb.PredictRequest) { r.Inputs["images"].TensorShape.UnknownRank = true }), codes.InvalidArgument},
+		{"a long name", request(strings.Repeat("x", 1<<19), images(1, 32, 32, 1)), codes.InvalidArgument},
 		{"another input", change(func(r *pb.PredictRequest) { r.Inputs["x"] = images(1) }), codes.InvalidArgument},
 		{"wrong type", change(func(r *pb.PredictRequest) { r.Inputs["images"].Dtype = typespb.DataType_DT_UINT8 }), codes.InvalidArgument},
 		{"wrong rank", request("digits", images(32, 32, 1)), codes.InvalidArgument},
@@ -169,8 +176,12 @@ func TestErrors(t *testing.T) {
 		{"too large a message", change(func(r *pb.PredictRequest) { r.Inputs["images"].TensorContent = make([]byte, 1<<20) }), codes.ResourceExhausted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := s.predict(t.Context(), test.request); status.Code(err) != test.want {
+			_, err := s.predict(t.Context(), test.request)
+			if status.Code(err) != test.want {
 				t.Errorf("%v, want %v", err, test.want)
+			}
+			if len(status.Convert(err).Message()) > 1100 {
+				t.Errorf("a message of %d bytes", len(status.Convert(err).Message()))
 			}
 		})
 	}
@@ -235,6 +246,26 @@ func TestHealth(t *testing.T) {
 			if err != nil || (answer.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING) != ready {
 				t.Errorf("ready %v: %q is %v, %v", ready, service, answer.GetStatus(), err)
 			}
+		}
+	}
+}
+
+// The error names what the request got wrong, and what there is.
+func TestErrorsName(t *testing.T) {
+	s := start(t, "digits")
+	input := func(name string, dtype typespb.DataType) *pb.PredictRequest {
+		x := images(1, 32, 32, 1)
+		x.Dtype = dtype
+		return &pb.PredictRequest{ModelSpec: &pb.ModelSpec{Name: "digits"}, Inputs: map[string]*tensorpb.TensorProto{name: x}}
+	}
+	for want, r := range map[string]*pb.PredictRequest{
+		`no input "image"; its input is "images"`: input("image", typespb.DataType_DT_FLOAT),
+		`is DT_HALF; the model takes DT_FLOAT`:    input("images", typespb.DataType_DT_HALF),
+		`is DT_DOUBLE`:                            input("images", typespb.DataType_DT_DOUBLE),
+		`is DT_STRING`:                            input("images", typespb.DataType_DT_STRING),
+	} {
+		if _, err := s.predict(t.Context(), r); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

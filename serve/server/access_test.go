@@ -210,8 +210,8 @@ func TestRevocationReachesLoadedModels(t *testing.T) {
 func TestWhoAsks(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	p.give(t, access.Grant{Principal: "service:triage", Right: access.Use, Purpose: "triage"})
-	triage := p.token(t, "service:triage", "triage")
 	aimless := p.token(t, "service:triage", "")
+	triage := p.token(t, "service:triage", "triage") // the last: with it all of the above holds
 	p.becomes(t, "the grant", triage, http.StatusOK)
 	if got := p.classify(t, "digits", aimless); got != http.StatusForbidden {
 		t.Errorf("a token without the purpose: %d", got)

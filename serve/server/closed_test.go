@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -41,6 +42,7 @@ func TestPolicyCannotBeRead(t *testing.T) {
 	}
 	rename("access_generation", "gone")
 	p.becomes(t, "the policy could not be read", alice, http.StatusServiceUnavailable)
+	p.readyBecomes(t, false)
 	for _, model := range []string{"digits", "free"} {
 		if got := p.classify(t, model, alice); got != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d", model, got)
@@ -48,6 +50,30 @@ func TestPolicyCannotBeRead(t *testing.T) {
 	}
 	rename("gone", "access_generation")
 	p.becomes(t, "it could be read again", alice, http.StatusOK)
+	p.readyBecomes(t, true)
+}
+
+// readyBecomes waits until /readyz and gRPC's health both say what is wanted.
+func (p *protected) readyBecomes(t *testing.T, want bool) {
+	t.Helper()
+	conn, err := grpc.NewClient(p.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		code, text := p.ask(t, "GET", "/readyz", "")
+		health, err := grpc_health_v1.NewHealthClient(conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (code == http.StatusOK) == want && (health.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING) == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ready should be %v: %d %s, gRPC %v", want, code, text, health.GetStatus())
+		}
+	}
 }
 
 // A right that is taken back is gone from every method of both front ends.

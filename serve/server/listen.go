@@ -45,15 +45,22 @@ func listen(ctx context.Context, o Options) (l listeners, err error) {
 			err = errors.Join(err, l.close())
 		}
 	}()
+	most, err := mostConnections()
+	if err != nil {
+		return l, err
+	}
+	all := newConnections(most)
 	if o.HTTP != "" {
 		if l.http, err = l.add(ctx, o.HTTP, o.TLSCert != ""); err != nil {
 			return l, fmt.Errorf("serve HTTP: %w", err)
 		}
+		l.http = all.listen(l.http)
 	}
 	if o.GRPC != "" {
 		if l.grpc, err = l.add(ctx, o.GRPC, o.TLSCert != ""); err != nil {
 			return l, fmt.Errorf("serve gRPC: %w", err)
 		}
+		l.grpc = all.listen(l.grpc)
 	}
 	return l, nil
 }
@@ -73,12 +80,6 @@ func (l *listeners) add(ctx context.Context, address string, secured bool) (net.
 	}
 	var c net.ListenConfig
 	return c.Listen(ctx, "tcp", resolved.String())
-}
-
-// sameSite keeps web pages of other sites from using the server through the
-// browser of someone who reaches it.
-func sameSite(next http.Handler) http.Handler {
-	return http.NewCrossOriginProtection().Handler(next)
 }
 
 // local keeps a name that was rebound to the loopback from being used for it:

@@ -130,7 +130,8 @@ func (f *faults) ask(t *testing.T, model string, encoded []byte) (int, string) {
 }
 
 // TestPluginFaults has a plugin do what none should at one request of a server:
-// that request is told, and the next one is answered.
+// that request is told that it failed, the log has the reason, and the next one is
+// answered.
 func TestPluginFaults(t *testing.T) {
 	home := servetest.New(t)
 	i := installFaulty(t, home.Path, "1.0.0")
@@ -139,12 +140,12 @@ func TestPluginFaults(t *testing.T) {
 		status    int
 		logged    string
 	}{
-		{do: "hang", status: http.StatusInternalServerError, words: "longer than 1s for a batch"},
-		{do: "crash", status: http.StatusInternalServerError, words: "a bug of the author's"},
-		{do: "leak", status: http.StatusInternalServerError, words: "its process ended at the batch"},
-		{do: "shape", status: http.StatusInternalServerError, words: "1×1×1"},
-		{do: "nan", status: http.StatusInternalServerError, words: "not a finite number"},
-		{do: "error", status: http.StatusInternalServerError, words: "cannot do that"},
+		{do: "hang", status: http.StatusInternalServerError, words: "its log says which", logged: "longer than 1s for a batch"},
+		{do: "crash", status: http.StatusInternalServerError, words: "its log says which", logged: "a bug of the author's"},
+		{do: "leak", status: http.StatusInternalServerError, words: "its log says which", logged: "its process ended at the batch"},
+		{do: "shape", status: http.StatusInternalServerError, words: "its log says which", logged: "1×1×1"},
+		{do: "nan", status: http.StatusInternalServerError, words: "its log says which", logged: "not a finite number"},
+		{do: "error", status: http.StatusInternalServerError, words: "its log says which", logged: "cannot do that"},
 		{do: "image", status: http.StatusBadRequest, words: "too dark"},
 		{do: "lie", status: http.StatusOK, logged: "answered the same batch differently"},
 		{do: "print", status: http.StatusOK, logged: "printed by fmt"},

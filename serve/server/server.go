@@ -9,15 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
 
 	"tkit/internal/inference"
 	"tkit/internal/tensorflow"
@@ -45,6 +46,9 @@ type Options struct {
 	// Groups is a file of groups; "" is the home's own, or the system's and, for
 	// datasets in HDFS, the NameNode's.
 	Groups string
+	// Origins are those of web pages that may ask over HTTP, such as
+	// https://lab.example.org; pages of others may not.
+	Origins []string
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
 	Models []string
@@ -94,6 +98,11 @@ func (o Options) check() error {
 	}{{"max-batch", int64(o.MaxBatch)}, {"max-images", int64(o.MaxImages)}, {"max-body", o.MaxBody}} {
 		if limit.n < 1 {
 			return fmt.Errorf("serve: %s is %d; want 1 or more", limit.flag, limit.n)
+		}
+	}
+	for _, origin := range o.Origins {
+		if err := rest.CheckOrigin(origin); err != nil {
+			return fmt.Errorf("serve: %w", err)
 		}
 	}
 	if o.MaxQueue < o.MaxImages {
@@ -159,8 +168,10 @@ type server struct {
 	Options
 	manager  *serve.Manager
 	http     *http.Server
-	grpc     *grpc.Server
+	grpc     *http.Server
+	calls    *rpc.Server // what grpc answers with
 	health   *rpc.Health
+	policy   func() error // says why the policy cannot be read, nil where it can
 	draining atomic.Bool
 	ready    atomic.Bool // Ready was called
 }
@@ -170,7 +181,7 @@ type server struct {
 const bodies = 64 << 20
 
 func newServer(o Options, source serve.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
-	s := &server{Options: o}
+	s := &server{Options: o, policy: who.Check}
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := serve.NewMetrics(gatherer)
@@ -187,30 +198,47 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 	})
 	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Admit: who.Admit, Published: s.published})
 	s.health = rpc.NewHealth()
-	s.http = &http.Server{
-		Handler: sameSite(rest.New(rest.Options{
-			Manager: s.manager, Metrics: metrics, Gatherer: gatherer, Authenticate: who.Authenticate,
-			Limits:  rest.Limits{MaxBody: o.MaxBody, MaxBodies: 8*o.MaxBody + bodies, MaxImages: o.MaxImages},
-			Timeout: o.Timeout, Draining: s.draining.Load, Log: o.Log,
-		})),
-		TLSConfig:         certificate,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-	}
-	s.grpc = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: metrics, Health: s.health, Authenticate: who.Authenticate, TLS: certificate,
-		MaxMessage: int(o.MaxBody), Timeout: o.Timeout, Log: o.Log,
+	memory, authenticate := serve.NewMemory(8*o.MaxBody+bodies), authenticator(who)
+	s.http = frontEnd(rest.New(rest.Options{
+		Manager: s.manager, Metrics: metrics, Gatherer: gatherer, Authenticate: authenticate,
+		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Memory: memory, Origins: o.Origins,
+		Timeout: o.Timeout, Draining: s.draining.Load, Policy: s.policy, Log: o.Log,
+	}), certificate, o.Log)
+	s.calls = rpc.New(rpc.Options{
+		Manager: s.manager, Metrics: metrics, Health: s.health, Authenticate: authenticate,
+		MaxMessage: int(o.MaxBody), Memory: memory, Timeout: o.Timeout, Log: o.Log,
 	})
+	s.grpc = frontEnd(s.calls, certificate, o.Log)
 	return s
+}
+
+// healthEvery is how often the health looks at the policy.
+const healthEvery = 500 * time.Millisecond
+
+// watchPolicy has the health follow whether the policy can be read, until ctx
+// ends.
+func (s *server) watchPolicy(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.setHealth()
+		}
+	}
+}
+
+func (s *server) setHealth() (ready bool) {
+	ready = s.manager.Readiness().Ready
+	s.health.Set(ready && s.policy() == nil)
+	return ready
 }
 
 // published follows the manager's changes.
 func (s *server) published() {
-	ready := s.manager.Readiness().Ready
-	s.health.Set(ready)
+	ready := s.setHealth()
 	if ready && !s.ready.Swap(true) && s.Ready != nil {
 		s.Ready(s.manager.Models())
 	}
@@ -220,37 +248,37 @@ func (s *server) run(ctx context.Context, l listeners) error {
 	// What runs ends in order, not all at once with ctx.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	managed := make(chan struct{})
-	go func() {
-		defer close(managed)
-		s.manager.Run(running)
-	}()
+	var managed sync.WaitGroup
+	managed.Go(func() { s.manager.Run(running) })
+	managed.Go(func() { s.watchPolicy(running) })
 	fronts, failed := errgroup.WithContext(ctx)
-	if l.http != nil {
-		if !l.open {
-			s.http.Handler = local(s.http.Handler)
-		}
-		fronts.Go(func() error {
-			if s.http.TLSConfig != nil {
-				return s.http.ServeTLS(l.http, "", "")
-			}
-			return s.http.Serve(l.http)
-		})
+	if l.http != nil && !l.open {
+		s.http.Handler = local(s.http.Handler)
 	}
-	if l.grpc != nil {
-		fronts.Go(func() error { return s.grpc.Serve(l.grpc) })
-	}
+	fronts.Go(func() error { return s.serve(s.http, l.http) })
+	fronts.Go(func() error { return s.serve(s.grpc, l.grpc) })
 	if s.Listening != nil {
 		s.Listening(l.addresses())
 	}
 	<-failed.Done() // ctx, or a front end
 	s.drain()
 	stop()
-	<-managed
-	if err := fronts.Wait(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+	managed.Wait()
+	if err := fronts.Wait(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// serve serves a front end on a port, where there is one.
+func (s *server) serve(front *http.Server, l net.Listener) error {
+	switch {
+	case l == nil:
+		return nil
+	case front.TLSConfig != nil:
+		return front.ServeTLS(l, "", "")
+	}
+	return front.Serve(l)
 }
 
 // drain stops the front ends: first they say that they are about to, then they
@@ -263,20 +291,17 @@ func (s *server) drain() {
 
 	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		s.grpc.GracefulStop()
-	}()
-	if err := s.http.Shutdown(grace); err != nil {
-		s.Log.Warn("requests did not finish in time and are cut off", "grace", s.Grace)
-		s.http.Close()
+	s.calls.EndWatches()
+	var ending sync.WaitGroup
+	for _, front := range []*http.Server{s.http, s.grpc} {
+		ending.Go(func() {
+			if err := front.Shutdown(grace); err != nil {
+				s.Log.Warn("requests did not finish in time and are cut off", "grace", s.Grace)
+				front.Close()
+			}
+		})
 	}
-	select {
-	case <-stopped:
-	case <-grace.Done():
-		s.grpc.Stop()
-		<-stopped
-	}
+	ending.Wait()
+	s.calls.Close()
 	s.Log.Info("stopped")
 }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tkit/internal/logtest"
+)
+
+// SIGHUP does not end the process, and the log says so.
+func TestHangup(t *testing.T) {
+	var log logtest.Buffer
+	end := ignoreHangups(slog.New(slog.NewTextHandler(&log, nil)))
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "SIGHUP is ignored"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log says %q", log.String())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	end()
+}

@@ -1,0 +1,82 @@
+package serve
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// A Memory bounds the bytes that all requests of a server hold at a time, of
+// whatever front end. What has come counts, not what was announced: clients that
+// announce much and send little keep nobody out. There is no waiting for room
+// either: a request that finds none is refused.
+//
+// Its methods may be called concurrently.
+type Memory struct{ free *semaphore.Weighted }
+
+// NewMemory makes a memory of so many bytes.
+func NewMemory(bytes int64) *Memory { return &Memory{semaphore.NewWeighted(bytes)} }
+
+// perRequest is what a request counts for before anything of it is read: its
+// goroutines and headers.
+const perRequest = 16 << 10
+
+// Open opens the account of one request. The error's reason is Overloaded.
+func (m *Memory) Open() (*Account, error) {
+	a := &Account{memory: m}
+	return a, a.Hold(perRequest)
+}
+
+// An Account is what one request holds of a memory. Its methods may be called
+// concurrently.
+type Account struct {
+	memory *Memory
+
+	mu   sync.Mutex
+	held int64
+	err  error
+}
+
+// errNoRoom is the answer where the memory is used up.
+var errNoRoom = &Error{Reason: Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
+
+// Hold counts n more bytes. The error's reason is Overloaded; then it is that of
+// every later call, too.
+func (a *Account) Hold(n int64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil {
+		return a.err
+	}
+	if !a.memory.free.TryAcquire(n) {
+		a.err = errNoRoom
+		return a.err
+	}
+	a.held += n
+	return nil
+}
+
+// Free gives back n bytes that are no longer referred to.
+func (a *Account) Free(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held -= n
+	a.memory.free.Release(n)
+}
+
+// Refused says whether a Hold was refused.
+func (a *Account) Refused() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err != nil
+}
+
+// Close gives back all that is held. It may be called again.
+func (a *Account) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.memory.free.Release(a.held)
+	a.held = 0
+}

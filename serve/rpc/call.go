@@ -1,0 +1,194 @@
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"tkit/internal/access"
+	"tkit/serve"
+)
+
+const (
+	// receiving is how long a client may take to send its message, sending how
+	// long to take the answer, and watching how long it may watch the health.
+	receiving = time.Minute
+	sending   = 30 * time.Second
+	watching  = 10 * time.Minute
+
+	// Those who ask for the health are not authenticated. Their messages are
+	// small, must come soon, and hold nothing of the memory of the others.
+	healthMessage   = 4 << 10
+	healthReceiving = 5 * time.Second
+	// healthMemory has room for 256 checks and for as many watches at a time.
+	healthMemory = 5 << 20
+
+	// reflectionMessages is for all messages of a call of the reflection.
+	reflectionMessages = 64 << 10
+
+	healthPrefix     = "/grpc.health.v1.Health/"
+	reflectionPrefix = "/grpc.reflection."
+)
+
+// ServeHTTP answers a call. Who asks is known, and what the message may hold is
+// bounded, before anything of the message is read.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 2 || r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		http.Error(w, "this port answers gRPC: POST over HTTP/2 with the content type application/grpc", http.StatusUnsupportedMediaType)
+		return
+	}
+	answered, err := s.call(w, r)
+	if err != nil {
+		told := statusOf(err)
+		if told.Code() == codes.Internal {
+			s.Log.ErrorContext(r.Context(), "a call failed", "method", serve.Brief(r.URL.Path), "error", err)
+		}
+		refuse(w, told)
+	} else if answered != nil {
+		send(w, answered)
+	}
+}
+
+// call gives the answer to a call, nil where it has been sent. Once it returns
+// nothing is held for the call any more.
+func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answered, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	controller := http.NewResponseController(w)
+	if strings.HasPrefix(r.URL.Path, healthPrefix) {
+		memory := s.checks
+		if strings.HasSuffix(r.URL.Path, "/Watch") {
+			memory = s.watches
+		}
+		controller.SetReadDeadline(time.Now().Add(healthReceiving))
+		controller.SetWriteDeadline(time.Now().Add(watching + sending))
+		return nil, s.delegate(w, r, memory, healthMessage)
+	}
+	ctx := r.Context()
+	if s.Authenticate != nil {
+		caller, err := s.Authenticate(ctx, r.Header.Get("Authorization"))
+		if err != nil {
+			return nil, err
+		}
+		ctx = access.WithCaller(ctx, caller)
+	}
+	controller.SetReadDeadline(time.Now().Add(receiving))
+	if strings.HasPrefix(r.URL.Path, reflectionPrefix) {
+		controller.SetWriteDeadline(time.Now().Add(receiving + sending))
+		return nil, s.delegate(w, r, s.Memory, reflectionMessages)
+	}
+	answer, ok := s.methods[r.URL.Path]
+	if !ok {
+		return nil, &coded{codes.Unimplemented, fmt.Sprintf("nothing answers the method %.100q", r.URL.Path)}
+	}
+	text, err := s.exchange(ctx, controller, r, answer)
+	controller.SetWriteDeadline(time.Now().Add(sending))
+	return text, err
+}
+
+// delegate has grpc-go answer a call, which may send at most so many bytes.
+func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.Memory, most int64) error {
+	account, err := memory.Open()
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{&held{http.MaxBytesReader(w, r.Body, most), account}, r.Body}
+	s.grpc.ServeHTTP(w, r)
+	return nil
+}
+
+// exchange reads the message of a call and gives the answer, as it is sent.
+func (s *Server) exchange(ctx context.Context, controller *http.ResponseController, r *http.Request, answer method) ([]byte, error) {
+	packed, err := isPacked(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	within, err := s.timeout(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+		controller.SetReadDeadline(time.Now().Add(min(within, receiving)))
+	}
+	account, err := s.Memory.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer account.Close()
+	raw, err := readMessage(r.Body, packed, int64(s.MaxMessage), account)
+	if err != nil {
+		return nil, err
+	}
+	answered, err := answer(s, ctx, raw, account)
+	if err != nil {
+		return nil, err
+	}
+	text, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, frameHeader), answered)
+	if err != nil {
+		return nil, err
+	}
+	binary.BigEndian.PutUint32(text[1:], uint32(len(text)-frameHeader))
+	return text, nil
+}
+
+// send answers a call by a message.
+func send(w http.ResponseWriter, message []byte) {
+	w.Header().Set("Content-Type", "application/grpc")
+	w.Header().Set("Grpc-Accept-Encoding", "identity,gzip")
+	w.Header().Set("Trailer", "Grpc-Status")
+	w.Write(message)
+	w.Header().Set("Grpc-Status", "0")
+}
+
+// isPacked says whether the message of a call may be packed by gzip.
+func isPacked(h http.Header) (bool, error) {
+	switch encoding := h.Get("Grpc-Encoding"); encoding {
+	case "", "identity":
+		return false, nil
+	case "gzip":
+		return true, nil
+	default:
+		return false, &coded{codes.Unimplemented, fmt.Sprintf("messages packed by %.50q are not understood; by gzip they are", encoding)}
+	}
+}
+
+// timeout is how long a call may take: what its client gives it, and no longer
+// than the server does; 0 is for ever.
+func (s *Server) timeout(h http.Header) (time.Duration, error) {
+	text := h.Get("Grpc-Timeout")
+	if text == "" {
+		return s.Timeout, nil
+	}
+	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond}
+	unit, ok := units[text[len(text)-1]]
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if !ok || err != nil || len(text) > 9 { // eight digits
+		return 0, badRequest("grpc-timeout is %.20q; want digits and a unit of H, M, S, m, u or n", text)
+	}
+	n = min(n, uint64(math.MaxInt64/unit)) // hours of eight digits do not fit
+	within := max(time.Duration(n)*unit, time.Nanosecond)
+	if s.Timeout > 0 {
+		within = min(within, s.Timeout)
+	}
+	return within, nil
+}

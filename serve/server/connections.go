@@ -1,0 +1,148 @@
+package server
+
+import (
+	"container/list"
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Connections bound how many connections the ports have together, so that
+// files are left for the models, the policy and the log. One that comes when all
+// are taken displaces the one that has been of no use for longest: a connection
+// is of use while it has a request whose caller is known. So nobody who has no
+// token keeps others out for long.
+type connections struct {
+	most int
+
+	mu     sync.Mutex
+	open   int
+	unused *list.List // of *connection, the longest unused first
+}
+
+func newConnections(most int) *connections { return &connections{most: most, unused: list.New()} }
+
+// mostConnections is half of the files that the process may have open, but no
+// more than what its memory is meant for.
+func mostConnections() (int, error) {
+	const memory = 4096
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return 0, err
+	}
+	return int(max(min(files.Cur/2, memory), 8)), nil
+}
+
+// A connection is one of a front end.
+type connection struct {
+	net.Conn
+	all   *connections
+	close func() error // once
+
+	// Guarded by all.mu:
+	users  int           // requests whose callers are known
+	waits  *list.Element // in all.unused; nil while there are users
+	closed bool
+}
+
+// listen counts the connections of a port.
+func (c *connections) listen(l net.Listener) net.Listener { return countedListener{l, c} }
+
+type countedListener struct {
+	net.Listener
+	all *connections
+}
+
+func (l countedListener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.all.add(accepted); c != nil {
+			return c, nil
+		}
+		accepted.Close() // each has a request that is being answered
+	}
+}
+
+// add takes a connection up, and displaces another if need be. It gives nil where
+// all are in use.
+func (c *connections) add(accepted net.Conn) *connection {
+	added := &connection{Conn: accepted, all: c, close: sync.OnceValue(accepted.Close)}
+	c.mu.Lock()
+	var displaced *connection
+	if c.open >= c.most {
+		if c.unused.Len() == 0 {
+			c.mu.Unlock()
+			return nil
+		}
+		displaced = c.unused.Front().Value.(*connection)
+		c.forget(displaced)
+	}
+	c.open++
+	added.waits = c.unused.PushBack(added)
+	c.mu.Unlock()
+	if displaced != nil {
+		displaced.close()
+	}
+	return added
+}
+
+// forget takes a connection off the count.
+func (c *connections) forget(gone *connection) {
+	if gone.closed {
+		return
+	}
+	gone.closed = true
+	c.open--
+	if gone.waits != nil {
+		c.unused.Remove(gone.waits)
+		gone.waits = nil
+	}
+}
+
+// Close closes the connection.
+func (c *connection) Close() error {
+	c.all.mu.Lock()
+	c.all.forget(c)
+	c.all.mu.Unlock()
+	return c.close()
+}
+
+// use says that a request whose caller is known began, and with -1 that it ended.
+func (c *connection) use(n int) {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	c.users += n
+	switch {
+	case c.closed:
+	case c.users > 0 && c.waits != nil:
+		c.all.unused.Remove(c.waits)
+		c.waits = nil
+	case c.users == 0:
+		c.waits = c.all.unused.PushBack(c)
+	}
+}
+
+type connectionKey struct{}
+
+// withConnection puts a connection into the context of its requests.
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// useConnection keeps the connection of a request, whose context it is, from
+// being displaced until the request ends.
+func useConnection(ctx context.Context) {
+	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
+		c.use(1)
+		context.AfterFunc(ctx, func() { c.use(-1) })
+	}
+}

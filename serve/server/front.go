@@ -1,0 +1,61 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tkit/internal/access"
+	"tkit/serve"
+)
+
+// The limits of a connection, the same for both front ends.
+const (
+	headerTime = 10 * time.Second // for the header of a request, or TLS
+	bodyTime   = time.Minute      // for the whole request
+	idleTime   = 2 * time.Minute  // without a request
+	writeTime  = 30 * time.Second // without a byte that the client takes
+	headerSize = 64 << 10
+	streams    = 64      // requests at a time on a connection of HTTP/2
+	streamSize = 1 << 20 // bytes of a request that wait to be read
+)
+
+// frontEnd is a server of net/http with the limits that hold for every front
+// end. It speaks HTTP/2, over TLS or, where a certificate is wanting, in clear.
+func frontEnd(h http.Handler, certificate *tls.Config, log *slog.Logger) *http.Server {
+	s := &http.Server{
+		Handler:           h,
+		TLSConfig:         certificate.Clone(), // which the server completes
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       bodyTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerSize,
+		ConnContext:       withConnection,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: streams, WriteByteTimeout: writeTime,
+			MaxReceiveBufferPerConnection: streamSize, MaxReceiveBufferPerStream: streamSize,
+		},
+		// "OPTIONS *" is answered as everything else is.
+		DisableGeneralOptionsHandler: true,
+	}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
+}
+
+// authenticator finds callers for the front ends. The connection of a caller that
+// is known is in use until the request ends.
+func authenticator(who *serve.Admission) func(context.Context, string) (access.Caller, error) {
+	return func(ctx context.Context, header string) (access.Caller, error) {
+		c, err := who.Authenticate(header)
+		if err == nil {
+			useConnection(ctx)
+		}
+		return c, err
+	}
+}
