@@ -62,13 +62,14 @@ func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDe
 		return nil, fmt.Errorf("%w: its outputs %q are text; export it with its scores or features as an output", ErrUnsupported, text)
 	}
 	p, err := plain(b, meta, only(signature, kept), ops, restored)
+	var notes []string
 	if err != nil && errors.Is(err, ErrUnsupported) && len(kept) > 1 && len(kept) <= maxTried {
 		var able []string
 		for _, key := range kept {
 			if _, failed := plain(b, meta, only(signature, []string{key}), ops, restored); failed == nil {
 				able = append(able, key)
 			} else {
-				text = append(text, key)
+				notes = append(notes, fmt.Sprintf("the output %q is left out: %v", key, failed))
 			}
 		}
 		if len(able) > 0 {
@@ -79,9 +80,9 @@ func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDe
 		return nil, err
 	}
 	if len(text) > 0 {
-		slices.Sort(text)
-		p.notes = append(p.notes, fmt.Sprintf("the outputs %s are left out: they are text, or need a table or another state", strings.Join(quoted(text), ", ")))
+		p.notes = append(p.notes, fmt.Sprintf("the outputs %s are left out: they are text", strings.Join(quoted(text), ", ")))
 	}
+	p.notes = append(p.notes, notes...)
 	return p, nil
 }
 
