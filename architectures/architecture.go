@@ -42,6 +42,10 @@ type Architecture struct {
 	Classes int `json:"classes"`
 	// Preprocessing is what published weights expect and a good start without them.
 	Preprocessing preprocessing.Preprocessing `json:"preprocessing"`
+	// LearningRate is the highest of the schedule by which stochastic gradient
+	// descent with momentum trains it; 0: the one that does for networks with batch
+	// normalisation or few layers.
+	LearningRate float64 `json:"learning_rate,omitempty"`
 	// Build composes the network. It fails where the input is too small for the
 	// topology or a number is not positive.
 	Build func(classes int, input [3]int) (*Graph, error) `json:"-"`

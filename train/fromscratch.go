@@ -39,6 +39,9 @@ type ScratchOptions struct {
 // FromScratch trains an architecture on a dataset. An interrupted run that
 // keeps checkpoints goes on from the last one when it is started again.
 func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
+	if o.Training.LearningRate == 0 && (o.Training.Optimiser == "" || o.Training.Optimiser == scratch.SGD) {
+		o.Training.LearningRate = o.Architecture.LearningRate
+	}
 	p := o.Architecture.Preprocessing
 	if len(o.Preprocessing.Steps) > 0 {
 		p = o.Preprocessing

@@ -94,7 +94,7 @@ func trainFlags() []cli.Flag {
 		&cli.IntFlag{Category: scratchFlags, Name: "epochs", Value: 30, Usage: "passes over the training images"},
 		&cli.IntFlag{Category: scratchFlags, Name: "batch-size", Value: 32, Usage: "images in a step"},
 		&cli.StringFlag{Category: scratchFlags, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, 0.001 for adamw"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, or what the network needs; 0.001 for adamw"},
 		&cli.Float64Flag{Category: scratchFlags, Name: "momentum", Value: 0.9, Usage: "of sgd"},
 		&cli.Float64Flag{Category: scratchFlags, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
 		&cli.StringFlag{Category: scratchFlags, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
