@@ -87,6 +87,7 @@ func app() *cli.App {
 		},
 	}
 	sayUsageErrors(a.Commands)
+	boundCommands(a.Commands)
 	return a
 }
 

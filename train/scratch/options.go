@@ -3,6 +3,7 @@ package scratch
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -126,16 +127,18 @@ func (o Options) validate() error {
 		}
 	}
 	check(o.Optimiser == SGD || o.Optimiser == AdamW, "optimiser %q: there are %s and %s", o.Optimiser, SGD, AdamW)
-	check(o.LearningRate > 0, "learning rate %g: it must be positive", o.LearningRate)
+	check(o.LearningRate > 0 && !math.IsInf(o.LearningRate, 1), "learning rate %g: it must be a positive number", o.LearningRate)
 	check(o.Momentum >= 0 && o.Momentum < 1, "momentum %g: it must be within 0 and 1", o.Momentum)
-	check(o.WeightDecay >= 0, "weight decay %g: it must not be negative", o.WeightDecay)
+	check(o.WeightDecay >= 0 && !math.IsInf(o.WeightDecay, 1), "weight decay %g: it must be a number that is not negative", o.WeightDecay)
 	check(o.LabelSmoothing >= 0 && o.LabelSmoothing < 1, "label smoothing %g: it must be within 0 and 1", o.LabelSmoothing)
 	check(o.Schedule.known(), "schedule %q: there are %s, %s and %s", o.Schedule, Constant, Cosine, Steps)
-	check(o.Warmup >= 0, "warm-up of %g epochs: it must not be negative", o.Warmup)
+	check(o.Warmup >= 0 && !math.IsInf(o.Warmup, 1), "warm-up of %g epochs: it must be a number that is not negative", o.Warmup)
 	check(o.Epochs > 0, "%d epochs: at least one is needed", o.Epochs)
 	check(o.BatchSize > 0, "batch size %d: it must be positive", o.BatchSize)
 	check(o.Patience >= 0, "patience %d: it must not be negative", o.Patience)
 	check(o.Threads > 0, "%d threads: at least one is needed", o.Threads)
 	check(o.Augment.Shift >= 0, "shift by %d pixels: it must not be negative", o.Augment.Shift)
+	part := func(x float64) bool { return x >= 0 && x <= 1 }
+	check(part(o.Augment.Brightness) && part(o.Augment.Contrast), "brightness %g and contrast %g: they must be within 0 and 1", o.Augment.Brightness, o.Augment.Contrast)
 	return errors.Join(errs...)
 }
