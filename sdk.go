@@ -8,6 +8,6 @@ import "embed"
 
 // SDK has the packages with their tests, and this module's go.mod and go.sum.
 //
-//go:embed go.mod go.sum internal/fuzztest/*.go internal/preprocessing/*.go internal/spelling/*.go
+//go:embed go.mod go.sum internal/fuzztest/*.go internal/preprocessing/*.go internal/printable/*.go internal/spelling/*.go
 //go:embed plugins/*.go plugins/internal plugins/proto plugins/host/*.go plugins/preprocesstest/*.go
 var SDK embed.FS

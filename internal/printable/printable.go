@@ -24,6 +24,28 @@ func Text(s string) string {
 	return string(escape(nil, []byte(s), hidden))
 }
 
+// Line is Text for a message of another program: spaces stand for its tabs and
+// line breaks, and what is longer than most bytes is cut and ends with "…".
+func Line(s string, most int) string {
+	cut := len(s) > most
+	if cut { // first, so that a huge message costs little
+		s = whole(s[:most])
+	}
+	s = Text(strings.TrimSpace(spaces.Replace(s)))
+	if len(s) > most { // escapes are longer than what they stand for
+		s, cut = whole(s[:most]), true
+	}
+	if cut {
+		s += "…"
+	}
+	return s
+}
+
+var spaces = strings.NewReplacer("\t", " ", "\r\n", " ", "\n", " ", "\r", " ", "\u2028", " ", "\u2029", " ")
+
+// whole is text without a character that is cut off at its end.
+func whole(text string) string { return text[:complete([]byte(text))] }
+
 // Lines is Text for whole output: line feeds and tabs remain.
 func Lines(text []byte) []byte {
 	return escape(make([]byte, 0, len(text)), text, func(r rune) bool {

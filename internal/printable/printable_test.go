@@ -31,6 +31,24 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	for given, want := range map[string]string{
+		"a\x1b[2Jb\x00\r\nc\n":              `a\u001b[2Jb\u0000 c`,
+		"\u202eabc\u2066":                   `\u202eabc\u2066`,
+		"naïve – 日本 \u200d":                 "naïve – 日本 \u200d",
+		"bad \xff\u2028\tend":               `bad \xff  end`,
+		strings.Repeat("é", 50):             strings.Repeat("é", 50),
+		strings.Repeat("é", 50) + "e":       strings.Repeat("é", 50) + "…",
+		"a" + strings.Repeat("é", 50):       "a" + strings.Repeat("é", 49) + "…",
+		strings.Repeat("\a", 20):            strings.Repeat(`\u0007`, 20)[:100] + "…",
+		strings.Repeat("\n", 200) + "never": "…",
+	} {
+		if got := printable.Line(given, 100); got != want {
+			t.Errorf("Line(%q) = %q, want %q", given, got, want)
+		}
+	}
+}
+
 type named string
 
 type stringer struct{}
@@ -93,6 +111,10 @@ func FuzzText(f *testing.F) {
 		}
 		if len(got) > 6*len(s) {
 			t.Errorf("%d bytes became %d", len(s), len(got))
+		}
+		line := printable.Line(s, 10)
+		if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) || len(line) > 10+len("…") {
+			t.Errorf("%q", line)
 		}
 		if again := printable.Text(got); again != got {
 			t.Errorf("%q is not final: %q", got, again)

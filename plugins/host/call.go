@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"tkit/internal/printable"
 	"tkit/plugins"
 	"tkit/plugins/internal/wire"
 	"tkit/plugins/proto"
@@ -50,9 +51,9 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	case time.Since(began) >= p.config.Timeout:
 		return plugins.Batch{}, hung, &TimeoutError{p.config.Timeout}
 	case status.Code(err) == codes.Unknown || status.Code(err) == codes.InvalidArgument || status.Code(err) == codes.Internal && !p.child.gone():
-		return plugins.Batch{}, alive, &ProcessError{cleaned(status.Convert(err).Message(), longestMessage)}
+		return plugins.Batch{}, alive, &ProcessError{printable.Line(status.Convert(err).Message(), longestMessage)}
 	case status.Code(err) == codes.ResourceExhausted && !p.child.gone(): // before it is read
-		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + cleaned(status.Convert(err).Message(), longestMessage)}
+		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + printable.Line(status.Convert(err).Message(), longestMessage)}
 	default:
 		return plugins.Batch{}, crashed, err
 	}
@@ -60,7 +61,7 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 		if int(fault.GetImage()) >= in.Count {
 			return plugins.Batch{}, alive, &Breach{fmt.Sprintf("it finds fault with image %d of %d", fault.GetImage()+1, in.Count)}
 		}
-		return plugins.Batch{}, alive, &plugins.ImageError{Image: int(fault.GetImage()), Reason: cleaned(fault.GetReason(), longestMessage)}
+		return plugins.Batch{}, alive, &plugins.ImageError{Image: int(fault.GetImage()), Reason: printable.Line(fault.GetReason(), longestMessage)}
 	}
 	out, err := p.answer(answer.GetBatch(), in)
 	return out, alive, err
@@ -178,7 +179,7 @@ func (p *process) crash(err error) error {
 	p.child.release()
 	how := p.child.how()
 	if s, ok := status.FromError(err); ok && s.Code() != codes.Unavailable {
-		how += ", " + cleaned(s.Message(), longestMessage)
+		how += ", " + printable.Line(s.Message(), longestMessage)
 	}
 	return &CrashError{how, p.child.said()}
 }

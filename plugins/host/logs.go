@@ -9,9 +9,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/hashicorp/go-hclog"
+
+	"tkit/internal/printable"
 )
 
 // StreamKey is the attribute of a record that a plugin printed: stdout or stderr.
@@ -72,16 +73,16 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func (l *lines) flush() {
-	text := cleaned(string(l.part), longestLine)
+	text := printable.Line(string(l.part), longestLine)
 	l.part = l.part[:0]
 	if text == "" {
 		return
 	}
 	l.tell(text)
 	if l.died == "" && deaths.MatchString(text) {
-		l.died = cleaned(text, longestMessage)
+		l.died = printable.Line(text, longestMessage)
 	}
-	if l.last = append(l.last, cleaned(text, longestMessage)); len(l.last) > 6 {
+	if l.last = append(l.last, printable.Line(text, longestMessage)); len(l.last) > 6 {
 		l.last = l.last[1:]
 	}
 }
@@ -113,26 +114,6 @@ func (l *lines) close() {
 	defer l.mu.Unlock()
 	l.flush()
 	l.tellOmitted()
-}
-
-// cleaned is a text of a plugin's, on one line and not longer than most bytes,
-// without what moves the cursor of a terminal or the order of its letters.
-func cleaned(text string, most int) string {
-	text = strings.ToValidUTF8(text, "�")
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029':
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.TrimSpace(text)
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
 }
 
 // said is the last that was printed, or why the process ended.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,17 +40,15 @@ func TestFloodsAreBounded(t *testing.T) {
 	}
 }
 
-func TestCleaned(t *testing.T) {
-	for text, want := range map[string]string{
-		"a\x1b[2Jb\x00\r\nc":           "a[2Jb  c",
-		"\u202eabc\u2066":              "abc",
-		"naïve – 日本 \u200d":            "naïve – 日本 \u200d",
-		"bad \xff":                     "bad �",
-		"\u009b31m":                    "31m",
-		strings.Repeat("é", 600) + "é": strings.Repeat("é", 512) + "…",
-	} {
-		if got := cleaned(text, longestMessage); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
+// What a plugin prints steers no terminal, neither in the log nor in an error.
+func TestOutputSteersNoTerminal(t *testing.T) {
+	var log logtest.Buffer
+	l := newLines(slog.New(slog.NewTextHandler(&log, nil)), "stdout")
+	if _, err := l.Write([]byte("a\x1b[2Jb\u202ec\xff\tend\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	const want = `a\u001b[2Jb\u202ec\xff end`
+	if said := l.said(); said != want || !strings.Contains(log.String(), strconv.Quote(want)) {
+		t.Errorf("it said %q, and the log has %q", said, log.String())
 	}
 }

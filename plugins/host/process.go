@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"tkit/internal/printable"
 	"tkit/plugins"
 	"tkit/plugins/internal/contract"
 	"tkit/plugins/internal/link"
@@ -167,14 +168,14 @@ func (p *process) describe(ctx context.Context) error {
 		return fmt.Errorf("its description is larger than %d bytes", maxDescription)
 	}
 	if err != nil {
-		return fmt.Errorf("asked what it is: %w", err)
+		return fmt.Errorf("asked what it is: %s", printable.Line(err.Error(), longestMessage))
 	}
 	p.description = plugins.Description{
 		Name: m.GetName(), Version: m.GetVersion(), Summary: m.GetSummary(), ConfigSchema: m.GetConfigSchema(),
 		Takes: form(m.GetTakes()), Gives: form(m.GetGives()), Deterministic: m.GetDeterministic(),
 	}
 	if err := p.description.Validate(); err != nil {
-		return fmt.Errorf("its description: %w", err)
+		return fmt.Errorf("its description: %s", printable.Line(err.Error(), longestMessage))
 	}
 	if !m.GetSharedMemory() && p.area != nil {
 		err := p.area.Close()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"tkit/internal/printable"
 	"tkit/plugins"
 )
 
@@ -74,7 +75,7 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 		return fmt.Errorf("its configuration: %w", err)
 	}
 	if err := schema.Validate(value); err != nil {
-		return fmt.Errorf("its configuration fails its schema: %s", cleaned(err.Error(), longestMessage))
+		return fmt.Errorf("its configuration fails its schema: %s", printable.Line(err.Error(), longestMessage))
 	}
 	return nil
 }
@@ -94,7 +95,7 @@ func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	}
 	schema, err := compileBounded(text)
 	if err != nil {
-		return nil, fmt.Errorf("the schema of its configuration: %s", cleaned(err.Error(), longestMessage))
+		return nil, fmt.Errorf("the schema of its configuration: %s", printable.Line(err.Error(), longestMessage))
 	}
 	return schema, nil
 }
@@ -159,7 +160,7 @@ func boundedValue(value any, depth int) error {
 		}
 	case json.Number:
 		if _, err := v.Float64(); err != nil || len(v) > maxDigits {
-			return fmt.Errorf("its number %s is out of range", cleaned(v.String(), maxDigits))
+			return fmt.Errorf("its number %s is out of range", printable.Line(v.String(), maxDigits))
 		}
 		// A tiny number is zero as a float, and long as a fraction.
 		if _, exponent, _ := strings.Cut(strings.ToLower(v.String()), "e"); len(strings.TrimLeft(exponent, "+-0")) > 3 {
@@ -177,7 +178,7 @@ func knownDialects(value any) error {
 	switch v := value.(type) {
 	case map[string]any:
 		if dialect, named := v["$schema"].(string); named && !officialDialect.MatchString(dialect) {
-			return fmt.Errorf("its $schema %q is none of json-schema.org's", cleaned(dialect, 100))
+			return fmt.Errorf("its $schema %q is none of json-schema.org's", printable.Line(dialect, 100))
 		}
 		for _, member := range v {
 			if err := knownDialects(member); err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tkit/internal/printable"
 )
 
 // A schema is a program: one of 3 kB can ask for 2³² checks, as each of its
@@ -228,14 +230,14 @@ func boundedPattern(text string) (jsonschema.Regexp, error) {
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("the pattern %q: %w", cleaned(text, 100), err)
+		return nil, fmt.Errorf("the pattern %q: %w", printable.Line(text, 100), err)
 	}
 	program, err := syntax.Compile(tree.Simplify())
 	if err != nil {
-		return nil, fmt.Errorf("the pattern %q: %w", cleaned(text, 100), err)
+		return nil, fmt.Errorf("the pattern %q: %w", printable.Line(text, 100), err)
 	}
 	if len(program.Inst) > maxPatternSize {
-		return nil, fmt.Errorf("the pattern %q repeats too much", cleaned(text, 100))
+		return nil, fmt.Errorf("the pattern %q repeats too much", printable.Line(text, 100))
 	}
 	compiled, err := regexp.Compile(text)
 	return pattern{compiled, len(program.Inst)}, err

@@ -14,12 +14,11 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
 	"tkit/internal/durable"
+	"tkit/internal/printable"
 	"tkit/plugins"
 	"tkit/plugins/host"
 	"tkit/plugins/internal/claim"
@@ -149,10 +148,8 @@ func checkSummary(text string) error {
 	if len(text) > longestSummary {
 		return fmt.Errorf("its summary is of %d bytes, and may be of %d", len(text), longestSummary)
 	}
-	for _, r := range text {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
-			return fmt.Errorf("its summary %q has characters that no line of text has", text)
-		}
+	if printable.Text(text) != text {
+		return fmt.Errorf("its summary %q has characters that no line of text has", text)
 	}
 	return nil
 }
