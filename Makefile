@@ -14,7 +14,7 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./inter
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop build test race soak fuzz lint demo demo-plugins bench clean
+.PHONY: help deps deps-hadoop launcher build test race soak fuzz lint demo demo-plugins bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,11 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
 	@scripts/hadoop/install
 
-build: deps ## make bin/tkit
-	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
+launcher: # the program that confines plugins, which tkit carries
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
+
+build: deps launcher ## make bin/tkit
+	@$(GO) build -trimpath -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
 test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
 	@$(GO) test -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
@@ -58,4 +61,4 @@ bench: build .deps/python/installed deps-hadoop ## the measured claims, as ratio
 	@scripts/bench
 
 clean: ## remove what was built, keep what was downloaded
-	@rm -rf bin
+	@rm -rf bin plugins/internal/launch/_launcher

@@ -40,7 +40,7 @@ const tooBusy = 0.1
 // result. Runs without flags are kept for the record.
 func (p program) run(ctx context.Context) (r result, err error) {
 	binary := filepath.Join(p.root, ".deps", "bench", "bin", p.name)
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./bench/"+p.name)
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "launcher", "-o", binary, "./bench/"+p.name) // as make build does
 	build.Dir, build.Stdout, build.Stderr = p.root, os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		return r, fmt.Errorf("go build ./bench/%s: %w", p.name, err)

@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-plugin"
-	"golang.org/x/sys/unix"
+
+	"tkit/plugins/internal/sealed"
 )
 
 // Digest is "sha256:" and the hexadecimal SHA-256 of a plugin's executable, by
@@ -121,22 +122,5 @@ func sealedCopy(path string) (*os.File, error) {
 		return nil, err
 	}
 	defer from.Close()
-	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	name := filepath.Base(path)
-	fd, err := unix.MemfdCreate(name[:min(len(name), 200)], flags|unix.MFD_EXEC)
-	if errors.Is(err, unix.EINVAL) { // a kernel before 6.3
-		fd, err = unix.MemfdCreate(name[:min(len(name), 200)], flags)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("executable memory (sysctl vm.memfd_noexec must not be 2): %w", err)
-	}
-	to := os.NewFile(uintptr(fd), path)
-	if _, err := io.Copy(to, from); err != nil {
-		return nil, errors.Join(err, to.Close())
-	}
-	if _, err := unix.FcntlInt(to.Fd(), unix.F_ADD_SEALS,
-		unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL); err != nil {
-		return nil, errors.Join(err, to.Close())
-	}
-	return to, nil
+	return sealed.Copy(path, from)
 }

@@ -29,8 +29,9 @@ func become(descriptor string) {
 	if err != nil {
 		return // nobody listens
 	}
-	unix.CloseOnExec(first)
-	unix.CloseOnExec(first + 1)
+	for fd := first; fd < first+3; fd++ { // orders, report and this program
+		unix.CloseOnExec(fd)
+	}
 	answers := json.NewEncoder(os.NewFile(uintptr(first+1), "report"))
 	var r report
 	s, err := orders(os.NewFile(uintptr(first), "orders"))

@@ -1,12 +1,14 @@
 // Package launch starts the process of a plugin inside a sandbox.
 //
 // A program that is to be confined cannot be trusted to confine itself, and tkit
-// cannot enter the plugin's namespaces before they exist. So tkit starts its own
-// executable again, in new namespaces. This package takes over before main,
-// closes the sandbox around itself, and then becomes the plugin: one process
-// from beginning to end, with one number.
+// cannot enter the plugin's namespaces before they exist. So tkit starts a
+// launcher in new namespaces: a program that is linked with this package, which
+// takes over before main, closes the sandbox around itself, and then becomes the
+// plugin. It is one process from beginning to end, with one number.
 //
-// It works wherever this package is linked in, also in the tests of authors.
+// With the build tag launcher, the launcher is the program of the folder
+// launcher, which is embedded and starts in a few milliseconds. Without it, as in
+// the tests of authors, the launcher is the running program itself.
 package launch
 
 import (
@@ -108,6 +110,10 @@ type Process struct {
 // thread for as long as the process is to live: the kernel ends the process with
 // the thread. Finish must follow.
 func Start(s Spec, stdout, stderr *os.File, files []*os.File, isolated bool) (*Process, error) {
+	launcher, err := program()
+	if err != nil {
+		return nil, err
+	}
 	read, orders, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -117,9 +123,12 @@ func Start(s Spec, stdout, stderr *os.File, files []*os.File, isolated bool) (*P
 		return nil, errors.Join(err, read.Close(), orders.Close())
 	}
 	p := &Process{spec: s, orders: orders, report: answer}
+	first := 3 + len(files) // of the launcher's own descriptors
 	p.Cmd = &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{name, strconv.Itoa(3 + len(files))}, Env: launcherEnvironment(),
-		Stdout: stdout, Stderr: stderr, ExtraFiles: append(files[:len(files):len(files)], read, write),
+		// The launcher is one of its own files: any other descriptor may be
+		// overwritten while these are put in their places.
+		Path: fmt.Sprintf("/proc/self/fd/%d", first+2), Args: []string{name, strconv.Itoa(first)}, Env: programEnvironment(),
+		Stdout: stdout, Stderr: stderr, ExtraFiles: append(files[:len(files):len(files)], read, write, launcher),
 		SysProcAttr: attributes(s.Network, isolated),
 	}
 	err = p.Cmd.Start()
@@ -161,16 +170,6 @@ func (p *Process) close() error {
 	}
 	p.orders, p.report = nil, nil
 	return err
-}
-
-// launcherEnvironment is what our own executable needs to be loaded. What the
-// plugin sees is in its Spec.
-func launcherEnvironment() []string {
-	env := []string{"TF_CPP_MIN_LOG_LEVEL=3"} // libtensorflow may say things when it is loaded
-	if path, set := os.LookupEnv("LD_LIBRARY_PATH"); set {
-		env = append(env, "LD_LIBRARY_PATH="+path)
-	}
-	return env
 }
 
 // attributes make the process the head of a session and group of its own, away
