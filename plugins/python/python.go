@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // SDK has the package tkit_plugins, as a folder that pip installs, and in
@@ -42,6 +43,7 @@ func Build(ctx context.Context, interpreter, project, archive string) (err error
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, interpreter, "-ISB", filepath.Join(sdk, "tkit_plugins", "build.py"), project, archive)
 	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.WaitDelay = time.Second // what it has started may hold its output open
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -1,8 +1,14 @@
 package store
 
 import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tkit/internal/fuzztest"
@@ -59,5 +65,27 @@ func TestSummariesAreLines(t *testing.T) {
 		if err := checkSummary(text); (err == nil) != good {
 			t.Errorf("%.50q: %v", text, err)
 		}
+	}
+}
+
+// A program that is given up ends with all that it has started, which may hold
+// its output open.
+func TestRunEndsWhatItStarted(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "started"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		os.ReadFile(filepath.Join(dir, "started"))
+		cancel()
+	}()
+	cmd := exec.CommandContext(ctx, "sh", "-c", "(echo >started; sleep 30; touch late) & wait")
+	cmd.Dir = dir
+	if _, err := run(ctx, cmd); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the context's", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "late")); err == nil {
+		t.Error("it waited for what it had started")
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"tkit/internal/durable"
 	"tkit/plugins/host"
@@ -178,9 +180,13 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	return run(ctx, exec.CommandContext(ctx, name, args...))
 }
 
+// run runs a command made with ctx, which ends it and all that it has started.
 func run(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
 		return "", ctx.Err()

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"tkit/plugins/host"
 	"tkit/plugins/python"
@@ -71,11 +72,15 @@ func (p Plugin) Open(ctx context.Context, c host.Config, environment ...string) 
 	return host.Open(ctx, p.path, p.digest, c)
 }
 
-// Run runs the interpreter on a project's own tests or the like.
+// Run runs the interpreter on a project's own tests or the like. What hangs is
+// ended, and fails the test with what it printed.
 func Run(t *testing.T, project string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), Interpreter(), append([]string{"-B"}, args...)...)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Interpreter(), append([]string{"-B"}, args...)...)
 	cmd.Dir = project
+	cmd.WaitDelay = 10 * time.Second // what it has started may hold its output open
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", args, err, out)
 	}
