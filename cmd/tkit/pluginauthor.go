@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,7 +45,7 @@ Examples:
 				jsonFlag())...),
 			Description: `PATH is the plugin's executable, or the project of one in Python. It is not
 installed by that; what it prints is logged to standard error. The exit status
-is 1 where a check fails.
+is 1 where a check fails. It also says how this machine confines plugins.
 
 Examples:
    tkit plugins test ./brighten
@@ -150,23 +149,30 @@ func testPlugin(c *cli.Context, s store.Store) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, subject.Plugin.Close()) }()
-		if missing := subject.Plugin.Protections().Missing(c.Bool("plugin-network")); len(missing) == 0 && !c.Bool("json") {
-			fmt.Fprintln(c.App.Writer, "confined by all that tkit knows to confine plugins by")
-		} else if !c.Bool("json") {
-			fmt.Fprintf(c.App.Writer, "confined without: %s\n", strings.Join(missing, ", "))
+		if !c.Bool("json") {
+			printProtections(c, subject.Plugin.Protections())
 		}
 		return checkPlugin(c, t, subject, o)
 	})
 }
 
+// printProtections says how this machine confines the plugin.
+func printProtections(c *cli.Context, p host.Protections) {
+	fmt.Fprintln(c.App.Writer, "how this machine confines plugins; docs/security-plugins.md says what each line means:")
+	for _, one := range p.List(c.Bool("plugin-network")) {
+		fmt.Fprintf(c.App.Writer, "  %-5s%s\n", map[bool]string{true: "yes", false: "NO"}[one.Closed], one.Words)
+	}
+}
+
 // checkPlugin makes the checks and prints each as it is done, or all as JSON.
 func checkPlugin(c *cli.Context, t *store.Trial, subject preprocesstest.Subject, o preprocesstest.Options) error {
 	all := struct {
-		Plugin string                  `json:"plugin"`
-		Digest string                  `json:"digest"`
-		Passed bool                    `json:"passed"`
-		Checks []preprocesstest.Result `json:"checks"`
-	}{Plugin: subject.Describe().String(), Digest: t.Digest()}
+		Plugin      string                  `json:"plugin"`
+		Digest      string                  `json:"digest"`
+		Protections host.Protections        `json:"protections"`
+		Passed      bool                    `json:"passed"`
+		Checks      []preprocesstest.Result `json:"checks"`
+	}{Plugin: subject.Describe().String(), Digest: t.Digest(), Protections: subject.Plugin.Protections()}
 	const form = "%-20s %-8s %8s  %s\n"
 	if !c.Bool("json") {
 		printable.Fprintf(c.App.Writer, "%s, %s\n"+form, all.Plugin, all.Digest, "CHECK", "RESULT", "TOOK", "")

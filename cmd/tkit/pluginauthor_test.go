@@ -30,7 +30,7 @@ func TestNewPlugin(t *testing.T) {
 	}
 	program := filepath.Join(folder, "brighten")
 	out := mustRun(t, home, "plugins", "test", "--config", `{"by": 40}`, "--rounds", "30", program)
-	for _, want := range []string{"brighten@0.1.0, sha256:", "batch equals singles passed", "leaks                passed", "input unchanged      skipped"} {
+	for _, want := range []string{"how this machine confines plugins", "capabilities dropped\n", "network closed\n", "brighten@0.1.0, sha256:", "batch equals singles passed", "leaks                passed", "input unchanged      skipped"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("plugins test does not say %q:\n%s", want, out)
 		}
@@ -105,9 +105,10 @@ func TestPluginThatFailsItsChecks(t *testing.T) {
 		t.Errorf("error %v, want that checks fail", err)
 	}
 	var told struct {
-		Plugin string
-		Passed bool
-		Checks []struct{ Check, Fault string }
+		Plugin      string
+		Passed      bool
+		Protections map[string]bool
+		Checks      []struct{ Check, Fault string }
 	}
 	if err := json.Unmarshal([]byte(out), &told); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -116,7 +117,7 @@ func TestPluginThatFailsItsChecks(t *testing.T) {
 	for _, c := range told.Checks {
 		found = found || c.Check == "determinism" && strings.Contains(c.Fault, "answers an equal batch differently")
 	}
-	if told.Passed || told.Plugin != "faulty@1.0.0" || !found {
+	if told.Passed || told.Plugin != "faulty@1.0.0" || !told.Protections["powers"] || !found {
 		t.Errorf("told %+v", told)
 	}
 	if out, _, err := tkit(t, home, "plugins", "test", "--config", `{"do": "lie"}`, "--rounds", "10", program); err == nil || !strings.Contains(out, "determinism          FAILED") {

@@ -101,7 +101,7 @@ var missingTold sync.Once
 // tellMissing says once what this machine's sandbox lacks.
 func tellMissing(log *slog.Logger, missing []string) {
 	missingTold.Do(func() {
-		log.Warn("this machine confines plugins less than it could; docs/security-plugins.md says what that means", "without", missing)
+		log.Warn("this machine confines plugins less than it could; docs/security-plugins.md says what that means", "missing", missing)
 	})
 }
 

@@ -56,24 +56,35 @@ type Protections struct {
 	Powers bool `json:"powers"`
 }
 
-// Missing names what the machine does not allow, in words for people; nothing
-// where all is as it should be. network says that it was given the network.
+// A Protection is one part of the sandbox, in words for people.
+type Protection struct {
+	Words  string
+	Closed bool // on this machine
+}
+
+// List is all of them. network says that the plugin was given the network, which
+// is then no part of the sandbox.
+func (p Protections) List(network bool) []Protection {
+	all := []Protection{
+		{"other processes hidden (a /proc of its own)", p.Processes},
+		{"file systems mounted read-only", p.ReadOnly},
+		{"files of others closed (Landlock)", p.Files},
+		{"signals to other processes blocked", p.Signals},
+		{"system calls filtered (seccomp)", p.Calls},
+		{"capabilities dropped", p.Powers},
+	}
+	if !network {
+		all = append(all, Protection{"network closed", p.Network})
+	}
+	return all
+}
+
+// Missing names those that this machine could not close.
 func (p Protections) Missing(network bool) []string {
 	var missing []string
-	for _, one := range []struct {
-		there bool
-		words string
-	}{
-		{p.Processes, "a /proc of its own"},
-		{p.Network || network, "no network"},
-		{p.ReadOnly, "file systems mounted read-only"},
-		{p.Files, "no files of others (Landlock)"},
-		{p.Signals, "no signals to others"},
-		{p.Calls, "a filter of system calls"},
-		{p.Powers, "no capabilities"},
-	} {
-		if !one.there {
-			missing = append(missing, one.words)
+	for _, one := range p.List(network) {
+		if !one.Closed {
+			missing = append(missing, one.Words)
 		}
 	}
 	return missing
