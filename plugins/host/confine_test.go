@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -131,6 +132,29 @@ func TestFiles(t *testing.T) {
 		if (err == nil) != c.allowed {
 			t.Errorf("%s %s: error %v, allowed %t", c.do, c.path, err, c.allowed)
 		}
+	}
+}
+
+// In the machine's /dev/shm a plugin puts nothing; what it has of its own is small.
+func TestSharedMemoryOfTheMachine(t *testing.T) {
+	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
+		t.Run(way, func(t *testing.T) {
+			p := open(t, built.v1, c)
+			if !p.Protections().Files {
+				t.Skip("the kernel has no Landlock")
+			}
+			path := fmt.Sprintf("/dev/shm/tkit-test-%d", os.Getpid())
+			_, err := p.Process(t.Context(), doAt("write", path), images(1))
+			if way == "without" && err == nil {
+				t.Error("it writes there")
+			}
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is there: %v", path, errors.Join(err, os.Remove(path)))
+			}
+			if _, err := p.Process(t.Context(), json.RawMessage(fmt.Sprintf(`{"do": "write", "path": %q, "bytes": 4000000}`, path)), images(1)); err == nil {
+				t.Error("it puts 4 MB there")
+			}
+		})
 	}
 }
 

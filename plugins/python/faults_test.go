@@ -124,3 +124,25 @@ func TestPrints(t *testing.T) {
 		}
 	}
 }
+
+// TestMultiprocessing tries the ways of Python's multiprocessing in a confined
+// plugin. By fork, pipes work, and pools where the plugin has a /dev/shm of its
+// own; what connects to sockets does not.
+func TestMultiprocessing(t *testing.T) {
+	c := config
+	c.Timeout = time.Minute
+	p := open(t, c)
+	_, err := p.Process(t.Context(), do("multiprocessing"), images(plugins.Float32, 1, [3]int{1, 1, 1}))
+	if !as[*host.ProcessError](err) {
+		t.Fatalf("error %v, want what it says", err)
+	}
+	want := map[string]bool{"pipe by fork": true, "manager by fork": !p.Protections().Calls, "pipe by forkserver": !p.Protections().Calls}
+	if p.Protections().ReadOnly {
+		want["pool by fork"], want["executor by fork"] = true, true
+	}
+	for way, works := range want {
+		if strings.Contains(err.Error(), way+": works") != works {
+			t.Errorf("%s: want that it works: %t; %v", way, works, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -62,9 +63,13 @@ func orders(from io.ReadCloser) (s Spec, err error) {
 // step narrows what the ones before may do.
 func confine(s Spec) (p Protections, err error) {
 	isolated := unix.Getpid() == 1
+	writable := []string{s.Folder}
 	if isolated {
 		p.ReadOnly = readOnly(s.Folder) == nil
 		p.Processes = ownProc() == nil
+		if ownSharedMemory() == nil {
+			writable = append(writable, sharedMemory)
+		}
 	}
 	if err := os.Chdir(s.Folder); err != nil { // again: it may be mounted anew
 		return p, err
@@ -80,7 +85,7 @@ func confine(s Spec) (p Protections, err error) {
 	}
 	version := landlockVersion()
 	p.Files, p.Signals = version > 0, isolated || version >= landlockSignals
-	if err := landlock(version, s, p.Processes); err != nil {
+	if err := landlock(version, slices.Concat(s.Readable, system, proc(p.Processes)), writable); err != nil {
 		return p, err
 	}
 	p.Calls, err = filterCalls(s.CPUs != nil, s.Network || isolated, s.Network)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +25,14 @@ var system = []string{
 var machineProc = []string{
 	"/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/sys",
 	"/proc/uptime", "/proc/version",
+}
+
+// proc is what a plugin may read below /proc.
+func proc(own bool) []string {
+	if own {
+		return []string{"/proc"}
+	}
+	return machineProc
 }
 
 // Rights of Landlock on files (linux/landlock.h).
@@ -51,11 +58,11 @@ const (
 	landlockSignals = 7
 )
 
-// landlock denies the calling thread every file but those of the system and
-// those of its Spec, which it may read, and its own folder; and the abstract Unix
-// sockets and the signals to processes outside. version is 0 where the kernel
-// has no Landlock: then nothing is denied.
-func landlock(version int, s Spec, ownProc bool) error {
+// landlock denies the calling thread every file but those that are readable or
+// writable, each with all that lies below it; and the abstract Unix sockets and
+// the signals to processes outside. version is 0 where the kernel has no
+// Landlock: then nothing is denied.
+func landlock(version int, readable, writable []string) error {
 	if version == 0 {
 		return nil
 	}
@@ -80,13 +87,12 @@ func landlock(version int, s Spec, ownProc bool) error {
 		return os.NewSyscallError("landlock_create_ruleset", errno)
 	}
 	defer unix.Close(int(fd))
-	proc := machineProc
-	if ownProc {
-		proc = []string{"/proc"}
-	}
-	rules := map[string]uint64{s.Folder: attr.Handled_access_fs, "/dev/null": landlockRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE}
-	for _, path := range slices.Concat(s.Readable, system, proc) {
+	rules := map[string]uint64{"/dev/null": unix.LANDLOCK_ACCESS_FS_WRITE_FILE}
+	for _, path := range readable {
 		rules[path] |= landlockRead
+	}
+	for _, path := range writable {
+		rules[path] = attr.Handled_access_fs
 	}
 	for path, rights := range rules {
 		if err := landlockRule(int(fd), path, rights&attr.Handled_access_fs); err != nil {

@@ -29,3 +29,14 @@ func ownProc() error {
 	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	return os.NewSyscallError("mount", unix.Mount("proc", "/proc", "proc", flags, ""))
 }
+
+// sharedMemory is where C libraries keep named semaphores, without which Python's
+// multiprocessing has no pools.
+const sharedMemory = "/dev/shm"
+
+// ownSharedMemory mounts an empty folder there. It is small: what lies there is
+// not counted as the plugin's memory.
+func ownSharedMemory() error {
+	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	return os.NewSyscallError("mount", unix.Mount("tmpfs", sharedMemory, "tmpfs", flags, "size=1m,nr_inodes=256,mode=0700"))
+}

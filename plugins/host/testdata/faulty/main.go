@@ -158,7 +158,7 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		_, err := os.ReadFile(c.Path)
 		return out, err
 	case "write":
-		return out, os.WriteFile(c.Path, []byte("was here"), 0o600)
+		return out, os.WriteFile(c.Path, append([]byte("was here"), make([]byte, c.Bytes)...), 0o600)
 	case "connect", "connect unix":
 		network := map[string]string{"connect": "tcp", "connect unix": "unix"}[c.Do]
 		conn, err := net.Dial(network, c.Path)

@@ -1,6 +1,8 @@
 """A plugin with the faults that a host must survive: those at start are named by
 FAULT in its environment, the others by "do" in its configuration."""
 
+import concurrent.futures
+import multiprocessing
 import os
 import sys
 import threading
@@ -75,7 +77,53 @@ class Faulty(Preprocessor):
                 self.kept.append(np.ones(1 << 29, np.uint8))
             case "thread":
                 threading.Thread(target=time.sleep, args=(3600,)).start()
+            case "multiprocessing":
+                raise ValueError("; ".join(multiprocessing_ways()))
             case "print":
                 print("printed by print")
                 os.write(1, b"printed by the system call\n")
         return batch
+
+
+def double(n):
+    return 2 * n
+
+
+def answer_by(pipe):
+    pipe.send(double(pipe.recv()))
+
+
+def multiprocessing_ways():
+    """Says of each way to have other processes compute whether it works here."""
+    for method in ("fork", "spawn", "forkserver"):
+        context = multiprocessing.get_context(method)
+
+        def pipe(context=context):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=answer_by, args=(theirs,), daemon=True)
+            process.start()
+            theirs.close()  # so that its end is told
+            ours.send(2)
+            answered = ours.recv()
+            process.kill()
+            process.join()
+            return answered
+
+        def pool(context=context):
+            with context.Pool(1) as workers:
+                return workers.apply_async(double, (2,)).get(10)
+
+        def executor(context=context):
+            with concurrent.futures.ProcessPoolExecutor(1, context) as workers:
+                return workers.submit(double, 2).result(10)
+
+        def manager(context=context):
+            with context.Manager() as m:
+                return m.list([4])[0]
+
+        for way in (pipe, pool, executor, manager):
+            try:
+                result = "works" if way() == 4 else "answers wrongly"
+            except Exception as error:
+                result = type(error).__name__
+            yield f"{way.__name__} by {method}: {result}"
