@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tkit/internal/guard"
 	"tkit/internal/inference"
 )
 
@@ -161,7 +162,7 @@ func (b *Batcher) countNew(rows []Row) int {
 func (b *Batcher) fill(e *entry) {
 	begun := time.Now()
 	data := b.buffer(e.row.Shape)
-	err := attempt(func() error { return e.row.Fill(e.fill, *data) })
+	err := guard.Call(func() error { return e.row.Fill(e.fill, *data) })
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -223,7 +224,7 @@ func (b *Batcher) WarmUp(ctx context.Context, shape [3]int, n int) (bottleneck [
 	done := make(chan struct{})
 	pass := func() {
 		defer close(done)
-		err = attempt(func() error {
+		err = guard.Call(func() error {
 			passed, err := b.pass(shape, slices.Repeat([][]float32{blank}, n))
 			bottleneck = passed.Shape
 			return err
@@ -298,7 +299,7 @@ func (b *Batcher) run(batch []*entry) {
 	}
 	begun := time.Now()
 	var passed inference.Bottlenecks
-	err := attempt(func() (err error) {
+	err := guard.Call(func() (err error) {
 		passed, err = b.pass(batch[0].row.Shape, rows)
 		return err
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"tkit/internal/inference"
@@ -58,17 +57,6 @@ type RowError struct {
 
 func (e *RowError) Error() string { return fmt.Sprintf("image %d: %v", e.Index, e.Err) }
 func (e *RowError) Unwrap() error { return e.Err }
-
-// attempt calls a function and makes an error of a panic. What an image causes
-// fails the requests that it belongs to and does not end the server.
-func attempt(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
-}
 
 // ReasonOf finds the reason of any error that serve returns. An error that
 // says nothing about itself is Internal.
