@@ -288,6 +288,26 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// A database that has written nothing does not belong to a log that another one
+// has sealed.
+func TestCompareWithAnotherDatabase(t *testing.T) {
+	l, dir := filled(t, 3)
+	must(t, l.Close())
+	must(t, os.Remove(filepath.Join(dir, "head")))
+	other, err := Open(filepath.Join(dir, "audit"), emptyHead{})
+	must(t, err)
+	defer other.Close()
+	if err := other.Compare(t.Context()); !errors.Is(err, ErrAhead) {
+		t.Errorf("compared: %v", err)
+	}
+}
+
+// An emptyHead is that of a database that has written nothing.
+type emptyHead struct{}
+
+func (emptyHead) Head(context.Context) (Anchor, error)    { return Anchor{Key: []byte("another")}, nil }
+func (emptyHead) SetHead(context.Context, Position) error { return errors.New("read only") }
+
 // crash appends a record whose head is not kept.
 func crash(t *testing.T, l *Log) {
 	t.Helper()

@@ -82,10 +82,13 @@ func (l *Log) Compare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
+	genuine := end.Sequence > 0 && anchor.genuine(end.record, end.line)
 	switch {
 	case end.Sequence == 0 && anchor.Sequence > 0:
 		return fmt.Errorf("%w: %d decisions were written to %s, and none is there", ErrMissing, anchor.Sequence, l.dir)
-	case end.Sequence > anchor.Sequence+1 && anchor.genuine(end.record, end.line):
+	case anchor.Sequence == 0 && end.Sequence > 0 && !genuine:
+		return fmt.Errorf("%w: %s has decisions, and the database has none and did not seal the last one", ErrAhead, l.dir)
+	case genuine && end.Sequence > anchor.Sequence+1:
 		return fmt.Errorf("%w: %s ends with decision %d, and the database with decision %d", ErrAhead, l.dir, end.Sequence, anchor.Sequence)
 	}
 	return nil
