@@ -164,7 +164,7 @@ func whoAmI(c *cli.Context, a *asking) error {
 // never.
 func expiry(c *cli.Context, flag string) (time.Time, error) {
 	text := c.String(flag)
-	if text == "" {
+	if !c.IsSet(flag) && text == "" {
 		return time.Time{}, nil
 	}
 	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
@@ -174,14 +174,13 @@ func expiry(c *cli.Context, flag string) (time.Time, error) {
 		}
 		return end, nil
 	}
-	hours, isDays := strings.CutSuffix(text, "d")
-	if isDays {
-		hours += "h"
+	factor := time.Duration(1)
+	if days, ok := strings.CutSuffix(text, "d"); ok && strings.Trim(days, "0123456789.") == "" {
+		text, factor = days+"h", 24
 	}
-	d, err := time.ParseDuration(hours)
-	factor := map[bool]time.Duration{false: 1, true: 24}[isDays]
+	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > math.MaxInt64/factor {
-		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, such as 30d or 12h, or a day, such as 2027-01-31", flag, text)
+		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, at most a hundred years, such as 30d or 12h, or a day, such as 2027-01-31", flag, c.String(flag))
 	}
 	return time.Now().Add(factor * d), nil
 }

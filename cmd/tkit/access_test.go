@@ -500,7 +500,7 @@ func TestExpiryFlag(t *testing.T) {
 	g := newGuarded(t)
 	mustRun(t, g.home, "datasets", "acl", "scans", "owner", string(g.me))
 	for _, bad := range []string{"9999-12-31", "0000-12-31", "0000-01-01", "0001-01-01", "2001-01-01", "10000-01-01", "-5d", "0d", "NaNd", "infd",
-		"99999999999d", "106751d", "106752d", "2562047h", "2030-02-30", "soon"} {
+		"", " ", "1h30d", "1e3d", "99999999999d", "106751d", "106752d", "2562047h", "2030-02-30", "soon"} {
 		if out, _, err := tkit(t, g.home, "datasets", "acl", "--expires", bad, "scans", "grant", "user:bob", "train"); err == nil || !strings.Contains(err.Error(), "expir") {
 			t.Errorf("--expires %s: %v\n%s", bad, err, out)
 		}
