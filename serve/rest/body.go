@@ -41,7 +41,7 @@ func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.
 		return &heldBody{&unpacked{from: http.MaxBytesReader(w, body, h.Limits.MaxBody)}, r.Body, account}, nil
 	default:
 		w.Header().Set("Accept-Encoding", "gzip")
-		return nil, unsupported("the Content-Encoding %.50q is not understood; gzip is", encoding)
+		return nil, unsupported("the Content-Encoding %.50q is not supported: send gzip, or none", encoding)
 	}
 }
 

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	if err := knownQuery(r, "top"); err != nil {
 		return nil, err
 	}
-	top, err := parseTop(r.URL.Query().Get("top"))
+	top, err := parseTop(r.URL.Query())
 	if err != nil {
 		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
 	}
@@ -89,10 +90,11 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	return append(text, '\n'), err
 }
 
-func parseTop(text string) (int, error) {
-	if text == "" {
+func parseTop(query url.Values) (int, error) {
+	if !query.Has("top") {
 		return defaultTop, nil
 	}
+	text := query.Get("top")
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
 		return 0, fmt.Errorf("top=%.20q: want how many labels, 1 or more", text)
@@ -109,7 +111,7 @@ func knownQuery(r *http.Request, known ...string) error {
 	}
 	for name, given := range values {
 		if !slices.Contains(known, name) {
-			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query has %.50q, which is not known here; known are %q", name, known)}
+			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query parameter %.50q is unknown; this address takes %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
 		}
 		if len(given) > 1 {
 			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query has %q twice", name)}

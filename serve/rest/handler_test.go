@@ -186,6 +186,7 @@ func TestBadRequests(t *testing.T) {
 		{"too large", "POST", classify, make([]byte, 1<<20+1), 413, serve.TooLarge},
 		{"broken JSON", "POST", classify, []byte(`{"image": `), 400, serve.BadRequest},
 		{"top", "POST", classify + "?top=all", good, 400, serve.BadRequest},
+		{"top without a number", "POST", classify + "?top=", good, 400, serve.BadRequest},
 		{"unknown model", "POST", "/v1/models/flowers:classify-image", good, 404, serve.NotFound},
 		{"unknown version", "POST", "/v1/models/digits/versions/9:classify-image", good, 404, serve.NotFound},
 		{"unknown label", "POST", "/v1/models/digits/labels/canary:classify-image", good, 404, serve.NotFound},

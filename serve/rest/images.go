@@ -27,7 +27,10 @@ func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, erro
 	m := mediaOf(r)
 	if strings.HasPrefix(m.kind, "multipart/") {
 		if m.kind != "multipart/form-data" {
-			return nil, unsupported("the Content-Type %.50q is not understood; multipart/form-data is", m.kind)
+			return nil, unsupported("the Content-Type %.50q is not supported: send multipart/form-data", m.kind)
+		}
+		if m.parameters["boundary"] == "" {
+			return nil, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the Content-Type multipart/form-data has no boundary")}
 		}
 		body, err := limit(w, r, l.MaxBody)
 		if err != nil {

@@ -40,8 +40,11 @@ func jsonText(body []byte, m media) ([]byte, error) {
 	if charset := strings.ToLower(m.parameters["charset"]); charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii" {
 		return nil, unsupported("the text is in %.50q, as its Content-Type says: JSON is UTF-8", charset)
 	}
+	if isGzip(body) {
+		return nil, unsupported(packed)
+	}
 	if bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")) {
-		return nil, unsupported("the text begins with the byte order mark of UTF-16: JSON is UTF-8")
+		return nil, unsupported("the text begins with the byte order mark of UTF-16 or UTF-32: JSON is UTF-8")
 	}
 	if len(body) > 1 && (body[0] == 0 || body[1] == 0) {
 		return nil, unsupported("the text looks like UTF-16 or UTF-32: JSON is UTF-8")
@@ -63,6 +66,8 @@ func notAnImage(body []byte) error {
 	has := func(prefix string) bool { return bytes.HasPrefix(lower, []byte(prefix)) }
 	const inJSON = `send the image's bytes, or {"image": {"b64": ...}}`
 	switch {
+	case isGzip(body):
+		return unsupported(packed)
 	case has("data:"):
 		return unsupported("the body is a data: URI: " + inJSON)
 	case bytes.HasPrefix(begin, []byte("/9j/")), bytes.HasPrefix(begin, []byte("iVBORw0KGgo")), bytes.HasPrefix(begin, []byte("R0lGOD")), bytes.HasPrefix(begin, []byte("UklGR")):
@@ -80,6 +85,11 @@ func notAnImage(body []byte) error {
 	}
 	return nil
 }
+
+const packed = "the data is packed by gzip: say so in the request's Content-Encoding, or send it unpacked"
+
+// isGzip says whether a body begins as gzip does, and neither text nor an image.
+func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b\x08")) }
 
 // isImage says whether a body begins as one of the common kinds of images.
 func isImage(body []byte) bool {

@@ -86,7 +86,8 @@ func TestNotAnImage(t *testing.T) {
 		"<svg xmlns=":                       "SVG",
 		"image=%FF%D8":                      "x-www-form-urlencoded",
 		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n": "multipart/form-data",
-		`[{"b64": ""}]`: "no object",
+		`[{"b64": ""}]`:        "no object",
+		"\x1f\x8b\x08\x00\x00": "gzip",
 	} {
 		if err := notAnImage([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", body, err, want)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,7 +34,7 @@ func (h *handler) origins(next http.Handler) http.Handler {
 		if !allowed {
 			if err := protection.Check(r); err != nil {
 				h.fail(w, r, &serve.Error{Reason: serve.Forbidden, Err: fmt.Errorf(
-					"pages of the origin %.200q may not ask here; whoever runs the server can allow it", origin)})
+					"web pages of the origin %.200q may not use this server; its operator can allow them", cmp.Or(origin, "unknown"))})
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -101,7 +101,7 @@ func TestContentEncoding(t *testing.T) {
 		{"tensors", predictPath, "gzip", "application/json", zip(t, tensor), 200, "predictions"},
 		{"as it is", classifyPath, "identity", "", image, 200, "predictions"},
 		{"deflate", classifyPath, "deflate", "", deflated.Bytes(), 415, "deflate"},
-		{"brotli", predictPath, "br", "", tensor, 415, "gzip is"},
+		{"brotli", predictPath, "br", "", tensor, 415, "send gzip"},
 		{"packed twice", classifyPath, "gzip, gzip", "", zip(t, packed), 415, "gzip, gzip"},
 		{"cut short", classifyPath, "gzip", "", packed[:len(packed)-9], 400, "cut short"},
 		{"damaged", classifyPath, "gzip", "", append([]byte{}, append(packed[:len(packed)-8:len(packed)-8], 0, 0, 0, 0, 0, 0, 0, 0)...), 400, "gzip"},
