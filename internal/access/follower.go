@@ -37,10 +37,14 @@ func (s *Store) Follow(ctx context.Context, every time.Duration) (*Follower, err
 	return f, f.look(ctx)
 }
 
+// tellEvery is how often a failure that lasts is logged.
+const tellEvery = time.Minute
+
 // Run looks for changes until ctx ends.
 func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(f.every)
 	defer tick.Stop()
+	var failing failure
 	for told := int64(-1); ; {
 		if s := f.current.Load(); s != nil && s.policy.generation != told {
 			told = s.policy.generation
@@ -53,9 +57,28 @@ func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		if err := f.look(ctx); err != nil && ctx.Err() == nil {
-			log.ErrorContext(ctx, "cannot read the policy; soon nobody will be allowed anything", "error", err)
+		if err := f.look(ctx); ctx.Err() == nil {
+			failing.tell(ctx, log, err, time.Now())
 		}
+	}
+}
+
+// A failure is what was last logged of looks that fail, zero while they succeed.
+type failure struct {
+	text string
+	at   time.Time
+}
+
+// tell logs how a look ended: a failure when it begins, when it is another one and
+// each minute, and its end.
+func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now time.Time) {
+	switch {
+	case err == nil && f.text != "":
+		log.InfoContext(ctx, "the policy can be read again")
+		*f = failure{}
+	case err != nil && (err.Error() != f.text || now.Sub(f.at) >= tellEvery):
+		log.ErrorContext(ctx, "cannot read the policy; soon nobody will be allowed anything", "error", err)
+		*f = failure{err.Error(), now}
 	}
 }
 

@@ -1,8 +1,12 @@
 package access
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,6 +38,27 @@ func TestFollowsTheDatabaseInPlace(t *testing.T) {
 		}
 		if err := follower.Ready(); (err != nil) != step.bad {
 			t.Errorf("%s: ready: %v", step.name, err)
+		}
+	}
+}
+
+// A failure that lasts does not fill the log.
+func TestTellsFailuresOnce(t *testing.T) {
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&text, nil))
+	var f failure
+	at := time.Now()
+	one, two := errors.New("one"), errors.New("two")
+	for i, c := range []struct {
+		err   error
+		after time.Duration
+		lines int // of the log by then
+	}{
+		{nil, 0, 0}, {one, 0, 1}, {one, tellEvery - 1, 1}, {one, tellEvery, 2}, {two, tellEvery, 3}, {nil, tellEvery, 4}, {nil, tellEvery, 4}, {two, tellEvery, 5},
+	} {
+		f.tell(t.Context(), log, c.err, at.Add(c.after))
+		if n := strings.Count(text.String(), "\n"); n != c.lines {
+			t.Fatalf("look %d: %d lines, want %d:\n%s", i, n, c.lines, text.String())
 		}
 	}
 }
