@@ -86,8 +86,8 @@ func (l *Log) Compare(ctx context.Context) error {
 	switch {
 	case end.Sequence == 0 && anchor.Sequence > 0:
 		return fmt.Errorf("%w: %d decisions were written to %s, and none is there", ErrMissing, anchor.Sequence, l.dir)
-	case anchor.Sequence == 0 && end.Sequence > 0 && !genuine:
-		return fmt.Errorf("%w: %s has decisions, and the database has none and did not seal the last one", ErrAhead, l.dir)
+	case anchor.Sequence == 0 && end.record.Seal != "" && !genuine:
+		return fmt.Errorf("%w: %s has decisions, and the database has written none: it is another home's, or was made anew", ErrAhead, l.dir)
 	case genuine && end.Sequence > anchor.Sequence+1:
 		return fmt.Errorf("%w: %s ends with decision %d, and the database with decision %d", ErrAhead, l.dir, end.Sequence, anchor.Sequence)
 	}
