@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -196,7 +195,10 @@ func judge(ctx context.Context, classifier *inference.Classifier, paths []string
 	var read []int // which of the paths each image is
 	for i, path := range paths {
 		verdicts[i].Image = path
-		encoded, err := os.ReadFile(path)
+		encoded, err := readImage(ctx, path)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			verdicts[i].Error = err.Error()
 			continue

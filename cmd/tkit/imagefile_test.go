@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"tkit/datasets"
+)
+
+func TestReadImage(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := syscall.Mkfifo(at("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("large"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(at("large"), datasets.DefaultMaxBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir:          "neither a file nor a pipe",
+		"/dev/zero":  "neither a file nor a pipe",
+		at("large"):  "more than",
+		at("absent"): "no such file",
+	} {
+		if _, err := readImage(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", path, err, want)
+		}
+	}
+	if b, err := readImage(t.Context(), at("pipe")); err != nil || len(b) > 0 {
+		t.Errorf("a pipe without a writer: %d bytes, %v", len(b), err)
+	}
+}
+
+func TestReadImageFromPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan error, 1)
+	go func() {
+		_, err := readImage(ctx, path)
+		read <- err
+	}()
+	cancel()
+	if err := <-read; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("ended by the context: %v", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	pipe, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	want := bytes.Repeat([]byte("image"), 1000)
+	go func() {
+		_, _ = writer.Write(want)
+		_ = writer.Close()
+	}()
+	if b, err := readImage(t.Context(), fmt.Sprintf("/proc/self/fd/%d", pipe.Fd())); err != nil || !bytes.Equal(b, want) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
