@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"tkit/internal/preprocessing/jpegtest"
@@ -99,5 +100,21 @@ func TestCheckWantsDataForThePixelsOfAPNG(t *testing.T) {
 	copy(b[16:], []byte{0, 0, 32, 0, 0, 0, 32, 0})
 	if err := Check(b); !errors.Is(err, ErrTruncated) {
 		t.Error(err)
+	}
+}
+
+// Each chunk costs a decoder time, whatever is in it.
+func TestCheckBoundsTheChunksOfAPNG(t *testing.T) {
+	b, err := os.ReadFile("testdata/rgb.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header = 8 + 25 // signature and IHDR
+	empty := append([]byte{0, 0, 0, 0}, "tEXt\x00\x00\x00\x00"...)
+	for count, want := range map[int]error{9_000: nil, 20_000: ErrTooCostly} {
+		many := slices.Concat(b[:header], bytes.Repeat(empty, count), b[header:])
+		if err := Check(many); !errors.Is(err, want) {
+			t.Errorf("%d chunks: %v, want %v", count, err, want)
+		}
 	}
 }

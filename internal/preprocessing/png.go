@@ -48,12 +48,20 @@ func (c *pngChunks) next() (kind string, body []byte, err error) {
 	return kind, body, nil
 }
 
+// mostPNGChunks is how many chunks a PNG of that many bytes may have. A decoder
+// takes microseconds for each, however short it is; encoders write one for a few
+// thousand bytes.
+func mostPNGChunks(length int) int { return 10_000 + length/256 }
+
 func checkPNG(b []byte) error {
-	data := int64(0)
+	data, count := int64(0), 0
 	for chunks := newPNGChunks(b); ; {
 		kind, body, err := chunks.next()
 		if err != nil {
 			return err
+		}
+		if count++; count > mostPNGChunks(len(b)) {
+			return fmt.Errorf("more than %d chunks: %w", mostPNGChunks(len(b)), ErrTooCostly)
 		}
 		switch kind {
 		case "IDAT":
