@@ -24,6 +24,8 @@ type Reading struct {
 	// Further is what to do where the classes are folders below those that
 	// were read as the classes.
 	Further string
+	// Folders says that a label is the name of a folder, whatever is in it.
+	Folders bool
 	// Shards says that keys begin with the name of a shard, as package shards
 	// makes them.
 	Shards bool
@@ -150,6 +152,7 @@ func (l *layouts) judge(classes []ClassCount) *Layout {
 		}
 	}
 	l.warnOfSides(out, isClass)
+	l.warnOfRepeated(out)
 	l.lookBelow(out, len(classes))
 	return out
 }
@@ -181,16 +184,51 @@ func (l *layouts) warnOfSides(out *Layout, isClass bool) {
 	if len(different) < 2 && !isClass {
 		return
 	}
-	text := fmt.Sprintf("%s look like the sides of a split, and are not read as sides", some(names, shownNames))
+	text, which := fmt.Sprintf("%s look like the sides of a split, and are not read as sides", some(names, shownNames)), "they are sides"
 	if len(names) == 1 {
-		text = fmt.Sprintf("the class %s is named like a side of a split", names[0])
+		text, which = fmt.Sprintf("the class %s is named like a side of a split", names[0]), "it is one"
 	} else if isClass {
 		text = fmt.Sprintf("%s look like the sides of a split, and are read as classes", some(names, shownNames))
 	}
 	if l.reading.TakeSides != "" {
-		text += ": if they are sides, " + l.reading.TakeSides
+		text += fmt.Sprintf(": if %s, %s", which, l.reading.TakeSides)
 	}
 	out.Warnings = append(out.Warnings, text)
+}
+
+// warnOfRepeated warns where the same folders are below several classes: these
+// may be sides of a split, or folds, under names that SideNamed does not know.
+func (l *layouts) warnOfRepeated(out *Layout) {
+	if l.reading.Further == "" {
+		return
+	}
+	within := make(map[string]map[string]bool) // the last folder: the classes that it is below
+	for f := range l.folders {
+		names := f.below()
+		last := len(names) - 1
+		if f.label == "" || last < 1 {
+			continue
+		}
+		if _, side := SideNamed(names[last]); side {
+			continue
+		}
+		if within[names[last]] == nil {
+			within[names[last]] = make(map[string]bool)
+		}
+		within[names[last]][f.label] = true
+	}
+	all := len(within)
+	maps.DeleteFunc(within, func(_ string, above map[string]bool) bool { return len(above) < 2 })
+	if len(within) < 2 || 2*len(within) < all {
+		return
+	}
+	repeated := slices.Sorted(maps.Keys(within))
+	above := slices.Sorted(maps.Keys(within[repeated[0]]))
+	if !slices.ContainsFunc(above, func(name string) bool { _, side := SideNamed(name); return !side }) {
+		return // which warnOfSides tells
+	}
+	out.Warnings = append(out.Warnings, fmt.Sprintf("folders of the same names, %s, are below several classes, %s: %s; if the folders above them are sides of a split, name these train, validation and test",
+		some(quoted(repeated, false), shownNames), some(quoted(above, false), shownNames), l.reading.Further))
 }
 
 // lookBelow looks for classes further down than where they were taken from.

@@ -83,6 +83,9 @@ type Report struct {
 	// Classes has every label that was seen, even one whose examples are all
 	// quarantined.
 	Classes []ClassCount `json:"classes"`
+	// Beside are the names of folders beside the classes that hold no images but
+	// only such as annotations. They are no classes.
+	Beside []string `json:"beside,omitempty"`
 	// Imbalance is the number of examples of the largest class over that of
 	// the smallest among those that have any: 1 is balanced. It is 0 where
 	// there are none.
@@ -112,6 +115,7 @@ type Report struct {
 	// group each. All of them are among the quarantined.
 	Conflicts [][]string `json:"conflicts,omitempty"`
 
+	folders bool // Reading.Folders of the source
 	unnamed bool // see Unnamed
 }
 
@@ -203,8 +207,9 @@ func (r *Report) count(s *Snapshot) {
 		r.Bytes += e.Size
 		class(e.Label).Examples++
 	}
+	r.Beside = r.foldersBeside(counts)
 	for _, q := range r.Quarantined {
-		if q.Label != "" {
+		if _, beside := slices.BinarySearch(r.Beside, q.Label); q.Label != "" && !beside {
 			class(q.Label).Quarantined++
 		}
 	}

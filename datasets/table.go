@@ -39,6 +39,9 @@ func (r *Report) Table(w io.Writer) error {
 	section(&b, r.shown(), plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
 	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
+	if len(r.Beside) > 0 {
+		fmt.Fprintf(&b, "\nnote: no image is in %s: not a class\n", printable.Text(some(quoted(r.Beside, false), shownNames)))
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\nnote: %s\n", printable.Text(n))
 	}

@@ -288,6 +288,7 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 		r.Misnamed = slices.DeleteFunc(r.Misnamed, func(m Misnamed) bool { return dropped[m.Key] })
 	}
 	s := newSnapshot(c.uri, entries)
+	r.folders = c.layouts != nil && c.layouts.reading.Folders
 	r.sort()
 	r.count(s)
 	r.ListDifferences = c.differences

@@ -181,6 +181,7 @@ func (s *Source) place(key string) (split, label, rest string) {
 // Reading says how labels and sides are read.
 func (s *Source) Reading() datasets.Reading {
 	r := datasets.Reading{
+		Folders:   true,
 		Labels:    "the names of the folders one level down",
 		TakeSides: "add the option splits=folders",
 		Deeper:    "name FOLDER as the dataset, or add the option label=parent",
