@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"path"
@@ -56,7 +57,7 @@ func (f *finder) find(ctx context.Context, listed string) (found, differ string)
 				why = append(why[:len(why):len(why)], "the folders before it")
 			}
 			if found, ok := f.lookUp(ctx, elements[dropped:], &why); ok && found != listed {
-				return found, strings.Join(why, " and ")
+				return found, cmp.Or(strings.Join(why, " and "), "slashes without a name between them")
 			}
 		}
 	}

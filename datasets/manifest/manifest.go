@@ -8,7 +8,8 @@
 //	{"path": "scans/0001.png", "label": "benign", "group": "patient-17", "split": "train"}
 //
 // The list is in UTF-8, or in UTF-16 with a byte order mark. Other columns and
-// members are passed over. A path that is absolute or has an
+// members are not used, which a note says; one of these four that stands twice is
+// an error. A path that is absolute or has an
 // element .. is listed and refused by name, and so is one that a link leads
 // out of the dataset. A row that cannot be understood, and a path that is
 // listed twice, end the listing with the line's number: a manifest is taken
@@ -24,7 +25,9 @@ import (
 	"iter"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"tkit/datasets"
 	"tkit/datasets/files"
@@ -56,6 +59,7 @@ type Source struct {
 	tree   files.Tree
 	config Config
 	finder finder
+	unused atomic.Pointer[[]string] // of the last listing
 }
 
 var _ datasets.Source = (*Source)(nil)
@@ -156,7 +160,7 @@ func (s *Source) example(r row) datasets.Example {
 		}
 		return rc, err
 	}
-	return datasets.Example{Key: r.Path, Label: r.Label, Group: r.Group, Split: r.Split, Open: open}
+	return datasets.Example{Key: r.Path, Label: r.Label, Group: r.Group, Split: r.Split, Open: open, Unlabelled: "the list gives it no label"}
 }
 
 // explain says by which other name a listed file can be read, where there is
@@ -190,9 +194,31 @@ func (s *Source) read(ctx context.Context, add func(row) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	parse := parseCSV
+	var parse parser = parseCSV
 	if linesOfJSON(s.config.Path) {
 		parse = parseJSON
 	}
-	return parse(f, add)
+	unused, err := parse(f, add)
+	if err == nil {
+		s.unused.Store(&unused)
+	}
+	return err
+}
+
+// Notes names the columns of the list, or the members of its lines, that were not
+// used.
+func (s *Source) Notes() []string {
+	unused := s.unused.Load()
+	if unused == nil || len(*unused) == 0 {
+		return nil
+	}
+	quoted := make([]string, min(len(*unused), maxUnused))
+	for i := range quoted {
+		quoted[i] = strconv.Quote((*unused)[i])
+	}
+	more := ""
+	if n := len(*unused) - len(quoted); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return []string{fmt.Sprintf("of the list the columns path, label, group and split are used, and not %s%s", strings.Join(quoted, ", "), more)}
 }

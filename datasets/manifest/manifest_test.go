@@ -180,7 +180,12 @@ func TestErrors(t *testing.T) {
 		{"array.jsonl", "[1]\n", "line 1"},
 		{"cut.jsonl", `{"path":"a","label":"0"}` + "\n" + `{"path":"b",`, "line 2"},
 		{"two.jsonl", `{"path":"a"} {"path":"b"}`, "line 1"},
-		{"label.jsonl", `{"path":"a","label":["x"]}`, "line 1"},
+		{"label.jsonl", `{"path":"a","label":["x"]}`, `line 1: its label is ["x"] and neither`},
+		{"nested.jsonl", `{"path":"a","label":{"name":"x"}}`, `line 1: its label is {"name":"x"}`},
+		{"twice.jsonl", `{"path":"a","label":"x","label":"y"}`, `line 1: it has the member "label" twice`},
+		{"cases.jsonl", `{"path":"a","label":"x","Label":"y"}`, `line 1: it has the member "label" twice`},
+		{"old mac.csv", "path,label\ra,0\rb,1\r", "carriage returns alone"},
+		{"long header.csv", strings.Repeat("a", 1<<19) + "\nb\n", "…"},
 		{"no path.jsonl", `{"label":"x"}`, "line 1 has no path"},
 		{"endless.jsonl", `{"path":"` + strings.Repeat("a", 3<<20), "line 1: a row is longer"},
 	} {
@@ -193,6 +198,26 @@ func TestErrors(t *testing.T) {
 	for _, err := range open(t, root, "gone.csv").Examples(t.Context()) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("no manifest: %v", err)
+		}
+	}
+}
+
+// Columns and members that are not used are told.
+func TestNotes(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "a.png"), sourcetest.Picture(1))
+	for name, c := range map[string]struct{ text, want string }{
+		"plain.csv":   {"Path, label \na.png,x\n", ""},
+		"other.csv":   {"id,path,label,set,\n1,a.png,x,train,\n", `not "id", "set"`},
+		"wide.csv":    {"path,label" + strings.Repeat(",c", 30) + "\na.png,x" + strings.Repeat(",0", 30) + "\n", "and 14 more"},
+		"plain.jsonl": {`{"path":"a.png","Label":7}`, ""},
+		"other.jsonl": {`{"path":"a.png","label":"x","labels":["x","y"]}`, `not "labels"`},
+	} {
+		write(t, filepath.Join(root, name), []byte(c.text))
+		_, r, err := datasets.TakeSnapshot(t.Context(), open(t, root, name), datasets.SnapshotOptions{})
+		must(t, err)
+		if got := strings.Join(r.Notes, "|"); !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
@@ -245,6 +270,7 @@ func TestListsThatDoNotMatch(t *testing.T) {
 		"drive":           {`C:\Users\me\img\a\000.png`, "img/a/000.png", "the folders before it"},
 		"absolute":        {"/home/me/img/a/000.png", "img/a/000.png", "the folders before it"},
 		"own folder":      {"root/img/a/000.png", "img/a/000.png", "the folders before it"},
+		"empty element":   {"img//a/000.png", "img/a/000.png", "slashes without a name between them"},
 		"dots":            {"img/b/../a/000.png", "img/a/000.png", "dots in it"},
 		"no ending":       {"img/a/000", "img/a/000.png", "the ending, which the list leaves out"},
 		"other ending":    {"img/a/000.jpeg", "img/a/000.png", "the ending"},

@@ -1,16 +1,12 @@
 package manifest
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"tkit/datasets"
 )
@@ -47,47 +43,42 @@ func (r row) finish() (row, error) {
 	return r, nil
 }
 
+// A parser reads a list, adds its rows, and returns the names of columns or members
+// that are not used. It is an error where a name that is used stands twice.
+type parser func(f io.Reader, add func(row) error) (unused []string, err error)
+
+// names are those of the columns and members that are used.
+var names = []string{"path", "label", "group", "split"}
+
 // parseCSV reads comma-separated values as RFC 4180 has them, led by a header
 // with the names of the columns.
-func parseCSV(f io.Reader, add func(row) error) error {
+func parseCSV(f io.Reader, add func(row) error) (unused []string, err error) {
 	list, err := decoded(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	guard := &bounded{r: list, left: maxRow}
 	c := csv.NewReader(guard)
 	c.ReuseRecord = true
 	header, err := c.Read()
 	if errors.Is(err, io.EOF) {
-		return errors.New("it is empty: want a header with the columns path and label")
+		return nil, errors.New("it is empty: want a header with the columns path and label")
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	columns := slices.Clone(header)
-	for i := range columns {
-		columns[i] = strings.ToLower(strings.TrimSpace(columns[i]))
+	places, unused, err := columns(header)
+	if err != nil {
+		return nil, err
 	}
-	at := func(name string) int { return slices.Index(columns, name) }
-	for _, name := range []string{"path", "label"} {
-		if at(name) < 0 {
-			return fmt.Errorf("its header has no column %q but %q: want path,label and perhaps group,split, parted by commas", name, strings.Join(columns, ","))
-		}
-	}
-	for _, name := range []string{"path", "label", "group", "split"} {
-		if i := at(name); i >= 0 && slices.Contains(columns[i+1:], name) {
-			return fmt.Errorf("its header has the column %q twice", name)
-		}
-	}
-	places := [...]int{at("path"), at("label"), at("group"), at("split")}
 	for {
 		guard.left = maxRow
 		record, err := c.Read()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return unused, nil
 		}
 		if err != nil {
-			return err // a *csv.ParseError, which has the line
+			return nil, err // a *csv.ParseError, which has the line
 		}
 		var r row
 		for i, into := range []*string{&r.Path, &r.Label, &r.Group, &r.Split} {
@@ -97,12 +88,45 @@ func parseCSV(f io.Reader, add func(row) error) error {
 		}
 		r.Line, _ = c.FieldPos(0)
 		if r, err = r.finish(); err != nil {
-			return err
+			return nil, err
 		}
 		if err := add(r); err != nil {
-			return err
+			return nil, err
 		}
 	}
+}
+
+// maxShown bounds what an error shows of a list, in bytes.
+const maxShown = 200
+
+// columns finds the places of the names in a header, -1 for one that it does not
+// have.
+func columns(header []string) (places []int, unused []string, err error) {
+	all := make([]string, len(header))
+	for i, name := range header {
+		all[i] = strings.ToLower(strings.TrimSpace(name))
+		if !slices.Contains(names, all[i]) && all[i] != "" {
+			unused = append(unused, strings.Clone(name))
+		}
+	}
+	for _, name := range names {
+		at := slices.Index(all, name)
+		if at < 0 && (name == "path" || name == "label") {
+			given := strings.Join(all, ",")
+			if strings.Contains(given, "\r") {
+				return nil, nil, errors.New("its lines end in carriage returns alone, as on an old Mac: save it with line feeds")
+			}
+			if len(given) > maxShown {
+				given = strings.ToValidUTF8(given[:maxShown], "") + "…"
+			}
+			return nil, nil, fmt.Errorf("its header has no column %q but %q: want path,label and perhaps group,split, parted by commas", name, given)
+		}
+		if at >= 0 && slices.Contains(all[at+1:], name) {
+			return nil, nil, fmt.Errorf("its header has the column %q twice", name)
+		}
+		places = append(places, at)
+	}
+	return places, unused, nil
 }
 
 // bounded ends a row that never does: package csv reads one as long as it is.
@@ -117,67 +141,4 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, errLongRow
 	}
 	return n, err
-}
-
-// parseJSON reads an object a line. Empty lines are passed over.
-func parseJSON(f io.Reader, add func(row) error) error {
-	list, err := decoded(f)
-	if err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(list)
-	lines.Buffer(make([]byte, 0, 1<<12), maxRow)
-	n := 0
-	for lines.Scan() {
-		n++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		// Package json would put another character for each byte of these.
-		if !utf8.Valid(line) {
-			return checkText(n, string(line))
-		}
-		var o struct {
-			Path  string `json:"path"`
-			Label text   `json:"label"`
-			Group text   `json:"group"`
-			Split string `json:"split"`
-		}
-		if err := json.Unmarshal(line, &o); err != nil {
-			return fmt.Errorf("line %d: %w: want an object with path and label a line", n, err)
-		}
-		r, err := row{o.Path, string(o.Label), string(o.Group), o.Split, n}.finish()
-		if err != nil {
-			return err
-		}
-		if err := add(r); err != nil {
-			return err
-		}
-	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("line %d: %w", n+1, errLongRow)
-	}
-	if n == 0 && lines.Err() == nil {
-		return errors.New("it is empty: want an object with path and label a line")
-	}
-	return lines.Err()
-}
-
-// text is a string, or a number as it is written: classes and patients are
-// numbered as often as named.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err == nil {
-		*t = text(s)
-		return nil
-	}
-	var n json.Number
-	if err := json.Unmarshal(b, &n); err != nil {
-		return errors.New("neither a text nor a number")
-	}
-	*t = text(n)
-	return nil
 }

@@ -44,11 +44,11 @@ func TestSorter(t *testing.T) {
 	}
 }
 
-func fuzz(f *testing.F, parse func([]byte, func(row) error) error) {
+func fuzz(f *testing.F, parse parser) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer fuzztest.Watch(t, len(b))()
 		line := 0
-		parse(b, func(r row) error {
+		_, _ = parse(bytes.NewReader(b), func(r row) error {
 			if r.Path == "" || r.Line <= line {
 				t.Errorf("line %d after line %d has the path %q", r.Line, line, r.Path)
 			}
@@ -66,12 +66,12 @@ func fuzz(f *testing.F, parse func([]byte, func(row) error) error) {
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("path,label,group,split\na,b,c,train\n"))
 	f.Add([]byte("\xef\xbb\xbfpath,label\n\"a\nb\",c\r\n"))
-	fuzz(f, func(b []byte, add func(row) error) error { return parseCSV(bytes.NewReader(b), add) })
+	fuzz(f, parseCSV)
 }
 
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"path":"a","label":3,"group":"g","split":"val"}` + "\n\n{}"))
-	fuzz(f, func(b []byte, add func(row) error) error { return parseJSON(bytes.NewReader(b), add) })
+	fuzz(f, parseJSON)
 }
 
 // However a path is written, the readings of it are few and no longer than it.
