@@ -508,6 +508,9 @@ func TestExpiryFlag(t *testing.T) {
 			t.Errorf("a token with --expires %s", bad)
 		}
 	}
+	if _, _, err := tkit(t, g.home, "datasets", "acl", "--only-for", "", "scans", "grant", "user:bob", "train"); err == nil {
+		t.Error("an empty purpose gave a grant for all purposes")
+	}
 	mustRun(t, g.home, "datasets", "acl", "--expires", "9000d", "scans", "grant", "user:bob", "train")
 	mustRun(t, g.home, "datasets", "list")
 }

@@ -60,6 +60,9 @@ func give(c *cli.Context, a *asking, object access.Object, effect access.Effect,
 	if err != nil {
 		return err
 	}
+	if c.IsSet("only-for") && c.String("only-for") == "" {
+		return errors.New("--only-for is empty: name a purpose, or leave the flag out for a grant for all")
+	}
 	expires, err := expiry(c, "expires")
 	if err != nil {
 		return err
