@@ -122,8 +122,8 @@ preprocessing. The signature serving_default takes preprocessed images.
 With --with-preprocessing, the version's own preprocessing stands in the graph
 too. TensorFlow decodes JPEG, PNG, GIF and BMP there, no WebP; JPEGs are answered
 as by tkit. Plugin steps, the EXIF orientation and ten crops cannot be put into a
-graph. TFLite's converter, tf2onnx and OpenVINO do not decode images: they convert
-the signature serving_default.
+graph. TFLite's converter, tf2onnx and OpenVINO do not decode images: have them
+convert the signature serving_default, as docs/serving.md shows.
 
 Examples:
    tkit registry export flowers exported/flowers/1

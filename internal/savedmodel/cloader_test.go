@@ -20,8 +20,8 @@ import (
 )
 
 // TensorFlow's C++ loader, by which TensorFlow Serving and Triton load, takes what
-// Write writes: weights, a front, and a constant of unknown rank, as heads of
-// older versions have.
+// Write writes: weights, a front, a ClipByValue, which is replaced, and a constant
+// of unknown rank, as heads of older versions have.
 func TestCLoader(t *testing.T) {
 	float := map[string]*attrpb.AttrValue{"T": {Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}}
 	number := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }
@@ -35,7 +35,10 @@ func TestCLoader(t *testing.T) {
 			network.PlaceholderNode("x", tensorflow.Float32, []int64{-1}), handle, read,
 			network.ConstNode("half", tensorflow.Float32, nil, number(0.5)),
 			{Name: "scaled", Op: "Mul", Input: []string{"x", "w/read"}, Attr: float},
-			{Name: "y", Op: "Mul", Input: []string{"scaled", "half"}, Attr: float},
+			network.ConstNode("low", tensorflow.Float32, []int64{}, number(-24)),
+			network.ConstNode("high", tensorflow.Float32, []int64{}, number(20)),
+			{Name: "clipped", Op: "ClipByValue", Input: []string{"scaled", "low", "high", "^half"}, Attr: float},
+			{Name: "y", Op: "Mul", Input: []string{"clipped", "half"}, Attr: float},
 		}},
 		Inputs: []network.Port{port("x")}, Outputs: []network.Port{port("y")}, Weights: []*network.Weight{w},
 	}
@@ -52,7 +55,7 @@ func TestCLoader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loaded.Session.Close()
-	for signature, want := range map[string]float32{"serving_default": 15, "negated": -15} {
+	for signature, want := range map[string]float32{"serving_default": 10, "negated": -12} {
 		s := loaded.Signatures[signature]
 		output := func(info tf.TensorInfo) tf.Output {
 			name, _, _ := strings.Cut(info.Name, ":")

@@ -32,6 +32,7 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 		return nil, err
 	}
 	b := builder{graph: g, def: def}
+	b.replaceClips()
 	meta := &metapb.MetaGraphDef{
 		GraphDef:     b.def,
 		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e, e.Network.Inputs, e.Network.Outputs)},
@@ -58,17 +59,6 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 		Tags: []string{serveTag}, TensorflowVersion: tensorflow.Version(), StrippedOpList: used,
 	}
 	return meta, nil
-}
-
-// rankConstants gives constants of unknown rank, which heads of older versions
-// have, the shape of the one value that they hold: TensorFlow's C++ loader and
-// its converters take no others.
-func rankConstants(nodes []*nodepb.NodeDef) {
-	for _, n := range nodes {
-		if t := n.GetAttr()["value"].GetTensor(); n.GetOp() == "Const" && t.GetTensorShape().GetUnknownRank() {
-			t.TensorShape = &shapepb.TensorShapeProto{}
-		}
-	}
 }
 
 func signatureKey(e Export) string {
