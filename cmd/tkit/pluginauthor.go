@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -105,7 +104,7 @@ func trialOptions(c *cli.Context) (o preprocesstest.Options, err error) {
 		o.Config = json.RawMessage(text)
 	}
 	for _, path := range c.StringSlice("sample") {
-		sample, err := os.ReadFile(path)
+		sample, err := readImage(c.Context, path)
 		if err != nil {
 			return o, fmt.Errorf("--sample: %w", err)
 		}
