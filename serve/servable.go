@@ -44,7 +44,7 @@ type Timings struct {
 // Classify says what is on encoded images. An image that cannot be used fails
 // the request with a [RowError] that holds an inference.ImageError.
 func (s *Servable) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
-	if err := s.checkImages(len(images)); err != nil {
+	if err := s.checkImages(int64(len(images))); err != nil {
 		return nil, Timings{}, err
 	}
 	var rows []Row

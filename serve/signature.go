@@ -3,7 +3,6 @@ package serve
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"tkit/registry"
@@ -48,15 +47,15 @@ func (s *Servable) CheckShape(shape []int64) error {
 		return &Error{Reason: BadRequest, Err: fmt.Errorf("input %q has the shape %v; %s takes %v, one image or more",
 			s.Input().Name, shape, s.Manifest.Ref(), want)}
 	}
-	return s.checkImages(int(min(shape[0], math.MaxInt32)))
+	return s.checkImages(shape[0])
 }
 
 // checkImages refuses a request of too many images, or none.
-func (s *Servable) checkImages(n int) error {
+func (s *Servable) checkImages(n int64) error {
 	if n < 1 {
 		return &Error{Reason: BadRequest, Err: errors.New("the request holds no image")}
 	}
-	if n > s.most {
+	if n > int64(s.most) {
 		return &Error{Reason: TooLarge, Err: fmt.Errorf("%d images in one request; the server takes %d", n, s.most)}
 	}
 	return nil

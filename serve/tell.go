@@ -2,8 +2,8 @@ package serve
 
 import (
 	"errors"
-	"strings"
-	"unicode/utf8"
+
+	"tkit/internal/printable"
 )
 
 // longest is how many bytes of an error a client is told: errors may repeat what
@@ -20,18 +20,9 @@ func Tell(err error) string {
 	return Brief(err.Error())
 }
 
-// Brief cuts a text that may hold anything a client sent to a length that
-// answers and logs can bear, and makes it valid UTF-8.
-func Brief(text string) string {
-	if len(text) > longest {
-		end := longest
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end] + "…"
-	}
-	return strings.ToValidUTF8(text, "\ufffd")
-}
+// Brief makes a text that may repeat anything a client sent fit for answers and
+// logs: one line, printable, and not too long.
+func Brief(text string) string { return printable.Line(text, longest) }
 
 // tellLoad is what clients are told of a version that did not load.
 func tellLoad(err error) string {

@@ -36,6 +36,13 @@ func TestTell(t *testing.T) {
 	}
 }
 
+// TestBrief has a client's own text steer nothing where it is repeated.
+func TestBrief(t *testing.T) {
+	if got, want := Brief("model \x1b[2Jm\nforged\u202e"), `model \u001b[2Jm forged\u202e`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestNotFinite(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, test := range []struct {

@@ -13,6 +13,7 @@ import (
 	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"tkit/registry"
@@ -99,7 +100,22 @@ func onlyInput(inputs map[string]*tensorpb.TensorProto, port registry.Port) (*te
 	if input.GetDtype() != typespb.DataType_DT_FLOAT {
 		return nil, badRequest("input %q is %v; the model takes DT_FLOAT", port.Name, input.GetDtype())
 	}
+	if field := unread(input); field != "" {
+		return nil, badRequest("input %q has values in %s; those of a DT_FLOAT are in tensor_content or float_val", port.Name, field)
+	}
 	return input, nil
+}
+
+// unread names a field of a tensor that says something nobody reads here, or "".
+func unread(t *tensorpb.TensorProto) (name string) {
+	read := []protoreflect.Name{"dtype", "tensor_shape", "version_number", "tensor_content", "float_val"}
+	t.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if !slices.Contains(read, f.Name()) {
+			name = string(f.Name())
+		}
+		return name == ""
+	})
+	return name
 }
 
 // filter is the names of the outputs asked for; an empty filter asks for all.
@@ -121,7 +137,10 @@ func filter(ports []registry.Port, names []string) ([]string, error) {
 
 // shapeOf reads a shape, of which only the rank is checked here.
 func shapeOf(t *tensorpb.TensorProto, port registry.Port) ([]int64, error) {
-	if n := len(t.GetTensorShape().GetDim()); n != len(port.Shape) || t.GetTensorShape().GetUnknownRank() {
+	if t.GetTensorShape().GetUnknownRank() {
+		return nil, badRequest("input %q does not say its shape; the model takes %d dimensions: images, rows, columns, channels", port.Name, len(port.Shape))
+	}
+	if n := len(t.GetTensorShape().GetDim()); n != len(port.Shape) {
 		return nil, badRequest("input %q has %d dimensions; the model takes %d: images, rows, columns, channels", port.Name, n, len(port.Shape))
 	}
 	var shape []int64

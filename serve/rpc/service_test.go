@@ -258,7 +258,17 @@ func TestErrorsName(t *testing.T) {
 		x.Dtype = dtype
 		return &pb.PredictRequest{ModelSpec: &pb.ModelSpec{Name: "digits"}, Inputs: map[string]*tensorpb.TensorProto{name: x}}
 	}
+	changed := func(change func(x *tensorpb.TensorProto)) *pb.PredictRequest {
+		r := input("images", typespb.DataType_DT_FLOAT)
+		change(r.Inputs["images"])
+		return r
+	}
 	for want, r := range map[string]*pb.PredictRequest{
+		`values in int_val`:      changed(func(x *tensorpb.TensorProto) { x.IntVal = []int32{1} }),
+		`does not say its shape`: changed(func(x *tensorpb.TensorProto) { x.TensorShape.UnknownRank = true }),
+		`1099511627776 images in one request`: changed(func(x *tensorpb.TensorProto) {
+			x.TensorShape.Dim[0].Size, x.TensorContent, x.FloatVal = 1<<40, nil, []float32{0}
+		}),
 		`no input "image"; its input is "images"`: input("image", typespb.DataType_DT_FLOAT),
 		`is DT_HALF; the model takes DT_FLOAT`:    input("images", typespb.DataType_DT_HALF),
 		`is DT_DOUBLE`:                            input("images", typespb.DataType_DT_DOUBLE),
