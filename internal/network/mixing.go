@@ -84,6 +84,7 @@ type kind int
 
 const (
 	steady kind = iota // the same for every image of every batch
+	even               // the same for every image, and as many as there are images
 	sized              // the number of images
 	images             // the images, each value on one of them
 	unsure             // not known
@@ -148,7 +149,7 @@ func (r *rows) follow(node *nodepb.NodeDef) *Mixing {
 // checked returns s if the tensor has room for the batch where s says that it
 // lies, and unsure otherwise.
 func (r *rows) checked(at ref, s spread) spread {
-	if s.kind != images {
+	if s.kind != images && s.kind != even {
 		return s
 	}
 	shape := r.shape(at)

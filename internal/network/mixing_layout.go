@@ -6,7 +6,7 @@ import "slices"
 // where as many values come before it as did.
 func reshaping(c *step) (spread, string) {
 	s, from, to := c.spreads[0], c.dims(0), c.out()
-	if s.kind != images || from == nil || to == nil || !c.parameters(1) {
+	if s.kind != images || from == nil || to == nil || len(c.in) > 1 && !c.shaped(1) {
 		return undecided, ""
 	}
 	before := s.outer

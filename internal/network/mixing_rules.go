@@ -64,7 +64,7 @@ func broadcasting(c *step) (spread, string) {
 	var found []spread
 	for i, s := range c.spreads {
 		dims := c.dims(i)
-		if s.kind == sized && c.node.GetOp() != "BroadcastTo" || dims == nil {
+		if s.kind == sized && !(c.node.GetOp() == "BroadcastTo" && i == 1 && c.shaped(1)) || dims == nil {
 			return undecided, ""
 		}
 		if s.kind == images {
@@ -74,13 +74,6 @@ func broadcasting(c *step) (spread, string) {
 	}
 	if slices.ContainsFunc(found, func(s spread) bool { return s != found[0] }) {
 		return undecided, ""
-	}
-	// What is repeated along the batch may lie otherwise along an axis that it
-	// shares with something else.
-	for i, s := range c.spreads {
-		if at := found[0].axis - rank + len(c.dims(i)); s.kind == steady && at >= 0 && at < len(c.dims(i)) && c.dims(i)[at].batch > 1 {
-			return undecided, ""
-		}
 	}
 	return found[0], ""
 }
@@ -96,7 +89,7 @@ func perImage(c *step) (spread, string) {
 }
 
 func transposedConvolution(c *step) (spread, string) {
-	if s := c.spreads[2]; s.kind == images && s.axis == 0 && c.spreads[0].kind <= sized && c.spreads[1].kind == steady {
+	if s := c.spreads[2]; s.kind == images && s.axis == 0 && c.shaped(0) && c.spreads[1].kind == steady {
 		return s, ""
 	}
 	return undecided, ""
@@ -106,20 +99,34 @@ func transposedConvolution(c *step) (spread, string) {
 // statistics for each channel from all the others.
 func normalising(c *step) (spread, string) {
 	s := c.spreads[0]
-	if s.kind != images || !c.parameters(1) {
+	if s.kind != images {
 		return undecided, ""
-	}
-	if inference(c.node) {
-		return s, ""
 	}
 	channel := len(c.dims(0)) - 1
 	if !channelsLast(c.node) {
 		channel = 1
 	}
-	if s.axis == channel { // layer and instance norm are written so
+	if s.axis == channel && c.perChannel(s) { // layer and instance norm are written so
+		return s, ""
+	}
+	if !c.parameters(1) {
+		return undecided, ""
+	}
+	if inference(c.node) {
 		return s, ""
 	}
 	return undecided, "is batch normalisation in training mode: it takes the mean and the variance over the whole batch"
+}
+
+// perChannel says whether scale, offset and statistics are the same for all
+// images, or one for each channel of x where x has its images.
+func (c *step) perChannel(x spread) bool {
+	for _, s := range c.spreads[1:] {
+		if s.kind != steady && s != (spread{images, 0, x.outer}) {
+			return false
+		}
+	}
+	return true
 }
 
 func reducing(c *step) (spread, string) {

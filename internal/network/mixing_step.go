@@ -1,6 +1,8 @@
 package network
 
 import (
+	"slices"
+
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
@@ -19,7 +21,7 @@ func (r *rows) step(node *nodepb.NodeDef) *step {
 		at := mustRef(in)
 		s, known := r.spreads[at]
 		if !known {
-			s = spread{kind: unsure}
+			s = undecided
 		}
 		c.in, c.spreads = append(c.in, at), append(c.spreads, s)
 	}
@@ -45,52 +47,98 @@ func (c *step) result() (spread, string) {
 	case op == "Placeholder":
 		return spread{kind: images, outer: 1}, ""
 	case controlFlow[op]:
-		return spread{kind: unsure}, ""
+		return undecided, ""
 	case most == steady:
 		return spread{}, ""
 	case shapes[op]:
 		return spread{kind: sized}, ""
-	case op == "ZerosLike" || op == "OnesLike":
-		return spread{}, ""
-	case most == sized && c.even():
-		return spread{}, ""
+	case repeats[op] && c.spreads[repeated(op)].kind == steady, op == "ZerosLike" || op == "OnesLike":
+		return c.evenly(), ""
+	case most == even:
+		return c.alike(), ""
 	case most == sized:
 		return spread{kind: sized}, ""
 	case most == unsure:
-		return spread{kind: unsure}, ""
+		return undecided, ""
 	}
-	if rule := mixingRules[op]; rule != nil {
-		return rule(c)
+	return c.rule()
+}
+
+// rule applies the operation's rule, for which even values are images like
+// others.
+func (c *step) rule() (spread, string) {
+	rule := mixingRules[c.node.GetOp()]
+	if rule == nil {
+		return undecided, ""
 	}
-	return spread{kind: unsure}, ""
+	for i := range c.spreads {
+		if c.spreads[i].kind == even {
+			c.spreads[i].kind = images
+		}
+	}
+	return rule(c)
+}
+
+// alike returns the spread of what is computed from even values only. It is
+// even where the rule keeps images apart; else it may be their number.
+func (c *step) alike() spread {
+	s, _ := c.rule()
+	if s.kind != images {
+		return spread{kind: sized}
+	}
+	s.kind = even
+	return s
 }
 
 // shapes lists operations that ask for a tensor's shape and not its values.
-var shapes = set("Shape", "Size", "Rank")
+var shapes = set("Shape", "ShapeN", "Size", "Rank")
 
-// even says whether the values of a tensor whose shape follows from the number
-// of images are the same for each of them: one value everywhere, or something
-// repeated along the batch.
-func (c *step) even() bool {
-	values := 0
-	switch c.node.GetOp() {
-	case "Fill":
-		values = 1
-	case "BroadcastTo", "Tile":
-	default:
-		return false
+// repeats lists the operations that repeat a value as often as a shape says.
+var repeats = set("Fill", "BroadcastTo", "Tile")
+
+// repeated is the input that such an operation repeats.
+func repeated(op string) int {
+	if op == "Fill" {
+		return 1
 	}
-	return c.spreads[values].kind == steady
+	return 0
 }
 
-// parameters says whether the inputs from the first on depend on no image.
+// evenly returns the spread of values that are repeated along the batch, or of
+// the same value everywhere.
+func (c *step) evenly() spread {
+	out := c.out()
+	if axis := slices.IndexFunc(out, func(d dim) bool { return d.batch > 0 }); axis >= 0 {
+		return spread{even, axis, 1}
+	}
+	if out == nil || slices.Contains(out, dim{}) {
+		return spread{kind: sized}
+	}
+	return spread{}
+}
+
+// parameters says whether the inputs from the first on are the same for all
+// batches.
 func (c *step) parameters(first int) bool {
 	for _, s := range c.spreads[first:] {
-		if s.kind > sized {
+		if s.kind != steady {
 			return false
 		}
 	}
 	return true
+}
+
+// shaped says whether an input that gives the output its shape lets nothing but
+// the batch's dimension depend on the number of images.
+func (c *step) shaped(i int) bool {
+	switch c.spreads[i].kind {
+	case steady:
+		return true
+	case sized:
+		out := c.out()
+		return out != nil && !slices.Contains(out, dim{})
+	}
+	return false
 }
 
 // dims returns the shape of an input.
