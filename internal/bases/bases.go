@@ -145,10 +145,12 @@ func (p *preparation) pixels(b *Base) error {
 }
 
 func (p *preparation) batch() error {
-	if n := p.network.Inputs[0].Shape; len(n) > 0 && n[0] >= 0 {
-		p.note("input %q takes %d images at a time: it is made to take any number", p.network.Inputs[0].Name, n[0])
+	in := p.network.Inputs[0]
+	open, err := p.network.AnyBatch()
+	if err == nil && open != p.network {
+		p.note("input %q takes %d images at a time: it is made to take any number", in.Name, max(1, in.Shape[0]))
 	}
-	return p.become(p.network.AnyBatch())
+	return p.become(open, err)
 }
 
 func (p *preparation) layout() error { return p.become(p.network.ChannelsLast()) }

@@ -58,20 +58,28 @@ func (n *Network) FromFloat32() (*Network, error) {
 // AnyBatch returns the network with its only input, fixed to a number of images,
 // made to take any. Reshapes to that number follow the batch instead; whether
 // nothing else holds on to it is to be seen by [Network.Independence] and by
-// trying. A network whose batch is open is returned as it is.
+// trying. A network that takes any batch is returned as it is.
 func (n *Network) AnyBatch() (*Network, error) {
 	in, err := n.Input("")
-	if err != nil || len(in.Shape) == 0 || in.Shape[0] < 0 {
+	if err != nil || len(in.Shape) == 0 {
 		return n, err
 	}
-	g, err := n.importGraph()
+	fixed := n
+	if in.Shape[0] < 0 {
+		// Keras declares any batch for models that it has built for one image.
+		if n.takes(batchSizes[0]) || !n.takes(1) {
+			return n, nil
+		}
+		fixed = n.withBatch(1)
+	}
+	size := fixed.Inputs[0].Shape[0]
+	g, err := fixed.importGraph()
 	if err != nil {
 		return nil, err
 	}
 	defer g.Close()
 	x := newIndex(n.Graph.GetNode())
 	fed := x.dependents(tensors(n.Inputs))
-	size := in.Shape[0]
 	in.Shape = slices.Clone(in.Shape)
 	in.Shape[0] = -1
 	var nodes []*nodepb.NodeDef
@@ -80,20 +88,7 @@ func (n *Network) AnyBatch() (*Network, error) {
 		case node.GetName() == mustRef(in.Tensor).node:
 			node = PlaceholderNode(node.GetName(), in.DataType, in.Shape)
 		case node.GetOp() == "Reshape" && fed[mustRef(node.GetInput()[0]).node]:
-			_, constant := x.ints(mustRef(node.GetInput()[1]))
-			shape, err := g.Shape(node.GetName() + ":0")
-			if err != nil || !constant || len(shape) == 0 || shape[0] != size || slices.Min(shape) < 0 {
-				break
-			}
-			dims := []int32{-1}
-			for _, d := range shape[1:] {
-				dims = append(dims, int32(d))
-			}
-			to := int32Const(x.freeName(node.GetName()+"/any_batch"), false, dims...)
-			node = clone(node)
-			node.Input[1] = to.GetName()
-			node.Attr["Tshape"] = typeAttr(tensorflow.Int32)
-			nodes = append(nodes, to)
+			nodes, node = x.followingBatch(nodes, node, size, g)
 		}
 		nodes = append(nodes, node)
 	}
@@ -105,4 +100,33 @@ func (n *Network) AnyBatch() (*Network, error) {
 		}
 	}
 	return n.live(nodes, []Port{in}, outputs, n.Weights), nil
+}
+
+// takes says whether the shapes of the network allow a batch of that size.
+func (n *Network) takes(batch int64) bool {
+	g, err := n.withBatch(batch).importGraph()
+	if err != nil {
+		return false
+	}
+	g.Close()
+	return true
+}
+
+// followingBatch returns a Reshape whose constant shape begins with a batch of
+// that size as one to whatever the batch is. Nodes that it needs are added.
+func (x *index) followingBatch(nodes []*nodepb.NodeDef, node *nodepb.NodeDef, size int64, g *tensorflow.Graph) ([]*nodepb.NodeDef, *nodepb.NodeDef) {
+	_, constant := x.ints(mustRef(node.GetInput()[1]))
+	shape, err := g.Shape(node.GetName() + ":0")
+	if err != nil || !constant || len(shape) == 0 || shape[0] != size || slices.Min(shape) < 0 {
+		return nodes, node
+	}
+	dims := []int32{-1}
+	for _, d := range shape[1:] {
+		dims = append(dims, int32(d))
+	}
+	to := int32Const(x.freeName(node.GetName()+"/any_batch"), false, dims...)
+	node = clone(node)
+	node.Input[1] = to.GetName()
+	node.Attr["Tshape"] = typeAttr(tensorflow.Int32)
+	return append(nodes, to), node
 }
