@@ -74,7 +74,7 @@ func Prepare(n *network.Network, o Options) (_ *Base, err error) {
 		}
 	}()
 	b := &Base{}
-	for _, step := range []func() error{p.output, p.input, p.float32, func() error { return p.pixels(b) }, p.batch, p.layout} {
+	for _, step := range []func() error{p.output, p.input, p.float32, func() error { return p.pixels(b) }, p.batch, p.layout, p.sums} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -154,6 +154,14 @@ func (p *preparation) batch() error {
 }
 
 func (p *preparation) layout() error { return p.become(p.network.ChannelsLast()) }
+
+func (p *preparation) sums() error {
+	explicit, err := p.network.ExplicitSums()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsuitable, err)
+	}
+	return p.become(explicit, nil)
+}
 
 // chooseOutput returns the output asked for, or the main one.
 func chooseOutput(n *network.Network, o Options) (string, error) {
