@@ -27,7 +27,7 @@ var bounds = map[string]map[string]limits{
 	"train": {
 		"cache-size": {0, many}, "copies": {0, 1000},
 		"shift": {0, 1024}, "brightness": {0, 1}, "contrast": {0, 1},
-		"epochs": {1, 100_000}, "batch-size": {1, 65536}, "learning-rate": {tiny, 1000}, "momentum": {0, 0.9999}, "weight-decay": {0, 10},
+		"epochs": {1, many}, "batch-size": {1, 65536}, "learning-rate": {tiny, 1000}, "momentum": {0, 0.9999}, "weight-decay": {0, 10},
 		"warmup": {0, 100_000}, "label-smoothing": {0, 0.9999}, "patience": {0, 100_000}, "threads": {0, 1024},
 	},
 	"predict": {"top": {1, many}},

@@ -147,7 +147,7 @@ func TestFailingRunsRegisterNothing(t *testing.T) {
 		"neither":              {[]string{"--data", data}, "--architecture"},
 		"flag of the other":    {append(scratch, "--cut", "auto", "--data", data), "--cut"},
 		"unknown mode":         {append(scratch, "--preprocessing", "keras", "--data", data), "--preprocessing"},
-		"diverging":            {append(scratch, "--learning-rate", "1e30", "--data", data), "learning rate"},
+		"diverging":            {append(scratch, "--learning-rate", "1000", "--data", data), "learning rate"},
 		"copies without a way": {[]string{"--base", garbage, "--copies", "3", "--data", data}, "--shift"},
 	} {
 		t.Run(name, func(t *testing.T) {
