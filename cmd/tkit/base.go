@@ -44,7 +44,7 @@ func openBase(t *training) (_ *base, err error) {
 		if b.network, err = savedmodel.Read(t.Context.Context, given, savedmodel.Options{Tags: t.StringSlice("tag"), Signature: t.String("signature"), Note: note}); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
-		if own, err = recordedPreprocessing(given); err != nil {
+		if own, err = recordedPreprocessing(t.Context.Context, given); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
 	} else if b.network, own, err = registered(t, &b.lineage); err != nil {
@@ -69,7 +69,7 @@ func openBase(t *training) (_ *base, err error) {
 	if err := whole.Close(); err != nil {
 		return nil, fmt.Errorf("--base: %w", err)
 	}
-	if b.preprocessing, err = choosePreprocessing(t.String("preprocessing"), own, prepared); err != nil {
+	if b.preprocessing, err = choosePreprocessing(t.Context.Context, t.String("preprocessing"), own, prepared); err != nil {
 		return nil, err
 	}
 	if err := prepared.Accepts(b.preprocessing); err != nil {
@@ -130,7 +130,7 @@ func builtOn(c *cli.Context, r *registry.Registry) (*registry.Manifest, error) {
 // exportedFrom finds the version of this registry whose manifest stands in a
 // SavedModel.
 func exportedFrom(ctx context.Context, r *registry.Registry, dir string) (*registry.Manifest, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, export.Extra, "manifest.json"))
+	raw, err := readGiven(ctx, filepath.Join(dir, export.Extra, "manifest.json"), maxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -160,9 +160,9 @@ func exportedFrom(ctx context.Context, r *registry.Registry, dir string) (*regis
 // become its input.
 const recordedName = "assets.extra/preprocessing.json"
 
-func recordedPreprocessing(dir string) (preprocessing.Preprocessing, error) {
+func recordedPreprocessing(ctx context.Context, dir string) (preprocessing.Preprocessing, error) {
 	var p preprocessing.Preprocessing
-	raw, err := os.ReadFile(filepath.Join(dir, recordedName))
+	raw, err := readGiven(ctx, filepath.Join(dir, recordedName), maxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
@@ -179,7 +179,7 @@ func recordedPreprocessing(dir string) (preprocessing.Preprocessing, error) {
 }
 
 // choosePreprocessing is the one given, else the base's own.
-func choosePreprocessing(given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
+func choosePreprocessing(ctx context.Context, given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
 	if given == "" && len(own.Steps) > 0 {
 		return own, nil
 	}
@@ -196,12 +196,12 @@ func choosePreprocessing(given string, own preprocessing.Preprocessing, b *bases
 			size[i] = int(d)
 		}
 	}
-	return parsePreprocessing(given, size)
+	return parsePreprocessing(ctx, given, size)
 }
 
 // parsePreprocessing reads a mode, whose size is then needed, or a YAML file,
 // whose steps are checked once its plugins are known.
-func parsePreprocessing(given string, size [3]int) (preprocessing.Preprocessing, error) {
+func parsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
 	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
 	if slices.Contains(modes, given) {
 		if slices.Min(size[:]) < 1 {
@@ -211,7 +211,7 @@ func parsePreprocessing(given string, size [3]int) (preprocessing.Preprocessing,
 		return p, p.Validate()
 	}
 	var p preprocessing.Preprocessing
-	raw, err := os.ReadFile(given)
+	raw, err := readGiven(ctx, given, maxText)
 	if err != nil {
 		return p, fmt.Errorf("--preprocessing: neither one of %v nor a file: %w", modes, err)
 	}

@@ -273,7 +273,7 @@ func (t *training) fromScratch() (*train.Result, error) {
 	}
 	p := a.Preprocessing
 	if given := t.String("preprocessing"); given != "" {
-		if p, err = parsePreprocessing(given, a.Input); err != nil {
+		if p, err = parsePreprocessing(t.Context.Context, given, a.Input); err != nil {
 			return nil, err
 		}
 	}
