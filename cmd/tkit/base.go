@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -217,7 +218,9 @@ func parsePreprocessing(ctx context.Context, given string, size [3]int) (preproc
 	}
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
-	if err := d.Decode(&p); err != nil {
+	if err := d.Decode(&p); errors.Is(err, io.EOF) {
+		return p, fmt.Errorf("--preprocessing %s: it is empty; want a YAML file of steps", given)
+	} else if err != nil {
 		return p, fmt.Errorf("--preprocessing %s: %w", given, err)
 	}
 	return p, nil

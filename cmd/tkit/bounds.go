@@ -30,6 +30,10 @@ var bounds = map[string]map[string]limits{
 		"epochs": {1, many}, "batch-size": {1, 65536}, "learning-rate": {tiny, 1000}, "momentum": {0, 0.9999}, "weight-decay": {0, 10},
 		"warmup": {0, 100_000}, "label-smoothing": {0, 0.9999}, "patience": {0, 100_000}, "threads": {0, 1024},
 	},
+	"serve": {
+		"threads": {0, 1024}, "max-batch": {1, 65536}, "max-queue": {1, many}, "max-images": {1, many}, "max-body": {1024, 1 << 36},
+		"timeout": {0.001, 24 * 3600}, "drain": {0, 24 * 3600}, "grace": {0, 24 * 3600},
+	},
 	"predict": {"top": {1, many}},
 	"audit":   {"last": {0, 1e9}},
 	"gc":      {"wait": {0, 30 * 24 * 3600}},

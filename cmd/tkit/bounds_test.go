@@ -22,6 +22,8 @@ func TestBounds(t *testing.T) {
 		"predict --model m x.png --top 0", "predict --model m x.png --top -1", "predict --model m x.png --top 99999999999", "datasets check missing --per-class -1",
 		"datasets check missing --validation NaN", "datasets audit --last -1", "registry gc --wait -1s", "registry gc --wait 9999h",
 		"architectures show lenet5 --classes 0", "architectures show lenet5 --classes 1000000000", "plugins test x --rounds 0", "plugins bench x --batch -1",
+		"serve --timeout 0s", "serve --timeout 9999h", "serve --max-batch 0", "serve --max-queue -1", "serve --max-images 0", "serve --max-body -1",
+		"serve --max-body 0", "serve --drain -1s", "serve --grace 9999h", "serve --threads -1",
 	} {
 		words := strings.Fields(args)
 		flag := ""
@@ -53,6 +55,10 @@ func TestBoundsFit(t *testing.T) {
 					l, known = bounds[key][name]
 				}
 				if !known {
+					switch f.(type) {
+					case *cli.IntFlag, *cli.Int64Flag, *cli.Float64Flag, *cli.DurationFlag:
+						t.Errorf("%s --%s has no bounds", c.Name, name)
+					}
 					continue
 				}
 				met[key+" "+name] = true
