@@ -90,14 +90,16 @@ func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err erro
 		return nil, fmt.Errorf("base: %w", err)
 	}
 	height, width, channels := o.Preprocessing.Shape()
-	n, err := b.Network.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
+	sized, err := b.Network.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
 	if err != nil {
 		return nil, fmt.Errorf("base: %w: its preprocessing makes images of %d×%d×%d", err, height, width, channels)
 	}
-	if n, err = n.Fold(ctx); err != nil {
+	defer func() { err = errors.Join(err, sized.Close()) }()
+	folded, err := sized.Fold(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	return n, nil
+	return folded, nil
 }
 
 // fineTuning is one FineTune in progress.
