@@ -24,7 +24,7 @@ type trunk struct {
 func openTrunk(path string, p inference.Precision, o LoaderOptions) (*trunk, error) {
 	n, err := inference.OpenTrunkIn(p, path, o.Trunk)
 	if err != nil {
-		return nil, err
+		return nil, inference.Retrain(err)
 	}
 	t := &trunk{network: n, most: o.Limits.MaxBatch, bottlenecks: map[[3]int][]int64{}}
 	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, n.Digest())

@@ -176,7 +176,7 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 	}
 	opened = append(opened, classifier.Pipeline)
 	if classifier.Trunk, err = inference.OpenTrunk(trunkPath, tensorflow.Config{}); err != nil {
-		return nil, nil, err
+		return nil, nil, inference.Retrain(err)
 	}
 	opened = append(opened, classifier.Trunk)
 	if classifier.Head, err = inference.OpenHead(headPath, tensorflow.Config{RunInCaller: true}); err != nil {

@@ -26,6 +26,29 @@ func Independent(n *network.Network) (proved bool, err error) {
 	return found.Proved, err
 }
 
+// Check refuses a network with one input and float32 outputs whose answers are
+// not an image's own. What the graph does not settle is tried out.
+func Check(ctx context.Context, n *network.Network) error {
+	proved, err := Independent(n)
+	if err != nil || proved {
+		return err
+	}
+	l, err := n.Load(tensorflow.Config{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(CheckIndependent(ctx, l, toleranceFP32), l.Close())
+}
+
+// Retrain adds to the refusal of a registered version's trunk what to do about
+// it. Only earlier programs registered such versions.
+func Retrain(err error) error {
+	if !errors.Is(err, ErrMixes) {
+		return err
+	}
+	return fmt.Errorf("%w: the version was trained before bases were checked for this; train it again from its base", err)
+}
+
 // How far two answers to one image may be apart, relative to its largest value.
 // Rounding differs between batch sizes, as TensorFlow computes them by other
 // kernels or in other blocks: by 1e-5 or 2e-5 in float32 and by 1e-2 in bfloat16.

@@ -47,9 +47,27 @@ func TestOpenTrunkRefusesMixing(t *testing.T) {
 			if err == nil {
 				trunk.Close()
 			}
-			if tt.says == "" && err != nil || tt.says != "" && (!errors.Is(err, inference.ErrMixes) || !strings.Contains(err.Error(), tt.says)) {
+			if !says(err, tt.says) {
 				t.Errorf("%v, want %q", err, tt.says)
+			}
+			n, err := network.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer n.Close()
+			err = inference.Retrain(inference.Check(t.Context(), n))
+			if !says(err, tt.says) || err != nil && !says(err, "train it again from its base") {
+				t.Errorf("the network alone: %v, want %q and what to do", err, tt.says)
 			}
 		})
 	}
+}
+
+// says tells whether an error is none, for "", or says that images are mixed in
+// those words.
+func says(err error, words string) bool {
+	if words == "" {
+		return err == nil
+	}
+	return errors.Is(err, inference.ErrMixes) && strings.Contains(err.Error(), words)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
@@ -19,7 +21,9 @@ type Trunk struct {
 }
 
 // OpenTrunk loads a network file that has one float32 input, images of
-// [N, height, width, channels], and one output, their bottlenecks.
+// [N, height, width, channels], and one output, their bottlenecks. One whose
+// bottlenecks are not an image's own is refused by an error that wraps
+// [ErrMixes].
 func OpenTrunk(path string, c tensorflow.Config) (*Trunk, error) {
 	return OpenTrunkIn(FP32, path, c)
 }
@@ -39,19 +43,26 @@ func OpenTrunkIn(p Precision, path string, c tensorflow.Config) (*Trunk, error) 
 		return nil, fmt.Errorf("trunk %s: %w", path, err)
 	}
 	// The digest is of the file, whatever is computed in: it names what was
-	// learnt. It takes as long as half the loading, so they go side by side.
-	digests := make(chan error, 1)
+	// learnt. It takes as long as half the loading, and following the images
+	// through the graph a tenth, so they go side by side.
 	t := &Trunk{precision: p}
-	go func() {
-		var err error
+	var side errgroup.Group
+	var proved bool
+	side.Go(func() (err error) {
 		t.digest, err = n.Digest()
-		digests <- err
-	}()
+		return err
+	})
+	side.Go(func() (err error) {
+		proved, err = Independent(n)
+		return err
+	})
 	err = t.load(n, p, c)
-	if err == nil {
-		err = t.check(n)
+	// A trunk that was made before bases were checked may mix images. What its
+	// graph proves is not tried out.
+	if err = errors.Join(err, side.Wait()); err == nil && !proved {
+		err = t.Try(context.Background())
 	}
-	if err := errors.Join(err, <-digests); err != nil {
+	if err != nil {
 		if t.loaded != nil {
 			err = errors.Join(err, t.loaded.Close())
 		}
@@ -69,16 +80,6 @@ func (t *Trunk) load(n *network.Network, p Precision, c tensorflow.Config) error
 		defer computed.Close()
 	}
 	t.loaded, err = computed.Load(c)
-	return err
-}
-
-// check refuses a trunk that was made before bases were checked and whose
-// bottlenecks are not an image's own. What its graph proves is not tried out.
-func (t *Trunk) check(n *network.Network) error {
-	proved, err := Independent(n)
-	if err == nil && !proved {
-		err = t.Try(context.Background())
-	}
 	return err
 }
 

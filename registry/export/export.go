@@ -133,7 +133,7 @@ func Network(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_
 		return nil, fmt.Errorf("trunk: %w", err)
 	}
 	defer func() { err = errors.Join(err, trunk.Close()) }()
-	if _, err := inference.Independent(trunk); err != nil {
+	if err := inference.Retrain(inference.Check(ctx, trunk)); err != nil {
 		return nil, fmt.Errorf("trunk: %w", err)
 	}
 	head, err := part(ctx, r, m.Head)
