@@ -98,5 +98,27 @@ func checkWebP(b []byte) error {
 	if n := int64(binary.LittleEndian.Uint32(b[4:])); 8+n > int64(len(b)) {
 		return fmt.Errorf("declares %d bytes and has %d: %w", 8+n, len(b), ErrTruncated)
 	}
+	width, height, err := sniffWebP(b)
+	if err != nil {
+		return err
+	}
+	for at := int64(12); at != 0; {
+		c, err := chunkAt(b, at)
+		if err != nil {
+			return err
+		}
+		const losslessAlpha = 0x01
+		switch {
+		case c.kind == "VP8L":
+			return checkVP8L(c.body[min(5, len(c.body)):], width, height)
+		case c.kind == "VP8 ":
+			return nil
+		case c.kind == "ALPH" && len(c.body) > 0 && c.body[0]&0x03 == losslessAlpha:
+			if err := checkVP8L(c.body[1:], width, height); err != nil {
+				return fmt.Errorf("its transparency: %w", err)
+			}
+		}
+		at = c.next
+	}
 	return nil
 }

@@ -80,8 +80,9 @@ func Sniff(b []byte) (format Format, width, height int, err error) {
 // append some. It may be decoded where the work is bounded by its size in
 // pixels: a JPEG's scans pass over no component more than 100 times and, all
 // together, over no more samples than 32 times the pixels, or 2³¹ where that is
-// more; and the data of a PNG is long enough for its pixels, and not in a great
-// number of tiny chunks.
+// more; the data of a PNG is long enough for its pixels, and not in a great
+// number of tiny chunks; and the Huffman codes of a lossless WebP take no more
+// than 256 MiB.
 //
 // It takes time linear in len(b), and what it accepts can still fail to decode.
 // The error wraps one of the errors above.
