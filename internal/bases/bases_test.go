@@ -54,9 +54,11 @@ func TestPrepare(t *testing.T) {
 		tolerance float64 // relative to the largest value
 		note      string
 	}{
-		{name: "leaking", tolerance: float32, note: "training mode (2 layers)"},
-		{name: "training", tolerance: float32, note: "training mode (2 layers)"},
-		{name: "fused", tolerance: float32, note: "training mode (1 layers)"},
+		{name: "leaking", tolerance: float32, note: "(4 of them)"},
+		{name: "training", tolerance: float32, note: "(4 of them)"},
+		{name: "fused", tolerance: float32, note: "(2 of them)"},
+		{name: "centred_on_average", tolerance: float32, note: "(1 of them)"},
+		{name: "average_of_one", tolerance: float32},
 		{name: "transformer", tolerance: float32},
 		{name: "any_size", tolerance: float32},
 		{name: "batch_of_one", tolerance: float32},

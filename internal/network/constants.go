@@ -20,10 +20,12 @@ func (x *index) ints(at ref) ([]int64, bool) {
 	if node.GetOp() != "Const" {
 		return nil, false
 	}
-	return tensorInts(node.GetAttr()["value"].GetTensor())
+	return TensorInts(node.GetAttr()["value"].GetTensor())
 }
 
-func tensorInts(t *tensorpb.TensorProto) ([]int64, bool) {
+// TensorInts returns the values of a tensor of 32- or 64-bit whole numbers, of
+// which it may have about a thousand. It says false of any other.
+func TensorInts(t *tensorpb.TensorProto) ([]int64, bool) {
 	count := int64(1)
 	for _, d := range t.GetTensorShape().GetDim() {
 		if count *= d.GetSize(); count < 0 || count > maxInts {

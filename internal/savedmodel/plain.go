@@ -45,9 +45,9 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 		return nil, err
 	}
 	statistics := x.settleStatistics(p.inputs)
-	if statistics.layers > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("batch normalisation was saved in training mode (%d layers): "+
-			"their moving averages are used, as in inference, and not the mean and the variance of each batch", statistics.layers))
+	if statistics.settled > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("batch normalisation was saved in training mode: as in inference, its moving averages "+
+			"are used, and not the statistics of each batch (%d of them)", statistics.settled))
 	}
 	changed, err := x.changedVariables(roots, statistics.updates)
 	if err != nil {

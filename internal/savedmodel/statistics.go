@@ -14,7 +14,7 @@ import (
 // Statistics are what settleStatistics has put in the place of a batch's own.
 type statistics struct {
 	updates map[string]bool // the nodes that kept moving averages, which are not needed any more
-	layers  int
+	settled int             // statistics that averages have taken the place of
 }
 
 // settleStatistics brings batch normalisation that was saved in training mode
@@ -25,20 +25,25 @@ type statistics struct {
 //
 // Wherever such an update stands, what was computed with the statistic is
 // computed with the average instead, as the layer does in inference mode. Only
-// statistics of the inputs count: an average of weights is something else.
+// statistics of a batch count: an average of weights is something else, and so
+// is one of what was computed for a single image.
 func (x *inliner) settleStatistics(inputs []network.Port) statistics {
 	s := statistics{updates: map[string]bool{}}
-	fed := x.dependents(inputs)
+	fed := x.dependents(inputs, func(string) bool { return false })
+	own := x.dependents(inputs, x.overBatch)
 	fused := map[string]map[int]edge{} // the averages of fused batch norms, by the input that takes them
-	plain := 0
 	for _, name := range slices.Sorted(maps.Keys(x.nodes)) {
 		n := x.nodes[name]
 		statistic, average, ok := x.movingAverage(n)
 		if !ok || !fed[statistic.node] {
 			continue
 		}
+		of := x.through(statistic)
+		if own[of.node] && !isFusedNorm(x.nodes[of.node]) {
+			continue
+		}
 		s.updates[name] = true
-		if of := x.through(statistic); isFusedNorm(x.nodes[of.node]) {
+		if isFusedNorm(x.nodes[of.node]) {
 			if fused[of.node] == nil {
 				fused[of.node] = map[int]edge{}
 			}
@@ -46,14 +51,14 @@ func (x *inliner) settleStatistics(inputs []network.Port) statistics {
 			continue
 		}
 		x.outputs[statistic] = average
-		plain++
+		s.settled++
 	}
-	s.layers = plain/2 + x.settleFused(fused)
+	s.settled += x.settleFused(fused)
 	return s
 }
 
 // settleFused gives fused batch norms their averages as the mean and the
-// variance, and returns how many got both.
+// variance, and returns how many statistics these are.
 func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 	settled := 0
 	for name, of := range averages {
@@ -65,7 +70,7 @@ func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 		}
 		n.Input[3], n.Input[4] = mean.String(), variance.String()
 		n.Attr["is_training"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: false}}
-		settled++
+		settled += 2
 	}
 	return settled
 }
@@ -232,8 +237,27 @@ func (m averaging) reads(e edge) bool {
 	return v != nil && m.identity(v) == m.variable
 }
 
-// dependents returns the nodes that depend on the data of the inputs.
-func (x *inliner) dependents(inputs []network.Port) map[string]bool {
+// overBatch says whether a node takes a mean or the like over the batch, which
+// the images have along their first axis. Axes are counted from the front: what
+// -4 is depends on the rank, which is not known here.
+func (x *inliner) overBatch(name string) bool {
+	n := x.nodes[name]
+	switch n.GetOp() {
+	case "Mean", "Sum", "Max", "Min", "Prod":
+	default:
+		return false
+	}
+	in, err := x.inputs(n)
+	if err != nil || len(in) < 2 || in[1].port == control {
+		return false
+	}
+	axes, ok := network.TensorInts(x.nodes[x.through(in[1]).node].GetAttr()["value"].GetTensor())
+	return ok && slices.Contains(axes, 0)
+}
+
+// dependents returns the nodes that depend on the data of the inputs otherwise
+// than by way of nodes where it ends.
+func (x *inliner) dependents(inputs []network.Port, ends func(node string) bool) map[string]bool {
 	consumers := map[string][]string{}
 	for name, n := range x.nodes {
 		in, err := x.inputs(n)
@@ -252,7 +276,7 @@ func (x *inliner) dependents(inputs []network.Port) map[string]bool {
 		queue = append(queue, strings.TrimSuffix(port.Tensor, ":0"))
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
-		if !found[queue[0]] {
+		if !found[queue[0]] && !ends(queue[0]) {
 			found[queue[0]] = true
 			queue = append(queue, consumers[queue[0]]...)
 		}

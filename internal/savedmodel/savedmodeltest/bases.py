@@ -116,6 +116,41 @@ def fused(to):
 
 
 @model
+def centred_on_average(to):
+    """An average of the batch's mean alone."""
+    average, k = tf.Variable([90.0, 100, 110]), tf.Variable(rng.normal(size=(3, 3, 3, 4)).astype("f") * 0.01)
+    m = tf.Module()
+    m.average, m.k = average, k
+
+    def features(image, mean):
+        return tf.reduce_mean(tf.nn.relu(tf.nn.conv2d(image - mean, k, 1, "SAME")), [1, 2])
+
+    def answer(image):
+        mean = tf.reduce_mean(image, [0, 1, 2])
+        average.assign_sub((average - mean) * 0.1)
+        return {"features": features(image, mean)}
+
+    serve(m, to, answer, spec())
+    return lambda x: features(x, average)
+
+
+@model
+def average_of_one(to):
+    """What is averaged is the image's own, and stays as it is."""
+    average, k = tf.Variable(tf.ones((1, 4))), tf.Variable(rng.normal(size=(3, 3, 3, 4)).astype("f") * 0.01)
+    m = tf.Module()
+    m.average, m.k = average, k
+
+    def answer(image):
+        features = tf.reduce_mean(tf.nn.relu(tf.nn.conv2d(image, k, 1, "SAME")), [1, 2])
+        average.assign(average * 0.9 + features * 0.1)
+        return {"features": tf.nn.softmax(features)}
+
+    serve(m, to, answer, spec(1, 16, 16, 3))
+    return lambda x: answer(x)["features"]
+
+
+@model
 def fused_alone(to):
     m = Fused(False)
     serve(m, to, lambda image: {"features": m.call(image, True)}, spec())
