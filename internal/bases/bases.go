@@ -163,6 +163,10 @@ func (p *preparation) sums() error {
 	return p.become(explicit, nil)
 }
 
+// maxCompared bounds the outputs that are compared, each of which takes a walk
+// through the graph. Detectors with many heads have some dozens.
+const maxCompared = 256
+
 // chooseOutput returns the output asked for, or the main one.
 func chooseOutput(n *network.Network, o Options) (string, error) {
 	if o.Output != "" {
@@ -174,6 +178,9 @@ func chooseOutput(n *network.Network, o Options) (string, error) {
 			return "", fmt.Errorf("%w: output %q is %v, and not a vector of real numbers; choose among %s", ErrUnsuitable, p.Name, p.DataType, listed(n.Outputs))
 		}
 		return p.Name, nil
+	}
+	if len(n.Outputs) > maxCompared {
+		return "", fmt.Errorf("%w: it has %d outputs, over the %d that are compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrChoose)
 	}
 	var chosen network.Port
 	most, least := -1, 0

@@ -2,6 +2,7 @@ package bases_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -165,6 +166,27 @@ func TestPrepareRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A choice among very many outputs is left to the user: to compare them takes a
+// walk through the graph for each.
+func TestPrepareManyOutputs(t *testing.T) {
+	n, err := savedmodel.Read(t.Context(), filepath.Join(savedmodeltest.Bases(t), "float16"), savedmodel.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := n.Outputs[0]
+	for i := range 300 {
+		again := first
+		again.Name = fmt.Sprint("again", i)
+		n.Outputs = append(n.Outputs, again)
+	}
+	if _, err := bases.Prepare(n, bases.Options{}); !errors.Is(err, bases.ErrChoose) {
+		t.Errorf("of 301 outputs one is chosen: %v", err)
+	}
+	if _, err := bases.Prepare(n, bases.Options{Output: "again7"}); err != nil {
+		t.Errorf("the one asked for: %v", err)
 	}
 }
 

@@ -188,7 +188,10 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 			case kind.name == "input" && attrType(node, "dtype") != p.DataType:
 				return fmt.Errorf("input %q is %v, its Placeholder says %v", p.Name, p.DataType, attrType(node, "dtype"))
 			}
-			if len(p.Shape) > maxRank || slices.ContainsFunc(p.Shape, func(d int64) bool { return d < -1 }) {
+			if len(p.Shape) > maxRank {
+				return fmt.Errorf("%s %q has %d dimensions, where up to %d are possible", kind.name, p.Name, len(p.Shape), maxRank)
+			}
+			if slices.ContainsFunc(p.Shape, func(d int64) bool { return d < -1 }) {
 				return fmt.Errorf("%s %q has the shape %v", kind.name, p.Name, p.Shape)
 			}
 			names[p.Name] = true

@@ -72,6 +72,7 @@ func TestValidate(t *testing.T) {
 		{"an output that is an input", func(n *Network) { n.Outputs[0].Tensor = "images:0" }, "put an Identity between"},
 		{"an output in the short form", func(n *Network) { n.Outputs[0].Tensor = "probabilities" }, "not of the form"},
 		{"a control edge for an output", func(n *Network) { n.Outputs[0].Tensor = "^probabilities" }, "not of the form"},
+		{"an input of too many dimensions", func(n *Network) { n.Inputs[0].Shape = make([]int64, maxRank+1) }, "has 255 dimensions"},
 		{"an output without a type", func(n *Network) { n.Outputs[0].DataType = 0 }, "no data type"},
 		{"outputs of one name", func(n *Network) { n.Outputs[1].Name = n.Outputs[0].Name }, "used twice"},
 		{"a port without a name", func(n *Network) { n.Inputs[0].Name = "" }, "empty"},
