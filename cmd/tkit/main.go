@@ -43,13 +43,16 @@ func main() {
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(a.ErrWriter, "tkit: interrupted:", err)
+		fmt.Fprintln(a.ErrWriter, "tkit: interrupted:", printable.Cut(err.Error(), maxMessage))
 		os.Exit(130)
 	default:
-		fmt.Fprintln(a.ErrWriter, "tkit:", err)
+		fmt.Fprintln(a.ErrWriter, "tkit:", printable.Cut(err.Error(), maxMessage))
 		os.Exit(1)
 	}
 }
+
+// maxMessage bounds the bytes of a message, which may quote what a file holds.
+const maxMessage = 8 << 10
 
 func app() *cli.App {
 	a := &cli.App{

@@ -146,7 +146,7 @@ func (s *show) event(e train.Event) {
 	case train.EpochEnded:
 		s.epoch(e)
 	case train.Noted:
-		fmt.Fprintf(s, "note: %s\n", e.Text)
+		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxMessage))
 	case train.Resumed:
 		s.resumed = e.Step
 		fmt.Fprintf(s, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)

@@ -41,6 +41,14 @@ func Line(s string, most int) string {
 	return s
 }
 
+// Cut is text as it is, up to most bytes; what is longer ends with "…".
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return whole(text[:most]) + "…"
+}
+
 var spaces = strings.NewReplacer("\t", " ", "\r\n", " ", "\n", " ", "\r", " ", "\u2028", " ", "\u2029", " ")
 
 // whole is text without a character that is cut off at its end.

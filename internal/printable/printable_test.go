@@ -101,6 +101,14 @@ func TestWriterInPieces(t *testing.T) {
 	}
 }
 
+func TestCut(t *testing.T) {
+	for text, want := range map[string]string{"": "", "müde": "müde", "müdes": "müde…", "mühsü": "mühs…"} {
+		if got := printable.Cut(text, 5); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("\x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, s string) {
