@@ -168,6 +168,9 @@ func (p *trial) compare(ctx context.Context, batch []int) error {
 		overall = max(overall, largest(row))
 	}
 	for k, i := range batch {
+		if len(answers[k]) != len(p.alone[i]) {
+			return fmt.Errorf("%w: an image has %d values alone and %d in a batch of %d", ErrMixes, len(p.alone[i]), len(answers[k]), len(batch))
+		}
 		scale := max(largest(p.alone[i]), overall/100)
 		for j, v := range answers[k] {
 			was := p.alone[i][j]

@@ -35,6 +35,10 @@ func TestOpenTrunkRefusesMixing(t *testing.T) {
 		{"sums on the way", []*nodepb.NodeDef{
 			number("zero", []int64{}, 0), integers(node("Cumsum", "features", "rows", "zero"), "Tidx"),
 		}, "goes along the batch"},
+		{"compared with each other", []*nodepb.NodeDef{
+			integers(node("Transpose", "turned", "rows", "order"), "Tperm"), node("MatMul", "features", "rows", "turned"),
+			network.ConstNode("order", tensorflow.Int32, []int64{2}, []byte{1, 0, 0, 0, 0, 0, 0, 0}),
+		}, "an image has 1 values alone and 4 in a batch of 4"},
 		{"sums along a computed axis", []*nodepb.NodeDef{
 			number("zero", []int64{}, 0), integers(node("Neg", "axis", "zero"), "T"), integers(node("Cumsum", "features", "rows", "axis"), "Tidx"),
 		}, "the same image gives"},
