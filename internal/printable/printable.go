@@ -98,13 +98,17 @@ func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// escape appends text to out, and what must not be printed as its escape.
+const digits = "0123456789abcdef"
+
+// escape appends text to out, and what must not be printed as its escape: \uXXXX
+// suffices, as no character above U+FFFF is hidden. A program may print
+// megabytes of them, so it is done without fmt.
 func escape(out, text []byte, hide func(rune) bool) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			out = fmt.Appendf(out, `\x%02x`, text[0])
+			out = append(out, '\\', 'x', digits[text[0]>>4], digits[text[0]&15])
 		case !hide(r):
 			out = append(out, text[:size]...)
 		case r == '\n':
@@ -114,7 +118,7 @@ func escape(out, text []byte, hide func(rune) bool) []byte {
 		case r == '\t':
 			out = append(out, `\t`...)
 		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
+			out = append(out, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
 		}
 		text = text[size:]
 	}

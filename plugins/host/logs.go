@@ -73,29 +73,32 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func (l *lines) flush() {
-	text := printable.Line(string(l.part), longestLine)
+	line := string(l.part)
 	l.part = l.part[:0]
-	if text == "" {
+	brief := printable.Line(line, longestMessage)
+	if brief == "" {
 		return
 	}
-	l.tell(text)
-	if l.died == "" && deaths.MatchString(text) {
-		l.died = printable.Line(text, longestMessage)
+	l.tell(line)
+	if l.died == "" && deaths.MatchString(brief) {
+		l.died = brief
 	}
-	if l.last = append(l.last, printable.Line(text, longestMessage)); len(l.last) > 6 {
+	if l.last = append(l.last, brief); len(l.last) > 6 {
 		l.last = l.last[1:]
 	}
 }
 
-// tell logs a line, unless there were too many.
-func (l *lines) tell(text string) {
+// tell logs a line, unless there were too many: one that is left out costs
+// little.
+func (l *lines) tell(line string) {
 	now := l.now()
 	l.left = min(logBurst, l.left+now.Sub(l.since).Seconds()*logPerSecond)
 	l.since = now
-	if l.left < float64(len(text)) {
+	if l.left < float64(len(line)) {
 		l.omitted++
 		return
 	}
+	text := printable.Line(line, longestLine)
 	l.left -= float64(len(text) + 100) // a record has more than its text
 	l.tellOmitted()
 	l.log.Info(text, StreamKey, l.stream)
