@@ -53,17 +53,8 @@ var traces = map[string][]string{
 // where the database is not the one that this home was used with; nothing was
 // changed then.
 func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
-	if err := Check(folder); err != nil {
-		return nil, err
-	}
-	// Whoever makes a home makes the tables first: who looks for traces first
-	// finds the tables of each.
-	found, err := traced(folder)
+	path, found, err := examine(folder)
 	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(folder, Database)
-	if err := checkNew(path, found); err != nil {
 		return nil, err
 	}
 	scripts, err := fs.Sub(migrations, "migrations")
@@ -84,18 +75,26 @@ func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
 	return d, nil
 }
 
+// examine checks a home before its database is opened, and returns the path of
+// the database and the traces of earlier use.
+func examine(folder string) (path string, found map[string]string, err error) {
+	if err := Check(folder); err != nil {
+		return "", nil, err
+	}
+	// A home's tables are made before anything that leaves a trace. So the traces
+	// are looked for first: the tables of each one found are there by then.
+	if found, err = traced(folder); err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(folder, Database)
+	return path, found, checkNew(path, found)
+}
+
 // OpenAlone opens the database of a home that is in use for reading, where its
 // disk is full; see [db.OpenAlone]. What Open refuses, it refuses.
 func OpenAlone(ctx context.Context, folder string) (*db.DB, error) {
-	if err := Check(folder); err != nil {
-		return nil, err
-	}
-	found, err := traced(folder)
+	path, found, err := examine(folder)
 	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(folder, Database)
-	if err := checkNew(path, found); err != nil {
 		return nil, err
 	}
 	d, err := db.OpenAlone(path)
