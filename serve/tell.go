@@ -10,9 +10,9 @@ import (
 // the client sent.
 const longest = 1000
 
-// Tell is what a client is told of a failed request. Of a defect or a failing
-// machine that is only that it happened: the error may name files and addresses
-// of the server, and is for its log.
+// Tell returns the text that a client gets for a failed request. For an internal
+// error it says only that one happened: the error itself may name files and
+// addresses of the server, and is for its log.
 func Tell(err error) string {
 	if ReasonOf(err) == Internal {
 		return "the server met a fault and cannot answer; its log says which"
@@ -24,7 +24,7 @@ func Tell(err error) string {
 // logs: one line, printable, and not too long.
 func Brief(text string) string { return printable.Line(text, longest) }
 
-// tellLoad is what clients are told of a version that did not load.
+// tellLoad returns the text that clients get for a version that did not load.
 func tellLoad(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok && e.Reason != Internal {
 		return Brief(e.Error()) // was written for clients

@@ -37,8 +37,8 @@ type VersionStatus struct {
 	Err     error
 }
 
-// Trouble is what clients are told of why a version does not load, "" where the
-// last try succeeded.
+// Trouble returns the reason that clients get for a version that does not load,
+// "" if the last try succeeded.
 func (v VersionStatus) Trouble() string {
 	if v.Err == nil {
 		return ""

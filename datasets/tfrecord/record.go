@@ -121,8 +121,8 @@ func (f features) member() string {
 	return ""
 }
 
-// memberOf is the name that a file had before it was packed: its path, or the
-// last element of one that is none in a dataset, as the writer's own disk's.
+// memberOf returns the name that a file had before it was packed: its path, or the
+// last element of a path that cannot be a dataset's, such as an absolute one.
 func memberOf(name string) string {
 	if files.CheckPath(name) != nil {
 		name = path.Base(name)

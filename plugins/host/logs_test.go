@@ -10,7 +10,8 @@ import (
 	"tkit/internal/logtest"
 )
 
-// A plugin that floods the log gets a burst, then a share, and is told of.
+// A plugin that floods the log gets a burst, then a rate; the log says how many
+// lines were left out.
 func TestFloodsAreBounded(t *testing.T) {
 	var log logtest.Buffer
 	l := newLines(slog.New(slog.NewTextHandler(&log, nil)), "stderr")

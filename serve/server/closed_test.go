@@ -53,7 +53,7 @@ func TestPolicyCannotBeRead(t *testing.T) {
 	p.readyBecomes(t, true)
 }
 
-// readyBecomes waits until /readyz and gRPC's health both say what is wanted.
+// readyBecomes waits until /readyz and gRPC's health both have the expected state.
 func (p *protected) readyBecomes(t *testing.T, want bool) {
 	t.Helper()
 	conn, err := grpc.NewClient(p.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
