@@ -39,10 +39,11 @@ type Manager struct {
 	view    atomic.Pointer[view]
 
 	// Owned by Run:
-	models map[string]*model
-	tasks  int // loads and unloads under way
-	events chan func()
-	slots  chan struct{} // one token for each load
+	started bool // the source was read
+	models  map[string]*model
+	tasks   int // loads and unloads under way
+	events  chan func()
+	slots   chan struct{} // one token for each load
 	// refresh is when to ask the source again after it failed; zero: never.
 	refresh time.Time
 }
@@ -122,7 +123,7 @@ func (m *Manager) aspire(ctx context.Context) {
 		m.refresh = time.Now().Add(m.options.FirstRetry)
 		return
 	}
-	m.refresh = time.Time{}
+	m.refresh, m.started = time.Time{}, true
 	m.setAspirations(aspirations)
 }
 
@@ -135,9 +136,6 @@ func (m *Manager) setAspirations(aspirations []Aspiration) {
 			m.models[a.Model] = &model{versions: map[int]*version{}}
 		}
 		m.models[a.Model].aspiration = a
-	}
-	if v := m.view.Load(); !v.started {
-		m.view.Store(&view{started: true, ready: v.ready, models: v.models})
 	}
 }
 
@@ -316,7 +314,7 @@ func (k *model) states() []VersionState {
 func (m *Manager) publish() {
 	before := m.view.Load()
 	now := newView(m.models)
-	now.started = before.started
+	now.started = m.started
 	now.ready = ready(before.ready, now.started, now.models)
 	m.view.Store(now)
 	for _, change := range stateChanges(before, now) {

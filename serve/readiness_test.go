@@ -1,9 +1,12 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // When a server is ready, from what it knows of its models.
@@ -54,5 +57,30 @@ func TestReadinessOfAModel(t *testing.T) {
 	r := k.readiness()
 	if len(r.missing) > 0 || !slices.Equal(r.failing, []string{"m@2"}) || !r.waiting || !r.answers {
 		t.Errorf("%+v", r)
+	}
+}
+
+// wants is a source that wants one version of one model.
+type wants struct{ Source }
+
+func (wants) Aspirations(context.Context) ([]Aspiration, error) {
+	return []Aspiration{{Model: "m", Versions: []int{1}}}, nil
+}
+
+// Nobody sees that the source was read before seeing what it wants: until then a
+// manager seemed complete, and its models unknown instead of not loaded yet.
+func TestStartedTogetherWithWhatIsWanted(t *testing.T) {
+	m := NewManager(wants{}, nil, ManagerOptions{Metrics: NewMetrics(prometheus.NewRegistry())})
+	m.aspire(t.Context())
+	if r := m.Readiness(); r.Started || r.Complete() {
+		t.Errorf("before anything is published: %+v", r)
+	}
+	m.publish()
+	if r := m.Readiness(); !r.Started || r.Complete() {
+		t.Errorf("with a model that is not loaded: %+v", r)
+	}
+	_, err := m.Acquire(t.Context(), Ref{Model: "m", Version: 1})
+	if reason := ReasonOf(err); reason != Unavailable {
+		t.Errorf("%v", err)
 	}
 }
