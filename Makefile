@@ -8,7 +8,7 @@ GO      := source .deps/env && go
 # Packages whose promises are about concurrency: their tests run under the race
 # detector, the others' without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
-           ./internal/access/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
+           ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
 export FUZZTIME FUZZMIN

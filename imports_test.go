@@ -15,7 +15,8 @@ import (
 var storeys = [][]string{
 	{"cmd", "bench", "scripts"},
 	{"train", "serve", "ingest"},
-	{"datasets", "architectures", "plugins", "registry"},
+	{"catalog", "inference"},
+	{"datasets", "architectures", "plugins", "registry", "access"},
 	{"internal"},
 }
 

@@ -8,7 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"tkit/internal/access"
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/registry"
 )
 
@@ -162,7 +163,7 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, action str
 	if d, holds := a.made(ctx, key, p, who); holds {
 		return d, nil
 	}
-	lineage, err := a.registry.Origins(ctx, m)
+	lineage, err := catalog.Origins(ctx, a.registry, m)
 	if err != nil {
 		return access.Decision{}, err
 	}

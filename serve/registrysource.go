@@ -106,7 +106,7 @@ func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (
 		return Parts{}, err
 	}
 	// Who may use a version whose lineage cannot be followed, nobody can tell.
-	if _, err := s.Registry.Origins(ctx, m); err != nil {
+	if _, err := s.Registry.Lineage(ctx, m); err != nil {
 		return Parts{}, err
 	}
 	p := Parts{Manifest: m}

@@ -17,8 +17,8 @@ import (
 	"os"
 	"time"
 
+	"tkit/access"
 	"tkit/bench/measure"
-	"tkit/internal/access"
 )
 
 const (

@@ -9,8 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
-	"tkit/internal/access/hadoop"
+	"tkit/access"
+	"tkit/access/hadoop"
+	"tkit/catalog"
 	"tkit/internal/printable"
 	"tkit/registry"
 )
@@ -92,7 +93,7 @@ func (a *asking) decide(c *cli.Context, q access.Question) error {
 
 // allowed decides whether who runs the command has a right on a version.
 func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action string, right access.Right) error {
-	lineage, err := r.Origins(c.Context, m)
+	lineage, err := catalog.Origins(c.Context, r, m)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action 
 
 // restricted says whether anything restricts a version.
 func restricted(c *cli.Context, r *registry.Registry, m *registry.Manifest) (found bool, err error) {
-	lineage, err := r.Origins(c.Context, m)
+	lineage, err := catalog.Origins(c.Context, r, m)
 	if err != nil {
 		return false, err
 	}

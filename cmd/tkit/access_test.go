@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/registry"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/internal/printable"
 )
 

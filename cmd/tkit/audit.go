@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 	"tkit/internal/printable"
 )
 

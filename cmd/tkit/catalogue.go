@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/internal/home"
 	"tkit/internal/printable"
 )

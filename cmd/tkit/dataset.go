@@ -11,9 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
 	"tkit/datasets"
 	"tkit/datasets/all"
-	"tkit/internal/access"
 )
 
 // A dataset is what --data or a FOLDER names: a registered dataset, or a place.

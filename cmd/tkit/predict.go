@@ -9,8 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/datasets"
-	"tkit/internal/access"
 	"tkit/internal/inference"
 	"tkit/internal/printable"
 	"tkit/internal/tensorflow"
@@ -125,7 +126,7 @@ func predictImages(c *cli.Context) (err error) {
 // command's context ends when they may no longer. The caller calls lose at the
 // end, with the command's error, for the reason why it ended.
 func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose func(error) error, err error) {
-	lineage, err := r.Origins(c.Context, m)
+	lineage, err := catalog.Origins(c.Context, r, m)
 	if err != nil {
 		return nil, err
 	}

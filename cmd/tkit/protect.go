@@ -7,7 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/internal/printable"
 	"tkit/registry"
 )
@@ -111,7 +112,7 @@ func lineageOf(c *cli.Context, r *registry.Registry, ref registry.Ref) (*registr
 	if err != nil {
 		return nil, nil, err
 	}
-	lineage, err := r.Origins(c.Context, m)
+	lineage, err := catalog.Origins(c.Context, r, m)
 	return m, lineage, err
 }
 
@@ -197,7 +198,7 @@ func protectModel(c *cli.Context, r *registry.Registry) error {
 	}
 	var versions [][]access.Origin
 	for _, v := range known {
-		lineage, err := r.Origins(c.Context, v.Manifest)
+		lineage, err := catalog.Origins(c.Context, r, v.Manifest)
 		if err != nil {
 			return err
 		}

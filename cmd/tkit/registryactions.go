@@ -12,7 +12,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/access"
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/export"
@@ -58,7 +59,7 @@ func hideOthers(c *cli.Context, r *registry.Registry, versions []registry.Versio
 	lineages := make([][]access.Origin, len(versions))
 	for i, v := range versions {
 		var err error
-		if lineages[i], err = r.Origins(c.Context, v.Manifest); err != nil {
+		if lineages[i], err = catalog.Origins(c.Context, r, v.Manifest); err != nil {
 			return err
 		}
 	}

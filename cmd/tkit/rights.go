@@ -11,8 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/datasets"
-	"tkit/internal/access"
 	"tkit/internal/preprocessing"
 	"tkit/train"
 )
@@ -61,7 +62,7 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 	}
 	needs := access.Needs{Data: []access.Data{t.dataset.data}}
 	if t.builtOn != nil {
-		if needs.Base, err = t.registry.Origins(c.Context, t.builtOn); err != nil {
+		if needs.Base, err = catalog.Origins(c.Context, t.registry, t.builtOn); err != nil {
 			return nil, fmt.Errorf("--base: %w", err)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tkit/internal/access"
-	"tkit/internal/access/audit"
+	"tkit/access"
+	"tkit/access/audit"
 	"tkit/internal/hdfs"
 	"tkit/internal/hdfs/hdfstest"
 )

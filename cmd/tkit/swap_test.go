@@ -10,8 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
 	"tkit/datasets"
-	"tkit/internal/access"
 )
 
 // opening runs between with a dataset that was decided on, opens it and returns

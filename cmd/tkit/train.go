@@ -10,9 +10,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
 	"tkit/architectures"
 	"tkit/datasets"
-	"tkit/internal/access"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/printable"
 	"tkit/internal/workfolder"

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/catalog"
 	"tkit/internal/page"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -13,7 +14,7 @@ import (
 
 // writeVersionPage writes what a version is, and what restricts it, as a page.
 func writeVersionPage(c *cli.Context, r *registry.Registry, v registry.Version, file string) error {
-	lineage, err := r.Origins(c.Context, v.Manifest)
+	lineage, err := catalog.Origins(c.Context, r, v.Manifest)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/serve"
 )
 

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/internal/logtest"
 	"tkit/registry"
 	"tkit/serve"

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/serve"
 )
 

@@ -24,7 +24,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/internal/logtest"
 	"tkit/serve"
 	"tkit/serve/rpc"

@@ -28,7 +28,7 @@ import (
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/protobuf/proto"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/serve"
 )
 

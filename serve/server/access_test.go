@@ -30,8 +30,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"tkit/internal/access"
-	"tkit/internal/access/audit"
+	"tkit/access"
+	"tkit/access/audit"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/servetest"

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"tkit/internal/access"
+	"tkit/access"
 )
 
 // A server that cannot read the policy any more allows nobody anything, not even

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync"
 
-	"tkit/internal/access"
-	"tkit/internal/access/hadoop"
+	"tkit/access"
+	"tkit/access/hadoop"
 	"tkit/registry"
 	"tkit/serve"
 )

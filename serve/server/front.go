@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/serve"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 )
 
 // members is groups for the tests.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 )
 
 // mostListed bounds how many things one record names.

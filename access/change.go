@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 )
 
 // ErrNotFound: no such dataset, grant, exemption or token.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"tkit/internal/access"
-	"tkit/internal/access/hadoop"
+	"tkit/access"
+	"tkit/access/hadoop"
 	"tkit/internal/hdfs/hdfstest"
 )
 

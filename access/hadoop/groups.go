@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"tkit/internal/access"
+	"tkit/access"
 	"tkit/internal/hdfs"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 )
 
 // ErrDenied: the policy does not allow it.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tkit/internal/access/audit"
+	"tkit/access/audit"
 )
 
 // A database that lost changes, by a backup or by the loss of the file that they

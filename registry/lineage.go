@@ -1,0 +1,32 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+)
+
+// Lineage returns a version followed by the registered versions that it was
+// built on, down to the first. The error wraps ErrCorrupt or ErrNotFound where
+// a lineage cannot be followed to its end: nobody can tell then whose data is
+// in the version.
+func (r *Registry) Lineage(ctx context.Context, m *Manifest) ([]*Manifest, error) {
+	lineage := []*Manifest{m}
+	seen := map[Ref]bool{m.Ref(): true}
+	for base := m.Lineage.Base; base != nil && base.Version != ""; {
+		ref, err := ParseRef(base.Version)
+		if err != nil {
+			return nil, fmt.Errorf("the lineage of %s: %w", m.Ref(), err)
+		}
+		if ref.Version == 0 || seen[ref] {
+			return nil, fmt.Errorf("the lineage of %s: %w: it refers to %s", m.Ref(), ErrCorrupt, ref)
+		}
+		seen[ref] = true
+		b, err := r.Resolve(ctx, ref)
+		if err != nil {
+			return nil, fmt.Errorf("the lineage of %s: %w", m.Ref(), err)
+		}
+		lineage = append(lineage, b)
+		base = b.Lineage.Base
+	}
+	return lineage, nil
+}
