@@ -13,11 +13,11 @@ const (
 
 func alexNets() []Architecture {
 	paper, oneTower := [3]int{227, 227, 3}, [3]int{224, 224, 3}
-	return []Architecture{
+	return trainedAt(0.01, // AlexNet §5
 		define("alexnet", "AlexNet in two towers", alexNetCitation, paper, 1000, preprocessing.Caffe, alexNetTwoTowers.build),
 		define("alexnet-ungrouped", "AlexNet with every map connected", alexNetCitation, paper, 1000, preprocessing.Caffe, alexNetUngrouped.build),
 		define("alexnet-onetower", "AlexNet in one tower", oneTowerCitation, oneTower, 1000, preprocessing.Torch, alexNetOneTower.build),
-	}
+	)
 }
 
 // lrn has the constants of §3.3: a radius of 2 is the paper's n = 5.

@@ -84,6 +84,15 @@ func Lookup(name string) (Architecture, error) {
 	return Architecture{}, fmt.Errorf("no architecture %q: see the list of architectures", name)
 }
 
+// trainedAt returns architectures with the learning rate at which they were trained
+// for their paper. Deep networks without batch normalisation do not learn at more.
+func trainedAt(rate float64, all ...Architecture) []Architecture {
+	for i := range all {
+		all[i].LearningRate = rate
+	}
+	return all
+}
+
 // define completes a table's row: errors of Build get the architecture's name.
 func define(name, title, citation string, input [3]int, classes int, mode string,
 	build func(classes int, input [3]int) (*Graph, error)) Architecture {

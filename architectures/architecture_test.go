@@ -144,6 +144,29 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
+// Deep networks without batch normalisation have a learning rate of their own, as
+// they do not learn at the default.
+func TestLearningRates(t *testing.T) {
+	for _, a := range architectures.All() {
+		g, err := a.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deep, normalised := 0, false
+		for _, l := range g.Layers {
+			switch l.Op.(type) {
+			case architectures.Conv, architectures.Dense:
+				deep++
+			case architectures.BatchNorm:
+				normalised = true
+			}
+		}
+		if own := a.LearningRate > 0 && a.LearningRate <= 0.01; deep >= 8 && own == normalised {
+			t.Errorf("%s: %d layers, normalised %t, learning rate %g", a.Name, deep, normalised, a.LearningRate)
+		}
+	}
+}
+
 func TestCodesOfManyClasses(t *testing.T) {
 	g, err := lookup(t, "lenet5-paper").Build(62, [3]int{32, 32, 1})
 	if err != nil {

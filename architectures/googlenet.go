@@ -41,16 +41,18 @@ type googLeNet struct {
 func googLeNets() []Architecture {
 	input, ceil3 := [3]int{224, 224, 3}, Square(3, 2, Ceil)
 	norm := &BatchNorm{Epsilon: 1e-3, Momentum: .9}
-	return []Architecture{
+	plain := trainedAt(0.01, // by BVLC's Caffe model: the paper does not say
 		define("googlenet", "GoogLeNet (Inception v1)", googLeNetCitation, input, 1000, preprocessing.Caffe,
 			googLeNet{five: 5, poolFour: ceil3, dropout: .4}.build),
 		define("googlenet-aux", "GoogLeNet with both auxiliary heads", googLeNetCitation, input, 1000, preprocessing.Caffe,
 			googLeNet{five: 5, poolFour: ceil3, dropout: .4, auxiliary: true}.build),
+	)
+	return append(plain,
 		define("googlenet-bn", "GoogLeNet with batch normalisation", googLeNetCitation, input, 1000, preprocessing.TF,
 			googLeNet{five: 5, poolFour: ceil3, dropout: .2, norm: norm}.build),
 		define("googlenet-torchvision", "GoogLeNet as torchvision has it: batch normalisation, 3×3 for 5×5", googLeNetCitation, input, 1000, preprocessing.Torch,
 			googLeNet{five: 3, poolFour: Square(2, 2, Ceil), dropout: .2, norm: norm}.build),
-	}
+	)
 }
 
 func (n googLeNet) build(classes int, input [3]int) (*Graph, error) {

@@ -29,7 +29,7 @@ func vggs() []Architecture {
 			[3]int{224, 224, 3}, 1000, preprocessing.Caffe,
 			func(classes int, input [3]int) (*Graph, error) { return vgg(r.convs, classes, input) }))
 	}
-	return all
+	return trainedAt(0.01, all...) // §3.1
 }
 
 // vgg starts from Glorot's distribution, which the authors found to make

@@ -5,9 +5,9 @@ import "tkit/internal/preprocessing"
 const zfNetCitation = "M. D. Zeiler, R. Fergus: Visualizing and Understanding Convolutional Networks. ECCV 2014, arXiv:1311.2901"
 
 func zfNets() []Architecture {
-	return []Architecture{
+	return trainedAt(0.01, // §3.1
 		define("zfnet", "ZF Net", zfNetCitation, [3]int{224, 224, 3}, 1000, preprocessing.Caffe, zfNet.build),
-	}
+	)
 }
 
 // zfNet is the network of the paper's Figure 3: AlexNet ungrouped, with a
