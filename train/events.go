@@ -1,6 +1,8 @@
 package train
 
 import (
+	"encoding/json"
+	"io"
 	"time"
 
 	"tkit/datasets"
@@ -108,6 +110,23 @@ func (HeadTrained) Name() string { return "head" }
 func (EpochEnded) Name() string  { return "epoch" }
 func (Resumed) Name() string     { return "resumed" }
 func (Noted) Name() string       { return "note" }
+
+// JSONLines returns an observer that writes each event as a line of JSON.
+func JSONLines(w io.Writer) Observer {
+	return func(event Event) {
+		// A reader that has gone away is no reason to give up the training.
+		_ = WriteJSON(w, event.Name(), event)
+	}
+}
+
+// WriteJSON writes one event, of any name, as a line of JSON.
+func WriteJSON(w io.Writer, name string, data any) error {
+	return json.NewEncoder(w).Encode(struct {
+		Event string    `json:"event"`
+		Time  time.Time `json:"time"`
+		Data  any       `json:"data"`
+	}{name, time.Now().UTC(), data})
+}
 
 // phase tells that one begins and returns what tells its progress and its end.
 func (o Observer) phase(p Phase, total int, unit string) (progress func(done int, bytes int64), end func()) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"time"
@@ -123,12 +124,8 @@ func restricted(c *cli.Context, r *registry.Registry, m *registry.Manifest) (fou
 // between least and most arguments.
 func withAuthority(least, most int, act func(*cli.Context, *asking) error) cli.ActionFunc {
 	return func(c *cli.Context) (err error) {
-		if c.NArg() < least || c.NArg() > most {
-			usage := c.Command.ArgsUsage
-			if usage == "" {
-				usage = "no argument"
-			}
-			return fmt.Errorf("%s takes %s; see its --help", c.Command.Name, usage)
+		if err := checkArguments(c, least, most); err != nil {
+			return err
 		}
 		a, err := openAuthority(c)
 		if err != nil {
@@ -146,18 +143,16 @@ func acceptHome(c *cli.Context) error {
 	if err := access.Accept(c.Context, c.Path("home"), c.String("reason")); err != nil {
 		return err
 	}
-	return printDone(c, map[string]any{"accepted": c.Path("home")}, "went on with what is there; look through the rights: tkit datasets list, tkit datasets acl NAME")
+	return showDone(c, map[string]any{"accepted": c.Path("home")}, "went on with what is there; look through the rights: tkit datasets list, tkit datasets acl NAME")
 }
 
 func whoAmI(c *cli.Context, a *asking) error {
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, map[string]any{"principal": a.who.Principal, "groups": a.who.Groups})
-	}
-	printable.Fprintf(c.App.Writer, "%s\n", a.who.Principal)
-	for _, g := range a.who.Groups {
-		printable.Fprintf(c.App.Writer, "%s\n", g)
-	}
-	return nil
+	return show(c, map[string]any{"principal": a.who.Principal, "groups": a.who.Groups}, func(w io.Writer) error {
+		for _, p := range append([]access.Principal{a.who.Principal}, a.who.Groups...) {
+			printable.Fprintf(w, "%s\n", p)
+		}
+		return nil
+	})
 }
 
 // expiry reads a flag that is a length of time, such as 720h or 30d, or a day,
@@ -184,12 +179,4 @@ func expiry(c *cli.Context, flag string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, at most a hundred years, such as 30d or 12h, or a day, such as 2027-01-31", flag, c.String(flag))
 	}
 	return time.Now().Add(factor * d), nil
-}
-
-// until writes when something expires for people.
-func until(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return moment(t)
 }

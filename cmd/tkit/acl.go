@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -40,12 +41,12 @@ func changeACL(c *cli.Context, a *asking, object access.Object) error {
 		if err := a.Take(c.Context, a.who, object, id); err != nil {
 			return err
 		}
-		return printDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
+		return showDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
 	case verb == "owner" && len(args) == 2:
 		if err := a.Transfer(c.Context, a.who, object, access.Principal(args[1])); err != nil {
 			return err
 		}
-		return printDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
+		return showDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
 	}
 	return errors.New("acl NAME takes nothing more, or grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL; see its --help")
 }
@@ -107,19 +108,12 @@ func showACL(c *cli.Context, a *asking, object access.Object) error {
 }
 
 func printGrants(c *cli.Context, grants []access.Grant) error {
-	if c.Bool("json") {
-		if grants == nil {
-			grants = []access.Grant{}
-		}
-		return printJSON(c.App.Writer, grants)
-	}
-	if len(grants) == 0 {
+	if len(grants) == 0 && !c.Bool("json") {
 		return nil
 	}
-	var rows [][]string
-	for _, g := range grants {
-		rows = append(rows, []string{strconv.FormatInt(g.ID, 10), string(g.Effect), string(g.Principal), string(g.Right),
-			orDash(g.Purpose), until(g.Expires), string(g.By), moment(g.At), g.Reason})
-	}
-	return printTable(c.App.Writer, []string{"grant", "effect", "principal", "right", "only for", "until", "by", "given", "why"}, rows)
+	header := []string{"grant", "effect", "principal", "right", "only for", "until", "by", "given", "why"}
+	return showList(c, grants, "", header, func(g access.Grant) []string {
+		return []string{strconv.FormatInt(g.ID, 10), string(g.Effect), string(g.Principal), string(g.Right),
+			present.OrDash(g.Purpose), present.Until(g.Expires), string(g.By), present.Time(g.At), g.Reason}
+	})
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/architectures"
+	"tkit/internal/present"
 )
 
 func architecturesCommand() *cli.Command {
@@ -46,80 +48,47 @@ func architecturesCommand() *cli.Command {
 }
 
 func listArchitectures(c *cli.Context) error {
-	type row struct {
-		architectures.Architecture
-		Trainable  int `json:"trainable"`
-		Statistics int `json:"statistics"`
-	}
-	var list []row
+	var list []architectures.Summary
 	for _, a := range architectures.All() {
-		g, err := a.Graph()
+		s, err := a.Summary(a.Classes)
 		if err != nil {
 			return err
 		}
-		trainable, statistics := g.Parameters()
-		list = append(list, row{a, trainable, statistics})
+		s.Endpoints = nil // `show` has them
+		list = append(list, s)
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, list)
-	}
-	rows := make([][]string, len(list))
-	for i, a := range list {
-		rows[i] = []string{a.Name, architectures.Shape(a.Input[:]).String(), strconv.Itoa(a.Classes), grouped(a.Trainable), a.Title}
-	}
-	return printTable(c.App.Writer, []string{"name", "input", "classes", "parameters", "title"}, rows)
+	return showList(c, list, "", []string{"name", "input", "classes", "parameters", "title"}, func(s architectures.Summary) []string {
+		return []string{s.Name, architectures.Shape(s.Input[:]).String(), strconv.Itoa(s.Classes), present.Count(s.Trainable), s.Title}
+	})
 }
 
 func showArchitecture(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return fmt.Errorf("architectures show: name one architecture; `tkit architectures list` has them")
+	if err := checkArguments(c, 1, 1); err != nil {
+		return fmt.Errorf("%w; `tkit architectures list` has the names", err)
 	}
 	a, err := architectures.Lookup(c.Args().First())
 	if err != nil {
 		return err
 	}
-	classes := a.Classes
-	if c.IsSet("classes") {
-		classes = c.Int("classes")
-	}
-	g, err := a.Build(classes, a.Input)
+	s, err := a.Summary(c.Int("classes"))
 	if err != nil {
 		return err
 	}
-	trainable, statistics := g.Parameters()
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			architectures.Architecture
-			Classes    int                      `json:"classes"`
-			Endpoints  []architectures.Endpoint `json:"endpoints"`
-			Trainable  int                      `json:"trainable"`
-			Statistics int                      `json:"statistics"`
-		}{a, classes, g.Table(), trainable, statistics})
-	}
-	fmt.Fprintf(c.App.Writer, "%s: %s\n%s\n\n", a.Name, a.Title, a.Citation)
-	rows := [][]string{{"input", "", architectures.Shape(a.Input[:]).String(), ""}}
-	for _, e := range g.Table() {
-		name := e.Name
-		if e.Auxiliary {
-			name += " (training only)"
+	return show(c, s, func(w io.Writer) error {
+		fmt.Fprintf(w, "%s: %s\n%s\n\n", s.Name, s.Title, s.Citation)
+		rows := [][]string{{"input", "", architectures.Shape(s.Input[:]).String(), ""}}
+		for _, e := range s.Endpoints {
+			name := e.Name
+			if e.Auxiliary {
+				name += " (training only)"
+			}
+			rows = append(rows, []string{name, e.Operation, e.Output.String(), present.Count(e.Trainable)})
 		}
-		rows = append(rows, []string{name, e.Operation, e.Output.String(), grouped(e.Trainable)})
-	}
-	rows = append(rows, []string{"total", "", "", grouped(trainable)})
-	if err := printTable(c.App.Writer, []string{"endpoint", "operation", "output", "parameters"}, rows); err != nil {
+		rows = append(rows, []string{"total", "", "", present.Count(s.Trainable)})
+		err := present.Table(w, []string{"endpoint", "operation", "output", "parameters"}, rows)
+		if err == nil && s.Statistics > 0 {
+			fmt.Fprintf(w, "and %s running statistics of batch normalisation\n", present.Count(s.Statistics))
+		}
 		return err
-	}
-	if statistics > 0 {
-		fmt.Fprintf(c.App.Writer, "and %s running statistics of batch normalisation\n", grouped(statistics))
-	}
-	return nil
-}
-
-// grouped writes a count with a comma at each thousand.
-func grouped(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	})
 }

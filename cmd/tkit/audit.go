@@ -1,14 +1,16 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access/audit"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -63,13 +65,7 @@ func showAudit(c *cli.Context, a *asking) error {
 		last = last[len(last)-keep:]
 	}
 	if c.Bool("json") {
-		e := json.NewEncoder(c.App.Writer)
-		for _, r := range last {
-			if err := e.Encode(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return present.Lines(c.App.Writer, last)
 	}
 	rows := make([][]string, len(last))
 	for i, r := range last {
@@ -77,9 +73,9 @@ func showAudit(c *cli.Context, a *asking) error {
 		if r.Model != "" {
 			about = strings.TrimSpace(r.Model + " by " + r.Object)
 		}
-		rows[i] = []string{strconv.FormatInt(r.Sequence, 10), moment(r.At), r.Who, r.Action, about, string(r.Outcome), r.Reason}
+		rows[i] = []string{strconv.FormatInt(r.Sequence, 10), present.Time(r.At), r.Who, r.Action, about, string(r.Outcome), r.Reason}
 	}
-	return printTable(c.App.Writer, []string{"number", "time", "who", "did", "with", "outcome", "why"}, rows)
+	return present.Table(c.App.Writer, []string{"number", "time", "who", "did", "with", "outcome", "why"}, rows)
 }
 
 func verifyAudit(c *cli.Context, a *asking) error {
@@ -96,18 +92,17 @@ func verifyAudit(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = printJSON(c.App.Writer, v)
-	} else {
+	err = show(c, v, func(w io.Writer) error {
 		for _, p := range v.Problems {
-			printable.Fprintf(c.App.Writer, "%s\n", p)
+			printable.Fprintf(w, "%s\n", p)
 		}
-	}
+		if len(v.Problems) == 0 {
+			printable.Fprintf(w, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
+		}
+		return nil
+	})
 	if len(v.Problems) > 0 {
-		return fmt.Errorf("datasets audit verify: %d found: the log in the home is not as tkit wrote it", len(v.Problems))
-	}
-	if !c.Bool("json") {
-		printable.Fprintf(c.App.Writer, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
+		err = errors.Join(err, fmt.Errorf("datasets audit verify: %d found: the log in the home is not as tkit wrote it", len(v.Problems)))
 	}
 	return err
 }

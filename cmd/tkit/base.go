@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tkit/internal/bases"
+	"tkit/internal/inputfile"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
@@ -131,7 +132,7 @@ func builtOn(c *cli.Context, r *registry.Registry) (*registry.Manifest, error) {
 // exportedFrom finds the version of this registry whose manifest stands in a
 // SavedModel.
 func exportedFrom(ctx context.Context, r *registry.Registry, dir string) (*registry.Manifest, error) {
-	raw, err := readGiven(ctx, filepath.Join(dir, export.Extra, "manifest.json"), maxText)
+	raw, err := inputfile.Read(ctx, filepath.Join(dir, export.Extra, "manifest.json"), inputfile.MaxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -163,7 +164,7 @@ const recordedName = "assets.extra/preprocessing.json"
 
 func recordedPreprocessing(ctx context.Context, dir string) (preprocessing.Preprocessing, error) {
 	var p preprocessing.Preprocessing
-	raw, err := readGiven(ctx, filepath.Join(dir, recordedName), maxText)
+	raw, err := inputfile.Read(ctx, filepath.Join(dir, recordedName), inputfile.MaxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
@@ -212,7 +213,7 @@ func parsePreprocessing(ctx context.Context, given string, size [3]int) (preproc
 		return p, p.Validate()
 	}
 	var p preprocessing.Preprocessing
-	raw, err := readGiven(ctx, given, maxText)
+	raw, err := inputfile.Read(ctx, given, inputfile.MaxText)
 	if err != nil {
 		return p, fmt.Errorf("--preprocessing: neither one of %v nor a file: %w", modes, err)
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/internal/home"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -131,11 +133,7 @@ func addDataset(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, d)
-	}
-	printable.Fprintf(c.App.Writer, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS\n", d.Name, d.URI, d.Owner)
-	return nil
+	return showDone(c, d, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS", d.Name, d.URI, d.Owner)
 }
 
 func listDatasets(c *cli.Context, a *asking) error {
@@ -147,18 +145,10 @@ func listDatasets(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, seen)
-	}
-	if len(seen) == 0 {
-		fmt.Fprintln(c.App.Writer, "no registered dataset that you may see; `tkit datasets add` registers one")
-		return nil
-	}
-	rows := make([][]string, len(seen))
-	for i, d := range seen {
-		rows[i] = []string{d.Name, string(d.Owner), strconv.Itoa(len(p.Snapshots(d.Name))), moment(d.Created), d.URI}
-	}
-	return printTable(c.App.Writer, []string{"dataset", "owner", "snapshots", "registered", "place"}, rows)
+	return showList(c, seen, "no registered dataset that you may see; `tkit datasets add` registers one",
+		[]string{"dataset", "owner", "snapshots", "registered", "place"}, func(d access.Registered) []string {
+			return []string{d.Name, string(d.Owner), strconv.Itoa(len(p.Snapshots(d.Name))), present.Time(d.Created), d.URI}
+		})
 }
 
 func showDataset(c *cli.Context, a *asking) error {
@@ -186,19 +176,19 @@ func showDataset(c *cli.Context, a *asking) error {
 		}
 		rights = append(rights, may{r, answer})
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			access.Registered
-			Snapshots []access.Snapshot `json:"snapshots"`
-			You       []may             `json:"you"`
-		}{d, p.Snapshots(d.Name), rights})
-	}
-	printable.Fprintf(c.App.Writer, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, moment(d.Created), d.By, len(p.Snapshots(d.Name)))
-	rows := make([][]string, len(rights))
-	for i, r := range rights {
-		rows[i] = []string{string(r.Right), map[bool]string{true: "yes", false: "no"}[r.Allowed], r.Reason}
-	}
-	return printTable(c.App.Writer, []string{"right", string(a.who.Principal), "why"}, rows)
+	shown := struct {
+		access.Registered
+		Snapshots []access.Snapshot `json:"snapshots"`
+		You       []may             `json:"you"`
+	}{d, p.Snapshots(d.Name), rights}
+	return show(c, shown, func(w io.Writer) error {
+		printable.Fprintf(w, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, present.Time(d.Created), d.By, len(p.Snapshots(d.Name)))
+		rows := make([][]string, len(rights))
+		for i, r := range rights {
+			rows[i] = []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
+		}
+		return present.Table(w, []string{"right", string(a.who.Principal), "why"}, rows)
+	})
 }
 
 func listSnapshots(c *cli.Context, a *asking) error {
@@ -213,17 +203,8 @@ func listSnapshots(c *cli.Context, a *asking) error {
 	if err := a.decide(c, access.Question{Action: "snapshots", Right: access.List, Object: access.Dataset(d.Name)}); err != nil {
 		return err
 	}
-	snapshots := p.Snapshots(d.Name)
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, snapshots)
-	}
-	if len(snapshots) == 0 {
-		fmt.Fprintln(c.App.Writer, "no run has taken a snapshot of it yet")
-		return nil
-	}
-	rows := make([][]string, len(snapshots))
-	for i, s := range snapshots {
-		rows[i] = []string{s.Digest, strconv.Itoa(s.Entries), moment(s.At), string(s.By)}
-	}
-	return printTable(c.App.Writer, []string{"digest", "examples", "first found", "by"}, rows)
+	header := []string{"digest", "examples", "first found", "by"}
+	return showList(c, p.Snapshots(d.Name), "no run has taken a snapshot of it yet", header, func(s access.Snapshot) []string {
+		return []string{s.Digest, strconv.Itoa(s.Entries), present.Time(s.At), string(s.By)}
+	})
 }

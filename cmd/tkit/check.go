@@ -49,10 +49,7 @@ func checkDataset(c *cli.Context, a *asking) (err error) {
 			return errors.Join(err, fmt.Errorf("--html: %w", e))
 		}
 	}
-	if c.Bool("json") {
-		return errors.Join(err, printJSON(c.App.Writer, report), lost(report))
-	}
-	return errors.Join(err, report.Table(c.App.Writer), lost(report))
+	return errors.Join(err, show(c, report, report.Table), lost(report))
 }
 
 // lost is the error of a dataset of which a whole class cannot be used. Where

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -19,44 +16,48 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
 }
 
-// printJSON writes one indented JSON value.
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// printTable writes rows under a header, columns aligned. Cells may hold any
-// text.
-func printTable(w io.Writer, header []string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ToUpper(strings.Join(header, "\t")))
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = printable.Text(cell)
-		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
-	}
-	return t.Flush()
-}
-
-// contentWriter returns where the content of a file is written: filtered on a
-// terminal, byte for byte elsewhere.
-func contentWriter(w io.Writer) io.Writer {
-	out := printable.Unwrap(w)
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return w
-	}
-	return out
-}
-
-// printDone says that something was done: what changed as JSON, for programs, or
-// a sentence.
-func printDone(c *cli.Context, changed map[string]any, format string, values ...any) error {
+// show prints a value as JSON with --json, and otherwise as text writes it.
+func show(c *cli.Context, value any, text func(w io.Writer) error) error {
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, changed)
+		return present.JSON(c.App.Writer, value)
 	}
-	_, err := printable.Fprintf(c.App.Writer, format+"\n", values...)
-	return err
+	return text(c.App.Writer)
+}
+
+// showList prints items as a JSON array with --json, and otherwise as a table
+// with one row for each item. Without items the table is replaced by the
+// sentence empty, unless that is "".
+func showList[T any](c *cli.Context, items []T, empty string, header []string, row func(T) []string) error {
+	if items == nil {
+		items = []T{} // which is [] in JSON, and not null
+	}
+	return show(c, items, func(w io.Writer) error {
+		if len(items) == 0 && empty != "" {
+			_, err := fmt.Fprintln(w, empty)
+			return err
+		}
+		rows := make([][]string, len(items))
+		for i, item := range items {
+			rows[i] = row(item)
+		}
+		return present.Table(w, header, rows)
+	})
+}
+
+// showDone reports what a command did: what changed, as JSON with --json, and
+// otherwise a sentence.
+func showDone(c *cli.Context, changed any, format string, values ...any) error {
+	return show(c, changed, func(w io.Writer) error {
+		_, err := printable.Fprintf(w, format+"\n", values...)
+		return err
+	})
+}
+
+// checkArguments refuses a number of arguments that the command does not take.
+func checkArguments(c *cli.Context, least, most int) error {
+	if n := c.NArg(); n < least || n > most {
+		name := commandOf(c)
+		return fmt.Errorf("%s takes %s; see `%s --help`", name, cmp.Or(c.Command.ArgsUsage, "no argument"), name)
+	}
+	return nil
 }

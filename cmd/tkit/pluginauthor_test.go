@@ -39,7 +39,7 @@ func TestNewPlugin(t *testing.T) {
 		t.Errorf("plugins bench: %s", out)
 	}
 	refused(t, home, "fails its schema", "plugins", "bench", "--config", `{"by": 400}`, program)
-	refused(t, home, "--sides is", "plugins", "bench", "--sides", "32x32x3x1", program)
+	refused(t, home, "--sides: ", "plugins", "bench", "--sides", "32x32x3x1", program)
 	refused(t, home, "want a JSON object", "plugins", "test", "--config", "by: 40", program)
 	refused(t, home, "want a JSON object", "plugins", "test", "--config", "[40]", program)
 	refused(t, home, "--rounds is 0", "plugins", "test", "--rounds", "0", program)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,51 +10,35 @@ import (
 	"tkit/plugins/steps"
 )
 
+const hostCategory = "with plugin steps:"
+
 // hostFlags are on every command that runs the plugins of a preprocessing.
 func hostFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.IntFlag{Category: hostCategory, Name: "plugin-processes", Value: 2, Usage: "run `N` processes of each plugin"},
-		&cli.DurationFlag{Category: hostCategory, Name: "plugin-timeout", Value: 30 * time.Second, Usage: "end one that takes longer than `TIME` for a batch"},
+		&cli.DurationFlag{Category: hostCategory, Name: "plugin-timeout", Value: 30 * time.Second, Usage: "end a process that takes longer than `TIME` for a batch"},
 	}, allowanceFlags()...)
 }
-
-const hostCategory = "with plugin steps:"
 
 // allowanceFlags say what a process of a plugin may have.
 func allowanceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Int64Flag{Category: hostCategory, Name: "plugin-memory", Value: 1024, Usage: "let each process take `MB` of memory"},
+		&cli.Int64Flag{Category: hostCategory, Name: "plugin-memory", Value: 1024, Usage: "let each process use `MB` of memory"},
 		&cli.BoolFlag{Category: hostCategory, Name: "plugin-network", Usage: "let plugins reach the network"},
 	}
 }
 
-// pluginHost says how plugins run, as the flags that a command has say. What
-// goes wrong with them, and what they print, is logged to standard error.
+// pluginHost is the configuration that the flags give. Faults of plugins and
+// what they print are logged to standard error.
 func pluginHost(c *cli.Context) host.Config {
 	return host.Config{
-		Processes: c.Int("plugin-processes"), Memory: c.Int64("plugin-memory") << 20,
-		Timeout: c.Duration("plugin-timeout"), Network: c.Bool("plugin-network"),
-		Log: slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Processes: c.Int("plugin-processes"), Memory: pluginMemory(c), Timeout: c.Duration("plugin-timeout"), Network: c.Bool("plugin-network"),
+		Log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil)),
 	}
 }
 
-// checkHostFlags refuses what no plugin can run with.
-func checkHostFlags(c *cli.Context) error {
-	switch {
-	case c.Int("plugin-processes") < 1:
-		return fmt.Errorf("--plugin-processes is %d; want 1 or more", c.Int("plugin-processes"))
-	case c.Duration("plugin-timeout") <= 0:
-		return fmt.Errorf("--plugin-timeout is %v; want some time, such as 30s", c.Duration("plugin-timeout"))
-	}
-	return checkAllowance(c)
-}
+func pluginMemory(c *cli.Context) int64 { return c.Int64("plugin-memory") << 20 }
 
-func checkAllowance(c *cli.Context) error {
-	if n := c.Int64("plugin-memory"); n < 1 {
-		return fmt.Errorf("--plugin-memory is %d; want 1 or more", n)
-	}
-	return nil
-}
-
-// pluginSteps has the plugins of the home for the steps of a preprocessing.
+// pluginSteps runs the plugin steps of a preprocessing with the plugins that are
+// installed in the home.
 func pluginSteps(c *cli.Context) *steps.Steps { return steps.New(pluginStore(c), pluginHost(c)) }

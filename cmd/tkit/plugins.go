@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/printable"
@@ -91,18 +89,19 @@ func pythonFlags() []cli.Flag {
 	}
 }
 
+// storeOptions say how to get the packages of a plugin in Python.
+func storeOptions(c *cli.Context) store.Options {
+	return store.Options{Python: c.String("python"), Wheels: c.Path("wheels")}
+}
+
 // pluginStore is that of the home.
 func pluginStore(c *cli.Context) store.Store { return store.In(c.Path("home")) }
 
 // withStore checks the number of arguments.
 func withStore(least, most int, act func(*cli.Context, store.Store) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if c.NArg() < least || c.NArg() > most {
-			usage := c.Command.ArgsUsage
-			if usage == "" {
-				usage = "no argument"
-			}
-			return fmt.Errorf("plugins %s takes %s; see `tkit plugins %[1]s --help`", c.Command.Name, usage)
+		if err := checkArguments(c, least, most); err != nil {
+			return err
 		}
 		return act(c, pluginStore(c))
 	}

@@ -13,6 +13,7 @@ import (
 	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/internal/inference"
+	"tkit/internal/inputfile"
 	"tkit/internal/printable"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
@@ -60,12 +61,6 @@ func predictImages(c *cli.Context) (err error) {
 	}
 	if c.String("model") == "" {
 		return errors.New("predict: say with which --model; `tkit registry list` shows them")
-	}
-	if c.Int("top") < 1 {
-		return fmt.Errorf("predict: --top is %d; want 1 or more", c.Int("top"))
-	}
-	if err := checkHostFlags(c); err != nil {
-		return err
 	}
 	ref, err := registry.ParseRef(c.String("model"))
 	if err != nil {
@@ -196,7 +191,7 @@ func judge(ctx context.Context, classifier *inference.Classifier, paths []string
 	var read []int // which of the paths each image is
 	for i, path := range paths {
 		verdicts[i].Image = path
-		encoded, err := readImage(ctx, path)
+		encoded, err := inputfile.Read(ctx, path, datasets.DefaultMaxBytes)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
 )
@@ -150,29 +152,23 @@ func showAccess(c *cli.Context, r *registry.Registry) error {
 		}
 		behind := p.Restrictions(lineage)
 		lifted := p.Exemptions(m.Ref().String())
-		if c.Bool("json") {
-			return printJSON(c.App.Writer, map[string]any{"version": m.Ref().String(), "restricted_by": behind, "declassified": lifted, "you": rights})
-		}
-		return printAccess(c, p, m, behind, lifted, func() (rows [][]string) {
-			for _, may := range rights {
-				rows = append(rows, []string{string(may.Right), map[bool]string{true: "yes", false: "no"}[may.Allowed], may.Reason})
+		shown := map[string]any{"version": m.Ref().String(), "restricted_by": behind, "declassified": lifted, "you": rights}
+		return show(c, shown, func(w io.Writer) error {
+			if len(behind) == 0 {
+				_, err := printable.Fprintf(w, "nothing behind %s is restricted\n", m.Ref())
+				return err
 			}
-			return rows
-		}(), string(a.who.Principal))
+			for _, line := range restrictions(p, m, behind, lifted) {
+				printable.Fprintf(w, "%s\n", line)
+			}
+			fmt.Fprintln(w)
+			var rows [][]string
+			for _, may := range rights {
+				rows = append(rows, []string{string(may.Right), present.YesNo(may.Allowed), may.Reason})
+			}
+			return present.Table(w, []string{"right", string(a.who.Principal), "why"}, rows)
+		})
 	})
-}
-
-func printAccess(c *cli.Context, p *access.Policy, m *registry.Manifest, behind []access.Object, lifted []access.Exemption, rights [][]string, who string) error {
-	w := c.App.Writer
-	if len(behind) == 0 {
-		printable.Fprintf(w, "nothing behind %s is restricted\n", m.Ref())
-		return nil
-	}
-	for _, line := range restrictions(p, m, behind, lifted) {
-		printable.Fprintf(w, "%s\n", line)
-	}
-	fmt.Fprintln(w)
-	return printTable(w, []string{"right", who, "why"}, rights)
 }
 
 // restrictions says what restricts a version, a sentence each.
@@ -185,7 +181,7 @@ func restrictions(p *access.Policy, m *registry.Manifest, behind []access.Object
 		lines = append(lines, fmt.Sprintf("%s is restricted by %s, owned by %s", m.Ref(), object, owner))
 	}
 	for _, e := range lifted {
-		lines = append(lines, fmt.Sprintf("declassification %d: %s without %s until %s, by %s: %s", e.ID, e.Right, e.Dataset, until(e.Expires), e.By, e.Reason))
+		lines = append(lines, fmt.Sprintf("declassification %d: %s without %s until %s, by %s: %s", e.ID, e.Right, e.Dataset, present.Until(e.Expires), e.By, e.Reason))
 	}
 	return lines
 }
@@ -212,7 +208,7 @@ func protectModel(c *cli.Context, r *registry.Registry) error {
 		if err := a.Protect(c.Context, a.who, model, owner, versions); err != nil {
 			return err
 		}
-		return printDone(c, map[string]any{"object": access.Model(model), "owner": owner},
+		return showDone(c, map[string]any{"object": access.Model(model), "owner": owner},
 			"%s is protected and owned by %s\nlet others: tkit registry acl %[1]s grant PRINCIPAL RIGHTS", model, owner)
 	})
 }
@@ -234,11 +230,7 @@ func declassify(c *cli.Context, r *registry.Registry) error {
 		if err != nil {
 			return err
 		}
-		if c.Bool("json") {
-			return printJSON(c.App.Writer, e)
-		}
-		printable.Fprintf(c.App.Writer, "declassification %d: to %s %s, %s is no longer asked, until %s\n", e.ID, e.Right, e.Version, e.Dataset, until(e.Expires))
-		return nil
+		return showDone(c, e, "declassification %d: to %s %s, %s is no longer asked, until %s", e.ID, e.Right, e.Version, e.Dataset, present.Until(e.Expires))
 	})
 }
 
@@ -250,5 +242,5 @@ func reclassify(c *cli.Context, a *asking) error {
 	if err := a.Reclassify(c.Context, a.who, id); err != nil {
 		return err
 	}
-	return printDone(c, map[string]any{"reclassified": id}, "took declassification %d back", id)
+	return showDone(c, map[string]any{"reclassified": id}, "took declassification %d back", id)
 }

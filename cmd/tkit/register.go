@@ -48,7 +48,7 @@ func (t *training) register(r *train.Result) error {
 	}
 	out := t.App.Writer
 	if t.Bool("json") {
-		return encodeEvent(json.NewEncoder(out), "registered", v)
+		return train.WriteJSON(out, "registered", v)
 	}
 	if r.Evaluation != nil {
 		if err := r.Evaluation.WriteText(out); err != nil {

@@ -207,12 +207,8 @@ func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) er
 // withRegistryBy is withRegistry for an action that opens it in another way.
 func withRegistryBy(open func(*cli.Context) (*registry.Registry, error), least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
 	return inHome(func(c *cli.Context) (err error) {
-		if c.NArg() < least || c.NArg() > most {
-			usage := c.Command.ArgsUsage
-			if usage == "" {
-				usage = "no argument"
-			}
-			return fmt.Errorf("registry %s takes %s; see `tkit registry %[1]s --help`", c.Command.Name, usage)
+		if err := checkArguments(c, least, most); err != nil {
+			return err
 		}
 		r, err := open(c)
 		if err != nil {

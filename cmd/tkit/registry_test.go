@@ -210,11 +210,3 @@ func TestDatasetCompletion(t *testing.T) {
 		t.Error("completion made a home")
 	}
 }
-
-func TestBytesText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 102_600_000: "102.6 MB", 999_960: "1.0 MB", 1 << 62: "4.6 EB"} {
-		if got := bytesText(n); got != want {
-			t.Errorf("bytesText(%d) = %q, want %q", n, got, want)
-		}
-	}
-}

@@ -14,6 +14,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/export"
@@ -29,14 +30,7 @@ func listRegistry(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, models)
-	}
-	if len(models) == 0 {
-		fmt.Fprintln(c.App.Writer, emptyRegistry)
-		return nil
-	}
-	return printModelList(c.App.Writer, models)
+	return showList(c, models, emptyRegistry, []string{"model", "newest", "production", "other aliases", "created"}, modelRow)
 }
 
 func listVersions(c *cli.Context, r *registry.Registry) error {
@@ -47,10 +41,7 @@ func listVersions(c *cli.Context, r *registry.Registry) error {
 	if err := hideOthers(c, r, versions); err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, versions)
-	}
-	return printVersions(c.App.Writer, versions)
+	return show(c, versions, func(w io.Writer) error { return printVersions(w, versions) })
 }
 
 // hideOthers leaves of the versions that who runs the command may not use what
@@ -99,10 +90,7 @@ func showVersion(c *cli.Context, r *registry.Registry) error {
 			return fmt.Errorf("--html: %w", err)
 		}
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, v)
-	}
-	return printVersion(c.App.Writer, v)
+	return show(c, v, func(w io.Writer) error { return printVersion(w, v) })
 }
 
 // printAttachment writes what was derived from a version's data, to those who
@@ -124,7 +112,7 @@ func printAttachment(c *cli.Context, r *registry.Registry, m *registry.Manifest,
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(contentWriter(c.App.Writer), f)
+	_, err = io.Copy(present.Content(c.App.Writer), f)
 	return err
 }
 
@@ -171,7 +159,7 @@ func removeAlias(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	return printDone(c, map[string]any{"removed": ref.String()}, "removed %s", ref)
+	return showDone(c, map[string]any{"removed": ref.String()}, "removed %s", ref)
 }
 
 // errLooking ends a move that is only to tell where from and where to.
@@ -230,10 +218,7 @@ func showHistory(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, events)
-	}
-	return printHistory(c.App.Writer, events)
+	return showList(c, events, emptyRegistry, []string{"time", "who", "did", "model", "what", "why"}, eventRow)
 }
 
 func exportVersion(c *cli.Context, r *registry.Registry) error {
@@ -256,11 +241,7 @@ func exportVersion(c *cli.Context, r *registry.Registry) error {
 	if m, err = export.Write(c.Context, r, m.Ref(), dir, o); err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, m)
-	}
-	printable.Fprintf(c.App.Writer, "exported %s to %s\n", m.Ref(), dir)
-	return nil
+	return showDone(c, m, "exported %s to %s", m.Ref(), dir)
 }
 
 func verifyRegistry(c *cli.Context, r *registry.Registry) error {
@@ -268,19 +249,18 @@ func verifyRegistry(c *cli.Context, r *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = printJSON(c.App.Writer, problems)
-	} else {
+	err = show(c, problems, func(w io.Writer) error {
 		for _, p := range problems {
-			printable.Fprintf(c.App.Writer, "%s: %s\n", p.Subject, p.Detail)
+			printable.Fprintf(w, "%s: %s\n", p.Subject, p.Detail)
 		}
-	}
+		if len(problems) == 0 {
+			fmt.Fprintln(w, "all is as it was registered")
+		}
+		return nil
+	})
 	if len(problems) > 0 {
-		return errors.Join(err, fmt.Errorf("registry verify: %d found; registering the same content again mends a blob, a backup the rest",
+		err = errors.Join(err, fmt.Errorf("registry verify: %d found; registering the same content again mends a blob, a backup the rest",
 			len(problems)))
-	}
-	if !c.Bool("json") {
-		fmt.Fprintln(c.App.Writer, "all is as it was registered")
 	}
 	return err
 }
@@ -300,22 +280,16 @@ func collectBlobs(c *cli.Context, r *registry.Registry) error {
 			return err
 		}
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, collected)
-	}
-	for _, b := range collected.Blobs {
-		printable.Fprintf(c.App.Writer, "%s  %s\n", b.Digest, bytesText(b.Size))
-	}
-	did := map[bool]string{false: "removed", true: "would remove"}[c.Bool("dry-run")]
-	printable.Fprintf(c.App.Writer, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, bytesText(collected.Bytes))
-	return nil
+	return show(c, collected, func(w io.Writer) error {
+		for _, b := range collected.Blobs {
+			printable.Fprintf(w, "%s  %s\n", b.Digest, present.Bytes(b.Size))
+		}
+		did := map[bool]string{false: "removed", true: "would remove"}[c.Bool("dry-run")]
+		_, err := printable.Fprintf(w, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, present.Bytes(collected.Bytes))
+		return err
+	})
 }
 
 func printAlias(c *cli.Context, a registry.Alias) error {
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, a)
-	}
-	_, err := printable.Fprintf(c.App.Writer, "%s@%s is version %d, since %s by %s%s\n", a.Model, a.Name, a.Version, moment(a.Since), a.Actor,
-		prefixed(": ", a.Reason))
-	return err
+	return showDone(c, a, "%s@%s is version %d, since %s by %s%s", a.Model, a.Name, a.Version, present.Time(a.Since), a.Actor, present.Prefixed(": ", a.Reason))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/present"
 	"tkit/serve"
 	"tkit/serve/server"
 )
@@ -59,9 +60,6 @@ func serveCommand() *cli.Command {
 			}
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
-			if err := checkHostFlags(c); err != nil {
-				return err
-			}
 			o.Plugins = pluginHost(c)
 			o.Plugins.Log = o.Log
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
@@ -135,5 +133,5 @@ func printModels(w io.Writer, models []serve.ModelStatus) {
 			rows = append(rows, []string{m.Model, strconv.Itoa(v.Version), strings.Join(labels, ", "), strings.ToLower(v.State.String())})
 		}
 	}
-	printTable(w, []string{"model", "version", "labels", "state"}, rows)
+	present.Table(w, []string{"model", "version", "labels", "state"}, rows)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -68,12 +69,12 @@ func createToken(c *cli.Context, a *asking) error {
 		return err
 	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
+		return present.JSON(c.App.Writer, struct {
 			access.Token
 			Secret string `json:"secret"`
 		}{t, secret})
 	}
-	printable.Fprintf(c.App.ErrWriter, "token %s of %s, until %s; it is not shown again\n", t.ID, t.Principal, moment(t.Expires))
+	printable.Fprintf(c.App.ErrWriter, "token %s of %s, until %s; it is not shown again\n", t.ID, t.Principal, present.Time(t.Expires))
 	fmt.Fprintln(c.App.Writer, secret)
 	return nil
 }
@@ -83,23 +84,19 @@ func listTokens(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, tokens)
-	}
-	rows := make([][]string, len(tokens))
-	for i, t := range tokens {
-		state := moment(t.Expires)
+	header := []string{"id", "principal", "until", "purpose", "created", "by", "note"}
+	return showList(c, tokens, "no token is in force; `tkit access token create` makes one", header, func(t access.Token) []string {
+		state := present.Time(t.Expires)
 		if !time.Now().Before(t.Expires) {
 			state = "expired"
 		}
-		rows[i] = []string{t.ID, string(t.Principal), state, orDash(t.Purpose), moment(t.Created), string(t.By), t.Note}
-	}
-	return printTable(c.App.Writer, []string{"id", "principal", "until", "purpose", "created", "by", "note"}, rows)
+		return []string{t.ID, string(t.Principal), state, present.OrDash(t.Purpose), present.Time(t.Created), string(t.By), t.Note}
+	})
 }
 
 func revokeToken(c *cli.Context, a *asking) error {
 	if err := a.RevokeToken(c.Context, a.who, c.Args().First()); err != nil {
 		return err
 	}
-	return printDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())
+	return showDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())
 }

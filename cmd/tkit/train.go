@@ -20,6 +20,7 @@ import (
 	"tkit/registry"
 	"tkit/train"
 	"tkit/train/head"
+	"tkit/train/progress"
 	"tkit/train/scratch"
 )
 
@@ -147,8 +148,11 @@ func trainVersion(c *cli.Context) (err error) {
 	// A restricted dataset is used whole or not at all.
 	run.snapshot = datasets.SnapshotOptions{AllOrNothing: run.dataset.whole, Look: look}
 
-	observe, ended := observer(c.App.Writer, c.App.ErrWriter, drawable(os.Stderr), c.Bool("json"))
-	record := jsonEvents(&run.told)
+	observe, ended := train.JSONLines(c.App.Writer), func() {}
+	if !c.Bool("json") {
+		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
+	}
+	record := train.JSONLines(&run.told)
 	run.observe = func(e train.Event) {
 		switch e.(type) {
 		case train.PhaseBegan, train.Progress, train.DataFound: // passing, or kept by itself
@@ -192,9 +196,6 @@ func checkTrainFlags(c *cli.Context) error {
 	}
 	if err := registry.CheckModelName(c.String("name")); err != nil {
 		return fmt.Errorf("--name: %w", err)
-	}
-	if err := checkHostFlags(c); err != nil {
-		return err
 	}
 	if varied := (&training{Context: c}).augment() != (scratch.Augment{}); c.Int("copies") > 0 != varied && c.String("base") != "" {
 		return errors.New("train: --copies needs a way to vary, and the other way round: --shift, --flip, --brightness or --contrast")

@@ -1,4 +1,4 @@
-package main
+package inputfile_test
 
 import (
 	"bytes"
@@ -11,10 +11,12 @@ import (
 	"syscall"
 	"testing"
 
-	"tkit/datasets"
+	"tkit/internal/inputfile"
 )
 
-func TestReadImage(t *testing.T) {
+const limit = 64 << 20
+
+func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := syscall.Mkfifo(at("pipe"), 0o600); err != nil {
@@ -23,7 +25,7 @@ func TestReadImage(t *testing.T) {
 	if err := os.WriteFile(at("large"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(at("large"), datasets.DefaultMaxBytes+1); err != nil {
+	if err := os.Truncate(at("large"), limit+1); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
@@ -32,16 +34,16 @@ func TestReadImage(t *testing.T) {
 		at("large"):  "more than",
 		at("absent"): "no such file",
 	} {
-		if _, err := readImage(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := inputfile.Read(t.Context(), path, limit); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", path, err, want)
 		}
 	}
-	if b, err := readImage(t.Context(), at("pipe")); err != nil || len(b) > 0 {
+	if b, err := inputfile.Read(t.Context(), at("pipe"), limit); err != nil || len(b) > 0 {
 		t.Errorf("a pipe without a writer: %d bytes, %v", len(b), err)
 	}
 }
 
-func TestReadImageFromPipe(t *testing.T) {
+func TestReadFromPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
@@ -53,7 +55,7 @@ func TestReadImageFromPipe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	read := make(chan error, 1)
 	go func() {
-		_, err := readImage(ctx, path)
+		_, err := inputfile.Read(ctx, path, limit)
 		read <- err
 	}()
 	cancel()
@@ -74,7 +76,7 @@ func TestReadImageFromPipe(t *testing.T) {
 		_, _ = writer.Write(want)
 		_ = writer.Close()
 	}()
-	if b, err := readImage(t.Context(), fmt.Sprintf("/proc/self/fd/%d", pipe.Fd())); err != nil || !bytes.Equal(b, want) {
+	if b, err := inputfile.Read(t.Context(), fmt.Sprintf("/proc/self/fd/%d", pipe.Fd()), limit); err != nil || !bytes.Equal(b, want) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }

@@ -1,7 +1,8 @@
-package main
+// Package progress shows a training run to people: with bars on a terminal, and as
+// lines elsewhere.
+package progress
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -12,48 +13,29 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
+	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/train"
 )
 
-// observer shows a training run: bars on a terminal, plain lines elsewhere, or
-// events as JSON lines. The function ends what it shows.
-func observer(out, status io.Writer, terminal, asJSON bool) (train.Observer, func()) {
-	if asJSON {
-		return jsonEvents(out), func() {}
-	}
+// Show returns an observer that shows a run on status, with bars when bars is set.
+// The caller calls end after the run.
+func Show(status io.Writer, bars bool) (observe train.Observer, end func()) {
 	s := &show{status: status}
-	if terminal {
+	if bars {
 		s.bars = mpb.New(mpb.WithOutput(printable.Unwrap(status)), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond))
 	}
 	return s.event, s.finish
 }
 
-// drawable says whether bars can be drawn there: on a terminal that knows its
-// width. One made by script, or by a container, may say 0.
-func drawable(f *os.File) bool {
+// Drawable reports whether bars can be drawn on f: whether it is a terminal that
+// knows its width. One that was made by script or by a container may say 0.
+func Drawable(f *os.File) bool {
 	columns, _, err := term.GetSize(int(f.Fd()))
 	return err == nil && columns > 0
 }
 
-func jsonEvents(out io.Writer) train.Observer {
-	e := json.NewEncoder(out)
-	return func(event train.Event) {
-		// A reader that has gone away is no reason to give up the training.
-		_ = encodeEvent(e, event.Name(), event)
-	}
-}
-
-// encodeEvent writes one event as a line of JSON.
-func encodeEvent(e *json.Encoder, name string, data any) error {
-	return e.Encode(struct {
-		Event string    `json:"event"`
-		Time  time.Time `json:"time"`
-		Data  any       `json:"data"`
-	}{name, time.Now().UTC(), data})
-}
-
-// show draws for people.
+// show draws one run.
 type show struct {
 	status io.Writer
 	bars   *mpb.Progress // nil where there is no terminal, or it was lost
@@ -103,6 +85,9 @@ func (s *show) Write(text []byte) (int, error) {
 	return s.status.Write(text)
 }
 
+// maxNote bounds a note, in bytes: it may quote what a file holds.
+const maxNote = 8 << 10
+
 var titles = map[train.Phase]string{
 	train.Importing:   "reading the base",
 	train.Snapshot:    "hashing images",
@@ -146,7 +131,7 @@ func (s *show) event(e train.Event) {
 	case train.EpochEnded:
 		s.epoch(e)
 	case train.Noted:
-		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxMessage))
+		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxNote))
 	case train.Resumed:
 		s.resumed = e.Step
 		fmt.Fprintf(s, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)
@@ -172,7 +157,7 @@ func (s *show) newBar(e train.PhaseBegan) *mpb.Bar {
 	return bar
 }
 
-// quiet is how long a log without a terminal hears nothing of a long phase.
+// quiet is how often a long phase is reported where there are no bars.
 const quiet = 10 * time.Second
 
 func (s *show) progress(p train.Progress) {
@@ -228,7 +213,7 @@ func (s *show) cuts(e train.CutsTried) {
 		rows = append(rows, []string{c.Cut.String(), strconv.Itoa(c.Width),
 			strconv.FormatFloat(c.Loss, 'f', 4, 64), strconv.FormatFloat(c.Accuracy, 'f', 4, 64), chosen})
 	}
-	_ = printTable(s, []string{"cut", "width", "loss", "accuracy", ""}, rows)
+	_ = present.Table(s, []string{"cut", "width", "loss", "accuracy", ""}, rows)
 	fmt.Fprintln(s)
 }
 

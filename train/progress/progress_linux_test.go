@@ -1,9 +1,8 @@
-package main
+package progress_test
 
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tkit/train"
+	"tkit/train/progress"
 )
 
 // terminal makes a terminal of a size, and returns its end for programs and a
@@ -61,7 +61,7 @@ func terminal(t *testing.T, columns, rows uint16) (*os.File, func() string) {
 func TestProgressOnTerminal(t *testing.T) {
 	for _, size := range [][2]uint16{{100, 30}, {0, 0}, {1, 1}} {
 		tty, text := terminal(t, size[0], size[1])
-		observe, end := observer(io.Discard, tty, drawable(tty), false)
+		observe, end := progress.Show(tty, progress.Drawable(tty))
 		for range 3 {
 			observe(train.PhaseBegan{Phase: train.Snapshot, Total: 2, Unit: "images"})
 			time.Sleep(150 * time.Millisecond) // a bar is drawn each tenth of a second

@@ -1,0 +1,27 @@
+package architectures
+
+// A Summary is an architecture as it is built for a number of classes.
+type Summary struct {
+	Architecture
+	Classes   int        `json:"classes"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	// Trainable counts the weights that training changes, and Statistics the
+	// running statistics of batch normalisation.
+	Trainable  int `json:"trainable"`
+	Statistics int `json:"statistics"`
+}
+
+// Summary builds the architecture for a number of classes, at the paper's input
+// size. Zero classes are the paper's.
+func (a Architecture) Summary(classes int) (Summary, error) {
+	if classes == 0 {
+		classes = a.Classes
+	}
+	g, err := a.Build(classes, a.Input)
+	if err != nil {
+		return Summary{}, err
+	}
+	s := Summary{Architecture: a, Classes: classes, Endpoints: g.Table()}
+	s.Trainable, s.Statistics = g.Parameters()
+	return s, nil
+}

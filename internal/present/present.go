@@ -1,0 +1,134 @@
+// Package present writes values for people: tables, times and sizes. Text that
+// comes from elsewhere goes through package printable.
+package present
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"tkit/internal/printable"
+)
+
+// JSON writes one indented JSON value.
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// Lines writes each item as one line of JSON.
+func Lines[T any](w io.Writer, items []T) error {
+	e := json.NewEncoder(w)
+	for _, item := range items {
+		if err := e.Encode(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Table writes rows below a header, with aligned columns.
+// Cells may hold any text.
+func Table(w io.Writer, header []string, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(header, "\t")))
+	for _, row := range rows {
+		writeRow(t, row)
+	}
+	return t.Flush()
+}
+
+// Pairs writes names and values in two aligned columns. A pair without a value
+// is left out.
+func Pairs(w io.Writer, pairs [][2]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range pairs {
+		if p[1] != "" {
+			writeRow(t, p[:])
+		}
+	}
+	return t.Flush()
+}
+
+func writeRow(w io.Writer, row []string) {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		cells[i] = printable.Text(cell)
+	}
+	fmt.Fprintln(w, strings.Join(cells, "\t"))
+}
+
+// Content returns the writer for the content of a file: w, which filters it, on
+// a terminal, and otherwise the file behind w, which gets it byte for byte.
+func Content(w io.Writer) io.Writer {
+	out := printable.Unwrap(w)
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return w
+	}
+	return out
+}
+
+// Time formats a time in the local time zone.
+func Time(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// Until formats the time at which something expires. The zero time is never.
+func Until(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return Time(t)
+}
+
+// OrDash returns s, or a dash when it is empty.
+func OrDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// YesNo is the answer to a question.
+func YesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+// Prefixed returns s behind a prefix, or nothing when s is empty.
+func Prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// Bytes formats a size in decimal units.
+func Bytes(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1000, 0
+	for value >= 999.95 && unit < len(units)-1 {
+		value, unit = value/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[unit])
+}
+
+// Count formats a number with a comma at each thousand.
+func Count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
