@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 GO      := source .deps/env && go
 # Packages whose promises are about concurrency: their tests run under the race
 # detector, the others' without it.
-RACE    := ./internal/tensorflow ./internal/network ./internal/inference ./internal/bottlenecks \
+RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/independence ./internal/bottlenecks ./inference/... \
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 

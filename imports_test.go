@@ -6,18 +6,28 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// The rooms, from the top of the house down. A room may import the rooms below
-// it, never one beside it; ARCHITECTURE.md shows the same as a picture.
-var storeys = [][]string{
+// layers are the top-level packages, from the top down. A package may import
+// those of the layers below its own, and none beside it; ARCHITECTURE.md shows the
+// same as a picture. Packages below a top-level package belong to it.
+var layers = [][]string{
 	{"cmd", "bench", "scripts"},
 	{"train", "serve", "ingest"},
 	{"catalog", "inference"},
 	{"datasets", "architectures", "plugins", "registry", "access"},
 	{"internal"},
+}
+
+// internalLayers are the packages of internal, by the same rule.
+var internalLayers = [][]string{
+	{"pipeline"},
+	{"bases", "home", "independence", "raster", "savedmodel"},
+	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
+	{"bottlenecks", "db", "durable", "fuzztest", "guard", "inputfile", "logtest", "printable", "similarity", "spelling", "tensorflow", "workfolder"},
 }
 
 // graftUsers may name graft's TensorFlow API; graft frees tensors only in
@@ -59,7 +69,15 @@ func TestForbidden(t *testing.T) {
 		{"registry", "tkit/datasets", false},
 		{"datasets/local", "tkit/datasets", true},
 		{"internal/network", "tkit/internal/tensorflow", true},
-		{"internal/network", "tkit/internal/inference", false},
+		{"internal/network", "tkit/internal/pipeline", false},
+		{"internal/raster", "tkit/internal/savedmodel", false},
+		{"internal/savedmodel", "tkit/internal/savedmodel/bundle", true},
+		{"internal/unlisted", "tkit/internal/tensorflow", false},
+		{"internal/tensorflow", "tkit/internal/unlisted", false},
+		{"inference", "tkit/registry", true},
+		{"inference", "tkit/serve", false},
+		{"registry", "tkit/inference", false},
+		{"unlisted", "tkit/registry", false},
 		{"internal/tensorflow", "tkit/registry", false},
 		{"serve", "tkit/cmd/tkit", false},
 		{"serve", "fmt", true},
@@ -76,37 +94,40 @@ func forbidden(from, imported string) string {
 	if !ours {
 		return ""
 	}
-	if to == "internal/inference" && strings.HasPrefix(from, "internal/") && !strings.HasPrefix(from, "internal/inference") {
-		return "internal/inference stands above the other internals"
+	a, insideA := strings.CutPrefix(from, "internal/")
+	b, insideB := strings.CutPrefix(to, "internal/")
+	if insideA && insideB {
+		return misplaced(internalLayers, a, b)
 	}
-	a, b := storey(from), storey(to)
+	return misplaced(layers, from, to)
+}
+
+// misplaced says why one package may not import another by the order of layers,
+// or "".
+func misplaced(layers [][]string, from, to string) string {
+	from, to = first(from), first(to)
+	a, b := layerOf(layers, from), layerOf(layers, to)
 	switch {
 	case a < 0:
-		return "no storey of the house holds " + room(from)
+		return from + " is in no layer"
 	case b < 0:
-		return "no storey of the house holds " + room(to)
+		return to + " is in no layer"
 	case b < a:
-		return room(to) + " stands above " + room(from)
-	case b == a && room(to) != room(from):
-		return room(to) + " stands beside " + room(from)
+		return to + " is in a higher layer than " + from
+	case b == a && to != from:
+		return to + " is in the same layer as " + from
 	}
 	return ""
 }
 
-func storey(path string) int {
-	for i, rooms := range storeys {
-		for _, r := range rooms {
-			if room(path) == r {
-				return i
-			}
-		}
-	}
-	return -1
+func layerOf(layers [][]string, name string) int {
+	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, name) })
 }
 
-func room(path string) string {
-	r, _, _ := strings.Cut(path, "/")
-	return r
+// first is the first element of a path.
+func first(path string) string {
+	name, _, _ := strings.Cut(path, "/")
+	return name
 }
 
 func under(path string, folders []string) bool {

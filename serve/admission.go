@@ -10,6 +10,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/inference"
 	"tkit/registry"
 )
 
@@ -74,7 +75,7 @@ func NewAdmission(o AdmissionOptions) *Admission {
 // be read. The error's reason is Unavailable.
 func (a *Admission) Check() error {
 	if _, err := a.policy.Policy(); err != nil {
-		return &Error{Reason: Unavailable, Err: err}
+		return &inference.Error{Reason: inference.Unavailable, Err: err}
 	}
 	return nil
 }
@@ -88,11 +89,11 @@ func (a *Admission) Authenticate(header string) (access.Caller, error) {
 	}
 	p, err := a.policy.Policy()
 	if err != nil {
-		return access.Caller{}, &Error{Reason: Unavailable, Err: err}
+		return access.Caller{}, &inference.Error{Reason: inference.Unavailable, Err: err}
 	}
 	c, err := access.Authenticate(p, header, time.Now())
 	if err != nil {
-		return c, &Error{Reason: Unauthenticated, Err: err}
+		return c, &inference.Error{Reason: Unauthenticated, Err: err}
 	}
 	return c, nil
 }
@@ -104,7 +105,7 @@ func (a *Admission) Authenticate(header string) (access.Caller, error) {
 func (a *Admission) Admit(ctx context.Context, m *registry.Manifest) error {
 	caller, known := access.CallerOf(ctx)
 	if !known {
-		return &Error{Reason: Unauthenticated, Err: access.ErrUnauthenticated}
+		return &inference.Error{Reason: Unauthenticated, Err: access.ErrUnauthenticated}
 	}
 	d, err := a.decide(ctx, caller, "serve", m)
 	if err == nil && d.Allowed {
@@ -117,9 +118,9 @@ func (a *Admission) Admit(ctx context.Context, m *registry.Manifest) error {
 		return ctx.Err()
 	case err != nil:
 		a.log.ErrorContext(ctx, "cannot decide who may use a version", "version", m.Ref(), "principal", caller.Principal, "error", err)
-		return &Error{Reason: Unavailable, Err: fmt.Errorf("cannot decide now who may use %s", m.Ref())}
+		return &inference.Error{Reason: inference.Unavailable, Err: fmt.Errorf("cannot decide now who may use %s", m.Ref())}
 	case !d.Allowed:
-		return &Error{Reason: Forbidden, Err: fmt.Errorf("%s may not use %s", caller.Principal, m.Ref())}
+		return &inference.Error{Reason: Forbidden, Err: fmt.Errorf("%s may not use %s", caller.Principal, m.Ref())}
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func (a *Admission) Load(ctx context.Context, m *registry.Manifest) error {
 		return ctx.Err()
 	case err != nil:
 		a.log.ErrorContext(ctx, "cannot decide whether this server may have a version", "version", m.Ref(), "error", err)
-		return &Error{Reason: Unavailable, Err: fmt.Errorf("cannot decide now whether %s may be served here", m.Ref())}
+		return &inference.Error{Reason: inference.Unavailable, Err: fmt.Errorf("cannot decide now whether %s may be served here", m.Ref())}
 	case !d.Allowed:
-		return &Error{Reason: Unavailable, Err: fmt.Errorf("%s may not be served here: the account that runs the server has no right to use it", m.Ref())}
+		return &inference.Error{Reason: inference.Unavailable, Err: fmt.Errorf("%s may not be served here: the account that runs the server has no right to use it", m.Ref())}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"tkit/inference"
 )
 
 // A Memory bounds the bytes that all requests of a server hold at a time, of
@@ -40,7 +42,7 @@ type Account struct {
 }
 
 // errNoRoom is the answer where the memory is used up.
-var errNoRoom = &Error{Reason: Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
+var errNoRoom = &inference.Error{Reason: inference.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
 
 // Hold counts n more bytes. The error's reason is Overloaded; then it is that of
 // every later call, too.

@@ -3,6 +3,8 @@ package serve
 import (
 	"sync"
 	"testing"
+
+	"tkit/inference"
 )
 
 func TestMemory(t *testing.T) {
@@ -18,13 +20,13 @@ func TestMemory(t *testing.T) {
 	if err := first.Hold(60); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Hold(41); ReasonOf(err) != Overloaded || !second.Refused() {
+	if err := second.Hold(41); inference.ReasonOf(err) != inference.Overloaded || !second.Refused() {
 		t.Errorf("beyond the bound: %v", err)
 	}
-	if err := second.Hold(1); ReasonOf(err) != Overloaded {
+	if err := second.Hold(1); inference.ReasonOf(err) != inference.Overloaded {
 		t.Errorf("after a refusal: %v", err)
 	}
-	if _, err := m.Open(); ReasonOf(err) != Overloaded {
+	if _, err := m.Open(); inference.ReasonOf(err) != inference.Overloaded {
 		t.Errorf("a third request: %v", err)
 	}
 	second.Close()

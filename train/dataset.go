@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tkit/datasets"
-	"tkit/internal/inference"
+	"tkit/internal/pipeline"
 )
 
 // dataset is a snapshot with the examples it can be read by, split.
@@ -106,13 +106,13 @@ const inMemory = 1 << 30
 // decoded are a dataset's images as tensors.
 type decoded struct {
 	dataset  *dataset
-	pipeline *inference.Pipeline
+	pipeline *pipeline.Pipeline
 	kept     map[string][]float32 // by key; nil where they are too many
 }
 
 // decode decodes every image once and keeps them where they are few enough.
 // The reasons are of those that could not be, by key.
-func decode(ctx context.Context, d *dataset, p *inference.Pipeline, tell Observer) (*decoded, map[string]string, error) {
+func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer) (*decoded, map[string]string, error) {
 	height, width, channels := p.Shape()
 	size := height * width * channels
 	out := &decoded{dataset: d, pipeline: p}
@@ -136,7 +136,7 @@ func decode(ctx context.Context, d *dataset, p *inference.Pipeline, tell Observe
 		g.Go(func() error {
 			dst := make([]float32, size)
 			err := out.into(gctx, i, dst)
-			var bad *inference.ImageError
+			var bad *pipeline.ImageError
 			switch {
 			case errors.As(err, &bad):
 				failures[i] = err

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tkit/internal/inference"
 	"tkit/internal/network"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
 	"tkit/internal/savedmodel/savedmodeltest"
@@ -130,7 +130,7 @@ func registeredAs(t *testing.T, model string, result *Result) (*registry.Registr
 // the trunk's input and the head's outputs by name.
 func expected(t *testing.T, r *Result, images [][]byte) (x savedmodeltest.Array, outputs map[string]savedmodeltest.Array) {
 	t.Helper()
-	p, err := inference.Compile(r.Preprocessing)
+	p, err := pipeline.Compile(r.Preprocessing)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"tkit/inference"
 	"tkit/internal/bottlenecks"
-	"tkit/internal/inference"
+	"tkit/internal/independence"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
@@ -52,7 +53,7 @@ func (f *fineTuning) withCopies(entries []int) []input {
 // turn out not to decode and leave the dataset. What is known, from this run or
 // from the cache, does not go through the trunk.
 func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, inputs func() []input) (map[bottlenecks.Sum][]float32, error) {
-	proved, err := inference.Independent(trunk)
+	proved, err := independence.Prove(trunk)
 	if err != nil {
 		return nil, ownAnswers(err)
 	}
@@ -181,7 +182,7 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 // ownAnswers adds the remedy to what is wrong with a base whose answers are not
 // an image's own.
 func ownAnswers(err error) error {
-	if !errors.Is(err, inference.ErrMixes) {
+	if !errors.Is(err, independence.ErrMixes) {
 		return err
 	}
 	return fmt.Errorf("base: %w: what is said of an image would depend on the others in its batch, or on chance; "+

@@ -10,8 +10,8 @@ import (
 	"tkit/internal/bases"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/evaluation"
-	"tkit/internal/inference"
 	"tkit/internal/network"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 	"tkit/train/head"
@@ -26,7 +26,7 @@ type FineTuneOptions struct {
 	Preprocessing preprocessing.Preprocessing
 	// Plugins has the plugins that the preprocessing names; nil where it names
 	// none.
-	Plugins inference.Plugins
+	Plugins pipeline.Plugins
 	Source  datasets.Source
 	Split   datasets.Fractions
 	// Cut is AutoCut or what ParseCut reads; "" is AutoCut.
@@ -56,7 +56,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	if err := o.Preprocessing.Pinned(); err != nil {
 		return nil, err
 	}
-	pipeline, err := inference.CompileWith(ctx, o.Preprocessing, o.Plugins)
+	pipeline, err := pipeline.CompileWith(ctx, o.Preprocessing, o.Plugins)
 	if err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
 	}
@@ -106,7 +106,7 @@ func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err erro
 type fineTuning struct {
 	FineTuneOptions
 	base     *network.Network
-	pipeline *inference.Pipeline
+	pipeline *pipeline.Pipeline
 	data     *dataset
 	rows     map[bottlenecks.Sum][]float32 // bottlenecks of the chosen cut, by image
 }

@@ -10,8 +10,8 @@ import (
 	"tkit/architectures/builder"
 	"tkit/datasets"
 	"tkit/internal/evaluation"
-	"tkit/internal/inference"
 	"tkit/internal/network"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 	"tkit/train/scratch"
@@ -27,7 +27,7 @@ type ScratchOptions struct {
 	Preprocessing preprocessing.Preprocessing
 	// Plugins has the plugins that the preprocessing names; nil where it names
 	// none.
-	Plugins inference.Plugins
+	Plugins pipeline.Plugins
 	// Training goes to package scratch, whose Progress is replaced. Admit, where
 	// set, is asked for its Checkpoints.
 	Training scratch.Options
@@ -52,7 +52,7 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	if err := p.Pinned(); err != nil {
 		return nil, err
 	}
-	pipeline, err := inference.CompileWith(ctx, p, o.Plugins)
+	pipeline, err := pipeline.CompileWith(ctx, p, o.Plugins)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"tkit/bench/trunk"
-	"tkit/internal/inference"
+	"tkit/inference"
 	"tkit/internal/tensorflow"
 	"tkit/train/head"
 )

@@ -10,7 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tkit/internal/inference"
+	"tkit/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 )
@@ -18,7 +19,7 @@ import (
 // side is what tkit's extractions and the raw loops share.
 type side struct {
 	files    []string // in the order of their names
-	pipeline *inference.Pipeline
+	pipeline *pipeline.Pipeline
 	batch    int
 }
 
@@ -27,7 +28,7 @@ func newSide(folder string, batch int) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := inference.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3))
+	pipeline, err := pipeline.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3))
 	if err != nil {
 		return nil, err
 	}

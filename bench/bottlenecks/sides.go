@@ -7,7 +7,7 @@ import (
 
 	"tkit/bench/keras"
 	"tkit/bench/trunk"
-	"tkit/internal/inference"
+	"tkit/inference"
 	"tkit/internal/tensorflow"
 )
 

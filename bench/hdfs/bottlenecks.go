@@ -14,8 +14,9 @@ import (
 	"tkit/bench/trunk"
 	"tkit/datasets"
 	"tkit/datasets/all"
+	"tkit/inference"
 	"tkit/internal/hdfs/hdfstest"
-	"tkit/internal/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 )
 
@@ -77,7 +78,7 @@ func upload(ctx context.Context, cluster *hdfstest.Cluster, folder, to string) e
 
 // network is ResNet-50's trunk with its preprocessing.
 type network struct {
-	pipeline *inference.Pipeline
+	pipeline *pipeline.Pipeline
 	trunk    *inference.Trunk
 	parallel int
 }
@@ -102,7 +103,7 @@ func openTrunk(ctx context.Context) (_ *network, err error) {
 	if n.trunk, err = inference.OpenTrunk(path, config); err != nil {
 		return nil, err
 	}
-	if n.pipeline, err = inference.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3)); err != nil {
+	if n.pipeline, err = pipeline.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3)); err != nil {
 		return nil, errors.Join(err, n.trunk.Close())
 	}
 	return n, nil

@@ -21,7 +21,7 @@ import (
 
 	"tkit/bench/keras"
 	"tkit/bench/measure"
-	"tkit/internal/inference"
+	"tkit/inference"
 	"tkit/internal/network"
 	"tkit/internal/savedmodel"
 	"tkit/internal/tensorflow"

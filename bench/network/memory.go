@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"tkit/bench/measure"
-	"tkit/internal/inference"
+	"tkit/inference"
 )
 
 // memory measures the resident set of a process of its own that serves.

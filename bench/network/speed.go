@@ -11,7 +11,7 @@ import (
 
 	"tkit/bench/keras"
 	"tkit/bench/measure"
-	"tkit/internal/inference"
+	"tkit/inference"
 	"tkit/internal/tensorflow"
 )
 

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"tkit/bench/served"
-	"tkit/internal/inference"
+	"tkit/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/tensorflow"
 )
 
 // bare is the work without the server: its own copies of the parts.
 type bare struct {
-	pipeline *inference.Pipeline
+	pipeline *pipeline.Pipeline
 	trunk    *inference.Trunk
 	head     *inference.Head
 	shape    [3]int
@@ -29,7 +30,7 @@ func openBare(ctx context.Context, m *served.Model) (*bare, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.pipeline, err = inference.Compile(m.Manifest.Preprocessing); err != nil {
+	if b.pipeline, err = pipeline.Compile(m.Manifest.Preprocessing); err != nil {
 		return nil, err
 	}
 	if b.trunk, err = inference.OpenTrunk(trunk, tensorflow.Config{RunInCaller: true}); err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tkit/serve"
+	"tkit/inference"
 	"tkit/serve/server"
 )
 
@@ -40,7 +40,7 @@ func Start(ctx context.Context, home string, maxBatch int) (*Server, error) {
 	options.Home, options.HTTP, options.GRPC, options.Drain = home, "127.0.0.1:0", "", 0
 	options.MaxBatch, options.Log = maxBatch, slog.New(slog.DiscardHandler)
 	options.Listening = func(a server.Addresses) { s.url = "http://" + a.HTTP + "/v1/models/" }
-	options.Ready = func([]serve.ModelStatus) { close(ready) }
+	options.Ready = func([]inference.ModelStatus) { close(ready) }
 	go func() { s.ended <- server.Run(ctx, options) }()
 	select {
 	case <-ready:

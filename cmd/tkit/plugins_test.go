@@ -25,8 +25,8 @@ func buildFaulty(t *testing.T, version string) string {
 	return path
 }
 
-// pipeline writes a preprocessing for lenet5 with a plugin step.
-func pipeline(t *testing.T, step string) string {
+// preprocessingFile writes a preprocessing for lenet5 with a plugin step.
+func preprocessingFile(t *testing.T, step string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "preprocessing.yaml")
 	text := "steps:\n- decode: {channels: 1}\n- resize: {height: 32, width: 32, kernel: bilinear}\n- plugin: " + step + "\n- normalise: {mode: unit}\n"
@@ -52,7 +52,7 @@ func TestPluginJob(t *testing.T) {
 	executable := buildFaulty(t, "1.0.0")
 
 	train := func(step string, more ...string) []string {
-		return append([]string{"train", "--architecture", "lenet5", "--data", data, "--name", "digits", "--epochs", "1", "--preprocessing", pipeline(t, step)}, more...)
+		return append([]string{"train", "--architecture", "lenet5", "--data", data, "--name", "digits", "--epochs", "1", "--preprocessing", preprocessingFile(t, step)}, more...)
 	}
 	refused(t, home, "plugin faulty is not installed; `tkit plugins install` does it", train("{name: faulty}")...)
 	mustRun(t, home, "plugins", "install", executable)
@@ -101,7 +101,7 @@ func TestTrainingWithAFaultyPlugin(t *testing.T) {
 	mustRun(t, home, "plugins", "install", buildFaulty(t, "1.0.0"))
 	mustRun(t, home, "train", "--architecture", "lenet5", "--data", data, "--name", "base", "--epochs", "1")
 	train := func(do string) (string, string, error) {
-		return tkit(t, home, "train", "--base", "base@1", "--cut", "auto", "--data", data, "--name", "digits", "--preprocessing", pipeline(t, "{name: faulty, config: {do: "+do+"}}"))
+		return tkit(t, home, "train", "--base", "base@1", "--cut", "auto", "--data", data, "--name", "digits", "--preprocessing", preprocessingFile(t, "{name: faulty, config: {do: "+do+"}}"))
 	}
 	if _, status, err := train("lie"); err != nil || !strings.Contains(status, "faulty@1.0.0 answered the same images differently") {
 		t.Errorf("a liar: %v\n%s", err, status)

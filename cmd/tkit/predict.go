@@ -12,8 +12,10 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/datasets"
-	"tkit/internal/inference"
+	"tkit/inference"
+	"tkit/internal/independence"
 	"tkit/internal/inputfile"
+	"tkit/internal/pipeline"
 	"tkit/internal/printable"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
@@ -48,11 +50,11 @@ Examples:
 
 // A verdict is the line of one image.
 type verdict struct {
-	Image   string                 `json:"image"`
-	Model   string                 `json:"model"`
-	Version int                    `json:"version"`
-	Labels  []inference.Prediction `json:"labels,omitempty"`
-	Error   string                 `json:"error,omitempty"`
+	Image   string            `json:"image"`
+	Model   string            `json:"model"`
+	Version int               `json:"version"`
+	Labels  []inference.Label `json:"labels,omitempty"`
+	Error   string            `json:"error,omitempty"`
 }
 
 func predictImages(c *cli.Context) (err error) {
@@ -144,7 +146,7 @@ func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose fu
 
 // openClassifier loads a version, with the plugins that it pins; the caller
 // closes it.
-func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manifest, plugins inference.Plugins) (_ *inference.Classifier, closeAll func() error, err error) {
+func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manifest, plugins pipeline.Plugins) (_ *inference.Classifier, closeAll func() error, err error) {
 	var opened []interface{ Close() error }
 	closeOpened := func() error {
 		var errs []error
@@ -167,12 +169,12 @@ func openClassifier(ctx context.Context, r *registry.Registry, m *registry.Manif
 		return nil, nil, err
 	}
 	classifier := &inference.Classifier{Labels: m.Labels}
-	if classifier.Pipeline, err = inference.CompileWith(ctx, m.Preprocessing, plugins); err != nil {
+	if classifier.Pipeline, err = pipeline.CompileWith(ctx, m.Preprocessing, plugins); err != nil {
 		return nil, nil, err
 	}
 	opened = append(opened, classifier.Pipeline)
 	if classifier.Trunk, err = inference.OpenTrunk(trunkPath, tensorflow.Config{}); err != nil {
-		return nil, nil, inference.Retrain(err)
+		return nil, nil, independence.Retrain(err)
 	}
 	opened = append(opened, classifier.Trunk)
 	if classifier.Head, err = inference.OpenHead(headPath, tensorflow.Config{RunInCaller: true}); err != nil {

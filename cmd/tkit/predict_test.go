@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tkit/serve/servetest"
+	"tkit/inference/inferencetest"
 )
 
 // predict runs `tkit predict` in this process.
@@ -22,7 +22,7 @@ func predict(t *testing.T, home string, args ...string) (string, error) {
 }
 
 func TestPredict(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {
@@ -34,7 +34,7 @@ func TestPredict(t *testing.T) {
 	}
 	var good []string
 	for i := range predictBatch + 1 { // more than one batch
-		good = append(good, file(string(rune('a'+i))+".png", servetest.PNG(t, uint64(i))))
+		good = append(good, file(string(rune('a'+i))+".png", inferencetest.PNG(t, uint64(i))))
 	}
 	text, bad := file("text.png", []byte("no image")), filepath.Join(dir, "missing.png")
 
@@ -67,7 +67,7 @@ func TestPredict(t *testing.T) {
 }
 
 func TestPredictRefuses(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	for _, test := range []struct {
 		args []string

@@ -10,10 +10,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/inference"
 	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/export"
-	"tkit/serve"
 	"tkit/train"
 )
 
@@ -110,10 +110,10 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 		Trunk: registry.FromEncoder(r.Trunk),
 		Head:  registry.FromEncoder(r.Head),
 		Attachments: map[string]registry.Content{
-			"snapshot.jsonl":       registry.FromReader(&snapshot),
-			"data.json":            registry.FromReader(bytes.NewReader(report)),
-			"training.jsonl":       registry.FromReader(&t.told),
-			serve.SampleAttachment: registry.FromReader(sample),
+			"snapshot.jsonl":           registry.FromReader(&snapshot),
+			"data.json":                registry.FromReader(bytes.NewReader(report)),
+			"training.jsonl":           registry.FromReader(&t.told),
+			inference.SampleAttachment: registry.FromReader(sample),
 		},
 		By:    change(t.Context),
 		Admit: t.rights.In,

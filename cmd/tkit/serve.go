@@ -14,8 +14,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/inference"
 	"tkit/internal/present"
-	"tkit/serve"
 	"tkit/serve/server"
 )
 
@@ -65,7 +65,7 @@ func serveCommand() *cli.Command {
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
 				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a, o.TLSCert != "") }
-				o.Ready = func(models []serve.ModelStatus) { printModels(c.App.Writer, models) }
+				o.Ready = func(models []inference.ModelStatus) { printModels(c.App.Writer, models) }
 			}
 			defer ignoreHangups(o.Log)()
 			return server.Run(c.Context, o)
@@ -116,7 +116,7 @@ func printAddresses(w io.Writer, a server.Addresses, secured bool) {
 }
 
 // printModels shows what answers.
-func printModels(w io.Writer, models []serve.ModelStatus) {
+func printModels(w io.Writer, models []inference.ModelStatus) {
 	if len(models) == 0 {
 		fmt.Fprintln(w, "No model is in production yet; `tkit registry promote` puts one there.")
 		return

@@ -9,18 +9,18 @@ import (
 	"math"
 
 	"tkit/datasets"
-	"tkit/internal/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/similarity"
 )
 
 // Printer makes prints of encoded images. Safe for concurrent use.
-type Printer struct{ pipeline *inference.Pipeline }
+type Printer struct{ pipeline *pipeline.Pipeline }
 
 // NewPrinter makes a printer, which the caller closes. It takes images of any
 // size: the snapshot has its own bound.
 func NewPrinter() (*Printer, error) {
-	p, err := inference.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
+	p, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		// Three channels, as of a JPEG in CMYK there is no grey to be had.
 		{Decode: &preprocessing.Decode{Channels: 3, MaxPixels: math.MaxInt64, JPEGScale: true, Orientation: true}},
 		{Resize: &preprocessing.Resize{Height: similarity.Side, Width: similarity.Side, Kernel: preprocessing.Area}},
@@ -54,9 +54,9 @@ func (p *Printer) Print(ctx context.Context, encoded []byte) (similarity.Print, 
 }
 
 // into is the pipeline's, with the fault of an image as datasets knows it.
-func into(ctx context.Context, p *inference.Pipeline, encoded []byte, dst []float32) error {
+func into(ctx context.Context, p *pipeline.Pipeline, encoded []byte, dst []float32) error {
 	err := p.Into(ctx, encoded, dst)
-	var bad *inference.ImageError
+	var bad *pipeline.ImageError
 	if errors.As(err, &bad) {
 		return fmt.Errorf("%w: %w", datasets.ErrUndecodable, err)
 	}

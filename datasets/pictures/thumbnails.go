@@ -15,7 +15,7 @@ import (
 
 	"tkit/datasets"
 	"tkit/internal/guard"
-	"tkit/internal/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 )
 
@@ -32,7 +32,7 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	pipeline, err := inference.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
+	pipeline, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		{Decode: &preprocessing.Decode{Channels: 3, JPEGScale: true, Orientation: true}},
 		{Resize: &preprocessing.Resize{Height: ThumbnailSide, Width: ThumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
 		{Crop: &preprocessing.Crop{Height: ThumbnailSide, Width: ThumbnailSide}},
@@ -101,7 +101,7 @@ func read(ctx context.Context, example datasets.Example, entries map[string]data
 	return io.ReadAll(io.LimitReader(rc, datasets.DefaultMaxBytes))
 }
 
-func draw(ctx context.Context, p *inference.Pipeline, encoded []byte) ([]byte, error) {
+func draw(ctx context.Context, p *pipeline.Pipeline, encoded []byte) ([]byte, error) {
 	levels := make([]float32, ThumbnailSide*ThumbnailSide*3)
 	if err := into(ctx, p, encoded, levels); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"tkit/internal/bases"
-	"tkit/internal/inference"
+	"tkit/internal/independence"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
@@ -91,7 +91,7 @@ func TestPrepare(t *testing.T) {
 				t.Errorf("notes %q, want %q", notes, tt.note)
 			}
 			n := folded(t, b)
-			if proved, err := inference.Independent(n); err != nil || !proved {
+			if proved, err := independence.Prove(n); err != nil || !proved {
 				t.Errorf("independence proved %v, %v", proved, err)
 			}
 			l, err := n.Load(tensorflow.Config{})
@@ -99,7 +99,7 @@ func TestPrepare(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			if err := inference.CheckIndependent(t.Context(), l, 1e-3); err != nil {
+			if err := independence.Try(t.Context(), l, 1e-3); err != nil {
 				t.Error(err)
 			}
 			same(t, l, filepath.Join(savedmodeltest.Bases(t), tt.name), tt.tolerance)
@@ -207,7 +207,7 @@ func TestMixing(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := folded(t, b)
-			proved, err := inference.Independent(n)
+			proved, err := independence.Prove(n)
 			if proved || tt.graph == "" && err != nil || tt.graph != "" && (err == nil || !strings.Contains(err.Error(), tt.graph)) {
 				t.Errorf("proved %v, %v; want %q", proved, err, tt.graph)
 			}
@@ -216,7 +216,7 @@ func TestMixing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			if err := inference.CheckIndependent(t.Context(), l, 1e-3); !errors.Is(err, inference.ErrMixes) {
+			if err := independence.Try(t.Context(), l, 1e-3); !errors.Is(err, independence.ErrMixes) {
 				t.Errorf("trying gives %v", err)
 			}
 		})

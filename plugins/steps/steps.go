@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"tkit/internal/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/plugins"
 	"tkit/plugins/host"
@@ -28,7 +28,7 @@ type Steps struct {
 	unequal map[string]bool   // plugins that have ended, and lied about being deterministic
 }
 
-var _ inference.Plugins = (*Steps)(nil)
+var _ pipeline.Plugins = (*Steps)(nil)
 
 // entry is a plugin that is open, or being opened by the one who holds it.
 type entry struct {
@@ -75,7 +75,7 @@ func (s *Steps) Unequal() []string {
 }
 
 // Open gives what does a step. It is an io.Closer.
-func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (inference.Preprocessor, error) {
+func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (pipeline.Preprocessor, error) {
 	installed, err := s.store.Find(step.Name, step.Version, step.Digest)
 	if err != nil {
 		return nil, err
@@ -169,15 +169,15 @@ type opened struct {
 }
 
 // Process has a batch processed. The plugin's word on an image, and its answer
-// where that cannot be used, are an *inference.ImageError: one image of a batch
+// where that cannot be used, are an *pipeline.ImageError: one image of a batch
 // is set aside, and not the batch's whole work.
 func (o *opened) Process(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
 	out, err := o.step.Process(ctx, in)
 	if refused := (*plugins.ImageError)(nil); errors.As(err, &refused) {
-		return out, &inference.ImageError{Reason: inference.Refused, Err: errors.New(refused.Reason)}
+		return out, &pipeline.ImageError{Reason: pipeline.Refused, Err: errors.New(refused.Reason)}
 	}
 	if breach := (*host.Breach)(nil); errors.As(err, &breach) {
-		return out, &inference.ImageError{Reason: inference.PluginFault, Err: breach}
+		return out, &pipeline.ImageError{Reason: pipeline.PluginFault, Err: breach}
 	}
 	return out, err
 }

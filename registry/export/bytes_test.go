@@ -17,7 +17,8 @@ import (
 
 	"golang.org/x/image/bmp"
 
-	"tkit/internal/inference"
+	"tkit/inference"
+	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
@@ -148,7 +149,7 @@ func TestWriteWithPreprocessingRefuses(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "1")
 	_, err := export.Write(t.Context(), r, m.Ref(), dir, export.Options{Preprocessing: true})
-	if !errors.Is(err, inference.ErrNotInGraph) || !strings.Contains(err.Error(), "plugin saliency 1.2.0") {
+	if !errors.Is(err, pipeline.ErrNotInGraph) || !strings.Contains(err.Error(), "plugin saliency 1.2.0") {
 		t.Errorf("a plugin in a graph: %v", err)
 	}
 	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
@@ -171,7 +172,7 @@ func classified(t *testing.T, r *registry.Registry, m *registry.Manifest, files 
 	}
 	c := &inference.Classifier{Labels: m.Labels}
 	var err error
-	if c.Pipeline, err = inference.Compile(m.Preprocessing); err != nil {
+	if c.Pipeline, err = pipeline.Compile(m.Preprocessing); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Pipeline.Close()

@@ -15,8 +15,9 @@ import (
 	"strings"
 
 	"tkit/internal/durable"
-	"tkit/internal/inference"
+	"tkit/internal/independence"
 	"tkit/internal/network"
+	"tkit/internal/pipeline"
 	"tkit/internal/savedmodel"
 	"tkit/internal/workfolder"
 	"tkit/registry"
@@ -36,7 +37,7 @@ type Options struct {
 	// Preprocessing puts the version's own preprocessing before the network: a
 	// second signature, BytesSignature, takes a batch of encoded images as the
 	// input "image_bytes" and gives the same outputs. It is refused, with
-	// inference.ErrNotInGraph, where a graph alone cannot follow the steps, such
+	// pipeline.ErrNotInGraph, where a graph alone cannot follow the steps, such
 	// as a plugin's.
 	Preprocessing bool
 	// Private keeps the folder for the account that writes it.
@@ -100,7 +101,7 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string, o Options) (err error) {
 	var front *savedmodel.Front
 	if o.Preprocessing {
-		in, err := inference.NewInGraph(m.Preprocessing, "preprocessing/")
+		in, err := pipeline.NewInGraph(m.Preprocessing, "preprocessing/")
 		if err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func Network(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_
 		return nil, fmt.Errorf("trunk: %w", err)
 	}
 	defer func() { err = errors.Join(err, trunk.Close()) }()
-	if err := inference.Retrain(inference.Check(ctx, trunk)); err != nil {
+	if err := independence.Retrain(independence.Check(ctx, trunk)); err != nil {
 		return nil, fmt.Errorf("trunk: %w", err)
 	}
 	head, err := part(ctx, r, m.Head)

@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"tkit/serve"
+	"tkit/inference"
 )
 
 // An address is what the path below /v1/models/ asks for.
 type address struct {
-	ref  serve.Ref
+	ref  inference.Ref
 	verb string // after the colon, such as "predict"; "" is none
 	part string // "metadata", or ""
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -17,27 +18,27 @@ import (
 const statusClientClosed = 499
 
 // status is the HTTP status of a reason.
-func status(r serve.Reason) int {
+func status(r inference.Reason) int {
 	switch r {
-	case serve.NotFound:
+	case inference.NotFound:
 		return http.StatusNotFound
 	case serve.Unauthenticated:
 		return http.StatusUnauthorized
 	case serve.Forbidden:
 		return http.StatusForbidden
-	case serve.Unavailable:
+	case inference.Unavailable:
 		return http.StatusServiceUnavailable
-	case serve.Overloaded:
+	case inference.Overloaded:
 		return http.StatusTooManyRequests
-	case serve.Timeout:
+	case inference.Timeout:
 		return http.StatusGatewayTimeout
-	case serve.Cancelled:
+	case inference.Cancelled:
 		return statusClientClosed
-	case serve.TooLarge, serve.TooManyPixels, serve.TooCostlyImage:
+	case inference.TooLarge, inference.TooManyPixels, inference.TooCostlyImage:
 		return http.StatusRequestEntityTooLarge
-	case serve.UnsupportedImage, serve.UnsupportedMedia:
+	case inference.UnsupportedImage, serve.UnsupportedMedia:
 		return http.StatusUnsupportedMediaType
-	case serve.BadRequest, serve.EmptyImage, serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage:
+	case inference.BadRequest, inference.EmptyImage, inference.TruncatedImage, inference.CorruptImage, inference.RefusedImage:
 		return http.StatusBadRequest
 	}
 	return http.StatusInternalServerError
@@ -45,20 +46,20 @@ func status(r serve.Reason) int {
 
 // A failure is the body of an answer that is none.
 type failure struct {
-	Error  string       `json:"error"`
-	Reason serve.Reason `json:"reason"`
+	Error  string           `json:"error"`
+	Reason inference.Reason `json:"reason"`
 	// Image is which image of the request was at fault, from 0.
 	Image *int `json:"image,omitempty"`
 }
 
 // fail answers with an error.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	reason := serve.ReasonOf(err)
+	reason := inference.ReasonOf(err)
 	f := failure{Error: serve.Tell(err), Reason: reason}
-	if row, ok := errors.AsType[*serve.RowError](err); ok && status(reason) < 500 {
+	if row, ok := errors.AsType[*inference.RowError](err); ok && status(reason) < 500 {
 		f.Image = &row.Index
 	}
-	if e, ok := errors.AsType[*serve.Error](err); ok && e.RetryAfter > 0 {
+	if e, ok := errors.AsType[*inference.Error](err); ok && e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if reason == serve.Unauthenticated {
@@ -74,7 +75,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
 	h.answer(w, http.StatusMethodNotAllowed, failure{
-		Error: fmt.Sprintf("%.200s takes %s, not %.20s", r.URL.Path, allowed, r.Method), Reason: serve.BadRequest,
+		Error: fmt.Sprintf("%.200s takes %s, not %.20s", r.URL.Path, allowed, r.Method), Reason: inference.BadRequest,
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -62,12 +63,12 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 	switch {
 	case err == nil || err == io.EOF:
 		return n, err
-	case errors.As(err, new(*serve.Error)) || errors.As(err, new(*http.MaxBytesError)) || errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, new(*inference.Error)) || errors.As(err, new(*http.MaxBytesError)) || errors.Is(err, os.ErrDeadlineExceeded):
 		return n, err
 	case err == io.ErrUnexpectedEOF:
-		return n, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the body is cut short: its end as gzip is missing")}
+		return n, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is cut short: its end as gzip is missing")}
 	}
-	return n, &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
+	return n, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
 }
 
 // limit refuses a body of more than most bytes: at once if it is announced, else
@@ -94,14 +95,14 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 // bodyError gives the reason of a body that could not be read. What the network
 // says names addresses, and helps nobody.
 func bodyError(err error) error {
-	if err == nil || errors.As(err, new(*serve.Error)) {
+	if err == nil || errors.As(err, new(*inference.Error)) {
 		return err
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &serve.Error{Reason: serve.TooLarge, Err: fmt.Errorf("the request is larger than %d bytes", large.Limit)}
+		return &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("the request is larger than %d bytes", large.Limit)}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &serve.Error{Reason: serve.Timeout, Err: errors.New("the body did not come in time")}
+		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the body did not come in time")}
 	}
-	return &serve.Error{Reason: serve.BadRequest, Err: errors.New("the body is cut short or malformed")}
+	return &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is cut short or malformed")}
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"tkit/serve"
+	"tkit/inference"
 )
 
 // defaultTop is how many labels an answer has when the request does not say.
@@ -52,7 +52,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	}
 	top, err := parseTop(r.URL.Query())
 	if err != nil {
-		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
+		return nil, &inference.Error{Reason: inference.BadRequest, Err: err}
 	}
 	if err := h.exists(r.Context(), q); err != nil {
 		return nil, err
@@ -107,14 +107,14 @@ func parseTop(query url.Values) (int, error) {
 func knownQuery(r *http.Request, known ...string) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return &serve.Error{Reason: serve.BadRequest, Err: errors.New("the query is malformed")}
+		return &inference.Error{Reason: inference.BadRequest, Err: errors.New("the query is malformed")}
 	}
 	for name, given := range values {
 		if !slices.Contains(known, name) {
-			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query parameter %.50q is unknown; this address takes %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
+			return &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the query parameter %.50q is unknown; this address takes %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
 		}
 		if len(given) > 1 {
-			return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf("the query has %q twice", name)}
+			return &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the query has %q twice", name)}
 		}
 	}
 	return nil
@@ -123,7 +123,7 @@ func knownQuery(r *http.Request, known ...string) error {
 // nameMedia adds the type that a request names to the error of a body that is no
 // image.
 func nameMedia(err error, m media) error {
-	if serve.ReasonOf(err) == serve.UnsupportedImage && m.kind != "" && !strings.HasPrefix(m.kind, "multipart/") {
+	if inference.ReasonOf(err) == inference.UnsupportedImage && m.kind != "" && !strings.HasPrefix(m.kind, "multipart/") {
 		return fmt.Errorf("%w; its Content-Type is %.50q", err, m.kind)
 	}
 	return err
@@ -131,7 +131,7 @@ func nameMedia(err error, m media) error {
 
 // nameImage adds the name of the file to the error of a request with names.
 func nameImage(err error, images []image) error {
-	if row, ok := errors.AsType[*serve.RowError](err); ok && images[row.Index].name != "" {
+	if row, ok := errors.AsType[*inference.RowError](err); ok && images[row.Index].name != "" {
 		return fmt.Errorf("%s: %w", images[row.Index].name, err)
 	}
 	return err

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"tkit/inference"
 	"tkit/registry"
-	"tkit/serve"
 )
 
 // A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON, and has
@@ -24,7 +24,7 @@ type versionStatus struct {
 	} `json:"status"`
 }
 
-func newModelStatus(s serve.ModelStatus) modelStatus {
+func newModelStatus(s inference.ModelStatus) modelStatus {
 	m := modelStatus{Versions: []versionStatus{}}
 	for _, v := range s.Versions {
 		one := versionStatus{Version: strconv.Itoa(v.Version), State: v.State.String()}
@@ -99,7 +99,7 @@ func tensorInfos(ports []registry.Port) map[string]tensorInfo {
 
 // metadata answers TensorFlow Serving's metadata, and beside the signature
 // what a caller of :classify-image may want to know.
-func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref serve.Ref) {
+func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref inference.Ref) {
 	s, err := h.Manager.Acquire(r.Context(), ref)
 	if err != nil {
 		h.fail(w, r, err)
@@ -110,14 +110,14 @@ func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref serve.Ref
 	signature := map[string]any{
 		"inputs":      tensorInfos([]registry.Port{s.Input()}),
 		"outputs":     tensorInfos(s.Outputs()),
-		"method_name": serve.PredictMethod,
+		"method_name": inference.PredictMethod,
 		"defaults":    map[string]any{},
 	}
 	h.answer(w, http.StatusOK, map[string]any{
 		"model_spec": map[string]string{"name": m.Model, "signature_name": "", "version": strconv.Itoa(m.Version)},
 		"metadata": map[string]any{
 			"signature_def": map[string]any{
-				"signature_def": map[string]any{serve.DefaultSignature: signature},
+				"signature_def": map[string]any{inference.DefaultSignature: signature},
 			},
 			"labels":        m.Labels,
 			"preprocessing": m.Preprocessing,
@@ -157,16 +157,16 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	if answer.Error != "" {
-		status, answer.Status, answer.Reason = http.StatusServiceUnavailable, "", serve.Unavailable
+		status, answer.Status, answer.Reason = http.StatusServiceUnavailable, "", inference.Unavailable
 	}
 	h.answer(w, status, answer)
 }
 
 // A readiness is the answer to /readyz.
 type readiness struct {
-	Status  string       `json:"status,omitempty"` // "ready", or an error
-	Error   string       `json:"error,omitempty"`
-	Reason  serve.Reason `json:"reason,omitempty"`
-	Missing []string     `json:"missing,omitempty"`
-	Failing []string     `json:"failing,omitempty"`
+	Status  string           `json:"status,omitempty"` // "ready", or an error
+	Error   string           `json:"error,omitempty"`
+	Reason  inference.Reason `json:"reason,omitempty"`
+	Missing []string         `json:"missing,omitempty"`
+	Failing []string         `json:"failing,omitempty"`
 }

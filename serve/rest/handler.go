@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tkit/access"
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -29,7 +30,7 @@ type Limits struct {
 
 // Options say what a handler answers with.
 type Options struct {
-	Manager  *serve.Manager
+	Manager  *inference.Manager
 	Metrics  *serve.Metrics
 	Gatherer prometheus.Gatherer // what /metrics shows
 	Limits   Limits
@@ -77,7 +78,7 @@ func New(o Options) http.Handler {
 		case ok:
 			answer(w, r)
 		default:
-			h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: fmt.Errorf("nothing answers %.100q", r.URL.Path)})
+			h.fail(w, r, &inference.Error{Reason: inference.NotFound, Err: fmt.Errorf("nothing answers %.100q", r.URL.Path)})
 		}
 	})
 	return h.guard(h.origins(h.authenticate(route)))
@@ -107,7 +108,7 @@ func (h *handler) model(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	switch {
 	case err != nil:
-		h.fail(w, r, &serve.Error{Reason: serve.NotFound, Err: err})
+		h.fail(w, r, &inference.Error{Reason: inference.NotFound, Err: err})
 	case a.verb == "":
 		h.reading(func(w http.ResponseWriter, r *http.Request) { h.describe(w, r, a) })(w, r)
 	case r.Method != http.MethodPost:
@@ -201,13 +202,13 @@ func (h *handler) answered(w http.ResponseWriter, r *http.Request, q *question, 
 // A question is one request to a model, and for the measurements, what
 // answered it.
 type question struct {
-	ref            serve.Ref
+	ref            inference.Ref
 	begun          time.Time
 	model, version string // "" until a servable is found
 }
 
 // acquire finds the servable that answers; the caller releases it.
-func (h *handler) acquire(ctx context.Context, q *question) (*serve.Servable, error) {
+func (h *handler) acquire(ctx context.Context, q *question) (*inference.Servable, error) {
 	s, err := h.Manager.Acquire(ctx, q.ref)
 	if err == nil {
 		q.model, q.version = s.Manifest.Model, strconv.Itoa(s.Manifest.Version)
@@ -229,5 +230,5 @@ func outcome(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	return string(serve.ReasonOf(err))
+	return string(inference.ReasonOf(err))
 }

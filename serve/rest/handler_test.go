@@ -18,19 +18,20 @@ import (
 	"testing"
 	"time"
 
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 	"tkit/internal/preprocessing"
 	"tkit/internal/preprocessing/jpegtest"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
-	"tkit/serve/servetest"
 )
 
 // A service is a real HTTP server on real models.
 type service struct {
 	*httptest.Server
-	home     *servetest.Home
-	manager  servetest.Running
+	home     *inferencetest.Home
+	manager  inferencetest.Running
 	draining atomic.Bool
 }
 
@@ -42,12 +43,12 @@ const (
 
 func start(t *testing.T, models ...string) *service {
 	t.Helper()
-	s := &service{home: servetest.New(t)}
+	s := &service{home: inferencetest.New(t)}
 	s.home.Serve(t, models...)
 	s.manager = s.home.Start(t)
 	s.Server = httptest.NewServer(rest.New(rest.Options{
-		Manager: s.manager.Manager, Metrics: s.manager.Metrics, Gatherer: s.manager.Gatherer,
-		Limits: rest.Limits{MaxBody: 1 << 20, MaxImages: servetest.MaxImages}, Memory: serve.NewMemory(memory),
+		Manager: s.manager.Manager, Metrics: serve.NewMetrics(s.manager.Gatherer), Gatherer: s.manager.Gatherer,
+		Limits: rest.Limits{MaxBody: 1 << 20, MaxImages: inferencetest.MaxImages}, Memory: serve.NewMemory(memory),
 		Origins: []string{page},
 		Timeout: time.Minute, Draining: s.draining.Load, Log: slog.New(slog.DiscardHandler),
 	}))
@@ -105,7 +106,7 @@ func (s *service) classify(t *testing.T, path, kind string, body []byte) classif
 
 func TestClassifyImage(t *testing.T) {
 	s := start(t, "digits")
-	image, other := servetest.JPEG(t, 1), servetest.PNG(t, 2)
+	image, other := inferencetest.JPEG(t, 1), inferencetest.PNG(t, 2)
 	whole := s.classify(t, "/v1/models/digits:classify-image?top=100", "image/jpeg", image)
 	if whole.Model != "digits" || whole.Version != 1 || len(whole.Predictions) != 1 || len(whole.Predictions[0].Labels) != 10 {
 		t.Fatalf("%+v", whole)
@@ -168,44 +169,44 @@ func TestClassifyImage(t *testing.T) {
 // answers on.
 func TestBadRequests(t *testing.T) {
 	s := start(t, "digits")
-	good := servetest.JPEG(t, 1)
+	good := inferencetest.JPEG(t, 1)
 	const classify, predict = "/v1/models/digits:classify-image", "/v1/models/digits:predict"
 	for _, test := range []struct {
 		name, method, path string
 		body               []byte
 		status             int
-		reason             serve.Reason
+		reason             inference.Reason
 	}{
-		{"empty", "POST", classify, nil, 400, serve.EmptyImage},
-		{"text", "POST", classify, []byte("not an image"), 415, serve.UnsupportedImage},
-		{"PDF", "POST", classify, []byte("%PDF-1.7 and so on"), 415, serve.UnsupportedImage},
-		{"truncated", "POST", classify, good[:len(good)/2], 400, serve.TruncatedImage},
+		{"empty", "POST", classify, nil, 400, inference.EmptyImage},
+		{"text", "POST", classify, []byte("not an image"), 415, inference.UnsupportedImage},
+		{"PDF", "POST", classify, []byte("%PDF-1.7 and so on"), 415, inference.UnsupportedImage},
+		{"truncated", "POST", classify, good[:len(good)/2], 400, inference.TruncatedImage},
 		{"corrupt", "POST", classify, append(slices.Clone(good[:200]), bytes.Repeat([]byte{0xff, 0xd9}, 300)...), 400, ""},
-		{"too many pixels", "POST", classify, []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00\x00\x00\x00\x00"), 413, serve.TooManyPixels},
-		{"too many scans", "POST", classify, jpegtest.Scans(8192, 6000), 413, serve.TooCostlyImage},
-		{"too large", "POST", classify, make([]byte, 1<<20+1), 413, serve.TooLarge},
-		{"broken JSON", "POST", classify, []byte(`{"image": `), 400, serve.BadRequest},
-		{"top", "POST", classify + "?top=all", good, 400, serve.BadRequest},
-		{"top without a number", "POST", classify + "?top=", good, 400, serve.BadRequest},
-		{"unknown model", "POST", "/v1/models/flowers:classify-image", good, 404, serve.NotFound},
-		{"unknown version", "POST", "/v1/models/digits/versions/9:classify-image", good, 404, serve.NotFound},
-		{"unknown label", "POST", "/v1/models/digits/labels/canary:classify-image", good, 404, serve.NotFound},
-		{"unknown verb", "POST", "/v1/models/digits:regress", good, 404, serve.NotFound},
-		{"no verb", "POST", "/v1/models/digits", good, 405, serve.BadRequest},
-		{"wrong method", "GET", classify, nil, 405, serve.BadRequest},
-		{"a question to the metadata", "POST", "/v1/models/digits/metadata:predict", nil, 404, serve.NotFound},
-		{"unknown path", "GET", "/v2/models", nil, 404, serve.NotFound},
-		{"unknown status", "GET", "/v1/models/flowers", nil, 404, serve.NotFound},
-		{"predict of the wrong shape", "POST", predict, []byte(`{"instances": [[1, 2]]}`), 400, serve.BadRequest},
-		{"predict of bytes", "POST", predict, []byte(`{"instances": [{"b64": "AAAA"}]}`), 400, serve.BadRequest},
-		{"predict of nothing", "POST", predict, []byte(`{}`), 400, serve.BadRequest},
-		{"predict with another signature", "POST", predict, []byte(`{"signature_name": "train", "inputs": [1]}`), 400, serve.BadRequest},
+		{"too many pixels", "POST", classify, []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00\x00\x00\x00\x00"), 413, inference.TooManyPixels},
+		{"too many scans", "POST", classify, jpegtest.Scans(8192, 6000), 413, inference.TooCostlyImage},
+		{"too large", "POST", classify, make([]byte, 1<<20+1), 413, inference.TooLarge},
+		{"broken JSON", "POST", classify, []byte(`{"image": `), 400, inference.BadRequest},
+		{"top", "POST", classify + "?top=all", good, 400, inference.BadRequest},
+		{"top without a number", "POST", classify + "?top=", good, 400, inference.BadRequest},
+		{"unknown model", "POST", "/v1/models/flowers:classify-image", good, 404, inference.NotFound},
+		{"unknown version", "POST", "/v1/models/digits/versions/9:classify-image", good, 404, inference.NotFound},
+		{"unknown label", "POST", "/v1/models/digits/labels/canary:classify-image", good, 404, inference.NotFound},
+		{"unknown verb", "POST", "/v1/models/digits:regress", good, 404, inference.NotFound},
+		{"no verb", "POST", "/v1/models/digits", good, 405, inference.BadRequest},
+		{"wrong method", "GET", classify, nil, 405, inference.BadRequest},
+		{"a question to the metadata", "POST", "/v1/models/digits/metadata:predict", nil, 404, inference.NotFound},
+		{"unknown path", "GET", "/v2/models", nil, 404, inference.NotFound},
+		{"unknown status", "GET", "/v1/models/flowers", nil, 404, inference.NotFound},
+		{"predict of the wrong shape", "POST", predict, []byte(`{"instances": [[1, 2]]}`), 400, inference.BadRequest},
+		{"predict of bytes", "POST", predict, []byte(`{"instances": [{"b64": "AAAA"}]}`), 400, inference.BadRequest},
+		{"predict of nothing", "POST", predict, []byte(`{}`), 400, inference.BadRequest},
+		{"predict with another signature", "POST", predict, []byte(`{"signature_name": "train", "inputs": [1]}`), 400, inference.BadRequest},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, _, text := s.ask(t, test.method, test.path, "", test.body)
 			var failure struct {
 				Error  string
-				Reason serve.Reason
+				Reason inference.Reason
 			}
 			if err := json.Unmarshal(text, &failure); err != nil || failure.Error == "" {
 				t.Fatalf("%d %s: no JSON error: %v", status, text, err)
@@ -226,7 +227,7 @@ func TestBadImageIsNamed(t *testing.T) {
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"good.jpg", servetest.JPEG(t, 1)}, {"bad.jpg", []byte("not an image")}} {
+	}{{"good.jpg", inferencetest.JPEG(t, 1)}, {"bad.jpg", []byte("not an image")}} {
 		part, err := w.CreateFormFile("image", f.name)
 		if err != nil {
 			t.Fatal(err)
@@ -288,7 +289,7 @@ func TestPredict(t *testing.T) {
 			checkSoftmax(t, columns.Outputs["logits"][i], columns.Outputs["probabilities"][i])
 		}
 	}
-	many := strings.TrimSuffix(strings.Repeat(nested+",", servetest.MaxImages+1), ",")
+	many := strings.TrimSuffix(strings.Repeat(nested+",", inferencetest.MaxImages+1), ",")
 	if status, _, text := s.ask(t, "POST", "/v1/models/digits:predict", "", []byte(`{"instances": [`+many+`]}`)); status != 413 {
 		t.Errorf("too many rows: %d %s", status, text)
 	}
@@ -372,10 +373,10 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("no %s in the metrics", want)
 		}
 	}
-	if status, _, text := s.ask(t, "POST", "/v1/models/broken:classify-image", "", servetest.JPEG(t, 1)); status != http.StatusServiceUnavailable {
+	if status, _, text := s.ask(t, "POST", "/v1/models/broken:classify-image", "", inferencetest.JPEG(t, 1)); status != http.StatusServiceUnavailable {
 		t.Errorf("the broken model: %d %s", status, text)
 	}
-	s.classify(t, "/v1/models/digits:classify-image", "", servetest.JPEG(t, 1))
+	s.classify(t, "/v1/models/digits:classify-image", "", inferencetest.JPEG(t, 1))
 	s.draining.Store(true)
 	if status, _, text := s.ask(t, "GET", "/readyz", "", nil); status != http.StatusServiceUnavailable || !strings.Contains(string(text), "stopping") {
 		t.Errorf("when stopping: %d %s", status, text)
@@ -388,7 +389,7 @@ func TestOverload(t *testing.T) {
 	const clients, each = 32, 12
 	var images [][]byte
 	for i := range clients {
-		images = append(images, servetest.PNG(t, uint64(i)))
+		images = append(images, inferencetest.PNG(t, uint64(i)))
 	}
 	var ok, refused atomic.Int64
 	var wg sync.WaitGroup
@@ -500,7 +501,7 @@ func TestTooManyBodies(t *testing.T) {
 	for _, end := range ends {
 		end()
 	}
-	s.classify(t, "/v1/models/digits:classify-image", "", servetest.JPEG(t, 1))
+	s.classify(t, "/v1/models/digits:classify-image", "", inferencetest.JPEG(t, 1))
 }
 
 // Clients that announce much and send little keep nobody out.
@@ -511,7 +512,7 @@ func TestSlowBodies(t *testing.T) {
 		defer end()
 	}
 	for range 8 {
-		s.classify(t, "/v1/models/digits:classify-image", "", servetest.JPEG(t, 1))
+		s.classify(t, "/v1/models/digits:classify-image", "", inferencetest.JPEG(t, 1))
 	}
 }
 
@@ -534,12 +535,12 @@ func TestSlowReader(t *testing.T) {
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		s.Config.Handler.ServeHTTP(w, httptest.NewRequest("POST", "/v1/models/digits:classify-image", bytes.NewReader(servetest.JPEG(t, 1))))
+		s.Config.Handler.ServeHTTP(w, httptest.NewRequest("POST", "/v1/models/digits:classify-image", bytes.NewReader(inferencetest.JPEG(t, 1))))
 	}()
 	<-w.writing
 	s.home.Promote(t, "digits", s.home.Register(t, "digits", 2), registry.Production)
 	s.manager.Until(t, "the old version is gone", func() bool {
-		_, err := s.manager.Status(serve.Ref{Model: "digits", Version: 1})
+		_, err := s.manager.Status(inference.Ref{Model: "digits", Version: 1})
 		return err != nil
 	})
 	close(w.let)
@@ -553,7 +554,7 @@ func TestSlowReader(t *testing.T) {
 // a time need fewer passes than questions.
 func TestModelsShareATrunk(t *testing.T) {
 	s := start(t, "digits", "letters")
-	image := servetest.PNG(t, 1)
+	image := inferencetest.PNG(t, 1)
 	var wg sync.WaitGroup
 	for range 8 {
 		for _, model := range []string{"digits", "letters"} {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"tkit/serve"
+	"tkit/inference"
 )
 
 // An image is one encoded image of a request and the name of its file, where
@@ -30,7 +30,7 @@ func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, erro
 			return nil, unsupported("the Content-Type %.50q is not supported: send multipart/form-data", m.kind)
 		}
 		if m.parameters["boundary"] == "" {
-			return nil, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the Content-Type multipart/form-data has no boundary")}
+			return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the Content-Type multipart/form-data has no boundary")}
 		}
 		body, err := limit(w, r, l.MaxBody)
 		if err != nil {
@@ -55,10 +55,10 @@ func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, erro
 
 // asBadRequest gives errors of parsing their reason.
 func asBadRequest(err error) error {
-	if err == nil || serve.ReasonOf(err) != serve.Internal {
+	if err == nil || inference.ReasonOf(err) != inference.Internal {
 		return err
 	}
-	return &serve.Error{Reason: serve.BadRequest, Err: err}
+	return &inference.Error{Reason: inference.BadRequest, Err: err}
 }
 
 // readForm takes the parts of a form that are files, in order.
@@ -74,7 +74,7 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 		}
 		if part.FileName() == "" {
 			if part.FormName() == "top" {
-				return nil, &serve.Error{Reason: serve.BadRequest, Err: errTop}
+				return nil, &inference.Error{Reason: inference.BadRequest, Err: errTop}
 			}
 			continue
 		}
@@ -86,12 +86,12 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 			return nil, bodyError(err)
 		}
 		if err := notAnImage(data); err != nil {
-			return nil, &serve.RowError{Index: len(images), Err: err}
+			return nil, &inference.RowError{Index: len(images), Err: err}
 		}
 		images = append(images, image{part.FileName(), data})
 	}
 	if len(images) == 0 {
-		return nil, &serve.Error{Reason: serve.BadRequest, Err: errors.New("the form holds no file: a file's part has a filename")}
+		return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the form holds no file: a file's part has a filename")}
 	}
 	return images, nil
 }
@@ -99,7 +99,7 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 var errTop = errors.New("how many labels to give goes into the query: ?top=N")
 
 func tooMany(most int) error {
-	return &serve.Error{Reason: serve.TooLarge, Err: fmt.Errorf("a request may hold %d images: send the others in another", most)}
+	return &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("a request may hold %d images: send the others in another", most)}
 }
 
 // parseImages reads the JSON forms of a :classify-image:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -77,7 +78,7 @@ func notAnImage(body []byte) error {
 	case has("<!doctype"), has("<html"), has("<?xml"), has("<svg"):
 		return unsupported("the body is a text of HTML, XML or SVG and no image that is decoded here")
 	case has("["), has(`"`):
-		return &serve.Error{Reason: serve.BadRequest, Err: errors.New(`the body is JSON but no object: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)}
+		return &inference.Error{Reason: inference.BadRequest, Err: errors.New(`the body is JSON but no object: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)}
 	case has("image="), has("file="), has("b64="):
 		return unsupported("the body is a form by application/x-www-form-urlencoded: " + inJSON + ", or multipart/form-data")
 	case has("--") && bytes.Contains(lower, []byte("content-disposition:")):
@@ -125,5 +126,5 @@ func decodeBase64(text string) ([]byte, error) {
 }
 
 func unsupported(format string, args ...any) error {
-	return &serve.Error{Reason: serve.UnsupportedMedia, Err: fmt.Errorf(format, args...)}
+	return &inference.Error{Reason: serve.UnsupportedMedia, Err: fmt.Errorf(format, args...)}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/inference"
 	"tkit/internal/fuzztest"
 	"tkit/serve"
 )
@@ -69,7 +70,7 @@ func TestJSONText(t *testing.T) {
 		"{\x00}\x00":         utf8,
 		"{}":                 {kind: "application/json", parameters: map[string]string{"charset": "utf-16le"}},
 	} {
-		if _, err := jsonText([]byte(body), m); serve.ReasonOf(err) != serve.UnsupportedMedia || !strings.Contains(strings.ToUpper(err.Error()), "UTF-16") {
+		if _, err := jsonText([]byte(body), m); inference.ReasonOf(err) != serve.UnsupportedMedia || !strings.Contains(strings.ToUpper(err.Error()), "UTF-16") {
 			t.Errorf("%q: %v", body, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -33,7 +34,7 @@ func (h *handler) origins(next http.Handler) http.Handler {
 		}
 		if !allowed {
 			if err := protection.Check(r); err != nil {
-				h.fail(w, r, &serve.Error{Reason: serve.Forbidden, Err: fmt.Errorf(
+				h.fail(w, r, &inference.Error{Reason: serve.Forbidden, Err: fmt.Errorf(
 					"web pages of the origin %.200q may not use this server; its operator can allow them", cmp.Or(origin, "unknown"))})
 				return
 			}

@@ -12,20 +12,20 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/inference"
 	"tkit/internal/fuzztest"
-	"tkit/serve"
 )
 
 func TestParseAddress(t *testing.T) {
 	for path, want := range map[string]address{
-		"m":                            {ref: serve.Ref{Model: "m"}},
-		"m:predict":                    {ref: serve.Ref{Model: "m"}, verb: "predict"},
-		"m/versions/7":                 {ref: serve.Ref{Model: "m", Version: 7}},
-		"m/versions/7:classify-image":  {ref: serve.Ref{Model: "m", Version: 7}, verb: "classify-image"},
-		"m/labels/champion:predict":    {ref: serve.Ref{Model: "m", Label: "champion"}, verb: "predict"},
-		"m/metadata":                   {ref: serve.Ref{Model: "m"}, part: "metadata"},
-		"m/versions/7/metadata":        {ref: serve.Ref{Model: "m", Version: 7}, part: "metadata"},
-		"m/labels/production/metadata": {ref: serve.Ref{Model: "m", Label: "production"}, part: "metadata"},
+		"m":                            {ref: inference.Ref{Model: "m"}},
+		"m:predict":                    {ref: inference.Ref{Model: "m"}, verb: "predict"},
+		"m/versions/7":                 {ref: inference.Ref{Model: "m", Version: 7}},
+		"m/versions/7:classify-image":  {ref: inference.Ref{Model: "m", Version: 7}, verb: "classify-image"},
+		"m/labels/champion:predict":    {ref: inference.Ref{Model: "m", Label: "champion"}, verb: "predict"},
+		"m/metadata":                   {ref: inference.Ref{Model: "m"}, part: "metadata"},
+		"m/versions/7/metadata":        {ref: inference.Ref{Model: "m", Version: 7}, part: "metadata"},
+		"m/labels/production/metadata": {ref: inference.Ref{Model: "m", Label: "production"}, part: "metadata"},
 	} {
 		if got, err := parseAddress(path); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", path, got, err)
@@ -248,26 +248,26 @@ func TestReadImages(t *testing.T) {
 	for _, test := range []struct {
 		name, kind, body string
 		want             []image
-		reason           serve.Reason
+		reason           inference.Reason
 	}{
 		{"raw", "image/png", "png bytes", []image{{"", []byte("png bytes")}}, ""},
 		{"what curl says of raw bytes", "application/x-www-form-urlencoded", "png bytes", []image{{"", []byte("png bytes")}}, ""},
 		{"what curl says of JSON", "application/x-www-form-urlencoded", `{"image": {"b64": "AAAA"}}`, []image{{"", []byte{0, 0, 0}}}, ""},
 		{"form", two, twoBody, []image{{"0.png", []byte("one")}, {"1.png", []byte("two")}}, ""},
-		{"too many files", three, threeBody, nil, serve.TooLarge},
-		{"no file", none, noneBody, nil, serve.BadRequest},
-		{"broken form", two, "nothing", nil, serve.BadRequest},
-		{"form without boundary", "multipart/form-data", "nothing", nil, serve.BadRequest},
-		{"not JSON", "application/json", "nothing", nil, serve.BadRequest},
-		{"too large", "image/png", strings.Repeat("x", 1001), nil, serve.TooLarge},
-		{"form too large", large, largeBody, nil, serve.TooLarge},
+		{"too many files", three, threeBody, nil, inference.TooLarge},
+		{"no file", none, noneBody, nil, inference.BadRequest},
+		{"broken form", two, "nothing", nil, inference.BadRequest},
+		{"form without boundary", "multipart/form-data", "nothing", nil, inference.BadRequest},
+		{"not JSON", "application/json", "nothing", nil, inference.BadRequest},
+		{"too large", "image/png", strings.Repeat("x", 1001), nil, inference.TooLarge},
+		{"form too large", large, largeBody, nil, inference.TooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/", strings.NewReader(test.body))
 			r.Header.Set("Content-Type", test.kind)
 			got, err := readImages(httptest.NewRecorder(), r, limits)
-			if err != nil && serve.ReasonOf(err) != test.reason || err == nil && test.reason != "" {
-				t.Fatalf("%v, reason %q; want %q", err, serve.ReasonOf(err), test.reason)
+			if err != nil && inference.ReasonOf(err) != test.reason || err == nil && test.reason != "" {
+				t.Fatalf("%v, reason %q; want %q", err, inference.ReasonOf(err), test.reason)
 			}
 			if !slices.EqualFunc(got, test.want, func(a, b image) bool { return a.name == b.name && bytes.Equal(a.data, b.data) }) {
 				t.Errorf("%q", got)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"tkit/serve"
+	"tkit/inference"
 )
 
 // predict answers TensorFlow Serving's :predict: tensors in, tensors out.
@@ -35,7 +35,7 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 	defer s.Release()
 	request, err := parsePredict(body, s.Input().Name)
 	if err != nil {
-		return nil, &serve.Error{Reason: serve.BadRequest, Err: err}
+		return nil, &inference.Error{Reason: inference.BadRequest, Err: err}
 	}
 	if err := s.CheckSignature(request.signature); err != nil {
 		return nil, err
@@ -49,8 +49,8 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 
 // appendOutputs writes the outputs by TensorFlow Serving's rules: a request by
 // rows is answered by rows, and a single output goes without its name.
-func appendOutputs(b []byte, row bool, outputs []serve.Output) []byte {
-	object := func(b []byte, each func(b []byte, o serve.Output) []byte) []byte {
+func appendOutputs(b []byte, row bool, outputs []inference.Output) []byte {
+	object := func(b []byte, each func(b []byte, o inference.Output) []byte) []byte {
 		if len(outputs) == 1 {
 			return each(b, outputs[0])
 		}
@@ -66,7 +66,7 @@ func appendOutputs(b []byte, row bool, outputs []serve.Output) []byte {
 	}
 	if !row {
 		b = append(b, `{"outputs":`...)
-		b = object(b, func(b []byte, o serve.Output) []byte { return appendArray(b, o.Shape, o.Values) })
+		b = object(b, func(b []byte, o inference.Output) []byte { return appendArray(b, o.Shape, o.Values) })
 		return append(b, '}')
 	}
 	b = append(b, `{"predictions":[`...)
@@ -74,7 +74,7 @@ func appendOutputs(b []byte, row bool, outputs []serve.Output) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = object(b, func(b []byte, o serve.Output) []byte {
+		b = object(b, func(b []byte, o inference.Output) []byte {
 			stride := len(o.Values) / int(o.Shape[0])
 			return appendArray(b, slices.Clone(o.Shape[1:]), o.Values[i*stride:(i+1)*stride])
 		})

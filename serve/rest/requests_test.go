@@ -17,11 +17,12 @@ import (
 	"testing"
 
 	"tkit/access"
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 	"tkit/internal/logtest"
 	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
-	"tkit/serve/servetest"
 )
 
 const classifyPath, predictPath = "/v1/models/digits:classify-image", "/v1/models/digits:predict"
@@ -50,7 +51,7 @@ func (s *service) send(t *testing.T, method, path string, header map[string]stri
 	if answer.StatusCode >= 300 && method != http.MethodHead {
 		var failure struct {
 			Error  string
-			Reason serve.Reason
+			Reason inference.Reason
 		}
 		if err := json.Unmarshal(text, &failure); err != nil || failure.Error == "" || failure.Reason == "" || answer.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %d %s: no error in JSON: %v", method, path, answer.StatusCode, text, err)
@@ -73,7 +74,7 @@ func zip(t *testing.T, text []byte) []byte {
 // Bodies are unpacked as they are declared, within the bound of a request.
 func TestContentEncoding(t *testing.T) {
 	s := start(t, "digits")
-	image := servetest.JPEG(t, 1)
+	image := inferencetest.JPEG(t, 1)
 	inJSON := []byte(`{"image": {"b64": "` + base64.StdEncoding.EncodeToString(image) + `"}}`)
 	tensor := []byte(`{"instances": ` + nest(make([]float32, 32*32), 1, 32, 32, 1) + `}`)
 	var form, deflated bytes.Buffer
@@ -125,7 +126,7 @@ func TestContentEncoding(t *testing.T) {
 
 func TestRequestsThatSayWhatTheyAre(t *testing.T) {
 	s := start(t, "digits")
-	image := servetest.PNG(t, 1)
+	image := inferencetest.PNG(t, 1)
 	b64 := func(e *base64.Encoding) string { return e.EncodeToString(image) }
 	tensor := func(v string) string {
 		return `{"inputs": ` + strings.Replace(nest(make([]float32, 32*32), 1, 32, 32, 1), "0", v, -1) + `}`
@@ -199,7 +200,7 @@ func TestErrorsAreJSON(t *testing.T) {
 // Pages of an origin that is allowed may ask, after their browser did.
 func TestOrigins(t *testing.T) {
 	s := start(t, "digits")
-	image := servetest.JPEG(t, 1)
+	image := inferencetest.JPEG(t, 1)
 	from := map[string]string{"Origin": page, "Sec-Fetch-Site": "cross-site"}
 	status, header, text := s.send(t, "POST", classifyPath, from, image)
 	if status != 200 || header.Get("Access-Control-Allow-Origin") != page || header.Get("Vary") != "Origin" {
@@ -238,11 +239,11 @@ func TestOrigins(t *testing.T) {
 
 // A defect is answered like any other error; what it was is in the log alone.
 func TestPanic(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	running := home.Start(t)
 	var log logtest.Buffer
 	s := httptest.NewServer(rest.New(rest.Options{
-		Manager: running.Manager, Metrics: running.Metrics, Gatherer: running.Gatherer, Memory: serve.NewMemory(1 << 20),
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Gatherer: running.Gatherer, Memory: serve.NewMemory(1 << 20),
 		Draining: func() bool { return false }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		Authenticate: func(context.Context, string) (access.Caller, error) { panic("/secret/path") },
 	}))
@@ -276,7 +277,7 @@ func TestStatusHidesPaths(t *testing.T) {
 
 // A server that cannot read the policy is not ready.
 func TestReadinessOfThePolicy(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	running := home.Start(t)
 	unreadable := error(nil)
 	h := rest.New(rest.Options{

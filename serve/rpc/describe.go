@@ -10,8 +10,8 @@ import (
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"tkit/inference"
 	"tkit/registry"
-	"tkit/serve"
 )
 
 // signatureField is the only metadata field there is, as in TensorFlow Serving.
@@ -32,10 +32,10 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*
 	}
 	defer servable.Release()
 	signatures, err := anypb.New(&pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{
-		serve.DefaultSignature: {
+		inference.DefaultSignature: {
 			Inputs:     tensorInfos([]registry.Port{servable.Input()}),
 			Outputs:    tensorInfos(servable.Outputs()),
-			MethodName: serve.PredictMethod,
+			MethodName: inference.PredictMethod,
 		},
 	}})
 	if err != nil {
@@ -64,12 +64,12 @@ func tensorInfos(ports []registry.Port) map[string]*corepb.TensorInfo {
 }
 
 // states are TensorFlow Serving's names for the states.
-var states = map[serve.State]pb.ModelVersionStatus_State{
-	serve.Start:     pb.ModelVersionStatus_START,
-	serve.Loading:   pb.ModelVersionStatus_LOADING,
-	serve.Available: pb.ModelVersionStatus_AVAILABLE,
-	serve.Unloading: pb.ModelVersionStatus_UNLOADING,
-	serve.End:       pb.ModelVersionStatus_END,
+var states = map[inference.State]pb.ModelVersionStatus_State{
+	inference.Start:     pb.ModelVersionStatus_START,
+	inference.Loading:   pb.ModelVersionStatus_LOADING,
+	inference.Available: pb.ModelVersionStatus_AVAILABLE,
+	inference.Unloading: pb.ModelVersionStatus_UNLOADING,
+	inference.End:       pb.ModelVersionStatus_END,
 }
 
 // status answers ModelService.GetModelStatus.

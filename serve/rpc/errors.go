@@ -14,29 +14,30 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
 // code is gRPC's code for a reason.
-func code(r serve.Reason) codes.Code {
+func code(r inference.Reason) codes.Code {
 	switch r {
-	case serve.NotFound:
+	case inference.NotFound:
 		return codes.NotFound
 	case serve.Unauthenticated:
 		return codes.Unauthenticated
 	case serve.Forbidden:
 		return codes.PermissionDenied
-	case serve.Unavailable:
+	case inference.Unavailable:
 		return codes.Unavailable
-	case serve.Overloaded:
+	case inference.Overloaded:
 		return codes.ResourceExhausted
-	case serve.Timeout:
+	case inference.Timeout:
 		return codes.DeadlineExceeded
-	case serve.Cancelled:
+	case inference.Cancelled:
 		return codes.Canceled
-	case serve.BadRequest, serve.TooLarge, serve.UnsupportedMedia, serve.EmptyImage, serve.UnsupportedImage,
-		serve.TruncatedImage, serve.CorruptImage, serve.RefusedImage, serve.TooManyPixels,
-		serve.TooCostlyImage:
+	case inference.BadRequest, inference.TooLarge, serve.UnsupportedMedia, inference.EmptyImage, inference.UnsupportedImage,
+		inference.TruncatedImage, inference.CorruptImage, inference.RefusedImage, inference.TooManyPixels,
+		inference.TooCostlyImage:
 		return codes.InvalidArgument
 	}
 	return codes.Internal
@@ -56,8 +57,8 @@ func statusOf(err error) *status.Status {
 	if e, ok := errors.AsType[*coded](err); ok {
 		return status.New(e.code, e.text)
 	}
-	s := status.New(code(serve.ReasonOf(err)), serve.Tell(err))
-	if e, ok := errors.AsType[*serve.Error](err); ok && e.RetryAfter > 0 {
+	s := status.New(code(inference.ReasonOf(err)), serve.Tell(err))
+	if e, ok := errors.AsType[*inference.Error](err); ok && e.RetryAfter > 0 {
 		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)}); err == nil {
 			s = with
 		}

@@ -25,10 +25,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"tkit/access"
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 	"tkit/internal/logtest"
 	"tkit/serve"
 	"tkit/serve/rpc"
-	"tkit/serve/servetest"
 )
 
 const (
@@ -237,7 +238,7 @@ func TestUnfinishedMessages(t *testing.T) {
 // Those whom nobody knows hold nothing: their messages are not read, but for
 // those of the health service, which are small.
 func TestUnauthenticated(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	running := home.Start(t)
 	var log logtest.Buffer
 	denied := func(_ context.Context, header string) (access.Caller, error) {
@@ -247,10 +248,10 @@ func TestUnauthenticated(t *testing.T) {
 		case "Bearer good":
 			return access.Caller{Principal: "user:good"}, nil
 		}
-		return access.Caller{}, &serve.Error{Reason: serve.Unauthenticated, Err: access.ErrUnauthenticated}
+		return access.Caller{}, &inference.Error{Reason: serve.Unauthenticated, Err: access.ErrUnauthenticated}
 	}
 	address := listen(t, rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: running.Metrics, Health: rpc.NewHealth(), MaxMessage: maxMessage,
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: rpc.NewHealth(), MaxMessage: maxMessage,
 		Memory: serve.NewMemory(4 * maxMessage), Authenticate: denied, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	}))
 	endless := func() io.Reader { return io.MultiReader(bytes.NewReader([]byte{0, 0, 15, 255, 255}), zeros{}) }
@@ -284,11 +285,11 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // A watch of the health ends with the server.
 func TestWatchEnds(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	running := home.Start(t)
 	health := rpc.NewHealth()
 	api := rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: running.Metrics, Health: health, MaxMessage: maxMessage,
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: health, MaxMessage: maxMessage,
 		Memory: serve.NewMemory(4 * maxMessage), Log: slog.New(slog.DiscardHandler),
 	})
 	conn := dial(t, listen(t, api))
@@ -355,10 +356,10 @@ func TestOtherProtocols(t *testing.T) {
 
 // BenchmarkPredict asks with a message as large as an image of ResNet's.
 func BenchmarkPredict(b *testing.B) {
-	home := servetest.New(b)
+	home := inferencetest.New(b)
 	running := home.Start(b)
 	conn := dial(b, listen(b, rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: running.Metrics, Health: rpc.NewHealth(), MaxMessage: maxMessage,
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: rpc.NewHealth(), MaxMessage: maxMessage,
 		Memory: serve.NewMemory(64 * maxMessage), Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
 	})))
 	r := request("none", images(1, 224, 224, 3))

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/inference"
 	"tkit/serve"
 )
 
@@ -71,16 +72,16 @@ func tooLarge(most int64) error {
 // names addresses, and helps nobody.
 func receiveError(err error) error {
 	switch {
-	case errors.As(err, new(*serve.Error)):
+	case errors.As(err, new(*inference.Error)):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &serve.Error{Reason: serve.Timeout, Err: errors.New("the message did not come in time")}
+		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the message did not come in time")}
 	}
 	return badRequest("the message is cut short")
 }
 
 func unpackError(err error) error {
-	if errors.As(err, new(*serve.Error)) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.As(err, new(*inference.Error)) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return receiveError(err)
 	}
 	return badRequest("the message is not what its encoding gzip says: %v", err)

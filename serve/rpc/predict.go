@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"tkit/inference"
 	"tkit/registry"
-	"tkit/serve"
 )
 
 // predict answers PredictionService.Predict: tensors in, tensors out.
@@ -27,7 +27,7 @@ func (s *Server) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb.
 	defer func() {
 		outcome := "ok"
 		if err != nil {
-			outcome = string(serve.ReasonOf(err))
+			outcome = string(inference.ReasonOf(err))
 		}
 		s.Metrics.Request("grpc", "predict", model, version, outcome, time.Since(begun))
 	}()
@@ -78,11 +78,11 @@ func (s *Server) predict(ctx context.Context, r *pb.PredictRequest) (answer *pb.
 }
 
 // specOf says which servable answered.
-func specOf(s *serve.Servable) *pb.ModelSpec {
+func specOf(s *inference.Servable) *pb.ModelSpec {
 	return &pb.ModelSpec{
 		Name:          s.Manifest.Model,
 		VersionChoice: &pb.ModelSpec_Version{Version: wrapperspb.Int64(int64(s.Manifest.Version))},
-		SignatureName: serve.DefaultSignature,
+		SignatureName: inference.DefaultSignature,
 	}
 }
 
@@ -184,7 +184,7 @@ func floats(t *tensorpb.TensorProto, shape []int64) ([]float32, error) {
 
 // tensorProto writes an output. Its values go into float_val, where TensorFlow
 // Serving puts them and clients look.
-func tensorProto(o serve.Output) *tensorpb.TensorProto {
+func tensorProto(o inference.Output) *tensorpb.TensorProto {
 	shape := &shapepb.TensorShapeProto{}
 	for _, d := range o.Shape {
 		shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
@@ -193,5 +193,5 @@ func tensorProto(o serve.Output) *tensorpb.TensorProto {
 }
 
 func badRequest(format string, args ...any) error {
-	return &serve.Error{Reason: serve.BadRequest, Err: fmt.Errorf(format, args...)}
+	return &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf(format, args...)}
 }

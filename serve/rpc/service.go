@@ -29,12 +29,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"tkit/access"
+	"tkit/inference"
 	"tkit/serve"
 )
 
 // Options say what a server answers with.
 type Options struct {
-	Manager    *serve.Manager
+	Manager    *inference.Manager
 	Metrics    *serve.Metrics
 	Health     *Health
 	MaxMessage int           // bytes of a request, unpacked
@@ -159,8 +160,8 @@ func (s *Server) recovered(ctx context.Context, method string, err *error) {
 const longestName = 256
 
 // refOf reads a model spec.
-func refOf(spec *pb.ModelSpec) (serve.Ref, error) {
-	ref := serve.Ref{Model: spec.GetName(), Label: spec.GetVersionLabel()}
+func refOf(spec *pb.ModelSpec) (inference.Ref, error) {
+	ref := inference.Ref{Model: spec.GetName(), Label: spec.GetVersionLabel()}
 	if ref.Model == "" {
 		return ref, badRequest("model_spec.name is missing")
 	}

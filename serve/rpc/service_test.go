@@ -26,9 +26,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"tkit/inference/inferencetest"
 	"tkit/serve"
 	"tkit/serve/rpc"
-	"tkit/serve/servetest"
 )
 
 // A service is a real gRPC server on real models, and a connection to it.
@@ -42,12 +42,12 @@ const maxMessage = 1 << 20
 
 func start(t *testing.T, models ...string) *service {
 	t.Helper()
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, models...)
 	running := home.Start(t)
 	s := &service{health: rpc.NewHealth()}
 	api := rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: running.Metrics, Health: s.health,
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: s.health,
 		MaxMessage: maxMessage, Memory: serve.NewMemory(4 * maxMessage), Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
 	})
 	s.address = listen(t, api)
@@ -162,7 +162,7 @@ func TestErrors(t *testing.T) {
 		{"wrong type", change(func(r *pb.PredictRequest) { r.Inputs["images"].Dtype = typespb.DataType_DT_UINT8 }), codes.InvalidArgument},
 		{"wrong rank", request("digits", images(32, 32, 1)), codes.InvalidArgument},
 		{"no image", request("digits", images(0, 32, 32, 1)), codes.InvalidArgument},
-		{"too many images", request("digits", images(servetest.MaxImages+1, 32, 32, 1)), codes.InvalidArgument},
+		{"too many images", request("digits", images(inferencetest.MaxImages+1, 32, 32, 1)), codes.InvalidArgument},
 		{"absurd shape", change(func(r *pb.PredictRequest) {
 			r.Inputs["images"].TensorShape.Dim[0].Size = 1 << 62
 		}), codes.InvalidArgument},

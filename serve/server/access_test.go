@@ -32,9 +32,9 @@ import (
 
 	"tkit/access"
 	"tkit/access/audit"
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 	"tkit/registry"
-	"tkit/serve"
-	"tkit/serve/servetest"
 )
 
 // A protected server serves the model digits, trained on olga's dataset scans,
@@ -48,14 +48,14 @@ type protected struct {
 	scheme    string
 	home      string
 	self      access.Principal
-	models    *servetest.Home
+	models    *inferencetest.Home
 }
 
 var olga = access.Asker{Principal: "user:olga"}
 
 func protect(t *testing.T, change func(*Options)) *protected {
 	t.Helper()
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	p := &protected{root: access.Asker{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
 	var err error
 	if p.authority, err = access.Open(t.Context(), home.Path, nil); err != nil {
@@ -82,7 +82,7 @@ func protect(t *testing.T, change func(*Options)) *protected {
 	ctx, stop := context.WithCancel(context.Background())
 	listening, ready, ended := make(chan Addresses, 1), make(chan struct{}), make(chan error, 1)
 	o.Listening = func(a Addresses) { listening <- a }
-	o.Ready = func([]serve.ModelStatus) { close(ready) }
+	o.Ready = func([]inference.ModelStatus) { close(ready) }
 	go func() { ended <- Run(ctx, o) }()
 	t.Cleanup(func() {
 		stop()
@@ -123,7 +123,7 @@ func (p *protected) give(t *testing.T, g access.Grant) access.Grant {
 // ask sends an HTTP request with a token, or without.
 func (p *protected) ask(t *testing.T, method, path, token string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, p.scheme+"://"+p.HTTP+path, bytes.NewReader(servetest.JPEG(t, 1)))
+	r, err := http.NewRequest(method, p.scheme+"://"+p.HTTP+path, bytes.NewReader(inferencetest.JPEG(t, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

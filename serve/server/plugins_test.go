@@ -19,12 +19,12 @@ import (
 	"testing"
 	"time"
 
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 	"tkit/internal/logtest"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/host"
 	"tkit/plugins/store"
-	"tkit/serve"
-	"tkit/serve/servetest"
 )
 
 // installFaulty installs the plugin that does whatever its configuration says.
@@ -45,7 +45,7 @@ func installFaulty(t *testing.T, home, version string) store.Installed {
 
 // servePlugged puts a model into production whose images a plugin sees that does
 // something to white ones.
-func servePlugged(t *testing.T, home *servetest.Home, model string, i store.Installed, do string) {
+func servePlugged(t *testing.T, home *inferencetest.Home, model string, i store.Installed, do string) {
 	t.Helper()
 	step, err := store.In(home.Path).Pin(preprocessing.Plugin{Name: i.Name, Version: i.Version,
 		Config: json.RawMessage(fmt.Sprintf(`{"do": %q, "white": true, "bytes": 400000000}`, do))})
@@ -91,7 +91,7 @@ func startFaults(t *testing.T, home string, plugins host.Config, whenReady bool)
 		f.url = "http://" + a.HTTP + "/v1/models/"
 		close(listening)
 	}
-	o.Ready = func([]serve.ModelStatus) { close(ready) }
+	o.Ready = func([]inference.ModelStatus) { close(ready) }
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { ended <- Run(ctx, o) }()
 	t.Cleanup(func() {
@@ -133,19 +133,19 @@ func (f *faults) ask(t *testing.T, model string, encoded []byte) (int, string) {
 // that request is told that it failed, the log has the reason, and the next one is
 // answered.
 func TestPluginFaults(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	i := installFaulty(t, home.Path, "1.0.0")
 	all := []struct {
 		do, words string // in the answer
 		status    int
 		logged    string
 	}{
-		{do: "hang", status: http.StatusInternalServerError, words: "its log says which", logged: "longer than 1s for a batch"},
-		{do: "crash", status: http.StatusInternalServerError, words: "its log says which", logged: "a bug of the author's"},
-		{do: "leak", status: http.StatusInternalServerError, words: "its log says which", logged: "its process ended at the batch"},
-		{do: "shape", status: http.StatusInternalServerError, words: "its log says which", logged: "1×1×1"},
-		{do: "nan", status: http.StatusInternalServerError, words: "its log says which", logged: "not a finite number"},
-		{do: "error", status: http.StatusInternalServerError, words: "its log says which", logged: "cannot do that"},
+		{do: "hang", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "longer than 1s for a batch"},
+		{do: "crash", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "a bug of the author's"},
+		{do: "leak", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "its process ended at the batch"},
+		{do: "shape", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "1×1×1"},
+		{do: "nan", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "not a finite number"},
+		{do: "error", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "cannot do that"},
 		{do: "image", status: http.StatusBadRequest, words: "too dark"},
 		{do: "lie", status: http.StatusOK, logged: "answered the same batch differently"},
 		{do: "print", status: http.StatusOK, logged: "printed by fmt"},
@@ -173,7 +173,7 @@ func TestPluginFaults(t *testing.T) {
 // Two versions of one plugin run side by side; when one of them is replaced on
 // disk, the model that needs it is not served, and says why.
 func TestPluginVersionsSideBySide(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	one, two := installFaulty(t, home.Path, "1.0.0"), installFaulty(t, home.Path, "2.0.0")
 	servePlugged(t, home, "one", one, "")
 	servePlugged(t, home, "two", two, "")

@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
-	"tkit/internal/inference"
+	"tkit/inference"
 	"tkit/internal/tensorflow"
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
@@ -73,9 +73,9 @@ type Options struct {
 
 	Log *slog.Logger
 	// Listening is called once, when requests are accepted; Ready once, when the
-	// server is ready: see [serve.Readiness]. Either may be nil.
+	// server is ready: see [inference.Readiness]. Either may be nil.
 	Listening func(Addresses)
-	Ready     func([]serve.ModelStatus)
+	Ready     func([]inference.ModelStatus)
 }
 
 // Addresses are where the server listens; "" where it does not.
@@ -144,8 +144,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	return s.run(ctx, listeners)
 }
 
-func openSource(ctx context.Context, o Options) (*serve.RegistrySource, error) {
-	source := &serve.RegistrySource{Every: o.Watch, Log: o.Log}
+func openSource(ctx context.Context, o Options) (*inference.RegistrySource, error) {
+	source := &inference.RegistrySource{Every: o.Watch, Log: o.Log}
 	for _, m := range o.Models {
 		ref, err := registry.ParseRef(m)
 		if err != nil {
@@ -166,7 +166,7 @@ func openSource(ctx context.Context, o Options) (*serve.RegistrySource, error) {
 // A server is the running parts.
 type server struct {
 	Options
-	manager  *serve.Manager
+	manager  *inference.Manager
 	http     *http.Server
 	grpc     *http.Server
 	calls    *rpc.Server // what grpc answers with
@@ -180,15 +180,16 @@ type server struct {
 // few of the largest.
 const bodies = 64 << 20
 
-func newServer(o Options, source serve.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
+func newServer(o Options, source inference.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
 	s := &server{Options: o, policy: who.Check}
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	metrics := serve.NewMetrics(gatherer)
-	loader := serve.NewLoader(source, serve.LoaderOptions{
+	requests, metrics := serve.NewMetrics(gatherer), inference.NewMetrics()
+	gatherer.MustRegister(metrics)
+	loader := inference.NewLoader(source, inference.LoaderOptions{
 		Trunk:     tensorflow.Config{IntraOpThreads: o.Threads, RunInCaller: true},
 		Precision: precision,
-		Limits:    serve.Limits{MaxBatch: o.MaxBatch, MaxQueue: o.MaxQueue},
+		Limits:    inference.Limits{MaxBatch: o.MaxBatch, MaxQueue: o.MaxQueue},
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Plugins:   steps.New(store.In(o.Home), o.Plugins),
@@ -196,16 +197,16 @@ func newServer(o Options, source serve.Source, precision inference.Precision, wh
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
-	s.manager = serve.NewManager(source, loader, serve.ManagerOptions{Metrics: metrics, Log: o.Log, Admit: who.Admit, Published: s.published})
+	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{Metrics: metrics, Log: o.Log, Admit: who.Admit, Published: s.published})
 	s.health = rpc.NewHealth()
 	memory, authenticate := serve.NewMemory(8*o.MaxBody+bodies), authenticator(who)
 	s.http = frontEnd(rest.New(rest.Options{
-		Manager: s.manager, Metrics: metrics, Gatherer: gatherer, Authenticate: authenticate,
+		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: authenticate,
 		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Memory: memory, Origins: o.Origins,
 		Timeout: o.Timeout, Draining: s.draining.Load, Policy: s.policy, Log: o.Log,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: metrics, Health: s.health, Authenticate: authenticate,
+		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: authenticate,
 		MaxMessage: int(o.MaxBody), Memory: memory, Timeout: o.Timeout, Log: o.Log,
 	})
 	s.grpc = frontEnd(s.calls, certificate, o.Log)

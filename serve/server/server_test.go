@@ -24,8 +24,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
-	"tkit/serve"
-	"tkit/serve/servetest"
+	"tkit/inference"
+	"tkit/inference/inferencetest"
 )
 
 // childVariable makes the test's binary a server of the options in it.
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // An event is a line that the child writes.
 type event struct {
 	Listening *Addresses
-	Ready     []serve.ModelStatus
+	Ready     []inference.ModelStatus
 }
 
 func child(text string) {
@@ -53,7 +53,7 @@ func child(text string) {
 	o.Log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	out := json.NewEncoder(os.Stdout)
 	o.Listening = func(a Addresses) { out.Encode(event{Listening: &a}) }
-	o.Ready = func(m []serve.ModelStatus) { out.Encode(event{Ready: m}) }
+	o.Ready = func(m []inference.ModelStatus) { out.Encode(event{Ready: m}) }
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := Run(ctx, o); err != nil {
@@ -145,10 +145,10 @@ func (p *process) ready() (int, error) {
 // On SIGTERM a process first says that it is not ready and still answers, then
 // lets what is in flight finish, and ends well.
 func TestTermDrains(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	p := spawn(t, home.Path, 2*time.Second, time.Minute)
-	image := servetest.JPEG(t, 1)
+	image := inferencetest.JPEG(t, 1)
 	if status, text, err := p.post(bytes.NewReader(image)); status != http.StatusOK {
 		t.Fatalf("%d %s %v", status, text, err)
 	}
@@ -220,7 +220,7 @@ func TestTermDrains(t *testing.T) {
 
 // A request that never ends does not keep the process longer than its grace.
 func TestGraceEnds(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	p := spawn(t, home.Path, 0, 100*time.Millisecond)
 	reader, writer := io.Pipe()
@@ -250,7 +250,7 @@ func TestGraceEnds(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -318,7 +318,7 @@ func TestLocal(t *testing.T) {
 
 // A front end that fails ends the server with its error.
 func TestServeFailure(t *testing.T) {
-	home := servetest.New(t)
+	home := inferencetest.New(t)
 	o := Defaults()
 	o.Home, o.Drain, o.Log = home.Path, 0, slog.New(slog.DiscardHandler)
 	source, err := openSource(t.Context(), o)

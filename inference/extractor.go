@@ -1,0 +1,284 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"tkit/internal/pipeline"
+	"tkit/internal/tensorflow"
+)
+
+// Item is one image to compute the bottleneck of.
+type Item struct {
+	Key string
+	// Read returns the encoded bytes. It is called once, by one of several
+	// goroutines. An *ImageError of its own sets the image aside; any other
+	// error ends the run.
+	Read func(ctx context.Context) ([]byte, error)
+	// Vary, where it is set, changes the preprocessed image, height × width ×
+	// channels values, before it goes through the trunk: augmentation. It is
+	// called for each view of an image.
+	Vary func(image []float32)
+}
+
+// Emit takes what became of the i-th item, counted from 0: its bottleneck,
+// row-major and valid only during the call, or the *ImageError that it was set
+// aside for. Calls come one at a time and in the order of the items. An error
+// ends the run.
+type Emit func(i int, item Item, bottleneck []float32, err error) error
+
+// Extractor computes the bottlenecks of many images as fast as its trunk goes:
+// while batches run, the next one is read and decoded straight into its rows.
+// It does not own its parts, and may be used for several runs at a time.
+type Extractor struct {
+	Pipeline *pipeline.Pipeline
+	Trunk    *Trunk
+
+	// Batch is the number of images in a batch, 0 for 16. The views of an image
+	// count as so many.
+	Batch int
+	// Parallel is the number of batches in the trunk at a time, 0 for 1. See
+	// [Throughput] for what goes with it.
+	Parallel int
+	// Readers is the number of images being read at a time, 0 for twice the
+	// number of cores. Stores that are far away deserve more.
+	Readers int
+}
+
+// Run takes the items through pipeline and trunk. At most Parallel + 1 batches
+// are in memory, of which one is being filled. Nothing of a run goes on when it
+// has returned, but for what a cancelled context leaves in the trunk; closing
+// the trunk waits for that.
+func (e *Extractor) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
+	size, parallel := max(1, positive(e.Batch, 16)/e.Pipeline.Views()), positive(e.Parallel, 1)
+	group, within := errgroup.WithContext(ctx)
+	x := &extraction{
+		Extractor: e,
+		emit:      emit,
+		room:      make(semaphore, parallel+1),
+		running:   make(semaphore, parallel),
+		reading:   make(semaphore, positive(e.Readers, 2*runtime.GOMAXPROCS(0))),
+		decoding:  make(semaphore, runtime.GOMAXPROCS(0)),
+	}
+	before := make(chan struct{})
+	close(before)
+	turn := before
+	first := 0
+	start := func(chunk []Item) error {
+		if err := x.room.acquire(within); err != nil {
+			return err
+		}
+		l := &load{first: first, items: chunk, turn: turn, asked: make(chan struct{}), before: before, emitted: make(chan struct{})}
+		turn, before, first = l.asked, l.emitted, first+len(chunk)
+		group.Go(func() error {
+			defer x.room.release()
+			return x.carry(within, l)
+		})
+		return nil
+	}
+	err := inChunks(items, size, start)
+	if failed := group.Wait(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func positive(n, otherwise int) int {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// inChunks hands the items on, size at a time, until do fails.
+func inChunks(items iter.Seq[Item], size int, do func([]Item) error) error {
+	var chunk []Item
+	for item := range items {
+		if chunk = append(chunk, item); len(chunk) == size {
+			if err := do(chunk); err != nil {
+				return err
+			}
+			chunk = nil
+		}
+	}
+	if len(chunk) == 0 {
+		return nil
+	}
+	return do(chunk)
+}
+
+// extraction is one run of an Extractor.
+type extraction struct {
+	*Extractor
+	emit     Emit
+	room     semaphore // loads in memory
+	running  semaphore // loads in the trunk
+	reading  semaphore // images being read and decoded
+	decoding semaphore // images being decoded
+}
+
+// load is a batch on its way from its items to their bottlenecks.
+type load struct {
+	first   int // the index of its first item
+	items   []Item
+	turn    <-chan struct{} // closed when the load before this one is being read whole
+	asked   chan struct{}   // closed when this one is
+	before  <-chan struct{} // closed when the load before this one is emitted
+	emitted chan struct{}   // closed when this one is; never after an error
+}
+
+// carry takes a load all the way.
+func (x *extraction) carry(ctx context.Context, l *load) error {
+	faults := make([]error, len(l.items))
+	images, err := x.fill(ctx, l, faults)
+	if err != nil {
+		return err
+	}
+	defer images.Close()
+	bottlenecks, err := x.run(ctx, images)
+	if err != nil {
+		return err
+	}
+	defer bottlenecks.Close()
+	images.Close() // emitting may take its time
+	select {
+	case <-l.before:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := x.pass(l, faults, bottlenecks); err != nil {
+		return err
+	}
+	close(l.emitted)
+	return nil
+}
+
+// fill reads and decodes a load's items, and notes which are at fault. The
+// tensor is nil when all are. Loads are filled one after the other, so that the
+// first is soon full and the others are read while it runs: if they shared the
+// readers, a run would begin with a wait for all of them.
+func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensorflow.Tensor, error) {
+	b, err := newBatch(x.Pipeline, len(l.items))
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-l.turn:
+	case <-ctx.Done(): // why is asked below
+	}
+	group, within := errgroup.WithContext(ctx)
+	for i, item := range l.items {
+		if x.reading.acquire(within) != nil {
+			break // why is asked below
+		}
+		group.Go(func() error {
+			defer x.reading.release()
+			err := x.decode(within, item, b.row(i))
+			if bad := (*pipeline.ImageError)(nil); errors.As(err, &bad) {
+				faults[i] = err
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", item.Key, err)
+			}
+			return nil
+		})
+	}
+	close(l.asked)
+	err = group.Wait()
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b.take(func(i int) bool { return faults[i] == nil })
+}
+
+func (x *extraction) decode(ctx context.Context, item Item, row []float32) error {
+	encoded, err := item.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.decoding.acquire(ctx); err != nil {
+		return err
+	}
+	defer x.decoding.release()
+	if err := x.Pipeline.Into(ctx, encoded, row); err != nil {
+		return err
+	}
+	if item.Vary != nil {
+		for view := range slices.Chunk(row, len(row)/x.Pipeline.Views()) {
+			item.Vary(view)
+		}
+	}
+	return nil
+}
+
+// run takes the images through the trunk, when its turn has come.
+func (x *extraction) run(ctx context.Context, images *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+	if images == nil {
+		return nil, nil
+	}
+	if err := x.running.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer x.running.release()
+	return x.Trunk.RunViews(ctx, images, x.Pipeline.Views())
+}
+
+// pass emits a load.
+func (x *extraction) pass(l *load, faults []error, bottlenecks *tensorflow.Tensor) error {
+	var flat []float32
+	width := 0
+	if bottlenecks != nil {
+		flat = bottlenecks.Float32()
+		width = len(flat) / int(bottlenecks.Shape()[0])
+	}
+	for i, item := range l.items {
+		var row []float32
+		if faults[i] == nil {
+			row, flat = flat[:width:width], flat[width:]
+		}
+		if err := x.emit(l.first+i, item, row, faults[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// semaphore admits as many as its capacity.
+type semaphore chan struct{}
+
+func (s semaphore) acquire(ctx context.Context) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s semaphore) release() { <-s }
+
+// Throughput is how to open a trunk for extraction on this machine's cores, and
+// the Extractor.Parallel that goes with it: as many batches as cores, each on a
+// thread of its own, as threads that share one batch wait for each other at
+// every operation. From the ninth core on batches get more threads instead, to
+// bound memory.
+func Throughput() (c tensorflow.Config, parallel int) {
+	threads, parallel := spread(runtime.GOMAXPROCS(0))
+	return tensorflow.Config{IntraOpThreads: threads, RunInCaller: true}, parallel
+}
+
+func spread(cores int) (threads, parallel int) {
+	parallel = min(cores, 8)
+	return cores / parallel, parallel
+}

@@ -1,0 +1,61 @@
+package inference
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+)
+
+// views are the rows of an encoded image: one, or with a ten_crop ten that share
+// one decoding.
+func (s *Servable) views(encoded []byte) []Row {
+	sum := sha256.Sum256(encoded)
+	key := s.digest + string(sum[:])
+	if s.pipeline.Views() == 1 {
+		return []Row{{
+			Key: key, Shape: s.shape,
+			Fill: func(ctx context.Context, dst []float32) error { return s.preprocess(ctx, encoded, dst) },
+		}}
+	}
+	d := &decodedViews{}
+	rows := make([]Row, s.pipeline.Views())
+	for i := range rows {
+		rows[i] = Row{
+			Key: fmt.Sprintf("%s view %d", key, i), Shape: s.shape,
+			Fill: func(ctx context.Context, dst []float32) error {
+				values, err := d.get(func() ([]float32, error) {
+					values := make([]float32, s.pipeline.Elements())
+					return values, s.preprocess(ctx, encoded, values)
+				})
+				if err != nil {
+					return err
+				}
+				copy(dst, values[i*len(dst):])
+				return nil
+			},
+		}
+	}
+	return rows
+}
+
+// decodedViews are all views of an image, made by the first row that is filled.
+// A failure is not kept: it may be that row's own, whose request has left.
+type decodedViews struct {
+	mu     sync.Mutex
+	values []float32
+}
+
+func (d *decodedViews) get(decode func() ([]float32, error)) ([]float32, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.values != nil {
+		return d.values, nil
+	}
+	values, err := decode()
+	if err != nil {
+		return nil, err
+	}
+	d.values = values
+	return values, nil
+}

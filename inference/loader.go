@@ -1,0 +1,163 @@
+package inference
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"log/slog"
+
+	"tkit/internal/pipeline"
+	"tkit/internal/tensorflow"
+	"tkit/registry"
+)
+
+// LoaderOptions say how versions are loaded.
+type LoaderOptions struct {
+	Trunk     tensorflow.Config // how trunks compute
+	Precision Precision         // of trunks, where a version allows it
+	Limits    Limits            // of each trunk's batcher
+	Decoders  int               // images decoded at a time, over all versions
+	Images    int               // images in a request
+	// Plugins has the plugins that versions' preprocessing names; nil has none.
+	// A version whose plugin is not there, in its version and with its digest,
+	// does not load.
+	Plugins pipeline.Plugins
+	// Admit decides whether a version may be loaded here; nil: all may.
+	Admit   func(ctx context.Context, m *registry.Manifest) error
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// A Loader makes servables of versions. Parts that several versions name are
+// loaded once: trunks by their digest, preprocessing by its digest.
+type Loader struct {
+	source    Source
+	options   LoaderOptions
+	trunks    pool[*trunk]
+	pipelines pool[*pipeline.Pipeline]
+	decoders  chan struct{}
+}
+
+// NewLoader makes a loader of what source has.
+func NewLoader(source Source, o LoaderOptions) *Loader {
+	return &Loader{source: source, options: o, decoders: make(chan struct{}, o.Decoders)}
+}
+
+// Load loads a version and warms it up: its first answer takes no longer than
+// a later one.
+func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servable, err error) {
+	parts, err := l.source.Parts(ctx, model, version)
+	if err != nil {
+		return nil, err
+	}
+	m := parts.Manifest
+	if l.options.Admit != nil {
+		if err := l.options.Admit(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	s := &Servable{
+		Manifest: m,
+		digest:   m.Preprocessing.Digest(),
+		decoders: l.decoders,
+		// All views of a request must find room in the queue at once.
+		most: min(l.options.Images, l.options.Limits.MaxQueue/m.Preprocessing.Views()),
+		idle: make(chan struct{}),
+	}
+	s.users.Store(1)
+	s.shape[0], s.shape[1], s.shape[2] = m.Preprocessing.Shape()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+
+	if views := m.Preprocessing.Views(); views > l.options.Limits.MaxQueue {
+		return nil, fmt.Errorf("an image has %d views and the queue holds %d: raise max-queue", views, l.options.Limits.MaxQueue)
+	}
+	pipeline, release, err := l.pipelines.get(ctx, s.digest, func(ctx context.Context) (*pipeline.Pipeline, error) {
+		return pipeline.CompileWith(ctx, m.Preprocessing, l.options.Plugins)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preprocessing: %w", err)
+	}
+	s.pipeline, s.parts = pipeline, append(s.parts, release)
+
+	precision, err := l.precisionFor(ctx, parts, pipeline)
+	if err != nil {
+		return nil, fmt.Errorf("choose the precision: %w", err)
+	}
+	if s.trunk, release, err = l.trunk(ctx, parts, precision); err != nil {
+		return nil, err
+	}
+	s.parts = append(s.parts, release)
+
+	if s.head, err = openHead(parts.HeadPath); err != nil {
+		return nil, fmt.Errorf("head: %w", err)
+	}
+	s.parts = append(s.parts, s.head.Close)
+	if err := checkSignature(m, s.shape, s.head.outputs()); err != nil {
+		return nil, err
+	}
+	return s, s.warmUp(ctx)
+}
+
+// trunk takes a version's trunk in a precision out of the pool, or loads it.
+func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*trunk, func() error, error) {
+	digest := string(p.Manifest.Trunk.Digest)
+	return l.trunks.get(ctx, digest+" "+string(precision), func(context.Context) (*trunk, error) {
+		return openTrunk(p.TrunkPath, precision, l.options)
+	})
+}
+
+// warmUp takes images all the way, one of each kind of decoder. It goes around
+// the batcher: a version whose neighbours on the trunk are busy, even too busy,
+// still comes up, and a trunk that is loaded is warm already.
+func (s *Servable) warmUp(ctx context.Context) error {
+	bottleneck, err := s.trunk.warmUp(ctx, s.shape)
+	if err != nil {
+		return err
+	}
+	images, err := s.samples()
+	if err != nil {
+		return err
+	}
+	preprocessed := make([]float32, s.pipeline.Elements())
+	for _, encoded := range images {
+		err := s.preprocess(ctx, encoded, preprocessed)
+		if errors.As(err, new(*pipeline.ImageError)) && len(s.Manifest.Preprocessing.Plugins()) > 0 {
+			continue // a plugin may want to see something in an image
+		}
+		if err != nil {
+			return fmt.Errorf("warm up the preprocessing: %w", err)
+		}
+	}
+	size := 1
+	for _, d := range bottleneck {
+		size *= int(d)
+	}
+	blank := make([]float32, size)
+	for _, bottlenecks := range [][][]float32{{blank}, {blank, blank}} {
+		if _, err := s.judge(ctx, bottleneck, bottlenecks); err != nil {
+			return fmt.Errorf("warm up the head: %w", err)
+		}
+	}
+	return nil
+}
+
+// samples are two images twice as large as the trunk wants them.
+func (s *Servable) samples() ([][]byte, error) {
+	drawn := image.NewRGBA(image.Rect(0, 0, 2*s.shape[1], 2*s.shape[0]))
+	for i := range drawn.Pix {
+		drawn.Pix[i] = uint8(i * 31)
+	}
+	var asJPEG, asPNG bytes.Buffer
+	if err := errors.Join(jpeg.Encode(&asJPEG, drawn, nil), png.Encode(&asPNG, drawn)); err != nil {
+		return nil, fmt.Errorf("draw an image to warm up with: %w", err)
+	}
+	return [][]byte{asJPEG.Bytes(), asPNG.Bytes()}, nil
+}

@@ -1,0 +1,334 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"tkit/registry"
+)
+
+// ManagerOptions say how a manager goes about it.
+type ManagerOptions struct {
+	Policy     VersionPolicy // nil: PreserveAvailability
+	Loads      int           // versions loading at a time; 0: 2
+	FirstRetry time.Duration // rest after a first failed load; 0: a second
+	LastRetry  time.Duration // longest rest; 0: a minute
+	Metrics    *Metrics
+	Log        *slog.Logger
+	// Admit decides whether a request may use a version, anew for each request;
+	// nil: all may.
+	Admit     func(ctx context.Context, m *registry.Manifest) error
+	Published func() // called by Run after every change that requests may see; nil: nothing
+}
+
+// A Manager keeps what its source wants loaded and answering. Requests take a
+// servable with Acquire; while they hold it, it stays.
+//
+// One goroutine, Run's, owns the state and decides; requests read what it
+// publishes and never wait for it.
+type Manager struct {
+	source  Source
+	loader  *Loader
+	options ManagerOptions
+	view    atomic.Pointer[view]
+
+	// Owned by Run:
+	started bool // the source was read
+	models  map[string]*model
+	tasks   int // loads and unloads under way
+	events  chan func()
+	slots   chan struct{} // one token for each load
+	// refresh is when to ask the source again after it failed; zero: never.
+	refresh time.Time
+}
+
+// A model is what the manager knows of one.
+type model struct {
+	aspiration Aspiration
+	versions   map[int]*version
+	routes     map[string]int
+}
+
+type version struct {
+	state    State
+	servable *Servable // while Available
+	failures int
+	err      error     // of the last load
+	retry    time.Time // when the failed load may be tried again
+}
+
+// NewManager makes a manager. Nothing loads until Run.
+func NewManager(source Source, loader *Loader, o ManagerOptions) *Manager {
+	if o.Policy == nil {
+		o.Policy = PreserveAvailability
+	}
+	if o.Loads == 0 {
+		o.Loads = 2
+	}
+	if o.FirstRetry == 0 {
+		o.FirstRetry = time.Second
+	}
+	if o.LastRetry == 0 {
+		o.LastRetry = time.Minute
+	}
+	m := &Manager{
+		source: source, loader: loader, options: o, models: map[string]*model{},
+		events: make(chan func()), slots: make(chan struct{}, o.Loads),
+	}
+	m.view.Store(&view{})
+	return m
+}
+
+// Run follows the source until ctx ends, then unloads everything: requests in
+// flight finish first. It is called once.
+func (m *Manager) Run(ctx context.Context) {
+	loading, stopLoading := context.WithCancel(ctx)
+	defer stopLoading()
+	changes := m.source.Changes(ctx)
+	m.aspire(ctx)
+	for {
+		wake := m.act(loading)
+		timer := time.NewTimer(wake)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			m.unloadAll()
+			return
+		case <-changes:
+			m.aspire(ctx)
+		case happened := <-m.events:
+			happened()
+		case now := <-timer.C:
+			if !m.refresh.IsZero() && !now.Before(m.refresh) {
+				m.aspire(ctx)
+			}
+		}
+		timer.Stop()
+	}
+}
+
+// aspire asks the source what is wanted now.
+func (m *Manager) aspire(ctx context.Context) {
+	aspirations, err := m.source.Aspirations(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			m.options.Log.ErrorContext(ctx, "cannot learn what to serve; what is loaded goes on", "error", err)
+		}
+		m.refresh = time.Now().Add(m.options.FirstRetry)
+		return
+	}
+	m.refresh, m.started = time.Time{}, true
+	m.setAspirations(aspirations)
+}
+
+func (m *Manager) setAspirations(aspirations []Aspiration) {
+	for _, known := range m.models {
+		known.aspiration = Aspiration{Model: known.aspiration.Model}
+	}
+	for _, a := range aspirations {
+		if m.models[a.Model] == nil {
+			m.models[a.Model] = &model{versions: map[int]*version{}}
+		}
+		m.models[a.Model].aspiration = a
+	}
+}
+
+// act brings routes and view up to date, carries out what the policy decides
+// and returns how long nothing needs doing.
+func (m *Manager) act(loading context.Context) time.Duration {
+	now := time.Now()
+	wake := time.Hour
+	until := func(t time.Time) {
+		if !t.IsZero() {
+			wake = min(wake, max(0, time.Until(t)))
+		}
+	}
+	var loads, unloads []Ref
+	for name, known := range m.models {
+		known.forget()
+		known.routes = route(known.aspiration.Labels, known.routes, known.available)
+		states := known.states()
+		for _, a := range m.options.Policy(states, now) {
+			if a.Kind == Load {
+				loads = append(loads, Ref{Model: name, Version: a.Version})
+			} else {
+				unloads = append(unloads, Ref{Model: name, Version: a.Version})
+			}
+		}
+		until(nextRetry(states, now))
+		if len(known.versions) == 0 && len(known.aspiration.Versions) == 0 {
+			delete(m.models, name)
+		}
+	}
+	until(m.refresh)
+	for _, ref := range unloads {
+		m.models[ref.Model].versions[ref.Version].state = Unloading
+	}
+	for _, ref := range loads {
+		m.begin(ref)
+	}
+	m.publish()
+	// Only now, when new requests no longer find them, do versions go.
+	for _, ref := range unloads {
+		m.unload(ref)
+	}
+	for _, ref := range loads {
+		m.load(loading, ref)
+	}
+	return wake
+}
+
+// begin puts a version at the start of its life, or of another try.
+func (m *Manager) begin(ref Ref) {
+	known := m.models[ref.Model]
+	v := known.versions[ref.Version]
+	if v == nil {
+		v = &version{}
+		known.versions[ref.Version] = v
+	}
+	v.state = Start
+}
+
+// load loads a version beside everything else.
+func (m *Manager) load(ctx context.Context, ref Ref) {
+	m.task(func() func() {
+		select {
+		case m.slots <- struct{}{}:
+			defer func() { <-m.slots }()
+		case <-ctx.Done():
+			return func() { m.loaded(ctx, ref, nil, ctx.Err(), 0) }
+		}
+		m.events <- func() { m.at(ref).state = Loading }
+		begun := time.Now()
+		servable, err := m.loader.Load(ctx, ref.Model, ref.Version)
+		return func() { m.loaded(ctx, ref, servable, err, time.Since(begun)) }
+	})
+}
+
+func (m *Manager) loaded(ctx context.Context, ref Ref, servable *Servable, err error, took time.Duration) {
+	v := m.at(ref)
+	if err == nil {
+		v.state, v.servable, v.failures, v.err = Available, servable, 0, nil
+		m.options.Metrics.loads.WithLabelValues(ref.Model, "ok").Inc()
+		m.options.Log.Info("loaded", "model", ref.Model, "version", ref.Version, "took", took.Round(time.Millisecond))
+		return
+	}
+	if ctx.Err() != nil { // the server stops
+		v.state = End
+		return
+	}
+	v.failures++
+	rest := backOff(v.failures, m.options.FirstRetry, m.options.LastRetry)
+	v.state, v.err, v.retry = End, fmt.Errorf("load %s: %w", ref, err), time.Now().Add(rest)
+	m.options.Metrics.loads.WithLabelValues(ref.Model, "failed").Inc()
+	m.options.Log.Error("cannot load; what answered before goes on", "model", ref.Model, "version", ref.Version,
+		"error", err, "failures", v.failures, "retry_in", rest)
+}
+
+// unload frees a version once the requests that use it are over.
+func (m *Manager) unload(ref Ref) {
+	servable := m.at(ref).servable
+	m.at(ref).servable = nil
+	m.task(func() func() {
+		err := servable.retire()
+		return func() {
+			m.at(ref).state = End
+			if err != nil {
+				m.options.Log.Error("unloaded with an error", "model", ref.Model, "version", ref.Version, "error", err)
+				return
+			}
+			m.options.Log.Info("unloaded", "model", ref.Model, "version", ref.Version)
+		}
+	})
+}
+
+// task runs work on a goroutine of its own and then, on Run's, what it returns.
+func (m *Manager) task(work func() (happened func())) {
+	m.tasks++
+	go func() {
+		happened := work()
+		m.events <- func() {
+			m.tasks--
+			happened()
+		}
+	}()
+}
+
+// unloadAll ends everything: loads are cancelled by now, requests in flight
+// finish.
+func (m *Manager) unloadAll() {
+	m.setAspirations(nil)
+	for {
+		m.act(context.Background())
+		if m.tasks == 0 {
+			return
+		}
+		(<-m.events)()
+	}
+}
+
+func (m *Manager) at(ref Ref) *version { return m.models[ref.Model].versions[ref.Version] }
+
+// available says whether a version answers.
+func (k *model) available(v int) bool {
+	known := k.versions[v]
+	return known != nil && known.state == Available
+}
+
+// forget drops versions that have ended and that nobody wants.
+func (k *model) forget() {
+	maps.DeleteFunc(k.versions, func(v int, known *version) bool {
+		return known.state == End && !slices.Contains(k.aspiration.Versions, v)
+	})
+}
+
+// states is what the policy decides on: every version wanted or known.
+func (k *model) states() []VersionState {
+	routed := map[int]bool{}
+	for _, v := range k.routes {
+		routed[v] = true
+	}
+	var states []VersionState
+	for v, known := range k.versions {
+		states = append(states, VersionState{
+			Version: v, Wanted: slices.Contains(k.aspiration.Versions, v), Routed: routed[v],
+			Known: true, State: known.state, RetryAt: known.retry,
+		})
+	}
+	for _, v := range k.aspiration.Versions {
+		if k.versions[v] == nil {
+			states = append(states, VersionState{Version: v, Wanted: true})
+		}
+	}
+	slices.SortFunc(states, func(a, b VersionState) int { return a.Version - b.Version })
+	return states
+}
+
+// publish shows requests the present state.
+func (m *Manager) publish() {
+	before := m.view.Load()
+	now := newView(m.models)
+	now.started = m.started
+	now.ready = ready(before.ready, now.started, now.models)
+	m.view.Store(now)
+	for _, change := range stateChanges(before, now) {
+		m.options.Metrics.state(change.ref.Model, strconv.Itoa(change.ref.Version), change.from, change.to)
+	}
+	for name := range before.models {
+		if _, known := now.models[name]; !known {
+			m.options.Metrics.forget(name)
+		}
+	}
+	for name, one := range now.models {
+		m.options.Metrics.readiness(name, len(one.readiness.missing), len(one.readiness.failing))
+	}
+	if m.options.Published != nil {
+		m.options.Published()
+	}
+}

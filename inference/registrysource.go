@@ -1,0 +1,125 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"tkit/registry"
+)
+
+// RegistrySource follows a model registry.
+type RegistrySource struct {
+	// Registry is what to follow. Other processes may change it.
+	Registry *registry.Registry
+	// Wanted are the aliases and versions to serve; none means the production
+	// version of every model that has one.
+	Wanted []registry.Ref
+	// Every is how often to look for changes.
+	Every time.Duration
+	Log   *slog.Logger
+}
+
+var _ Source = (*RegistrySource)(nil)
+
+// Check says which of the wanted aliases and versions the registry lacks.
+func (s *RegistrySource) Check(ctx context.Context) error {
+	for _, ref := range s.Wanted {
+		if _, err := s.Registry.Resolve(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Aspirations reads the aliases. A wanted alias that does not exist, or a
+// version, is left out until it does.
+func (s *RegistrySource) Aspirations(ctx context.Context) ([]Aspiration, error) {
+	models, err := s.Registry.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Aspiration
+	for _, m := range models {
+		if a := aspire(m, s.Wanted); len(a.Versions) > 0 {
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+// aspire decides what is wanted of a model.
+func aspire(m registry.Model, wanted []registry.Ref) Aspiration {
+	if len(wanted) == 0 {
+		wanted = []registry.Ref{{Model: m.Name, Alias: registry.Production}}
+	}
+	a := Aspiration{Model: m.Name, Labels: map[string]int{}}
+	versions := map[int]bool{}
+	for _, ref := range wanted {
+		if ref.Model != m.Name {
+			continue
+		}
+		if ref.Version > 0 && ref.Version <= m.Latest {
+			versions[ref.Version] = true
+		}
+		for _, alias := range m.Aliases {
+			if ref.Version == 0 && alias.Name == ref.Alias {
+				versions[alias.Version] = true
+				a.Labels[alias.Name] = alias.Version
+			}
+		}
+	}
+	a.Versions = slices.Sorted(maps.Keys(versions))
+	return a
+}
+
+// Changes looks for new events in the registry's history.
+func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
+	changes := make(chan struct{}, 1)
+	since, err := s.Registry.Generation(ctx)
+	if err != nil {
+		// From the beginning, then: a look too many, not one too few.
+		s.Log.WarnContext(ctx, "cannot read the registry", "error", err)
+	}
+	go func() {
+		for _, err := range s.Registry.Watch(ctx, since, s.Every) {
+			if err != nil {
+				s.Log.WarnContext(ctx, "cannot look for changes in the registry", "error", err)
+				continue
+			}
+			select {
+			case changes <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return changes
+}
+
+// Parts reads the manifest and makes sure of the files.
+func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (Parts, error) {
+	m, err := s.Registry.Resolve(ctx, registry.Ref{Model: model, Version: version})
+	if err != nil {
+		return Parts{}, err
+	}
+	// Who may use a version whose lineage cannot be followed, nobody can tell.
+	if _, err := s.Registry.Lineage(ctx, m); err != nil {
+		return Parts{}, err
+	}
+	p := Parts{Manifest: m}
+	if p.TrunkPath, err = s.Registry.BlobPath(ctx, m.Trunk.Digest); err != nil {
+		return p, fmt.Errorf("the trunk of %s: %w", m.Ref(), err)
+	}
+	if p.HeadPath, err = s.Registry.BlobPath(ctx, m.Head.Digest); err != nil {
+		return p, fmt.Errorf("the head of %s: %w", m.Ref(), err)
+	}
+	if sample, ok := m.Attachments[SampleAttachment]; ok {
+		if p.SamplePath, err = s.Registry.BlobPath(ctx, sample.Digest); err != nil {
+			return p, fmt.Errorf("%s of %s: %w", SampleAttachment, m.Ref(), err)
+		}
+	}
+	return p, nil
+}

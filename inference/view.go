@@ -1,0 +1,187 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tkit/internal/printable"
+)
+
+// A view is the manager's state as requests see it. It does not change once it
+// is published.
+type view struct {
+	started bool // the source was read
+	ready   bool
+	models  map[string]modelView
+}
+
+type modelView struct {
+	status    ModelStatus
+	wanted    Aspiration
+	servables map[int]*Servable // those that are available
+	readiness modelReadiness
+}
+
+// ModelStatus is where the versions of a model stand.
+type ModelStatus struct {
+	Model    string
+	Labels   map[string]int  // which version answers for each label now
+	Versions []VersionStatus // the newest first, as TensorFlow Serving lists them
+}
+
+// VersionStatus is where a version stands. Err is why the last try to load it
+// failed, until one succeeds. It may name files of the server: clients get
+// Trouble instead.
+type VersionStatus struct {
+	Version int
+	State   State
+	Err     error
+}
+
+// longestTrouble is the most bytes of a failed load's error that clients get.
+const longestTrouble = 1000
+
+// Trouble returns the reason that clients get for a version that does not load,
+// "" if the last try succeeded.
+func (v VersionStatus) Trouble() string {
+	if v.Err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](v.Err); ok && e.Reason != Internal {
+		return printable.Line(e.Error(), longestTrouble) // was written for clients
+	}
+	return "it cannot be loaded; the server's log says why"
+}
+
+func newView(models map[string]*model) *view {
+	v := &view{models: make(map[string]modelView, len(models))}
+	for name, known := range models {
+		one := modelView{
+			status:    ModelStatus{Model: name, Labels: maps.Clone(known.routes)},
+			wanted:    known.aspiration,
+			servables: map[int]*Servable{},
+			readiness: known.readiness(),
+		}
+		for _, n := range slices.Backward(slices.Sorted(maps.Keys(known.versions))) {
+			one.status.Versions = append(one.status.Versions, VersionStatus{n, known.versions[n].state, known.versions[n].err})
+			if known.available(n) {
+				one.servables[n] = known.versions[n].servable
+			}
+		}
+		v.models[name] = one
+	}
+	return v
+}
+
+// find resolves a ref to a servable.
+func (v *view) find(ref Ref) (*Servable, error) {
+	m, ok := v.models[ref.Model]
+	if !ok {
+		if !v.started {
+			return nil, &Error{Reason: Unavailable, Err: fmt.Errorf("%s: the server is starting", ref)}
+		}
+		return nil, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
+	}
+	n, err := resolve(ref, m.status.Labels, slices.Sorted(maps.Keys(m.servables)))
+	if err == nil {
+		return m.servables[n], nil
+	}
+	if m.wanted.includes(ref) {
+		return nil, &Error{Reason: Unavailable, Err: fmt.Errorf("%s is not loaded yet%s", ref, m.trouble())}
+	}
+	return nil, err
+}
+
+// trouble is the failure of a version that could not be loaded, for a message.
+func (m modelView) trouble() string {
+	for _, v := range m.status.Versions {
+		if v.Err != nil {
+			return ": " + v.Trouble()
+		}
+	}
+	return ""
+}
+
+// A stateChange is a version's way from one published state to the next; "" is
+// not being there.
+type stateChange struct {
+	ref      Ref
+	from, to string
+}
+
+func stateChanges(before, now *view) []stateChange {
+	changes := map[Ref]stateChange{}
+	for name, m := range before.models {
+		for _, v := range m.status.Versions {
+			ref := Ref{Model: name, Version: v.Version}
+			changes[ref] = stateChange{ref: ref, from: v.State.String()}
+		}
+	}
+	for name, m := range now.models {
+		for _, v := range m.status.Versions {
+			ref := Ref{Model: name, Version: v.Version}
+			changes[ref] = stateChange{ref: ref, from: changes[ref].from, to: v.State.String()}
+		}
+	}
+	maps.DeleteFunc(changes, func(_ Ref, c stateChange) bool { return c.from == c.to })
+	return slices.Collect(maps.Values(changes))
+}
+
+// Acquire finds the servable that answers a ref and holds it for the caller,
+// who releases it. The error's reason is NotFound, Unavailable for what is
+// wanted but not loaded yet, or what the manager's Admit said of a request with
+// that context.
+func (m *Manager) Acquire(ctx context.Context, ref Ref) (*Servable, error) {
+	for {
+		s, err := m.view.Load().find(ref)
+		if err != nil {
+			return nil, err
+		}
+		if m.options.Admit != nil {
+			if err := m.options.Admit(ctx, s.Manifest); err != nil {
+				return nil, err
+			}
+		}
+		if s.acquire() {
+			return s, nil
+		}
+		// It went between the look and the hold; a newer view is there.
+	}
+}
+
+// Models is the status of every model, by name.
+func (m *Manager) Models() []ModelStatus {
+	v := m.view.Load()
+	all := make([]ModelStatus, 0, len(v.models))
+	for _, name := range slices.Sorted(maps.Keys(v.models)) {
+		all = append(all, v.models[name].status)
+	}
+	return all
+}
+
+// Status is that of the model of a ref; of one version, if the ref names a
+// version or a label. The error's reason is NotFound.
+func (m *Manager) Status(ref Ref) (ModelStatus, error) {
+	known, ok := m.view.Load().models[ref.Model]
+	if !ok {
+		return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
+	}
+	status := known.status
+	if ref.Version == 0 && ref.Label == "" {
+		return status, nil
+	}
+	n := ref.Version
+	if n == 0 {
+		n = status.Labels[ref.Label]
+	}
+	for _, v := range status.Versions {
+		if v.Version == n {
+			status.Versions = []VersionStatus{v}
+			return status, nil
+		}
+	}
+	return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("%s is not served here", ref)}
+}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"tkit/internal/preprocessing"
+)
+
+// Preprocessor does one plugin step of a pipeline. Its implementation is
+// usually a process of its own; a pipeline trusts nothing it answers.
+type Preprocessor interface {
+	// Process takes a batch of encoded images, or of pixels of one shape, and
+	// gives as many images in the same order. It is called by several
+	// goroutines at a time, neither changes nor keeps what it is given, and ends
+	// with the context. An *ImageError says that an image is at fault and not
+	// the preprocessor.
+	Process(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error)
+}
+
+// Plugins finds what does the plugin steps of pipelines.
+type Plugins interface {
+	// Open gives what does a step, ready to be asked: of exactly the step's
+	// version and digest, where it names them, started with its configuration.
+	// The error names what is missing. If the preprocessor is an io.Closer, the
+	// pipeline that opened it closes it.
+	Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (Preprocessor, error)
+}
+
+// ErrNoPlugins is wrapped by the refusal of a plugin step where there is nobody
+// to ask for it.
+var ErrNoPlugins = errors.New("this program runs no plugins")
+
+// noPlugins has none.
+type noPlugins struct{}
+
+func (noPlugins) Open(_ context.Context, step preprocessing.Plugin, _ preprocessing.Form) (Preprocessor, error) {
+	return nil, fmt.Errorf("plugin %s is needed, and %w", step, ErrNoPlugins)
+}
+
+// pluginStep is a plugin in its place.
+type pluginStep struct {
+	plugged
+	preprocessor Preprocessor
+}
+
+// run asks the plugin and looks at its answer.
+func (s *pluginStep) run(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
+	out, err := s.preprocessor.Process(ctx, in)
+	if bad := (*ImageError)(nil); errors.As(err, &bad) {
+		return out, &ImageError{bad.Reason, fmt.Errorf("plugin %s: %w", s.step, err)}
+	}
+	if err != nil {
+		return out, fmt.Errorf("plugin %s: %w", s.step, err)
+	}
+	if err := s.check(in, out); err != nil {
+		return out, &ImageError{PluginFault, fmt.Errorf("plugin %s %w", s.step, err)}
+	}
+	return out, nil
+}
+
+// check says what is wrong with an answer.
+func (s *pluginStep) check(in, out preprocessing.Batch) error {
+	if err := out.Validate(); err != nil {
+		return fmt.Errorf("gave %w", err)
+	}
+	if out.Count != in.Count {
+		return fmt.Errorf("gave %d images for %d", out.Count, in.Count)
+	}
+	if out.Kind != s.gives.Kind {
+		return fmt.Errorf("gave %s images, and not %s as its step says", out.Kind, s.gives.Kind)
+	}
+	for i, side := range s.gives.Shape {
+		if side != 0 && side != out.Shape[i] {
+			return fmt.Errorf("gave images of %s, and not %s as its step says", size(out.Shape), size(s.gives.Shape))
+		}
+	}
+	if _, ok := out.Finite(); !ok {
+		return errors.New("gave values that are no numbers or infinite")
+	}
+	return nil
+}
+
+// size writes a shape for people; what is not known is a question mark.
+func size(shape [3]int) string {
+	text := ""
+	for i, side := range shape {
+		if i > 0 {
+			text += "×"
+		}
+		if side == 0 {
+			text += "?"
+		} else {
+			text += fmt.Sprint(side)
+		}
+	}
+	return text
+}
+
+func (s *pluginStep) close() error {
+	if c, ok := s.preprocessor.(io.Closer); ok {
+		if err := c.Close(); err != nil {
+			return fmt.Errorf("plugin %s: %w", s.step, err)
+		}
+	}
+	return nil
+}

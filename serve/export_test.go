@@ -1,4 +1,0 @@
-package serve
-
-// TrunkOf identifies the trunk in memory that a servable stands on.
-func TrunkOf(s *Servable) any { return s.trunk }
