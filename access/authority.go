@@ -10,30 +10,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tkit/access/audit"
 )
 
-// ErrDenied: the policy does not allow it.
-var ErrDenied = errors.New("not allowed")
-
-// An Authority decides for a home, and writes down what it decides. Its methods
-// may be called at once.
+// An Authority decides who may do what in a home, and records its decisions. Its
+// methods may be called concurrently.
 type Authority struct {
 	home           string
 	owner          uint32 // of the home
 	store          *Store
 	groups         Groups
-	roster         *roster
+	cache          *groupCache
 	log            *audit.Log
-	as             string // the system account that does what is decided
+	as             string // the system account of this process
 	administrators []Principal
 }
 
-// Open opens the authority of a home; groups nil means its HomeGroups. It refuses a
-// home whose audit log is missing or ahead of the database, from which changes of
-// the policy have been lost then; see [Accept].
+// Open opens the authority of a home. Nil groups mean its HomeGroups. Open refuses
+// a home whose audit log is missing or ahead of the database: the database has
+// then lost changes of the policy. See [Accept].
 func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
 	a, err := open(ctx, home, groups)
 	if err != nil {
@@ -45,9 +41,9 @@ func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
 	return a, nil
 }
 
-// Accept goes on with a home that Open refuses: one whose database was restored from
-// a backup that is older than the audit log, or whose log was lost. The log says so
-// from then on. Only an administrator may.
+// Accept makes a home usable that Open refuses: one whose database was restored from
+// a backup that is older than the audit log, or whose log was lost. The log then has
+// a record of it. Only an administrator may.
 func Accept(ctx context.Context, home, reason string) (err error) {
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("%w: say why", ErrInvalid)
@@ -89,7 +85,7 @@ func open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 	if a.store, err = OpenStore(ctx, home); err != nil {
 		return nil, err
 	}
-	a.roster = newRoster(a.groupsOf)
+	a.cache = newGroupCache(a.groupsOf)
 	if a.owner, a.administrators, err = administrators(home); err == nil {
 		a.log, err = audit.Open(filepath.Join(home, "audit"), auditHead{a.store})
 	}
@@ -100,9 +96,9 @@ func open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 }
 
 // Close closes the authority once the calls in progress have returned, and its
-// groups where they hold anything.
+// groups where they are an io.Closer.
 func (a *Authority) Close() error {
-	a.roster.close()
+	a.cache.close()
 	var err error
 	if c, ok := a.groups.(io.Closer); ok {
 		err = c.Close()
@@ -110,13 +106,13 @@ func (a *Authority) Close() error {
 	return errors.Join(err, a.log.Close(), a.store.Close())
 }
 
-// Store is what keeps the policy.
+// Store returns the store of the policy.
 func (a *Authority) Store() *Store { return a.store }
 
-// Log is where decisions are written down.
+// Log returns the audit log.
 func (a *Authority) Log() *audit.Log { return a.log }
 
-// administrators are the owner of a home's folder and the superuser: who could
+// administrators are the owner of a home's folder and the superuser: they can
 // change its files anyway.
 func administrators(home string) (owner uint32, all []Principal, err error) {
 	if owner, err = ownerOf(home); err != nil {
@@ -133,20 +129,7 @@ func administrators(home string) (owner uint32, all []Principal, err error) {
 	return owner, all, nil
 }
 
-// Ask makes an asker of an authenticated principal: it resolves the groups. The
-// error wraps ErrUnknownGroups where nobody can tell them.
-func (a *Authority) Ask(ctx context.Context, p Principal, purpose string) (Asker, error) {
-	if _, err := ParsePrincipal(string(p)); err != nil {
-		return Asker{}, err
-	}
-	groups, err := a.roster.of(ctx, member{principal: p})
-	if err != nil {
-		return Asker{}, err
-	}
-	return Asker{Principal: p, Groups: groups, Purpose: purpose, unsure: groups == nil}, nil
-}
-
-// groupsOf looks a member up.
+// groupsOf asks the directory for a member's groups.
 func (a *Authority) groupsOf(ctx context.Context, m member) ([]Principal, error) {
 	if m.cluster == "" {
 		return a.groups.Of(ctx, m.principal)
@@ -154,112 +137,36 @@ func (a *Authority) groupsOf(ctx context.Context, m member) ([]Principal, error)
 	return a.groups.(ClusterGroups).OfCluster(ctx, m.cluster, m.principal)
 }
 
-// A Question is a right on one object, or on a version by its lineage, and
-// what it is wanted for.
-type Question struct {
-	Action  string // such as "train" or "predict"
-	Right   Right
-	Object  Object
-	Lineage []Origin // instead of Object
-	Behind  []Origin // what else may decide, beside Object
-	// Data is what takes part besides, for the record: the dataset versions, where
-	// a lineage does not tell them.
-	Data []string
-	// Store is as whom the store of the data is read, "" where it knows no
-	// users of its own, or is not open yet. It must be the one who asks.
-	Store string
+// RequireAdministrator refuses everybody but the administrators of the home. Only a
+// refusal is recorded.
+func (a *Authority) RequireAdministrator(ctx context.Context, who Caller, action string) error {
+	return a.require(ctx, who, action, a.administers)
 }
 
-// Answer decides a question by a policy and writes nothing down. An error means
-// that it could not be decided.
-func (a *Authority) Answer(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
-	who = a.In(ctx, who, p.Clusters(p.objects(q)))
-	var d Decision
-	if now := time.Now(); len(q.Lineage) > 0 {
-		d = p.DecideVersion(who, q.Right, q.Lineage, now)
-	} else {
-		d = p.Decide(who, q.Right, q.Object, now)
-	}
-	if d.Unknown != nil {
-		return d, d.Unknown
-	}
-	return a.admits(who, q, d)
+// RequireAccount refuses everybody but the system account of this process. Only a
+// refusal is recorded.
+func (a *Authority) RequireAccount(ctx context.Context, who Caller, action string) error {
+	return a.require(ctx, who, action, func(p *Policy, who Caller, _ Object) Decision {
+		return Decision{
+			Generation: p.generation, Allowed: who.Principal == User(a.as),
+			Reason: fmt.Sprintf("nobody registered it, so that it is for the account %s alone", a.as),
+		}
+	})
 }
 
-// Decide answers a question by the policy in force and writes the decision
-// down. The error wraps ErrDenied where the answer is no; any other means that
-// it could not be decided, and then it is no as well. Where nothing governs
-// there is nothing to decide and to write.
-func (a *Authority) Decide(ctx context.Context, who Asker, q Question) (Decision, error) {
+// require decides by a rule and records a refusal.
+func (a *Authority) require(ctx context.Context, who Caller, action string, rule func(*Policy, Caller, Object) Decision) error {
+	who, err := a.Resolve(ctx, who)
+	if err != nil {
+		return err
+	}
 	p, err := a.store.Policy(ctx)
 	if err != nil {
-		return Decision{}, err
+		return err
 	}
-	return a.DecideBy(ctx, p, who, q)
-}
-
-// DecideBy is Decide by a policy that the caller has.
-func (a *Authority) DecideBy(ctx context.Context, p *Policy, who Asker, q Question) (Decision, error) {
-	d, err := a.Answer(ctx, p, who, q)
-	if err != nil {
-		return Decision{}, err
+	d, r := rule(p, who, ""), Request{Action: action}
+	if err := a.record(ctx, p, who, r, d); err != nil {
+		return err
 	}
-	if err := a.record(ctx, p, who, q, d); err != nil {
-		return Decision{}, err
-	}
-	return d, p.refusal(who, q, d)
-}
-
-// record writes a decision by a policy down.
-func (a *Authority) record(ctx context.Context, p *Policy, who Asker, q Question, d Decision) error {
-	if d.Allowed && d.Object == "" {
-		return nil
-	}
-	r := audit.Record{
-		Who: string(who.Principal), As: a.as, Store: q.Store, Action: q.Action, Right: string(q.Right), Object: string(d.Object), Data: q.Data,
-		Purpose: who.Purpose, Policy: d.Generation, Grant: d.Grant, Outcome: audit.Denied, Reason: d.Reason,
-	}
-	if len(q.Lineage) > 0 {
-		r.Model = q.Lineage[0].Version
-		r.Data = append(slices.Clone(q.Data), p.versions(q.Lineage)...)
-	}
-	if d.Allowed {
-		r.Outcome = audit.Allowed
-	}
-	return a.log.Append(ctx, r)
-}
-
-// A Refusal is a decision that says no. It is ErrDenied.
-type Refusal struct {
-	Who      Asker
-	Question Question
-	Decision Decision
-	Owner    Principal // of the object that says no
-}
-
-// Error names the object, why, and who can change it.
-func (r *Refusal) Error() string {
-	what := string(r.Question.Action)
-	if len(r.Question.Lineage) > 0 {
-		what += " " + r.Question.Lineage[0].Version
-	}
-	text := fmt.Sprintf("%v to %s: %s", ErrDenied, what, r.Decision.Reason)
-	if r.Decision.ReadAs != "" {
-		return text + "; " + remedy(r.Who.Principal, r.Decision.ReadAs)
-	}
-	if r.Owner != "" {
-		text += fmt.Sprintf("; %s owns it and can allow it", r.Owner)
-	}
-	return text
-}
-
-// Is makes a refusal ErrDenied.
-func (r *Refusal) Is(target error) bool { return target == ErrDenied }
-
-// refusal is a decision that says no as an error, nil for one that says yes.
-func (p *Policy) refusal(who Asker, q Question, d Decision) error {
-	if d.Allowed {
-		return nil
-	}
-	return &Refusal{Who: who, Question: q, Decision: d, Owner: p.owners[d.Object]}
+	return p.refusal(who, r, d)
 }

@@ -27,17 +27,17 @@ func (m members) Of(_ context.Context, p Principal) ([]Principal, error) {
 type fixture struct {
 	*Authority
 	home, data string
-	root, olga Asker
+	root, olga Caller
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{home: t.TempDir(), data: filepath.Join(t.TempDir(), "scans"), root: Asker{Principal: "user:root"}, olga: Asker{Principal: "user:olga"}}
+	f := &fixture{home: t.TempDir(), data: filepath.Join(t.TempDir(), "scans"), root: Caller{Principal: "user:root"}, olga: Caller{Principal: "user:olga"}}
 	if err := os.MkdirAll(filepath.Join(f.data, "2024"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	f.Authority = openAuthority(t, f.home)
-	if _, err := f.Register(t.Context(), f.root, "scans", f.data, "user:olga"); err != nil {
+	if _, err := f.RegisterDataset(t.Context(), f.root, "scans", f.data, "user:olga"); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -57,18 +57,18 @@ func openAuthority(t *testing.T, home string) *Authority {
 	return a
 }
 
-func (f *fixture) give(t *testing.T, who Asker, effect Effect, to Principal, r Right) Grant {
+func (f *fixture) give(t *testing.T, who Caller, effect Effect, to Principal, r Right) Grant {
 	t.Helper()
-	g, err := f.Give(t.Context(), who, Grant{Object: "dataset:scans", Effect: effect, Principal: to, Right: r})
+	g, err := f.AddGrant(t.Context(), who, Grant{Object: "dataset:scans", Effect: effect, Principal: to, Right: r})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-func (f *fixture) ask(t *testing.T, p Principal) Asker {
+func (f *fixture) ask(t *testing.T, p Principal) Caller {
 	t.Helper()
-	who, err := f.Ask(t.Context(), p, "")
+	who, err := f.Resolve(t.Context(), Caller{Principal: p})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,11 +77,11 @@ func (f *fixture) ask(t *testing.T, p Principal) Asker {
 
 func (f *fixture) may(t *testing.T, a *Authority, p Principal, r Right) bool {
 	t.Helper()
-	who, err := a.Ask(t.Context(), p, "")
+	who, err := a.Resolve(t.Context(), Caller{Principal: p})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.Decide(t.Context(), who, Question{Action: "test", Right: r, Object: "dataset:scans"})
+	_, err = a.Authorize(t.Context(), who, Request{Action: "test", Right: r, Object: "dataset:scans"})
 	if err != nil && !errors.Is(err, ErrDenied) {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestGiveAndTake(t *testing.T) {
 	if f.may(t, other, "user:bob", Train) {
 		t.Error("who is not in the group may")
 	}
-	if err := f.Take(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
+	if err := f.RevokeGrant(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
 		t.Fatal(err)
 	}
 	if f.may(t, f.Authority, "user:alice", Train) || f.may(t, other, "user:alice", Train) {
@@ -115,8 +115,8 @@ func TestWhoMayChange(t *testing.T) {
 	greta, alice := f.ask(t, "user:greta"), f.ask(t, "user:alice")
 	given := f.give(t, greta, Allow, "user:alice", Read)
 	administers := f.give(t, f.olga, Allow, "user:gustav", Administer)
-	give := func(who Asker, o Object, r Right) error {
-		_, err := f.Give(t.Context(), who, Grant{Object: o, Effect: Allow, Principal: "user:alice", Right: r})
+	give := func(who Caller, o Object, r Right) error {
+		_, err := f.AddGrant(t.Context(), who, Grant{Object: o, Effect: Allow, Principal: "user:alice", Right: r})
 		return err
 	}
 	for _, c := range []struct {
@@ -128,16 +128,16 @@ func TestWhoMayChange(t *testing.T) {
 		{"the administrator of the home is not the owner", give(f.root, "dataset:scans", Train), ErrDenied},
 		{"greta gives", give(greta, "dataset:scans", Train), nil},
 		{"greta gives the right to give", give(greta, "dataset:scans", Administer), ErrDenied},
-		{"greta takes the right to give", f.Take(t.Context(), greta, "dataset:scans", administers.ID), ErrDenied},
-		{"alice takes", f.Take(t.Context(), alice, "dataset:scans", given.ID), ErrDenied},
-		{"there is no such grant", f.Take(t.Context(), f.olga, "dataset:scans", 99), ErrNotFound},
+		{"greta takes the right to give", f.RevokeGrant(t.Context(), greta, "dataset:scans", administers.ID), ErrDenied},
+		{"alice takes", f.RevokeGrant(t.Context(), alice, "dataset:scans", given.ID), ErrDenied},
+		{"there is no such grant", f.RevokeGrant(t.Context(), f.olga, "dataset:scans", 99), ErrNotFound},
 		{"there is no such dataset", give(f.olga, "dataset:scan", Train), ErrNotFound},
 		{"there is no such model", give(f.olga, "model:flowers", Use), ErrNotFound},
 		{"there is no such right on it", give(f.olga, "model:flowers", Train), ErrInvalid},
-		{"greta gives it away", f.Transfer(t.Context(), greta, "dataset:scans", "user:greta"), ErrDenied},
-		{"olga gives it away", f.Transfer(t.Context(), f.olga, "dataset:scans", "user:otto"), nil},
+		{"greta gives it away", f.SetOwner(t.Context(), greta, "dataset:scans", "user:greta"), ErrDenied},
+		{"olga gives it away", f.SetOwner(t.Context(), f.olga, "dataset:scans", "user:otto"), nil},
 		{"and owns it no more", give(f.olga, "dataset:scans", Use), ErrDenied},
-		{"the administrator gives it back", f.Transfer(t.Context(), f.root, "dataset:scans", "user:olga"), nil},
+		{"the administrator gives it back", f.SetOwner(t.Context(), f.root, "dataset:scans", "user:olga"), nil},
 	} {
 		if (c.err == nil) != (c.want == nil) || !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.err, c.want)
@@ -160,7 +160,7 @@ func TestRegister(t *testing.T) {
 		{"more", f.data, "user:mallory", "user:mallory", ErrDenied},
 		{"more", filepath.Join(f.data, "2024"), "user:root", "group:radiology", nil},
 	} {
-		_, err := f.Register(t.Context(), Asker{Principal: c.who}, c.name, c.uri, c.owner)
+		_, err := f.RegisterDataset(t.Context(), Caller{Principal: c.who}, c.name, c.uri, c.owner)
 		if (err == nil) != (c.want == nil) || !errors.Is(err, c.want) {
 			t.Errorf("%s at %s: %v, want %v", c.name, c.uri, err, c.want)
 		}
@@ -191,7 +191,7 @@ func TestHomeOfEverybody(t *testing.T) {
 
 func TestGroupsUnknownMeansNo(t *testing.T) {
 	f := newFixture(t)
-	if _, err := f.Ask(t.Context(), "user:unknowable", ""); err == nil {
+	if _, err := f.Resolve(t.Context(), Caller{Principal: "user:unknowable"}); err == nil {
 		t.Error("asked without groups")
 	}
 }
@@ -203,7 +203,7 @@ func TestRecordOfAVersion(t *testing.T) {
 		{Version: "m@2", Model: "model:m", Data: []Data{{URI: "file://" + f.data, Digest: "sha256:bb"}}},
 		{Version: "m@1", Model: "model:m", Data: []Data{{URI: "file:///elsewhere", Digest: "sha256:cc"}, {Datasets: []string{"scans"}, Digest: "sha256:aa"}}},
 	}
-	if _, err := f.Decide(t.Context(), f.olga, Question{Action: "predict", Right: Use, Lineage: lineage}); err != nil {
+	if _, err := f.Authorize(t.Context(), f.olga, Request{Action: "predict", Right: Use, Lineage: lineage}); err != nil {
 		t.Fatal(err)
 	}
 	var last audit.Record
@@ -228,9 +228,9 @@ func TestDeniedGroupsAndUnknownUsers(t *testing.T) {
 	}
 	f.give(t, f.olga, Deny, "group:leavers", Use)
 	f.groups = members{"user:alice": {"group:radiology"}, "user:loner": {}}
-	use := Question{Action: "test", Right: Use, Object: "dataset:scans"}
+	use := Request{Action: "test", Right: Use, Object: "dataset:scans"}
 	for p, want := range map[Principal]error{"user:stranger": ErrUnknownGroups, "user:loner": nil, "user:alice": nil} {
-		if _, err := f.Decide(t.Context(), f.ask(t, p), use); !errors.Is(err, want) {
+		if _, err := f.Authorize(t.Context(), f.ask(t, p), use); !errors.Is(err, want) {
 			t.Errorf("%s uses: %v, want %v", p, err, want)
 		}
 		if !f.may(t, f.Authority, p, Train) {

@@ -13,29 +13,30 @@ import (
 	"tkit/access/audit"
 )
 
-// ErrNotFound: no such dataset, grant, exemption or token.
+// ErrNotFound is the error of a dataset, grant, exemption or token that does not
+// exist.
 var ErrNotFound = errors.New("not found")
 
-// A permit says whether an asker, whose groups are known, may make a change,
-// from the policy alone.
-type permit func(p *Policy, who Asker) (Decision, error)
+// A rule decides by the policy alone whether a caller, whose groups are resolved, may
+// make a change.
+type rule func(p *Policy, who Caller) (Decision, error)
 
-// An edit is a change of the database, and whether the policy, read back from it,
-// says what the change was to say.
+// An edit is a change of the database. Stored says whether the policy that is read
+// back has the change.
 type edit struct {
-	do   func(*sql.Tx) error
-	kept func(*Policy) bool
+	do     func(*sql.Tx) error
+	stored func(*Policy) bool
 }
 
-// change makes a change of the policy: decides, writes down, and makes it in a
-// transaction in which it still is allowed, and which ends with nothing done where
-// the change cannot be read back as it was meant.
-func (a *Authority) change(ctx context.Context, who Asker, q Question, may permit, e edit) error {
+// change decides a change of the policy, records the decision, and makes the change
+// in a transaction in which it is still allowed. The transaction is rolled back
+// where the change cannot be read back as it was meant.
+func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule, e edit) error {
 	p, err := a.store.Policy(ctx)
 	if err != nil {
 		return err
 	}
-	who = a.In(ctx, who, p.Clusters(p.objects(q)))
+	who = a.ResolveIn(ctx, who, p.Clusters(p.objects(q)))
 	d, err := may(p, who)
 	if err = errors.Join(err, d.Unknown); err != nil {
 		return err
@@ -65,15 +66,15 @@ func (a *Authority) change(ctx context.Context, who Asker, q Question, may permi
 		if err != nil {
 			return err
 		}
-		if !e.kept(after) || len(after.unreadable) > len(p.unreadable) {
+		if !e.stored(after) || len(after.unreadable) > len(p.unreadable) {
 			return fmt.Errorf("%w: what was to be written cannot be read back; nothing was changed", ErrInvalid)
 		}
 		return nil
 	})
 }
 
-// administers is the decision of what only an administrator may do.
-func (a *Authority) administers(p *Policy, who Asker, on Object) Decision {
+// administers decides what only an administrator may do.
+func (a *Authority) administers(p *Policy, who Caller, on Object) Decision {
 	d := Decision{Object: on, Generation: p.generation, Allowed: slices.ContainsFunc(a.administrators, who.is)}
 	d.Reason = fmt.Sprintf("%s does not administer this home", who.Principal)
 	if d.Allowed {
@@ -82,12 +83,12 @@ func (a *Authority) administers(p *Policy, who Asker, on Object) Decision {
 	return d
 }
 
-// governed refuses what nobody registered.
+// governed returns an error for an object that nobody registered.
 func (p *Policy) governed(o Object) error {
 	if _, ok := p.owners[o]; ok {
 		return nil
 	}
-	if o.Kind() == modelKind {
+	if o.Kind() == ModelKind {
 		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` begins one", ErrNotFound, o.Name())
 	}
 	if len(p.datasets) == 0 {
@@ -97,9 +98,9 @@ func (p *Policy) governed(o Object) error {
 	return fmt.Errorf("%w: dataset %s; `tkit datasets list` shows those that you may see", ErrNotFound, o.Name())
 }
 
-// Register gives a dataset its name, place and owner. Only an administrator
-// may: what lies there is closed from then on, to all but the owner.
-func (a *Authority) Register(ctx context.Context, who Asker, name, uri string, owner Principal) (Registered, error) {
+// RegisterDataset gives the data at a place a name and an owner. Only an
+// administrator may: from then on only the owner has rights on it.
+func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri string, owner Principal) (Registered, error) {
 	if err := CheckName(name); err != nil {
 		return Registered{}, err
 	}
@@ -111,7 +112,7 @@ func (a *Authority) Register(ctx context.Context, who Asker, name, uri string, o
 		return Registered{}, err
 	}
 	made := Registered{Name: name, URI: canonical, Owner: owner, By: who.Principal, Created: now()}
-	err = a.change(ctx, who, Question{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy, who Asker) (Decision, error) {
+	err = a.change(ctx, who, Request{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy, who Caller) (Decision, error) {
 		if _, taken := p.owners[Dataset(name)]; taken {
 			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
 		}
@@ -129,20 +130,20 @@ func insertObject(ctx context.Context, tx *sql.Tx, o Object, r Registered) error
 	return err
 }
 
-// Protect gives a model a policy of its own, beside those of the data behind
-// it: from then on its rights are its owner's and of those to whom they are
-// granted. An administrator may, and who may promote the versions there are.
-func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner Principal, versions [][]Origin) error {
+// ProtectModel gives a model a policy of its own, beside those of the data behind
+// it: from then on only its owner has rights on it, and principals to whom they are
+// granted. An administrator may, and a caller who may promote all its versions.
+func (a *Authority) ProtectModel(ctx context.Context, who Caller, model string, owner Principal, versions [][]Origin) error {
 	if _, err := ParsePrincipal(string(owner)); err != nil {
 		return err
 	}
 	o := Model(model)
 	made := Registered{Owner: owner, By: who.Principal, Created: now()}
-	q := Question{Action: "protect", Right: Promote, Object: o}
+	q := Request{Action: "protect", Right: Promote, Object: o}
 	for _, lineage := range versions {
 		q.Behind = append(q.Behind, lineage...)
 	}
-	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+	return a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {
 		if owner, taken := p.owners[o]; taken {
 			return Decision{}, fmt.Errorf("%w: model %s is protected already; %s owns it", ErrInvalid, model, owner)
 		}
@@ -160,12 +161,12 @@ func (a *Authority) Protect(ctx context.Context, who Asker, model string, owner 
 	}, edit{func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) }, func(p *Policy) bool { return p.owners[o] == owner }})
 }
 
-// Transfer gives an object another owner. The owner may, and an administrator.
-func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Principal) error {
+// SetOwner gives an object another owner. The owner may, and an administrator.
+func (a *Authority) SetOwner(ctx context.Context, who Caller, o Object, to Principal) error {
 	if _, err := ParsePrincipal(string(to)); err != nil {
 		return err
 	}
-	return a.change(ctx, who, Question{Action: "transfer", Right: Administer, Object: o}, func(p *Policy, who Asker) (Decision, error) {
+	return a.change(ctx, who, Request{Action: "transfer", Right: Administer, Object: o}, func(p *Policy, who Caller) (Decision, error) {
 		if d := a.administers(p, who, o); d.Allowed {
 			return d, p.governed(o)
 		}
@@ -176,8 +177,8 @@ func (a *Authority) Transfer(ctx context.Context, who Asker, o Object, to Princi
 	}, func(p *Policy) bool { return p.owners[o] == to }})
 }
 
-// owns is the decision of what only an object's owner may do.
-func (p *Policy) owns(who Asker, o Object) Decision {
+// owns decides what only an object's owner may do.
+func (p *Policy) owns(who Caller, o Object) Decision {
 	d := Decision{Object: o, Generation: p.generation}
 	owner, governed := p.owners[o]
 	groups, _, err := p.groupsOn(who, o)
@@ -192,10 +193,9 @@ func (p *Policy) owns(who Asker, o Object) Decision {
 	return d
 }
 
-// mayGive is the decision whether an asker may give and take a right on an
-// object: who has the right to grant there may, but only the owner gives that
-// right itself.
-func (p *Policy) mayGive(who Asker, o Object, r Right) (Decision, error) {
+// mayGrant decides whether a caller may grant and revoke a right on an object. It
+// takes the right to grant; only the owner grants that right itself.
+func (p *Policy) mayGrant(who Caller, o Object, r Right) (Decision, error) {
 	if err := p.governed(o); err != nil {
 		return Decision{}, err
 	}
@@ -205,8 +205,8 @@ func (p *Policy) mayGive(who Asker, o Object, r Right) (Decision, error) {
 	return p.Decide(who, Administer, o, time.Now()), nil
 }
 
-// Give adds a grant, an allowance or a denial.
-func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error) {
+// AddGrant adds a grant, which allows or denies.
+func (a *Authority) AddGrant(ctx context.Context, who Caller, g Grant) (Grant, error) {
 	g.By, g.At = who.Principal, now()
 	if err := g.check(); err != nil {
 		return g, err
@@ -216,8 +216,8 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 		return g, err
 	}
 	g.Expires = expires
-	q := Question{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
-	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return p.mayGive(who, g.Object, g.Right) },
+	q := Request{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
+	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return p.mayGrant(who, g.Object, g.Right) },
 		edit{func(tx *sql.Tx) error {
 			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -230,16 +230,16 @@ func (a *Authority) Give(ctx context.Context, who Asker, g Grant) (Grant, error)
 	return g, err
 }
 
-// Take revokes a grant by its number.
-func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) error {
-	q := Question{Action: "revoke", Right: Administer, Object: o, Data: []string{fmt.Sprintf("grant %d", id)}}
-	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+// RevokeGrant revokes a grant by its number.
+func (a *Authority) RevokeGrant(ctx context.Context, who Caller, o Object, id int64) error {
+	q := Request{Action: "revoke", Right: Administer, Object: o, Data: []string{fmt.Sprintf("grant %d", id)}}
+	return a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {
 		if err := p.governed(o); err != nil {
 			return Decision{}, err
 		}
 		for _, g := range p.byObject[o] {
 			if g.ID == id {
-				return p.mayGive(who, o, g.Right)
+				return p.mayGrant(who, o, g.Right)
 			}
 		}
 		return Decision{}, fmt.Errorf("%w: %s has no grant %d", ErrNotFound, o, id)
@@ -251,7 +251,7 @@ func (a *Authority) Take(ctx context.Context, who Asker, o Object, id int64) err
 	}})
 }
 
-// auditHead keeps the end of the audit log's chain, and its key, in the database.
+// auditHead stores the end of the audit log's chain, and its key, in the database.
 type auditHead struct{ store *Store }
 
 func (h auditHead) Head(ctx context.Context) (a audit.Anchor, err error) {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// ErrNoClusterGroups: groups of this home do not come from the cluster. Those
-// of [Groups] count there too.
+// ErrNoClusterGroups says that groups do not come from the cluster. Those of
+// [Groups] count there too.
 var ErrNoClusterGroups = errors.New("no groups from the cluster")
 
-// ClusterGroups is what Groups may be besides: it knows the groups that a
-// cluster of datasets has users in, by the cluster's own mapping.
+// ClusterGroups may be implemented by Groups. It knows the groups of users in a
+// cluster that stores datasets, by the cluster's own mapping.
 type ClusterGroups interface {
 	// OfCluster returns a principal's groups in a cluster, such as
 	// "hdfs://namenode:8020". No group at all may also mean that the cluster
@@ -24,10 +24,10 @@ type ClusterGroups interface {
 	OfCluster(ctx context.Context, cluster string, p Principal) ([]Principal, error)
 }
 
-// inCluster is an asker's membership in a cluster.
+// inCluster is a caller's membership in a cluster.
 type inCluster struct {
 	groups []Principal
-	unsure bool // see Asker
+	unsure bool // see Caller
 	err    error
 }
 
@@ -73,23 +73,23 @@ func (p *Policy) Clusters(objects []Object) []string {
 	return slices.Compact(all)
 }
 
-// objects are those that a question is decided by.
-func (p *Policy) objects(q Question) []Object {
-	if len(q.Lineage) > 0 {
-		return append(p.Restrictions(q.Lineage), q.Object)
+// objects are those that decide a request.
+func (p *Policy) objects(r Request) []Object {
+	if len(r.Lineage) > 0 {
+		return append(p.Restrictions(r.Lineage), r.Object)
 	}
-	return append(p.Restrictions(q.Behind), q.Object)
+	return append(p.Restrictions(r.Behind), r.Object)
 }
 
-// In is an asker with its groups in clusters. Where nobody can tell them, what
-// they decide is not allowed.
-func (a *Authority) In(ctx context.Context, who Asker, clusters []string) Asker {
+// ResolveIn returns a caller with its groups in clusters. Where they cannot be found
+// out, nothing is allowed that they decide.
+func (a *Authority) ResolveIn(ctx context.Context, who Caller, clusters []string) Caller {
 	if _, ok := a.groups.(ClusterGroups); !ok || who.Principal.Kind() != UserKind {
 		return who
 	}
 	resolved := make(map[string]inCluster, len(clusters))
 	for _, c := range clusters {
-		groups, err := a.roster.of(ctx, member{who.Principal, c})
+		groups, err := a.cache.of(ctx, member{who.Principal, c})
 		in := inCluster{groups, len(groups) == 0, err}
 		if errors.Is(err, ErrNoClusterGroups) {
 			in = inCluster{who.Groups, who.unsure, nil}
@@ -101,7 +101,7 @@ func (a *Authority) In(ctx context.Context, who Asker, clusters []string) Asker 
 }
 
 // Memberships is a text that is equal for equal groups, in clusters too.
-func (a Asker) Memberships() string {
+func (a Caller) Memberships() string {
 	var b strings.Builder
 	if a.unsure {
 		b.WriteString("unsure,")
@@ -123,9 +123,9 @@ func (a Asker) Memberships() string {
 	return b.String()
 }
 
-// groupsOn are the asker's groups that count for an object. Unsure, they may be
-// all that could be found out, and not all there are.
-func (p *Policy) groupsOn(who Asker, on Object) (groups []Principal, unsure bool, err error) {
+// groupsOn returns the caller's groups that count for an object. Where they are
+// unsure, the caller may be in others, too.
+func (p *Policy) groupsOn(who Caller, on Object) (groups []Principal, unsure bool, err error) {
 	cluster := p.clusters[on]
 	if cluster == "" || who.clusters == nil {
 		return who.Groups, who.unsure, nil

@@ -23,14 +23,14 @@ func TestDecideInCluster(t *testing.T) {
 		t.Fatalf("clusters: %v", got)
 	}
 	down := errors.New("down")
-	in := func(err error, groups ...Principal) Asker {
-		return Asker{Principal: "user:alice", Groups: []Principal{"group:a", "group:owners"}, clusters: map[string]inCluster{"hdfs://nn:8020": {groups, len(groups) == 0, err}}}
+	in := func(err error, groups ...Principal) Caller {
+		return Caller{Principal: "user:alice", Groups: []Principal{"group:a", "group:owners"}, clusters: map[string]inCluster{"hdfs://nn:8020": {groups, len(groups) == 0, err}}}
 	}
 	elsewhere := in(nil)
 	elsewhere.clusters = map[string]inCluster{}
 	for _, c := range []struct {
 		name    string
-		who     Asker
+		who     Caller
 		right   Right
 		on      Object
 		want    bool
@@ -76,19 +76,19 @@ func TestClusterDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if _, err := a.Register(t.Context(), Asker{Principal: "user:root"}, "far", "hdfs://nn:8020/far", "group:radiology"); err != nil {
+	if _, err := a.RegisterDataset(t.Context(), Caller{Principal: "user:root"}, "far", "hdfs://nn:8020/far", "group:radiology"); err != nil {
 		t.Fatal(err)
 	}
 	lineage := []Origin{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"far"}}}}}
 	for p, want := range map[Principal]error{"user:alice": nil, "user:bob": ErrDenied, "user:stranger": ErrDenied} {
-		who, err := a.Ask(t.Context(), p, "")
+		who, err := a.Resolve(t.Context(), Caller{Principal: p})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.Decide(t.Context(), who, Question{Action: "serve", Right: Use, Lineage: lineage}); !errors.Is(err, want) {
+		if _, err := a.Authorize(t.Context(), who, Request{Action: "serve", Right: Use, Lineage: lineage}); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", p, err, want)
 		}
-		_, err = a.Give(t.Context(), who, Grant{Object: "dataset:far", Effect: Allow, Principal: p, Right: Read})
+		_, err = a.AddGrant(t.Context(), who, Grant{Object: "dataset:far", Effect: Allow, Principal: p, Right: Read})
 		if !errors.Is(err, want) {
 			t.Errorf("%s gives: %v, want %v", p, err, want)
 		}
@@ -97,15 +97,15 @@ func TestClusterDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := a.Claim("user:alice", "", Needs{Data: []Data{{Datasets: []string{"far"}}}})
-	if err := c.Decide(t.Context()); err != nil {
+	c := a.NewPermission(Caller{Principal: "user:alice"}, Needs{Data: []Data{{Datasets: []string{"far"}}}})
+	if err := c.Authorize(t.Context()); err != nil {
 		t.Error(err)
 	}
-	who := Asker{Principal: "user:unknowable"}
-	if _, err := a.Decide(t.Context(), who, Question{Action: "test", Right: Use, Lineage: lineage}); !errors.Is(err, ErrUnknownGroups) || errors.Is(err, ErrDenied) {
+	who := Caller{Principal: "user:unknowable"}
+	if _, err := a.Authorize(t.Context(), who, Request{Action: "test", Right: Use, Lineage: lineage}); !errors.Is(err, ErrUnknownGroups) || errors.Is(err, ErrDenied) {
 		t.Errorf("unknown groups: %v", err)
 	}
-	if _, err := a.Give(t.Context(), who, Grant{Object: "dataset:far", Effect: Allow, Principal: "user:x", Right: Read, Expires: time.Now().Add(time.Hour)}); !errors.Is(err, ErrUnknownGroups) {
+	if _, err := a.AddGrant(t.Context(), who, Grant{Object: "dataset:far", Effect: Allow, Principal: "user:x", Right: Read, Expires: time.Now().Add(time.Hour)}); !errors.Is(err, ErrUnknownGroups) {
 		t.Errorf("unknown groups give: %v", err)
 	}
 	after, err := a.log.Verify(t.Context())

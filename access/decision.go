@@ -2,7 +2,7 @@ package access
 
 import "time"
 
-// A Decision says whether, and why.
+// A Decision says whether a request is allowed, and why.
 type Decision struct {
 	Allowed bool   `json:"allowed"`
 	Reason  string `json:"reason"`
@@ -11,10 +11,10 @@ type Decision struct {
 	Object Object `json:"object,omitempty"`
 	// Grant is the one that decided, 0 where none did.
 	Grant int64 `json:"grant,omitempty"`
-	// Unknown is why it could not be decided, and so is no; nil: it could.
+	// Unknown is why it could not be decided and so is not allowed; nil: it could.
 	Unknown error `json:"-"`
-	// ReadAs is the user of the store who is not the one who asks, where that is
-	// why it is no.
+	// ReadAs is the user of the store where it is refused because this user is not
+	// the caller.
 	ReadAs string `json:"read_as,omitempty"`
 	// Generation is that of the policy.
 	Generation int64 `json:"generation"`

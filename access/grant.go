@@ -65,7 +65,7 @@ func checkText(texts ...string) error {
 // live says whether a thing that expires still counts; the zero time is never.
 func live(expires, now time.Time) bool { return expires.IsZero() || now.Before(expires) }
 
-// covers says whether the grant is about what the asker wants the data for.
+// covers says whether the grant is about what the caller wants the data for.
 func (g *Grant) covers(purpose string) bool {
 	return g.Purpose == "" || g.Purpose == purpose || g.Effect == Deny && purpose == ""
 }

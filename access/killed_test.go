@@ -30,11 +30,11 @@ func changeForever(home string) error {
 	if err != nil {
 		return err
 	}
-	olga := Asker{Principal: "user:olga"}
+	olga := Caller{Principal: "user:olga"}
 	for {
 		for _, g := range []Grant{{Effect: Deny, Principal: "user:bob", Right: Use}, {Effect: Allow, Principal: "user:alice", Right: Use}} {
 			g.Object, g.Expires = "dataset:scans", time.Now().Add(time.Hour)
-			given, err := a.Give(ctx, olga, g)
+			given, err := a.AddGrant(ctx, olga, g)
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func changeForever(home string) error {
 				fmt.Println("denied", given.ID)
 				continue
 			}
-			if err := a.Take(ctx, olga, "dataset:scans", given.ID); err != nil {
+			if err := a.RevokeGrant(ctx, olga, "dataset:scans", given.ID); err != nil {
 				return err
 			}
 			fmt.Println("taken", given.ID)

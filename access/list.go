@@ -7,64 +7,64 @@ import (
 	"tkit/access/audit"
 )
 
-// mostListed bounds how many things one record names.
-const mostListed = 1000
+// maxListed bounds how many things one record names.
+const maxListed = 1000
 
-// List decides which registered datasets an asker may see, and writes that down
-// before it tells: a record of those that they may, and one of the others. A
-// dataset of which nobody can tell is not seen.
-func (a *Authority) List(ctx context.Context, p *Policy, who Asker) ([]Registered, error) {
+// ListDatasets decides which registered datasets a caller may list. It writes two
+// records before it returns: of those that the caller may list, and of the others.
+// A dataset about which it cannot be decided is not listed.
+func (a *Authority) ListDatasets(ctx context.Context, p *Policy, who Caller) ([]Registered, error) {
 	all := p.Datasets()
-	questions := make([]Question, len(all))
+	requests := make([]Request, len(all))
 	for i, d := range all {
-		questions[i] = Question{Action: "list", Right: List, Object: Dataset(d.Name)}
+		requests[i] = Request{Action: "list", Right: List, Object: Dataset(d.Name)}
 	}
-	may, err := a.sift(ctx, p, who, questions, func(q Question) string { return string(q.Object) })
-	seen := []Registered{}
-	for i := range may {
-		if may[i] {
-			seen = append(seen, all[i])
+	allowed, err := a.decideEach(ctx, p, who, requests, func(r Request) string { return string(r.Object) })
+	listed := []Registered{}
+	for i := range allowed {
+		if allowed[i] {
+			listed = append(listed, all[i])
 		}
 	}
-	return seen, err
+	return listed, err
 }
 
-// Describe decides, as List does, of which versions an asker may see what they
-// are and are worth: of those that they may use.
-func (a *Authority) Describe(ctx context.Context, p *Policy, who Asker, lineages [][]Origin) ([]bool, error) {
-	questions := make([]Question, len(lineages))
+// UsableVersions decides, as ListDatasets does, which versions a caller may use.
+func (a *Authority) UsableVersions(ctx context.Context, p *Policy, who Caller, lineages [][]Origin) ([]bool, error) {
+	requests := make([]Request, len(lineages))
 	for i, lineage := range lineages {
-		questions[i] = Question{Action: "list", Right: Use, Lineage: lineage}
+		requests[i] = Request{Action: "list", Right: Use, Lineage: lineage}
 	}
-	return a.sift(ctx, p, who, questions, func(q Question) string { return q.Lineage[0].Version })
+	return a.decideEach(ctx, p, who, requests, func(r Request) string { return r.Lineage[0].Version })
 }
 
-// sift answers questions that differ in what they are about only, and writes the
-// answers down, by name. What nothing governs is not written down.
-func (a *Authority) sift(ctx context.Context, p *Policy, who Asker, questions []Question, name func(Question) string) ([]bool, error) {
-	may := make([]bool, len(questions))
+// decideEach decides requests that differ only in what they are about, and records
+// the decisions by name, those that allow in one record and those that refuse in
+// another. What nothing governs is not recorded.
+func (a *Authority) decideEach(ctx context.Context, p *Policy, who Caller, requests []Request, name func(Request) string) ([]bool, error) {
+	allowed := make([]bool, len(requests))
 	names := map[audit.Outcome][]string{}
-	for i, q := range questions {
-		d, err := a.Answer(ctx, p, who, q)
+	for i, r := range requests {
+		d, err := a.Decide(ctx, p, who, r)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		outcome := audit.Denied
-		if may[i] = err == nil && d.Allowed; may[i] {
+		if allowed[i] = err == nil && d.Allowed; allowed[i] {
 			outcome = audit.Allowed
 		}
-		if !may[i] || d.Object != "" {
-			names[outcome] = append(names[outcome], name(q))
+		if !allowed[i] || d.Object != "" {
+			names[outcome] = append(names[outcome], name(r))
 		}
 	}
 	for _, outcome := range []audit.Outcome{audit.Allowed, audit.Denied} {
-		for some := range slices.Chunk(names[outcome], mostListed) {
-			r := audit.Record{Who: string(who.Principal), As: a.as, Action: questions[0].Action, Right: string(questions[0].Right), Data: some,
+		for some := range slices.Chunk(names[outcome], maxListed) {
+			entry := audit.Record{Who: string(who.Principal), As: a.as, Action: requests[0].Action, Right: string(requests[0].Right), Data: some,
 				Purpose: who.Purpose, Policy: p.Generation(), Outcome: outcome}
-			if err := a.log.Append(ctx, r); err != nil {
+			if err := a.log.Append(ctx, entry); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return may, nil
+	return allowed, nil
 }

@@ -23,7 +23,7 @@ func TestOlderDatabase(t *testing.T) {
 		}
 	}
 	later := openAuthority(t, f.home)
-	if err := later.Take(t.Context(), f.olga, "dataset:scans", 1); err != nil {
+	if err := later.RevokeGrant(t.Context(), f.olga, "dataset:scans", 1); err != nil {
 		t.Fatal(err)
 	}
 	f.may(t, later, "user:bob", Train)

@@ -19,7 +19,7 @@ type Data struct {
 	Datasets []string // the registered datasets that it was known to be of
 	URI      string
 	Digest   string // of the snapshot
-	Store    string // as whom its store is read now; see [Question]
+	Store    string // as whom its store is read now; see [Request]
 }
 
 // DatasetsAt are the registered datasets that a place overlaps.
@@ -92,10 +92,10 @@ func (p *Policy) Restrictions(lineage []Origin) []Object {
 	return slices.Compact(all)
 }
 
-// DecideVersion says whether an asker has a right on a version: every governed
+// DecideVersion says whether a caller has a right on a version: every governed
 // object behind it must allow it, now. A dataset from which the version is
 // exempted for the right is not asked.
-func (p *Policy) DecideVersion(who Asker, right Right, lineage []Origin, now time.Time) Decision {
+func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now time.Time) Decision {
 	all := Decision{Allowed: true, Generation: p.generation, Reason: "nothing behind it is restricted"}
 	for _, object := range p.Restrictions(lineage) {
 		if e := p.exemption(lineage[0].Version, object, right, now); e != nil {

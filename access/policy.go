@@ -97,29 +97,35 @@ func NewPolicy(r Rules) *Policy {
 // Generation grows with every change of the policy.
 func (p *Policy) Generation() int64 { return p.generation }
 
-// Owner is who owns an object; governed is false where nobody does, and then
-// no grant counts.
+// Owner returns the owner of an object. Governed is false where it has none, and
+// then no grant counts.
 func (p *Policy) Owner(o Object) (owner Principal, governed bool) {
 	owner, governed = p.owners[o]
 	return owner, governed
 }
 
-// Grants are those on an object, the oldest first, also those that have
+// RequireOwner is Owner for an object that must have an owner. The error wraps
+// ErrNotFound and says how it gets one.
+func (p *Policy) RequireOwner(o Object) (Principal, error) {
+	return p.owners[o], p.governed(o)
+}
+
+// Grants returns those on an object, the oldest first, also those that have
 // expired.
 func (p *Policy) Grants(o Object) []Grant { return p.byObject[o] }
 
-// Decide says whether an asker has a right on one object. A dataset that is
+// Decide says whether a caller has a right on one object. A dataset that is
 // not registered gives no right; a model without an owner gives them all.
 //
 // What cannot be read closes the object it is about; its owner can still change
 // its policy. Otherwise a deny that counts wins. Then the owner has every right, then who was
 // allowed it, and nobody else. The owner's right to grant cannot be denied:
 // somebody must be able to take a denial back.
-func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decision {
+func (p *Policy) Decide(who Caller, right Right, on Object, now time.Time) Decision {
 	d := Decision{Object: on, Generation: p.generation}
 	owner, governed := p.owners[on]
 	if !governed {
-		d.Allowed = on.Kind() == modelKind
+		d.Allowed = on.Kind() == ModelKind
 		d.Reason = string(on) + " is not registered"
 		if d.Allowed {
 			d.Reason = string(on) + " has no policy of its own"
@@ -166,8 +172,8 @@ func (p *Policy) Decide(who Asker, right Right, on Object, now time.Time) Decisi
 	return d
 }
 
-// unknown is the decision where nobody can tell the groups that decide.
-func (d Decision) unknown(who Asker, err error) Decision {
+// unknown is the decision where the groups that decide cannot be found out.
+func (d Decision) unknown(who Caller, err error) Decision {
 	if err == nil {
 		err = fmt.Errorf("%w: of %s: no directory names any, and groups are denied this; a home's access/groups.yaml, where there is one, says who is in which", ErrUnknownGroups, who.Principal)
 	}
@@ -176,7 +182,7 @@ func (d Decision) unknown(who Asker, err error) Decision {
 }
 
 // by is the decision as a grant has it.
-func (d Decision) by(g *Grant, who Asker) Decision {
+func (d Decision) by(g *Grant, who Caller) Decision {
 	d.Allowed, d.Grant = g.Effect == Allow, g.ID
 	verb := map[Effect]string{Allow: " allows ", Deny: " denies "}[g.Effect]
 	d.Reason = "grant " + strconv.FormatInt(g.ID, 10) + verb + string(g.Principal) + " to " + string(g.Right) + " " + string(g.Object) + stated(g.Purpose)

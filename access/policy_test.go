@@ -15,20 +15,20 @@ func TestDecide(t *testing.T) {
 	}
 	purposed := func(g Grant, purpose string) Grant { g.Purpose = purpose; return g }
 	until := func(g Grant, at time.Time) Grant { g.Expires = at; return g }
-	alice := Asker{Principal: "user:alice", Groups: []Principal{"group:radiology", "group:staff"}}
-	research := Asker{Principal: "user:alice", Purpose: "research"}
+	alice := Caller{Principal: "user:alice", Groups: []Principal{"group:radiology", "group:staff"}}
+	research := Caller{Principal: "user:alice", Purpose: "research"}
 	for _, c := range []struct {
 		name   string
 		grants []Grant
-		who    Asker
+		who    Caller
 		right  Right
 		want   bool
 		grant  int64
 		until  time.Time
 	}{
 		{name: "closed", who: alice, right: Train},
-		{name: "the owner", who: Asker{Principal: "user:olga"}, right: Train, want: true},
-		{name: "an owner by group", who: Asker{Principal: "user:x", Groups: []Principal{"user:olga"}}, right: Train, want: true},
+		{name: "the owner", who: Caller{Principal: "user:olga"}, right: Train, want: true},
+		{name: "an owner by group", who: Caller{Principal: "user:x", Groups: []Principal{"user:olga"}}, right: Train, want: true},
 		{name: "allowed", grants: []Grant{rule(1, Allow, "user:alice", Train)}, who: alice, right: Train, want: true, grant: 1},
 		{name: "another right", grants: []Grant{rule(1, Allow, "user:alice", Read)}, who: alice, right: Train},
 		{name: "another principal", grants: []Grant{rule(1, Allow, "user:bob", Train)}, who: alice, right: Train},
@@ -36,8 +36,8 @@ func TestDecide(t *testing.T) {
 		{name: "by group", grants: []Grant{rule(1, Allow, "group:staff", Train)}, who: alice, right: Train, want: true, grant: 1},
 		{name: "deny wins over allow", grants: []Grant{rule(1, Allow, "user:alice", Train), rule(2, Deny, "group:staff", Train)}, who: alice, right: Train, grant: 2},
 		{name: "deny wins, the other way round", grants: []Grant{rule(1, Deny, "user:alice", Train), rule(2, Allow, "group:staff", Train)}, who: alice, right: Train, grant: 1},
-		{name: "deny wins over the owner", grants: []Grant{rule(1, Deny, "user:olga", Train)}, who: Asker{Principal: "user:olga"}, right: Train, grant: 1},
-		{name: "but not over the owner's right to grant", grants: []Grant{rule(1, Deny, "user:olga", Administer)}, who: Asker{Principal: "user:olga"}, right: Administer, want: true},
+		{name: "deny wins over the owner", grants: []Grant{rule(1, Deny, "user:olga", Train)}, who: Caller{Principal: "user:olga"}, right: Train, grant: 1},
+		{name: "but not over the owner's right to grant", grants: []Grant{rule(1, Deny, "user:olga", Administer)}, who: Caller{Principal: "user:olga"}, right: Administer, want: true},
 		{name: "expired", grants: []Grant{until(rule(1, Allow, "user:alice", Train), noon)}, who: alice, right: Train},
 		{name: "expires", grants: []Grant{until(rule(1, Allow, "user:alice", Train), noon.Add(1))}, who: alice, right: Train, want: true, grant: 1, until: noon.Add(1)},
 		{name: "an expired deny", grants: []Grant{until(rule(1, Deny, "user:alice", Train), noon), rule(2, Allow, "user:alice", Train)}, who: alice, right: Train, want: true, grant: 2},
@@ -61,10 +61,10 @@ func TestDecide(t *testing.T) {
 
 func TestDecideUnregistered(t *testing.T) {
 	p := NewPolicy(Rules{})
-	if d := p.Decide(Asker{Principal: "user:alice"}, Train, Dataset("scans"), noon); d.Allowed {
+	if d := p.Decide(Caller{Principal: "user:alice"}, Train, Dataset("scans"), noon); d.Allowed {
 		t.Errorf("a dataset that is not registered: %+v", d)
 	}
-	if d := p.Decide(Asker{Principal: "user:alice"}, Promote, Model("flowers"), noon); !d.Allowed {
+	if d := p.Decide(Caller{Principal: "user:alice"}, Promote, Model("flowers"), noon); !d.Allowed {
 		t.Errorf("a model without a policy: %+v", d)
 	}
 }
@@ -132,14 +132,14 @@ func TestDecideVersion(t *testing.T) {
 		{"built on a declassified one", []Origin{version("m@4"), version("m@2", xrays)}, "user:bob", Use, false, "dataset:xrays"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := p.DecideVersion(Asker{Principal: c.who}, c.right, c.lineage, noon)
+			d := p.DecideVersion(Caller{Principal: c.who}, c.right, c.lineage, noon)
 			if d.Allowed != c.want || d.Object != c.object || d.Reason == "" {
 				t.Errorf("got %+v", d)
 			}
 		})
 	}
 	// A decision is cached until the first of what it rests on expires.
-	d := p.DecideVersion(Asker{Principal: "user:alice"}, Use, []Origin{version("m@1", scans, xrays), base}, noon)
+	d := p.DecideVersion(Caller{Principal: "user:alice"}, Use, []Origin{version("m@1", scans, xrays), base}, noon)
 	if !d.Until.Equal(noon.Add(time.Hour)) || !d.Holds(0, noon) || d.Holds(0, d.Until) || d.Holds(1, noon) {
 		t.Errorf("it holds until %v", d.Until)
 	}
@@ -157,7 +157,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 // large is a policy of 10,000 grants on 100 datasets.
-func large() (*Policy, Asker, []Origin) {
+func large() (*Policy, Caller, []Origin) {
 	r := Rules{Owners: make(map[Object]Principal)}
 	for i := range 100 {
 		name := fmt.Sprintf("data-%03d", i)
@@ -171,7 +171,7 @@ func large() (*Policy, Asker, []Origin) {
 			r.Grants = append(r.Grants, g)
 		}
 	}
-	who := Asker{Principal: "user:u1"}
+	who := Caller{Principal: "user:u1"}
 	for k := range 10 {
 		who.Groups = append(who.Groups, Group(fmt.Sprintf("g%d", 10*k)))
 	}

@@ -3,16 +3,15 @@ package access
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// ErrInvalid: a name, right or grant that cannot be.
+// ErrInvalid is the error of a name, right or grant that is not valid.
 var ErrInvalid = errors.New("invalid")
 
-// A Principal is who asks, or whom a grant names: "user:alice",
+// A Principal is the name of a user, group or service: "user:alice",
 // "group:radiology" or "service:triage".
 type Principal string
 
@@ -51,22 +50,3 @@ func ParsePrincipal(s string) (Principal, error) {
 	}
 	return Principal(s), nil
 }
-
-// An Asker is a principal as it asks: with the groups it belongs to and what
-// it says it wants the data for.
-type Asker struct {
-	Principal Principal
-	// Groups were resolved here, never taken from the one who asks.
-	Groups  []Principal
-	Purpose string
-
-	// unsure says that no directory knows the principal: it may be in groups all
-	// the same; see [Groups].
-	unsure bool
-	// clusters has the groups that count for the datasets in each cluster, in
-	// place of Groups; see [Authority.In].
-	clusters map[string]inCluster
-}
-
-// is says whether the asker is a principal or belongs to it.
-func (a Asker) is(p Principal) bool { return a.Principal == p || slices.Contains(a.Groups, p) }

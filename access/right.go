@@ -24,8 +24,8 @@ const (
 
 // rightsOn are the rights that can be granted on each kind of object.
 var rightsOn = map[string][]Right{
-	datasetKind: {List, Read, Train, Administer, Use, Download, Promote},
-	modelKind:   {Administer, Use, Download, Promote},
+	DatasetKind: {List, Read, Train, Administer, Use, Download, Promote},
+	ModelKind:   {Administer, Use, Download, Promote},
 }
 
 // ParseRights reads rights separated by commas.
@@ -33,7 +33,7 @@ func ParseRights(s string) ([]Right, error) {
 	var all []Right
 	for word := range strings.SplitSeq(s, ",") {
 		r := Right(strings.ToLower(strings.TrimSpace(word)))
-		if !slices.Contains(rightsOn[datasetKind], r) {
+		if !slices.Contains(rightsOn[DatasetKind], r) {
 			return nil, fmt.Errorf("%w: right %.40q: the rights are list, read, train, grant, use, download and promote", ErrInvalid, word)
 		}
 		all = append(all, r)
@@ -44,18 +44,19 @@ func ParseRights(s string) ([]Right, error) {
 // An Object is what rights are about: "dataset:scans" or "model:flowers".
 type Object string
 
+// The kinds of objects.
 const (
-	datasetKind = "dataset"
-	modelKind   = "model"
+	DatasetKind = "dataset"
+	ModelKind   = "model"
 )
 
 // Dataset is the object of a registered dataset's name.
-func Dataset(name string) Object { return Object(datasetKind + ":" + name) }
+func Dataset(name string) Object { return Object(DatasetKind + ":" + name) }
 
 // Model is the object of a model's name.
-func Model(name string) Object { return Object(modelKind + ":" + name) }
+func Model(name string) Object { return Object(ModelKind + ":" + name) }
 
-// Kind is "dataset" or "model".
+// Kind returns DatasetKind or ModelKind.
 func (o Object) Kind() string { kind, _, _ := strings.Cut(string(o), ":"); return kind }
 
 // Name is the object's name without its kind.

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// note keeps which content registered datasets were found to have. Data that
-// lies above or below a dataset's own place is not noted: its content is not
-// the dataset's.
-func (s *Store) note(ctx context.Context, data []Data, by Principal, digest string, entries int) error {
+// addSnapshot stores the content that data was found to have as a snapshot of the
+// registered datasets at its place. Data above or below a dataset's own place has
+// another content than the dataset.
+func (s *Store) addSnapshot(ctx context.Context, data []Data, found Snapshot) error {
 	p, err := s.Policy(ctx)
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func (s *Store) note(ctx context.Context, data []Data, by Principal, digest stri
 		at, ok := placeOf(d.URI)
 		for i := range p.datasets {
 			o := Dataset(p.datasets[i].Name)
-			if ok && p.datasets[i].place == at && !slices.Contains(p.digests[digest], o) {
+			if ok && p.datasets[i].place == at && !slices.Contains(p.digests[found.Digest], o) {
 				names = append(names, o)
 			}
 		}
@@ -35,7 +35,7 @@ func (s *Store) note(ctx context.Context, data []Data, by Principal, digest stri
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		for _, o := range names {
 			_, err := tx.ExecContext(ctx, "INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-				o, digest, entries, by, moment(now()).String())
+				o, found.Digest, found.Entries, found.By, moment(now()).String())
 			if err != nil {
 				return err
 			}
@@ -43,12 +43,12 @@ func (s *Store) note(ctx context.Context, data []Data, by Principal, digest stri
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("access: noting a snapshot: %w", err)
+		return fmt.Errorf("access: storing a snapshot: %w", err)
 	}
 	return nil
 }
 
-// Snapshots are the contents that a registered dataset was found to have, the
+// Snapshots returns the contents that a registered dataset was found to have, the
 // oldest first.
 func (p *Policy) Snapshots(dataset string) []Snapshot {
 	found := []Snapshot{}
@@ -61,7 +61,7 @@ func (p *Policy) Snapshots(dataset string) []Snapshot {
 	return found
 }
 
-// Registered is a registered dataset by its name.
+// Registered returns a registered dataset by its name.
 func (p *Policy) Registered(name string) (Registered, error) {
 	i, found := slices.BinarySearchFunc(p.datasets, name, func(d Registered, name string) int { return cmp.Compare(d.Name, name) })
 	if !found {
@@ -70,7 +70,8 @@ func (p *Policy) Registered(name string) (Registered, error) {
 	return p.datasets[i], nil
 }
 
-// Datasets are all registered datasets by name. They must not be changed.
+// Datasets returns all registered datasets by name. The caller must not change
+// them.
 func (p *Policy) Datasets() []Registered { return p.datasets }
 
 // domain names a set of objects, "" an empty one.

@@ -165,7 +165,7 @@ func readObjects(ctx context.Context, tx *sql.Tx, r *Rules) error {
 		d.Created, wrong = parseMoment(created)
 		r.unreadable(o, "registration", noOwner, wrong)
 		r.Owners[o] = d.Owner
-		if o.Kind() != datasetKind {
+		if o.Kind() != DatasetKind {
 			return nil
 		}
 		d.Name = o.Name()

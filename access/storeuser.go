@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// A store with users of its own, such as HDFS, lets a user read or not. What it
-// lets one user read is worth nothing for another: the one whom it sees must be
-// the one who asks. Names are compared as the store knows them, and a home may
-// say for whom else a user reads, in its access/store-users.yaml:
+// A store with users of its own, such as HDFS, lets a user read or not. That it lets
+// one user read says nothing about another: the user that the store sees must be the
+// caller. A user is a caller's own where the names are equal, or where the home's
+// access/store-users.yaml says so:
 //
 //	store-users:
 //	  user:tkit: [svc-train]
 //
-// which is for accounts whose name in the store is another. Who owns the home
+// This is for accounts that have another name in the store. The owner of the home
 // writes that file.
 
 // readsAs says whether a store's user is a principal's own.
@@ -61,16 +61,16 @@ func parseStoreUsers(raw []byte) (map[Principal][]string, error) {
 	return all, nil
 }
 
-// admits is the decision of a question about data whose store reads as a user:
-// with it, the one who asks must be that user.
-func (a *Authority) admits(who Asker, q Question, d Decision) (Decision, error) {
-	if !d.Allowed || q.Store == "" {
+// checkStoreUser refuses a request about data whose store is read as another user
+// than the caller.
+func (a *Authority) checkStoreUser(who Caller, r Request, d Decision) (Decision, error) {
+	if !d.Allowed || r.Store == "" {
 		return d, nil
 	}
-	same, err := a.readsAs(who.Principal, q.Store)
+	same, err := a.readsAs(who.Principal, r.Store)
 	if err == nil && !same {
-		d.Allowed, d.ReadAs = false, q.Store
-		d.Reason = fmt.Sprintf("the store is read as %s, and %s asks: what one may read there is not for the other", q.Store, who.Principal)
+		d.Allowed, d.ReadAs = false, r.Store
+		d.Reason = fmt.Sprintf("the store is read as %s, and %s asks: what one may read there is not for the other", r.Store, who.Principal)
 	}
 	return d, err
 }

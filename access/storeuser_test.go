@@ -15,12 +15,12 @@ func TestStoreUser(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:alice", Train)
 	f.give(t, f.olga, Allow, "service:batch", Train)
-	claim := func(p Principal) *Claim {
-		return f.Claim(p, "", Needs{Data: []Data{{URI: f.data, Datasets: []string{"scans"}}}})
+	permission := func(p Principal) *Permission {
+		return f.NewPermission(Caller{Principal: p}, Needs{Data: []Data{{URI: f.data, Datasets: []string{"scans"}}}})
 	}
 	opened := func(p Principal, user string) error {
-		c := claim(p)
-		if err := c.Decide(t.Context()); err != nil {
+		c := permission(p)
+		if err := c.Authorize(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return c.Opened(t.Context(), user, f.data)
@@ -52,7 +52,7 @@ func TestStoreUser(t *testing.T) {
 
 	// Whom else a user reads for, the home's owner says.
 	f.write(t, "store-users.yaml", "store-users: {user:alice: [svc-train]}", 0o600)
-	held := claim("user:alice")
+	held := permission("user:alice")
 	if err := held.Opened(t.Context(), "svc-train", f.data); err != nil {
 		t.Errorf("a user that the home names: %v", err)
 	}
@@ -60,7 +60,7 @@ func TestStoreUser(t *testing.T) {
 		t.Errorf("a user that the home names for another: %v", err)
 	}
 	f.write(t, "store-users.yaml", "store-users: {}", 0o600)
-	if err := held.look(t.Context()); !errors.Is(err, ErrDenied) {
+	if err := held.check(t.Context()); !errors.Is(err, ErrDenied) {
 		t.Errorf("a user that the home no longer names: %v", err)
 	}
 	for text, mode := range map[string]os.FileMode{

@@ -12,10 +12,9 @@ import (
 // maxToken bounds a token's life.
 const maxToken = 366 * 24 * time.Hour
 
-// CreateToken makes a token for a principal and tells its secret, this once.
-// Everybody may have one for themselves; an administrator makes those of
-// others.
-func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Token, secret string, err error) {
+// CreateToken creates a token for a principal and returns its secret, which is not
+// stored. Callers may create tokens for themselves, administrators for everybody.
+func (a *Authority) CreateToken(ctx context.Context, who Caller, t Token) (_ Token, secret string, err error) {
 	t.By, t.Created = who.Principal, now()
 	if err := t.check(); err != nil {
 		return t, "", err
@@ -24,8 +23,8 @@ func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Toke
 		return t, "", errors.Join(fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid), err)
 	}
 	secret, t.ID, t.hash = newSecret()
-	q := Question{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
-	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(tx *sql.Tx) error {
+	q := Request{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
+	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, moment(t.Created).String(), moment(t.Expires).String())
 		return err
@@ -37,9 +36,9 @@ func (a *Authority) CreateToken(ctx context.Context, who Asker, t Token) (_ Toke
 }
 
 // RevokeToken ends a token. Its principal may, and an administrator.
-func (a *Authority) RevokeToken(ctx context.Context, who Asker, id string) error {
-	q := Question{Action: "revoke-token", Data: []string{"token " + id}}
-	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+func (a *Authority) RevokeToken(ctx context.Context, who Caller, id string) error {
+	q := Request{Action: "revoke-token", Data: []string{"token " + id}}
+	return a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {
 		for _, t := range p.tokens {
 			if t.ID == id {
 				return a.mayToken(p, who, t), nil
@@ -52,8 +51,8 @@ func (a *Authority) RevokeToken(ctx context.Context, who Asker, id string) error
 	}, func(p *Policy) bool { return !slices.ContainsFunc(p.tokens, func(t Token) bool { return t.ID == id }) }})
 }
 
-// mayToken is the decision of who may make or end a token.
-func (a *Authority) mayToken(p *Policy, who Asker, t Token) Decision {
+// mayToken decides who may create or revoke a token.
+func (a *Authority) mayToken(p *Policy, who Caller, t Token) Decision {
 	d := a.administers(p, who, tokenObject)
 	if t.Principal == who.Principal {
 		d.Allowed, d.Reason = true, fmt.Sprintf("the token is %s's own", who.Principal)
@@ -61,12 +60,12 @@ func (a *Authority) mayToken(p *Policy, who Asker, t Token) Decision {
 	return d
 }
 
-// tokenObject is what decisions about tokens are written down under.
+// tokenObject is the object of decisions about tokens in the audit log.
 const tokenObject Object = "tokens"
 
-// Tokens are those in force that an asker may see, the oldest first: their own,
-// and all of them for an administrator.
-func (a *Authority) Tokens(ctx context.Context, who Asker) ([]Token, error) {
+// Tokens returns the tokens in force that a caller may see, the oldest first: the
+// caller's own, and all of them for an administrator.
+func (a *Authority) Tokens(ctx context.Context, who Caller) ([]Token, error) {
 	p, err := a.store.Policy(ctx)
 	if err != nil {
 		return nil, err

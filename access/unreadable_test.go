@@ -43,7 +43,7 @@ func TestUnreadableGrant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			f.give(t, f.olga, Allow, "user:alice", Train)
-			if _, err := f.Register(t.Context(), f.root, "other", t.TempDir(), "user:olga"); err != nil {
+			if _, err := f.RegisterDataset(t.Context(), f.root, "other", t.TempDir(), "user:olga"); err != nil {
 				t.Fatal(err)
 			}
 			bad := f.give(t, f.olga, Deny, "user:bob", Read)
@@ -53,17 +53,17 @@ func TestUnreadableGrant(t *testing.T) {
 					t.Errorf("%s still has a right", p)
 				}
 			}
-			_, err := f.Decide(t.Context(), f.ask(t, "user:alice"), Question{Action: "train", Right: Train, Object: "dataset:scans"})
+			_, err := f.Authorize(t.Context(), f.ask(t, "user:alice"), Request{Action: "train", Right: Train, Object: "dataset:scans"})
 			if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "grant 2 cannot be read") {
 				t.Errorf("alice is told %v", err)
 			}
-			if _, err := f.Decide(t.Context(), f.olga, Question{Action: "train", Right: Train, Object: "dataset:other"}); err != nil {
+			if _, err := f.Authorize(t.Context(), f.olga, Request{Action: "train", Right: Train, Object: "dataset:other"}); err != nil {
 				t.Errorf("another dataset: %v", err)
 			}
 			if f.may(t, f.Authority, "user:alice", Administer) || !f.may(t, f.Authority, "user:olga", Administer) {
 				t.Error("others than the owner may grant, or the owner may not")
 			}
-			if err := f.Take(t.Context(), f.olga, "dataset:scans", bad.ID); err != nil {
+			if err := f.RevokeGrant(t.Context(), f.olga, "dataset:scans", bad.ID); err != nil {
 				t.Fatal(err)
 			}
 			if !f.may(t, f.Authority, "user:alice", Train) {
@@ -77,7 +77,7 @@ func TestUnreadableRows(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:alice", Use)
 	lineage := []Origin{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"scans"}}}}}
-	e, err := f.Exempt(t.Context(), f.olga, Exemption{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: now().Add(time.Hour)}, lineage)
+	e, err := f.Declassify(t.Context(), f.olga, Exemption{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: now().Add(time.Hour)}, lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestUnreadableRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	usable := func(p Principal) bool {
-		_, err := f.Decide(t.Context(), f.ask(t, p), Question{Action: "predict", Right: Use, Lineage: lineage})
+		_, err := f.Authorize(t.Context(), f.ask(t, p), Request{Action: "predict", Right: Use, Lineage: lineage})
 		if err != nil && !errors.Is(err, ErrDenied) {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestUnreadableRows(t *testing.T) {
 	if usable("user:alice") {
 		t.Error("a dataset without an owner is open")
 	}
-	if err := f.Transfer(t.Context(), f.root, "dataset:scans", "user:olga"); err != nil || !usable("user:alice") {
+	if err := f.SetOwner(t.Context(), f.root, "dataset:scans", "user:olga"); err != nil || !usable("user:alice") {
 		t.Errorf("with an owner again: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestUnreadableRows(t *testing.T) {
 func TestUnreadablePlace(t *testing.T) {
 	f := newFixture(t)
 	other := t.TempDir()
-	if _, err := f.Register(t.Context(), f.root, "other", other, "user:olga"); err != nil {
+	if _, err := f.RegisterDataset(t.Context(), f.root, "other", other, "user:olga"); err != nil {
 		t.Fatal(err)
 	}
 	f.damage(t, "UPDATE access_objects SET uri = 'nowhere' WHERE object = 'dataset:scans'")
@@ -157,7 +157,7 @@ func TestExpiries(t *testing.T) {
 		time.Date(292277026596, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}.Add(time.Nanosecond), time.Time{}.Add(-time.Hour), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Now().Add(-time.Second), time.Now().AddDate(101, 0, 0),
 	} {
-		if g, err := f.Give(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train, Expires: bad}); !errors.Is(err, ErrInvalid) {
+		if g, err := f.AddGrant(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train, Expires: bad}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("until %v: %+v, %v", bad, g, err)
 		}
 		if _, _, err := f.CreateToken(t.Context(), f.root, Token{Principal: "user:bob", Expires: bad}); !errors.Is(err, ErrInvalid) {
@@ -165,7 +165,7 @@ func TestExpiries(t *testing.T) {
 		}
 		lineage := []Origin{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"scans"}}}}}
 		e := Exemption{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: bad}
-		if _, err := f.Exempt(t.Context(), f.olga, e, lineage); !errors.Is(err, ErrInvalid) {
+		if _, err := f.Declassify(t.Context(), f.olga, e, lineage); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a declassification until %v: %v", bad, err)
 		}
 	}
@@ -173,7 +173,7 @@ func TestExpiries(t *testing.T) {
 		t.Error("one of them counts")
 	}
 	zoned := time.Now().Add(time.Hour).In(time.FixedZone("", 14*3600))
-	g, err := f.Give(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train, Expires: zoned})
+	g, err := f.AddGrant(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train, Expires: zoned})
 	if err != nil || g.Expires.Sub(zoned).Abs() > time.Millisecond || !f.may(t, f.Authority, "user:bob", Train) {
 		t.Errorf("%v, %v", g.Expires, err)
 	}
@@ -189,7 +189,7 @@ func TestReadBack(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Give(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train}); !errors.Is(err, ErrInvalid) {
+	if _, err := f.AddGrant(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("given: %v", err)
 	}
 	p, err := f.store.Policy(t.Context())
@@ -213,7 +213,7 @@ func TestMissingTables(t *testing.T) {
 		}
 		a, err := Open(t.Context(), f.home, members{})
 		if err == nil {
-			_, err = a.Decide(t.Context(), f.olga, Question{Action: "train", Right: Train, Object: "dataset:scans"})
+			_, err = a.Authorize(t.Context(), f.olga, Request{Action: "train", Right: Train, Object: "dataset:scans"})
 			a.Close()
 		}
 		if err == nil {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -57,9 +58,12 @@ type Registration struct {
 	// Attachments become the manifest's, under the same names.
 	Attachments map[string]Content
 	By          Change
-	// Admit, where set, has the last word: it is asked in the transaction in
-	// which the version appears, and its error is why there is none.
-	Admit func(ctx context.Context, tx *sql.Tx) error
+	// Permitted, where set, decides whether the version may be registered and
+	// returns the generation of the access policy that it decided by. The version
+	// is stored in a transaction in which that generation is still in force; where
+	// the policy has changed, Permitted is called again. Its error ends the
+	// registration.
+	Permitted func(ctx context.Context) (generation int64, err error)
 }
 
 // Register makes the next version of a model, and the model with its first. It
@@ -82,20 +86,51 @@ func (r *Registry) Register(ctx context.Context, n Registration) (Version, error
 	if err := r.putParts(ctx, &m, n); err != nil {
 		return Version{}, fmt.Errorf("registering %s: %w", m.Model, err)
 	}
-	var v Version
-	err = r.db.Write(ctx, func(tx *sql.Tx) (err error) {
-		if n.Admit != nil {
-			if err := n.Admit(ctx, tx); err != nil {
-				return err
-			}
-		}
-		v, err = insert(ctx, tx, m, n.By)
-		return err
-	})
+	v, err := r.insertPermitted(ctx, m, n)
 	if err != nil {
 		return Version{}, fmt.Errorf("registering %s: %w", m.Model, err)
 	}
 	return v, nil
+}
+
+// errPolicyChanged says that the policy is not the one that permitted a
+// registration.
+var errPolicyChanged = errors.New("the access policy has changed")
+
+// insertPermitted stores a version in a transaction in which it is permitted.
+func (r *Registry) insertPermitted(ctx context.Context, m Manifest, n Registration) (v Version, err error) {
+	for {
+		var generation int64
+		if n.Permitted != nil {
+			if generation, err = n.Permitted(ctx); err != nil {
+				return Version{}, err
+			}
+		}
+		err = r.db.Write(ctx, func(tx *sql.Tx) error {
+			if n.Permitted != nil {
+				if err := checkGeneration(ctx, tx, generation); err != nil {
+					return err
+				}
+			}
+			v, err = insert(ctx, tx, m, n.By)
+			return err
+		})
+		if !errors.Is(err, errPolicyChanged) {
+			return v, err
+		}
+	}
+}
+
+// checkGeneration compares the generation of the home's access policy.
+func checkGeneration(ctx context.Context, tx *sql.Tx, want int64) error {
+	var generation int64
+	if err := tx.QueryRowContext(ctx, "SELECT n FROM access_generation").Scan(&generation); err != nil {
+		return err
+	}
+	if generation != want {
+		return errPolicyChanged
+	}
+	return nil
 }
 
 // putParts stores the blobs and enters them in the manifest.

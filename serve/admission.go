@@ -147,7 +147,7 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, action str
 	if err != nil {
 		return access.Decision{}, err
 	}
-	who, err := a.authority.Ask(ctx, caller.Principal, caller.Purpose)
+	who, err := a.authority.Resolve(ctx, access.Caller{Principal: caller.Principal, Purpose: caller.Purpose})
 	if err != nil {
 		return access.Decision{}, err
 	}
@@ -169,8 +169,8 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, action str
 		return access.Decision{}, err
 	}
 	clusters := p.Clusters(p.Restrictions(lineage))
-	who = a.authority.In(ctx, who, clusters)
-	d, err := a.authority.DecideBy(ctx, p, who, access.Question{Action: action, Right: access.Use, Lineage: lineage})
+	who = a.authority.ResolveIn(ctx, who, clusters)
+	d, err := a.authority.AuthorizeBy(ctx, p, who, access.Request{Action: action, Right: access.Use, Lineage: lineage})
 	if err != nil && !errors.Is(err, access.ErrDenied) {
 		return d, err
 	}
@@ -187,12 +187,12 @@ func (a *Admission) decide(ctx context.Context, caller access.Caller, action str
 }
 
 // made is a decision that was made before and still holds.
-func (a *Admission) made(ctx context.Context, key decisionKey, p *access.Policy, who access.Asker) (access.Decision, bool) {
+func (a *Admission) made(ctx context.Context, key decisionKey, p *access.Policy, who access.Caller) (access.Decision, bool) {
 	a.mu.RLock()
 	d, made := a.decisions[key]
 	a.mu.RUnlock()
 	if !made || !d.Holds(p.Generation(), time.Now()) {
 		return access.Decision{}, false
 	}
-	return d.Decision, a.authority.In(ctx, who, d.clusters).Memberships() == d.memberships
+	return d.Decision, a.authority.ResolveIn(ctx, who, d.clusters).Memberships() == d.memberships
 }

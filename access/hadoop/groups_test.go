@@ -32,11 +32,11 @@ func scans(t *testing.T, uri string, effect access.Effect, group access.Principa
 			t.Error(err)
 		}
 	})
-	if _, err := a.Register(t.Context(), access.Asker{Principal: "user:root"}, "scans", uri, "user:olga"); err != nil {
+	if _, err := a.RegisterDataset(t.Context(), access.Caller{Principal: "user:root"}, "scans", uri, "user:olga"); err != nil {
 		t.Fatal(err)
 	}
 	g := access.Grant{Object: "dataset:scans", Effect: effect, Principal: group, Right: access.Train}
-	if _, err := a.Give(t.Context(), access.Asker{Principal: "user:olga"}, g); err != nil {
+	if _, err := a.AddGrant(t.Context(), access.Caller{Principal: "user:olga"}, g); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -44,11 +44,11 @@ func scans(t *testing.T, uri string, effect access.Effect, group access.Principa
 
 func decide(t *testing.T, a *access.Authority, p access.Principal) error {
 	t.Helper()
-	who, err := a.Ask(t.Context(), p, "")
+	who, err := a.Resolve(t.Context(), access.Caller{Principal: p})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.Decide(t.Context(), who, access.Question{Action: "test", Right: access.Train, Object: "dataset:scans"})
+	_, err = a.Authorize(t.Context(), who, access.Request{Action: "test", Right: access.Train, Object: "dataset:scans"})
 	return err
 }
 
@@ -75,7 +75,7 @@ func TestDeniedGroupsAndNoAnswer(t *testing.T) {
 	a := scans(t, "hdfs://"+c.NameNode(0)+"/scans", access.Deny, "group:team")
 	for _, p := range []access.Principal{"user:carol", "user:alice", "user:stranger"} {
 		g := access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: p, Right: access.Train}
-		if _, err := a.Give(t.Context(), access.Asker{Principal: "user:olga"}, g); err != nil {
+		if _, err := a.AddGrant(t.Context(), access.Caller{Principal: "user:olga"}, g); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,12 +109,12 @@ func TestHungNameNode(t *testing.T) {
 	}()
 	err := access.ErrDenied
 	for i := 0; errors.Is(err, access.ErrDenied); i++ { // until it has stopped
-		who, failed := a.Ask(t.Context(), access.User(fmt.Sprint("stranger", i)), "")
+		who, failed := a.Resolve(t.Context(), access.Caller{Principal: access.User(fmt.Sprint("stranger", i))})
 		if failed != nil {
 			t.Fatal(failed)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		_, err = a.Decide(ctx, who, access.Question{Action: "test", Right: access.Train, Object: "dataset:scans"})
+		_, err = a.Authorize(ctx, who, access.Request{Action: "test", Right: access.Train, Object: "dataset:scans"})
 		cancel()
 	}
 	if !errors.Is(err, access.ErrUnknownGroups) || !errors.Is(err, context.DeadlineExceeded) {

@@ -57,7 +57,7 @@ Examples:
 // asking is an authority and who asks it: the account that runs the command.
 type asking struct {
 	*access.Authority
-	who access.Asker
+	who access.Caller
 }
 
 // purposeFlag is on every command whose decision a purpose may change.
@@ -76,7 +76,7 @@ func openAuthority(c *cli.Context) (*asking, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := a.Ask(c.Context, self, c.String("purpose"))
+	who, err := a.Resolve(c.Context, access.Caller{Principal: self, Purpose: c.String("purpose")})
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -87,8 +87,8 @@ func openAuthority(c *cli.Context) (*asking, error) {
 func (a *asking) policy(c *cli.Context) (*access.Policy, error) { return a.Store().Policy(c.Context) }
 
 // decide asks for a right on a dataset or model, or on a version.
-func (a *asking) decide(c *cli.Context, q access.Question) error {
-	_, err := a.Decide(c.Context, a.who, q)
+func (a *asking) decide(c *cli.Context, q access.Request) error {
+	_, err := a.Authorize(c.Context, a.who, q)
 	return err
 }
 
@@ -99,7 +99,7 @@ func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action 
 		return err
 	}
 	return asked(c, func(a *asking) error {
-		return a.decide(c, access.Question{Action: action, Right: right, Lineage: lineage})
+		return a.decide(c, access.Request{Action: action, Right: right, Lineage: lineage})
 	})
 }
 

@@ -50,14 +50,14 @@ func newGuardedAt(t *testing.T, place func(local string) string) *guarded {
 // olga gives the test's own user rights, and returns how to take them back.
 func (g *guarded) olga(t *testing.T, rights string) (take func()) {
 	t.Helper()
-	olga := access.Asker{Principal: "user:olga"}
+	olga := access.Caller{Principal: "user:olga"}
 	parsed, err := access.ParseRights(rights)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []int64
 	for _, r := range parsed {
-		given, err := g.authority.Give(t.Context(), olga, access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: g.me, Right: r})
+		given, err := g.authority.AddGrant(t.Context(), olga, access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: g.me, Right: r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func (g *guarded) olga(t *testing.T, rights string) (take func()) {
 	}
 	return func() {
 		for _, id := range ids {
-			if err := g.authority.Take(context.Background(), olga, "dataset:scans", id); err != nil {
+			if err := g.authority.RevokeGrant(context.Background(), olga, "dataset:scans", id); err != nil {
 				t.Error(err)
 			}
 		}
@@ -306,8 +306,8 @@ func (w *trigger) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A right that ends between the training and its registration is missed in the
-// transaction that would register.
+// A right that ends between the decision and the transaction that registers is
+// noticed in the transaction.
 func TestRevokedBeforeRegistration(t *testing.T) {
 	g := newGuarded(t)
 	g.olga(t, "train")
@@ -316,21 +316,22 @@ func TestRevokedBeforeRegistration(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	claim := g.authority.Claim(g.me, "", access.Needs{Data: []access.Data{{Datasets: []string{"scans"}}}})
-	if err := claim.Decide(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	_, err = g.authority.Give(t.Context(), access.Asker{Principal: "user:olga"},
-		access.Grant{Object: "dataset:scans", Effect: access.Deny, Principal: g.me, Right: access.Train})
-	if err != nil {
-		t.Fatal(err)
-	}
+	permission := g.authority.NewPermission(access.Caller{Principal: g.me}, access.Needs{Data: []access.Data{{Datasets: []string{"scans"}}}})
+	decided := 0
 	_, err = r.Register(t.Context(), registry.Registration{
-		Manifest: registry.Manifest{Model: "m"}, By: registry.Change{Actor: "test"}, Admit: claim.In,
+		Manifest: registry.Manifest{Model: "m"}, By: registry.Change{Actor: "test"},
 		Trunk: registry.FromReader(strings.NewReader("trunk")), Head: registry.FromReader(strings.NewReader("head")),
+		Permitted: func(ctx context.Context) (int64, error) {
+			generation, err := permission.Check(ctx)
+			if decided++; decided == 1 && err == nil {
+				_, err = g.authority.AddGrant(ctx, access.Caller{Principal: "user:olga"},
+					access.Grant{Object: "dataset:scans", Effect: access.Deny, Principal: g.me, Right: access.Train})
+			}
+			return generation, err
+		},
 	})
-	if !errors.Is(err, access.ErrDenied) {
-		t.Errorf("registering: %v", err)
+	if !errors.Is(err, access.ErrDenied) || decided != 2 {
+		t.Errorf("registering: %v, decided %d times", err, decided)
 	}
 }
 

@@ -38,12 +38,12 @@ func changeACL(c *cli.Context, a *asking, object access.Object) error {
 		if err != nil {
 			return fmt.Errorf("revoke %q: name a grant by its number; `acl` without more lists them", args[1])
 		}
-		if err := a.Take(c.Context, a.who, object, id); err != nil {
+		if err := a.RevokeGrant(c.Context, a.who, object, id); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
 	case verb == "owner" && len(args) == 2:
-		if err := a.Transfer(c.Context, a.who, object, access.Principal(args[1])); err != nil {
+		if err := a.SetOwner(c.Context, a.who, object, access.Principal(args[1])); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
@@ -70,7 +70,7 @@ func give(c *cli.Context, a *asking, object access.Object, effect access.Effect,
 	}
 	var given []access.Grant
 	for _, r := range rights {
-		g, err := a.Give(c.Context, a.who, access.Grant{
+		g, err := a.AddGrant(c.Context, a.who, access.Grant{
 			Object: object, Effect: effect, Principal: principal, Right: r,
 			Purpose: c.String("only-for"), Expires: expires, Reason: c.String("reason"),
 		})
@@ -97,7 +97,7 @@ func showACL(c *cli.Context, a *asking, object access.Object) error {
 		return err
 	}
 	if object.Kind() == "dataset" {
-		if err := a.decide(c, access.Question{Action: "show-acl", Right: access.List, Object: object}); err != nil {
+		if err := a.decide(c, access.Request{Action: "show-acl", Right: access.List, Object: object}); err != nil {
 			return err
 		}
 	}

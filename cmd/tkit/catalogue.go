@@ -115,7 +115,7 @@ func completeDatasets(c *cli.Context) {
 	if err != nil {
 		return
 	}
-	seen, err := a.List(c.Context, p, a.who)
+	seen, err := a.ListDatasets(c.Context, p, a.who)
 	if err != nil {
 		return
 	}
@@ -129,7 +129,7 @@ func addDataset(c *cli.Context, a *asking) error {
 	if given := c.String("owner"); given != "" {
 		owner = access.Principal(given)
 	}
-	d, err := a.Register(c.Context, a.who, c.Args().First(), c.Args().Get(1), owner)
+	d, err := a.RegisterDataset(c.Context, a.who, c.Args().First(), c.Args().Get(1), owner)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func listDatasets(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	seen, err := a.List(c.Context, p, a.who)
+	seen, err := a.ListDatasets(c.Context, p, a.who)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func showDataset(c *cli.Context, a *asking) error {
 		return err
 	}
 	object := access.Dataset(d.Name)
-	if err := a.decide(c, access.Question{Action: "show", Right: access.List, Object: object}); err != nil {
+	if err := a.decide(c, access.Request{Action: "show", Right: access.List, Object: object}); err != nil {
 		return err
 	}
 	type may struct {
@@ -170,7 +170,7 @@ func showDataset(c *cli.Context, a *asking) error {
 	}
 	var rights []may
 	for _, r := range []access.Right{access.List, access.Read, access.Train, access.Use, access.Download, access.Promote, access.Administer} {
-		answer, err := a.Answer(c.Context, p, a.who, access.Question{Right: r, Object: object})
+		answer, err := a.Decide(c.Context, p, a.who, access.Request{Right: r, Object: object})
 		if err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func listSnapshots(c *cli.Context, a *asking) error {
 	if err != nil {
 		return err
 	}
-	if err := a.decide(c, access.Question{Action: "snapshots", Right: access.List, Object: access.Dataset(d.Name)}); err != nil {
+	if err := a.decide(c, access.Request{Action: "snapshots", Right: access.List, Object: access.Dataset(d.Name)}); err != nil {
 		return err
 	}
 	header := []string{"digest", "examples", "first found", "by"}

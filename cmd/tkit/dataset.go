@@ -95,7 +95,7 @@ func readable(c *cli.Context, a *asking, given string) (*dataset, error) {
 // reads as a user, by every dataset that it is of.
 func mayRead(c *cli.Context, a *asking, p *access.Policy, data access.Data, user string) error {
 	for _, object := range p.DatasetsOf(data) {
-		if err := a.decide(c, access.Question{Action: c.Command.Name, Right: access.Read, Object: object, Data: []string{data.Version(object)}, Store: user}); err != nil {
+		if err := a.decide(c, access.Request{Action: c.Command.Name, Right: access.Read, Object: object, Data: []string{data.Version(object)}, Store: user}); err != nil {
 			return err
 		}
 	}

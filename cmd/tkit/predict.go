@@ -131,8 +131,8 @@ func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose fu
 	if err != nil {
 		return nil, err
 	}
-	claim := a.Claim(a.who.Principal, a.who.Purpose, access.Needs{Asked: lineage})
-	if err := claim.Decide(c.Context); err != nil {
+	claim := a.NewPermission(access.Caller{Principal: a.who.Principal, Purpose: a.who.Purpose}, access.Needs{Used: lineage})
+	if err := claim.Authorize(c.Context); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	release := hold(c, claim)

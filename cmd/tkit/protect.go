@@ -144,7 +144,7 @@ func showAccess(c *cli.Context, r *registry.Registry) error {
 		}
 		var rights []may
 		for _, right := range []access.Right{access.Use, access.Download, access.Promote} {
-			answer, err := a.Answer(c.Context, p, a.who, access.Question{Right: right, Lineage: lineage})
+			answer, err := a.Decide(c.Context, p, a.who, access.Request{Right: right, Lineage: lineage})
 			if err != nil {
 				return err
 			}
@@ -205,7 +205,7 @@ func protectModel(c *cli.Context, r *registry.Registry) error {
 		if given := c.String("owner"); given != "" {
 			owner = access.Principal(given)
 		}
-		if err := a.Protect(c.Context, a.who, model, owner, versions); err != nil {
+		if err := a.ProtectModel(c.Context, a.who, model, owner, versions); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"object": access.Model(model), "owner": owner},
@@ -223,7 +223,7 @@ func declassify(c *cli.Context, r *registry.Registry) error {
 		return err
 	}
 	return asked(c, func(a *asking) error {
-		e, err := a.Exempt(c.Context, a.who, access.Exemption{
+		e, err := a.Declassify(c.Context, a.who, access.Exemption{
 			Version: m.Ref().String(), Dataset: access.Dataset(c.Args().Get(1)), Right: access.Right(c.String("right")),
 			Expires: expires, Reason: c.String("reason"),
 		}, lineage)

@@ -27,7 +27,7 @@ func (t *training) register(r *train.Result) error {
 		return err
 	}
 	// Written down before it is done; the transaction asks once more.
-	if err := t.rights.Decide(t.Context.Context); err != nil {
+	if err := t.rights.Authorize(t.Context.Context); err != nil {
 		return err
 	}
 	v, err := t.registry.Register(t.Context.Context, *n)
@@ -115,8 +115,8 @@ func (t *training) registration(r *train.Result) (*registry.Registration, error)
 			"training.jsonl":           registry.FromReader(&t.told),
 			inference.SampleAttachment: registry.FromReader(sample),
 		},
-		By:    change(t.Context),
-		Admit: t.rights.In,
+		By:        change(t.Context),
+		Permitted: t.rights.Check,
 	}, nil
 }
 

@@ -59,7 +59,7 @@ func hideOthers(c *cli.Context, r *registry.Registry, versions []registry.Versio
 		if err != nil {
 			return err
 		}
-		may, err := a.Describe(c.Context, p, a.who, lineages)
+		may, err := a.UsableVersions(c.Context, p, a.who, lineages)
 		for i := range may {
 			if m := versions[i].Manifest; !may[i] {
 				versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "not yours to use"}
@@ -187,7 +187,7 @@ func moveAlias(c *cli.Context, r *registry.Registry, model, action string,
 			if err != nil {
 				return err
 			}
-			if err := a.decide(c, access.Question{Action: action, Right: access.Promote, Lineage: lineage}); err != nil {
+			if err := a.decide(c, access.Request{Action: action, Right: access.Promote, Lineage: lineage}); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ const watched = time.Second
 // hold ends the command's context when a claim is lost, until the caller releases
 // it. Release says why it was lost, or nil where it was not before the command's
 // own context ended.
-func hold(c *cli.Context, claim *access.Claim) (release func() (lost error)) {
+func hold(c *cli.Context, claim *access.Permission) (release func() (lost error)) {
 	before := c.Context
 	held, stop := claim.Hold(before, watched)
 	c.Context = held
@@ -67,8 +67,8 @@ func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
 		}
 	}
 	t.asking = a
-	t.rights = a.Claim(a.who.Principal, a.who.Purpose, needs)
-	if err := t.rights.Decide(c.Context); err != nil {
+	t.rights = a.NewPermission(access.Caller{Principal: a.who.Principal, Purpose: a.who.Purpose}, needs)
+	if err := t.rights.Authorize(c.Context); err != nil {
 		return nil, err
 	}
 	t.dataset.whole = t.dataset.restricted(p)

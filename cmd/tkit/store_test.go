@@ -222,7 +222,7 @@ func TestGroupsOfTheCluster(t *testing.T) {
 	give := func(group access.Principal, r access.Right) {
 		t.Helper()
 		given := access.Grant{Object: "dataset:scans", Effect: access.Allow, Principal: group, Right: r}
-		if _, err := g.authority.Give(t.Context(), access.Asker{Principal: "user:olga"}, given); err != nil {
+		if _, err := g.authority.AddGrant(t.Context(), access.Caller{Principal: "user:olga"}, given); err != nil {
 			t.Fatal(err)
 		}
 	}

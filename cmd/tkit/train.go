@@ -229,7 +229,7 @@ type training struct {
 
 	builtOn *registry.Manifest // the registered version behind --base, or nil
 	dataset *dataset
-	rights  *access.Claim
+	rights  *access.Permission
 	derived string   // where what outlives the run is kept
 	names   []string // of the registered datasets that the data is of
 	reads   bool     // who trains may also see the data, and so names of images

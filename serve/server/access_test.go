@@ -42,7 +42,7 @@ import (
 type protected struct {
 	Addresses
 	authority *access.Authority
-	root      access.Asker
+	root      access.Caller
 	client    *http.Client
 	tls       *tls.Config
 	scheme    string
@@ -51,18 +51,18 @@ type protected struct {
 	models    *inferencetest.Home
 }
 
-var olga = access.Asker{Principal: "user:olga"}
+var olga = access.Caller{Principal: "user:olga"}
 
 func protect(t *testing.T, change func(*Options)) *protected {
 	t.Helper()
 	home := inferencetest.New(t)
-	p := &protected{root: access.Asker{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
+	p := &protected{root: access.Caller{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
 	var err error
 	if p.authority, err = access.Open(t.Context(), home.Path, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.authority.Close() })
-	if _, err := p.authority.Register(t.Context(), p.root, "scans", t.TempDir(), "user:olga"); err != nil {
+	if _, err := p.authority.RegisterDataset(t.Context(), p.root, "scans", t.TempDir(), "user:olga"); err != nil {
 		t.Fatal(err)
 	}
 	if p.self, err = access.Self(); err != nil {
@@ -113,7 +113,7 @@ func (p *protected) token(t *testing.T, principal access.Principal, purpose stri
 func (p *protected) give(t *testing.T, g access.Grant) access.Grant {
 	t.Helper()
 	g.Object, g.Effect = "dataset:scans", access.Allow
-	given, err := p.authority.Give(t.Context(), olga, g)
+	given, err := p.authority.AddGrant(t.Context(), olga, g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestRevocationReachesLoadedModels(t *testing.T) {
 	for range 2 {
 		g := p.give(t, access.Grant{Principal: "user:alice", Right: access.Use})
 		p.becomes(t, "the grant", alice, http.StatusOK)
-		if err := p.authority.Take(t.Context(), olga, "dataset:scans", g.ID); err != nil {
+		if err := p.authority.RevokeGrant(t.Context(), olga, "dataset:scans", g.ID); err != nil {
 			t.Fatal(err)
 		}
 		p.becomes(t, "the grant was taken back", alice, http.StatusForbidden)
@@ -265,7 +265,7 @@ func TestServersOwnRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.authority.Take(t.Context(), olga, "dataset:scans", policy.Grants("dataset:scans")[0].ID); err != nil {
+	if err := p.authority.RevokeGrant(t.Context(), olga, "dataset:scans", policy.Grants("dataset:scans")[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	p.becomes(t, "the server's right was taken back", alice, http.StatusServiceUnavailable)

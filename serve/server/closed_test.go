@@ -116,7 +116,7 @@ func TestRevocationReachesEveryMethod(t *testing.T) {
 			t.Errorf("%s is refused with the right", name)
 		}
 	}
-	if err := p.authority.Take(context.WithoutCancel(t.Context()), olga, "dataset:scans", grant.ID); err != nil {
+	if err := p.authority.RevokeGrant(context.WithoutCancel(t.Context()), olga, "dataset:scans", grant.ID); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(5 * time.Second)

@@ -44,7 +44,7 @@ func openDoor(ctx context.Context, o Options, r *registry.Registry, l listeners)
 		return nil, err
 	}
 	var anonymous *access.Caller
-	if _, err := d.authority.Ask(ctx, self, ""); err != nil {
+	if _, err := d.authority.Resolve(ctx, access.Caller{Principal: self}); err != nil {
 		return nil, err // better said now than to every caller
 	}
 	if !o.Authenticate && !l.open {

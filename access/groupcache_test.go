@@ -50,11 +50,11 @@ func (s *slow) of(ctx context.Context, _ member) ([]Principal, error) {
 	return s.groups, s.err
 }
 
-// roster tests in time that passes at once.
-func rosterTest(t *testing.T, f func(t *testing.T, d *slow, r *roster)) {
+// groupCacheTest runs a test of the cache with a fake clock.
+func groupCacheTest(t *testing.T, f func(t *testing.T, d *slow, r *groupCache)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &slow{}
-		r := newRoster(d.of)
+		r := newGroupCache(d.of)
 		defer r.close()
 		f(t, d, r)
 	})
@@ -64,8 +64,8 @@ var alice = member{principal: "user:alice"}
 
 // Who asks often never waits, and what the directory says takes effect within
 // the five seconds.
-func TestRosterRefreshes(t *testing.T) {
-	rosterTest(t, func(t *testing.T, d *slow, r *roster) {
+func TestGroupCacheRefreshes(t *testing.T) {
+	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(time.Second, nil, "group:a")
 		if got, err := r.of(t.Context(), alice); err != nil || !slices.Equal(got, []Principal{"group:a"}) {
 			t.Fatal(got, err)
@@ -97,13 +97,13 @@ func TestRosterRefreshes(t *testing.T) {
 
 // A directory that fails or hangs is believed for some moments; then nobody
 // knows, and that is told at once or when the caller's context ends.
-func TestRosterFailsClosed(t *testing.T) {
+func TestGroupCacheFailsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes time.Duration
 		err   error
 	}{"fails": {0, errors.New("no route")}, "hangs": {time.Hour, nil}} {
 		t.Run(name, func(t *testing.T) {
-			rosterTest(t, func(t *testing.T, d *slow, r *roster) {
+			groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 				d.set(0, nil, "group:a")
 				if _, err := r.of(t.Context(), alice); err != nil {
 					t.Fatal(err)
@@ -131,7 +131,7 @@ func TestRosterFailsClosed(t *testing.T) {
 				}
 				// It is asked again, and believed again.
 				d.set(0, nil, "group:b")
-				time.Sleep(patient)
+				time.Sleep(lookUpTimeout)
 				if got, err := r.of(t.Context(), alice); err != nil || !slices.Equal(got, []Principal{"group:b"}) {
 					t.Errorf("back again: %v, %v", got, err)
 				}
@@ -141,8 +141,8 @@ func TestRosterFailsClosed(t *testing.T) {
 }
 
 // Many at once are one look-up each, some at a time; nobody's is another's.
-func TestRosterOfMany(t *testing.T) {
-	rosterTest(t, func(t *testing.T, d *slow, r *roster) {
+func TestGroupCacheOfMany(t *testing.T) {
+	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(100*time.Millisecond, nil, "group:a")
 		var wg sync.WaitGroup
 		for i := range 1000 {
@@ -160,8 +160,8 @@ func TestRosterOfMany(t *testing.T) {
 }
 
 // A slow directory's first answer counts however long it took.
-func TestRosterFirstAnswer(t *testing.T) {
-	rosterTest(t, func(t *testing.T, d *slow, r *roster) {
+func TestGroupCacheFirstAnswer(t *testing.T) {
+	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(stale+time.Second, nil, "group:a")
 		if got, err := r.of(t.Context(), alice); err != nil || len(got) != 1 {
 			t.Errorf("%v, %v", got, err)

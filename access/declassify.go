@@ -13,9 +13,9 @@ import (
 // maxExemption bounds how long a declassification may last.
 const maxExemption = 5 * 366 * 24 * time.Hour
 
-// Exempt declassifies a version for a right: the dataset, behind it, is no
-// longer asked. Only the dataset's owner may; not even who may grant.
-func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage []Origin) (Exemption, error) {
+// Declassify exempts a version from the restriction by a dataset behind it, for one
+// right. Only the dataset's owner may; the right to grant does not suffice.
+func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lineage []Origin) (Exemption, error) {
 	e.By, e.At = who.Principal, now()
 	err := e.check()
 	if err != nil {
@@ -24,8 +24,8 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 	if e.Expires, err = expiry(e.Expires, e.At); err != nil || e.Expires.Sub(e.At) > maxExemption {
 		return e, errors.Join(fmt.Errorf("%w: a declassification needs an expiry, in five years at most", ErrInvalid), err)
 	}
-	q := Question{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage}
-	err = a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+	q := Request{Action: "declassify " + string(e.Right), Right: Administer, Object: e.Dataset, Lineage: lineage}
+	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {
 		if err := p.governed(e.Dataset); err != nil {
 			return Decision{}, err
 		}
@@ -47,9 +47,9 @@ func (a *Authority) Exempt(ctx context.Context, who Asker, e Exemption, lineage 
 	return e, err
 }
 
-// Reclassify takes a declassification back. The dataset's owner may, and who
-// has the right to grant on it.
-func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
+// Reclassify revokes a declassification. The dataset's owner may, and a caller with
+// the right to grant on it.
+func (a *Authority) Reclassify(ctx context.Context, who Caller, id int64) error {
 	p, err := a.store.Policy(ctx)
 	if err != nil {
 		return err
@@ -58,8 +58,8 @@ func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
 	if err != nil {
 		return err
 	}
-	q := Question{Action: "reclassify", Right: Administer, Object: e.Dataset, Data: []string{fmt.Sprintf("declassification %d of %s", id, e.Version)}}
-	return a.change(ctx, who, q, func(p *Policy, who Asker) (Decision, error) {
+	q := Request{Action: "reclassify", Right: Administer, Object: e.Dataset, Data: []string{fmt.Sprintf("declassification %d of %s", id, e.Version)}}
+	return a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {
 		if _, err := p.exemptionBy(id); err != nil {
 			return Decision{}, err
 		}
@@ -73,7 +73,7 @@ func (a *Authority) Reclassify(ctx context.Context, who Asker, id int64) error {
 	}})
 }
 
-// exemptionBy is the one with a number.
+// exemptionBy returns the exemption with a number.
 func (p *Policy) exemptionBy(id int64) (Exemption, error) {
 	for _, all := range p.exemptions {
 		for _, e := range all {
@@ -85,7 +85,8 @@ func (p *Policy) exemptionBy(id int64) (Exemption, error) {
 	return Exemption{}, fmt.Errorf("%w: declassification %d", ErrNotFound, id)
 }
 
-// Exemptions are a version's, the oldest first, also those that have expired.
+// Exemptions returns a version's exemptions, the oldest first, also those that have
+// expired.
 func (p *Policy) Exemptions(version string) []Exemption {
 	found := []Exemption{}
 	for key, all := range p.exemptions {

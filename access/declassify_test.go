@@ -15,7 +15,7 @@ func TestExempt(t *testing.T) {
 	with := func(change func(*Exemption)) Exemption { e := good; change(&e); return e }
 	for _, c := range []struct {
 		name string
-		who  Asker
+		who  Caller
 		e    Exemption
 		want error
 	}{
@@ -27,13 +27,13 @@ func TestExempt(t *testing.T) {
 		{"of a dataset's own right", f.olga, with(func(e *Exemption) { e.Right = Train }), ErrInvalid},
 		{"of a dataset that is not behind it", f.olga, with(func(e *Exemption) { e.Dataset = "dataset:other" }), ErrNotFound},
 	} {
-		if _, err := f.Exempt(t.Context(), c.who, c.e, lineage); !errors.Is(err, c.want) {
+		if _, err := f.Declassify(t.Context(), c.who, c.e, lineage); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
 	may := func(r Right) bool {
 		t.Helper()
-		_, err := f.Decide(t.Context(), bob, Question{Action: "test", Right: r, Lineage: lineage})
+		_, err := f.Authorize(t.Context(), bob, Request{Action: "test", Right: r, Lineage: lineage})
 		if err != nil && !errors.Is(err, ErrDenied) {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestExempt(t *testing.T) {
 	if may(Use) {
 		t.Fatal("before")
 	}
-	e, err := f.Exempt(t.Context(), f.olga, good, lineage)
+	e, err := f.Declassify(t.Context(), f.olga, good, lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,35 +71,35 @@ func TestProtect(t *testing.T) {
 	f := newFixture(t)
 	restricted := [][]Origin{{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"scans"}}}}}}
 	alice := f.ask(t, "user:alice")
-	if err := f.Protect(t.Context(), alice, "m", "user:alice", restricted); !errors.Is(err, ErrDenied) {
+	if err := f.ProtectModel(t.Context(), alice, "m", "user:alice", restricted); !errors.Is(err, ErrDenied) {
 		t.Errorf("who may not promote protects: %v", err)
 	}
-	if err := f.Protect(t.Context(), alice, "m", "user:alice", nil); !errors.Is(err, ErrDenied) {
+	if err := f.ProtectModel(t.Context(), alice, "m", "user:alice", nil); !errors.Is(err, ErrDenied) {
 		t.Errorf("a model without versions: %v", err)
 	}
 	f.give(t, f.olga, Allow, "user:alice", Promote)
 	f.give(t, f.olga, Allow, "user:bob", Use)
 	bob := f.ask(t, "user:bob")
 	use := func() error {
-		_, err := f.Decide(t.Context(), bob, Question{Action: "test", Right: Use, Lineage: restricted[0]})
+		_, err := f.Authorize(t.Context(), bob, Request{Action: "test", Right: Use, Lineage: restricted[0]})
 		return err
 	}
 	if err := use(); err != nil {
 		t.Errorf("before: %v", err)
 	}
-	if err := f.Protect(t.Context(), alice, "m", "user:alice", restricted); err != nil {
+	if err := f.ProtectModel(t.Context(), alice, "m", "user:alice", restricted); err != nil {
 		t.Fatal(err)
 	}
 	if err := use(); !errors.Is(err, ErrDenied) {
 		t.Errorf("the model's owner has not allowed it: %v", err)
 	}
-	if _, err := f.Give(t.Context(), alice, Grant{Object: "model:m", Effect: Allow, Principal: "user:bob", Right: Use}); err != nil {
+	if _, err := f.AddGrant(t.Context(), alice, Grant{Object: "model:m", Effect: Allow, Principal: "user:bob", Right: Use}); err != nil {
 		t.Fatal(err)
 	}
 	if err := use(); err != nil {
 		t.Errorf("both allow it: %v", err)
 	}
-	if err := f.Protect(t.Context(), f.root, "m", "user:root", nil); !errors.Is(err, ErrInvalid) {
+	if err := f.ProtectModel(t.Context(), f.root, "m", "user:root", nil); !errors.Is(err, ErrInvalid) {
 		t.Errorf("twice: %v", err)
 	}
 }

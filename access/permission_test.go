@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -10,24 +9,22 @@ import (
 	"time"
 )
 
-func TestClaim(t *testing.T) {
+func TestPermission(t *testing.T) {
 	f := newFixture(t)
 	uri, _, err := Locate(f.data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim := f.Claim("user:alice", "", Needs{Data: []Data{{URI: uri}}})
-	in := func() error {
-		return f.Store().db.Write(t.Context(), func(tx *sql.Tx) error { return claim.In(t.Context(), tx) })
-	}
-	if err := claim.Decide(t.Context()); !errors.Is(err, ErrDenied) {
+	permission := f.NewPermission(Caller{Principal: "user:alice"}, Needs{Data: []Data{{URI: uri}}})
+	check := func() error { _, err := permission.Check(t.Context()); return err }
+	if err := permission.Authorize(t.Context()); !errors.Is(err, ErrDenied) {
 		t.Errorf("closed: %v", err)
 	}
 	f.give(t, f.olga, Allow, "group:radiology", Train)
-	if err := errors.Join(claim.Decide(t.Context()), in()); err != nil {
+	if err := errors.Join(permission.Authorize(t.Context()), check()); err != nil {
 		t.Error(err)
 	}
-	names, err := claim.Found(t.Context(), "sha256:a", 12)
+	names, err := permission.Found(t.Context(), "sha256:a", 12)
 	if err != nil || strings.Join(names, " ") != "scans" {
 		t.Errorf("found %v, %v", names, err)
 	}
@@ -39,7 +36,7 @@ func TestClaim(t *testing.T) {
 		t.Errorf("snapshots: %+v", s)
 	}
 	f.give(t, f.olga, Deny, "user:alice", Train)
-	for name, err := range map[string]error{"decide": claim.Decide(t.Context()), "in": in()} {
+	for name, err := range map[string]error{"authorize": permission.Authorize(t.Context()), "check": check()} {
 		if !errors.Is(err, ErrDenied) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -54,8 +51,8 @@ func TestPartsAreNotSnapshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		claim := f.Claim("user:olga", "", Needs{Data: []Data{{URI: uri}}})
-		names, err := claim.Found(t.Context(), "sha256:"+string(rune('a'+i)), 1)
+		permission := f.NewPermission(Caller{Principal: "user:olga"}, Needs{Data: []Data{{URI: uri}}})
+		names, err := permission.Found(t.Context(), "sha256:"+string(rune('a'+i)), 1)
 		if err != nil || strings.Join(names, " ") != "scans" {
 			t.Errorf("%s belongs to %v, %v", folder, names, err)
 		}
@@ -74,7 +71,7 @@ func TestDomain(t *testing.T) {
 	f := newFixture(t)
 	domain := func(n Needs) string {
 		t.Helper()
-		d, err := f.Claim("user:olga", "", n).Domain(t.Context())
+		d, err := f.NewPermission(Caller{Principal: "user:olga"}, n).Domain(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +79,7 @@ func TestDomain(t *testing.T) {
 	}
 	scans := Needs{Data: []Data{{Datasets: []string{"scans"}}}}
 	base := Needs{Base: []Origin{{Version: "m@1", Model: "model:m", Data: scans.Data}}}
-	if _, err := f.Register(t.Context(), f.root, "more", t.TempDir(), "user:olga"); err != nil {
+	if _, err := f.RegisterDataset(t.Context(), f.root, "more", t.TempDir(), "user:olga"); err != nil {
 		t.Fatal(err)
 	}
 	more := Needs{Data: []Data{{Datasets: []string{"more"}}}}
@@ -103,15 +100,15 @@ func TestDomain(t *testing.T) {
 func TestHold(t *testing.T) {
 	f := newFixture(t)
 	g := f.give(t, f.olga, Allow, "user:alice", Train)
-	claim := f.Claim("user:alice", "", Needs{Data: []Data{{Datasets: []string{"scans"}}}})
-	ended, stop := claim.Hold(t.Context(), time.Millisecond)
+	permission := f.NewPermission(Caller{Principal: "user:alice"}, Needs{Data: []Data{{Datasets: []string{"scans"}}}})
+	ended, stop := permission.Hold(t.Context(), time.Millisecond)
 	stop()
 	if cause := context.Cause(ended); !errors.Is(cause, context.Canceled) {
 		t.Errorf("stopped for %v", cause)
 	}
-	held, stop := claim.Hold(t.Context(), time.Millisecond)
+	held, stop := permission.Hold(t.Context(), time.Millisecond)
 	defer stop()
-	if err := f.Take(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
+	if err := f.RevokeGrant(t.Context(), f.olga, "dataset:scans", g.ID); err != nil {
 		t.Fatal(err)
 	}
 	<-held.Done()
