@@ -24,7 +24,7 @@ var layers = [][]string{
 
 // internalLayers are the packages of internal, by the same rule.
 var internalLayers = [][]string{
-	{"pipeline"},
+	{"anymodel", "pipeline"},
 	{"bases", "home", "independence", "raster", "savedmodel"},
 	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
 	{"bottlenecks", "db", "durable", "fuzztest", "guard", "inputfile", "logtest", "printable", "similarity", "spelling", "tensorflow", "workfolder"},

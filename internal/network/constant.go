@@ -66,6 +66,44 @@ func checkRepeated(nodes []*nodepb.NodeDef) error {
 	return nil
 }
 
+// textHeader is what TensorFlow takes for each string of a tensor, besides the
+// bytes of those that are long.
+const textHeader = 24
+
+// CheckServedConstants checks the constants of a model that is served as it is,
+// with those of its functions: what they hold must fit their shapes, and where
+// values repeat they may take up to a gigabyte together.
+func CheckServedConstants(nodes []*nodepb.NodeDef) error {
+	var numbers []*nodepb.NodeDef
+	text := int64(0)
+	for _, node := range nodes {
+		value := node.GetAttr()["value"].GetTensor()
+		if node.GetOp() != "Const" {
+			continue
+		}
+		if tensorflow.DataType(value.GetDtype()) != tensorflow.String {
+			if err := checkConstant(node); err != nil {
+				return err
+			}
+			numbers = append(numbers, node)
+			continue
+		}
+		count := int64(1)
+		for _, d := range value.GetTensorShape().GetDim() {
+			if d.GetSize() < 0 || d.GetSize() > maxRepeated/textHeader {
+				return fmt.Errorf("constant %q has the impossible shape %v", node.GetName(), shapeOf(value.GetTensorShape()))
+			}
+			if count *= d.GetSize(); count > maxRepeated/textHeader {
+				break
+			}
+		}
+		if text += count * textHeader; text > maxRepeated {
+			return fmt.Errorf("constant %q: with it, constants of strings take over %d bytes", node.GetName(), maxRepeated)
+		}
+	}
+	return checkRepeated(numbers)
+}
+
 // given returns about how many bytes of a value its graph has.
 func given(t *tensorpb.TensorProto) int64 {
 	size := int64(tensorflow.DataType(t.GetDtype()).Size())

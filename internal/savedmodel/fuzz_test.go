@@ -13,6 +13,7 @@ import (
 
 	"tkit/internal/fuzztest"
 	"tkit/internal/savedmodel/savedmodeltest"
+	"tkit/internal/tensorflow"
 )
 
 // FuzzPlain makes plain graphs of models whose nodes have been mixed up: it
@@ -105,4 +106,61 @@ func mix(meta *metapb.MetaGraphDef, edit byte, i, j int) {
 			from.Ret[name] = b.GetName() + ":output:0"
 		}
 	}
+}
+
+// FuzzProgram makes programs of models whose nodes have been mixed up, those of
+// functions included.
+func FuzzProgram(f *testing.F) {
+	folder := savedmodeltest.Cached(f, "models", "../anymodel/testdata/models.py")
+	names := []string{"text", "flow", "keras_text", "tf1_reference"}
+	var models []*metapb.SavedModel
+	for _, name := range names {
+		m, err := load(filepath.Join(folder, name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		models = append(models, m)
+	}
+	ops, err := registry()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := range models {
+		for edit := range byte(edits) {
+			f.Add(byte(i), []byte{edit, 3, 5, edit, 7, 2, edit, 20, 30})
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, changes []byte) {
+		defer fuzztest.Watch(t, len(changes))()
+		i := int(which) % len(models)
+		meta := proto.CloneOf(models[i].GetMetaGraphs()[0])
+		for ; len(changes) >= 3; changes = changes[3:] {
+			mix(meta, changes[0], int(changes[1]), int(changes[2]))
+		}
+		r, err := newProgramReader(newBudget(t.Context()), meta, ops)
+		if err != nil {
+			return
+		}
+		r.program(filepath.Join(folder, names[i]))
+	})
+}
+
+// FuzzTextTable reads lines as tables of every type.
+func FuzzTextTable(f *testing.F) {
+	f.Add([]byte("a\t1\r\nb\t2"), int8(0), int8(1), int8(-1))
+	f.Add([]byte("the\ncat\n\n"), int8(wholeLine), int8(lineNumber), int8(2))
+	f.Fuzz(func(t *testing.T, content []byte, key, value, size int8) {
+		defer fuzztest.Watch(t, len(content))()
+		format := textFormat{key: max(wholeLine, int(key)), value: max(wholeLine, int(value)), size: max(-1, int(size)), delimiter: '\t'}
+		for _, dt := range []tensorflow.DataType{tensorflow.String, tensorflow.Int64, tensorflow.Float32} {
+			table, err := format.parse(content, tensorflow.String, dt)
+			if err != nil {
+				continue
+			}
+			if len(table.keys.text) != table.keys.count || table.values.count != table.keys.count ||
+				dt != tensorflow.String && len(table.values.data) != dt.Size()*table.values.count {
+				t.Errorf("%d keys and %d values of %v in %d bytes", table.keys.count, table.values.count, dt, len(table.values.data))
+			}
+		}
+	})
 }

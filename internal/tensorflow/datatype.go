@@ -7,42 +7,46 @@ import "fmt"
 type DataType int32
 
 const (
-	Float32  DataType = 1
-	Float64  DataType = 2
-	Int32    DataType = 3
-	Uint8    DataType = 4
-	Int16    DataType = 5
-	Int8     DataType = 6
-	String   DataType = 7
-	Int64    DataType = 9
-	Bool     DataType = 10
-	BFloat16 DataType = 14
-	Uint16   DataType = 17
-	Float16  DataType = 19
-	Resource DataType = 20
-	Uint32   DataType = 22
-	Uint64   DataType = 23
+	Float32    DataType = 1
+	Float64    DataType = 2
+	Int32      DataType = 3
+	Uint8      DataType = 4
+	Int16      DataType = 5
+	Int8       DataType = 6
+	String     DataType = 7
+	Complex64  DataType = 8
+	Int64      DataType = 9
+	Bool       DataType = 10
+	BFloat16   DataType = 14
+	Uint16     DataType = 17
+	Complex128 DataType = 18
+	Float16    DataType = 19
+	Resource   DataType = 20
+	Uint32     DataType = 22
+	Uint64     DataType = 23
 )
 
 var dataTypes = map[DataType]struct {
 	name string
 	size int
 }{
-	Float32:  {"float32", 4},
-	Float64:  {"float64", 8},
-	Int32:    {"int32", 4},
-	Uint8:    {"uint8", 1},
-	Int16:    {"int16", 2},
-	Int8:     {"int8", 1},
-	String:   {"string", 0},
-	Int64:    {"int64", 8},
-	Bool:     {"bool", 1},
-	BFloat16: {"bfloat16", 2},
-	Uint16:   {"uint16", 2},
-	Float16:  {"float16", 2},
-	Resource: {"resource", 0},
-	Uint32:   {"uint32", 4},
-	Uint64:   {"uint64", 8},
+	Float32:    {"float32", 4},
+	Float64:    {"float64", 8},
+	Int32:      {"int32", 4},
+	Uint8:      {"uint8", 1},
+	Int16:      {"int16", 2},
+	Int8:       {"int8", 1},
+	String:     {"string", 0},
+	Complex64:  {"complex64", 8},
+	Int64:      {"int64", 8},
+	Bool:       {"bool", 1},
+	BFloat16:   {"bfloat16", 2},
+	Uint16:     {"uint16", 2},
+	Complex128: {"complex128", 16},
+	Float16:    {"float16", 2},
+	Resource:   {"resource", 0},
+	Uint32:     {"uint32", 4},
+	Uint64:     {"uint64", 8},
 }
 
 // Size is the number of bytes of one element, 0 where elements have no fixed

@@ -1,0 +1,241 @@
+// Package anymodel runs SavedModels as they are: all signatures, with inputs and
+// outputs of any dense type. Images have a package of their own, inference; here
+// nothing is known of what tensors mean.
+//
+// What is run is what [savedmodel.ReadProgram] takes of a model: operations that
+// compute, and tables and variables with the contents that they were saved with.
+package anymodel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tkit/internal/network"
+	"tkit/internal/savedmodel"
+	"tkit/internal/tensorflow"
+)
+
+// DefaultSignature is the key of the signature that is meant where none is named.
+const DefaultSignature = "serving_default"
+
+// A Model is a SavedModel ready to run. Safe for concurrent use; Close ends it.
+type Model struct {
+	// Signatures are those that can be run, Refused the others with the reason.
+	Signatures map[string]*Signature
+	Refused    map[string]error
+
+	graph   *tensorflow.Graph
+	session *tensorflow.Session
+}
+
+// A Signature is one function of a model. Its ports are sorted by name.
+type Signature struct {
+	Key             string
+	Method          string // such as "tensorflow/serving/predict"
+	Inputs, Outputs []network.Port
+
+	step *tensorflow.Step
+}
+
+// An InputError says what is wrong with the inputs of a run.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+func inputError(format string, args ...any) error { return &InputError{fmt.Errorf(format, args...)} }
+
+// Open loads the graph with the given tags of the SavedModel in dir; nil tags are
+// the usual ones. The model needs nothing of the folder afterwards.
+func Open(ctx context.Context, dir string, tags []string, c tensorflow.Config) (*Model, error) {
+	p, err := savedmodel.ReadProgram(ctx, dir, tags)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Signatures: map[string]*Signature{}, Refused: p.Refused}
+	if err := m.open(ctx, p, c); err != nil {
+		return nil, fmt.Errorf("load SavedModel %s: %w", dir, errors.Join(err, m.Close()))
+	}
+	return m, nil
+}
+
+func (m *Model) open(ctx context.Context, p *savedmodel.Program, c tensorflow.Config) error {
+	var err error
+	if m.graph, err = tensorflow.ImportGraph(p.Graph); err != nil {
+		return err
+	}
+	if m.session, err = tensorflow.NewSession(m.graph, c); err != nil {
+		return err
+	}
+	for _, initial := range []savedmodel.Initial{p.Variables, p.Tables} {
+		if err := m.fill(ctx, initial); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Signatures)) {
+		from := p.Signatures[key]
+		if err := m.checkTypes(slices.Concat(from.Inputs, from.Outputs)); err != nil {
+			return fmt.Errorf("signature %q: %w", key, err)
+		}
+		step, err := m.session.Step(tensors(from.Inputs), tensors(from.Outputs), from.Checks)
+		if err != nil {
+			return fmt.Errorf("signature %q: %w", key, err)
+		}
+		m.Signatures[key] = &Signature{Key: key, Method: from.Method, Inputs: from.Inputs, Outputs: from.Outputs, step: step}
+	}
+	return nil
+}
+
+// fill gives variables or tables their contents.
+func (m *Model) fill(ctx context.Context, initial savedmodel.Initial) error {
+	if len(initial.Targets) == 0 {
+		return nil
+	}
+	var feeds []string
+	var values []*tensorflow.Tensor
+	defer func() { closeAll(values) }()
+	for _, v := range initial.Feeds {
+		var t *tensorflow.Tensor
+		var err error
+		if v.DataType == tensorflow.String {
+			t, err = tensorflow.FromStrings(v.Shape, v.Text)
+		} else {
+			t, err = tensorflow.FromBytes(v.DataType, v.Shape, v.Data)
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", v.Name, err)
+		}
+		values, feeds = append(values, t), append(feeds, v.Tensor)
+	}
+	step, err := m.session.Step(feeds, nil, initial.Targets)
+	if err != nil {
+		return err
+	}
+	_, err = step.Run(ctx, values...)
+	return err
+}
+
+// checkTypes makes sure that tensors are of the types that a signature says.
+func (m *Model) checkTypes(ports []network.Port) error {
+	for _, p := range ports {
+		dt, err := m.graph.DataType(p.Tensor)
+		if err != nil {
+			return err
+		}
+		if dt != p.DataType {
+			return fmt.Errorf("%q is declared as %v, but is %v", p.Name, p.DataType, dt)
+		}
+	}
+	return nil
+}
+
+// Close waits for the runs under way and frees the model.
+func (m *Model) Close() error {
+	var err error
+	if m.session != nil {
+		err = m.session.Close()
+	}
+	if m.graph != nil {
+		m.graph.Close()
+	}
+	return err
+}
+
+// Signature returns the signature of that key; "" is the default one. The error
+// is an [InputError].
+func (m *Model) Signature(key string) (*Signature, error) {
+	if key == "" {
+		key = DefaultSignature
+	}
+	if s := m.Signatures[key]; s != nil {
+		return s, nil
+	}
+	if err := m.Refused[key]; err != nil {
+		return nil, inputError("signature %q is not served: %w", key, err)
+	}
+	return nil, inputError("there is no signature %.100q; there are %q", key, slices.Sorted(maps.Keys(m.Signatures)))
+}
+
+// Check says what is wrong with an input, of which only the name, the type and the
+// shape are known yet. The error is an [InputError].
+func (s *Signature) Check(name string, dt tensorflow.DataType, shape []int64) error {
+	i := slices.IndexFunc(s.Inputs, func(p network.Port) bool { return p.Name == name })
+	if i < 0 {
+		return inputError("signature %q has no input %.100q; it has %q", s.Key, name, names(s.Inputs))
+	}
+	p := s.Inputs[i]
+	if dt != p.DataType {
+		return inputError("input %q is %v; signature %q takes %v", name, dt, s.Key, p.DataType)
+	}
+	if p.Shape == nil {
+		return nil
+	}
+	fits := len(shape) == len(p.Shape)
+	for i := 0; fits && i < len(p.Shape); i++ {
+		fits = p.Shape[i] < 0 || p.Shape[i] == shape[i]
+	}
+	if !fits {
+		return inputError("input %q has the shape %v; signature %q takes %v", name, shape, s.Key, p.Shape)
+	}
+	return nil
+}
+
+// Run computes the outputs, in the order of the signature's, of inputs by name.
+// The caller closes both. Inputs that are missing, too many, of another type or of
+// another shape than declared, and those that an operation of the model refuses,
+// are an [InputError].
+func (s *Signature) Run(ctx context.Context, inputs map[string]*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		t := inputs[name]
+		if err := s.Check(name, t.DataType(), t.Shape()); err != nil {
+			return nil, err
+		}
+	}
+	in := make([]*tensorflow.Tensor, len(s.Inputs))
+	for i, p := range s.Inputs {
+		if in[i] = inputs[p.Name]; in[i] == nil {
+			return nil, inputError("input %q is missing; signature %q takes %q", p.Name, s.Key, names(s.Inputs))
+		}
+	}
+	out, err := s.step.Run(ctx, in...)
+	if e, ok := errors.AsType[*tensorflow.Error](err); ok && refuses(e.Code) {
+		return nil, &InputError{err}
+	}
+	return out, err
+}
+
+// refuses says whether an operation that fails with a code does so for its
+// inputs: what it computes with besides was there when the model was loaded.
+func refuses(c tensorflow.Code) bool {
+	switch c {
+	case tensorflow.InvalidArgument, tensorflow.OutOfRange, tensorflow.NotFound, tensorflow.FailedPrecondition,
+		tensorflow.Unimplemented, tensorflow.AlreadyExists:
+		return true
+	}
+	return false
+}
+
+func tensors(ports []network.Port) []string {
+	list := make([]string, len(ports))
+	for i, p := range ports {
+		list[i] = p.Tensor
+	}
+	return list
+}
+
+func names(ports []network.Port) []string {
+	list := make([]string, len(ports))
+	for i, p := range ports {
+		list[i] = p.Name
+	}
+	return list
+}
+
+func closeAll(tensors []*tensorflow.Tensor) {
+	for _, t := range tensors {
+		t.Close()
+	}
+}
