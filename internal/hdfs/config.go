@@ -138,7 +138,7 @@ func authority(asked string, conf map[string]string, dir string) (string, error)
 			return a, nil
 		}
 	}
-	return "", fmt.Errorf("hdfs: no NameNode is named: write hdfs://HOST:PORT/PATH, or have fs.defaultFS in %s say hdfs://...", dir)
+	return "", fmt.Errorf("hdfs: no NameNode is named: write hdfs://HOST:PORT/PATH, or set fs.defaultFS in %s to an hdfs:// URI", dir)
 }
 
 func simpleUser(asked string) (string, error) {

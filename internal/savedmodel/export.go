@@ -13,6 +13,7 @@ import (
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
@@ -35,14 +36,14 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 	b.replaceClips()
 	meta := &metapb.MetaGraphDef{
 		GraphDef:     b.def,
-		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e, e.Network.Inputs, e.Network.Outputs)},
+		SignatureDef: map[string]*metapb.SignatureDef{signatureKey(e): signatureDef(e.Network.Inputs, e.Network.Outputs)},
 	}
 	if e.Front != nil {
 		outputs, err := b.front(e)
 		if err != nil {
 			return nil, err
 		}
-		meta.SignatureDef[e.Front.Signature] = signatureDef(e, []network.Port{e.Front.Input}, outputs)
+		meta.SignatureDef[e.Front.Signature] = signatureDef([]network.Port{e.Front.Input}, outputs)
 	}
 	meta.AssetFileDef = b.assets(e.Assets)
 	if len(e.Network.Weights) > 0 {
@@ -68,11 +69,7 @@ func signatureKey(e Export) string {
 	return e.Signature
 }
 
-func signatureDef(e Export, inputs, outputs []network.Port) *metapb.SignatureDef {
-	method := e.Method
-	if method == "" {
-		method = PredictMethod
-	}
+func signatureDef(inputs, outputs []network.Port) *metapb.SignatureDef {
 	infos := func(ports []network.Port) map[string]*metapb.TensorInfo {
 		m := make(map[string]*metapb.TensorInfo, len(ports))
 		for _, p := range ports {
@@ -82,7 +79,13 @@ func signatureDef(e Export, inputs, outputs []network.Port) *metapb.SignatureDef
 		}
 		return m
 	}
-	return &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(outputs), MethodName: method}
+	def := &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(outputs)}
+	// TensorFlow writes the method name into every signature, and TensorFlow
+	// Serving before 2.4 refuses a signature without one. The generated field
+	// is marked as deprecated, so it is set by its name in the message.
+	message := def.ProtoReflect()
+	message.Set(message.Descriptor().Fields().ByName("method_name"), protoreflect.ValueOfString(predictMethod))
+	return def
 }
 
 func shapeProto(shape []int64) *shapepb.TensorShapeProto {

@@ -88,7 +88,7 @@ func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDe
 
 // only returns the signature with some of its outputs.
 func only(signature *metapb.SignatureDef, outputs []string) *metapb.SignatureDef {
-	part := &metapb.SignatureDef{Inputs: signature.GetInputs(), MethodName: signature.GetMethodName(), Outputs: map[string]*metapb.TensorInfo{}}
+	part := &metapb.SignatureDef{Inputs: signature.GetInputs(), Outputs: map[string]*metapb.TensorInfo{}}
 	for _, key := range outputs {
 		part.Outputs[key] = signature.GetOutputs()[key]
 	}

@@ -24,9 +24,9 @@ import (
 	"tkit/internal/savedmodel/bundle"
 )
 
-// PredictMethod is the method name under which TensorFlow Serving runs any
+// predictMethod is the method name under which TensorFlow Serving runs any
 // signature.
-const PredictMethod = "tensorflow/serving/predict"
+const predictMethod = "tensorflow/serving/predict"
 
 // An Export is what a SavedModel is written from.
 type Export struct {
@@ -35,8 +35,6 @@ type Export struct {
 	Network *network.Network
 	// Signature is the signature's key; "serving_default" when empty.
 	Signature string
-	// Method is the signature's method name; [PredictMethod] when empty.
-	Method string
 	// Front, where it is set, adds a second signature whose input is what the
 	// network's own input is computed from.
 	Front *Front

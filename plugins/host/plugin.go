@@ -147,7 +147,7 @@ func (p *Plugin) Process(ctx context.Context, config json.RawMessage, in plugins
 	out, crashedAt, err := p.once(ctx, config, in)
 	if crashedAt {
 		p.stats.retried.Add(1)
-		out, crashedAt, err = p.once(ctx, config, in)
+		out, _, err = p.once(ctx, config, in)
 	}
 	if err != nil {
 		return plugins.Batch{}, p.wrap(err)

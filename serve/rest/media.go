@@ -103,7 +103,7 @@ func decodeBase64(text string) ([]byte, error) {
 	if scheme, rest, ok := strings.Cut(text[:min(len(text), 256)], ":"); ok && strings.EqualFold(scheme, "data") {
 		parameters, _, ok := strings.Cut(rest, ",")
 		if !ok || !strings.HasSuffix(strings.ToLower(strings.TrimSpace(parameters)), ";base64") {
-			return nil, errors.New("the data: URI is not in base64: want data:image/...;base64,...")
+			return nil, errors.New("the data: URI is not in base64: want data:image/TYPE;base64,DATA")
 		}
 		text = text[len(scheme)+1+len(parameters)+1:]
 	}

@@ -103,7 +103,7 @@ func (c Config) servers(site map[string]string, dir string) ([]string, error) {
 	if authority == "" {
 		rest, ok := strings.CutPrefix(cmp.Or(site["fs.defaultFS"], site["fs.default.name"]), "hdfs://")
 		if !ok {
-			return nil, fmt.Errorf("webhdfs: no server is named: write webhdfs://HOST:PORT/PATH, or have fs.defaultFS in %s say hdfs://...", dir)
+			return nil, fmt.Errorf("webhdfs: no server is named: write webhdfs://HOST:PORT/PATH, or set fs.defaultFS in %s to an hdfs:// URI", dir)
 		}
 		authority, _, _ = strings.Cut(rest, "/")
 		if host, _, err := net.SplitHostPort(authority); err == nil {

@@ -24,7 +24,6 @@ import (
 type fake struct {
 	*httptest.Server
 	answers map[string]http.HandlerFunc
-	asked   atomic.Int32 // OPENs that were answered
 }
 
 const content = "0123456789"
