@@ -14,7 +14,7 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./intern
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop launcher build test race soak fuzz lint demo demo-plugins bench clean
+.PHONY: help deps deps-hadoop launcher build check test race soak fuzz lint demo demo-plugins bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ launcher: # the program that confines plugins, which tkit carries
 build: deps launcher ## make bin/tkit
 	@$(GO) build -trimpath -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
+check: lint ## what to run after an edit: lint, the import rules and the tests that need no Python, no JVM and no minutes
+	@$(GO) test -short ./...
+
 test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
 	@$(GO) test -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
 	@$(GO) test -race -timeout 20m $(RACE)
@@ -44,9 +47,10 @@ race: deps .deps/python/installed deps-hadoop ## the concurrent packages under t
 soak: deps deps-hadoop ## faults at the length they have in life: tickets of a minute in jobs of three
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
 
-lint: deps ## gofmt and go vet
+lint: deps ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
 
 fuzz: deps ## every fuzz target for a while, with the number of inputs (FUZZTIME=20s FUZZ=PATTERN)
 	@scripts/fuzz '$(FUZZ)'

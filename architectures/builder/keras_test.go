@@ -17,6 +17,7 @@ import (
 	tf "github.com/wamuir/graft/tensorflow"
 
 	"tkit/architectures"
+	"tkit/internal/needs"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
@@ -185,13 +186,7 @@ type kerasProcess struct {
 
 func startKeras(t *testing.T) *kerasProcess {
 	t.Helper()
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
-	if _, err := os.Stat(python); err != nil {
-		t.Fatalf("Python with Keras is needed: %v: run make test once, or set TKIT_PYTHON", err)
-	}
+	python := needs.Python(t)
 	cmd := exec.Command(python, filepath.Join("testdata", "keras", "answer.py"))
 	cmd.Env = append(os.Environ(), "KERAS_BACKEND=tensorflow", "TF_CPP_MIN_LOG_LEVEL=3", "PYTHONDONTWRITEBYTECODE=1")
 	var stderr strings.Builder

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins/python"
 	"tkit/plugins/python/pythontest"
 	"tkit/registry"
@@ -37,7 +38,7 @@ func TestExamplePlugins(t *testing.T) {
 			}
 			golang("run", "./scripts/scans", kind, data)
 			if python.IsProject(source) {
-				mustRun(t, home, "plugins", "install", "--python", pythontest.Interpreter(), "--wheels", pythontest.Wheels(), source)
+				mustRun(t, home, "plugins", "install", "--python", needs.Python(t), "--wheels", pythontest.Wheels(t), source)
 			} else {
 				executable := filepath.Join(dir, plugin)
 				golang("build", "-o", executable, "./plugins/examples/"+plugin)

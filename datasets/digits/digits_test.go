@@ -19,24 +19,8 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/all"
 	"tkit/datasets/digits"
+	"tkit/internal/needs"
 )
-
-// python is the interpreter that has scikit-learn.
-func python(t *testing.T) string {
-	t.Helper()
-	p := os.Getenv("TKIT_PYTHON")
-	if p == "" {
-		p = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
-	p, err := filepath.Abs(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(p); err != nil {
-		t.Fatalf("this test needs Python with scikit-learn: run make deps, or set TKIT_PYTHON: %v", err)
-	}
-	return p
-}
 
 func load(t *testing.T) []digits.Digit {
 	t.Helper()
@@ -52,7 +36,7 @@ func TestSameAsScikitLearn(t *testing.T) {
 import hashlib, numpy, sklearn.datasets
 d = sklearn.datasets.load_digits()
 print(hashlib.sha256(d.target.astype(numpy.uint8).tobytes() + d.images.astype(numpy.uint8).tobytes()).hexdigest(), end="")`
-	command := exec.Command(python(t), "-c", script)
+	command := exec.Command(needs.Python(t), "-c", script)
 	command.Stderr = os.Stderr
 	want, err := command.Output()
 	if err != nil {

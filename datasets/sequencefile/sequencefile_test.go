@@ -23,6 +23,7 @@ import (
 	"tkit/datasets/sourcetest"
 	"tkit/internal/fuzztest"
 	"tkit/internal/hdfs/hdfstest"
+	"tkit/internal/needs"
 )
 
 func format(p packing) shardstest.Format {
@@ -80,6 +81,7 @@ func four() []shardstest.File {
 // TestHadoop reads what Hadoop's own classes write, and has them read what the
 // other tests are made of.
 func TestHadoop(t *testing.T) {
+	needs.JVM(t)
 	lib, err := hdfstest.Jars()
 	must(t, err)
 	dir := t.TempDir()

@@ -22,6 +22,7 @@ import (
 	"tkit/datasets/sourcetest"
 	"tkit/datasets/tarshards"
 	"tkit/internal/fuzztest"
+	"tkit/internal/needs"
 )
 
 var format = shardstest.Format{
@@ -396,6 +397,7 @@ func TestSets(t *testing.T) {
 
 // TestOthers reads what Python's tarfile and GNU tar write, in each form.
 func TestOthers(t *testing.T) {
+	python := needs.Python(t)
 	dir := t.TempDir()
 	long := strings.Repeat("long/", 60)
 	key := "é/" + long + "1.png" // more than a plain header holds
@@ -420,7 +422,7 @@ func TestOthers(t *testing.T) {
 		run("tar", "--format="+form, "--sort=name", "-C", "in", "-cf", form+".tar", ".")
 	}
 	for _, form := range []string{"GNU", "PAX"} {
-		run("python3", "-c", "import sys, tarfile\nwith tarfile.open(sys.argv[1], 'w', format=getattr(tarfile, sys.argv[2] + '_FORMAT')) as t:\n t.add('in', '.', filter=lambda m: m)", "python"+form+".tar", form)
+		run(python, "-c", "import sys, tarfile\nwith tarfile.open(sys.argv[1], 'w', format=getattr(tarfile, sys.argv[2] + '_FORMAT')) as t:\n t.add('in', '.', filter=lambda m: m)", "python"+form+".tar", form)
 	}
 	for _, form := range []string{"gnu", "pax", "oldgnu", "pythonGNU", "pythonPAX"} {
 		b, err := os.ReadFile(filepath.Join(dir, form+".tar"))

@@ -20,6 +20,7 @@ import (
 	"tkit/datasets/shards/shardstest"
 	"tkit/datasets/sourcetest"
 	"tkit/datasets/tfrecord"
+	"tkit/internal/needs"
 )
 
 var format = shardstest.Format{
@@ -95,13 +96,10 @@ func three(t *testing.T) []byte {
 // TestTensorFlow reads what TensorFlow's own writer writes, and has TensorFlow
 // read what Write writes.
 func TestTensorFlow(t *testing.T) {
+	python := needs.Python(t)
 	dir := t.TempDir()
 	ours := filepath.Join(dir, "ours")
 	must(t, os.WriteFile(ours, three(t), 0o644))
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
 	written := filepath.Join(dir, "written")
 	must(t, os.Mkdir(written, 0o755))
 	arguments := []string{filepath.Join("testdata", "records.py"), written, ours}

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 const sklearn = `
@@ -46,10 +47,7 @@ func TestAgainstScikitLearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
+	python := needs.Python(t)
 	cmd := exec.Command(python, "-c", sklearn)
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr

@@ -11,6 +11,7 @@ import (
 
 	"tkit/internal/fuzztest"
 	"tkit/internal/hdfs/hdfstest"
+	"tkit/internal/needs"
 )
 
 // writeFiles makes a folder of files.
@@ -91,6 +92,7 @@ func TestSite(t *testing.T) {
 			t.Errorf("no %s in %q", name, names)
 		}
 	}
+	needs.JVM(t)
 	lib, err := hdfstest.Jars()
 	must(t, err)
 	program := filepath.Join(t.TempDir(), "Dump.java")

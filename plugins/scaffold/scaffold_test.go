@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins/host"
 	"tkit/plugins/preprocesstest"
 	"tkit/plugins/python/pythontest"
@@ -73,7 +74,7 @@ func TestPython(t *testing.T) {
 	}
 	pythontest.Run(t, folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 	pythontest.Run(t, folder, "-m", "mypy", "--cache-dir", t.TempDir())
-	trial, err := store.In(t.TempDir()).Try(t.Context(), folder, store.Options{Python: pythontest.Interpreter(), Wheels: pythontest.Wheels()})
+	trial, err := store.In(t.TempDir()).Try(t.Context(), folder, store.Options{Python: needs.Python(t), Wheels: pythontest.Wheels(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,21 +11,25 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/host"
 	"tkit/plugins/python/pythontest"
 	"tkit/plugins/store"
 )
 
-// python are the options that install plugins in Python without a network.
-var python = store.Options{Python: pythontest.Interpreter(), Wheels: pythontest.Wheels()}
+// offline returns the options that install plugins in Python without a network.
+func offline(t *testing.T) store.Options {
+	t.Helper()
+	return store.Options{Python: needs.Python(t), Wheels: pythontest.Wheels(t)}
+}
 
 const project = "../python/testdata/faulty"
 
 // TestPython installs the project of a plugin in Python, runs it, damages what
 // it runs with, and mends and removes it.
 func TestPython(t *testing.T) {
-	s, o := store.In(t.TempDir()), python
+	s, o := store.In(t.TempDir()), offline(t)
 	i, err := s.Install(t.Context(), project, o)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +103,7 @@ func echoes(t *testing.T, s store.Store, i store.Installed) {
 }
 
 func TestPythonRefuses(t *testing.T) {
-	s, o := store.In(t.TempDir()), python
+	s, o := store.In(t.TempDir()), offline(t)
 	changed := func(file, from, to string) string {
 		folder := filepath.Join(t.TempDir(), "project")
 		if err := os.CopyFS(folder, os.DirFS(project)); err != nil {
@@ -157,7 +161,7 @@ func TestPipIsIsolated(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o, from, err := python, project, error(nil)
+	o, from, err := offline(t), project, error(nil)
 	if from, err = filepath.Abs(from); err == nil {
 		o.Wheels, err = filepath.Abs(o.Wheels)
 	}

@@ -20,6 +20,7 @@ import (
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	versionspb "github.com/wamuir/graft/tensorflow/core/framework/versions_go_proto"
 
+	"tkit/internal/needs"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
@@ -241,14 +242,7 @@ func throughPython(t *testing.T, dir string) []float64 {
 // what it prints.
 func runPython(t *testing.T, program, dir string, asked any) []byte {
 	t.Helper()
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
-	python, err := filepath.Abs(python)
-	if err != nil {
-		t.Fatal(err)
-	}
+	python := needs.Python(t)
 	in, err := json.Marshal(asked)
 	if err != nil {
 		t.Fatal(err)

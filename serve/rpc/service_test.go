@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"tkit/inference/inferencetest"
+	"tkit/internal/needs"
 	"tkit/serve"
 	"tkit/serve/rpc"
 )
@@ -283,11 +284,8 @@ func TestErrorsName(t *testing.T) {
 // A client written in another language against TensorFlow Serving's own field
 // numbers understands the server.
 func TestPythonClient(t *testing.T) {
+	python := needs.Python(t)
 	s := start(t, "digits")
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
-	}
 	cmd := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "client.py"), s.address, "digits")
 	cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
 	out, err := cmd.Output()

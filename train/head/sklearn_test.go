@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 const sklearn = `
@@ -29,6 +30,7 @@ json.dump(answers, sys.stdout)
 
 // scikit-learn, in float64 and to a tight tolerance, finds the same minima.
 func TestAgainstScikitLearn(t *testing.T) {
+	python := needs.Python(t)
 	penalties := []float64{1, .1, .01}
 	for _, c := range []struct{ n, dim int }{{240, 30}, {60, 150}} {
 		learn, labels := blobs(c.n, c.dim, 6, 1)
@@ -38,10 +40,6 @@ func TestAgainstScikitLearn(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		python := os.Getenv("TKIT_PYTHON")
-		if python == "" {
-			python = filepath.Join("..", "..", ".deps", "python", "bin", "python")
 		}
 		cmd := exec.Command(python, "-c", sklearn)
 		cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")

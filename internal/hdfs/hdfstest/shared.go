@@ -4,10 +4,12 @@ import (
 	"os/user"
 	"sync"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 // Shared gives the tests of one binary one cluster, started by the first that
-// asks. Main ends it:
+// asks; it needs a Java virtual machine. Main ends it:
 //
 //	var cluster = hdfstest.Shared(hdfstest.Config{})
 //
@@ -24,6 +26,7 @@ func Shared(config Config) func(testing.TB) *Cluster {
 	})
 	return func(t testing.TB) *Cluster {
 		t.Helper()
+		needs.JVM(t)
 		c, err := get()
 		if err != nil {
 			t.Fatal(err)

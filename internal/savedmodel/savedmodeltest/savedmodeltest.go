@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 // sizes makes the bases whose weights lie mostly behind the flattened feature
@@ -30,7 +32,7 @@ var sizes = map[string][]string{
 // made once, and must not be written to.
 func Keras(t testing.TB, name string, flags ...string) string {
 	t.Helper()
-	root := Root(t)
+	root := needs.Root(t)
 	script := filepath.Join(root, "scripts", "export_keras")
 	args := slices.Concat([]string{name, "--randomise-statistics", "--seed", "1", "--example", "2"}, sizes[name], flags)
 	return Cached(t, "keras-"+name, script, args...)
@@ -41,7 +43,8 @@ func Keras(t testing.TB, name string, flags ...string) string {
 // before, and returns the folder. Tests of several processes may ask at once.
 func Cached(t testing.TB, name, script string, args ...string) string {
 	t.Helper()
-	root := Root(t)
+	needs.Python(t)
+	root := needs.Root(t)
 	h := sha256.New()
 	for _, file := range []string{script, filepath.Join(root, "scripts", "python-requirements.txt")} {
 		b, err := os.ReadFile(file)
@@ -80,20 +83,6 @@ func Cached(t testing.TB, name, script string, args ...string) string {
 	return dir
 }
 
-// Python returns the project's Python: TKIT_PYTHON, or what
-// scripts/install-python has made.
-func Python(t testing.TB) string {
-	t.Helper()
-	python := os.Getenv("TKIT_PYTHON")
-	if python == "" {
-		python = filepath.Join(Root(t), ".deps", "python", "bin", "python")
-	}
-	if _, err := os.Stat(python); err != nil {
-		t.Fatalf("no Python for the tests: %v; run scripts/install-python, or set TKIT_PYTHON", err)
-	}
-	return python
-}
-
 // RunPython runs a script with the project's Python and returns its standard
 // output. A script that fails fails the test with what it said.
 func RunPython(t testing.TB, script string, args ...string) string {
@@ -105,7 +94,7 @@ func RunPython(t testing.TB, script string, args ...string) string {
 // input.
 func RunPythonOn(t testing.TB, input, script string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), Python(t), append([]string{script}, args...)...)
+	cmd := exec.CommandContext(t.Context(), needs.Python(t), append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), "KERAS_BACKEND=tensorflow", "TF_CPP_MIN_LOG_LEVEL=3", "CUDA_VISIBLE_DEVICES=-1")
 	cmd.Stdin = strings.NewReader(input)
 	var stderr strings.Builder
@@ -117,29 +106,10 @@ func RunPythonOn(t testing.TB, input, script string, args ...string) string {
 	return string(out)
 }
 
-// Root returns the repository's root folder.
-func Root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("no go.mod above the test's folder")
-		}
-		dir = parent
-	}
-}
-
 // Bases returns the folder of the small bases that bases.py writes, of the kinds
 // that people bring, most with images and what Python's TensorFlow says of them:
 // see [Example]. It is shared as [Keras]'s are.
 func Bases(t testing.TB) string {
 	t.Helper()
-	return Cached(t, "bases", filepath.Join(Root(t), "internal", "savedmodel", "savedmodeltest", "bases.py"))
+	return Cached(t, "bases", filepath.Join(needs.Root(t), "internal", "savedmodel", "savedmodeltest", "bases.py"))
 }

@@ -1,36 +1,24 @@
-// Package pythontest is what tests of plugins in Python run them with: the
-// interpreter and the packages that scripts/install-python has installed.
+// Package pythontest runs plugins in Python for tests, with the interpreter and
+// the packages that scripts/install-python has installed.
 package pythontest
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"tkit/internal/needs"
 	"tkit/plugins/host"
 	"tkit/plugins/python"
 )
 
-// Interpreter has the packages of the SDK and of the examples; TKIT_PYTHON names
-// another.
-func Interpreter() string {
-	if path := os.Getenv("TKIT_PYTHON"); path != "" {
-		return path
-	}
-	return filepath.Join(root(), ".deps", "python", "bin", "python")
-}
-
-// Wheels is a folder that has the same packages to install.
-func Wheels() string { return filepath.Join(root(), ".deps", "wheels") }
-
-func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+// Wheels is a folder with the wheels of the packages that plugins run with.
+func Wheels(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(needs.Root(t), ".deps", "wheels")
 }
 
 // Plugin is the archive of a project.
@@ -42,20 +30,21 @@ type Plugin struct {
 // Build makes the archive of a project, which goes with the test.
 func Build(t *testing.T, project string) Plugin {
 	t.Helper()
+	interpreter := needs.Python(t)
 	dir := t.TempDir()
 	p := Plugin{path: filepath.Join(dir, "plugin.pyz")}
-	err := python.Build(t.Context(), Interpreter(), project, p.path)
+	err := python.Build(t.Context(), interpreter, project, p.path)
 	if err == nil {
 		p.digest, err = host.Digest(p.path)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.CommandContext(t.Context(), Interpreter(), "-c", `import os, sys, numpy
+	said, err := exec.CommandContext(t.Context(), interpreter, "-c", `import os, sys, numpy
 print(os.path.dirname(sys.executable), os.path.realpath(sys.prefix), sys.base_prefix, os.path.dirname(os.path.dirname(numpy.__file__)), sep="\n")`).Output()
 	where := strings.Split(strings.TrimSpace(string(said)), "\n")
 	if err != nil || len(where) != 4 {
-		t.Fatalf("%s (scripts/install-python makes it): %v", Interpreter(), err)
+		t.Fatalf("%s (scripts/install-python makes it): %v", interpreter, err)
 	}
 	p.how = host.Config{
 		Folders: []string{dir}, Path: where[:1], Readable: where[1:],
@@ -78,7 +67,7 @@ func Run(t *testing.T, project string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Interpreter(), append([]string{"-B"}, args...)...)
+	cmd := exec.CommandContext(ctx, needs.Python(t), append([]string{"-B"}, args...)...)
 	cmd.Dir = project
 	cmd.WaitDelay = 10 * time.Second // what it has started may hold its output open
 	if out, err := cmd.CombinedOutput(); err != nil {

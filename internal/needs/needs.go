@@ -1,0 +1,64 @@
+// Package needs lets a test say that it needs more than Go: Python, a Java
+// virtual machine, or minutes. `make check` runs `go test -short`, which skips
+// such tests. Without -short nothing is skipped: a test fails where what it
+// needs is missing.
+package needs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Python returns the path of the project's Python, which has TensorFlow, Keras
+// and scikit-learn: TKIT_PYTHON, or what scripts/install-python has installed.
+func Python(t testing.TB) string {
+	t.Helper()
+	skip(t, "Python")
+	python := os.Getenv("TKIT_PYTHON")
+	if python == "" {
+		python = filepath.Join(Root(t), ".deps", "python", "bin", "python")
+	}
+	if _, err := os.Stat(python); err != nil {
+		t.Fatalf("no Python for the tests: %v; run scripts/install-python, or set TKIT_PYTHON", err)
+	}
+	return python
+}
+
+// JVM says that the test runs Java programs, such as a real HDFS.
+func JVM(t testing.TB) {
+	t.Helper()
+	skip(t, "a Java virtual machine")
+}
+
+// Minutes says that the test takes too long to be run after every edit.
+func Minutes(t testing.TB) {
+	t.Helper()
+	skip(t, "minutes")
+}
+
+func skip(t testing.TB, what string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("it needs %s; `make test` runs it", what)
+	}
+}
+
+// Root returns the root folder of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("no go.mod above the test's folder")
+		}
+		dir = parent
+	}
+}
