@@ -66,6 +66,7 @@ func All() []Architecture {
 		resNets(),
 		cifarResNets(),
 		resNetV2s(),
+		efficientNetLites(),
 	)
 }
 

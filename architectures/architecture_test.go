@@ -12,7 +12,7 @@ import (
 )
 
 func TestAll(t *testing.T) {
-	form := regexp.MustCompile(`^[a-z]+[0-9]*(v[0-9](\.[0-9])?)?(-[a-z]+)?$`)
+	form := regexp.MustCompile(`^[a-z]+[0-9]*(v[0-9](\.[0-9])?)?(-[a-z]+[0-9]?)?$`)
 	seen := map[string]bool{}
 	for _, a := range architectures.All() {
 		if seen[a.Name] || !form.MatchString(a.Name) {
@@ -39,7 +39,8 @@ func TestLookup(t *testing.T) {
 		{"lenet", "lenet5"},
 		{"vgg17", "vgg16"},
 		{"inception_v3", "inceptionv3"},
-		{"efficientnet", "see the list"},
+		{"efficientnet", "efficientnet-lite0"},
+		{"densenet", "see the list"},
 		{"", "see the list"},
 	} {
 		a, err := architectures.Lookup(c.name)

@@ -90,6 +90,8 @@ func (c *composer) conv(name, x string, conv Conv) string {
 
 func (c *composer) relu(name, x string) string { return c.add(name, Activation{Function: ReLU}, x) }
 
+func (c *composer) relu6(name, x string) string { return c.add(name, Activation{Function: ReLU6}, x) }
+
 func (c *composer) maxPool(name, x string, w Window) string { return c.add(name, Pool{Window: w}, x) }
 
 func (c *composer) dense(name, x string, units int) string {

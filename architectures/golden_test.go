@@ -49,11 +49,17 @@ var totals = map[string][2]int{
 	"resnet50v2-keras":  {25_568_360, 45_440},
 	"resnet101v2-keras": {44_577_896, 97_664},
 	"resnet152v2-keras": {60_236_904, 143_744},
-	"resnet20-cifar":    {269_722, 2 * (16 + 2*3*(16+32+64))},
-	"resnet32-cifar":    {464_154, 2 * (16 + 2*5*(16+32+64))},
-	"resnet44-cifar":    {658_586, 2 * (16 + 2*7*(16+32+64))},
-	"resnet56-cifar":    {853_018, 2 * (16 + 2*9*(16+32+64))},
-	"resnet110-cifar":   {1_727_962, 2 * (16 + 2*18*(16+32+64))},
+	// As the authors' checkpoints have them.
+	"efficientnet-lite0": {4_652_008, 2 * 21_008},
+	"efficientnet-lite1": {5_416_680, 2 * 26_832},
+	"efficientnet-lite2": {6_092_072, 2 * 29_048},
+	"efficientnet-lite3": {8_197_096, 2 * 38_336},
+	"efficientnet-lite4": {13_006_568, 2 * 56_184},
+	"resnet20-cifar":     {269_722, 2 * (16 + 2*3*(16+32+64))},
+	"resnet32-cifar":     {464_154, 2 * (16 + 2*5*(16+32+64))},
+	"resnet44-cifar":     {658_586, 2 * (16 + 2*7*(16+32+64))},
+	"resnet56-cifar":     {853_018, 2 * (16 + 2*9*(16+32+64))},
+	"resnet110-cifar":    {1_727_962, 2 * (16 + 2*18*(16+32+64))},
 }
 
 func TestTotals(t *testing.T) {
@@ -132,6 +138,21 @@ var tables = []struct{ names, rows string }{
 		conv1 112×112×64, pool1 56×56×64, conv2_x 56×56×256, conv3_x 28×28×512, conv4_x 14×14×1024, conv5_x 7×7×2048, norm 7×7×2048, pool 2048, fc 1000`},
 	{"resnet50v2-keras resnet101v2-keras resnet152v2-keras", `
 		conv1 112×112×64, pool1 56×56×64, conv2_x 28×28×256, conv3_x 14×14×512, conv4_x 7×7×1024, conv5_x 7×7×2048, norm 7×7×2048, pool 2048, fc 1000`},
+	{"efficientnet-lite0", `
+		stem 112×112×32, stage1 112×112×16, stage2 56×56×24, stage3 28×28×40, stage4 14×14×80, stage5 14×14×112,
+		stage6 7×7×192, stage7 7×7×320, head 7×7×1280, pool 1280, fc 1000 1281000`},
+	{"efficientnet-lite1", `
+		stem 120×120×32, stage1 120×120×16, stage2 60×60×24, stage3 30×30×40, stage4 15×15×80, stage5 15×15×112,
+		stage6 8×8×192, stage7 8×8×320, head 8×8×1280, pool 1280, fc 1000`},
+	{"efficientnet-lite2", `
+		stem 130×130×32, stage1 130×130×16, stage2 65×65×24, stage3 33×33×48, stage4 17×17×88, stage5 17×17×120,
+		stage6 9×9×208, stage7 9×9×352, head 9×9×1280, pool 1280, fc 1000`},
+	{"efficientnet-lite3", `
+		stem 140×140×32, stage1 140×140×24, stage2 70×70×32, stage3 35×35×48, stage4 18×18×96, stage5 18×18×136,
+		stage6 9×9×232, stage7 9×9×384, head 9×9×1280, pool 1280, fc 1000`},
+	{"efficientnet-lite4", `
+		stem 150×150×32, stage1 150×150×24, stage2 75×75×32, stage3 38×38×56, stage4 19×19×112, stage5 19×19×160,
+		stage6 10×10×272, stage7 10×10×448, head 10×10×1280, pool 1280, fc 1000`},
 	{"resnet20-cifar resnet32-cifar resnet44-cifar resnet56-cifar resnet110-cifar", `
 		conv1 32×32×16, conv2_x 32×32×16, conv3_x 16×16×32, conv4_x 8×8×64, pool 64, fc 10`},
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// An Op is what a layer computes. The kinds are Conv, Dense, RBF, BatchNorm,
+// An Op is what a layer computes. The kinds are Conv, Depthwise, Dense, RBF, BatchNorm,
 // Activation, Pool, Subsampling, LRN, Dropout, GlobalAverage, Flatten, Add,
 // Concat and PadShortcut; a builder switches on them.
 type Op interface {
@@ -31,6 +31,8 @@ const (
 	ReLU Function = iota
 	// ScaledTanh is 1.7159·tanh(2x/3): LeCun et al. 1998, appendix A.
 	ScaledTanh
+	// ReLU6 is min(max(x, 0), 6).
+	ReLU6
 )
 
 // Activation applies a function to every value.

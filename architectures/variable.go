@@ -18,6 +18,10 @@ const (
 	GlorotUniform
 	// FanInUniform draws from ±Init.Scale/fan-in: LeCun et al. 1998, appendix A.
 	FanInUniform
+	// FanOutNormal draws with standard deviation √(2/fan-out), and FanOutUniform from
+	// ±1/√fan-out, as EfficientNet's authors do.
+	FanOutNormal
+	FanOutUniform
 )
 
 // An Init says how a variable starts. The zero value is zeros.

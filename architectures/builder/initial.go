@@ -64,6 +64,10 @@ func distribution(i architectures.Init, random *rand.Rand) (func() float64, erro
 		return uniform(math.Sqrt(6 / (i.FanIn + i.FanOut))), nil
 	case architectures.FanInUniform:
 		return uniform(i.Scale / i.FanIn), nil
+	case architectures.FanOutNormal:
+		return normal(math.Sqrt(2 / i.FanOut)), nil
+	case architectures.FanOutUniform:
+		return uniform(1 / math.Sqrt(i.FanOut)), nil
 	default:
 		return nil, fmt.Errorf("unknown distribution %d", i.Kind)
 	}

@@ -59,6 +59,8 @@ func TestAgreesWithKeras(t *testing.T) {
 		{name: "resnet50v2", input: [3]int{64, 64, 3}},
 		{name: "resnet50v2-keras", input: [3]int{64, 64, 3}},
 		{name: "resnet20-cifar", input: [3]int{32, 32, 3}},
+		{name: "efficientnet-lite0", input: [3]int{64, 80, 3}},
+		{name: "efficientnet-lite4", input: [3]int{65, 64, 3}},
 		{name: "resnet20-cifar", input: [3]int{28, 20, 1}, training: true},
 	} {
 		name := c.name

@@ -19,6 +19,9 @@ func (b *build) layer(s *op.Scope, l architectures.Layer, shapes []architectures
 	switch o := l.Op.(type) {
 	case architectures.Conv:
 		return conv(s, o, x, shape, v)
+	case architectures.Depthwise:
+		x, padding := surround(s, o.Window, shape).around(s, x, 0)
+		return op.DepthwiseConv2dNative(s, x, v["kernel"].Value, strides(o.Window), padding)
 	case architectures.Dense:
 		return op.BiasAdd(s, op.MatMul(s, x, v["kernel"].Value), v["bias"].Value)
 	case architectures.RBF:
@@ -61,9 +64,12 @@ func sum(s *op.Scope, in []tf.Output) tf.Output {
 }
 
 func activation(s *op.Scope, a architectures.Activation, x tf.Output) tf.Output {
-	if a.Function == architectures.ScaledTanh {
+	switch a.Function {
+	case architectures.ScaledTanh:
 		inner := op.Mul(s.SubScope("inner"), x, constant(s, "slope", float32(2./3)))
 		return op.Mul(s, op.Tanh(s, inner), constant(s, "amplitude", float32(1.7159)))
+	case architectures.ReLU6:
+		return op.Relu6(s, x)
 	}
 	return op.Relu(s, x)
 }

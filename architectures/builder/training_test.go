@@ -41,6 +41,7 @@ func TestGradientsReachEveryVariable(t *testing.T) {
 		{"resnet50v2", [3]int{64, 64, 3}},
 		{"resnet50v2-keras", [3]int{64, 64, 3}},
 		{"resnet20-cifar", [3]int{32, 32, 3}},
+		{"efficientnet-lite0", [3]int{64, 64, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			checkGradients(t, build(t, c.name, 3, c.input))

@@ -19,11 +19,12 @@ import keras
 import numpy as np
 
 import inception
+import mobile
 import plain
 import residual
 from weights import Weights
 
-NETWORKS = plain.NETWORKS | inception.NETWORKS | residual.NETWORKS
+NETWORKS = plain.NETWORKS | inception.NETWORKS | mobile.NETWORKS | residual.NETWORKS
 
 
 def statistics(model, units, batch):
