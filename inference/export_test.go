@@ -1,4 +1,4 @@
 package inference
 
-// TrunkOf identifies the trunk in memory that a servable stands on.
-func TrunkOf(s *Servable) any { return s.trunk }
+// TrunkOf identifies the trunk in memory of an image classifier.
+func TrunkOf(h *Handle) any { return h.servable.(*imageClassifier).trunk }

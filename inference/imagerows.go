@@ -9,24 +9,24 @@ import (
 
 // views are the rows of an encoded image: one, or with a ten_crop ten that share
 // one decoding.
-func (s *Servable) views(encoded []byte) []Row {
+func (c *imageClassifier) views(encoded []byte) []Row {
 	sum := sha256.Sum256(encoded)
-	key := s.digest + string(sum[:])
-	if s.pipeline.Views() == 1 {
+	key := c.digest + string(sum[:])
+	if c.pipeline.Views() == 1 {
 		return []Row{{
-			Key: key, Shape: s.shape,
-			Fill: func(ctx context.Context, dst []float32) error { return s.preprocess(ctx, encoded, dst) },
+			Key: key, Shape: c.shape,
+			Fill: func(ctx context.Context, dst []float32) error { return c.preprocess(ctx, encoded, dst) },
 		}}
 	}
 	d := &decodedViews{}
-	rows := make([]Row, s.pipeline.Views())
+	rows := make([]Row, c.pipeline.Views())
 	for i := range rows {
 		rows[i] = Row{
-			Key: fmt.Sprintf("%s view %d", key, i), Shape: s.shape,
+			Key: fmt.Sprintf("%s view %d", key, i), Shape: c.shape,
 			Fill: func(ctx context.Context, dst []float32) error {
 				values, err := d.get(func() ([]float32, error) {
-					values := make([]float32, s.pipeline.Elements())
-					return values, s.preprocess(ctx, encoded, values)
+					values := make([]float32, c.pipeline.Elements())
+					return values, c.preprocess(ctx, encoded, values)
 				})
 				if err != nil {
 					return err

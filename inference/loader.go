@@ -12,7 +12,6 @@ import (
 
 	"tkit/internal/pipeline"
 	"tkit/internal/tensorflow"
-	"tkit/registry"
 )
 
 // LoaderOptions say how versions are loaded.
@@ -26,8 +25,8 @@ type LoaderOptions struct {
 	// A version whose plugin is not there, in its version and with its digest,
 	// does not load.
 	Plugins pipeline.Plugins
-	// Admit decides whether a version may be loaded here; nil: all may.
-	Admit   func(ctx context.Context, m *registry.Manifest) error
+	// Permit decides whether a version may be loaded here; nil permits all.
+	Permit  func(ctx context.Context, v Version) error
 	Metrics *Metrics
 	Log     *slog.Logger
 }
@@ -48,62 +47,75 @@ func NewLoader(source Source, o LoaderOptions) *Loader {
 }
 
 // Load loads a version and warms it up: its first answer takes no longer than
-// a later one.
-func (l *Loader) Load(ctx context.Context, model string, version int) (_ *Servable, err error) {
+// a later one. The handle's only user is the caller.
+func (l *Loader) Load(ctx context.Context, model string, version int) (*Handle, error) {
 	parts, err := l.source.Parts(ctx, model, version)
 	if err != nil {
 		return nil, err
 	}
-	m := parts.Manifest
-	if l.options.Admit != nil {
-		if err := l.options.Admit(ctx, m); err != nil {
+	v := Version{Model: model, Number: version, Manifest: parts.Manifest}
+	if l.options.Permit != nil {
+		if err := l.options.Permit(ctx, v); err != nil {
 			return nil, err
 		}
 	}
-	s := &Servable{
-		Manifest: m,
+	s, err := l.open(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	return newHandle(v, s), nil
+}
+
+// open makes the servable of a version, of the kind that its parts are for.
+func (l *Loader) open(ctx context.Context, parts Parts) (Servable, error) {
+	return l.openClassifier(ctx, parts)
+}
+
+// openClassifier opens an image classifier.
+func (l *Loader) openClassifier(ctx context.Context, parts Parts) (_ *imageClassifier, err error) {
+	m := parts.Manifest
+	c := &imageClassifier{
+		manifest: m,
 		digest:   m.Preprocessing.Digest(),
 		decoders: l.decoders,
-		// All views of a request must find room in the queue at once.
+		// All views of a request must fit in the queue at once.
 		most: min(l.options.Images, l.options.Limits.MaxQueue/m.Preprocessing.Views()),
-		idle: make(chan struct{}),
 	}
-	s.users.Store(1)
-	s.shape[0], s.shape[1], s.shape[2] = m.Preprocessing.Shape()
+	c.shape[0], c.shape[1], c.shape[2] = m.Preprocessing.Shape()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, c.Close())
 		}
 	}()
 
 	if views := m.Preprocessing.Views(); views > l.options.Limits.MaxQueue {
 		return nil, fmt.Errorf("an image has %d views and the queue holds %d: raise max-queue", views, l.options.Limits.MaxQueue)
 	}
-	pipeline, release, err := l.pipelines.get(ctx, s.digest, func(ctx context.Context) (*pipeline.Pipeline, error) {
+	compiled, release, err := l.pipelines.get(ctx, c.digest, func(ctx context.Context) (*pipeline.Pipeline, error) {
 		return pipeline.CompileWith(ctx, m.Preprocessing, l.options.Plugins)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
 	}
-	s.pipeline, s.parts = pipeline, append(s.parts, release)
+	c.pipeline, c.parts = compiled, append(c.parts, release)
 
-	precision, err := l.precisionFor(ctx, parts, pipeline)
+	precision, err := l.precisionFor(ctx, parts, compiled)
 	if err != nil {
 		return nil, fmt.Errorf("choose the precision: %w", err)
 	}
-	if s.trunk, release, err = l.trunk(ctx, parts, precision); err != nil {
+	if c.trunk, release, err = l.trunk(ctx, parts, precision); err != nil {
 		return nil, err
 	}
-	s.parts = append(s.parts, release)
+	c.parts = append(c.parts, release)
 
-	if s.head, err = openHead(parts.HeadPath); err != nil {
+	if c.head, err = openHead(parts.HeadPath); err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
-	s.parts = append(s.parts, s.head.Close)
-	if err := checkSignature(m, s.shape, s.head.outputs()); err != nil {
+	c.parts = append(c.parts, c.head.Close)
+	if c.signatures, err = classifierSignatures(m, c.shape, c.head.outputs()); err != nil {
 		return nil, err
 	}
-	return s, s.warmUp(ctx)
+	return c, c.warmUp(ctx)
 }
 
 // trunk takes a version's trunk in a precision out of the pool, or loads it.
@@ -117,19 +129,19 @@ func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*trun
 // warmUp takes images all the way, one of each kind of decoder. It goes around
 // the batcher: a version whose neighbours on the trunk are busy, even too busy,
 // still comes up, and a trunk that is loaded is warm already.
-func (s *Servable) warmUp(ctx context.Context) error {
-	bottleneck, err := s.trunk.warmUp(ctx, s.shape)
+func (c *imageClassifier) warmUp(ctx context.Context) error {
+	bottleneck, err := c.trunk.warmUp(ctx, c.shape)
 	if err != nil {
 		return err
 	}
-	images, err := s.samples()
+	images, err := c.samples()
 	if err != nil {
 		return err
 	}
-	preprocessed := make([]float32, s.pipeline.Elements())
+	preprocessed := make([]float32, c.pipeline.Elements())
 	for _, encoded := range images {
-		err := s.preprocess(ctx, encoded, preprocessed)
-		if errors.As(err, new(*pipeline.ImageError)) && len(s.Manifest.Preprocessing.Plugins()) > 0 {
+		err := c.preprocess(ctx, encoded, preprocessed)
+		if errors.As(err, new(*pipeline.ImageError)) && len(c.manifest.Preprocessing.Plugins()) > 0 {
 			continue // a plugin may want to see something in an image
 		}
 		if err != nil {
@@ -142,7 +154,7 @@ func (s *Servable) warmUp(ctx context.Context) error {
 	}
 	blank := make([]float32, size)
 	for _, bottlenecks := range [][][]float32{{blank}, {blank, blank}} {
-		if _, err := s.judge(ctx, bottleneck, bottlenecks); err != nil {
+		if _, err := c.judge(ctx, bottleneck, bottlenecks); err != nil {
 			return fmt.Errorf("warm up the head: %w", err)
 		}
 	}
@@ -150,8 +162,8 @@ func (s *Servable) warmUp(ctx context.Context) error {
 }
 
 // samples are two images twice as large as the trunk wants them.
-func (s *Servable) samples() ([][]byte, error) {
-	drawn := image.NewRGBA(image.Rect(0, 0, 2*s.shape[1], 2*s.shape[0]))
+func (c *imageClassifier) samples() ([][]byte, error) {
+	drawn := image.NewRGBA(image.Rect(0, 0, 2*c.shape[1], 2*c.shape[0]))
 	for i := range drawn.Pix {
 		drawn.Pix[i] = uint8(i * 31)
 	}

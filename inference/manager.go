@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"tkit/registry"
 )
 
 // ManagerOptions say how a manager goes about it.
@@ -21,9 +19,9 @@ type ManagerOptions struct {
 	LastRetry  time.Duration // longest rest; 0: a minute
 	Metrics    *Metrics
 	Log        *slog.Logger
-	// Admit decides whether a request may use a version, anew for each request;
-	// nil: all may.
-	Admit     func(ctx context.Context, m *registry.Manifest) error
+	// Permit decides, once for each request, whether it may use a version; nil
+	// permits all.
+	Permit    func(ctx context.Context, v Version) error
 	Published func() // called by Run after every change that requests may see; nil: nothing
 }
 
@@ -57,7 +55,7 @@ type model struct {
 
 type version struct {
 	state    State
-	servable *Servable // while Available
+	handle   *Handle // while Available
 	failures int
 	err      error     // of the last load
 	retry    time.Time // when the failed load may be tried again
@@ -206,15 +204,15 @@ func (m *Manager) load(ctx context.Context, ref Ref) {
 		}
 		m.events <- func() { m.at(ref).state = Loading }
 		begun := time.Now()
-		servable, err := m.loader.Load(ctx, ref.Model, ref.Version)
-		return func() { m.loaded(ctx, ref, servable, err, time.Since(begun)) }
+		handle, err := m.loader.Load(ctx, ref.Model, ref.Version)
+		return func() { m.loaded(ctx, ref, handle, err, time.Since(begun)) }
 	})
 }
 
-func (m *Manager) loaded(ctx context.Context, ref Ref, servable *Servable, err error, took time.Duration) {
+func (m *Manager) loaded(ctx context.Context, ref Ref, handle *Handle, err error, took time.Duration) {
 	v := m.at(ref)
 	if err == nil {
-		v.state, v.servable, v.failures, v.err = Available, servable, 0, nil
+		v.state, v.handle, v.failures, v.err = Available, handle, 0, nil
 		m.options.Metrics.loads.WithLabelValues(ref.Model, "ok").Inc()
 		m.options.Log.Info("loaded", "model", ref.Model, "version", ref.Version, "took", took.Round(time.Millisecond))
 		return
@@ -233,10 +231,10 @@ func (m *Manager) loaded(ctx context.Context, ref Ref, servable *Servable, err e
 
 // unload frees a version once the requests that use it are over.
 func (m *Manager) unload(ref Ref) {
-	servable := m.at(ref).servable
-	m.at(ref).servable = nil
+	handle := m.at(ref).handle
+	m.at(ref).handle = nil
 	m.task(func() func() {
-		err := servable.retire()
+		err := handle.retire()
 		return func() {
 			m.at(ref).state = End
 			if err != nil {

@@ -25,7 +25,7 @@ func answers(m inferencetest.Running, ref inference.Ref) int {
 		return 0
 	}
 	defer s.Release()
-	return s.Manifest.Version
+	return s.Number
 }
 
 func classify(t *testing.T, m inferencetest.Running, ref inference.Ref, images ...[]byte) []inference.Prediction {
@@ -337,7 +337,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 					return
 				}
 				p, _, err := s.Classify(t.Context(), [][]byte{image})
-				v := s.Manifest.Version
+				v := s.Number
 				s.Release()
 				if err != nil {
 					t.Error(err)

@@ -3,88 +3,95 @@ package inference
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-
-	"tkit/registry"
 )
 
-// What TensorFlow Serving's clients know a model's only signature by.
+// The names that TensorFlow Serving's clients use.
 const (
 	DefaultSignature = "serving_default"
 	PredictMethod    = "tensorflow/serving/predict"
 )
 
-// probabilities is the name of the output that Classify reads.
-const probabilities = "probabilities"
-
-// Output is one output tensor of a Predict, row-major.
-type Output struct {
-	Name   string
-	Shape  []int64
-	Values []float32
+// A Signature says what a servable computes: which tensors it takes and gives.
+type Signature struct {
+	Method          string // such as PredictMethod
+	Inputs, Outputs []TensorInfo
 }
 
-// Input is the port of the tensor that Predict takes: images that have been
-// preprocessed, [n, height, width, channels] float32.
-func (s *Servable) Input() registry.Port { return s.Manifest.Signature.Inputs[0] }
-
-// Outputs are the ports of the tensors that Predict gives, all float32.
-func (s *Servable) Outputs() []registry.Port { return s.Manifest.Signature.Outputs }
-
-// CheckSignature refuses the name of a signature that the model does not have;
-// "" means the default one.
-func (s *Servable) CheckSignature(name string) error {
-	if name != "" && name != DefaultSignature {
-		return &Error{Reason: BadRequest, Err: fmt.Errorf("%s has no signature %q; it has %q", s.Manifest.Ref(), name, DefaultSignature)}
-	}
-	return nil
+// A TensorInfo describes an input or output of a signature.
+type TensorInfo struct {
+	Name   string // in the signature, such as "images"
+	Tensor string // in the graph, such as "serving_default_images:0"
+	Type   DataType
+	// Shape has -1 for a dimension of any size. It means nothing where
+	// UnknownRank is set.
+	Shape       []int64
+	UnknownRank bool
 }
 
-// CheckShape refuses the shape of a tensor that Predict would not take.
-func (s *Servable) CheckShape(shape []int64) error {
-	want := []int64{-1, int64(s.shape[0]), int64(s.shape[1]), int64(s.shape[2])}
-	if len(shape) != 4 || shape[0] < 1 || !slices.Equal(shape[1:], want[1:]) {
-		return &Error{Reason: BadRequest, Err: fmt.Errorf("input %q has the shape %v; %s takes %v, one image or more",
-			s.Input().Name, shape, s.Manifest.Ref(), want)}
-	}
-	return s.checkImages(shape[0])
-}
-
-// checkImages refuses a request of too many images, or none.
-func (s *Servable) checkImages(n int64) error {
-	if n < 1 {
-		return &Error{Reason: BadRequest, Err: errors.New("the request holds no image")}
-	}
-	if n > int64(s.most) {
-		return &Error{Reason: TooLarge, Err: fmt.Errorf("%d images in one request; the server takes %d", n, s.most)}
-	}
-	return nil
-}
-
-// checkSignature says whether the manifest's signature is one that Predict can
-// answer: one float32 input of the preprocessing's shape, float32 outputs that
-// the head has.
-func checkSignature(m *registry.Manifest, shape [3]int, head []string) error {
-	if !slices.Contains(head, probabilities) {
-		return fmt.Errorf("the head gives %q; want %q among them", head, probabilities)
-	}
-	if n := len(m.Signature.Inputs); n != 1 {
-		return fmt.Errorf("the signature has %d inputs; a server takes models of one", n)
-	}
-	in := m.Signature.Inputs[0]
-	want := []int64{-1, int64(shape[0]), int64(shape[1]), int64(shape[2])}
-	if in.DataType != "float32" || len(in.Shape) != 4 {
-		return fmt.Errorf("input %q is %s %v; the preprocessing gives float32 %v", in.Name, in.DataType, in.Shape, want)
-	}
-	for i, d := range in.Shape {
-		if d >= 0 && d != want[i] && i > 0 {
-			return fmt.Errorf("input %q is %s %v; the preprocessing gives float32 %v", in.Name, in.DataType, in.Shape, want)
+// Input describes the input of a name. The error lists what there is.
+func (s Signature) Input(name string) (TensorInfo, error) {
+	for _, in := range s.Inputs {
+		if in.Name == name {
+			return in, nil
 		}
 	}
-	for _, out := range m.Signature.Outputs {
-		if out.DataType != "float32" || !slices.Contains(head, out.Name) {
-			return fmt.Errorf("the signature has the output %q, %s; the head gives %q", out.Name, out.DataType, head)
+	return TensorInfo{}, &Error{Reason: BadRequest, Err: fmt.Errorf("there is no input %.100q; want %q", name, names(s.Inputs))}
+}
+
+// order returns the inputs in the order of the signature. It refuses unknown,
+// missing and repeated inputs, and those of another type or of another length than
+// their shape says.
+func (s Signature) order(inputs []Tensor) ([]Tensor, error) {
+	ordered := make([]Tensor, len(s.Inputs))
+	given := make([]bool, len(s.Inputs))
+	for _, t := range inputs {
+		i := slices.IndexFunc(s.Inputs, func(in TensorInfo) bool { return in.Name == t.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no input %.100q; want %q", t.Name, names(s.Inputs))
+		}
+		if given[i] {
+			return nil, fmt.Errorf("input %q is given twice", t.Name)
+		}
+		if t.Type != s.Inputs[i].Type {
+			return nil, fmt.Errorf("input %q is %s; want %s", t.Name, t.Type, s.Inputs[i].Type)
+		}
+		if err := t.Check(); err != nil {
+			return nil, err
+		}
+		ordered[i], given[i] = t, true
+	}
+	if i := slices.Index(given, false); i >= 0 {
+		return nil, fmt.Errorf("input %q is missing", s.Inputs[i].Name)
+	}
+	return ordered, nil
+}
+
+// selected returns the names of the outputs to compute: all where none is asked
+// for.
+func (s Signature) selected(outputs []string) ([]string, error) {
+	all := names(s.Outputs)
+	if len(outputs) == 0 {
+		return all, nil
+	}
+	for i, name := range outputs {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("there is no output %.100q; want some of %q", name, all)
+		}
+		if slices.Contains(outputs[:i], name) {
+			return nil, errors.New("an output is asked for twice")
 		}
 	}
-	return nil
+	return outputs, nil
 }
+
+func names(infos []TensorInfo) []string {
+	list := make([]string, len(infos))
+	for i, info := range infos {
+		list[i] = info.Name
+	}
+	return list
+}
+
+func sortedNames(all map[string]Signature) []string { return slices.Sorted(maps.Keys(all)) }

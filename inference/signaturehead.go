@@ -47,7 +47,7 @@ func (h *head) outputs() []string {
 }
 
 // run computes the outputs for bottlenecks of a shape.
-func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Output, error) {
+func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Tensor, error) {
 	in, err := tensorflow.FromRows(shape, bottlenecks)
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func (h *head) run(ctx context.Context, shape []int64, bottlenecks [][]float32) 
 	if err != nil {
 		return nil, err
 	}
-	outputs := make([]Output, len(tensors))
+	outputs := make([]Tensor, len(tensors))
 	for i, t := range tensors {
-		outputs[i] = Output{h.network.Outputs[i].Name, t.Shape(), slices.Clone(t.Float32())}
+		outputs[i] = Float32Tensor(h.network.Outputs[i].Name, t.Shape(), slices.Clone(t.Float32()))
 		t.Close()
 	}
 	return outputs, nil

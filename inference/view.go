@@ -21,7 +21,7 @@ type view struct {
 type modelView struct {
 	status    ModelStatus
 	wanted    Aspiration
-	servables map[int]*Servable // those that are available
+	handles   map[int]*Handle // those that are available
 	readiness modelReadiness
 }
 
@@ -62,13 +62,13 @@ func newView(models map[string]*model) *view {
 		one := modelView{
 			status:    ModelStatus{Model: name, Labels: maps.Clone(known.routes)},
 			wanted:    known.aspiration,
-			servables: map[int]*Servable{},
+			handles:   map[int]*Handle{},
 			readiness: known.readiness(),
 		}
 		for _, n := range slices.Backward(slices.Sorted(maps.Keys(known.versions))) {
 			one.status.Versions = append(one.status.Versions, VersionStatus{n, known.versions[n].state, known.versions[n].err})
 			if known.available(n) {
-				one.servables[n] = known.versions[n].servable
+				one.handles[n] = known.versions[n].handle
 			}
 		}
 		v.models[name] = one
@@ -77,7 +77,7 @@ func newView(models map[string]*model) *view {
 }
 
 // find resolves a ref to a servable.
-func (v *view) find(ref Ref) (*Servable, error) {
+func (v *view) find(ref Ref) (*Handle, error) {
 	m, ok := v.models[ref.Model]
 	if !ok {
 		if !v.started {
@@ -85,9 +85,9 @@ func (v *view) find(ref Ref) (*Servable, error) {
 		}
 		return nil, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
 	}
-	n, err := resolve(ref, m.status.Labels, slices.Sorted(maps.Keys(m.servables)))
+	n, err := resolve(ref, m.status.Labels, slices.Sorted(maps.Keys(m.handles)))
 	if err == nil {
-		return m.servables[n], nil
+		return m.handles[n], nil
 	}
 	if m.wanted.includes(ref) {
 		return nil, &Error{Reason: Unavailable, Err: fmt.Errorf("%s is not loaded yet%s", ref, m.trouble())}
@@ -131,24 +131,24 @@ func stateChanges(before, now *view) []stateChange {
 }
 
 // Acquire finds the servable that answers a ref and holds it for the caller,
-// who releases it. The error's reason is NotFound, Unavailable for what is
-// wanted but not loaded yet, or what the manager's Admit said of a request with
-// that context.
-func (m *Manager) Acquire(ctx context.Context, ref Ref) (*Servable, error) {
+// who releases it. The error's reason is NotFound, Unavailable for a version that
+// is wanted but not loaded yet, or that of the manager's Permit for a request with
+// this context.
+func (m *Manager) Acquire(ctx context.Context, ref Ref) (*Handle, error) {
 	for {
-		s, err := m.view.Load().find(ref)
+		h, err := m.view.Load().find(ref)
 		if err != nil {
 			return nil, err
 		}
-		if m.options.Admit != nil {
-			if err := m.options.Admit(ctx, s.Manifest); err != nil {
+		if m.options.Permit != nil {
+			if err := m.options.Permit(ctx, h.Version); err != nil {
 				return nil, err
 			}
 		}
-		if s.acquire() {
-			return s, nil
+		if h.acquire() {
+			return h, nil
 		}
-		// It went between the look and the hold; a newer view is there.
+		// It was retired in between; a newer view has been published.
 	}
 }
 

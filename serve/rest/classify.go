@@ -76,7 +76,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 		return nil, nameImage(nameMedia(err, m), images)
 	}
 	c := classification{
-		Model: s.Manifest.Model, Version: s.Manifest.Version,
+		Model: s.Model, Version: s.Number,
 		Timings: timings{ms(took.Decode), ms(took.Queue), ms(took.Trunk), ms(took.Head), ms(time.Since(q.begun))},
 	}
 	for i, p := range predictions {

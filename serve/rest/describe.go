@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+
 	"tkit/inference"
-	"tkit/registry"
 )
 
 // A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON, and has
@@ -85,10 +86,11 @@ type dim struct {
 	Name string `json:"name"`
 }
 
-func tensorInfos(ports []registry.Port) map[string]tensorInfo {
+func tensorInfos(all []inference.TensorInfo) map[string]tensorInfo {
 	infos := map[string]tensorInfo{}
-	for _, p := range ports {
-		info := tensorInfo{DataType: "DT_FLOAT", Name: p.Name + ":0"}
+	for _, p := range all {
+		info := tensorInfo{DataType: typespb.DataType(p.Type).String(), Name: p.Tensor}
+		info.Shape.UnknownRank = p.UnknownRank
 		for _, d := range p.Shape {
 			info.Shape.Dims = append(info.Shape.Dims, dim{Size: strconv.FormatInt(d, 10)})
 		}
@@ -106,24 +108,22 @@ func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref inference
 		return
 	}
 	defer s.Release()
-	m := s.Manifest
-	signature := map[string]any{
-		"inputs":      tensorInfos([]registry.Port{s.Input()}),
-		"outputs":     tensorInfos(s.Outputs()),
-		"method_name": inference.PredictMethod,
-		"defaults":    map[string]any{},
+	signatures := map[string]any{}
+	for name, signature := range s.Signatures() {
+		signatures[name] = map[string]any{
+			"inputs":      tensorInfos(signature.Inputs),
+			"outputs":     tensorInfos(signature.Outputs),
+			"method_name": signature.Method,
+			"defaults":    map[string]any{},
+		}
+	}
+	metadata := map[string]any{"signature_def": map[string]any{"signature_def": signatures}}
+	if m := s.Manifest; m != nil {
+		metadata["labels"], metadata["preprocessing"], metadata["created"], metadata["trunk"] = m.Labels, m.Preprocessing, m.Created, m.Trunk.Digest
 	}
 	h.answer(w, http.StatusOK, map[string]any{
-		"model_spec": map[string]string{"name": m.Model, "signature_name": "", "version": strconv.Itoa(m.Version)},
-		"metadata": map[string]any{
-			"signature_def": map[string]any{
-				"signature_def": map[string]any{inference.DefaultSignature: signature},
-			},
-			"labels":        m.Labels,
-			"preprocessing": m.Preprocessing,
-			"created":       m.Created,
-			"trunk":         m.Trunk.Digest,
-		},
+		"model_spec": map[string]string{"name": s.Model, "signature_name": "", "version": strconv.Itoa(s.Number)},
+		"metadata":   metadata,
 	})
 }
 

@@ -208,10 +208,10 @@ type question struct {
 }
 
 // acquire finds the servable that answers; the caller releases it.
-func (h *handler) acquire(ctx context.Context, q *question) (*inference.Servable, error) {
+func (h *handler) acquire(ctx context.Context, q *question) (*inference.Handle, error) {
 	s, err := h.Manager.Acquire(ctx, q.ref)
 	if err == nil {
-		q.model, q.version = s.Manifest.Model, strconv.Itoa(s.Manifest.Version)
+		q.model, q.version = s.Model, strconv.Itoa(s.Number)
 	}
 	return s, err
 }

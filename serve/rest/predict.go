@@ -33,14 +33,13 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 		return nil, err
 	}
 	defer s.Release()
-	request, err := parsePredict(body, s.Input().Name)
+	input := s.Signatures()[inference.DefaultSignature].Inputs[0].Name
+	request, err := parsePredict(body, input)
 	if err != nil {
 		return nil, &inference.Error{Reason: inference.BadRequest, Err: err}
 	}
-	if err := s.CheckSignature(request.signature); err != nil {
-		return nil, err
-	}
-	outputs, err := s.Predict(r.Context(), request.input.shape, request.input.data)
+	outputs, _, err := s.Run(r.Context(), request.signature,
+		[]inference.Tensor{inference.Float32Tensor(input, request.input.shape, request.input.data)}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +48,8 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 
 // appendOutputs writes the outputs by TensorFlow Serving's rules: a request by
 // rows is answered by rows, and a single output goes without its name.
-func appendOutputs(b []byte, row bool, outputs []inference.Output) []byte {
-	object := func(b []byte, each func(b []byte, o inference.Output) []byte) []byte {
+func appendOutputs(b []byte, row bool, outputs []inference.Tensor) []byte {
+	object := func(b []byte, each func(b []byte, o inference.Tensor) []byte) []byte {
 		if len(outputs) == 1 {
 			return each(b, outputs[0])
 		}
@@ -66,7 +65,7 @@ func appendOutputs(b []byte, row bool, outputs []inference.Output) []byte {
 	}
 	if !row {
 		b = append(b, `{"outputs":`...)
-		b = object(b, func(b []byte, o inference.Output) []byte { return appendArray(b, o.Shape, o.Values) })
+		b = object(b, func(b []byte, o inference.Tensor) []byte { return appendArray(b, o.Shape, o.Float32()) })
 		return append(b, '}')
 	}
 	b = append(b, `{"predictions":[`...)
@@ -74,9 +73,10 @@ func appendOutputs(b []byte, row bool, outputs []inference.Output) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = object(b, func(b []byte, o inference.Output) []byte {
-			stride := len(o.Values) / int(o.Shape[0])
-			return appendArray(b, slices.Clone(o.Shape[1:]), o.Values[i*stride:(i+1)*stride])
+		b = object(b, func(b []byte, o inference.Tensor) []byte {
+			values := o.Float32()
+			stride := len(values) / int(o.Shape[0])
+			return appendArray(b, slices.Clone(o.Shape[1:]), values[i*stride:(i+1)*stride])
 		})
 	}
 	return append(b, "]}"...)

@@ -11,14 +11,14 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"tkit/inference"
-	"tkit/registry"
+	"tkit/serve"
 )
 
 // signatureField is the only metadata field there is, as in TensorFlow Serving.
 const signatureField = "signature_def"
 
 // metadata answers PredictionService.GetModelMetadata.
-func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*pb.GetModelMetadataResponse, error) {
+func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, _ *serve.Account) (*pb.GetModelMetadataResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
@@ -26,37 +26,39 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest) (*
 	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
 		return nil, badRequest("metadata_field must be %q; there is no other", signatureField)
 	}
-	servable, err := s.Manager.Acquire(ctx, ref)
+	h, err := s.Manager.Acquire(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	defer servable.Release()
-	signatures, err := anypb.New(&pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{
-		inference.DefaultSignature: {
-			Inputs:     tensorInfos([]registry.Port{servable.Input()}),
-			Outputs:    tensorInfos(servable.Outputs()),
-			MethodName: inference.PredictMethod,
-		},
-	}})
+	defer h.Release()
+	defs := &pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{}}
+	for name, signature := range h.Signatures() {
+		defs.SignatureDef[name] = &corepb.SignatureDef{
+			Inputs:     tensorInfos(signature.Inputs),
+			Outputs:    tensorInfos(signature.Outputs),
+			MethodName: signature.Method,
+		}
+	}
+	signatures, err := anypb.New(defs)
 	if err != nil {
 		return nil, err
 	}
 	return &pb.GetModelMetadataResponse{
-		ModelSpec: specOf(servable),
+		ModelSpec: specOf(h, inference.DefaultSignature),
 		Metadata:  map[string]*anypb.Any{signatureField: signatures},
 	}, nil
 }
 
-func tensorInfos(ports []registry.Port) map[string]*corepb.TensorInfo {
+func tensorInfos(all []inference.TensorInfo) map[string]*corepb.TensorInfo {
 	infos := map[string]*corepb.TensorInfo{}
-	for _, p := range ports {
-		shape := &shapepb.TensorShapeProto{}
+	for _, p := range all {
+		shape := &shapepb.TensorShapeProto{UnknownRank: p.UnknownRank}
 		for _, d := range p.Shape {
 			shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
 		}
 		infos[p.Name] = &corepb.TensorInfo{
-			Encoding:    &corepb.TensorInfo_Name{Name: p.Name + ":0"},
-			Dtype:       typespb.DataType_DT_FLOAT,
+			Encoding:    &corepb.TensorInfo_Name{Name: p.Tensor},
+			Dtype:       typespb.DataType(p.Type),
 			TensorShape: shape,
 		}
 	}
@@ -73,7 +75,7 @@ var states = map[inference.State]pb.ModelVersionStatus_State{
 }
 
 // status answers ModelService.GetModelStatus.
-func (s *Server) status(_ context.Context, r *pb.GetModelStatusRequest) (*pb.GetModelStatusResponse, error) {
+func (s *Server) status(_ context.Context, r *pb.GetModelStatusRequest, _ *serve.Account) (*pb.GetModelStatusResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err

@@ -93,13 +93,13 @@ type message[M any] interface {
 
 // unary makes a method of a function.
 func unary[Request, Answer any, PRequest message[Request], PAnswer message[Answer]](
-	answer func(*Server, context.Context, PRequest) (PAnswer, error)) method {
+	answer func(*Server, context.Context, PRequest, *serve.Account) (PAnswer, error)) method {
 	return func(s *Server, ctx context.Context, raw []byte, account *serve.Account) (proto.Message, error) {
 		request := PRequest(new(Request))
 		if err := s.unmarshal(raw, request, account); err != nil {
 			return nil, err
 		}
-		return answer(s, ctx, request)
+		return answer(s, ctx, request, account)
 	}
 }
 

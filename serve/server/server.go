@@ -193,11 +193,14 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Plugins:   steps.New(store.In(o.Home), o.Plugins),
-		Admit:     who.Load,
+		Permit:    func(ctx context.Context, v inference.Version) error { return who.Load(ctx, v.Manifest) },
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
-	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{Metrics: metrics, Log: o.Log, Admit: who.Admit, Published: s.published})
+	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{
+		Metrics: metrics, Log: o.Log, Published: s.published,
+		Permit: func(ctx context.Context, v inference.Version) error { return who.Admit(ctx, v.Manifest) },
+	})
 	s.health = rpc.NewHealth()
 	memory, authenticate := serve.NewMemory(8*o.MaxBody+bodies), authenticator(who)
 	s.http = frontEnd(rest.New(rest.Options{

@@ -1,0 +1,113 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"tkit/registry"
+)
+
+// A Version says which version of a model a servable is.
+type Version struct {
+	Model  string
+	Number int
+	// Manifest is nil where the version does not come from a registry.
+	Manifest *registry.Manifest
+}
+
+// String is MODEL@VERSION.
+func (v Version) String() string { return v.Model + "@" + strconv.Itoa(v.Number) }
+
+// A Handle holds a servable for its users: the manager and the requests. Whoever
+// got it from [Manager.Acquire] releases it when the request is over; until then
+// the servable stays loaded.
+type Handle struct {
+	Version
+	servable Servable
+
+	users atomic.Int64
+	idle  chan struct{} // closed when the last user has gone
+}
+
+// newHandle returns a handle with one user, who ends with retire.
+func newHandle(v Version, s Servable) *Handle {
+	h := &Handle{Version: v, servable: s, idle: make(chan struct{})}
+	h.users.Store(1)
+	return h
+}
+
+// Signatures are what Run can compute, by name.
+func (h *Handle) Signatures() map[string]Signature { return h.servable.Signatures() }
+
+// Signature returns the signature of a name, and the name: "" is that of
+// DefaultSignature. The error's reason is BadRequest.
+func (h *Handle) Signature(name string) (string, Signature, error) {
+	if name == "" {
+		name = DefaultSignature
+	}
+	all := h.servable.Signatures()
+	s, ok := all[name]
+	if !ok {
+		return name, s, &Error{Reason: BadRequest, Err: fmt.Errorf("%s has no signature %.100q; it has %q", h.Version, name, sortedNames(all))}
+	}
+	return name, s, nil
+}
+
+// Run computes outputs of a signature, in the order of their names; no names
+// stand for all outputs, and the name "" for the default signature. The inputs may
+// come in any order. An error that is the request's own fault has the reason
+// BadRequest or TooLarge.
+func (h *Handle) Run(ctx context.Context, signature string, inputs []Tensor, outputs []string) ([]Tensor, Timings, error) {
+	name, s, err := h.Signature(signature)
+	if err != nil {
+		return nil, Timings{}, err
+	}
+	ordered, err := s.order(inputs)
+	if err == nil {
+		outputs, err = s.selected(outputs)
+	}
+	if err != nil {
+		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("%s: %w", h.Version, err)}
+	}
+	return h.servable.Run(ctx, name, ordered, outputs)
+}
+
+// Classify is [ImageClassifier.Classify]. The error's reason is BadRequest where the
+// servable is no image classifier.
+func (h *Handle) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
+	c, ok := h.servable.(ImageClassifier)
+	if !ok {
+		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("%s takes tensors and no encoded images", h.Version)}
+	}
+	return c.Classify(ctx, images)
+}
+
+// acquire adds a user; false where the last one has gone.
+func (h *Handle) acquire() bool {
+	for {
+		n := h.users.Load()
+		if n == 0 {
+			return false
+		}
+		if h.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Release ends a use of the servable.
+func (h *Handle) Release() {
+	if h.users.Add(-1) == 0 {
+		close(h.idle)
+	}
+}
+
+// retire ends the manager's own use, waits for the requests in flight and closes
+// the servable.
+func (h *Handle) retire() error {
+	h.Release()
+	<-h.idle
+	return h.servable.Close()
+}

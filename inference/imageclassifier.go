@@ -1,0 +1,226 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tkit/internal/pipeline"
+	"tkit/internal/tensorflow"
+	"tkit/registry"
+)
+
+// probabilities is the name of the output that Classify reads.
+const probabilities = "probabilities"
+
+// An imageClassifier is a version made of preprocessing, trunk and head.
+type imageClassifier struct {
+	manifest   *registry.Manifest
+	signatures map[string]Signature
+
+	pipeline *pipeline.Pipeline
+	trunk    *trunk
+	head     *head
+	shape    [3]int        // of the pipeline's tensors
+	digest   string        // of the preprocessing
+	decoders chan struct{} // shared: one token for each decode under way
+	most     int           // images in a request
+
+	parts []func() error // release the shared parts and close its own
+}
+
+var _ ImageClassifier = (*imageClassifier)(nil)
+
+// Signatures implements [Servable].
+func (c *imageClassifier) Signatures() map[string]Signature { return c.signatures }
+
+// Labels implements [ImageClassifier].
+func (c *imageClassifier) Labels() []string { return c.manifest.Labels }
+
+// Classify implements [ImageClassifier].
+func (c *imageClassifier) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
+	if err := c.checkImages(int64(len(images))); err != nil {
+		return nil, Timings{}, err
+	}
+	var rows []Row
+	for _, encoded := range images {
+		rows = append(rows, c.views(encoded)...)
+	}
+	outputs, timings, err := c.answer(ctx, rows, c.pipeline.Views())
+	if err != nil {
+		return nil, timings, err
+	}
+	values := outputs[slices.IndexFunc(outputs, isNamed(probabilities))].Float32()
+	predictions := make([]Prediction, len(images))
+	classes := len(values) / len(images)
+	for k := range predictions {
+		predictions[k] = Prediction{c.manifest.Labels, values[k*classes : (k+1)*classes : (k+1)*classes]}
+	}
+	return predictions, timings, nil
+}
+
+// Run implements [Servable]. The only input are images that have been preprocessed
+// already, [n, height, width, channels].
+func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, outputs []string) ([]Tensor, Timings, error) {
+	in := inputs[0]
+	if err := c.checkShape(in); err != nil {
+		return nil, Timings{}, err
+	}
+	values := in.Float32()
+	if i := notFinite(values); i >= 0 {
+		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("input %q holds %v, in image %d: want numbers", in.Name, values[i], i*int(in.Shape[0])/len(values))}
+	}
+	rows := make([]Row, in.Shape[0])
+	stride := len(values) / len(rows)
+	for i := range rows {
+		row := values[i*stride : (i+1)*stride]
+		rows[i] = Row{Shape: c.shape, Fill: func(_ context.Context, dst []float32) error { copy(dst, row); return nil }}
+	}
+	all, timings, err := c.answer(ctx, rows, 1)
+	if errors.Is(err, errNotFinite) {
+		return nil, timings, &Error{Reason: BadRequest, Err: fmt.Errorf("%w: are the values of input %q scaled as the model's preprocessing scales them?", err, in.Name)}
+	}
+	if err != nil {
+		return nil, timings, err
+	}
+	wanted := make([]Tensor, len(outputs))
+	for i, name := range outputs {
+		wanted[i] = all[slices.IndexFunc(all, isNamed(name))]
+	}
+	return wanted, timings, nil
+}
+
+func isNamed(name string) func(Tensor) bool { return func(t Tensor) bool { return t.Name == name } }
+
+// checkShape refuses the shape of an input that Run does not take.
+func (c *imageClassifier) checkShape(in Tensor) error {
+	want := []int64{-1, int64(c.shape[0]), int64(c.shape[1]), int64(c.shape[2])}
+	if len(in.Shape) != 4 || in.Shape[0] < 1 || !slices.Equal(in.Shape[1:], want[1:]) {
+		return &Error{Reason: BadRequest, Err: fmt.Errorf("input %q has the shape %v; %s takes %v, one image or more",
+			in.Name, in.Shape, c.manifest.Ref(), want)}
+	}
+	return c.checkImages(in.Shape[0])
+}
+
+// checkImages refuses a request of too many images, or none.
+func (c *imageClassifier) checkImages(n int64) error {
+	if n < 1 {
+		return &Error{Reason: BadRequest, Err: errors.New("the request holds no image")}
+	}
+	if n > int64(c.most) {
+		return &Error{Reason: TooLarge, Err: fmt.Errorf("%d images in one request; the server takes %d", n, c.most)}
+	}
+	return nil
+}
+
+// classifierSignatures returns the only signature of a version of an image
+// classifier. It must be one that Run can answer: one float32 input of the
+// preprocessing's shape, float32 outputs that the head has.
+func classifierSignatures(m *registry.Manifest, shape [3]int, head []string) (map[string]Signature, error) {
+	if !slices.Contains(head, probabilities) {
+		return nil, fmt.Errorf("the head gives %q; want %q among them", head, probabilities)
+	}
+	if n := len(m.Signature.Inputs); n != 1 {
+		return nil, fmt.Errorf("the signature has %d inputs; a server takes models of one", n)
+	}
+	in := m.Signature.Inputs[0]
+	want := []int64{-1, int64(shape[0]), int64(shape[1]), int64(shape[2])}
+	fits := in.DataType == "float32" && len(in.Shape) == len(want)
+	for i := 1; fits && i < len(want); i++ {
+		fits = in.Shape[i] < 0 || in.Shape[i] == want[i]
+	}
+	if !fits {
+		return nil, fmt.Errorf("input %q is %s %v; the preprocessing gives float32 %v", in.Name, in.DataType, in.Shape, want)
+	}
+	s := Signature{Method: PredictMethod, Inputs: []TensorInfo{infoOf(in)}}
+	for _, out := range m.Signature.Outputs {
+		if out.DataType != "float32" || !slices.Contains(head, out.Name) {
+			return nil, fmt.Errorf("the signature has the output %q, %s; the head gives %q", out.Name, out.DataType, head)
+		}
+		s.Outputs = append(s.Outputs, infoOf(out))
+	}
+	return map[string]Signature{DefaultSignature: s}, nil
+}
+
+// infoOf describes a float32 port.
+func infoOf(p registry.Port) TensorInfo {
+	return TensorInfo{Name: p.Name, Tensor: p.Name + ":0", Type: tensorflow.Float32, Shape: p.Shape}
+}
+
+// preprocess runs the version's own preprocessing into dst, once a decoder is
+// free.
+func (c *imageClassifier) preprocess(ctx context.Context, encoded []byte, dst []float32) error {
+	select {
+	case c.decoders <- struct{}{}:
+		defer func() { <-c.decoders }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// Not to be left before its end, which would free the decoder too early.
+	return c.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)
+}
+
+// answer sends rows through the trunk, in whatever batches they meet others,
+// and what comes back, for each image the mean of its views, through the head.
+func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]Tensor, Timings, error) {
+	var t Timings
+	outcomes, err := c.trunk.batcher.Do(ctx, rows)
+	if err != nil {
+		return nil, t, err
+	}
+	bottlenecks := make([][]float32, len(outcomes))
+	for i, o := range outcomes {
+		bottlenecks[i] = o.Bottleneck
+		t.Decode, t.Queue = max(t.Decode, o.Fill), max(t.Queue, o.Queue)
+		t.Trunk, t.Batch = max(t.Trunk, o.Pass), max(t.Batch, o.Batch)
+	}
+	if views > 1 {
+		var means [][]float32
+		for image := range slices.Chunk(bottlenecks, views) {
+			means = append(means, MeanOfViews(image))
+		}
+		bottlenecks = means
+	}
+	begun := time.Now()
+	outputs, err := c.judge(ctx, outcomes[0].Shape, bottlenecks)
+	t.Head = time.Since(begun)
+	return outputs, t, err
+}
+
+// judge runs the head on the bottlenecks of one request.
+func (c *imageClassifier) judge(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Tensor, error) {
+	outputs, err := c.head.run(ctx, shape, bottlenecks)
+	if err != nil {
+		return nil, fmt.Errorf("head of %s: %w", c.manifest.Ref(), err)
+	}
+	want := []int64{int64(len(bottlenecks)), int64(len(c.manifest.Labels))}
+	for _, o := range outputs {
+		if !slices.Equal(o.Shape, want) {
+			return nil, fmt.Errorf("head of %s: %q is %v, want %v", c.manifest.Ref(), o.Name, o.Shape, want)
+		}
+		if notFinite(o.Float32()) >= 0 {
+			return nil, fmt.Errorf("head of %s: %w", c.manifest.Ref(), errNotFinite)
+		}
+	}
+	return outputs, nil
+}
+
+// errNotFinite: a network computed no number.
+var errNotFinite = errors.New("the answer is not a number")
+
+// notFinite is the index of the first value that is infinite or no number, -1
+// where there is none.
+func notFinite(values []float32) int {
+	return slices.IndexFunc(values, func(v float32) bool { return v-v != 0 })
+}
+
+// Close implements [Servable].
+func (c *imageClassifier) Close() error {
+	var errs []error
+	for _, let := range slices.Backward(c.parts) {
+		errs = append(errs, let())
+	}
+	return errors.Join(errs...)
+}
