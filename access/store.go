@@ -37,7 +37,7 @@ func OpenStore(ctx context.Context, folder string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}
-	d, err := home.Open(ctx, folder, db.Room{Name: "access", Migrations: scripts})
+	d, err := home.Open(ctx, folder, db.Schema{Name: "access", Migrations: scripts})
 	if err != nil {
 		return nil, fmt.Errorf("access: %w", err)
 	}

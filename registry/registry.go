@@ -59,7 +59,7 @@ func Open(ctx context.Context, folder string) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	d, err := home.Open(ctx, folder, db.Room{Name: "registry", Migrations: scripts})
+	d, err := home.Open(ctx, folder, db.Schema{Name: "registry", Migrations: scripts})
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}

@@ -1,10 +1,10 @@
-// Package bases makes of a pretrained network what a head can be trained on: a
-// network of one input, float32 images [N, height, width, channels], and one
-// output.
+// Package bases converts a pretrained network to a form on which a head can be
+// trained: a network with one input, float32 images [N, height, width,
+// channels], and one output.
 //
-// It looks at the signature first: how many inputs and outputs there are, of
-// which types, ranks and layouts. What can be brought into that form without a
-// guess is, and said in a note; everything else is refused with what to do.
+// It first examines the signature: the inputs and outputs, their types, ranks
+// and layouts. It makes conversions that are unambiguous, and reports them in
+// notes. Everything else is refused with the remedy.
 package bases
 
 import (
@@ -19,22 +19,21 @@ import (
 )
 
 var (
-	// ErrUnsuitable is wrapped by the refusals of networks that cannot be a base.
+	// ErrUnsuitable is wrapped by errors about networks that cannot be a base.
 	ErrUnsuitable = errors.New("it cannot be a base")
-	// ErrChoose is wrapped, too, where an input or output has to be chosen.
+	// ErrChoose is wrapped, too, if the user must choose an input or output.
 	ErrChoose = errors.New("choose one of them")
 )
 
 // Options choose among a signature's inputs and outputs.
 type Options struct {
-	// Input names the input that takes the images; by default the only one that
-	// could.
+	// Input names the input that takes the images. The default is the only
+	// possible one.
 	Input string
-	// Output names the output to stand behind; by default the one that the most
-	// of the network stands behind.
+	// Output names the output to use. The default is the output that depends on
+	// most of the network.
 	Output string
-	// Note, where it is set, is told in a sentence each what was chosen or
-	// changed.
+	// Note, if set, is called with a sentence for each choice or change made.
 	Note func(string)
 }
 
@@ -47,25 +46,25 @@ func (o Options) note(format string, args ...any) {
 // A Base is a prepared network.
 type Base struct {
 	Network *network.Network
-	// Pixels says that the network was made for whole numbers of 0 to 255: any
-	// preprocessing that gives something else is wrong.
+	// Pixels means that the network expects integers from 0 to 255: a
+	// preprocessing with other values is wrong.
 	Pixels bool
 }
 
-// Accepts says whether a preprocessing gives what the base was made for.
+// Accepts checks that a preprocessing gives what the base expects.
 func (b *Base) Accepts(p preprocessing.Preprocessing) error {
 	for _, step := range p.Steps {
 		n := step.Normalise
 		if n == nil || !b.Pixels || n.Mode == preprocessing.None || n.Mode == preprocessing.Range && n.Low == 0 && n.High == 255 {
 			continue
 		}
-		return fmt.Errorf("%w: it takes whole numbers from 0 to 255, and the preprocessing normalises them by %q; use %q",
+		return fmt.Errorf("%w: it takes integers from 0 to 255, but the preprocessing normalises them by %q; use %q",
 			ErrUnsuitable, n.Mode, preprocessing.None)
 	}
 	return nil
 }
 
-// Prepare makes a base of a network. Close both.
+// Prepare makes a base from a network. Close both.
 func Prepare(n *network.Network, o Options) (_ *Base, err error) {
 	p := &preparation{Options: o, network: n}
 	defer func() {
@@ -83,15 +82,15 @@ func Prepare(n *network.Network, o Options) (_ *Base, err error) {
 	return b, nil
 }
 
-// A preparation is a network on its way to a base. It owns what it has derived
-// last.
+// A preparation is the state of converting a network. It owns its latest
+// derived network.
 type preparation struct {
 	Options
 	network *network.Network
 	owned   bool
 }
 
-// become goes on with a network derived from the present one.
+// become continues with a network derived from the current one.
 func (p *preparation) become(next *network.Network, err error) error {
 	if err != nil || next == p.network {
 		return err
@@ -127,7 +126,7 @@ func (p *preparation) float32() error {
 		return fmt.Errorf("%w: %w", ErrUnsuitable, err)
 	}
 	if wide != p.network {
-		p.note("some of it computes in float16, bfloat16 or float64: it is taken to float32, in which tkit trains and serves")
+		p.note("parts of it use float16, bfloat16 or float64: they are converted to float32, which tkit trains and serves in")
 	}
 	return p.become(wide, nil)
 }
@@ -135,7 +134,7 @@ func (p *preparation) float32() error {
 func (p *preparation) pixels(b *Base) error {
 	in := p.network.Inputs[0]
 	if b.Pixels = p.network.TakesPixels(""); b.Pixels {
-		p.note("input %q takes %v: images are rounded to whole numbers from 0 to 255", in.Name, in.DataType)
+		p.note("input %q takes %v: images are rounded to integers from 0 to 255", in.Name, in.DataType)
 	}
 	float, err := p.network.FromFloat32()
 	if err != nil {
@@ -148,7 +147,7 @@ func (p *preparation) batch() error {
 	in := p.network.Inputs[0]
 	open, err := p.network.AnyBatch()
 	if err == nil && open != p.network {
-		p.note("input %q takes %d images at a time: it is made to take any number", in.Name, max(1, in.Shape[0]))
+		p.note("input %q takes %d images at a time: it is changed to take any number", in.Name, max(1, in.Shape[0]))
 	}
 	return p.become(open, err)
 }
@@ -163,11 +162,11 @@ func (p *preparation) sums() error {
 	return p.become(explicit, nil)
 }
 
-// maxCompared bounds the outputs that are compared, each of which takes a walk
-// through the graph. Detectors with many heads have some dozens.
+// maxCompared bounds the outputs that are compared, each by a traversal of the
+// graph. Detectors with many heads have some dozens.
 const maxCompared = 256
 
-// chooseOutput returns the output asked for, or the main one.
+// chooseOutput returns the requested output, or the main one.
 func chooseOutput(n *network.Network, o Options) (string, error) {
 	if o.Output != "" {
 		p, err := n.Output(o.Output)
@@ -175,12 +174,12 @@ func chooseOutput(n *network.Network, o Options) (string, error) {
 			return "", fmt.Errorf("%w: %w", ErrUnsuitable, err)
 		}
 		if !real(p.DataType) {
-			return "", fmt.Errorf("%w: output %q is %v, and not a vector of real numbers; choose among %s", ErrUnsuitable, p.Name, p.DataType, listed(n.Outputs))
+			return "", fmt.Errorf("%w: output %q is %v, not a vector of real numbers; choose among %s", ErrUnsuitable, p.Name, p.DataType, listed(n.Outputs))
 		}
 		return p.Name, nil
 	}
 	if len(n.Outputs) > maxCompared {
-		return "", fmt.Errorf("%w: it has %d outputs, over the %d that are compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrChoose)
+		return "", fmt.Errorf("%w: it has %d outputs, more than the %d that can be compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrChoose)
 	}
 	var chosen network.Port
 	most, least := -1, 0
@@ -197,15 +196,15 @@ func chooseOutput(n *network.Network, o Options) (string, error) {
 		}
 	}
 	if most < 0 {
-		return "", fmt.Errorf("%w: none of its outputs is real numbers: %s; export it with its scores or features as an output", ErrUnsuitable, listed(n.Outputs))
+		return "", fmt.Errorf("%w: none of its outputs has real numbers: %s; export it with its scores or features as an output", ErrUnsuitable, listed(n.Outputs))
 	}
 	if len(n.Outputs) > 1 {
-		o.note("of its outputs %s, %q is taken: the most layers (%d weights) stand behind it", listed(n.Outputs), chosen.Name, most)
+		o.note("of its outputs %s, %q is used: it depends on the most weights (%d)", listed(n.Outputs), chosen.Name, most)
 	}
 	return chosen.Name, nil
 }
 
-// chooseInput returns the input asked for, or the only one that could take
+// chooseInput returns the requested input, or the only one that can take
 // images.
 func chooseInput(n *network.Network, o Options) (string, error) {
 	if o.Input != "" {
@@ -223,27 +222,27 @@ func chooseInput(n *network.Network, o Options) (string, error) {
 	}
 	switch len(able) {
 	case 0:
-		return "", fmt.Errorf("%w: none of its inputs takes images: %s; export it with an input of float32 [N, height, width, channels]", ErrUnsuitable, listed(n.Inputs))
+		return "", fmt.Errorf("%w: none of its inputs can take images: %s; export it with an input of float32 [N, height, width, channels]", ErrUnsuitable, listed(n.Inputs))
 	case 1:
 		return able[0].Name, isImages(able[0])
 	}
-	return "", fmt.Errorf("%w: several of its inputs could take the images: %s; %w", ErrUnsuitable, listed(able), ErrChoose)
+	return "", fmt.Errorf("%w: several of its inputs can take images: %s; %w", ErrUnsuitable, listed(able), ErrChoose)
 }
 
-// isImages says why an input cannot take a batch of images.
+// isImages returns why an input cannot take a batch of images.
 func isImages(p network.Port) error {
 	switch {
 	case p.DataType == tensorflow.String:
-		return fmt.Errorf("%w: input %q takes string, encoded images; export the part behind its decoding, with a float32 input [N, height, width, channels]", ErrUnsuitable, p.Name)
+		return fmt.Errorf("%w: input %q takes strings, encoded images; export the part after the decoding, with a float32 input [N, height, width, channels]", ErrUnsuitable, p.Name)
 	case p.DataType == tensorflow.Bool:
-		return fmt.Errorf("%w: input %q takes bool, and no images", ErrUnsuitable, p.Name)
+		return fmt.Errorf("%w: input %q takes bool, not images", ErrUnsuitable, p.Name)
 	case p.Shape != nil && len(p.Shape) != 4:
 		return fmt.Errorf("%w: input %q has the shape %v; export it with a batch of images, [N, height, width, channels], as input", ErrUnsuitable, p.Name, p.Shape)
 	}
 	return nil
 }
 
-// alone leaves of the network what depends on that input only.
+// alone returns the part of the network that depends only on that input.
 func alone(n *network.Network, input string, o Options) (*network.Network, error) {
 	if len(n.Inputs) == 0 {
 		return nil, fmt.Errorf("%w: output %q depends on no input", ErrUnsuitable, n.Outputs[0].Name)
@@ -253,20 +252,20 @@ func alone(n *network.Network, input string, o Options) (*network.Network, error
 	}
 	before, err := n.Before(input)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it has the inputs %s, and what the others should be given is not known: %w; "+
+		return nil, fmt.Errorf("%w: it has the inputs %s, and the values of the others are not known: %w; "+
 			"export it with the images as the only input", ErrUnsuitable, listed(n.Inputs), err)
 	}
-	o.note("of its inputs %s, %q takes the images; the others cannot be known, so only what stands before they join is used, up to %s",
+	o.note("of its inputs %s, %q takes the images; the values of the others are not known, so only the part before they join is used, up to %s",
 		listed(n.Inputs), input, before.Outputs[0].Name)
 	return before, nil
 }
 
-// real says whether a type is real numbers, and no index or name.
+// real reports whether a type is real numbers rather than an index or name.
 func real(dt tensorflow.DataType) bool {
 	return slices.Contains([]tensorflow.DataType{tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16}, dt)
 }
 
-// listed names ports with their types and shapes.
+// listed returns the ports' names with types and shapes.
 func listed(ports []network.Port) string {
 	var all []string
 	for _, p := range ports {

@@ -18,8 +18,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// prepare reads one of the bases that people bring and prepares it, and
-// returns what it was told on the way.
+// prepare reads and prepares one of the users' bases, and returns the notes.
 func prepare(t *testing.T, name string, o bases.Options) (*bases.Base, string, error) {
 	t.Helper()
 	var notes []string
@@ -32,7 +31,7 @@ func prepare(t *testing.T, name string, o bases.Options) (*bases.Base, string, e
 	return b, strings.Join(notes, "; "), err
 }
 
-// folded brings a base to the form in which it is trained on and served.
+// folded folds a base like for training and serving.
 func folded(t *testing.T, b *bases.Base) *network.Network {
 	t.Helper()
 	n, err := b.Network.WithInput([]int64{-1, 16, 16, 3})
@@ -45,8 +44,8 @@ func folded(t *testing.T, b *bases.Base) *network.Network {
 	return n
 }
 
-// What is taken answers as Python's TensorFlow does, to every image of a batch
-// as to the image alone.
+// A prepared base gives the same outputs as Python's TensorFlow, for a batch
+// and for single images.
 func TestPrepare(t *testing.T) {
 	const float32, half, brain = 2e-5, 5e-3, 5e-2
 	for _, tt := range []struct {
@@ -72,11 +71,11 @@ func TestPrepare(t *testing.T) {
 		{name: "float16", tolerance: half, note: "float16"},
 		{name: "bfloat16", tolerance: brain, note: "bfloat16"},
 		{name: "float64", tolerance: float32, note: "float64"},
-		{name: "uint8", tolerance: float32, note: "whole numbers from 0 to 255"},
-		{name: "int32", tolerance: float32, note: "whole numbers from 0 to 255"},
+		{name: "uint8", tolerance: float32, note: "integers from 0 to 255"},
+		{name: "int32", tolerance: float32, note: "integers from 0 to 255"},
 		{name: "channels_first", tolerance: float32},
-		{name: "auxiliary", tolerance: float32, note: `"Logits" is taken`},
-		{name: "named", tolerance: float32, note: `the outputs "class_name", "text" are left out`},
+		{name: "auxiliary", tolerance: float32, note: `"Logits" is used`},
+		{name: "named", tolerance: float32, note: `the outputs "class_name", "text" are omitted`},
 		{name: "named", options: bases.Options{Output: "logits"}, tolerance: float32},
 		{name: "two_inputs", tolerance: float32, note: `"image" takes the images`},
 		{name: "two_images", options: bases.Options{Input: "right"}, tolerance: float32, note: `"right" takes the images`},
@@ -107,8 +106,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// same holds the answers to the images beside a base, in one batch, against
-// those that Python's TensorFlow gave to each alone.
+// same compares the outputs for the images beside a base, in one batch, with
+// those of Python's TensorFlow for single images.
 func same(t *testing.T, l *network.Loaded, dir string, tolerance float64) {
 	t.Helper()
 	input, want := savedmodeltest.Example(t, dir)
@@ -135,14 +134,14 @@ func same(t *testing.T, l *network.Loaded, dir string, tolerance float64) {
 	}
 }
 
-// What cannot be a base is refused with what to do.
+// A network that cannot be a base is refused with the remedy.
 func TestPrepareRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options bases.Options
 		says    []string
 	}{
-		{"encoded", bases.Options{}, []string{`"image_bytes" takes string`, "export"}},
+		{"encoded", bases.Options{}, []string{`"image_bytes" takes strings`, "export"}},
 		{"two_images", bases.Options{}, []string{`"left"`, `"right"`, "choose one"}},
 		{"joined_at_once", bases.Options{Input: "a"}, []string{`"a"`, `"b"`, "the only input"}},
 		{"int8", bases.Options{}, []string{"int8", "Cast"}},
@@ -155,7 +154,7 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := prepare(t, tt.name, tt.options)
 			if err == nil {
-				t.Fatal("it is taken")
+				t.Fatal("it is accepted")
 			}
 			if !errors.Is(err, bases.ErrUnsuitable) && !errors.Is(err, savedmodel.ErrUnsupported) {
 				t.Errorf("%v wraps neither", err)
@@ -169,8 +168,8 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// A choice among very many outputs is left to the user: to compare them takes a
-// walk through the graph for each.
+// A choice among very many outputs is left to the user: comparing them takes a
+// graph traversal for each.
 func TestPrepareManyOutputs(t *testing.T) {
 	n, err := savedmodel.Read(t.Context(), filepath.Join(savedmodeltest.Bases(t), "float16"), savedmodel.Options{})
 	if err != nil {
@@ -190,12 +189,12 @@ func TestPrepareManyOutputs(t *testing.T) {
 	}
 }
 
-// Answers that depend on the batch or on chance are found by the graph or by
-// trying.
+// Outputs that depend on the batch or on random numbers are detected by the
+// graph or by trying.
 func TestMixing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		graph string // what the graph says; "" where only trying tells
+		graph string // what the graph says; "" if only trying tells
 	}{
 		{"fused_alone", "training mode"},
 		{"centred", "takes the mean over the whole batch"},

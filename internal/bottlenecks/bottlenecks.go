@@ -1,15 +1,15 @@
-// Package bottlenecks keeps what trunks made of images, so that no image goes
+// Package bottlenecks caches the outputs of trunks, so that no image runs
 // through the same trunk twice.
 //
-// A bottleneck is found by the SHA-256 of the image's bytes, the digest of the
-// trunk and the digest of the preprocessing: whatever changes one of them finds
-// nothing. Each pair of trunk and preprocessing has a folder of segments, files
-// of records of one length. A process appends to a segment of its own, so any
-// number of them share a cache without locks; what was cut off by a crash is
-// passed over, and a record whose checksum is wrong counts as missing.
+// The key of a bottleneck is the SHA-256 of the image's bytes, the digest of
+// the trunk and the digest of the preprocessing: a change of any of them misses
+// the cache. Each pair of trunk and preprocessing has a folder of segments,
+// files of records of equal length. A process appends to its own segment, so
+// any number of processes share a cache without locks. Records cut off by a
+// crash are skipped, and a record with a wrong checksum counts as missing.
 //
-// Bottlenecks tell about the images they were made of: folders and files are
-// readable by their owner alone.
+// Bottlenecks reveal information about their images: folders and files are
+// readable only by their owner.
 package bottlenecks
 
 import (
@@ -54,15 +54,14 @@ type Cache struct {
 	record   []byte
 }
 
-// place is where a record begins.
+// place is the position of a record.
 type place struct {
 	segment int32
 	offset  int64
 }
 
-// Open opens, or begins, the part of the cache in dir that belongs to a trunk
-// and a preprocessing, named by their digests. Width is the length of a
-// bottleneck.
+// Open opens, or creates, the part of the cache in dir for a trunk and a
+// preprocessing, given by their digests. Width is the length of a bottleneck.
 func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
 	if width < 1 || width > math.MaxInt32/8 {
 		return nil, fmt.Errorf("bottleneck cache: bottlenecks of %d values", width)
@@ -75,7 +74,7 @@ func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("bottleneck cache: %w", err)
 	}
-	now := time.Now() // for Prune: when it was last of use
+	now := time.Now() // for Prune: the time of the last use
 	if err := os.Chtimes(c.dir, now, now); err != nil {
 		return nil, fmt.Errorf("bottleneck cache: %w", err)
 	}
@@ -85,7 +84,7 @@ func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
 	return c, nil
 }
 
-// scan reads the keys of all whole records.
+// scan reads the keys of all complete records.
 func (c *Cache) scan() error {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
@@ -97,7 +96,7 @@ func (c *Cache) scan() error {
 		}
 		f, err := os.Open(filepath.Join(c.dir, e.Name()))
 		if errors.Is(err, os.ErrNotExist) {
-			continue // another process began it and had nothing to keep
+			continue // another process created it but stored nothing
 		}
 		if err != nil {
 			return err
@@ -116,7 +115,8 @@ func (c *Cache) scan() error {
 	return nil
 }
 
-// belongs reports whether a segment is whole to its header and this cache's.
+// belongs reports whether a segment's header is complete and matches this
+// cache.
 func (c *Cache) belongs(f *os.File) bool {
 	b := make([]byte, header)
 	if _, err := f.ReadAt(b, 0); err != nil {
@@ -146,8 +146,8 @@ func (c *Cache) keys(f *os.File, segment int32) error {
 	return nil
 }
 
-// Get returns an image's bottleneck. One that is damaged or cannot be read is
-// not there: it is for the caller to compute it anew, and Put replaces it.
+// Get returns an image's bottleneck. A damaged or unreadable record counts as
+// missing: the caller computes it again, and Put replaces it.
 func (c *Cache) Get(image Sum) ([]float32, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,7 +173,7 @@ func intact(record []byte, image Sum) bool {
 		crc32.Checksum(body, castagnoli) == binary.LittleEndian.Uint32(record[len(body):])
 }
 
-// Put keeps an image's bottleneck; what is there already stays.
+// Put stores an image's bottleneck unless it is already stored.
 func (c *Cache) Put(image Sum, values []float32) error {
 	if len(values) != c.width {
 		return fmt.Errorf("bottleneck cache: %d values, want %d", len(values), c.width)
@@ -215,7 +215,7 @@ func (c *Cache) begin() error {
 	return nil
 }
 
-// Close brings what was put to the disk and closes the files.
+// Close syncs the segment to disk and closes the files.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

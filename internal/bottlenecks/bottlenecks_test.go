@@ -44,7 +44,7 @@ func put(t testing.TB, c *Cache, from, to int) {
 	}
 }
 
-// known counts the images below n that the cache knows, and checks them.
+// known counts the cached images below n, and verifies them.
 func known(t testing.TB, c *Cache, n int) int {
 	t.Helper()
 	count := 0
@@ -65,7 +65,7 @@ func TestKeepsAcrossProcesses(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir, trunk, 5)
 	put(t, a, 0, 10)
-	b := open(t, dir, trunk, 5) // as another process would, beside a
+	b := open(t, dir, trunk, 5) // like another process, beside a
 	put(t, b, 5, 20)
 	put(t, a, 20, 30)
 	if got := known(t, a, 40); got != 20 {
@@ -88,11 +88,11 @@ func TestFindsNothingOfOthers(t *testing.T) {
 		}
 	}
 	if err := open(t, dir, trunk, 5).Put(image(1), values(1, 4)); err == nil {
-		t.Error("a bottleneck of the wrong width was taken")
+		t.Error("a bottleneck of the wrong width was accepted")
 	}
 }
 
-// segment is the only file of a cache of ten images of width 5.
+// segment returns the only file of a cache with ten images of width 5.
 func segment(t *testing.T) (dir, path string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -210,7 +210,7 @@ func TestPrune(t *testing.T) {
 		}
 	}
 	one := int64(header + 10*(sha256.Size+400+trailer))
-	known(t, open(t, dir, "a", 100), 1) // of use again: now the newest
+	known(t, open(t, dir, "a", 100), 1) // in use again: now the newest
 	removed, err := Prune(dir, 2*one)
 	if err != nil || removed != one {
 		t.Fatalf("removed %d, %v; want one part of %d", removed, err, one)

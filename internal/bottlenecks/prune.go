@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Prune removes the parts of the cache in dir that were least recently opened
-// until no more than most bytes are left. A part that a process has open stays
-// readable to it.
+// Prune removes the least recently opened parts of the cache in dir until at
+// most most bytes are left. A removed part stays readable to processes that
+// have it open.
 func Prune(dir string, most int64) (removed int64, err error) {
 	type part struct {
 		path string
@@ -32,7 +32,7 @@ func Prune(dir string, most int64) (removed int64, err error) {
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || !e.IsDir() {
-			continue // another process prunes too, or it isn't the cache's
+			continue // another process prunes too, or it is not part of the cache
 		}
 		p := part{path: filepath.Join(dir, e.Name()), used: info.ModTime()}
 		if p.size, err = size(p.path); err != nil {

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Changes yields nil at once, and then whenever a look, taken every so often,
-// finds that any connection of any process has committed since the last. An
-// error tells that a look failed; the next is taken all the same. The sequence
-// ends with the context.
+// Changes yields nil at once, and again whenever a periodic check finds that
+// another connection, of any process, has committed. It yields an error if a
+// check fails, and continues. The sequence ends with the context.
 //
-// A look costs some microseconds: SQLite counts commits in shared memory.
+// A check costs some microseconds: SQLite counts commits in shared memory.
 func (d *DB) Changes(ctx context.Context, every time.Duration) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		tick := time.NewTicker(every)
@@ -28,11 +27,11 @@ func (d *DB) Changes(ctx context.Context, every time.Duration) iter.Seq[error] {
 	}
 }
 
-// watch looks until a look fails. It returns whether to go on with a new
+// watch checks until a check fails. It returns whether to continue with a new
 // connection.
 func (d *DB) watch(ctx context.Context, tick <-chan time.Time, yield func(error) bool) bool {
-	// data_version tells a connection about the commits of all others, so one
-	// that does nothing else sees them all.
+	// data_version reports the commits of all other connections, so a
+	// connection that does nothing else sees them all.
 	conn, err := d.read.Conn(ctx)
 	if err != nil {
 		return ctx.Err() == nil && yield(d.named(err))

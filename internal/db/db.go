@@ -1,10 +1,10 @@
-// Package db opens the project's SQLite databases and brings their tables up
-// to date. It knows no table of its own but the list of migrations: every room
-// owns its tables and hands their migrations in.
+// Package db opens the project's SQLite databases and applies migrations. Its
+// only own table is the list of migrations: every package owns its tables and
+// passes their migrations.
 //
-// A database is in WAL mode, so that readers and the one writer do not wait
-// for each other, within a process and between processes. It must be on a
-// local disk: WAL needs memory shared between the processes that use it.
+// A database is in WAL mode, so that readers and the single writer do not block
+// each other, within a process and between processes. It must be on a local
+// disk: WAL needs memory shared between the processes.
 package db
 
 import (
@@ -23,26 +23,25 @@ import (
 )
 
 // busyTimeout is how long, in milliseconds, a statement waits for another
-// process' lock before it fails. A context ends the wait earlier.
+// process's lock before it fails. The end of the context ends the wait earlier.
 const busyTimeout = "30000"
 
-// readers bounds the connections of one process that read at the same time.
+// readers bounds the concurrent read connections of one process.
 const readers = 8
 
-// A DB is an open database. Its methods may be called at once.
+// A DB is an open database. Its methods may be called concurrently.
 type DB struct {
 	path        string
 	read, write *sql.DB
 }
 
-// Open opens the database at path, makes it and its folder when missing, and
-// applies the migrations of the rooms that it lacks. Files are private to
-// their owner. It refuses a database that a newer tkit has migrated further,
-// with an error that wraps ErrNewer.
+// Open opens the database at path, creating it and its folder if missing, and
+// applies pending migrations. Files are private to their owner. Open refuses a
+// database that a newer tkit has migrated, with an error that wraps ErrNewer.
 //
 // Two DBs in one process may share a file, but nothing else in the process may
-// open and close it: that drops SQLite's locks on it.
-func Open(ctx context.Context, path string, rooms ...Room) (*DB, error) {
+// open and close it: that would release SQLite's locks on it.
+func Open(ctx context.Context, path string, schemas ...Schema) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -60,15 +59,15 @@ func Open(ctx context.Context, path string, rooms ...Room) (*DB, error) {
 	}
 	d.read.SetMaxOpenConns(readers)
 	d.read.SetMaxIdleConns(readers)
-	if err := d.migrate(ctx, rooms); err != nil {
+	if err := d.migrate(ctx, schemas); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// OpenAlone opens a database that is there for reading, where its disk has no
-// room left for what SQLite shares between processes. No other process may have it
-// open meanwhile. Nothing is written, and no migration applied.
+// OpenAlone opens an existing database for reading if its disk has no space for
+// the memory that SQLite shares between processes. No other process may have it
+// open meanwhile. It writes nothing and applies no migration.
 func OpenAlone(path string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -83,8 +82,8 @@ func OpenAlone(path string) (*DB, error) {
 	return d, nil
 }
 
-// create makes an empty private file where there is none. The log and the
-// shared memory that SQLite puts beside it take over its mode.
+// create makes an empty private file if there is none. SQLite gives the same
+// mode to the log and the shared memory.
 func create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -99,8 +98,8 @@ func create(path string) error {
 	return f.Close()
 }
 
-// dsn says how connections are made. Commits reach the disk before they
-// return; double quotes never mean text; SQL cannot damage the file itself.
+// dsn returns the settings of connections. Commits are durable when they
+// return; double quotes never mean strings; SQL cannot damage the file itself.
 func dsn(path, begin, more string) string {
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path}
 	return u.String() + "?mode=rw&_defensive=1&_dqs=0&_txlock=" + begin + "&_busy_timeout=" + busyTimeout +
@@ -112,19 +111,19 @@ func (d *DB) Close() error {
 	return errors.Join(d.read.Close(), d.write.Close())
 }
 
-// Reader answers single reading statements, prepared or not, each from the
-// state that the last commit left. Writing through it fails.
+// Reader returns a pool for single reading statements, prepared or not. Each
+// sees the state of the last commit. Writing through it fails.
 func (d *DB) Reader() *sql.DB { return d.read }
 
-// Read runs f in a transaction that only reads: all its statements see the
-// database in one state.
+// Read runs f in a read-only transaction: all its statements see the same
+// state.
 func (d *DB) Read(ctx context.Context, f func(*sql.Tx) error) error {
 	return d.transaction(ctx, d.read, f)
 }
 
-// Write runs f in the one transaction that may write, waiting for its turn
-// among this and other processes. What f did is committed, and on the disk,
-// when Write returns nil; otherwise nothing has happened.
+// Write runs f in a write transaction, after waiting for other writers in this
+// and other processes. If Write returns nil, the changes are committed and
+// durable; otherwise nothing has changed.
 func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	return d.transaction(ctx, d.write, f)
 }
@@ -144,15 +143,15 @@ func (d *DB) transaction(ctx context.Context, pool *sql.DB, f func(*sql.Tx) erro
 	return nil
 }
 
-// named says which database an error is about.
+// named adds the database's path to an error.
 func (d *DB) named(err error) error {
 	return d.told(fmt.Errorf("database %s: %w", d.path, err))
 }
 
-// ErrFull is wrapped by errors of a database whose disk has no room left.
-var ErrFull = errors.New("its disk is full: make room there")
+// ErrFull is wrapped by errors about a database whose disk is full.
+var ErrFull = errors.New("its disk is full: free some space on it")
 
-// told says what to do about an error, once.
+// told adds the remedy to an error, once.
 func (d *DB) told(err error) error {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok || errors.Is(err, ErrFull) {
@@ -167,12 +166,12 @@ func (d *DB) told(err error) error {
 	return err
 }
 
-// scarce is the free space, in bytes, below which a failed write is taken for one
-// of a full disk. SQLite needs 32 KiB to open a database.
+// scarce is the free space, in bytes, below which a failed write is attributed
+// to a full disk. SQLite needs 32 KiB to open a database.
 const scarce = 64 << 10
 
-// full says whether an error comes from a disk without room. Many of SQLite's
-// errors of reading and writing do not tell.
+// full reports whether an error is caused by a full disk. Many of SQLite's I/O
+// errors do not say so.
 func full(path string, code int) bool {
 	switch {
 	case code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE:
@@ -184,24 +183,23 @@ func full(path string, code int) bool {
 	return unix.Statfs(filepath.Dir(path), &disk) == nil && disk.Bavail*uint64(disk.Bsize) < scarce
 }
 
-// remedy says what to do about the failures of SQLite that are not tkit's.
+// remedy returns what to do about SQLite's failures that tkit does not cause.
 func remedy(failed *sqlite.Error) string {
-	switch failed.Code() & 0xff { // the rest says more
+	switch failed.Code() & 0xff { // the upper bits give details
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return ": its folder must be one that you may write to, on a disk that is not read-only"
+		return ": you need permission to write to its folder, on a disk that is not read-only"
 	case sqlite3.SQLITE_BUSY:
-		return ": another program has held it for too long; try again when that has ended"
+		return ": another program has locked it for too long; try again when that program has ended"
 	case sqlite3.SQLITE_IOERR:
-		return ": its disk does not read or write; look at the system's log"
+		return ": its disk cannot be read or written; see the system's log"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return ": it is damaged: restore it from a backup"
 	}
 	return ""
 }
 
-// Check lets SQLite read all of the database and returns what it finds wrong:
-// damaged pages, rows that break a constraint, references to rows that are not
-// there.
+// Check runs SQLite's integrity checks and returns the problems: damaged pages,
+// rows that violate a constraint, references to missing rows.
 func (d *DB) Check(ctx context.Context) ([]string, error) {
 	var problems []string
 	err := d.Read(ctx, func(tx *sql.Tx) error {
@@ -223,7 +221,7 @@ func (d *DB) Check(ctx context.Context) ([]string, error) {
 	return problems, nil
 }
 
-// texts returns the one column of a query's rows.
+// texts returns the single column of a query's rows.
 func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -21,17 +21,17 @@ const counters = `
 	CREATE TABLE log (id INTEGER PRIMARY KEY, counter TEXT NOT NULL REFERENCES counters(name)) STRICT;
 	INSERT INTO counters VALUES ('a', 0);`
 
-func room(name string, scripts ...string) db.Room {
+func schema(name string, scripts ...string) db.Schema {
 	files := make(fstest.MapFS)
 	for i, s := range scripts {
 		files[fmt.Sprintf("%04d_step.sql", i+1)] = &fstest.MapFile{Data: []byte(s)}
 	}
-	return db.Room{Name: name, Migrations: files}
+	return db.Schema{Name: name, Migrations: files}
 }
 
-func open(t *testing.T, path string, rooms ...db.Room) *db.DB {
+func open(t *testing.T, path string, schemas ...db.Schema) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), path, rooms...)
+	d, err := db.Open(t.Context(), path, schemas...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func count(ctx context.Context, d *db.DB) error {
 
 func TestOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "home?", "50% full", "r.db")
-	d := open(t, path, room("counting", counters))
+	d := open(t, path, schema("counting", counters))
 	if err := count(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s has mode %o", name, info.Mode().Perm())
 		}
 	}
-	again := open(t, path, room("counting", counters))
+	again := open(t, path, schema("counting", counters))
 	if got := number(t, again, "SELECT n FROM counters"); got != 1 {
 		t.Errorf("opened again, the counter is %d, want 1", got)
 	}
@@ -86,7 +86,7 @@ func TestOpen(t *testing.T) {
 		_, err := tx.Exec("INSERT INTO log (counter) VALUES ('nobody')")
 		return err
 	}); err == nil {
-		t.Error("a reference to a missing row was taken")
+		t.Error("a reference to a missing row was accepted")
 	}
 	if _, err := again.Reader().Exec("DELETE FROM log"); err == nil {
 		t.Error("the reader wrote")
@@ -98,34 +98,34 @@ func TestOpen(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
-	open(t, path, room("counting", counters))
+	open(t, path, schema("counting", counters))
 	d := open(t, path,
-		room("counting", counters, "INSERT INTO counters VALUES ('b', 5)", "UPDATE counters SET n = n * 2"),
-		room("other", "CREATE TABLE other (x INTEGER)"))
+		schema("counting", counters, "INSERT INTO counters VALUES ('b', 5)", "UPDATE counters SET n = n * 2"),
+		schema("other", "CREATE TABLE other (x INTEGER)"))
 	if got := number(t, d, "SELECT sum(n) FROM counters"); got != 10 {
 		t.Errorf("after the migrations the sum is %d, want 10", got)
 	}
 	if got := number(t, d, "SELECT count(*) FROM migrations"); got != 4 {
-		t.Errorf("%d migrations are noted, want 4", got)
+		t.Errorf("%d migrations are recorded, want 4", got)
 	}
-	// A room that this process does not bring is none of its business.
-	open(t, path, room("other", "CREATE TABLE other (x INTEGER)"))
+	// Tables of packages unknown to this process are ignored.
+	open(t, path, schema("other", "CREATE TABLE other (x INTEGER)"))
 }
 
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
-	_, err := db.Open(t.Context(), path, room("counting", counters,
+	_, err := db.Open(t.Context(), path, schema("counting", counters,
 		"UPDATE counters SET n = 7; INSERT INTO nowhere VALUES (1)"))
 	if err == nil || !strings.Contains(err.Error(), "0002_step.sql") || !strings.Contains(err.Error(), path) {
 		t.Errorf("a migration that fails: %v", err)
 	}
-	d := open(t, path, room("counting", counters))
+	d := open(t, path, schema("counting", counters))
 	if got := number(t, d, "SELECT n FROM counters"); got != 0 {
 		t.Errorf("a failed migration left n = %d", got)
 	}
 }
 
-// A database that cannot be opened is told with what to do about it.
+// An error about a database that cannot be opened names the remedy.
 func TestOpenSaysWhatToDo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "folder.db")
 	if err := os.Mkdir(path, 0o700); err != nil {
@@ -135,7 +135,7 @@ func TestOpenSaysWhatToDo(t *testing.T) {
 	if err == nil {
 		d.Close()
 	}
-	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "must be one that you may write to") {
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "permission to write") {
 		t.Errorf("%v", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestOpenSaysWhatToDo(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	dir := t.TempDir()
 	ours := filepath.Join(dir, "ours.db")
-	open(t, ours, room("counting", counters, "INSERT INTO counters VALUES ('b', 5)"))
+	open(t, ours, schema("counting", counters, "INSERT INTO counters VALUES ('b', 5)"))
 
 	foreign := filepath.Join(dir, "foreign.db")
 	s, err := sql.Open("sqlite", foreign)
@@ -161,19 +161,19 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, path string
-		room       db.Room
+		schema     db.Schema
 		want       string
 	}{
-		{"newer", ours, room("counting", counters), "newer tkit"},
-		{"changed", ours, room("counting", counters, "INSERT INTO counters VALUES ('b', 6)"), "another 0002_step.sql"},
-		{"another application", foreign, room("counting", counters), "another application"},
-		{"not a database", garbage, room("counting", counters), "not a database"},
-		{"a folder", dir, room("counting", counters), dir},
-		{"a gap", ours, db.Room{Name: "gap", Migrations: fstest.MapFS{"0002_x.sql": {}}}, "number 1"},
-		{"a bad name", ours, db.Room{Name: "bad", Migrations: fstest.MapFS{"readme.md": {}}}, "readme.md"},
+		{"newer", ours, schema("counting", counters), "newer tkit"},
+		{"changed", ours, schema("counting", counters, "INSERT INTO counters VALUES ('b', 6)"), "another 0002_step.sql"},
+		{"another application", foreign, schema("counting", counters), "another application"},
+		{"not a database", garbage, schema("counting", counters), "not a database"},
+		{"a folder", dir, schema("counting", counters), dir},
+		{"a gap", ours, db.Schema{Name: "gap", Migrations: fstest.MapFS{"0002_x.sql": {}}}, "number 1"},
+		{"a bad name", ours, db.Schema{Name: "bad", Migrations: fstest.MapFS{"readme.md": {}}}, "readme.md"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := db.Open(t.Context(), c.path, c.room)
+			d, err := db.Open(t.Context(), c.path, c.schema)
 			if err == nil {
 				d.Close()
 				t.Fatal("it was opened")
@@ -190,7 +190,7 @@ func TestRefusals(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
-	first, second := open(t, path, room("counting", counters)), open(t, path, room("counting", counters))
+	first, second := open(t, path, schema("counting", counters)), open(t, path, schema("counting", counters))
 	var wait sync.WaitGroup
 	for _, d := range []*db.DB{first, second, first, second} {
 		wait.Go(func() {
@@ -223,9 +223,9 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestWaitForWriterEndsWithContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
-	first, second := open(t, path, room("counting", counters)), open(t, path, room("counting", counters))
+	first, second := open(t, path, schema("counting", counters)), open(t, path, schema("counting", counters))
 	err := first.Write(t.Context(), func(*sql.Tx) error {
-		for _, d := range []*db.DB{first, second} { // the same process' writer, another's
+		for _, d := range []*db.DB{first, second} { // the same process's writer, and another's
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			if err := count(ctx, d); !errors.Is(err, context.DeadlineExceeded) {

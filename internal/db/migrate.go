@@ -12,31 +12,30 @@ import (
 	"strconv"
 )
 
-// ErrNewer is wrapped by the refusal of a database that a newer tkit has
-// brought further than this one knows.
+// ErrNewer is wrapped by the error about a database that a newer tkit has
+// migrated further than this one knows.
 var ErrNewer = errors.New("the database was written by a newer tkit")
 
 // applicationID marks a file as a database of the project ("tkit" in ASCII),
 // as SQLite's application_id does for file(1).
 const applicationID = 0x746b6974
 
-// A Room is a part of the project that keeps tables in a database.
-type Room struct {
-	// Name tells the room's migrations from those of other rooms; it never
-	// changes.
+// A Schema is the tables of one package in a database.
+type Schema struct {
+	// Name distinguishes the migrations of packages. It must never change.
 	Name string
-	// Migrations holds the files 0001_what.sql, 0002_what.sql and so on: each
-	// the statements that lead from one state of the room's tables to the
-	// next. A released migration never changes.
+	// Migrations holds the files 0001_what.sql, 0002_what.sql and so on, each
+	// with the statements that lead from one version of the tables to the next.
+	// A released migration must never change.
 	Migrations fs.FS
-	// Begin, where set, is asked before the first of these tables are made. Its
-	// error refuses the database, in which nothing has been changed then.
+	// Begin, if set, is called before the first of these tables are created. If
+	// it returns an error, Open fails and the database is unchanged.
 	Begin func() error
 }
 
-// migration is one file of a room.
+// migration is one file of a schema.
 type migration struct {
-	room    string
+	schema  string
 	version int
 	name    string
 	script  string
@@ -49,36 +48,36 @@ func (m migration) digest() string {
 
 var migrationName = regexp.MustCompile(`^(\d{4})_[a-z0-9_]+\.sql$`)
 
-// load reads a room's migrations, which must be numbered 1, 2, 3 …
-func load(r Room) ([]migration, error) {
+// load parses a schema's migrations, which must be numbered 1, 2, 3 …
+func load(r Schema) ([]migration, error) {
 	files, err := fs.ReadDir(r.Migrations, ".") // sorted by name
 	if err != nil {
-		return nil, fmt.Errorf("migrations of room %s: %w", r.Name, err)
+		return nil, fmt.Errorf("migrations of schema %s: %w", r.Name, err)
 	}
 	var all []migration
 	for _, f := range files {
 		parts := migrationName.FindStringSubmatch(f.Name())
 		if parts == nil {
-			return nil, fmt.Errorf("migrations of room %s: %s is not named like 0001_what.sql", r.Name, f.Name())
+			return nil, fmt.Errorf("migrations of schema %s: %s is not named like 0001_what.sql", r.Name, f.Name())
 		}
 		if n, _ := strconv.Atoi(parts[1]); n != len(all)+1 {
-			return nil, fmt.Errorf("migrations of room %s: %s stands where number %d should", r.Name, f.Name(), len(all)+1)
+			return nil, fmt.Errorf("migrations of schema %s: %s is in place of number %d", r.Name, f.Name(), len(all)+1)
 		}
 		script, err := fs.ReadFile(r.Migrations, f.Name())
 		if err != nil {
-			return nil, fmt.Errorf("migrations of room %s: %w", r.Name, err)
+			return nil, fmt.Errorf("migrations of schema %s: %w", r.Name, err)
 		}
 		all = append(all, migration{r.Name, len(all) + 1, f.Name(), string(script)})
 	}
 	return all, nil
 }
 
-// migrate applies what the database lacks, each migration in a transaction of
-// its own. Where it lacks nothing, no lock is taken.
-func (d *DB) migrate(ctx context.Context, rooms []Room) error {
+// migrate applies pending migrations, each in its own transaction. If there are
+// none, it takes no lock.
+func (d *DB) migrate(ctx context.Context, schemas []Schema) error {
 	var known [][]migration
 	begin := make(map[string]func() error)
-	for _, r := range rooms {
+	for _, r := range schemas {
 		migrations, err := load(r)
 		if err != nil {
 			return err
@@ -99,7 +98,8 @@ func (d *DB) migrate(ctx context.Context, rooms []Room) error {
 		return err
 	}
 	for len(todo) > 0 {
-		// Another process may have been faster: look again, as the one writer.
+		// Another process may have been faster: check again, as the only
+		// writer.
 		err := d.Write(ctx, func(tx *sql.Tx) error {
 			if err := look(tx); err != nil || len(todo) == 0 {
 				return err
@@ -120,10 +120,10 @@ func (d *DB) migrate(ctx context.Context, rooms []Room) error {
 	return nil
 }
 
-// askBegin asks the rooms whose tables are all still to be made.
+// askBegin calls Begin of the schemas without any tables.
 func askBegin(todo []migration, begin map[string]func() error) error {
 	for _, m := range todo {
-		if ask := begin[m.room]; m.version == 1 && ask != nil {
+		if ask := begin[m.schema]; m.version == 1 && ask != nil {
 			if err := ask(); err != nil {
 				return err
 			}
@@ -132,9 +132,9 @@ func askBegin(todo []migration, begin map[string]func() error) error {
 	return nil
 }
 
-// lacking returns the migrations that a database has yet to see. It refuses a
-// database that is not the project's, is newer, or has another history.
-func lacking(ctx context.Context, tx *sql.Tx, rooms [][]migration) ([]migration, error) {
+// lacking returns the pending migrations. It refuses a database that is not the
+// project's, is newer, or has a different history.
+func lacking(ctx context.Context, tx *sql.Tx, schemas [][]migration) ([]migration, error) {
 	var id, tables, noted int
 	err := tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		count(*), count(*) FILTER (WHERE name = 'migrations') FROM sqlite_schema`).Scan(&id, &tables, &noted)
@@ -142,10 +142,10 @@ func lacking(ctx context.Context, tx *sql.Tx, rooms [][]migration) ([]migration,
 		return nil, err
 	}
 	if id != applicationID && (id != 0 || tables > 0) {
-		return nil, errors.New("this file belongs to another application; name another home")
+		return nil, errors.New("this file belongs to another application; choose another home")
 	}
 	var todo []migration
-	for _, known := range rooms {
+	for _, known := range schemas {
 		var done []migration
 		if noted > 0 && len(known) > 0 {
 			if done, err = applied(ctx, tx, known); err != nil {
@@ -157,27 +157,27 @@ func lacking(ctx context.Context, tx *sql.Tx, rooms [][]migration) ([]migration,
 	return todo, nil
 }
 
-// applied returns those of a room's migrations that a database has seen.
+// applied returns the migrations of one schema that are already applied.
 func applied(ctx context.Context, tx *sql.Tx, known []migration) ([]migration, error) {
-	room := known[0].room
-	digests, err := texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", room)
+	schema := known[0].schema
+	digests, err := texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", schema)
 	if err != nil {
 		return nil, err
 	}
 	if len(digests) > len(known) {
-		return nil, fmt.Errorf("%w: its %s tables are at state %d and this tkit knows %d: use the newer tkit",
-			ErrNewer, room, len(digests), len(known))
+		return nil, fmt.Errorf("%w: its %s tables have version %d and this tkit supports version %d: use the newer tkit",
+			ErrNewer, schema, len(digests), len(known))
 	}
 	for i, digest := range digests {
 		if digest != known[i].digest() {
-			return nil, fmt.Errorf("its %s tables were made by another %s than this tkit has: use the tkit that made them",
-				room, known[i].name)
+			return nil, fmt.Errorf("its %s tables were made by a %s that differs from this tkit's: use the tkit that made them",
+				schema, known[i].name)
 		}
 	}
 	return known[:len(digests)], nil
 }
 
-// apply runs one migration and notes it.
+// apply runs one migration and records it.
 func apply(ctx context.Context, tx *sql.Tx, m migration) error {
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d;
 		CREATE TABLE IF NOT EXISTS migrations (
@@ -192,9 +192,9 @@ func apply(ctx context.Context, tx *sql.Tx, m migration) error {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, m.script); err != nil {
-		return fmt.Errorf("migration %s of room %s: %w", m.name, m.room, err)
+		return fmt.Errorf("migration %s of schema %s: %w", m.name, m.schema, err)
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO migrations VALUES (?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))",
-		m.room, m.version, m.name, m.digest())
+		m.schema, m.version, m.name, m.digest())
 	return err
 }

@@ -15,8 +15,8 @@ import (
 	"tkit/internal/db"
 )
 
-// The test binary is also the other process of these tests: it opens a
-// database and counts, as often as it is told.
+// The test binary is also the other process in these tests: it opens a database
+// and counts a given number of times.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("DB_TEST_PATH"); path != "" {
 		times, _ := strconv.Atoi(os.Getenv("DB_TEST_TIMES"))
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func child(path string, times int) error {
 	ctx := context.Background()
-	d, err := db.Open(ctx, path, room("counting", counters), room("other", "CREATE TABLE other (x INTEGER)"))
+	d, err := db.Open(ctx, path, schema("counting", counters), schema("other", "CREATE TABLE other (x INTEGER)"))
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func process(path string, times int) *exec.Cmd {
 func TestProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
 	var all []*exec.Cmd
-	for range 6 { // all of them find no database and make it
+	for range 6 { // all of them find no database and create it
 		cmd := process(path, 20)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -66,7 +66,7 @@ func TestProcesses(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	d := open(t, path, room("counting", counters))
+	d := open(t, path, schema("counting", counters))
 	if got := number(t, d, "SELECT n FROM counters"); got != 120 {
 		t.Errorf("six processes counted to %d, want 120", got)
 	}
@@ -95,7 +95,7 @@ func TestKilledProcess(t *testing.T) {
 		}
 		cmd.Wait()
 
-		d := open(t, path, room("counting", counters))
+		d := open(t, path, schema("counting", counters))
 		n, logged := number(t, d, "SELECT n FROM counters"), number(t, d, "SELECT count(*) FROM log")
 		if n != logged || n < said {
 			t.Fatalf("after the kill n = %d with %d log rows; %d commits were reported", n, logged, said)
@@ -109,7 +109,7 @@ func TestKilledProcess(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
-	d := open(t, path, room("counting", counters), room("other", "CREATE TABLE other (x INTEGER)"))
+	d := open(t, path, schema("counting", counters), schema("other", "CREATE TABLE other (x INTEGER)"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	steps := []func() error{

@@ -1,6 +1,6 @@
-// Package durable writes files so that they are there after a crash of the
-// machine: what is written beside and renamed is complete only once both its
-// bytes and its folder's entries are on the disk.
+// Package durable writes files so that they survive a crash of the machine. A
+// file that is written to a temporary name and renamed is durable only when
+// both its content and its folder's entries are on disk.
 package durable
 
 import (
@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// WriteFile makes the file at path of the content, and returns when it is on
-// the disk. The file's name is only after SyncFolder of its folder.
+// WriteFile writes content to the file at path and returns when the content is
+// on disk. The file's name is durable only after SyncFolder of its folder.
 func WriteFile(path string, content []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
 	if err != nil {
@@ -19,7 +19,7 @@ func WriteFile(path string, content []byte, mode os.FileMode) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// SyncFolder brings a folder's entries to the disk.
+// SyncFolder makes a folder's entries durable.
 func SyncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // al. 2017.
 const Bins = 15
 
-// A Calibration says how far probabilities can be believed.
+// A Calibration measures how reliable probabilities are.
 type Calibration struct {
 	// NLL is the mean negative log-likelihood of the true class, in nats.
 	NLL float64 `json:"nll"`
@@ -30,7 +30,7 @@ type Calibration struct {
 	Reliability []Bin `json:"reliability"`
 }
 
-// A Bin is the examples whose confidence lies in one interval.
+// A Bin is the set of examples whose confidence lies in one interval.
 type Bin struct {
 	Count int `json:"count"`
 	// Confidence is their mean probability of the likeliest class, Accuracy
@@ -39,7 +39,7 @@ type Bin struct {
 	Accuracy   float64 `json:"accuracy"`
 }
 
-// answer is one example's confidence and whether it was right.
+// answer is one example's confidence and whether its prediction was correct.
 type answer struct {
 	confidence float64
 	right      bool
@@ -76,8 +76,8 @@ func calibration(p Predictions, temperature float64) Calibration {
 	return c
 }
 
-// equalMass sorts the answers by confidence and cuts them into Bins runs whose
-// lengths differ by one at most.
+// equalMass sorts the answers by confidence and divides them into Bins groups
+// whose sizes differ by at most one.
 func equalMass(answers []answer) [][]answer {
 	slices.SortStableFunc(answers, func(a, b answer) int {
 		switch {

@@ -1,10 +1,10 @@
-// Package evaluation says what a classifier's answers on a labelled set were
-// worth: how often they were right and how surely that is known, for which
-// classes, and whether the probabilities can be believed.
+// Package evaluation measures a classifier on a labelled set: its accuracy with
+// confidence intervals, its results for each class, and the calibration of its
+// probabilities.
 //
-// Everything here is arithmetic over logits and true labels: it knows nothing
-// of images, TensorFlow or files, so a registry can keep the result and a page
-// can draw it without either.
+// It computes only with logits and true labels and does not depend on images,
+// TensorFlow or files, so that a registry can store the result and a page can
+// show it.
 package evaluation
 
 import (
@@ -14,7 +14,7 @@ import (
 	"sort"
 )
 
-// Predictions are a classifier's answers on a labelled set.
+// Predictions are a classifier's outputs for a labelled set.
 type Predictions struct {
 	// Labels names the classes; their order is that of the logits.
 	Labels []string
@@ -29,7 +29,7 @@ func (p Predictions) validate() error {
 	n, k := len(p.Truth), len(p.Labels)
 	switch {
 	case k < 2:
-		return fmt.Errorf("evaluation: %d classes, at least 2 are needed", k)
+		return fmt.Errorf("evaluation: %d classes, need at least 2", k)
 	case n == 0:
 		return errors.New("evaluation: no examples to evaluate on")
 	case len(p.Logits) != n*k:
@@ -54,58 +54,58 @@ func (p Predictions) row(i int) []float32 {
 	return p.Logits[i*k : (i+1)*k]
 }
 
-// An Evaluation is the worth of a classifier's answers on one labelled set. It
-// holds no NaN, so that it always encodes as JSON.
+// An Evaluation is the result for one labelled set. It contains no NaN, so that
+// it can always be encoded as JSON.
 type Evaluation struct {
 	// Examples is the number of examples evaluated.
 	Examples int `json:"examples"`
 	// Accuracy is the share of examples whose likeliest class is the true one.
 	Accuracy Proportion `json:"accuracy"`
 	// Top5 is the share of examples whose true class is among the five
-	// likeliest; nil where there are five classes or fewer, since it would
+	// likeliest. It is nil for five classes or fewer, because it would always
+	// be 1.
 	// always be 1.
 	Top5 *Proportion `json:"top5,omitempty"`
 	// BalancedAccuracy is the mean recall of the classes that occur.
 	BalancedAccuracy float64 `json:"balanced_accuracy"`
 	// MacroF1 is the mean F1 of the classes that occur.
 	MacroF1 float64 `json:"macro_f1"`
-	// Temperature divided the logits before the probabilities of Calibrated
-	// were taken.
+	// Temperature is the divisor of the logits for Calibrated.
 	Temperature float64 `json:"temperature"`
-	// Uncalibrated and Calibrated say how far the probabilities can be
-	// believed, at temperature 1 and at Temperature.
+	// Uncalibrated and Calibrated measure the probabilities at temperature 1
+	// and at Temperature.
 	Uncalibrated Calibration `json:"uncalibrated"`
 	Calibrated   Calibration `json:"calibrated"`
-	// Classes has one entry a label, in the order of the labels.
+	// Classes has one entry per label, in the order of the labels.
 	Classes []Class `json:"classes"`
-	// Confusion lists the cells of the confusion matrix that are not zero, by
-	// truth, then prediction: a matrix of a thousand classes is nearly empty.
+	// Confusion lists the non-zero cells of the confusion matrix, by truth,
+	// then prediction: a matrix of a thousand classes is mostly empty.
 	Confusion []Cell `json:"confusion"`
 }
 
-// A Class is how one class fared.
+// A Class is the result for one class.
 type Class struct {
 	Label string `json:"label"`
-	// Support is the number of examples that are of the class, Predicted the
-	// number that were said to be.
+	// Support is the number of examples of the class, Predicted the number of
+	// examples predicted to be of the class.
 	Support   int `json:"support"`
 	Predicted int `json:"predicted"`
-	// Precision, Recall and F1 are 0 where their denominator is.
+	// Precision, Recall and F1 are 0 if their denominator is.
 	Precision float64 `json:"precision"`
 	Recall    float64 `json:"recall"`
 	F1        float64 `json:"f1"`
 }
 
-// A Cell says that Count examples of class Truth were taken for Predicted;
-// both are indices in Evaluation.Classes.
+// A Cell counts the examples of class Truth that were predicted as Predicted.
+// Both are indices in Evaluation.Classes.
 type Cell struct {
 	Truth     int `json:"truth"`
 	Predicted int `json:"predicted"`
 	Count     int `json:"count"`
 }
 
-// Evaluate judges predictions whose logits are divided by temperature. Ties
-// between classes go to the one named first, as TensorFlow's ArgMax has it.
+// Evaluate evaluates predictions whose logits are divided by temperature. Ties
+// go to the first class, as in TensorFlow's ArgMax.
 func Evaluate(p Predictions, temperature float64) (*Evaluation, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -155,8 +155,8 @@ func Evaluate(p Predictions, temperature float64) (*Evaluation, error) {
 	return e, nil
 }
 
-// fillClasses completes the classes whose supports are counted, and the means
-// over those that occur.
+// fillClasses completes the classes after their supports were counted, and the
+// means over the classes that occur.
 func (e *Evaluation) fillClasses(labels []string, cells map[[2]int]int) {
 	occurring := 0
 	for i := range e.Classes {
@@ -193,8 +193,8 @@ func argmax(row []float32) int {
 	return best
 }
 
-// place returns how many classes stand before class t when the row is sorted
-// from the likeliest down, equals in the order of the labels.
+// place returns the number of classes before class t when sorted by likelihood,
+// ties in the order of the labels.
 func place(row []float32, t int) int {
 	before := 0
 	for i, z := range row {
@@ -218,10 +218,10 @@ type Proportion struct {
 const z95 = 1.959963984540054
 
 // NewProportion returns successes/trials with the score interval of Wilson
-// ("Probable inference, the law of succession, and statistical inference",
-// JASA 22, 1927), which keeps its coverage for few trials and shares near 0 or
-// 1, where the usual interval has no width at all. Without trials nothing is
-// known: the interval is [0, 1].
+// ("Probable inference, the law of succession, and statistical inference", JASA
+// 22, 1927), which keeps its coverage for few trials and for shares near 0 or
+// 1, where the usual interval has zero width. Without trials the interval is
+// [0, 1].
 func NewProportion(successes, trials int) Proportion {
 	if trials <= 0 {
 		return Proportion{High: 1}

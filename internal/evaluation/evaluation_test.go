@@ -107,13 +107,13 @@ func TestEvaluateByHand(t *testing.T) {
 	if len(e.Calibrated.Reliability) != 5 {
 		t.Errorf("%d bins of equal width, want 5", len(e.Calibrated.Reliability))
 	}
-	// Six answers in fifteen bins of equal counts: each stands alone.
+	// Six answers in fifteen bins of equal counts: one per bin.
 	near(t, "adaptive ECE", e.Calibrated.AdaptiveECE, ece, 1e-6)
 }
 
 func TestTop5(t *testing.T) {
 	p := Predictions{Labels: strings.Split("abcdefg", ""), Truth: []int{5, 6, 4}, Logits: []float32{
-		7, 6, 5, 4, 3, 3, 0, // fifth by value, but the sixth place by order
+		7, 6, 5, 4, 3, 3, 0, // fifth by value, but sixth by order
 		0, 0, 0, 0, 0, 0, 1,
 		7, 6, 5, 4, 3, 3, 0,
 	}}
@@ -126,7 +126,7 @@ func TestTop5(t *testing.T) {
 	}
 }
 
-// The intervals are those of R's prop.test(x, n, correct = FALSE).
+// The intervals match R's prop.test(x, n, correct = FALSE).
 func TestWilson(t *testing.T) {
 	for _, c := range []struct {
 		successes, trials int
@@ -183,7 +183,7 @@ func TestFitTemperatureIsTheMinimum(t *testing.T) {
 	}
 }
 
-// The derivatives that the Newton iteration uses are those of the objective.
+// The derivatives of the Newton iteration match the objective.
 func TestSmoothedSlope(t *testing.T) {
 	p := random(50, 3, 2)
 	objective := func(beta float64) float64 {
@@ -207,7 +207,7 @@ func TestSmoothedSlope(t *testing.T) {
 	}
 }
 
-// A handful of examples without an error must not give certainty.
+// A few examples without an error must not give certainty.
 func TestFitTemperatureOfSeparatedExamples(t *testing.T) {
 	p := Predictions{Labels: []string{"a", "b"}, Truth: []int{0, 0, 1, 1}, Logits: []float32{1, -1, 1, -1, -1, 1, -1, 1}}
 	temperature, err := FitTemperature(p)
@@ -217,7 +217,7 @@ func TestFitTemperatureOfSeparatedExamples(t *testing.T) {
 	// The best probability is the smoothed target, 5/6: margin 2/T = log 5.
 	near(t, "temperature", temperature, 2/math.Log(5), 1e-9)
 
-	for i := range p.Truth { // all wrong: as little certainty as allowed
+	for i := range p.Truth { // all wrong: minimal certainty
 		p.Truth[i] = 1 - p.Truth[i]
 	}
 	if temperature, err = FitTemperature(p); err != nil || temperature != maxTemperature {

@@ -40,7 +40,7 @@ json.dump({
 }, sys.stdout)
 `
 
-// scikit-learn and SciPy agree with every figure that they know.
+// All metrics agree with scikit-learn and SciPy.
 func TestAgainstScikitLearn(t *testing.T) {
 	p := random(700, 9, 2.5)
 	in, err := json.Marshal(p)

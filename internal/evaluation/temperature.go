@@ -2,26 +2,26 @@ package evaluation
 
 import "math"
 
-// The temperatures that FitTemperature considers.
+// The range of FitTemperature.
 const (
 	minTemperature = 0.01
 	maxTemperature = 100
 )
 
-// FitTemperature returns the temperature whose division of the logits makes
-// their probabilities fit the labels best: temperature scaling (Guo et al.
-// 2017, §4.2). It never changes which class is likeliest.
+// FitTemperature returns the temperature with which the probabilities fit the
+// labels best, when the logits are divided by it: temperature scaling (Guo et
+// al. 2017, §4.2). It never changes the likeliest class.
 //
-// The predictions must be on examples that the logits were not trained on.
+// The predictions must be for examples that the logits were not trained on.
 //
-// The negative log-likelihood is convex in the inverse temperature β, since it
-// is a log-sum-exp of linear functions of β less a linear one, so a safeguarded
-// Newton iteration finds the only minimum. On a set that is classified without
-// error the plain minimum is at infinite certainty; as Platt did for two
-// classes ("Probabilistic outputs for support vector machines", 1999, §2.2)
-// the true class's target is therefore (n+1)/(n+2) instead of 1, the rest
-// shared by the other classes. With many examples this changes nothing; with a
-// handful it keeps the answer as modest as the evidence.
+// The negative log-likelihood is convex in the inverse temperature β, as a
+// log-sum-exp of linear functions of β minus a linear function, so a
+// safeguarded Newton iteration finds the only minimum. On a set classified
+// without errors the minimum would be at infinite certainty. Therefore, like
+// Platt for two classes ("Probabilistic outputs for support vector machines",
+// 1999, §2.2), the target of the true class is (n+1)/(n+2) instead of 1, and
+// the rest is shared by the other classes. With many examples this changes
+// nothing; with few it limits the certainty to what the examples justify.
 func FitTemperature(p Predictions) (float64, error) {
 	if err := p.validate(); err != nil {
 		return 0, err
@@ -42,7 +42,7 @@ func FitTemperature(p Predictions) (float64, error) {
 			low = beta
 		}
 		next := beta - slope/curvature
-		if !(next > low && next < high) { // also where the curvature is 0
+		if !(next > low && next < high) { // also if the curvature is 0
 			next = math.Sqrt(low * high)
 		}
 		if math.Abs(next-beta) <= 1e-12*beta {

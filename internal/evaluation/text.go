@@ -10,16 +10,15 @@ import (
 	"tkit/internal/printable"
 )
 
-// The most classes whose full confusion matrix is still readable as text, and
-// the number of confused pairs shown instead of a larger one.
+// The most classes for which the whole confusion matrix is printed, and the
+// number of confused pairs printed otherwise.
 const (
 	textMatrixClasses = 20
 	textPairs         = 10
 )
 
-// WriteText writes the evaluation as tables for a person to read: the totals,
-// the classes, then the confusion matrix, or its most frequent errors where
-// there are many classes.
+// WriteText writes the evaluation as tables: the totals, the classes, then the
+// confusion matrix, or its most frequent errors if there are many classes.
 func (e *Evaluation) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -59,12 +58,12 @@ func (e *Evaluation) WriteText(w io.Writer) error {
 	return err
 }
 
-// String shows the share, its interval and its trials.
+// String returns the share, its interval and its trials.
 func (p Proportion) String() string {
 	return fmt.Sprintf("%.4f  (95%% interval %.4f to %.4f, %d of %d)", p.Value, p.Low, p.High, p.Successes, p.Trials)
 }
 
-// Matrix returns the confusion matrix, a row for each true class.
+// Matrix returns the confusion matrix, with a row for each true class.
 func (e *Evaluation) Matrix() [][]int {
 	rows := make([][]int, len(e.Classes))
 	for i := range rows {

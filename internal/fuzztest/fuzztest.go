@@ -1,6 +1,6 @@
-// Package fuzztest bounds what one input of a fuzz target may cost. A fuzz
-// target that looks for panics alone misses the small input that allocates
-// gigabytes or runs for minutes.
+// Package fuzztest bounds the cost of one input of a fuzz target. A fuzz target
+// that only detects panics misses a small input that allocates gigabytes or
+// runs for minutes.
 package fuzztest
 
 import (
@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// Limit is what one input may cost.
+// Limit bounds the cost of one input.
 type Limit struct {
-	// Bytes may be allocated whatever the input is, and PerByte more for each
-	// byte of it. All allocations count, also of memory that is free again.
+	// Bytes may be allocated for any input, and PerByte more for each byte of
+	// it. All allocations count, including memory freed since.
 	Bytes, PerByte int64
 	// Time is the last resort against an input that never ends. It is wall
-	// clock time, and so it holds only while fuzzing, never in go test.
+	// clock time, so it applies only while fuzzing, never in go test.
 	Time time.Duration
 }
 
-// Default suits parsers whose work is linear in their input.
+// Default suits parsers that take linear time.
 var Default = Limit{Bytes: 16 << 20, PerByte: 1 << 10, Time: 20 * time.Second}
 
-// Watch starts to measure an input of size bytes against Default. The target
-// calls what it returns when it is done with the input:
+// Watch starts measuring an input of size bytes against Default. The target
+// calls the returned function when it is done with the input:
 //
 //	f.Fuzz(func(t *testing.T, b []byte) {
 //		defer fuzztest.Watch(t, len(b))()
 func Watch(t testing.TB, size int) (done func()) { return Default.Watch(t, size) }
 
-// Watch is the function Watch with another limit. The memory that the input
-// takes beyond the limit fails the test; the time ends the process, which is how
-// the fuzzing engine learns of the input.
+// Watch is like the function Watch with a different limit. Exceeding the memory
+// fails the test; exceeding the time ends the process, which the fuzzing engine
+// reports as a failure of that input.
 func (l Limit) Watch(t testing.TB, size int) (done func()) {
 	stop := func() bool { return true }
 	if fuzzing() {
@@ -51,13 +51,13 @@ func (l Limit) Watch(t testing.TB, size int) (done func()) {
 	}
 }
 
-// fuzzing says whether this process is given inputs by the fuzzing engine.
+// fuzzing reports whether this process gets inputs from the fuzzing engine.
 func fuzzing() bool {
 	worker := flag.Lookup("test.fuzzworker")
 	return worker != nil && worker.Value.String() == "true"
 }
 
-// allocated is how many bytes this process has allocated since it began.
+// allocated returns the bytes allocated since the process began.
 func allocated() int64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// recorder keeps whether a test would have failed.
+// recorder records whether a test would have failed.
 type recorder struct {
 	testing.TB
 	failed bool
@@ -27,7 +27,7 @@ func TestWatchMemory(t *testing.T) {
 	}{
 		{0, 1 << 10, false},
 		{0, 32 << 20, true},
-		{32 << 10, 32 << 20, false}, // as much as the input allows
+		{32 << 10, 32 << 20, false}, // as much as allowed for the input
 	} {
 		r := &recorder{TB: t}
 		done := limit.Watch(r, c.size)

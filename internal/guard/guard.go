@@ -1,6 +1,6 @@
-// Package guard keeps a panic in a goroutine from ending the process. What an
-// image, a file or a server's answer causes fails what it belongs to, and nothing
-// else.
+// Package guard keeps a panic in a goroutine from ending the process. A panic
+// caused by an image, a file or a server's answer becomes an error of the
+// operation concerned.
 package guard
 
 import (
@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// Call calls f and returns its error. A panic in f is an error too, with the
-// stack: it is a fault of this program, and has to be told.
+// Call calls f and returns its error. A panic in f becomes an error with the
+// stack: it is a bug in this program and must be reported.
 func Call(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

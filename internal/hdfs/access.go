@@ -7,19 +7,19 @@ import (
 )
 
 // MayRead asks the NameNode whether a user may read every file of a list of
-// absolute paths, and names the first that it denies: *fs.PathError with
-// fs.ErrPermission. Each file is asked for as a reader asks: where its first
-// block is. Nothing is read, and nothing is concluded from modes or ACLs here.
+// absolute paths. The error names the first file denied: an *fs.PathError with
+// fs.ErrPermission. Each check requests the location of the file's first block,
+// as a reader does. No data is read, and modes and ACLs are not interpreted
+// here.
 //
-// The NameNode answers for whom it knows: on a cluster without Kerberos anyone
-// named, with Kerberos only the ticket's own user. For others there is the
-// doas of webhdfs://.
+// On a cluster without Kerberos the NameNode answers for any user named, with
+// Kerberos only for the ticket's own user. For other users webhdfs:// has doas.
 func (c *Client) MayRead(ctx context.Context, user string, paths iter.Seq[string]) error {
 	as := c
 	switch {
 	case user == c.User():
 	case c.login != nil:
-		return fmt.Errorf("hdfs: the ticket is that of %s, and the native client cannot ask for %s: "+
+		return fmt.Errorf("hdfs: the ticket belongs to %s, and the native client cannot ask on behalf of %s: "+
 			"act as that user, or read the cluster through webhdfs:// as a proxy user", c.User(), user)
 	default:
 		as = &Client{settings: c.settings, nameNodes: nameNodes{addresses: c.nameNodes.order()}}

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Addresses are the NameNodes behind an authority, a name service or a host with
-// or without port, of which one property of the configuration says where they
-// answer. One without a port has that port.
+// Addresses returns the NameNodes of an authority: a name service, or a host
+// with or without port. The given property of the configuration holds their
+// addresses. port is the default port.
 func Addresses(site map[string]string, authority, property, port string) ([]string, error) {
 	services := strings.FieldsFunc(site["dfs.nameservices"], func(r rune) bool { return r == ',' || r == ' ' })
 	isService := func(name string) bool {
@@ -21,7 +21,7 @@ func Addresses(site map[string]string, authority, property, port string) ([]stri
 	}
 	if host, _, err := net.SplitHostPort(authority); err == nil {
 		if isService(host) {
-			return nil, fmt.Errorf("%s is a name service, which has no port: write %s in place of %s", host, host, authority)
+			return nil, fmt.Errorf("%s is a name service, which has no port: write %s instead of %s", host, host, authority)
 		}
 		return []string{authority}, nil
 	}
@@ -32,7 +32,7 @@ func Addresses(site map[string]string, authority, property, port string) ([]stri
 	return []string{withPort(authority, port)}, nil
 }
 
-// addressesOf are the NameNodes of a name service.
+// addressesOf returns the NameNodes of a name service.
 func addressesOf(site map[string]string, service, property, port string) (found []string, err error) {
 	for name := range strings.SplitSeq(site["dfs.ha.namenodes."+service], ",") {
 		key := property + "." + service
@@ -43,7 +43,7 @@ func addressesOf(site map[string]string, service, property, port string) (found 
 		case address == "":
 			return nil, fmt.Errorf("name service %s: hdfs-site.xml has no %s", service, key)
 		case strings.Contains(address, "${"):
-			return nil, fmt.Errorf("name service %s: %s is %s, and neither the configuration nor the environment says what that stands for", service, key, address)
+			return nil, fmt.Errorf("name service %s: %s is %s, and neither the configuration nor the environment defines that variable", service, key, address)
 		default:
 			found = append(found, withPort(address, port))
 		}

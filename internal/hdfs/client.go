@@ -1,14 +1,15 @@
-// Package hdfs is the one client of HDFS in the project: colinmarc/hdfs with
-// guards around it, and reading of its own. A read gives the bytes of the file
-// that was opened, all of them, or an error: its blocks are named when it is
-// opened, and every byte is checked against its checksum. Files that would be
-// read wrongly are refused with the reason, every wait has an end, and what
-// passes (a NameNode restarting or failing over, DataNodes lost) is retried
+// Package hdfs is the project's only HDFS client: colinmarc/hdfs with
+// safeguards around it, and its own implementation of reading. A read returns
+// all bytes of the file that was opened, or an error: the file's blocks are
+// fixed when it is opened, and every byte is checked against its checksum.
+// Files that would be read wrongly are refused with the reason. Every wait is
+// bounded. Temporary failures (a NameNode restarting or failing over, lost
+// DataNodes) are retried within a budget.
 // within a budget.
-//
-// The library makes the calls to the NameNode, writes, and agrees with DataNodes
-// on the protection of the data transfer. Reading is done here: one call to the
-// NameNode a file instead of three, and connections to DataNodes that serve one
+// The library makes the calls to the NameNode, writes files, and negotiates the
+// protection of the data transfer with DataNodes. This package reads: it makes
+// one call to the NameNode per file instead of three, and reuses connections to
+// DataNodes.
 // file after the other.
 package hdfs
 
@@ -22,14 +23,14 @@ import (
 )
 
 const (
-	// idleSessions is how many sessions are kept for the next calls, and
-	// sessionIdleTime how long one waits for its own. Each costs the NameNode a
-	// connection and, from the library, a renewal of no leases a second.
+	// idleSessions is how many sessions are kept for later calls, and
+	// sessionIdleTime how long one is kept. Each costs the NameNode a
+	// connection and, in the library, one lease renewal a second.
 	idleSessions    = 16
 	sessionIdleTime = 10 * time.Second
 )
 
-// A Client acts on one cluster as one user. It is safe for concurrent use.
+// A Client accesses one cluster as one user. It is safe for concurrent use.
 type Client struct {
 	settings  settings
 	login     *login // nil without Kerberos
@@ -37,12 +38,12 @@ type Client struct {
 	dataNodes dataNodes
 
 	mu     sync.Mutex
-	idle   []*session  // the one that waits longest first
-	expiry *time.Timer // runs while some wait
+	idle   []*session  // the longest idle first
+	expiry *time.Timer // runs while sessions are idle
 	closed bool
 }
 
-// Open finds the cluster and connects, so that wrong settings are told here.
+// Open finds the cluster and connects, so that wrong settings fail here.
 func Open(ctx context.Context, config Config) (*Client, error) {
 	s, err := config.settings()
 	if err != nil {
@@ -61,8 +62,8 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	return c, nil
 }
 
-// User is whom the NameNode sees, as the rules of hadoop.security.auth_to_local
-// in this machine's configuration have it.
+// User returns the user that the NameNode sees, according to the rules of
+// hadoop.security.auth_to_local in this machine's configuration.
 func (c *Client) User() string {
 	if c.login != nil {
 		return c.login.user
@@ -70,11 +71,10 @@ func (c *Client) User() string {
 	return c.settings.options.User
 }
 
-// Authority names the cluster in a URI: hdfs://AUTHORITY/PATH.
+// Authority returns the cluster's name in a URI: hdfs://AUTHORITY/PATH.
 func (c *Client) Authority() string { return c.settings.authority }
 
-// Close ends the connections that wait for use. Files still open keep theirs
-// until they are closed.
+// Close closes idle connections. Open files keep theirs until they are closed.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -87,7 +87,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// take gives a session that is idle, or a new one.
+// take returns an idle session or a new one.
 func (c *Client) take(ctx context.Context) (*session, error) {
 	c.mu.Lock()
 	if n := len(c.idle); n > 0 {
@@ -100,9 +100,9 @@ func (c *Client) take(ctx context.Context) (*session, error) {
 	return c.newSession(ctx)
 }
 
-// put gives a session back after a use that ended with an error or nil. What
-// failed on the way is not used again, and when the NameNode was lost, neither
-// is what waits: it would meet the same.
+// put returns a session after a use that ended with the given error or nil. A
+// failed session is not reused. If the NameNode was lost, the idle sessions are
+// dropped too, because they would fail the same way.
 func (c *Client) put(s *session, err error) {
 	s.dropData()
 	ended, lost, address := s.state()
@@ -128,8 +128,8 @@ func (c *Client) put(s *session, err error) {
 	}
 }
 
-// expire ends the sessions that have waited too long, and comes again while any
-// wait.
+// expire ends sessions that were idle too long, and reschedules itself while
+// any are left.
 func (c *Client) expire(now time.Time) {
 	c.mu.Lock()
 	old := 0
@@ -162,7 +162,7 @@ func (c *Client) dropIdle() {
 	}
 }
 
-// attempt does one thing with a session of its own, ended by the context.
+// attempt runs f with a session that ends when the context ends.
 func (c *Client) attempt(ctx context.Context, f func(*session) error) error {
 	s, err := c.take(ctx)
 	if err != nil {
@@ -176,7 +176,7 @@ func (c *Client) attempt(ctx context.Context, f func(*session) error) error {
 }
 
 // call repeats an attempt until it succeeds, its error is final, the budget is
-// spent or the context ends. Only what may be done twice is called so.
+// spent or the context ends. The operation must be idempotent.
 func (c *Client) call(ctx context.Context, op, path string, f func(*session) error) error {
 	r := c.retrying(ctx)
 	for {
@@ -190,7 +190,7 @@ func (c *Client) call(ctx context.Context, op, path string, f func(*session) err
 	}
 }
 
-// retries is the patience with one operation.
+// retries holds the retry state of one operation.
 type retries struct {
 	client   *Client
 	ctx      context.Context
@@ -209,14 +209,14 @@ func (c *Client) retrying(ctx context.Context) *retries {
 	return r
 }
 
-// progress starts the budget anew.
+// progress restarts the budget.
 func (r *retries) progress() {
 	r.deadline = time.Now().Add(r.client.settings.budget)
 	r.wait = firstWait
 }
 
-// next waits before the next attempt and gives nil, or gives the error to end
-// with.
+// next waits before the next attempt and returns nil, or returns the final
+// error.
 func (r *retries) next(err error) error {
 	if ctxErr := r.ctx.Err(); ctxErr != nil {
 		if errors.Is(err, ctxErr) {

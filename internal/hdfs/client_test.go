@@ -19,13 +19,13 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-// plain is a cluster whose servers some tests kill and stop, each leaving all of
-// them running.
+// plain is a cluster whose servers some tests kill and stop. Each test leaves
+// all of them running.
 var plain = hdfstest.Shared(hdfstest.Config{Encryption: true, HDFS: map[string]string{"dfs.blocksize": "1048576"}})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
-// open gives a client of a cluster that ends with the test.
+// open returns a client of a cluster that is closed at the end of the test.
 func open(t *testing.T, c *hdfstest.Cluster, config Config) *Client {
 	t.Helper()
 	if config.ConfDir == "" {
@@ -39,7 +39,7 @@ func open(t *testing.T, c *hdfstest.Cluster, config Config) *Client {
 	return client
 }
 
-// pattern is n bytes that tell their place.
+// pattern returns n bytes whose values depend on their position.
 func pattern(n int, seed uint64) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
@@ -53,8 +53,8 @@ func put(t *testing.T, c *hdfstest.Cluster, files map[string][]byte) {
 	}
 }
 
-// putEmpty makes n files without a block, which costs the NameNode alone, and
-// gives their names.
+// putEmpty makes n files without blocks, which only the NameNode has to store,
+// and returns their names.
 func putEmpty(t *testing.T, c *Client, dir string, n int) (names []string) {
 	t.Helper()
 	if err := c.MkdirAll(t.Context(), dir, 0o755); err != nil {
@@ -125,8 +125,8 @@ func TestRead(t *testing.T) {
 	group.Wait()
 }
 
-// A block that is longer than a DataNode is asked for at a time. Who reads a
-// piece of it leaves the connection for the next.
+// A block that is longer than one request to a DataNode. After a partial read
+// the connection is reused.
 func TestPieces(t *testing.T) {
 	c := open(t, plain(t), Config{})
 	content := pattern(6*firstPiece+1234, 2)
@@ -164,7 +164,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// A file of many blocks, as large ones have.
+// A file of many blocks.
 func TestManyBlocks(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
@@ -175,7 +175,7 @@ func TestManyBlocks(t *testing.T) {
 	}
 }
 
-// A directory that the NameNode tells in several batches.
+// A directory that the NameNode lists in several batches.
 func TestReadDir(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
@@ -238,7 +238,7 @@ type failing struct{}
 
 func (*failing) Read([]byte) (int, error) { return 0, errBroken }
 
-// What the library would read wrongly.
+// Files that the library would read wrongly.
 func TestRefused(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
@@ -292,7 +292,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// The NameNode decides, for the user who is named.
+// The NameNode decides for the named user.
 func TestMayRead(t *testing.T) {
 	cluster := plain(t)
 	root := open(t, cluster, Config{})
@@ -322,7 +322,7 @@ func TestMayRead(t *testing.T) {
 			t.Errorf("alice reads %s: %q, %v", path, b, err)
 		}
 	}
-	// An ACL is the NameNode's matter too.
+	// ACLs are also decided by the NameNode.
 	web(t, cluster, "PUT", all[777], "op", "MODIFYACLENTRIES", "aclspec", "user:alice:r--")
 	if err := root.MayRead(t.Context(), "alice", slices.Values(all)); err != nil {
 		t.Errorf("with an ACL: %v", err)
@@ -335,8 +335,8 @@ func TestMayRead(t *testing.T) {
 	}
 }
 
-// A replica that is wrong on disk is noticed and another is read: the library
-// alone gives its bytes as they are.
+// A replica that is corrupt on disk is detected and another is read. The
+// library alone returns its bytes unchecked.
 func TestCorruptReplica(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{Budget: 10 * time.Second})
@@ -370,9 +370,9 @@ func TestCorruptReplica(t *testing.T) {
 	}
 }
 
-// blocksOf finds a DataNode's blocks of one size. It looks until there are
-// some: a DataNode moves a block when its file is closed, and a walk that goes
-// on meanwhile can miss it in both places.
+// blocksOf finds a DataNode's blocks of one size. It retries until it finds
+// some: a DataNode moves a block when its file is closed, and a concurrent walk
+// can miss it in both places.
 func blocksOf(t *testing.T, c *hdfstest.Cluster, node int, size int64) (found []string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); len(found) == 0; time.Sleep(20 * time.Millisecond) {

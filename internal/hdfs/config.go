@@ -12,39 +12,39 @@ import (
 	"github.com/colinmarc/hdfs/v2/hadoopconf"
 )
 
-// Config says which cluster, as whom, and how patiently. The zero value is what
-// Hadoop's own client would do in this environment.
+// Config selects the cluster, the user and the timeouts. The zero value does
+// what Hadoop's own client would do in this environment.
 type Config struct {
-	// Authority is what stands after hdfs:// in a URI: a name service, or a
-	// NameNode's host with or without port. Empty, it is that of fs.defaultFS.
+	// Authority is the part after hdfs:// in a URI: a name service, or a
+	// NameNode's host with or without port. Empty means that of fs.defaultFS.
 	Authority string
-	// ConfDir holds core-site.xml and hdfs-site.xml. Empty, it is
-	// HADOOP_CONF_DIR, else HADOOP_HOME/etc/hadoop; a cluster without Kerberos
+	// ConfDir holds core-site.xml and hdfs-site.xml. Empty means
+	// HADOOP_CONF_DIR, else HADOOP_HOME/etc/hadoop. A cluster without Kerberos
 	// that is named by host needs neither.
 	ConfDir string
-	// User is whom a cluster without Kerberos is told; empty, it is
+	// User is the user name sent to a cluster without Kerberos. Empty means
 	// HADOOP_USER_NAME, else the user of this process. On a cluster with
-	// Kerberos it must be empty or agree with the ticket.
+	// Kerberos it must be empty or match the ticket.
 	User string
-	// Kerberos is used where hadoop.security.authentication says so.
+	// Kerberos is used if hadoop.security.authentication is kerberos.
 	Kerberos Kerberos
 
-	// CallTimeout bounds every connect, and every wait for the next bytes of
-	// an answer. It is longer than a server's pauses. 15 s when zero.
+	// CallTimeout bounds every connect, and every wait for the next bytes of an
+	// answer. It must exceed a server's pauses. Zero means 15 s.
 	CallTimeout time.Duration
-	// Budget is how long errors that may pass are retried without any
-	// progress: a NameNode that restarts takes some ten seconds, and longer
-	// to leave safe mode. 60 s when zero.
+	// Budget is how long temporary errors are retried without progress. A
+	// NameNode takes some ten seconds to restart, and longer to leave safe
+	// mode. Zero means 60 s.
 	Budget time.Duration
 }
 
 const (
 	defaultCallTimeout = 15 * time.Second
 	defaultBudget      = 60 * time.Second
-	defaultPort        = "8020" // of a NameNode, where a URI has none
+	defaultPort        = "8020" // of a NameNode, if the URI has none
 )
 
-// settings is a Config with everything found.
+// settings is a Config with all values resolved.
 type settings struct {
 	authority   string
 	options     hdfs.ClientOptions // without credentials and dialers
@@ -55,7 +55,7 @@ type settings struct {
 
 func (c Config) settings() (settings, error) {
 	if user := os.Getenv("HADOOP_PROXY_USER"); user != "" {
-		// To go on would be to read as the service itself.
+		// Continuing would read as the service itself.
 		return settings{}, fmt.Errorf("hdfs: HADOOP_PROXY_USER is %s, and the native client cannot act for another user: "+
 			"read the cluster through webhdfs:// or swebhdfs://, or unset it", user)
 	}
@@ -96,8 +96,9 @@ func (c Config) settings() (settings, error) {
 	return s, nil
 }
 
-// options are what the library reads of a configuration, without the NameNodes:
-// it would fail on an address that is none, and take lists with spaces wrongly.
+// options returns the options that the library reads from a configuration,
+// without the NameNodes: it would fail on an invalid address, and parses lists
+// with spaces wrongly.
 func options(conf map[string]string) hdfs.ClientOptions {
 	read := hadoopconf.HadoopConf{}
 	for _, name := range []string{"dfs.client.use.datanode.hostname", "hadoop.security.authentication", "dfs.namenode.kerberos.principal", encryptKey} {
@@ -107,8 +108,8 @@ func options(conf map[string]string) hdfs.ClientOptions {
 	return hdfs.ClientOptionsFromConf(read)
 }
 
-// load reads Hadoop's configuration and says where from. None at all is an
-// empty one.
+// load reads Hadoop's configuration and returns where it came from. A missing
+// configuration is an empty one.
 func (c Config) load() (map[string]string, string, error) {
 	dir := c.ConfDir
 	if dir == "" {
@@ -127,7 +128,7 @@ func (c Config) load() (map[string]string, string, error) {
 	return conf, dir, nil
 }
 
-// authority is the one asked for, or that of fs.defaultFS.
+// authority returns the requested authority, or that of fs.defaultFS.
 func authority(asked string, conf map[string]string, dir string) (string, error) {
 	if asked != "" {
 		return asked, nil
@@ -150,12 +151,12 @@ func simpleUser(asked string) (string, error) {
 	}
 	u, err := user.Current()
 	if err != nil {
-		return "", fmt.Errorf("hdfs: who to act as: %w; set HADOOP_USER_NAME", err)
+		return "", fmt.Errorf("hdfs: cannot determine the user: %w; set HADOOP_USER_NAME", err)
 	}
 	return u.Username, nil
 }
 
-// The settings of the data transfer's protection.
+// Properties for the protection of the data transfer.
 const (
 	protectionKey = "dfs.data.transfer.protection"
 	encryptKey    = "dfs.encrypt.data.transfer"

@@ -10,35 +10,33 @@ import (
 )
 
 const (
-	// idleTime is how long a connection to a DataNode waits for its next use.
-	// The DataNode itself ends it after 4 s, unless it is told otherwise
+	// idleTime is how long a connection to a DataNode is kept for its next use.
+	// By default the DataNode closes it after 4 s
 	// (dfs.datanode.socket.reuse.keepalive).
 	idleTime = 2 * time.Second
-	// failedTime is how long a DataNode that failed is asked after the others.
+	// failedTime is how long a DataNode that failed is tried last.
 	failedTime = time.Minute
 )
 
-// A dataConn is a connection to a DataNode between two operations, or during
-// one.
+// A dataConn is a connection to a DataNode.
 type dataConn struct {
-	net.Conn // by which the data transfer is protected
+	net.Conn // protects the data transfer
 	address  string
 	buffer   *bufio.Reader
-	used     bool // for an operation before
+	used     bool // for an earlier operation
 	idle     time.Time
 }
 
-// dataNodes holds the connections that wait for their next use, and knows which
-// DataNodes failed.
+// dataNodes holds the idle connections and remembers which DataNodes failed.
 type dataNodes struct {
 	mu     sync.Mutex
-	idle   map[string][]*dataConn // by address, the one that waits longest first
-	expiry *time.Timer            // runs while some wait
+	idle   map[string][]*dataConn // by address, the longest idle first
+	expiry *time.Timer            // runs while connections are idle
 	failed map[string]time.Time
 	closed bool
 }
 
-// take gives a connection that waits, or nil.
+// take returns an idle connection or nil.
 func (d *dataNodes) take(address string) *dataConn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -51,7 +49,7 @@ func (d *dataNodes) take(address string) *dataConn {
 	return conn
 }
 
-// put keeps a connection whose operation has ended well.
+// put keeps a connection after a successful operation.
 func (d *dataNodes) put(conn *dataConn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +68,8 @@ func (d *dataNodes) put(conn *dataConn) {
 	}
 }
 
-// expire closes what has waited too long, and comes again while any wait.
+// expire closes connections that were idle too long, and reschedules itself
+// while any are left.
 func (d *dataNodes) expire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -94,7 +93,7 @@ func (d *dataNodes) expire() {
 	}
 }
 
-// close closes what waits, and what is put later.
+// close closes the idle connections, and those put later.
 func (d *dataNodes) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,7 +109,7 @@ func (d *dataNodes) close() {
 	d.idle = nil
 }
 
-// fail notes that a DataNode did not do what it was asked.
+// fail records that a DataNode failed.
 func (d *dataNodes) fail(address string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -120,7 +119,7 @@ func (d *dataNodes) fail(address string) {
 	d.failed[address] = time.Now()
 }
 
-// order gives a block's DataNodes in the order to ask them in.
+// order returns a block's DataNodes in the order in which to try them.
 func (d *dataNodes) order(addresses []string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -136,7 +135,7 @@ func (d *dataNodes) order(addresses []string) []string {
 	return append(good, bad...)
 }
 
-// connect makes a new connection to a DataNode, which a block's token opens.
+// connect opens a connection to a DataNode, authorised by a block's token.
 func (c *Client) connect(ctx context.Context, address string, b *block) (*dataConn, error) {
 	s, err := c.take(ctx)
 	if err != nil {
@@ -146,12 +145,12 @@ func (c *Client) connect(ctx context.Context, address string, b *block) (*dataCo
 	if !reached {
 		c.put(s, nil)
 	} else {
-		c.put(s, err) // what it knows of the cluster's keys may be old
+		c.put(s, err) // its keys of the cluster may be outdated
 	}
 	return conn, err
 }
 
-// connect says beside whether it came to agreeing on a protection.
+// connect also reports whether it reached the negotiation of the protection.
 func (s *session) connect(ctx context.Context, address string, b *block) (_ *dataConn, reached bool, err error) {
 	var handshake net.Conn
 	stop := func() bool { return true }

@@ -10,36 +10,36 @@ import (
 	"github.com/colinmarc/hdfs/v2"
 )
 
-// What goes wrong beside fs.ErrNotExist, fs.ErrPermission and the context's own
+// Errors in addition to fs.ErrNotExist, fs.ErrPermission and the context's
 // errors, for errors.Is. Errors about one path are *fs.PathError.
 var (
-	// ErrUnavailable marks an error of the cluster instead of one file: it was
-	// retried until the budget was spent.
+	// ErrUnavailable marks an error of the cluster rather than of one file: it
+	// was retried until the budget was spent.
 	ErrUnavailable = errors.New("HDFS is unavailable")
 	// ErrRefused marks a file that this client would read wrongly.
 	ErrRefused = errors.New("refused")
-	// ErrReplaced marks a file that is no longer the one that was opened.
+	// ErrReplaced marks a file that was replaced since it was opened.
 	ErrReplaced = errors.New("the file was replaced while it was read")
 )
 
-// verdict is what an attempt's error means for the next one.
+// verdict says whether an attempt's error may be retried.
 type verdict int
 
 const (
-	final     verdict = iota // another attempt would fare the same
-	transient                // the servers may get over it
+	final     verdict = iota // another attempt would fail too
+	transient                // the servers may recover
 )
 
-// passing are the exceptions of a NameNode that is starting, stopping, standby
-// or overrun, and of blocks that no DataNode has reported yet.
+// passing lists the exceptions of a NameNode that is starting, stopping,
+// standby or overloaded, and of blocks that no DataNode has reported yet.
 var passing = []string{
 	"StandbyException", "SafeModeException", "RetriableException", "ServerTooBusyException", "NotReplicatedYetException",
 	"RpcServerException", "RpcNoSuchProtocolException", "ObserverRetryOnActiveException", "NamenodeNotReadyException",
 	"BlockMissingException", "SecretManager$InvalidToken",
 }
 
-// judge reads the error of one attempt. What the NameNode says of a path is
-// final; what was lost on the way is not.
+// judge classifies the error of one attempt. The NameNode's answers about a
+// path are final; lost connections are not.
 func judge(err error) verdict {
 	var remote hdfs.Error
 	switch {
@@ -57,8 +57,8 @@ func judge(err error) verdict {
 	return transient
 }
 
-// translate gives the errors of colinmarc/hdfs the names of package fs. Open
-// and Stat do so themselves, the other calls do not.
+// translate maps the errors of colinmarc/hdfs to those of package fs. Open and
+// Stat do so themselves, the other calls do not.
 func translate(err error) error {
 	var remote hdfs.Error
 	if !errors.As(err, &remote) {
@@ -80,7 +80,7 @@ func translate(err error) error {
 	return err
 }
 
-// explained is an error that has a name here, with what the NameNode said.
+// explained pairs a known error with the NameNode's message.
 type explained struct {
 	kind    error
 	message string
@@ -89,7 +89,7 @@ type explained struct {
 func (e *explained) Error() string { return e.kind.Error() + ": " + e.message }
 func (e *explained) Unwrap() error { return e.kind }
 
-// pathError names the path, once.
+// pathError adds the path, once.
 func pathError(op, path string, err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {
@@ -98,19 +98,19 @@ func pathError(op, path string, err error) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
-// unavailable is the end of a budget. What may be wrong with the settings is
-// told along, where the servers' own words do not.
+// unavailable reports that the budget is spent. It adds a hint about the
+// settings where the servers' messages give none.
 func (c *Client) unavailable(err error) error {
 	hint := ""
 	switch text := err.Error(); {
 	case errors.Is(err, context.DeadlineExceeded):
 	case strings.Contains(text, "unexpected sequence number") && c.settings.kerberos == nil:
-		hint = "; the NameNode may want Kerberos: let HADOOP_CONF_DIR have the cluster's core-site.xml with hadoop.security.authentication"
+		hint = "; the NameNode may require Kerberos: put the cluster's core-site.xml, with hadoop.security.authentication, in HADOOP_CONF_DIR"
 	case strings.Contains(text, "SASL handshake"):
 		hint = "; check hadoop.security.authentication, dfs.namenode.kerberos.principal and the clocks"
 	case c.settings.kerberos != nil && (c.settings.options.DataTransferProtection == "" || errors.Is(err, errProtocol)):
-		hint = "; if the DataNodes have another " + protectionKey + " or " + encryptKey + " than hdfs-site.xml in HADOOP_CONF_DIR, " +
-			"make that say the same, or read through webhdfs:// or swebhdfs://"
+		hint = "; if " + protectionKey + " or " + encryptKey + " of the DataNodes differs from hdfs-site.xml in HADOOP_CONF_DIR, " +
+			"correct that file, or read through webhdfs:// or swebhdfs://"
 	}
 	return fmt.Errorf("%w at %s for %s: %w%s", ErrUnavailable, c.settings.authority, c.settings.budget, err, hint)
 }

@@ -21,7 +21,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// ready waits until the cluster is whole again.
+// ready waits until all servers of the cluster are up again.
 func ready(t *testing.T, c *hdfstest.Cluster) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -41,9 +41,9 @@ func begin(t *testing.T, c *Client, path string) (*Reader, []byte) {
 	return r, b
 }
 
-// replicated waits until every DataNode has told of its replica of every block.
-// A file is closed when one replica is finished, and a DataNode that is killed
-// before its own is has none when it comes back.
+// replicated waits until every DataNode has reported its replica of every
+// block. A file is closed when one replica is finished, and a DataNode that is
+// killed before it finishes its own comes back without it.
 func replicated(t *testing.T, c *Client, path string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -157,7 +157,7 @@ func TestServersHung(t *testing.T) {
 		ready(t, cluster)
 	}
 
-	// Who does not want to wait does not.
+	// A caller with a deadline does not wait longer.
 	must(t, cluster.PauseNameNode(0))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -172,7 +172,7 @@ func each3(f func(int) error) func() error {
 	return func() error { return errors.Join(f(0), f(1), f(2)) }
 }
 
-// Connections that wait for their next use may have ended by then.
+// Idle connections may have been closed by the peer.
 func TestLostWhileIdle(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{Budget: 10 * time.Second})
@@ -207,7 +207,7 @@ func TestLostWhileIdle(t *testing.T) {
 	check("opened after", r)
 }
 
-// What is read is one file, however it is replaced meanwhile.
+// A read never mixes two files, whenever the path is replaced.
 func TestReplaced(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
@@ -248,7 +248,8 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// A file that was cut short and appended to, to the size that it had, is another.
+// A file that was truncated and appended to its former size has a different
+// identity.
 func TestTruncated(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})
@@ -291,7 +292,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A session that nobody uses does not stay with the NameNode for ever.
+// Unused sessions do not stay connected to the NameNode.
 func TestSessionsExpire(t *testing.T) {
 	c := open(t, plain(t), Config{})
 	s := c.idle[0]
@@ -310,7 +311,7 @@ func TestSessionsExpire(t *testing.T) {
 	}
 }
 
-// The library's own names are where inside.go looks for them.
+// The library's internals are where inside.go expects them.
 func TestInside(t *testing.T) {
 	cluster := plain(t)
 	c := open(t, cluster, Config{})

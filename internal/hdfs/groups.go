@@ -15,20 +15,20 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// The library knows Hadoop's ClientProtocol alone. A NameNode answers others on
-// the same connection: each call names the protocol that its method is of.
+// The library knows only Hadoop's ClientProtocol. A NameNode serves other
+// protocols on the same connection: each call names its protocol.
 const (
 	groupsMethod   = "getGroupsForUser"
 	groupsProtocol = "org.apache.hadoop.tools.GetUserMappingsProtocol"
 )
 
-// Groups are the groups that the NameNode has a user in, by its own mapping
-// (hadoop.security.group.mapping). It answers with none both for a user that it
-// does not know and where its mapping fails.
+// Groups returns a user's groups by the NameNode's own mapping
+// (hadoop.security.group.mapping). The list is empty both for an unknown user
+// and when the mapping fails.
 func (c *Client) Groups(ctx context.Context, user string) ([]string, error) {
 	var groups []string
 	err := c.call(ctx, "groups", user, func(s *session) error {
-		// Messages of one string and of several, as the protocol has them.
+		// The protocol's messages with one string and with several.
 		answer := &fieldmaskpb.FieldMask{}
 		if err := nameNode(s.lib).Execute(groupsMethod, wrapperspb.String(user), answer); err != nil {
 			return err
@@ -39,9 +39,9 @@ func (c *Client) Groups(ctx context.Context, user string) ([]string, error) {
 	return groups, err
 }
 
-// withProtocol names the protocol of a call that is not of ClientProtocol. A
+// withProtocol sets the protocol of a call that is not in ClientProtocol. A
 // packet is its length, then RpcRequestHeaderProto, RequestHeaderProto and the
-// request, each led by its own.
+// request, each preceded by its length.
 func withProtocol(packet []byte) []byte {
 	method := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), groupsMethod)
 	if len(packet) < 4 || !bytes.Contains(packet, method) {
@@ -64,13 +64,13 @@ func withProtocol(packet []byte) []byte {
 	return out
 }
 
-// ErrNoNameNode: nothing says which NameNode answers calls of Hadoop's own
-// protocol for a cluster.
+// ErrNoNameNode means that no NameNode is configured that answers Hadoop's
+// native protocol for a cluster.
 var ErrNoNameNode = errors.New("no NameNode is known")
 
-// NativeAuthority is what stands after hdfs:// for a cluster that a URI of any
-// of the protocols names: "hdfs://cluster" or "webhdfs://host:port". What
-// HttpFS serves is the cluster of fs.defaultFS. The error wraps ErrNoNameNode.
+// NativeAuthority returns the part after hdfs:// for a cluster given by a URI
+// of any protocol: "hdfs://cluster" or "webhdfs://host:port". The cluster
+// behind HttpFS is that of fs.defaultFS. The error wraps ErrNoNameNode.
 func (c Config) NativeAuthority(cluster string) (string, error) {
 	scheme, host, _ := strings.Cut(cluster, "://")
 	if scheme == "hdfs" && host != "" {
@@ -97,11 +97,11 @@ func (c Config) NativeAuthority(cluster string) (string, error) {
 	if native, err := authority("", site, dir); err == nil {
 		return native, nil
 	}
-	return "", fmt.Errorf("hdfs: %w for %s: let HADOOP_CONF_DIR have the cluster's core-site.xml, with fs.defaultFS", ErrNoNameNode, cluster)
+	return "", fmt.Errorf("hdfs: %w for %s: put the cluster's core-site.xml, with fs.defaultFS, in HADOOP_CONF_DIR", ErrNoNameNode, cluster)
 }
 
-// sameAddress says whether an address of a configuration is that of a URI, which
-// may have left the port out.
+// sameAddress reports whether a configured address equals that of a URI, which
+// may omit the port.
 func sameAddress(configured, given string) bool {
 	if configured == given {
 		return true

@@ -12,8 +12,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// The NameNode's own mapping answers, whoever asks. TestProtection asks it under
-// every protection of calls.
+// The NameNode's mapping answers for any caller. TestProtection calls it under
+// every RPC protection.
 func TestGroups(t *testing.T) {
 	ask := func(name string, c *Client) {
 		t.Helper()
@@ -23,7 +23,7 @@ func TestGroups(t *testing.T) {
 				t.Errorf("%s: %q is in %q, %v; want %q", name, user, got, err, want)
 			}
 		}
-		// The session is used on.
+		// The session remains usable.
 		if _, err := c.Stat(t.Context(), "/"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -38,7 +38,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// Only the one call is changed, and nothing else of it.
+// Only this call is changed, and nothing else in it.
 func TestWithProtocol(t *testing.T) {
 	for _, packet := range [][]byte{nil, {0, 0, 0}, []byte("hrpc\x09\x00\x00"),
 		[]byte("\x00\x00\x00\x1d\x02\x08\x01\x06\x0a\x04stat\x12\x0a\x10getGroupsForUser"),

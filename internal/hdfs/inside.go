@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// This file looks behind colinmarc/hdfs's API, whose version is pinned, for what
-// it does not give and reading safely takes. Its test fails when a version moves
-// that, or the linker does.
+// This file reaches into internals of colinmarc/hdfs, whose version is pinned,
+// for what its API lacks and safe reading needs. Its test fails if a new
+// version, or the linker, moves them.
 
 // executor is the library's connection to a NameNode.
 type executor interface {
@@ -28,9 +28,8 @@ func nameNode(lib *hdfs.Client) executor {
 	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface().(executor)
 }
 
-// execute makes one call of Hadoop's ClientProtocol that the library has no
-// method for. The request's and response's messages are the library's own, by
-// name.
+// execute makes a call of Hadoop's ClientProtocol for which the library has no
+// method. The request and response messages are the library's, by name.
 func execute(lib *hdfs.Client, method string, request map[string]any) (protoreflect.Message, error) {
 	upper := string(method[0]-'a'+'A') + method[1:]
 	in, err := message(upper + "RequestProto")
@@ -56,13 +55,13 @@ func message(name string) (protoreflect.Message, error) {
 	return t.New(), nil
 }
 
-// get is a field of a message by its name.
+// get returns a field of a message by name.
 func get(m protoreflect.Message, name protoreflect.Name) protoreflect.Value {
 	return m.Get(m.Descriptor().Fields().ByName(name))
 }
 
-// typed gives a message the type that one of the library's own functions gives:
-// its messages' types have no names here.
+// typed converts a message to the type returned by one of the library's
+// functions: its message types cannot be named here.
 func typed[T any](_ func(*hdfs.FileStatus) T, m protoreflect.Message) (T, error) {
 	t, ok := m.Interface().(T)
 	if !ok {
@@ -71,10 +70,9 @@ func typed[T any](_ func(*hdfs.FileStatus) T, m protoreflect.Message) (T, error)
 	return t, nil
 }
 
-// whole mends the library's connections whose data transfer is protected by
-// SASL frames: a Read that takes the rest of one frame and the beginning of the
-// next forgets to count the former. Nothing else is asked of them here than one
-// frame's bytes at a time.
+// whole works around a bug in the library's connections that are protected by
+// SASL frames: a Read that spans the end of one frame and the beginning of the
+// next does not count the former. whole never reads across a frame's end.
 func whole(conn net.Conn) net.Conn {
 	if v := reflect.ValueOf(conn).Elem(); v.Kind() == reflect.Struct {
 		if f := v.FieldByName("readBuf"); f.IsValid() && f.Type() == reflect.TypeFor[bytes.Buffer]() {
@@ -98,9 +96,9 @@ func (f frames) Read(b []byte) (int, error) {
 
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// protected makes a dialer of DataNodes one that also agrees with them on the
-// protection of the data transfer, by a block's token. It may ask the NameNode
-// for what the cluster wants, once for each client.
+// protected wraps a dialer of DataNodes so that it also negotiates the
+// protection of the data transfer with a block's token. It may ask the NameNode
+// for the cluster's settings, once for each client.
 //
 //go:linkname protected github.com/colinmarc/hdfs/v2.(*Client).wrapDatanodeDial
 func protected(lib *hdfs.Client, dial dialer, token unsafe.Pointer) (dialer, error)

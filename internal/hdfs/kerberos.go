@@ -15,37 +15,38 @@ import (
 	"github.com/jcmturner/gokrb5/v8/keytab"
 )
 
-// Kerberos says where the ticket comes from. With a Keytab tickets are made and
-// renewed from it for as long as the job takes. Without, the credential cache
-// is used, and read again when it has changed: whoever keeps it fresh (kinit -R,
-// k5start, sssd) keeps the job going.
+// Kerberos says where the ticket comes from. With a Keytab, tickets are made
+// and renewed from it for the whole job. Otherwise the credential cache is
+// used, and read again when it changes: it must be kept fresh from outside
+// (kinit -R, k5start, sssd).
 type Kerberos struct {
-	Keytab    string // file; empty, KRB5_CLIENT_KTNAME unless there is a Cache
-	Principal string // NAME@REALM of the keytab's; empty, TKIT_PRINCIPAL, else its only one. The realm may be left to Config
-	Cache     string // file; empty, KRB5CCNAME, else /tmp/krb5cc_UID
-	Config    string // krb5.conf; empty, KRB5_CONFIG, else /etc/krb5.conf
+	Keytab    string // file; empty: KRB5_CLIENT_KTNAME unless Cache is set
+	Principal string // NAME@REALM in the keytab; empty: TKIT_PRINCIPAL, else its only principal. Config may supply the realm
+	Cache     string // file; empty: KRB5CCNAME, else /tmp/krb5cc_UID
+	Config    string // krb5.conf; empty: KRB5_CONFIG, else /etc/krb5.conf
 
-	user  string // whom the caller wants to be
-	namer *namer // what the cluster calls whom
+	user  string // the user requested by the caller
+	namer *namer // maps principals to user names
 }
 
-// ErrLogin marks that no Kerberos ticket can be had, which waiting does not mend.
+// ErrLogin means that no Kerberos ticket can be obtained and that retrying does
+// not help.
 var ErrLogin = errors.New("kerberos")
 
 func loginError(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrLogin}, args...)...)
 }
 
-// login holds the ticket that the sessions connect with.
+// login holds the ticket that sessions connect with.
 type login struct {
 	kerberos Kerberos
 	config   *config.Config
 	owner    string // of the ticket: NAME or NAME/HOST
-	user     string // what the cluster calls the owner
+	user     string // the cluster's name for the owner
 
 	mu      sync.Mutex
 	current *krb.Client
-	read    time.Time // modification time of the cache that current is from
+	read    time.Time // modification time of the cache that current was read from
 }
 
 // newLogin gets the first ticket.
@@ -53,7 +54,7 @@ func newLogin(k Kerberos) (*login, error) {
 	path := first(k.Config, os.Getenv("KRB5_CONFIG"), "/etc/krb5.conf")
 	conf, err := config.Load(path)
 	if err != nil {
-		return nil, loginError("%s: %w; KRB5_CONFIG names another file", path, err)
+		return nil, loginError("%s: %w; set KRB5_CONFIG to use another file", path, err)
 	}
 	if k.Keytab == "" && k.Cache == "" {
 		k.Keytab = strings.TrimPrefix(os.Getenv("KRB5_CLIENT_KTNAME"), "FILE:")
@@ -81,12 +82,12 @@ func newLogin(k Kerberos) (*login, error) {
 	}
 	if first, _, _ := strings.Cut(l.owner, "/"); k.user != "" && k.user != l.owner && k.user != first && k.user != l.user {
 		l.close()
-		return nil, loginError("the ticket is that of %s and not of %s", l.owner, k.user)
+		return nil, loginError("the ticket belongs to %s, not to %s", l.owner, k.user)
 	}
 	return l, nil
 }
 
-// principal is the one asked for, or else the keytab's only one.
+// principal returns the requested principal, or the keytab's only one.
 func principal(file, asked string) (string, error) {
 	keys, err := keytab.Load(file)
 	if err != nil {
@@ -102,7 +103,7 @@ func principal(file, asked string) (string, error) {
 		}
 	}
 	if len(all) != 1 {
-		return "", loginError("the keytab %s has keys of %q: let TKIT_PRINCIPAL name one", file, all)
+		return "", loginError("the keytab %s has keys of %q: set TKIT_PRINCIPAL to one of them", file, all)
 	}
 	return all[0], nil
 }
@@ -116,7 +117,7 @@ func first(values ...string) string {
 	return ""
 }
 
-// client gives the credentials for one session.
+// client returns the credentials for one session.
 func (l *login) client() (*krb.Client, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,7 +147,8 @@ func (l *login) fromKeytab() (*krb.Client, error) {
 	return c, nil
 }
 
-// ticketError tells a KDC that may come back from a key that it does not take.
+// ticketError distinguishes an unreachable KDC, which may recover, from a
+// rejected key.
 func ticketError(principal, from string, err error) error {
 	if strings.Contains(err.Error(), "KRB Error") || strings.Contains(err.Error(), "matching key not found") {
 		return loginError("%s from %s: %w", principal, from, err)
@@ -157,7 +159,7 @@ func ticketError(principal, from string, err error) error {
 func (l *login) fromCache() (*krb.Client, error) {
 	info, err := os.Stat(l.kerberos.Cache)
 	if err != nil {
-		return nil, loginError("no ticket: %w; run kinit, or let KRB5_CLIENT_KTNAME name a keytab", err)
+		return nil, loginError("no ticket: %w; run kinit, or set KRB5_CLIENT_KTNAME to a keytab", err)
 	}
 	if l.current != nil && info.ModTime().Equal(l.read) {
 		return l.current, nil
@@ -177,8 +179,8 @@ func (l *login) fromCache() (*krb.Client, error) {
 	return c, nil
 }
 
-// judge reads the error of a session that could not be made. The ticket it was
-// tried with is not used again.
+// judge classifies the error of a session that could not be made. The ticket it
+// used is not used again.
 func (l *login) judge(err error) error {
 	if l == nil || !strings.Contains(err.Error(), "SASL handshake") {
 		return err
@@ -187,20 +189,20 @@ func (l *login) judge(err error) error {
 	return l.explain(err)
 }
 
-// explain tells the end of a ticket that this process cannot renew from errors
-// that may pass.
+// explain distinguishes an expired ticket that this process cannot renew from
+// temporary errors.
 func (l *login) explain(err error) error {
 	text := err.Error()
 	if l.kerberos.Keytab == "" && (strings.Contains(text, "EXPIRED") || strings.Contains(text, "no user credentials available")) {
-		return loginError("the ticket in %s has expired: run kinit, or let KRB5_CLIENT_KTNAME name a keytab, from which tickets are made for as long as a job takes: %w", l.kerberos.Cache, err)
+		return loginError("the ticket in %s has expired: run kinit, or set KRB5_CLIENT_KTNAME to a keytab, from which tickets are renewed during the job: %w", l.kerberos.Cache, err)
 	}
 	return err
 }
 
-// forget has the next session ask for the ticket anew. Others may be using this
-// one just now: that of a cache is left to them, since without it they would be
-// told that they have none. That of a keytab is ended with the goroutine that
-// renews it, and they are tried again.
+// forget makes the next session get a new ticket. Others may be using the
+// current one: the ticket of a cache is left to them, because without it they
+// would fail with "no ticket". The ticket of a keytab is ended together with
+// the goroutine that renews it, and its users retry.
 func (l *login) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,11 +19,11 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-// secure is a cluster that believes Kerberos tickets alone.
+// secure is a cluster that accepts Kerberos tickets only.
 var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, DataNodes: 1,
 	Core: map[string]string{namesKey: "RULE:[1:$1](carol)s/.*/guest/ DEFAULT"}})
 
-// kerberosConfig is a krb5.conf with which tickets of a given life are asked for.
+// kerberosConfig returns a krb5.conf that requests tickets of a given lifetime.
 func kerberosConfig(t *testing.T, c *hdfstest.Cluster, life time.Duration) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "krb5.conf")
@@ -31,13 +31,13 @@ func kerberosConfig(t *testing.T, c *hdfstest.Cluster, life time.Duration) strin
 	return path
 }
 
-// as is a configuration with a principal's keytab.
+// as returns a configuration with a principal's keytab.
 func as(t *testing.T, c *hdfstest.Cluster, principal string) Config {
 	t.Helper()
 	return Config{Kerberos: Kerberos{Principal: principal, Keytab: c.Keytab(), Config: kerberosConfig(t, c, time.Hour)}}
 }
 
-// secrets are files of alice's and of the superuser's.
+// secrets writes files of alice and of the superuser.
 func secrets(t *testing.T, c *hdfstest.Cluster) {
 	t.Helper()
 	put(t, c, map[string][]byte{"/secrets/alice": []byte("of alice"), "/secrets/none": []byte("secret")})
@@ -74,7 +74,7 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
-// The cluster's rules for names are those of its configuration.
+// The cluster's mapping of names is that of its configuration.
 func TestAuthToLocal(t *testing.T) {
 	cluster := secure(t)
 	put(t, cluster, map[string][]byte{"/guests": []byte("of a guest")})
@@ -91,7 +91,7 @@ func TestAuthToLocal(t *testing.T) {
 	}
 }
 
-// What a program's environment says of the ticket.
+// Environment variables that set the ticket.
 func TestKerberosEnvironment(t *testing.T) {
 	cluster := secure(t)
 	t.Setenv("HADOOP_CONF_DIR", cluster.ConfDir())
@@ -113,7 +113,7 @@ func TestKerberosEnvironment(t *testing.T) {
 		}
 		client.Close()
 	}
-	// A keytab of one principal needs no name beside it.
+	// A keytab with one principal needs no name.
 	keys := keytab.New()
 	must(t, keys.AddEntry("carol", hdfstest.Realm, "secret", time.Now(), 1, etypeID.AES128_CTS_HMAC_SHA1_96))
 	b, err := keys.Marshal()
@@ -125,8 +125,8 @@ func TestKerberosEnvironment(t *testing.T) {
 	}
 }
 
-// A ticket that one session had no luck with is still there for those that use it
-// at the time.
+// A ticket that failed for one session remains valid for those that use it at
+// the same time.
 func TestForgottenTicket(t *testing.T) {
 	cluster := secure(t)
 	cache := filepath.Join(t.TempDir(), "cache")
@@ -143,7 +143,7 @@ func TestForgottenTicket(t *testing.T) {
 	}
 }
 
-// Without a ticket there is an error at once, and it says what to do.
+// Without a ticket the error comes at once and names the remedy.
 func TestNoTicket(t *testing.T) {
 	cluster := secure(t)
 	conf, none := kerberosConfig(t, cluster, time.Hour), filepath.Join(t.TempDir(), "none")
@@ -157,7 +157,7 @@ func TestNoTicket(t *testing.T) {
 		"no keytab":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: none, Config: conf}}, none},
 		"no principal":   {Config{Kerberos: Kerberos{Keytab: cluster.Keytab(), Config: conf}}, "TKIT_PRINCIPAL"},
 		"no key in it":   {Config{Kerberos: Kerberos{Principal: "mallory", Keytab: cluster.Keytab(), Config: conf}}, "mallory"},
-		"another's":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: cluster.Keytab(), Config: conf}, User: "hdfs"}, "that of alice and not of hdfs"},
+		"another's":      {Config{Kerberos: Kerberos{Principal: "alice", Keytab: cluster.Keytab(), Config: conf}, User: "hdfs"}, "belongs to alice, not to hdfs"},
 		"no krb5.conf":   {Config{Kerberos: Kerberos{Cache: none, Config: none}}, "KRB5_CONFIG"},
 	} {
 		c.config.ConfDir = cluster.ConfDir()
@@ -167,7 +167,7 @@ func TestNoTicket(t *testing.T) {
 	}
 }
 
-// A name that is only claimed is worth nothing.
+// A user name alone gives no access.
 func TestSpoofedUser(t *testing.T) {
 	cluster := secure(t)
 	t.Setenv("HADOOP_CONF_DIR", "") // nothing says that the cluster wants Kerberos
@@ -177,9 +177,9 @@ func TestSpoofedUser(t *testing.T) {
 	}
 }
 
-// A job goes on for several lives of its tickets. They are made from a keytab,
-// or by somebody else who keeps a credential cache fresh; where nobody does, it
-// ends and says why.
+// A job outlives several tickets. They are made from a keytab, or a credential
+// cache is kept fresh from outside. If the cache is not, the job ends with the
+// reason.
 func TestTicketsEnd(t *testing.T) {
 	life, job := hdfstest.Tickets(t)
 	cluster := secure(t)
@@ -237,8 +237,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Every protection of the data transfer is read, whether or not the
-// configuration tells of it. The cluster keeps the last.
+// Every protection of the data transfer can be read, whether or not the
+// configuration mentions it. The cluster keeps the last setting.
 func TestProtection(t *testing.T) {
 	cluster := secure(t)
 	content := pattern(3_500_017, 1)

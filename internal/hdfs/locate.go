@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A layout is a file as it stood when its NameNode was asked: what blocks it is
-// made of. Blocks are never written over: as long as a file is the same, so are
-// its blocks, and equal blocks are the same file.
+// A layout is the list of a file's blocks at the time of the call. Blocks are
+// immutable: an unchanged file keeps its blocks, and equal blocks mean the same
+// file.
 type layout struct {
 	size   int64
 	blocks []block
@@ -25,17 +25,18 @@ type layout struct {
 // A block is a part of a file.
 type block struct {
 	id     uint64
-	stamp  uint64 // of its last writing: appending and truncating change it
+	stamp  uint64 // generation stamp, changed by appending and truncating
 	offset int64  // in the file
 	size   int64
-	nodes  []string // addresses of the DataNodes that have it, the nearest first
-	// name and token are what a DataNode is asked with, encoded.
+	nodes  []string // addresses of the DataNodes that have it, nearest first
+	// name and token are sent to a DataNode, encoded.
 	name, token []byte
-	// credential is the token as the library has it.
+	// credential is the token in the library's type.
 	credential unsafe.Pointer
 }
 
-// locate asks for a file's blocks. The answer is for who may read the file.
+// locate requests a file's blocks. It fails for users who may not read the
+// file.
 func (c *Client) locate(s *session, path string) (layout, error) {
 	answer, err := execute(s.lib, "getBlockLocations", map[string]any{"src": path, "offset": uint64(0), "length": uint64(math.MaxInt64)})
 	if err != nil {
@@ -84,8 +85,8 @@ func (c *Client) locate(s *session, path string) (layout, error) {
 	return l, nil
 }
 
-// unreadable says more of why a path has no blocks to read, where its status
-// does: it is a directory, or a link.
+// unreadable explains, from its status, why a path has no blocks: it is a
+// directory or a link.
 func unreadable(s *session, path string, err error) error {
 	if t := translate(err); judge(t) == transient || errors.Is(t, fs.ErrPermission) {
 		return err
@@ -98,7 +99,7 @@ func unreadable(s *session, path string, err error) error {
 	return err
 }
 
-// at is the block that an offset within the file is in.
+// at returns the block that contains an offset.
 func (l layout) at(offset int64) *block {
 	i, found := slices.BinarySearchFunc(l.blocks, offset, func(b block, offset int64) int {
 		switch {
@@ -115,7 +116,7 @@ func (l layout) at(offset int64) *block {
 	return &l.blocks[i]
 }
 
-// same says whether two layouts are of one file that has not changed.
+// same reports whether two layouts are of the same, unchanged file.
 func (l layout) same(other layout) bool {
 	return l.size == other.size && slices.EqualFunc(l.blocks, other.blocks, func(a, b block) bool { return a.id == b.id && a.stamp == b.stamp && a.size == b.size })
 }

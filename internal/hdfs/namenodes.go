@@ -2,8 +2,8 @@ package hdfs
 
 import "sync"
 
-// nameNodes remembers which NameNode served last, so that a new session does
-// not ask a standby or a dead one first.
+// nameNodes remembers which NameNode answered last, so that a new session does
+// not try a standby or dead one first.
 type nameNodes struct {
 	mu        sync.Mutex
 	addresses []string

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// What a cluster calls the owner of a ticket follows from the rules in
-// hadoop.security.auth_to_local, as Hadoop's KerberosName reads them:
+// The cluster's name for a ticket's owner follows from the rules in
+// hadoop.security.auth_to_local, interpreted like Hadoop's KerberosName:
 //
 //	DEFAULT                               the first component, in the default realm
-//	RULE:[2:$1@$0](svc@CORP)s/.*/batch/L  two components; the text, what it must
-//	                                      match, what is put in place, lower case
+//	RULE:[2:$1@$0](svc@CORP)s/.*/batch/L  two components; the text, the pattern it
+//	                                      must match, the replacement, lower case
 
-// namer gives principals their short names.
+// namer maps principals to short names.
 type namer struct {
 	rules  []nameRule
-	simple bool // a name with "/" or "@" is none, and one without a rule has none
+	simple bool // a name with "/" or "@" is invalid, and one without a rule has none
 }
 
 type nameRule struct {
 	isDefault  bool
 	components int
-	format     string // with $0 the realm and $1 … the components
+	format     string // $0 is the realm, $1 … the components
 	match      *regexp.Regexp
-	from       *regexp.Regexp // nil for no substitution
+	from       *regexp.Regexp // nil: no substitution
 	to         string
 	all, lower bool
 }
@@ -35,10 +35,10 @@ const (
 	namesMechanismKey = "hadoop.security.auth_to_local.mechanism"
 )
 
-// ruleSyntax is Hadoop's own.
+// ruleSyntax is Hadoop's.
 var ruleSyntax = regexp.MustCompile(`^\s*(?:(DEFAULT)|RULE:\[(\d*):([^\]]*)\](?:\(([^)]*)\))?(?:s/([^/]*)/([^/]*)/(g)?)?)/?(L)?`)
 
-// newNamer reads the rules of a configuration; none are DEFAULT.
+// newNamer parses the rules of a configuration. No rules means DEFAULT.
 func newNamer(site map[string]string) (*namer, error) {
 	n := &namer{simple: !strings.EqualFold(site[namesMechanismKey], "mit")}
 	rest := strings.TrimSpace(site[namesKey])
@@ -48,7 +48,7 @@ func newNamer(site map[string]string) (*namer, error) {
 	for rest != "" {
 		found := ruleSyntax.FindStringSubmatch(rest)
 		if found == nil {
-			return nil, fmt.Errorf("hdfs: %s: no rule: %.80q", namesKey, rest)
+			return nil, fmt.Errorf("hdfs: %s: invalid rule: %.80q", namesKey, rest)
 		}
 		r, err := newNameRule(found)
 		if err != nil {
@@ -81,7 +81,8 @@ func newNameRule(found []string) (r nameRule, err error) {
 	return r, nil
 }
 
-// short is what a cluster with these rules calls NAME or NAME/HOST of a realm.
+// short returns the short name of NAME or NAME/HOST of a realm under these
+// rules.
 func (n *namer) short(name, realm, defaultRealm string) (string, error) {
 	parameters := append([]string{realm}, strings.Split(name, "/")...)
 	for _, r := range n.rules {
@@ -92,7 +93,7 @@ func (n *namer) short(name, realm, defaultRealm string) (string, error) {
 		case !applies:
 			continue
 		case n.simple && strings.ContainsAny(result, "/@"):
-			return "", fmt.Errorf("hdfs: %s: %s@%s: a rule makes %q of it, which is no short name", namesKey, name, realm, result)
+			return "", fmt.Errorf("hdfs: %s: %s@%s: a rule maps it to %q, which is not a short name", namesKey, name, realm, result)
 		case r.lower:
 			result = strings.ToLower(result)
 		}
@@ -104,7 +105,7 @@ func (n *namer) short(name, realm, defaultRealm string) (string, error) {
 	return name + "@" + realm, nil
 }
 
-// apply is what one rule makes of a principal, if it is about it.
+// apply applies one rule to a principal, if the rule matches it.
 func (r nameRule) apply(parameters []string, defaultRealm string) (name string, applies bool, err error) {
 	if r.isDefault {
 		return parameters[1], parameters[0] == defaultRealm, nil
@@ -149,7 +150,7 @@ func (r nameRule) apply(parameters []string, defaultRealm string) (name string, 
 	return out.String() + base[end:], true, nil
 }
 
-// expand puts values in place of $0, $1 …
+// expand replaces $0, $1 … by values.
 func expand(text string, value func(int) (string, bool)) (string, error) {
 	var out strings.Builder
 	for {
@@ -168,7 +169,7 @@ func expand(text string, value func(int) (string, bool)) (string, error) {
 			put, ok = value(i)
 		}
 		if !ok {
-			return "", fmt.Errorf("$%s stands for nothing", after[:digits])
+			return "", fmt.Errorf("$%s is undefined", after[:digits])
 		}
 		out.WriteString(put)
 		text = after[digits:]

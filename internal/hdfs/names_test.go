@@ -7,7 +7,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// As Hadoop's own TestKerberosName has them, and what breaks.
+// The cases of Hadoop's TestKerberosName, and invalid ones.
 func TestShortNames(t *testing.T) {
 	const rules = `
 RULE:[1:$1@$0](.*@YAHOO\.COM)s/@.*//
@@ -33,13 +33,13 @@ DEFAULT`
 		{rules, "", "a-b-c", "DASHED", "a_b_c_DASHED", ""},
 		{rules, "", "hdfs/10.0.0.1", "CORP", "hdfs", ""},
 		{rules, "", "root/joe", "FOO.COM", "", "no rule"},
-		{"RULE:[1:$1@$0]", "hadoop", "alice", "X", "", "no short name"},
+		{"RULE:[1:$1@$0]", "hadoop", "alice", "X", "", "not a short name"},
 		{"RULE:[1:$1@$0]", "MIT", "alice", "X", "alice@X", ""},
-		{"RULE:[1:$2]", "", "alice", "X", "", "$2 stands for nothing"},
-		{"RULE:[1:$1]s/a/$1/", "", "alice", "X", "", "$1 stands for nothing"},
-		{"RULE:[1:$1", "", "alice", "X", "", "no rule"},
+		{"RULE:[1:$2]", "", "alice", "X", "", "$2 is undefined"},
+		{"RULE:[1:$1]s/a/$1/", "", "alice", "X", "", "$1 is undefined"},
+		{"RULE:[1:$1", "", "alice", "X", "", "invalid rule"},
 		{"RULE:[1:$1](*)", "", "alice", "X", "", "missing argument"},
-		{"DEFAULT nonsense", "", "alice", "X", "", `no rule: "nonsense"`},
+		{"DEFAULT nonsense", "", "alice", "X", "", `invalid rule: "nonsense"`},
 	} {
 		got := ""
 		n, err := newNamer(map[string]string{namesKey: c.rules, namesMechanismKey: c.mechanism})
@@ -52,7 +52,7 @@ DEFAULT`
 	}
 }
 
-// Whatever the rules are, there is a short name without a realm, or an error.
+// Any rules give a short name without a realm, or an error.
 func FuzzShortNames(f *testing.F) {
 	f.Add(`RULE:[2:$1@$0](svc@.*)s/@.*//gL DEFAULT`, "svc/host", "CORP")
 	f.Fuzz(func(t *testing.T, rules, name, realm string) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A patient connection waits for its peer's next bytes as long as its timeout,
-// and no longer: the library itself waits for ever.
+// A patient connection bounds each wait for its peer by its timeout. The
+// library itself waits for ever.
 type patient struct {
 	net.Conn
 	timeout time.Duration
@@ -39,7 +39,7 @@ func (p *patient) Write(b []byte) (int, error) {
 	return n, p.explain(err)
 }
 
-// SetDeadline does nothing: each Read and Write has its own.
+// SetDeadline does nothing: each Read and Write sets its own deadline.
 func (p *patient) SetDeadline(time.Time) error { return nil }
 
 func (p *patient) explain(err error) error {

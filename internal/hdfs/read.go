@@ -8,13 +8,12 @@ import (
 	"io/fs"
 )
 
-// Open reads a file from an offset to its end. The Reader gives io.EOF after
-// the last byte of the size that the file had when it was opened, and at no
-// other place. The context bounds the reading too.
+// Open reads a file from an offset to its end. The Reader returns io.EOF
+// exactly at the size that the file had when it was opened. The context also
+// bounds the reading.
 //
-// It costs the NameNode one call, which says at once whether the user may read
-// the file and what blocks it is made of. Whatever becomes of the path, only
-// those blocks are read.
+// It costs the NameNode one call, which checks the permission and returns the
+// file's blocks. Only those blocks are read, whatever happens to the path.
 func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, error) {
 	if offset < 0 {
 		return nil, pathError("open", path, fmt.Errorf("%w: offset %d", fs.ErrInvalid, offset))
@@ -30,14 +29,14 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 	return r, nil
 }
 
-// A DataNode sends all that it is asked for, whether or not it is read: one that
-// is asked for a whole block by who reads a little of it fills connections for
-// nothing, and loses one. So it is asked for a piece at first, and for more each
-// time that is read to its end.
+// A DataNode sends everything that was requested, even if the reader stops.
+// Requesting a whole block to read a little of it wastes bandwidth and the
+// connection. So the first request is for a small piece, and each piece that is
+// read to its end makes the next one larger.
 const (
 	firstPiece  = 4 << 20
 	pieceGrowth = 4
-	lastPiece   = firstPiece << 10 // above the blocks of most clusters
+	lastPiece   = firstPiece << 10 // above the block size of most clusters
 )
 
 // A Reader reads one file. It is not safe for concurrent use.
@@ -45,20 +44,21 @@ type Reader struct {
 	client *Client
 	ctx    context.Context
 	path   string
-	file   layout // as it was when it was opened
+	file   layout // as of opening
 	offset int64
 
-	stream *stream // of the block that the offset is in; nil when it is to be asked for
-	// piece is up to which multiple of it a DataNode is asked for bytes next.
+	stream *stream // of the block at the offset; nil until requested
+	// piece is the size to which the next request is aligned.
 	piece int64
-	// block is that block, nil before it is begun, and untried the DataNodes
-	// that may still be asked for it.
+	// block is the current block, nil before its first request. untried are the
+	// DataNodes not yet tried for it.
 	block   *block
 	untried []string
-	// stale says that the NameNode has to be asked anew where the blocks are.
+	// stale means that the NameNode must be asked again for the blocks'
+	// locations.
 	stale   bool
 	retries *retries
-	corrupt int // attempts in a row that met a wrong checksum
+	corrupt int // consecutive attempts with a wrong checksum
 	ended   error
 }
 
@@ -86,7 +86,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 	return 0, r.ended
 }
 
-// attempt reads some bytes, or tells why none can be believed.
+// attempt reads some verified bytes or returns an error.
 func (r *Reader) attempt(b []byte) (int, error) {
 	if r.ctx.Err() != nil {
 		return 0, context.Cause(r.ctx)
@@ -110,7 +110,7 @@ func (r *Reader) attempt(b []byte) (int, error) {
 	return n, nil
 }
 
-// connect asks the next DataNode for the block.
+// connect requests the block from the next DataNode.
 func (r *Reader) connect() error {
 	if r.stale {
 		if err := r.locate(); err != nil {
@@ -139,17 +139,17 @@ func (r *Reader) connect() error {
 	return nil
 }
 
-// failed notes that a DataNode did not give the block, unless nobody waits for
-// it any more.
+// failed records that a DataNode did not deliver the block, unless the context
+// has ended.
 func (r *Reader) failed(node string) {
 	if r.ctx.Err() == nil {
 		r.client.dataNodes.fail(node)
 	}
 }
 
-var errNoDataNode = errors.New("no DataNode that is known has the block")
+var errNoDataNode = errors.New("no known DataNode has the block")
 
-// locate asks where the blocks are by now, if they still are the file's.
+// locate updates the blocks' locations and checks that the file is unchanged.
 func (r *Reader) locate() error {
 	var now layout
 	if err := translate(r.client.attempt(r.ctx, func(s *session) (err error) {
@@ -165,12 +165,12 @@ func (r *Reader) locate() error {
 	return nil
 }
 
-// mostCorrupt is how many replicas' reads are given up before the file is: more
-// than a file usually has.
+// mostCorrupt is how many corrupt replicas are tried before the read fails:
+// more than a file usually has.
 const mostCorrupt = 6
 
-// again gives nil when there is a way to go on: the block's other DataNodes at
-// once, and all of them once more after a while.
+// again returns nil if reading can continue: with the block's other DataNodes
+// at once, or with all of them after a wait.
 func (r *Reader) again(err error) error {
 	if errors.Is(err, errChecksum) {
 		if r.corrupt++; r.corrupt == mostCorrupt {
@@ -191,7 +191,7 @@ func (r *Reader) disconnect() {
 	}
 }
 
-// Close ends the reading. It may be called twice.
+// Close ends the read. It may be called twice.
 func (r *Reader) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed

@@ -12,13 +12,13 @@ import (
 	"github.com/colinmarc/hdfs/v2"
 )
 
-// A session is one client of the library with the connections it made. A
-// client has one call in flight, so a session is used for one thing at a time:
-// a call, or a file being written.
+// A session is one client of the library with its connections. The library
+// allows one call at a time, so a session is used for one call or one file
+// being written.
 type session struct {
 	lib     *hdfs.Client
 	timeout time.Duration
-	idle    time.Time // since when it waits for its next use
+	idle    time.Time // since when it is idle
 
 	mu      sync.Mutex
 	address string // of the NameNode that answered last
@@ -55,7 +55,7 @@ func (c *Client) newSession(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// end closes every connection, so that whatever waits on one returns.
+// end closes every connection, so that blocked calls return.
 func (s *session) end(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,15 +78,15 @@ func (s *session) close() {
 	}
 }
 
-// state says whether the session was ended, whether its NameNode was lost, and
-// which one that is.
+// state returns why the session was ended, whether its NameNode was lost, and
+// that NameNode's address.
 func (s *session) state() (ended, lost bool, address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended != nil, s.lost, s.address
 }
 
-// dropData closes what is left of connections to DataNodes: the library leaves
+// dropData closes the remaining connections to DataNodes: the library leaves
 // some open after an error.
 func (s *session) dropData() {
 	s.mu.Lock()
@@ -108,8 +108,8 @@ func (s *session) dialDataNode(ctx context.Context, network, address string) (ne
 	return s.enlist(ctx, network, address, func(conn *connection) { s.data[conn] = struct{}{} })
 }
 
-// enlist connects and, unless the session has ended meanwhile, notes the
-// connection under the mutex, for the session's end to close.
+// enlist connects and, unless the session has ended meanwhile, records the
+// connection under the mutex so that end closes it.
 func (s *session) enlist(ctx context.Context, network, address string, note func(*connection)) (net.Conn, error) {
 	conn, err := s.dial(ctx, network, address)
 	if err != nil {
@@ -133,11 +133,11 @@ func (s *session) dial(ctx context.Context, network, address string) (*connectio
 	return &connection{patient: *conn, session: s}, nil
 }
 
-// A connection is one of a session's.
+// A connection belongs to a session.
 type connection struct {
 	patient
 	session *session
-	// answers are those of a NameNode, nil for a DataNode: the library reads
+	// answers buffers those of a NameNode, nil for a DataNode: the library reads
 	// each in two parts.
 	answers *bufio.Reader
 }
@@ -158,8 +158,9 @@ func (c *connection) Write(b []byte) (int, error) {
 	}
 	n, err := c.patient.Write(sent)
 	if n == len(sent) || c.answers != nil && hungUp(err) {
-		// A NameNode that refuses somebody says so and hangs up, at once: what it
-		// said is still to be read, and if it said nothing, reading tells.
+		// A NameNode that refuses a user answers and hangs up at once. The
+		// answer can still be read; if there is none, the read returns the
+		// error.
 		return len(b), nil
 	}
 	return min(n, len(b)), c.explain(err)
@@ -176,7 +177,8 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// explain tells a connection that the session closed from one that was lost.
+// explain distinguishes a connection closed by the session from one that was
+// lost.
 func (c *connection) explain(err error) error {
 	if err == nil {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A session that is ended while it connects has no connection, and says why.
+// A session that is ended while it connects has no connection and returns the
+// reason.
 func TestEndedWhileConnecting(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -22,7 +23,7 @@ func TestEndedWhileConnecting(t *testing.T) {
 	}
 }
 
-// What a NameNode says before it hangs up is heard, also by who was writing.
+// The NameNode's message before it hangs up is received, even during a write.
 func TestRefusedWhileWriting(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -34,7 +35,7 @@ func TestRefusedWhileWriting(t *testing.T) {
 			return
 		}
 		defer peer.Close()
-		peer.Read(make([]byte, 1)) // and what is not read has it hang up with a reset
+		peer.Read(make([]byte, 1)) // unread data makes it reset the connection
 		io.WriteString(peer, refusal)
 	}()
 	s := &session{timeout: defaultCallTimeout, data: map[*connection]struct{}{}}

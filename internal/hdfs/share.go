@@ -6,21 +6,21 @@ import (
 	krb "github.com/jcmturner/gokrb5/v8/client"
 )
 
-// What package webhdfs has in common with this one: the cluster's configuration,
-// the ticket, and how a directory is listed.
+// The parts shared with package webhdfs: the cluster's configuration, the
+// ticket, and listing directories.
 
-// Site is Hadoop's configuration: the properties of core-site.xml and
-// hdfs-site.xml in ConfDir, and the folder's name for errors. Without any
-// folder it is empty.
+// Site returns Hadoop's configuration, the properties of core-site.xml and
+// hdfs-site.xml in ConfDir, and the folder's name for errors. It is empty if
+// there is no folder.
 func (c Config) Site() (properties map[string]string, dir string, err error) {
 	return c.load()
 }
 
-// SimpleUser is whom a cluster without Kerberos is told.
+// SimpleUser returns the user name sent to a cluster without Kerberos.
 func (c Config) SimpleUser() (string, error) { return simpleUser(c.User) }
 
-// List gives a directory's entries, of which next fetches a batch: those after a
-// name, and whether there are more. An error comes once, last.
+// List iterates over a directory's entries. next fetches the batch after a name
+// and reports whether there are more. An error is yielded once, last.
 func List(next func(after string) (batch []Info, more bool, err error)) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		var last string
@@ -45,8 +45,8 @@ func List(next func(after string) (batch []Info, more bool, err error)) iter.Seq
 // use.
 type Login struct{ login *login }
 
-// NewLogin gets the first ticket. A user that is not "" must be the ticket's.
-// The properties are Site's: what the cluster calls whom follows from them.
+// NewLogin gets the first ticket. A non-empty user must match the ticket's. The
+// properties are Site's: they define the mapping of names.
 func NewLogin(k Kerberos, user string, properties map[string]string) (_ *Login, err error) {
 	k.user = user
 	if k.namer, err = newNamer(properties); err != nil {
@@ -59,22 +59,22 @@ func NewLogin(k Kerberos, user string, properties map[string]string) (_ *Login, 
 	return &Login{l}, nil
 }
 
-// Owner is the ticket's principal without its realm.
+// Owner returns the ticket's principal without its realm.
 func (l *Login) Owner() string { return l.login.owner }
 
-// User is what the cluster calls the owner, or the whole principal where no rule
-// of the configuration says it.
+// User returns the cluster's name for the owner, or the whole principal if no
+// rule of the configuration applies.
 func (l *Login) User() string { return l.login.user }
 
-// Client gives the ticket for one connection.
+// Client returns the ticket for one connection.
 func (l *Login) Client() (*krb.Client, error) { return l.login.client() }
 
-// Explain tells the end of a ticket that cannot be renewed, which wraps
-// ErrLogin, from errors that may pass.
+// Explain distinguishes an expired ticket that cannot be renewed, which wraps
+// ErrLogin, from temporary errors.
 func (l *Login) Explain(err error) error { return l.login.explain(err) }
 
-// Forget drops a ticket that a server did not take: the next is a new one.
+// Forget drops a ticket that a server rejected. The next is a new one.
 func (l *Login) Forget() { l.login.forget() }
 
-// Close ends the renewing.
+// Close stops renewing.
 func (l *Login) Close() { l.login.close() }

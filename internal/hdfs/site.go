@@ -14,27 +14,27 @@ import (
 	"strings"
 )
 
-// A site is Hadoop's configuration, read as Hadoop's own Configuration reads it:
-// the files one after the other, of which a later one overrides what is not
-// final; included files in their place; variables put in. Values are trimmed.
+// A site is Hadoop's configuration, read like Hadoop's Configuration: the files
+// in order, where a later one overrides values that are not final; includes are
+// read in place; variables are expanded. Values are trimmed.
 type site struct {
-	dir    string // the folder, which includes are relative to wherever they stand
+	dir    string // all includes are relative to it
 	values map[string]string
 	final  map[string]bool
 }
 
-// siteFiles are those that say something about HDFS, in their order.
+// siteFiles are the files with HDFS settings, in order.
 var siteFiles = []string{"core-site.xml", "hdfs-site.xml"}
 
 const (
-	mostIncludes  = 10      // how deep files include each other
-	mostVariables = 20      // how often a value is looked into, as in Hadoop
-	mostValue     = 1 << 16 // bytes of a value that is looked into again
+	mostIncludes  = 10      // depth of nested includes
+	mostVariables = 20      // how often a value is expanded, as in Hadoop
+	mostValue     = 1 << 16 // bytes of a value that is expanded again
 )
 
 const xinclude = "http://www.w3.org/2001/XInclude"
 
-// readSite reads a folder's files, of which one at least must be there.
+// readSite reads a folder's files. At least one must exist.
 func readSite(dir string) (map[string]string, error) {
 	s := site{dir, map[string]string{}, map[string]bool{}}
 	found := false
@@ -57,7 +57,7 @@ func readSite(dir string) (map[string]string, error) {
 	return expanded, nil
 }
 
-// errNoSite is a file that is not there.
+// errNoSite means that a file does not exist.
 var errNoSite = errors.New("no configuration")
 
 func (s *site) readFile(path string, depth int) error {
@@ -75,12 +75,12 @@ func (s *site) readFile(path string, depth int) error {
 	return nil
 }
 
-// A siteElement is a property, in either of its forms, or the including of a
-// file, or what may stand around them.
+// A siteElement is a property in either form, an include, or an element that
+// may enclose them.
 type siteElement struct {
 	XMLName xml.Name
-	// A property has a name, a value and perhaps a word that it is final, as
-	// elements or attributes.
+	// A property has a name, a value and an optional final flag, as elements or
+	// attributes.
 	Name       string        `xml:"name"`
 	Value      *string       `xml:"value"`
 	Final      string        `xml:"final"`
@@ -97,14 +97,14 @@ func (s *site) read(r io.Reader, depth int) error {
 		if strings.EqualFold(charset, "us-ascii") {
 			return input, nil
 		}
-		return nil, fmt.Errorf("it is in %s: save it as UTF-8", charset)
+		return nil, fmt.Errorf("the encoding is %s: save it as UTF-8", charset)
 	}
 	var root siteElement
 	if err := decoder.Decode(&root); err != nil {
 		return err
 	}
 	if root.XMLName.Local != "configuration" {
-		return fmt.Errorf("it is no configuration of Hadoop's, but begins with <%s>", root.XMLName.Local)
+		return fmt.Errorf("not a Hadoop configuration: it begins with <%s>", root.XMLName.Local)
 	}
 	return s.take(root.Properties, depth)
 }
@@ -115,7 +115,7 @@ func (s *site) take(elements []siteElement, depth int) error {
 		switch {
 		case e.XMLName.Local == "property":
 			s.set(e)
-		case e.XMLName.Local == "configuration": // as an included part
+		case e.XMLName.Local == "configuration": // of an included file
 			err = s.take(e.Properties, depth)
 		case e.XMLName == xml.Name{Space: xinclude, Local: "include"}:
 			err = s.include(e, depth)
@@ -138,15 +138,14 @@ func (s *site) set(e siteElement) {
 	if e.FinalIs != "" {
 		final = e.FinalIs
 	}
-	if name == "" || value == nil || *value == "" || s.final[name] { // an empty value is none
+	if name == "" || value == nil || *value == "" || s.final[name] { // an empty value counts as missing
 		return
 	}
 	s.values[name] = strings.TrimSpace(*value)
 	s.final[name] = strings.TrimSpace(final) == "true"
 }
 
-// include reads a file in the place of an element, or else what that has as
-// fallback.
+// include reads a file in place of an element, or else the element's fallback.
 func (s *site) include(e siteElement, depth int) error {
 	if depth == mostIncludes {
 		return fmt.Errorf("files include each other more than %d deep", mostIncludes)
@@ -154,7 +153,7 @@ func (s *site) include(e siteElement, depth int) error {
 	path := e.Href
 	if u, err := url.Parse(e.Href); err == nil && u.Scheme != "" {
 		if path = u.Path; u.Scheme != "file" {
-			return fmt.Errorf("it includes %s: only files are included, copy it beside", e.Href)
+			return fmt.Errorf("it includes %s: only local files can be included, copy it into the folder", e.Href)
 		}
 	}
 	if !filepath.IsAbs(path) {
@@ -169,15 +168,14 @@ func (s *site) include(e siteElement, depth int) error {
 			return s.take(inner.Properties, depth)
 		}
 	}
-	return fmt.Errorf("it includes %s, which is not there", e.Href)
+	return fmt.Errorf("it includes %s, which does not exist", e.Href)
 }
 
 var variable = regexp.MustCompile(`\$\{[^}$\s]+\}`)
 
-// expand puts in what ${NAME} stands for: a variable of the environment as
-// ${env.NAME}, with a value for its absence as ${env.NAME:-VALUE}, the user as
-// ${user.name} and ${user.home}, or another property. What stands for nothing
-// stays.
+// expand replaces ${NAME}: an environment variable as ${env.NAME}, with a
+// default as ${env.NAME:-VALUE}, the user as ${user.name} and ${user.home}, or
+// another property. Undefined variables stay.
 func (s *site) expand(value string) string {
 	for range mostVariables {
 		if len(value) > mostValue {
@@ -212,8 +210,8 @@ func (s *site) stands(name string) (string, bool) {
 	return value, ok
 }
 
-// fromEnvironment is what NAME, NAME-VALUE or NAME:-VALUE stands for, of which
-// the last has the value also where the variable is empty.
+// fromEnvironment resolves NAME, NAME-VALUE or NAME:-VALUE. The last uses VALUE
+// also if the variable is empty.
 func fromEnvironment(name string) (string, bool) {
 	name, otherwise, given := strings.Cut(name, "-")
 	name, empty := strings.CutSuffix(name, ":")

@@ -79,7 +79,7 @@ public class Dump {
   }
 }`
 
-// A configuration says what it says to Hadoop itself.
+// A configuration means the same as to Hadoop itself.
 func TestSite(t *testing.T) {
 	t.Setenv("TKIT_SITE_SET", "yes")
 	t.Setenv("TKIT_SITE_EMPTY", "")
@@ -119,7 +119,7 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// What is wrong with a configuration is told with the file, and what to set.
+// An error in a configuration names the file and the remedy.
 func TestWrongSite(t *testing.T) {
 	t.Setenv("HADOOP_CONF_DIR", "")
 	t.Setenv("HADOOP_HOME", "")
@@ -136,20 +136,20 @@ func TestWrongSite(t *testing.T) {
 	service := []string{"dfs.nameservices", "ns", "dfs.ha.namenodes.ns", "a, b", "dfs.namenode.rpc-address.ns.a", "a.example"}
 	for name, c := range map[string]struct{ authority, file, want string }{
 		"no XML":                {"", "<configuration><property>", "core-site.xml: XML syntax error"},
-		"something else":        {"", "<html/>", "no configuration of Hadoop's"},
+		"something else":        {"", "<html/>", "not a Hadoop configuration"},
 		"an empty file":         {"", "", "core-site.xml: EOF"},
 		"another encoding":      {"", `<?xml version="1.0" encoding="UTF-16"?><configuration/>`, "save it as UTF-8"},
-		"a missing part":        {"", included("none.xml"), "none.xml, which is not there"},
-		"a part elsewhere":      {"", included("http://example/x.xml"), "copy it beside"},
+		"a missing part":        {"", included("none.xml"), "none.xml, which does not exist"},
+		"a part elsewhere":      {"", included("http://example/x.xml"), "copy it into the folder"},
 		"a circle":              {"", included("core-site.xml"), "include each other"},
 		"no NameNode":           {"", property("x", "y"), "hdfs://HOST:PORT/PATH"},
 		"another store":         {"", property("fs.defaultFS", "viewfs://x"), "hdfs://HOST:PORT/PATH"},
 		"no name of a service":  {"x", property(service...), "name services of hdfs-site.xml: ns"},
-		"a service with a port": {"ns:8020", property(service...), "write ns in place of ns:8020"},
+		"a service with a port": {"ns:8020", property(service...), "write ns instead of ns:8020"},
 		"a missing address":     {"ns", property(service...), "no dfs.namenode.rpc-address.ns.b"},
 		"a missing variable":    {"ns", property(append(service, "dfs.namenode.rpc-address.ns.b", "${nn.b}:1")...), "${nn.b}:1"},
 		"a ticket to nobody":    {"nn:1", property("hadoop.security.authentication", "kerberos"), "dfs.namenode.kerberos.principal"},
-		// The library would fall over them, though they are not asked for.
+		// The library would fail on these, though they are not used.
 		"a port that is none": {"nn:1", property("fs.defaultFS", "hdfs://nn:80a", "hadoop.security.authentication", "kerberos"), "dfs.namenode.kerberos.principal"},
 	} {
 		_, err := Config{Authority: c.authority, ConfDir: writeFiles(t, map[string]string{"core-site.xml": c.file})}.settings()
@@ -167,8 +167,7 @@ func TestWrongSite(t *testing.T) {
 	}
 }
 
-// Whatever stands in a file, reading it ends, and leaves no value that is not
-// trimmed.
+// Reading any file ends, and every value is trimmed.
 func FuzzSite(f *testing.F) {
 	for _, content := range awkward {
 		f.Add(content)

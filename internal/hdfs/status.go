@@ -10,7 +10,7 @@ import (
 	"github.com/colinmarc/hdfs/v2"
 )
 
-// Info is what the NameNode says of a file or directory.
+// Info is the NameNode's status of a file or directory.
 type Info struct {
 	Name      string // the last element of the path
 	Size      int64
@@ -19,13 +19,13 @@ type Info struct {
 	Owner     string
 	Group     string
 	Modified  time.Time
-	ID        uint64 // of the inode: another file of the same name has another
-	// Refused says why the file must not be read with this client: it wraps
-	// ErrRefused and names the remedy.
+	ID        uint64 // of the inode: another file of the same name has a different ID
+	// Refused says why this client must not read the file. It wraps ErrRefused
+	// and names the remedy.
 	Refused error
 }
 
-// Openable says why a file cannot be read from an offset, nil where it can.
+// Openable returns why a file cannot be read from an offset, nil if it can.
 func (i Info) Openable(offset int64) error {
 	switch {
 	case i.Directory:
@@ -38,28 +38,28 @@ func (i Info) Openable(offset int64) error {
 	return nil
 }
 
-// Identity is equal for equal bytes of one path, as far as HDFS can tell:
+// Identity is equal for equal contents of one path, as far as HDFS can tell:
 // files are only appended to, truncated or replaced, and each changes it.
 func (i Info) Identity() string { return fmt.Sprintf("%d-%d-%d", i.ID, i.Size, i.Modified.UnixMilli()) }
 
-// What HdfsFileStatusProto.flags holds.
+// The flags of HdfsFileStatusProto.flags.
 const (
 	hasCrypt = 2
 	hasEC    = 4
 )
 
-// Why files are refused, each with what to do.
+// Reasons for refusing files, each with the remedy.
 var (
 	errLink      = fmt.Errorf("%w: it is a symbolic link: name the file itself", ErrRefused)
-	errEncrypted = fmt.Errorf("%w: it lies in an encryption zone, and its plain content would leave it in caches and models: "+
+	errEncrypted = fmt.Errorf("%w: it is in an encryption zone, and caches and models would hold its plain content: "+
 		"copy it out of the zone as a user who holds the key", ErrRefused)
 	errCoded = fmt.Errorf("%w: it is erasure-coded: copy it into a folder with the policy REPLICATION", ErrRefused)
 	errOpen  = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
 		"or free it from a dead one with hdfs debug recoverLease", ErrRefused)
 )
 
-// newInfo reads a status that came with the locations of the file's blocks: only
-// they tell that it is being written.
+// newInfo converts a status that includes block locations: only they show that
+// a file is being written.
 func newInfo(name string, s *hdfs.FileStatus) Info {
 	const isDirectory, isFile = 1, 2
 	i := Info{
@@ -86,8 +86,8 @@ func newInfo(name string, s *hdfs.FileStatus) Info {
 	return i
 }
 
-// Stat says what an absolute path is. Whoever may not read a file may still be
-// told its length.
+// Stat returns the status of an absolute path. Users who may not read a file
+// may still learn its length.
 func (c *Client) Stat(ctx context.Context, path string) (Info, error) {
 	var i Info
 	err := c.call(ctx, "stat", path, func(s *session) (err error) {
@@ -109,9 +109,9 @@ func stat(s *session, path string) (Info, error) {
 	return newInfo(base(path), status), nil
 }
 
-// ReadDir lists a directory as the NameNode has it, a batch at a time: in
-// ascending order of the names' bytes taken as signed, which for ASCII is the
-// usual one. An error comes once, last, and means that the list is incomplete.
+// ReadDir lists a directory in the NameNode's order, a batch at a time:
+// ascending by the names' bytes as signed values, which for ASCII is the usual
+// order. An error is yielded once, last, and means that the list is incomplete.
 func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[Info, error] {
 	return List(func(after string) (batch []Info, more bool, err error) {
 		err = c.call(ctx, "readdir", dir, func(s *session) (err error) {
@@ -137,14 +137,14 @@ func readDir(s *session, dir, after string) (batch []Info, remaining uint64, err
 	for k := range entries.Len() {
 		status := entries.Get(k).Message().Interface().(*hdfs.FileStatus)
 		name := string(status.GetPath())
-		if name == "" { // a file is asked for its list
+		if name == "" { // the path is a file
 			return nil, 0, fmt.Errorf("%w: not a directory", fs.ErrInvalid)
 		}
 		batch = append(batch, newInfo(name, status))
 	}
 	remaining = get(listing, "remainingEntries").Uint()
 	if remaining > 0 && len(batch) == 0 {
-		return nil, 0, fmt.Errorf("an empty batch with %d entries to come", remaining)
+		return nil, 0, fmt.Errorf("an empty batch with %d entries remaining", remaining)
 	}
 	return batch, remaining, nil
 }

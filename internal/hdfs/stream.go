@@ -13,44 +13,44 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Of Hadoop's data transfer protocol (DataTransferProtocol.java,
+// Constants of Hadoop's data transfer protocol (DataTransferProtocol.java,
 // datatransfer.proto).
 const (
 	transferVersion = 28
 	readBlockOp     = 81
 	success         = 0 // Status
 	checksumOK      = 6
-	// mostHeader and mostPacket are more than DataNodes send: 64 kB of data in a
+	// mostHeader and mostPacket exceed what DataNodes send: 64 kB of data in a
 	// packet, unless dfs.client-write-packet-size or the chunks are larger.
 	mostHeader = 1 << 10
 	mostPacket = 16 << 20
 )
 
 var (
-	// errProtocol marks an answer that makes no sense.
-	errProtocol = errors.New("a malformed answer")
-	// errChecksum marks bytes that are not those that were written.
+	// errProtocol marks an invalid answer.
+	errProtocol = errors.New("malformed answer")
+	// errChecksum marks bytes that differ from those written.
 	errChecksum = errors.New("invalid checksum")
 )
 
-// A stream is a part of a block from one DataNode. Its bytes are those that
-// were written, by their checksums.
+// A stream is a part of a block from one DataNode. Its bytes are verified by
+// their checksums.
 type stream struct {
 	nodes   *dataNodes
 	address string
 	conn    *dataConn   // nil once the operation has ended
-	stop    func() bool // of the context's end
-	left    int64       // bytes to come
-	skip    int         // bytes before the first that is wanted
-	chunk   int         // bytes to a checksum
+	stop    func() bool // stops watching the context
+	left    int64       // bytes remaining
+	skip    int         // bytes before the first requested one
+	chunk   int         // bytes per checksum
 	table   *crc32.Table
 
-	sums, data []byte // of the packet, the data with what is skipped
+	sums, data []byte // of the packet; data includes the skipped bytes
 	unread     []byte // of data
 }
 
-// readBlock asks a DataNode for a part of a block. A connection that
-// was used before may have ended by itself, and then another is made.
+// readBlock requests a part of a block from a DataNode. If a reused connection
+// was closed by its peer, it opens another.
 func (c *Client) readBlock(ctx context.Context, address string, b *block, offset, length int64) (*stream, error) {
 	for {
 		conn := c.dataNodes.take(address)
@@ -77,7 +77,7 @@ func closedByPeer(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || hungUp(err)
 }
 
-// ask sends the request and reads the answer that comes before the packets.
+// ask sends the request and reads the answer that precedes the packets.
 func (s *stream) ask(b *block, offset int64) error {
 	base := appendBytes(appendBytes(nil, 1, b.name), 2, b.token)
 	header := appendBytes(appendBytes(nil, 1, base), 2, []byte("tkit"))
@@ -100,7 +100,7 @@ func (s *stream) ask(b *block, offset int64) error {
 	s.chunk = int(get(checksum, "bytesPerChecksum").Uint())
 	begin := int64(get(info, "chunkOffset").Uint())
 	if s.chunk <= 0 || s.chunk > mostPacket || begin > offset || offset-begin >= int64(s.chunk) {
-		return fmt.Errorf("%w: chunks of %d bytes from %d, asked from %d", errProtocol, s.chunk, begin, offset)
+		return fmt.Errorf("%w: chunks of %d bytes from %d, not from %d", errProtocol, s.chunk, begin, offset)
 	}
 	s.skip = int(offset - begin)
 	switch kind := get(checksum, "type").Enum(); kind {
@@ -109,17 +109,17 @@ func (s *stream) ask(b *block, offset int64) error {
 	case 2:
 		s.table = castagnoli
 	default:
-		// None, where the DataNode has lost them.
-		return fmt.Errorf("%w: of a kind that is unknown (%d)", errChecksum, kind)
+		// No checksums: the DataNode has lost them.
+		return fmt.Errorf("%w: unknown checksum type (%d)", errChecksum, kind)
 	}
 	return nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// errRefusedBlock is a DataNode's own no: it has no such block, or the token has
-// expired.
-var errRefusedBlock = errors.New("the DataNode does not give the block")
+// errRefusedBlock means that the DataNode refused: it has no such block, or the
+// token has expired.
+var errRefusedBlock = errors.New("the DataNode refused the block")
 
 func describe(answer protoreflect.Message) string {
 	status := get(answer, "status").Enum()
@@ -156,7 +156,7 @@ func (s *stream) answer() (protoreflect.Message, error) {
 	return answer, nil
 }
 
-// unexpected is what an end in the middle is.
+// unexpected turns io.EOF into io.ErrUnexpectedEOF.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -164,10 +164,10 @@ func unexpected(err error) error {
 	return err
 }
 
-// done says whether the last byte was read.
+// done reports whether the last byte was read.
 func (s *stream) done() bool { return s.left == 0 && len(s.unread) == 0 }
 
-// Read gives io.EOF at the part's end.
+// Read returns io.EOF at the part's end.
 func (s *stream) Read(b []byte) (int, error) {
 	if len(s.unread) == 0 {
 		if s.left == 0 {
@@ -186,9 +186,9 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// packet reads a packet and checks it, and after the part's last byte what
-// ends the operation. The bytes are in b and counted if all of them are wanted
-// and there is room, else unread.
+// packet reads and verifies a packet, and after the last byte also the end of
+// the operation. It writes the bytes to b and returns their count if all of
+// them are wanted and fit; otherwise they are left in unread.
 func (s *stream) packet(b []byte) (int, error) {
 	size, last, err := s.header()
 	switch {
@@ -208,7 +208,7 @@ func (s *stream) packet(b []byte) (int, error) {
 	if err := s.fill(data[:size]); err != nil {
 		return 0, err
 	}
-	// What was asked for may end within a chunk, which is sent whole.
+	// The requested range may end within a chunk, which is sent whole.
 	data = data[s.skip:size]
 	data = data[:min(int64(len(data)), s.left)]
 	s.skip = 0
@@ -224,7 +224,7 @@ func (s *stream) packet(b []byte) (int, error) {
 	return 0, nil
 }
 
-// fill reads a packet's data, and compares it with the checksums before it.
+// fill reads a packet's data and compares it with the preceding checksums.
 func (s *stream) fill(data []byte) error {
 	s.sums = grow(s.sums, (len(data)+s.chunk-1)/s.chunk*4)
 	for _, part := range [][]byte{s.sums, data} {
@@ -242,8 +242,8 @@ func (s *stream) fill(data []byte) error {
 	return nil
 }
 
-// header reads what stands before a packet's checksums and data: its length in
-// four bytes, the header's in two, and the header.
+// header reads the part before a packet's checksums and data: its length in
+// four bytes, the header's length in two, and the header.
 func (s *stream) header() (size int, last bool, err error) {
 	var lengths [6]byte
 	if _, err := io.ReadFull(s.conn.buffer, lengths[:]); err != nil {
@@ -251,7 +251,7 @@ func (s *stream) header() (size int, last bool, err error) {
 	}
 	n := int(binary.BigEndian.Uint16(lengths[4:]))
 	if n > mostHeader {
-		return 0, false, fmt.Errorf("%w: a packet's header of %d bytes", errProtocol, n)
+		return 0, false, fmt.Errorf("%w: a packet header of %d bytes", errProtocol, n)
 	}
 	var room [mostHeader]byte
 	if _, err := io.ReadFull(s.conn.buffer, room[:n]); err != nil {
@@ -264,13 +264,13 @@ func (s *stream) header() (size int, last bool, err error) {
 	return size, last, err
 }
 
-// parseHeader reads a PacketHeaderProto: how many bytes of data the packet has,
-// and whether it is the empty one at the end.
+// parseHeader parses a PacketHeaderProto: the number of data bytes, and whether
+// the packet is the empty last one.
 func parseHeader(b []byte) (size int, last bool, err error) {
 	for len(b) > 0 {
 		field, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
-			return 0, false, fmt.Errorf("%w: a packet's header: %w", errProtocol, protowire.ParseError(n))
+			return 0, false, fmt.Errorf("%w: packet header: %w", errProtocol, protowire.ParseError(n))
 		}
 		b = b[n:]
 		switch {
@@ -286,22 +286,22 @@ func parseHeader(b []byte) (size int, last bool, err error) {
 			n = protowire.ConsumeFieldValue(field, kind, b)
 		}
 		if n < 0 {
-			return 0, false, fmt.Errorf("%w: a packet's header: %w", errProtocol, protowire.ParseError(n))
+			return 0, false, fmt.Errorf("%w: packet header: %w", errProtocol, protowire.ParseError(n))
 		}
 		b = b[n:]
 	}
 	return size, last, nil
 }
 
-// finish reads the empty packet at the end, tells the DataNode that all is well,
-// and leaves the connection to the next operation.
+// finish reads the empty last packet, acknowledges it, and keeps the connection
+// for the next operation.
 func (s *stream) finish() error {
 	size, last, err := s.header()
 	if err != nil {
 		return err
 	}
 	if !last || size != 0 {
-		return fmt.Errorf("%w: %d bytes more than were asked for", errProtocol, size)
+		return fmt.Errorf("%w: %d bytes more than requested", errProtocol, size)
 	}
 	if _, err := s.conn.Write([]byte{2, 1 << 3, checksumOK}); err != nil { // ClientReadStatusProto
 		return err
@@ -313,7 +313,7 @@ func (s *stream) finish() error {
 	return nil
 }
 
-// close ends an operation that is not at its end.
+// close aborts an unfinished operation.
 func (s *stream) close() {
 	if s.conn != nil {
 		s.stop()

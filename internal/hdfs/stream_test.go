@@ -17,7 +17,7 @@ import (
 
 const testChunk = 512
 
-// packet is a packet as DataNodes send it.
+// packet encodes a packet as DataNodes send it.
 func packet(data []byte, last bool) []byte {
 	header := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), 0)
 	header = protowire.AppendFixed64(protowire.AppendTag(header, 2, protowire.Fixed64Type), 0)
@@ -32,7 +32,8 @@ func packet(data []byte, last bool) []byte {
 	return append(append(append(b, header...), sums...), data...)
 }
 
-// streamOf reads what a DataNode is made to send of the last bytes of a block.
+// streamOf returns a stream over the bytes that a DataNode sends for the end of
+// a block.
 func streamOf(t *testing.T, sent []byte, left int64, skip int) *stream {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { ours.Close() })
@@ -79,7 +80,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// Whatever is sent, no more is read than the block has, and all of it or an error.
+// For any input no more is read than the block has: all of it or an error.
 func FuzzStream(f *testing.F) {
 	content := pattern(1500, 1)
 	f.Add(append(packet(content, false), packet(nil, true)...), uint16(1500), uint16(0))
@@ -93,7 +94,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// forgetful reads frames of three bytes as the library's connections do.
+// forgetful reads frames of three bytes like the library's connections.
 type forgetful struct {
 	net.Conn
 	readBuf bytes.Buffer
@@ -123,7 +124,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// readSized reads all, so many bytes at a time.
+// readSized reads everything, with buffers of the given size.
 func readSized(r io.Reader, size int) (all []byte, err error) {
 	for b := make([]byte, size); err == nil; {
 		var n int

@@ -12,9 +12,9 @@ import (
 	"github.com/colinmarc/hdfs/v2"
 )
 
-// WriteFile writes a whole file, visible under its path only once it is complete
-// and closed: it is written beside and renamed. What stood there before is
-// replaced. Folders are made as needed.
+// WriteFile writes a whole file. It appears under its path only when it is
+// complete and closed: it is written to a temporary file and renamed. An
+// existing file is replaced. Missing folders are created.
 func (c *Client) WriteFile(ctx context.Context, name string, content io.Reader) error {
 	dir, file := path.Split(name)
 	beside := fmt.Sprintf("%s._%s.%d.tmp", dir, file, time.Now().UnixNano())
@@ -39,8 +39,8 @@ func write(ctx context.Context, s *session, name string, content io.Reader) erro
 	if err != nil {
 		return err
 	}
-	// The library would lose what it writes under erasure coding, and put plain
-	// text where others decrypt.
+	// Under erasure coding the library would lose data, and in an encryption
+	// zone it would store plain text.
 	info, err := stat(s, name)
 	if err == nil && !errors.Is(info.Refused, errOpen) {
 		err = info.Refused
@@ -65,7 +65,7 @@ func write(ctx context.Context, s *session, name string, content io.Reader) erro
 }
 
 // finish closes a file. The DataNodes may have all of it before the NameNode
-// has heard so.
+// knows.
 func finish(ctx context.Context, w *hdfs.FileWriter) error {
 	for wait := firstWait; ; wait = min(2*wait, mostWait) {
 		if err := w.Close(); !hdfs.IsErrReplicating(err) {
@@ -79,12 +79,12 @@ func finish(ctx context.Context, w *hdfs.FileWriter) error {
 	}
 }
 
-// MkdirAll makes a directory and those above it.
+// MkdirAll makes a directory and its parents.
 func (c *Client) MkdirAll(ctx context.Context, dir string, mode fs.FileMode) error {
 	return c.call(ctx, "mkdir", dir, func(s *session) error { return s.lib.MkdirAll(dir, mode) })
 }
 
-// Rename moves a file; what stood at the new path is replaced at once.
+// Rename moves a file, replacing an existing one atomically.
 func (c *Client) Rename(ctx context.Context, from, to string) error {
 	if err := c.attempt(ctx, func(s *session) error { return s.lib.Rename(from, to) }); err != nil {
 		return pathError("rename", from, translate(err))
@@ -92,7 +92,7 @@ func (c *Client) Rename(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// RemoveAll removes a file or a whole directory; that there is none is no error.
+// RemoveAll removes a file or a whole directory. A missing one is no error.
 func (c *Client) RemoveAll(ctx context.Context, name string) error {
 	return c.call(ctx, "remove", name, func(s *session) error { return s.lib.RemoveAll(name) })
 }

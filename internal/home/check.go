@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// guarded is what decides in a home, or is decided by: whoever can write there
-// can change the policy, the models or the record of decisions.
+// guarded lists the files that control a home: anyone who can write to them can
+// change the policy, the models or the audit log.
 var guarded = []string{".", Database, Database + "-wal", Database + "-shm", identityFile,
 	"blobs", "blobs/sha256", "audit", "access", "restricted", "plugins"}
 
-// Check refuses a home that somebody else could write to: one whose folder or
-// files belong to another account or may be written by a group or by everybody,
-// and one below a folder in which everybody may replace it. A home that is not
-// there yet is checked by what is above it.
+// Check refuses a home that other users could write to: its folder or files
+// belong to another account, or are writable by a group or by everybody, or a
+// parent folder lets everybody replace it. If the home does not exist yet, only
+// the folders above are checked.
 func Check(folder string) error {
 	full, err := filepath.Abs(folder)
 	if err != nil {
@@ -26,7 +26,7 @@ func Check(folder string) error {
 	}
 	at, err := filepath.EvalSymlinks(full)
 	for errors.Is(err, fs.ErrNotExist) && full != filepath.Dir(full) {
-		full = filepath.Dir(full) // what is missing is made in private
+		full = filepath.Dir(full) // missing folders are created private
 		if at, err = filepath.EvalSymlinks(full); err == nil {
 			return checkAbove(at)
 		}
@@ -54,8 +54,8 @@ func Check(folder string) error {
 	return checkAbove(filepath.Dir(at))
 }
 
-// checkAbove refuses a folder whose entries somebody else may replace, in itself or
-// in a folder above it. In one with the sticky bit, such as /tmp, they may not.
+// checkAbove refuses a folder in which, or above which, other users may replace
+// entries. The sticky bit, as on /tmp, prevents that.
 func checkAbove(above string) error {
 	for ; ; above = filepath.Dir(above) {
 		info, err := os.Stat(above)
@@ -71,15 +71,15 @@ func checkAbove(above string) error {
 	}
 }
 
-// own refuses a file that others may write, by the bits of its mode or since it
-// is theirs. The superuser may use the home of another account.
+// own refuses a file that others may write to, by its mode or because they own
+// it. The superuser may use another account's home.
 func own(path string, info fs.FileInfo, others fs.FileMode) error {
 	if info.Mode().Perm()&others != 0 {
 		who := "the group or everybody"
 		if others == 0o002 {
 			who = "everybody"
 		}
-		return fmt.Errorf("%w: %s may write to %s, and so could change who may do what: chmod go-w %[3]s", fs.ErrPermission, who, path)
+		return fmt.Errorf("%w: %s may write to %s, and so could change permissions: chmod go-w %[3]s", fs.ErrPermission, who, path)
 	}
 	s, ok := info.Sys().(*syscall.Stat_t)
 	self := uint32(os.Geteuid())

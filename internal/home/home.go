@@ -1,11 +1,11 @@
-// Package home opens the folder in which tkit keeps models, policies and
+// Package home opens tkit's home: the folder with its models, policies and
 // caches, and its database.
 //
-// The database says who may do what and which blobs are in use. A database that
-// was lost must therefore not be mistaken for a new one: an empty policy allows
-// everything, and without references every model is garbage. A home has an
-// identity for that reason, in the database and in a file beside it, and tables
-// are only made where nothing shows that they existed before.
+// The database contains the permissions and the references to blobs. A lost
+// database must therefore not be mistaken for a new one: an empty policy allows
+// everything, and without references every model is garbage. So a home has an
+// identity, in the database and in a file beside it, and tables are created
+// only if there is no trace of earlier use.
 package home
 
 import (
@@ -28,8 +28,8 @@ import (
 const Database = "registry.db"
 
 var (
-	// ErrLost: the database is missing or empty, or some of its tables are, and
-	// the home was in use before.
+	// ErrLost: the database or some of its tables are missing or empty, and the
+	// home was in use before.
 	ErrLost = errors.New("the database of this home is lost")
 	// ErrForeign: the database belongs to another home.
 	ErrForeign = errors.New("the database does not belong to this home")
@@ -40,8 +40,8 @@ var (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// traces are, by the package that owns the tables, patterns of files that exist
-// only where the tables do. They are below the home's folder.
+// traces lists, by the package that owns the tables, patterns of files that
+// exist only if the tables do. They are relative to the home's folder.
 var traces = map[string][]string{
 	"home":     {identityFile},
 	"registry": {"blobs/sha256/*/*"},
@@ -49,10 +49,10 @@ var traces = map[string][]string{
 }
 
 // Open opens the database of the home in a folder with the tables of one
-// package, and makes what is missing. The error wraps ErrLost or ErrForeign
-// where the database is not the one that this home was used with; nothing was
-// changed then.
-func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
+// package, creating what is missing. The error wraps ErrLost or ErrForeign if
+// the database is not the one that this home was used with; nothing is changed
+// then.
+func Open(ctx context.Context, folder string, tables db.Schema) (*db.DB, error) {
 	path, found, err := examine(folder)
 	if err != nil {
 		return nil, err
@@ -61,11 +61,11 @@ func Open(ctx context.Context, folder string, tables db.Room) (*db.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("home: %w", err)
 	}
-	rooms := []db.Room{{Name: "home", Migrations: scripts}, tables}
-	for i := range rooms {
-		rooms[i].Begin = func() error { return missing(folder, rooms[i].Name, found[rooms[i].Name]) }
+	schemas := []db.Schema{{Name: "home", Migrations: scripts}, tables}
+	for i := range schemas {
+		schemas[i].Begin = func() error { return missing(folder, schemas[i].Name, found[schemas[i].Name]) }
 	}
-	d, err := db.Open(ctx, path, rooms...)
+	d, err := db.Open(ctx, path, schemas...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,9 @@ func examine(folder string) (path string, found map[string]string, err error) {
 	if err := Check(folder); err != nil {
 		return "", nil, err
 	}
-	// A home's tables are made before anything that leaves a trace. So the traces
-	// are looked for first: the tables of each one found are there by then.
+	// A home's tables are created before anything that leaves a trace. So the
+	// traces are collected first: the tables of each trace found must exist by
+	// then.
 	if found, err = traced(folder); err != nil {
 		return "", nil, err
 	}
@@ -90,8 +91,8 @@ func examine(folder string) (path string, found map[string]string, err error) {
 	return path, found, checkNew(path, found)
 }
 
-// OpenAlone opens the database of a home that is in use for reading, where its
-// disk is full; see [db.OpenAlone]. What Open refuses, it refuses.
+// OpenAlone opens the database of an existing home for reading if its disk is
+// full; see [db.OpenAlone]. It makes the same checks as Open.
 func OpenAlone(ctx context.Context, folder string) (*db.DB, error) {
 	path, found, err := examine(folder)
 	if err != nil {
@@ -107,8 +108,8 @@ func OpenAlone(ctx context.Context, folder string) (*db.DB, error) {
 	return d, nil
 }
 
-// Exists returns an error that wraps ErrNone unless a folder is a home, or is
-// what is left of one.
+// Exists returns an error that wraps ErrNone unless a folder is a home or the
+// remains of one.
 func Exists(folder string) error {
 	if _, err := os.Lstat(filepath.Join(folder, Database)); err == nil {
 		return nil
@@ -122,8 +123,8 @@ func Exists(folder string) error {
 }
 
 // checkNew refuses a database that is missing or empty in a home that was in
-// use. SQLite must not see it: it would remove the log of a database that was
-// emptied, from which the database may still be restored.
+// use. SQLite must not open it: it would remove the log of an emptied database,
+// from which the database may still be restored.
 func checkNew(path string, found map[string]string) error {
 	var shown string
 	for _, owner := range owners() {
@@ -137,7 +138,7 @@ func checkNew(path string, found map[string]string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		if info, err = os.Stat(path); err != nil {
-			return fmt.Errorf("home: %s is a link that leads nowhere: restore the database that it named: %w", path, err)
+			return fmt.Errorf("home: %s is a dangling link: restore the database that it pointed to: %w", path, err)
 		}
 	}
 	switch {
@@ -146,7 +147,7 @@ func checkNew(path string, found map[string]string) error {
 	case err != nil:
 		return fmt.Errorf("home: %w", err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("home: %s is no file: move it away, and restore the database from a backup", path)
+		return fmt.Errorf("home: %s is not a file: move it away, and restore the database from a backup", path)
 	case info.Size() == 0:
 		return lost(shown, path, "is empty")
 	}
@@ -161,14 +162,15 @@ func lost(found, path, how string) error {
 		ErrLost, path, how, filepath.Join(filepath.Dir(path), found), remedy)
 }
 
-const remedy = "Restore the database, with the -wal file beside it if there is one, from a backup. To begin anew, move the whole folder away or name another home"
+const remedy = "Restore the database, with the -wal file beside it if there is one, from a backup. To start afresh, move the whole folder away or choose another home"
 
-// missing refuses a database without the tables of a package that were in use.
+// missing returns the error about a database without a package's tables that
+// were in use.
 func missing(folder, owner, found string) error {
 	if found == "" {
 		return nil
 	}
-	return fmt.Errorf("%w: it has no %s tables, and %s shows that there were some; nothing was changed. %s",
+	return fmt.Errorf("%w: it has no %s tables, but %s shows that they existed; nothing was changed. %s",
 		ErrLost, owner, filepath.Join(folder, found), remedy)
 }
 
@@ -184,8 +186,8 @@ func traced(folder string) (map[string]string, error) {
 	return found, nil
 }
 
-// trace is a file that shows that a home's tables were in use, "" if there is
-// none.
+// trace returns a file that shows that a package's tables were in use, "" if
+// there is none.
 func trace(folder, owner string) (string, error) {
 	for _, pattern := range traces[owner] {
 		found, err := first(folder, strings.Split(pattern, "/"))
@@ -196,8 +198,8 @@ func trace(folder, owner string) (string, error) {
 	return "", nil
 }
 
-// first is the first path below a folder whose elements match, "" if there is
-// none. Unlike fs.Glob it stops there, and tells of folders that cannot be read.
+// first returns the first path below a folder whose elements match, "" if there
+// is none. Unlike fs.Glob it stops there and reports unreadable folders.
 func first(folder string, elements []string) (string, error) {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -220,12 +222,12 @@ func first(folder string, elements []string) (string, error) {
 	return "", nil
 }
 
-// owners are the packages that own tables.
+// owners lists the packages that own tables.
 func owners() []string { return []string{"home", "access", "registry"} }
 
-// checkTables refuses a database without tables of which there are traces, and one
-// with tables that this tkit does not know: they may say who may do what, and what
-// is in use.
+// checkTables refuses a database that lacks tables of which there are traces,
+// or that has tables unknown to this tkit: they may contain permissions or
+// references.
 func checkTables(ctx context.Context, tx *sql.Tx, folder string, found map[string]string) error {
 	rows, err := tx.QueryContext(ctx, "SELECT DISTINCT room FROM migrations ORDER BY room")
 	if err != nil {

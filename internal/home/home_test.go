@@ -14,8 +14,8 @@ import (
 	"tkit/internal/home"
 )
 
-func tables(name string) db.Room {
-	return db.Room{Name: name, Migrations: fstest.MapFS{"0001_t.sql": {Data: []byte("CREATE TABLE t_" + name + " (x INTEGER) STRICT")}}}
+func tables(name string) db.Schema {
+	return db.Schema{Name: name, Migrations: fstest.MapFS{"0001_t.sql": {Data: []byte("CREATE TABLE t_" + name + " (x INTEGER) STRICT")}}}
 }
 
 func open(t *testing.T, folder, name string) error {
@@ -59,8 +59,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Each trace of use makes a home without a database, and one without those
-// tables, a home that has lost something.
+// With any trace of use, a home without a database, or without those tables,
+// has lost data.
 func TestTraces(t *testing.T) {
 	for _, trace := range []string{"identity", "blobs/sha256/00/0011", "audit/audit-000001.jsonl", "restricted/aa", home.Database + "-wal"} {
 		folder := t.TempDir()
@@ -92,8 +92,8 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// What people put into a home before its first use, and what a crash leaves of
-// making one, are no traces.
+// Files that users put into a home before its first use, and the remains of a
+// crash during creation, are not traces.
 func TestNewHomes(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"access/groups.yaml", "plugins/x/plugin", "blobs/lock", "audit/lock"} {
@@ -108,7 +108,7 @@ func TestNewHomes(t *testing.T) {
 	}
 }
 
-// A database from before there were identities gives its home one, once.
+// A home made before identities existed gets one, once.
 func TestOlderHome(t *testing.T) {
 	folder := t.TempDir()
 	d, err := db.Open(t.Context(), filepath.Join(folder, home.Database), tables("access"), tables("registry"))
@@ -132,7 +132,7 @@ func TestOlderHome(t *testing.T) {
 	}
 }
 
-// Many open a home at once that none of them finds.
+// Several processes create a home at the same time.
 func TestOpenAtOnce(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "home")
 	var all sync.WaitGroup
@@ -189,6 +189,6 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := home.Check(filepath.Join(above, "none", "home")); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("a home to be made where everybody may replace it: %v", err)
+		t.Errorf("a new home in a folder where everybody may replace it: %v", err)
 	}
 }

@@ -16,16 +16,16 @@ import (
 	"tkit/internal/durable"
 )
 
-// identityFile names the home that the database beside it belongs to.
+// identityFile identifies the home that the database beside it belongs to.
 const identityFile = "identity"
 
-// longestIdentity bounds what is read of the file, in bytes.
+// longestIdentity bounds the file's size, in bytes.
 const longestIdentity = 256
 
-// settle compares the identity of a database with that of its folder. A database
-// that has just been made, or was made before there were identities, gives the
-// folder its own, once. From then on a missing file is refused like one that
-// names another home.
+// settle compares the identity of a database with that of its folder. A
+// database that is new, or older than identities, gives the folder its
+// identity, once. After that a missing file is refused like one of another
+// home.
 func settle(ctx context.Context, d *db.DB, folder string, found map[string]string) error {
 	var id string
 	var noted bool
@@ -42,12 +42,12 @@ func settle(ctx context.Context, d *db.DB, folder string, found map[string]strin
 	named, err := readIdentity(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && noted:
-		return fmt.Errorf("%w: %s is missing. Where %s is this home's database, write the line %s into that file",
+		return fmt.Errorf("%w: %s is missing. If %s is this home's database, write the line %s into that file",
 			ErrForeign, path, filepath.Join(folder, Database), id)
 	case errors.Is(err, fs.ErrNotExist):
 		err = writeIdentity(path, id)
 	case err == nil && named != id:
-		return fmt.Errorf("%w: it is of home %s, and %s names %.40q. Restore the database of this home", ErrForeign, id, path, named)
+		return fmt.Errorf("%w: it belongs to home %s, but %s contains %.40q. Restore the database of this home", ErrForeign, id, path, named)
 	}
 	if err == nil && !noted {
 		err = d.Write(ctx, func(tx *sql.Tx) error {
@@ -71,8 +71,8 @@ func readIdentity(path string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// writeIdentity makes the file complete or not at all. Two processes that open
-// a new home write the same.
+// writeIdentity writes the file atomically. Two processes that open a new home
+// write the same content.
 func writeIdentity(path, id string) error {
 	beside := path + "-" + rand.Text()
 	if err := durable.WriteFile(beside, []byte(id+"\n"), 0o600); err != nil {

@@ -1,4 +1,4 @@
-// Package logtest keeps what is logged in tests.
+// Package logtest captures logs in tests.
 package logtest
 
 import (
@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A Buffer takes a log that several goroutines write, and is read meanwhile. The
-// zero value is empty.
+// A Buffer captures a log from concurrent writers and can be read meanwhile.
+// The zero value is empty.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -20,7 +20,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

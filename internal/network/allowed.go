@@ -7,17 +7,16 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// allowed lists the operations of TensorFlow 2.18 that a network may have. A
-// model is somebody's program, and what is not listed here never reaches
-// TensorFlow: files, networks, processes, tables, counters, debuggers,
-// summaries, Python, functions, random numbers, and operations that only
-// TensorFlow's own optimizers write.
+// allowed lists the operations of TensorFlow 2.18 that a network may contain. A
+// model is an untrusted program, and only operations listed here reach
+// TensorFlow. Not listed are: files, networks, processes, tables, counters,
+// debuggers, summaries, Python, functions, random numbers, and operations that
+// only TensorFlow's optimizers create.
 //
-// What is listed computes its outputs from its inputs and attributes alone. To
-// add an operation, read its kernel: the registry's "stateful" flag says
-// nothing of files (ReadFile, GenerateVocabRemapping and DecodeProtoV2 do not
-// have it), of shared memory (ImmutableConst) or of writing to an input
-// (InplaceUpdate).
+// A listed operation computes its outputs only from its inputs and attributes.
+// Before adding one, read its kernel: the registry's "stateful" flag does not
+// cover files (ReadFile, GenerateVocabRemapping and DecodeProtoV2 lack it),
+// shared memory (ImmutableConst) or writing to an input (InplaceUpdate).
 var allowed = operations(`
 	Const Placeholder VarHandleOp ReadVariableOp NoOp
 
@@ -98,8 +97,8 @@ var allowed = operations(`
 	UniformQuantizedConvolutionHybrid UniformQuantizedDot UniformQuantizedDotHybrid UniformRequantize
 `)
 
-// refusals says why operations that models do have are not allowed, by what
-// their names begin with. The first that fits counts.
+// refusals gives the reason why known operations are not allowed, by prefixes
+// of their names. The first match counts.
 var refusals = []struct{ prefixes, why string }{
 	{"PyFunc EagerPyFunc", "runs Python"},
 	{"If StatelessIf Case StatelessCase", "branches on a value known only at run time"},
@@ -112,25 +111,25 @@ var refusals = []struct{ prefixes, why string }{
 		"draws random numbers"},
 	{"HashTable MutableHashTable MutableDenseHashTable LookupTable InitializeTable Iterator AnonymousIterator OneShotIterator " +
 		"Queue FIFOQueue Barrier Stack Stage", "keeps state other than variables, such as a table or an iterator"},
-	{"Variable TemporaryVariable AutoReloadVariable Assign Scatter Resource Apply Destroy", "keeps or changes state beside the weights"},
+	{"Variable TemporaryVariable AutoReloadVariable Assign Scatter Resource Apply Destroy", "keeps or changes state other than the weights"},
 	{"ReadFile WriteFile MatchingFiles WholeFile TFRecord TextLine FixedLength Save Restore MergeV2Checkpoints ImmutableConst GenerateVocab",
 		"reads or writes files"},
 	{"Debug Print Assert Copy AudioSummary ImageSummary ScalarSummary HistogramSummary TensorSummary MergeSummary WriteSummary WriteScalar",
 		"prints, records or checks instead of computing"},
 	{"Decode Encode Parse Serialize Deserialize Substr String Regex StaticRegex Unicode AsString Reduce Join",
-		"works on strings or encoded data, where a network takes decoded images"},
+		"works on strings or encoded data, but a network takes decoded images"},
 }
 
 func operations(groups ...string) map[string]bool {
 	return set(strings.Fields(strings.Join(groups, " "))...)
 }
 
-// CheckOperation returns an error unless a plain network may have the node, for
-// what it computes: its operation is a pure one, it calls no function, and it
-// asks for no device. It does not look at the node's place in a graph.
+// CheckOperation returns an error unless a plain network may contain the node:
+// its operation is pure, it calls no function, and it requests no device. It
+// does not check the node's edges.
 func CheckOperation(node *nodepb.NodeDef) error {
 	if why := refusal(node); why != "" {
-		return fmt.Errorf("node %q is a %s, which a network cannot have: it %s; save the model without it", node.GetName(), node.GetOp(), why)
+		return fmt.Errorf("node %q is a %s, which is not allowed in a network: it %s; save the model without it", node.GetName(), node.GetOp(), why)
 	}
 	return nil
 }
@@ -144,7 +143,7 @@ func refusal(node *nodepb.NodeDef) string {
 				}
 			}
 		}
-		return "is not among the operations of which it is known that they only compute"
+		return "is not in the list of operations known to be pure"
 	}
 	for _, v := range node.GetAttr() {
 		if v.GetFunc() != nil || len(v.GetList().GetFunc()) > 0 {

@@ -13,9 +13,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// TestAllowed compares the list with TensorFlow's registry. What it marks as
-// stateful is allowed only where a network has a use for it: weights, checks
-// that pass their input on, and the arrays of a loop, which end with the run.
+// TestAllowed compares the list with TensorFlow's registry. Stateful operations
+// are allowed only if a network needs them: weights, checks that pass their
+// input on, and the arrays of a loop, which end with the run.
 func TestAllowed(t *testing.T) {
 	defs, err := tensorflow.Operations()
 	if err != nil {
@@ -49,7 +49,8 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestRefused names operations of every kind that reaches beyond a network.
+// TestRefused names operations of every kind that has effects outside a
+// network.
 func TestRefused(t *testing.T) {
 	for _, kind := range []struct {
 		ops  string
@@ -61,7 +62,7 @@ func TestRefused(t *testing.T) {
 		{"Send Recv _Send _HostRecv CollectiveReduceV2 RpcCall NcclAllReduce RemoteCall", "another machine"},
 		{"RandomUniform StatelessRandomUniformV2 Multinomial StatefulStandardNormalV2 TruncatedNormal", "random"},
 		{"HashTableV2 LookupTableFindV2 QueueDequeueV2 StackV2 IteratorGetNext", "table or an iterator"},
-		{"AssignVariableOp AssignAdd VariableV2 ResourceApplyGradientDescent ScatterUpdate", "state beside the weights"},
+		{"AssignVariableOp AssignAdd VariableV2 ResourceApplyGradientDescent ScatterUpdate", "state other than the weights"},
 		{"If StatelessIf Case", "only at run time"},
 		{"While StatelessWhile For", "loops over functions"},
 		{"PartitionedCall StatefulPartitionedCall", "calls a function"},
@@ -78,18 +79,18 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedAttributes gives allowed operations what reaches beyond them.
+// TestRefusedAttributes gives allowed operations forbidden attributes.
 func TestRefusedAttributes(t *testing.T) {
 	function := &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "f"}}}
 	functions := &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Func: []*attrpb.NameAttrList{{Name: "f"}}}}}
 	for says, change := range map[string]func(n *Network){
-		"calls a function":      func(n *Network) { firstOf(n, "Relu").Attr["body"] = function },
-		"a function at run":     func(n *Network) { firstOf(n, "Relu").Attr["body"] = functions },
-		"device":                func(n *Network) { firstOf(n, "Relu").Device = "/job:worker/task:1" },
-		`attribute "_class"`:    func(n *Network) { firstOf(n, "Relu").Attr["_class"] = stringAttr("loc:@x") },
-		`attribute "_kernel"`:   func(n *Network) { firstOf(n, "Relu").Attr["_kernel"] = stringAttr("x") },
-		"stands in a container": func(n *Network) { firstOf(n, "VarHandleOp").Attr["container"] = stringAttr("shared") },
-		"a name of 4097 bytes":  func(n *Network) { firstOf(n, "Relu").Name = strings.Repeat("n", MaxName+1) },
+		"calls a function":     func(n *Network) { firstOf(n, "Relu").Attr["body"] = function },
+		"a function at run":    func(n *Network) { firstOf(n, "Relu").Attr["body"] = functions },
+		"device":               func(n *Network) { firstOf(n, "Relu").Device = "/job:worker/task:1" },
+		`attribute "_class"`:   func(n *Network) { firstOf(n, "Relu").Attr["_class"] = stringAttr("loc:@x") },
+		`attribute "_kernel"`:  func(n *Network) { firstOf(n, "Relu").Attr["_kernel"] = stringAttr("x") },
+		"is in the container":  func(n *Network) { firstOf(n, "VarHandleOp").Attr["container"] = stringAttr("shared") },
+		"a name of 4097 bytes": func(n *Network) { firstOf(n, "Relu").Name = strings.Repeat("n", MaxName+1) },
 	} {
 		n := residual()
 		change(n)
@@ -104,7 +105,7 @@ func firstOf(n *Network, op string) *nodepb.NodeDef {
 	return n.Graph.GetNode()[i]
 }
 
-// TestConstants gives constants values that cannot be held.
+// TestConstants gives constants invalid values.
 func TestConstants(t *testing.T) {
 	constant := func(dt tensorflow.DataType, raw int, dims ...int64) *nodepb.NodeDef {
 		return ConstNode("c", dt, dims, make([]byte, raw))
@@ -116,8 +117,8 @@ func TestConstants(t *testing.T) {
 		{constant(tensorflow.Float32, 12, 3), ""},
 		{constant(tensorflow.Float32, 0, 1<<20), ""},
 		{constant(tensorflow.Float32, 0, 1<<20, 0, 1<<60), ""},
-		{constant(tensorflow.String, 0), "a network has numbers"},
-		{constant(tensorflow.Resource, 0), "a network has numbers"},
+		{constant(tensorflow.String, 0), "a network has only numbers"},
+		{constant(tensorflow.Resource, 0), "a network has only numbers"},
 		{constant(tensorflow.Float32, 12, 4), "12 bytes, its shape needs 16"},
 		{constant(tensorflow.Float32, 4, -1), "unknown dimension"},
 		{constant(tensorflow.Float32, 4, 1<<40, 1<<40), "overflows"},

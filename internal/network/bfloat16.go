@@ -13,18 +13,18 @@ import (
 )
 
 // wide lists operations that stay in float32: exponentials and long sums, whose
-// errors in bfloat16 are larger than those of its values.
+// errors in bfloat16 exceed bfloat16's precision.
 var wide = set("Cumsum", "Exp", "Expm1", "L2Loss", "Log", "Log1p", "LogSoftmax", "Mean", "Pow",
 	"Prod", "Range", "Rsqrt", "Softmax", "SparseSoftmaxCrossEntropyWithLogits", "Sqrt", "Sum")
 
 // BFloat16 returns the network with its float32 weights and arithmetic in
 // bfloat16, rounded to nearest even. Ports keep their types. Operations that
 // TensorFlow cannot compute in bfloat16, and those that need more than its 8
-// bits (softmax, means), stay in float32 with casts around them; so do the
-// weights that only these take.
+// bits (softmax, means), stay in float32 with casts around them, and so do
+// weights used only by these.
 //
-// Answers differ by about 1 % and near-ties may turn: compare with float32 on
-// data before use. Fold first, and cut before, or the bottleneck is bfloat16.
+// Outputs differ by about 1 % and near ties may flip: compare with float32 on
+// data before use. Fold and cut first, or the bottleneck is bfloat16.
 func (n *Network) BFloat16() (*Network, error) {
 	if err := n.Validate(); err != nil {
 		return nil, fmt.Errorf("bfloat16: %w", err)
@@ -51,17 +51,17 @@ func (n *Network) BFloat16() (*Network, error) {
 	return out, nil
 }
 
-// A narrowing is the change of a network's precision.
+// A narrowing is the state of converting a network to bfloat16.
 type narrowing struct {
 	n      *Network
 	x      *index
 	defs   map[string]*opdefpb.OpDef
 	narrow map[string]bool            // nodes that become bfloat16
 	casts  map[string]*nodepb.NodeDef // by name
-	order  []*nodepb.NodeDef          // the casts, as they were made
+	order  []*nodepb.NodeDef          // the casts in order of creation
 }
 
-// choose marks the operations that can and may compute in bfloat16.
+// choose marks the operations to compute in bfloat16.
 func (c *narrowing) choose() error {
 	able := make(map[string]bool)
 	for _, node := range c.n.Graph.GetNode() {
@@ -85,7 +85,7 @@ func (c *narrowing) choose() error {
 	return nil
 }
 
-// chooseValues marks the weights and constants that only narrow nodes take.
+// chooseValues marks the weights and constants used only by narrow nodes.
 func (c *narrowing) chooseValues() {
 	wanted := make(map[string]bool)
 	refused := make(map[string]bool)
@@ -114,7 +114,7 @@ func (c *narrowing) chooseValues() {
 	}
 }
 
-// weightRead returns the weight that node reads, nil if it does not.
+// weightRead returns the weight that node reads, nil if none.
 func (c *narrowing) weightRead(node *nodepb.NodeDef) *Weight {
 	if node.GetOp() != "ReadVariableOp" {
 		return nil
@@ -127,7 +127,7 @@ func (c *narrowing) weightRead(node *nodepb.NodeDef) *Weight {
 }
 
 // takes returns the type of a node's i-th input after the change, 0 if it is
-// not a matter of float32 or bfloat16.
+// neither float32 nor bfloat16.
 func (c *narrowing) takes(node *nodepb.NodeDef, i int) tensorflow.DataType {
 	arg := argument(c.defs[node.GetOp()].GetInputArg(), node, i)
 	return c.typeOf(arg, node)
@@ -161,8 +161,8 @@ func (c *narrowing) typeOf(arg *opdefpb.OpDef_ArgDef, node *nodepb.NodeDef) tens
 	return 0
 }
 
-// attrType returns the type in an attribute. SavedModels leave attributes out
-// that have their default.
+// attrType returns the type in an attribute. SavedModels omit attributes with
+// default values.
 func (c *narrowing) attrType(node *nodepb.NodeDef, name string) tensorflow.DataType {
 	if node.GetAttr()[name] != nil {
 		return attrType(node, name)
@@ -175,8 +175,8 @@ func (c *narrowing) attrType(node *nodepb.NodeDef, name string) tensorflow.DataT
 	return 0
 }
 
-// argument returns the definition of a node's i-th tensor, nil for those of
-// lists of mixed types.
+// argument returns the definition of a node's i-th tensor, nil in lists of
+// mixed types.
 func argument(args []*opdefpb.OpDef_ArgDef, node *nodepb.NodeDef, i int) *opdefpb.OpDef_ArgDef {
 	for _, arg := range args {
 		n := 1
@@ -260,8 +260,8 @@ func lower(node *nodepb.NodeDef) error {
 	return nil
 }
 
-// constant returns the values of a float32 constant, which protocol buffers hold
-// as bytes, or as numbers of which the last is repeated.
+// constant returns the values of a float32 constant. Protocol buffers store
+// them as bytes, or as numbers of which the last is repeated.
 func constant(node *nodepb.NodeDef) (raw []byte, shape []int64, err error) {
 	value := node.GetAttr()["value"].GetTensor()
 	shape = shapeOf(value.GetTensorShape())
@@ -274,7 +274,7 @@ func constant(node *nodepb.NodeDef) (raw []byte, shape []int64, err error) {
 	}
 	list := value.GetFloatVal()
 	if len(value.GetTensorContent()) > 0 || int64(len(list)) > size/4 || size > maxGraph {
-		return nil, nil, fmt.Errorf("constant %q does not hold the %d bytes of its shape %v", node.GetName(), size, shape)
+		return nil, nil, fmt.Errorf("constant %q does not have the %d bytes of its shape %v", node.GetName(), size, shape)
 	}
 	raw = make([]byte, 0, size)
 	for i := range int(size / 4) {
@@ -287,7 +287,7 @@ func constant(node *nodepb.NodeDef) (raw []byte, shape []int64, err error) {
 	return raw, shape, nil
 }
 
-// toBFloat16 rounds float32 values to nearest, ties to even; a NaN stays one.
+// toBFloat16 rounds float32 values to nearest, ties to even. NaN stays NaN.
 func toBFloat16(raw []byte) []byte {
 	out := make([]byte, 0, len(raw)/2)
 	for ; len(raw) >= 4; raw = raw[4:] {

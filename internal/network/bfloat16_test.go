@@ -37,7 +37,7 @@ func TestBFloat16(t *testing.T) {
 	}
 }
 
-// Unfolded networks, too, and those whose statistics stay in float32.
+// Also unfolded networks, whose statistics stay in float32.
 func TestBFloat16Unfolded(t *testing.T) {
 	n := residual()
 	x := example(t, n)

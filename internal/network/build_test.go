@@ -16,7 +16,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A builder makes small networks by hand. Weights are drawn at random.
+// A builder makes small networks by hand. Weights are random.
 type builder struct {
 	nodes   []*nodepb.NodeDef
 	weights []*Weight
@@ -40,7 +40,7 @@ func (b *builder) weight(name string, mean float32, shape ...int64) string {
 	return b.values(name, shape, values...)
 }
 
-// positive adds a weight of values within 0.5 and 1.5.
+// positive adds a weight with values between 0.5 and 1.5.
 func (b *builder) positive(name string, shape ...int64) string {
 	values := make([]float32, size(shape))
 	for i := range values {
@@ -54,7 +54,7 @@ func (b *builder) values(name string, shape []int64, values ...float32) string {
 	return name + readSuffix
 }
 
-// op adds a node of float32 arithmetic.
+// op adds a node with float32 arithmetic.
 func (b *builder) op(op, name string, a attrs, inputs ...string) string {
 	all := attrs{"T": typeAttr(tensorflow.Float32)}
 	for k, v := range a {
@@ -69,7 +69,7 @@ func (b *builder) add(node *nodepb.NodeDef) string {
 	return node.GetName()
 }
 
-// conv adds a Conv2D with a kernel of its own.
+// conv adds a Conv2D with its own kernel.
 func (b *builder) conv(name, x string, size, in, out int64) string {
 	return b.op("Conv2D", name, convAttrs("SAME"), x, b.weight(name+"/kernel", 0, size, size, in, out))
 }
@@ -88,7 +88,7 @@ func (b *builder) norm(op, name, x string, channels int64) string {
 		b.weight(name+"/mean", 0, channels), b.positive(name+"/variance", channels))
 }
 
-// spelt adds a batch norm as Keras 3 spells it out.
+// spelt adds a batch norm as individual operations, like Keras 3.
 func (b *builder) spelt(name, x string, channels int64) string {
 	mean := b.weight(name+"/mean", 0, channels)
 	variance := b.positive(name+"/variance", channels)
@@ -116,7 +116,7 @@ func (b *builder) dense(name, x string, in, out int64) string {
 	return b.op("BiasAdd", name+"/BiasAdd", nil, y, b.weight(name+"/bias", 0, out))
 }
 
-// network returns what was built; outputs are named by their nodes.
+// network returns the network built. Outputs are named after their nodes.
 func (b *builder) network(outputs ...string) *Network {
 	n := &Network{
 		Graph:   &graphpb.GraphDef{Versions: &versionspb.VersionDef{Producer: 1994}},
@@ -142,8 +142,8 @@ func (b *builder) network(outputs ...string) *Network {
 	return n
 }
 
-// residual is a small network of the usual parts: convolution and batch norm,
-// a residual block, a pool and a classifier.
+// residual is a small network of typical parts: convolution and batch norm, a
+// residual block, a pool and a classifier.
 func residual() *Network {
 	b := newBuilder()
 	x := b.input(-1, 8, 8, 3)
@@ -207,8 +207,8 @@ func run(t testing.TB, n *Network, x *tensorflow.Tensor) [][]float32 {
 	return runAs(t, n, x, tensorflow.Config{IntraOpThreads: 1})
 }
 
-// runAsItStands is run with nothing made quicker.
-func runAsItStands(t testing.TB, n *Network, x *tensorflow.Tensor) [][]float32 {
+// runUnoptimised is run without optimisations.
+func runUnoptimised(t testing.TB, n *Network, x *tensorflow.Tensor) [][]float32 {
 	t.Helper()
 	return runAs(t, n, x, tensorflow.Config{IntraOpThreads: 1, DisableOptimizer: true})
 }

@@ -9,20 +9,20 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// maxRepeated bounds the bytes that a network's constants have beyond those
-// that stand in its graph: a graph may give one value and say that it repeats.
+// maxRepeated bounds the total size of a network's constants beyond the bytes
+// in its graph: a graph may give one value and a shape that repeats it.
 const maxRepeated = 1 << 30
 
-// checkConstant returns an error if a node is a constant whose value could not
-// be held: of a type without a fixed size, such as strings and resources, of an
-// impossible shape, or of another size than its shape says.
+// checkConstant returns an error for a constant whose value cannot be held: its
+// type has no fixed size, such as strings and resources, its shape is
+// impossible, or its size does not match its shape.
 func checkConstant(node *nodepb.NodeDef) error {
 	if node.GetOp() != "Const" {
 		return nil
 	}
 	value := node.GetAttr()["value"].GetTensor()
 	if dt := tensorflow.DataType(value.GetDtype()); dt.Size() <= 0 {
-		return fmt.Errorf("constant %q holds values of %v, where a network has numbers; save the model without it", node.GetName(), dt)
+		return fmt.Errorf("constant %q has values of type %v, but a network has only numbers; save the model without it", node.GetName(), dt)
 	}
 	size, err := constantSize(node)
 	if err == nil && len(value.GetTensorContent()) > 0 && int64(len(value.GetTensorContent())) != size {
@@ -34,8 +34,8 @@ func checkConstant(node *nodepb.NodeDef) error {
 	return nil
 }
 
-// constantSize returns the bytes that a constant takes once TensorFlow has made
-// it. TensorFlow takes a value whose rank is not known for a scalar.
+// constantSize returns the bytes that TensorFlow allocates for a constant.
+// TensorFlow treats a value of unknown rank as a scalar.
 func constantSize(node *nodepb.NodeDef) (int64, error) {
 	value := node.GetAttr()["value"].GetTensor()
 	shape := shapeOf(value.GetTensorShape())
@@ -45,8 +45,8 @@ func constantSize(node *nodepb.NodeDef) (int64, error) {
 	return byteSize(tensorflow.DataType(value.GetDtype()), shape)
 }
 
-// checkRepeated bounds what the constants of a graph take beyond what the graph
-// itself has.
+// checkRepeated bounds the size of a graph's constants beyond the bytes in the
+// graph itself.
 func checkRepeated(nodes []*nodepb.NodeDef) error {
 	total := int64(0)
 	for _, node := range nodes {
@@ -59,20 +59,20 @@ func checkRepeated(nodes []*nodepb.NodeDef) error {
 		}
 		repeated := max(0, size-given(node.GetAttr()["value"].GetTensor()))
 		if repeated > maxRepeated-total {
-			return fmt.Errorf("constant %q: with it, constants that repeat a value take over %d bytes; save the model with smaller ones", node.GetName(), maxRepeated)
+			return fmt.Errorf("constant %q: the constants that repeat a value take more than %d bytes in total; save the model with smaller ones", node.GetName(), maxRepeated)
 		}
 		total += repeated
 	}
 	return nil
 }
 
-// textHeader is what TensorFlow takes for each string of a tensor, besides the
-// bytes of those that are long.
+// textHeader is the memory that TensorFlow allocates for each string of a
+// tensor, besides the bytes of long ones.
 const textHeader = 24
 
-// CheckServedConstants checks the constants of a model that is served as it is,
-// with those of its functions: what they hold must fit their shapes, and where
-// values repeat they may take up to a gigabyte together.
+// CheckServedConstants checks the constants of a model that is served unchanged,
+// including those of its functions: values must match their shapes, and those
+// that repeat a value may take at most a gigabyte in total.
 func CheckServedConstants(nodes []*nodepb.NodeDef) error {
 	var numbers []*nodepb.NodeDef
 	text := int64(0)
@@ -98,13 +98,13 @@ func CheckServedConstants(nodes []*nodepb.NodeDef) error {
 			}
 		}
 		if text += count * textHeader; text > maxRepeated {
-			return fmt.Errorf("constant %q: with it, constants of strings take over %d bytes", node.GetName(), maxRepeated)
+			return fmt.Errorf("constant %q: the string constants take more than %d bytes in total", node.GetName(), maxRepeated)
 		}
 	}
 	return checkRepeated(numbers)
 }
 
-// given returns about how many bytes of a value its graph has.
+// given returns approximately how many bytes of a value are in the graph.
 func given(t *tensorpb.TensorProto) int64 {
 	size := int64(tensorflow.DataType(t.GetDtype()).Size())
 	values := len(t.GetFloatVal()) + len(t.GetDoubleVal()) + len(t.GetIntVal()) + len(t.GetInt64Val()) + len(t.GetBoolVal()) +

@@ -8,10 +8,10 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// maxInts bounds the constants of axes, shapes and the like that are read.
+// maxInts bounds the constants of axes, shapes and the like that are parsed.
 const maxInts = 1 << 10
 
-// ints returns the values of a constant of 32- or 64-bit whole numbers.
+// ints returns the values of an int32 or int64 constant.
 func (x *index) ints(at ref) ([]int64, bool) {
 	node := x.nodes[at.node]
 	for node.GetOp() == "Identity" {
@@ -23,8 +23,8 @@ func (x *index) ints(at ref) ([]int64, bool) {
 	return TensorInts(node.GetAttr()["value"].GetTensor())
 }
 
-// TensorInts returns the values of a tensor of 32- or 64-bit whole numbers, of
-// which it may have about a thousand. It says false of any other.
+// TensorInts returns the values of an int32 or int64 tensor with up to about a
+// thousand elements. It returns false for any other.
 func TensorInts(t *tensorpb.TensorProto) ([]int64, bool) {
 	count := int64(1)
 	for _, d := range t.GetTensorShape().GetDim() {

@@ -8,24 +8,25 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// bottleneck names the port where a trunk ends and a head begins.
+// bottleneck is the name of the port where a trunk ends and a head begins.
 const bottleneck = "bottleneck"
 
-// endpointInput names the input of what is left of a network when its trunk
-// pools the endpoint: not the bottleneck, but what it was before.
+// endpointInput is the input's name of the rest of a network whose trunk pools
+// the endpoint: its input is the endpoint before pooling.
 const endpointInput = "endpoint"
 
-// ErrNotACut is wrapped by the errors of [Network.Cut] at a tensor that some
-// path from the inputs to the outputs avoids.
+// ErrNotACut is wrapped by the errors of [Network.Cut] for a tensor that does
+// not lie on every path from the inputs to the outputs.
 var ErrNotACut = errors.New("the network cannot be cut there")
 
-// Cut divides the network at an endpoint, named as [Network.Endpoints] names it
-// or by its node or tensor ("node:0").
+// Cut divides the network at an endpoint, given by its name in
+// [Network.Endpoints] or by its node or tensor ("node:0").
 //
-// The trunk goes from the inputs to the endpoint; its only output, "bottleneck",
-// is the endpoint pooled as asked. The rest goes from the endpoint as it was to
-// the outputs; its only input is "bottleneck", or, if the trunk pools,
-// "endpoint". Unpooled, Join(trunk, rest) computes what the network does.
+// The trunk goes from the inputs to the endpoint. Its only output,
+// "bottleneck", is the pooled endpoint. The rest goes from the unpooled
+// endpoint to the outputs. Its only input is "bottleneck", or "endpoint" if the
+// trunk pools. Without pooling, Join(trunk, rest) computes the same as the
+// network.
 func (n *Network) Cut(endpoint string, pool Pool) (trunk, rest *Network, err error) {
 	defer func() {
 		if err != nil {
@@ -85,7 +86,7 @@ func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
 	nodes = append(nodes, PlaceholderNode(start.node, port.DataType, port.Shape))
 	outputs := slices.Clone(n.Outputs)
 	for i, p := range outputs {
-		if mustRef(p.Tensor) == at { // TensorFlow fetches no tensor that it is fed
+		if mustRef(p.Tensor) == at { // TensorFlow cannot fetch a tensor that it is fed
 			same := newNode("Identity", x.freeName(start.node+"/identity"), attrs{"T": typeAttr(port.DataType)}, start.node)
 			nodes = append(nodes, same)
 			outputs[i].Tensor = ref{same.GetName(), 0}.tensor()
@@ -94,7 +95,7 @@ func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
 	rest := n.live(nodes, append(slices.Clone(n.Inputs), port), outputs, n.Weights)
 	for _, p := range rest.Inputs {
 		if p.Name != port.Name || p.Tensor != port.Tensor {
-			return nil, fmt.Errorf("%w: a path from the input %q to the outputs goes around it; list the endpoints, or prune the outputs that need the input", ErrNotACut, p.Name)
+			return nil, fmt.Errorf("%w: a path from the input %q to the outputs bypasses it; list the endpoints, or prune the outputs that need the input", ErrNotACut, p.Name)
 		}
 	}
 	if len(rest.Inputs) == 0 {
@@ -103,16 +104,16 @@ func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
 	return rest, nil
 }
 
-// opens lists the operations behind which a loop or a branch begins.
+// opens lists the operations that begin a loop or a branch.
 var opens = set("Enter", "RefEnter", "Switch", "RefSwitch", "_SwitchN", "NextIteration", "RefNextIteration")
 
-// looping tells whether a node depends on itself, by way of a NextIteration.
+// looping reports whether a node depends on itself through a NextIteration.
 func (x *index) looping(name string) bool {
 	return x.dependents(x.consumers[name])[name]
 }
 
-// withoutControls drops control edges that come from the nodes in from: where
-// their data has arrived, they have run.
+// withoutControls drops control edges from the nodes in from: the data edges
+// from them imply that they have run.
 func withoutControls(nodes []*nodepb.NodeDef, from map[string]bool) []*nodepb.NodeDef {
 	out := slices.Clone(nodes)
 	for i, node := range out {

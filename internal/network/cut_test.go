@@ -11,9 +11,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// At every endpoint the joined halves are the whole, to the bit where the graphs
-// run as they stand: TensorFlow's optimizer and oneDNN round otherwise where
-// they see more of a graph.
+// At every endpoint the joined halves equal the whole: bit for bit if the
+// graphs run unoptimised, because TensorFlow's optimizer and oneDNN round
+// differently depending on how much of a graph they see.
 func TestCutJoin(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -25,7 +25,7 @@ func TestCutJoin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := tt.n
 			x := example(t, n)
-			want := runAsItStands(t, n, x)
+			want := runUnoptimised(t, n, x)
 			endpoints, err := n.Endpoints()
 			if err != nil {
 				t.Fatal(err)
@@ -47,7 +47,7 @@ func TestCutJoin(t *testing.T) {
 				if got := len(trunk.Weights) + len(rest.Weights); got != len(n.Weights) {
 					t.Errorf("%s: %d weights in both parts, %d in the whole", e.Name, got, len(n.Weights))
 				}
-				middle := runAsItStands(t, trunk, x)[0]
+				middle := runUnoptimised(t, trunk, x)[0]
 				b, err := tensorflow.FromFloat32(append([]int64{2}, e.Shape...), middle)
 				if err != nil {
 					t.Fatal(err)
@@ -57,10 +57,10 @@ func TestCutJoin(t *testing.T) {
 					t.Fatalf("%s: %v", e.Name, err)
 				}
 				for i := range want {
-					if got := runAsItStands(t, rest, b)[i]; !slices.Equal(got, want[i]) {
+					if got := runUnoptimised(t, rest, b)[i]; !slices.Equal(got, want[i]) {
 						t.Errorf("%s: the rest's output %d is off by %g", e.Name, i, distance(t, got, want[i]))
 					}
-					if got := runAsItStands(t, joined, x)[i]; !slices.Equal(got, want[i]) {
+					if got := runUnoptimised(t, joined, x)[i]; !slices.Equal(got, want[i]) {
 						t.Errorf("%s: the joined output %d is off by %g", e.Name, i, distance(t, got, want[i]))
 					}
 				}
@@ -91,10 +91,10 @@ func TestCutByOtherNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !proto.Equal(got.Graph, want.Graph) {
-			t.Errorf("cut at %q is another", name)
+			t.Errorf("cut at %q differs", name)
 		}
 	}
-	// Places that are not listed can be named, too.
+	// Tensors that are not listed can also be named.
 	if _, _, err := n.Cut("stem/conv", PoolNone); err != nil {
 		t.Error(err)
 	}
@@ -107,12 +107,12 @@ func TestCutFailures(t *testing.T) {
 		is   error
 		want string
 	}{
-		{"stemm", PoolNone, nil, "near it are stem, "},
-		{"", PoolNone, nil, "near it are"},
+		{"stemm", PoolNone, nil, "similar names are stem, "},
+		{"", PoolNone, nil, "similar names are"},
 		{"stem/relu:1", PoolNone, nil, "outputs"},
 		{"block/conv_1", PoolNone, ErrNotACut, `input "images"`},
 		{"images", PoolNone, ErrNotACut, "is the input"},
-		{"stem/conv/kernel/read", PoolNone, ErrNotACut, "goes around"},
+		{"stem/conv/kernel/read", PoolNone, ErrNotACut, "bypasses"},
 		{"block_out", "max", nil, "unknown pool"},
 		{"pool", PoolAverage, nil, "does not fit"},
 		{"pool", PoolGrid2, nil, "does not fit"},

@@ -9,13 +9,14 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// ExplicitSums returns the network with a label for each dimension in the
-// equations of its Einsum operations, in the place of "...". TensorFlow with
-// oneDNN computes "...c,ck->...k" wrongly for tensors of four dimensions, and
-// "abdc,ck->abdk" rightly. It returns n itself if no equation has an ellipsis.
+// ExplicitSums returns the network with the "..." in the equations of its
+// Einsum operations replaced by a label for each dimension. TensorFlow with
+// oneDNN computes "...c,ck->...k" wrongly for tensors of four dimensions, but
+// "abdc,ck->abdk" correctly. It returns n itself if no equation has an
+// ellipsis.
 //
-// An equation whose ellipses broadcast a dimension of one is refused: labels
-// cannot say that, and it is computed wrongly, too.
+// An equation whose ellipses broadcast a dimension of one is an error: labels
+// cannot express that, and TensorFlow computes it wrongly, too.
 func (n *Network) ExplicitSums() (*Network, error) {
 	var g *tensorflow.Graph
 	var nodes []*nodepb.NodeDef
@@ -34,7 +35,7 @@ func (n *Network) ExplicitSums() (*Network, error) {
 		}
 		explicit, err := labelled(equation, dataInputs(node), g)
 		if err != nil {
-			return nil, fmt.Errorf("node %q (Einsum %q) %w: write it with a letter for each dimension", node.GetName(), equation, err)
+			return nil, fmt.Errorf("node %q (Einsum %q) %w: save the model with a letter for each dimension", node.GetName(), equation, err)
 		}
 		node = clone(node)
 		node.Attr["equation"] = stringAttr(explicit)
@@ -46,7 +47,7 @@ func (n *Network) ExplicitSums() (*Network, error) {
 	return n.live(nodes, n.Inputs, n.Outputs, n.Weights), nil
 }
 
-// labelled returns an equation with letters for its ellipses, which are aligned
+// labelled returns an equation with its ellipses replaced by letters, aligned
 // at their last dimensions.
 func labelled(equation string, inputs []string, g *tensorflow.Graph) (string, error) {
 	terms, result, ok := strings.Cut(equation, "->")
@@ -60,12 +61,12 @@ func labelled(equation string, inputs []string, g *tensorflow.Graph) (string, er
 			letters = string(c) + letters
 		}
 	}
-	sizes := make(map[byte]int64) // of letters, once they are known
+	sizes := make(map[byte]int64) // by letter, once known
 	longest := 0
 	for i, in := range inputs {
 		shape, err := g.Shape(mustRef(in).tensor())
 		if err != nil || shape == nil {
-			return "", fmt.Errorf("takes input %d of unknown rank", i)
+			return "", fmt.Errorf("has an input %d of unknown rank", i)
 		}
 		before, after, has := strings.Cut(operands[i], "...")
 		if !has {

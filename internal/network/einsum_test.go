@@ -9,7 +9,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// TestExplicitSums compares with products written by hand; as it stands,
+// TestExplicitSums compares with matrix products. Without ExplicitSums
 // TensorFlow computes the first wrongly.
 func TestExplicitSums(t *testing.T) {
 	b := newBuilder()
@@ -37,6 +37,6 @@ func TestExplicitSumsRefuses(t *testing.T) {
 	sum := attrs{"equation": stringAttr("...c,...ck->...k"), "N": intAttr(2)}
 	b.op("Einsum", "sum", sum, "images", b.weight("w", 0, 1, 1, 1, 8, 3))
 	if n, err := b.network("sum").ExplicitSums(); err == nil {
-		t.Errorf("%v is taken", n)
+		t.Errorf("%v is accepted", n)
 	}
 }

@@ -10,23 +10,23 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// An Endpoint is a place where a network can be cut: a tensor that every path
-// from the inputs to the outputs passes through.
+// An Endpoint is a tensor where a network can be cut: every path from the
+// inputs to the outputs passes through it.
 type Endpoint struct {
-	Name   string  // the node's name without scope noise, unique in the network
+	Name   string  // the node's name without redundant scopes, unique in the network
 	Tensor string  // "node:0"
 	Op     string  // operation that computes it
 	Shape  []int64 // without the batch; -1 for an unknown dimension, nil for an unknown rank
-	Index  int     // place in the list, from the input
+	Index  int     // position in the list, from the input
 }
 
-// Endpoints lists the sensible places for a cut, from the input on.
+// Endpoints lists the useful endpoints, from the input on.
 //
-// They are the dominators of the outputs, less those that add nothing: what
-// comes before the first weight; the convolution or batch norm whose activation
-// is an endpoint itself; padding and pass-throughs; class probabilities. The
-// names do not change when the network is folded. Those left out can still be
-// given to [Network.Cut] by name.
+// They are the dominators of the outputs, except those that add nothing:
+// everything before the first weight; a convolution or batch norm whose
+// activation is an endpoint itself; padding and pass-throughs; class
+// probabilities. Folding does not change the names. [Network.Cut] also accepts
+// tensors that are not listed.
 func (n *Network) Endpoints() ([]Endpoint, error) {
 	g, err := n.importGraph()
 	if err != nil {
@@ -65,7 +65,7 @@ type place struct {
 	at     ref
 	op     string
 	name   string
-	hidden bool // not worth listing
+	hidden bool // not listed
 }
 
 // places returns every tensor where the network can be cut, in order.
@@ -78,7 +78,7 @@ func (n *Network) places() []place {
 	return list
 }
 
-// path returns the nodes on the ways from the inputs to the outputs, sorted
+// path returns the nodes on the paths from the inputs to the outputs, sorted
 // topologically.
 func (n *Network) path(x *index) []*nodepb.NodeDef {
 	from := x.dependents(tensors(n.Inputs))
@@ -88,19 +88,19 @@ func (n *Network) path(x *index) []*nodepb.NodeDef {
 	})
 }
 
-// dominators returns the outputs of nodes that all paths pass through.
+// dominators returns the node outputs that all paths pass through.
 //
-// In a topological order a node is passed by every path exactly if no edge
-// leads from before it to after it: a path that avoided it would have such an
-// edge, and such an edge lies on a path that avoids it.
+// In a topological order every path passes through a node exactly if no edge
+// leads from before it to after it: a path that avoids the node contains such
+// an edge, and such an edge lies on a path that avoids the node.
 func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
 	position := make(map[string]int, len(order))
 	for i, node := range order {
 		position[node.GetName()] = i
 	}
-	used := make(map[string]map[int]bool, len(order)) // node → its ports that others on the path take
-	edges := make([]int, len(order))                  // node → the last node that takes from it
-	first := len(order)                               // the last input: paths begin at all of them
+	used := make(map[string]map[int]bool, len(order)) // node → its outputs used by others on the path
+	edges := make([]int, len(order))                  // node → the last node that uses it
+	first := len(order)                               // the last input: paths begin at each input
 	use := func(r ref, by int) bool {
 		at, on := position[r.node]
 		if !on {
@@ -112,7 +112,7 @@ func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
 		used[r.node][r.port] = true
 		if at < by {
 			edges[at] = max(edges[at], by)
-		} else { // the edge closes a loop: nothing in it can be cut
+		} else { // the edge closes a loop, which cannot be cut inside
 			edges[max(by-1, 0)] = max(edges[max(by-1, 0)], at+1)
 		}
 		return true
@@ -130,7 +130,7 @@ func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
 		use(mustRef(p.Tensor), len(order))
 	}
 	var list []place
-	reach := 0 // the furthest that an edge from before goes
+	reach := 0 // the furthest target of an edge from an earlier node
 	for i, node := range order {
 		ports := used[node.GetName()]
 		if i > first && reach <= i && len(ports) == 1 && !opens[node.GetOp()] {
@@ -143,20 +143,20 @@ func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
 	return list
 }
 
-// elementwise lists operations that give each value of one tensor a new value:
-// what they are applied to makes no endpoint besides their result.
+// elementwise lists operations that map each value of one tensor: their operand
+// is not listed as an endpoint besides their result.
 var elementwise = set("Add", "AddV2", "BiasAdd", "ClipByValue", "Elu", "Exp",
 	"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "LeakyRelu", "Maximum",
 	"Minimum", "Mul", "Neg", "RealDiv", "Relu", "Relu6", "Rsqrt", "Selu", "Sigmoid", "Softplus",
 	"Softsign", "Sub", "Tanh", "Erf", "Square", "Sqrt")
 
-// passing lists operations whose result says no more than what they are
-// applied to.
+// passing lists operations whose result has the same information as their
+// operand.
 var passing = set("Cast", "CheckNumerics", "EnsureShape", "Identity", "IdentityN", "MirrorPad",
 	"NoOp", "Pad", "PadV2", "PlaceholderWithDefault", "PreventGradient", "Snapshot", "StopGradient")
 
-// probability lists operations whose results say less than what they are
-// applied to.
+// probability lists operations whose results have less information than their
+// operand.
 var probability = set("Softmax", "LogSoftmax")
 
 func set(names ...string) map[string]bool {
@@ -167,14 +167,14 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// hide marks the places that are not worth listing.
+// hide marks the places that are not listed.
 func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 	position := make(map[string]int, len(order))
 	for i, node := range order {
 		position[node.GetName()] = i
 	}
 	learned := n.learned(x)
-	last := -1 // the last place that is listed so far
+	last := -1 // the last listed place
 	for i := range list {
 		p := &list[i]
 		if p.hidden = !learned[p.at.node] || passing[p.op] || probability[p.op]; p.hidden {
@@ -190,8 +190,8 @@ func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 	}
 }
 
-// learned returns the nodes that depend on a weight, or on a constant that is
-// shaped like one.
+// learned returns the nodes that depend on a weight, or on a constant shaped
+// like one.
 func (n *Network) learned(x *index) map[string]bool { return x.dependents(n.weightNodes()) }
 
 // weightNodes returns the nodes that are weights, or constants shaped like ones.
@@ -211,7 +211,7 @@ func (n *Network) weightNodes() []string {
 	return weights
 }
 
-// resolve finds a tensor by an endpoint's name, a node's or the tensor's own.
+// resolve finds a tensor by the name of an endpoint, a node or the tensor.
 func (n *Network) resolve(name string) (ref, error) {
 	places := n.places()
 	for _, p := range places {
@@ -233,5 +233,5 @@ func (n *Network) resolve(name string) (ref, error) {
 			names = append(names, p.name)
 		}
 	}
-	return ref{}, fmt.Errorf("no endpoint, node or tensor of that name; near it are %s", strings.Join(nearest(name, names, 5), ", "))
+	return ref{}, fmt.Errorf("no endpoint, node or tensor has that name; similar names are %s", strings.Join(nearest(name, names, 5), ", "))
 }

@@ -96,7 +96,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// Every listed name, and only one place, answers to a cut.
+// Every listed name identifies exactly one place.
 func TestEndpointNamesAreUnique(t *testing.T) {
 	n := residual()
 	seen := make(map[string]bool)
@@ -122,7 +122,7 @@ func TestEndpointsOfSeveralInputs(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if _, _, err := n.Cut("left", PoolNone); err == nil {
-		t.Error("cut one of two ways")
+		t.Error("cut one of two paths")
 	}
 }
 
@@ -136,7 +136,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// A graph that is one long chain takes neither stack nor time.
+// A graph that is one long chain needs little stack and time.
 func TestPlacesOfALongChain(t *testing.T) {
 	b := newBuilder()
 	x := b.input(2)

@@ -10,7 +10,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Fold returns a network that computes the same in inference with less:
+// Fold returns a smaller network that computes the same in inference:
 //
 //   - nodes that pass a tensor on are gone;
 //   - batch norm, fused or spelt out, and other per-channel multiplications and
@@ -21,10 +21,10 @@ import (
 //     TensorFlow itself, and stands as a weight or a constant;
 //   - equal weights are one, and nothing dead is left.
 //
-// Kernels are folded in double precision, so that answers differ only by the
-// rounding of the folded values, about 1e-6 relative in float32. The node that
-// ends a folded chain keeps its name, and with it the endpoint. Networks with
-// channels first (NCHW) are left unfolded in these places.
+// Kernels are folded in double precision, so outputs differ only by the
+// rounding of the folded values, about 1e-6 relative in float32. The last node
+// of a folded chain keeps its name, and with it the endpoint. Convolutions with
+// channels first (NCHW) are not folded.
 func (n *Network) Fold(ctx context.Context) (*Network, error) {
 	if err := n.Validate(); err != nil {
 		return nil, fmt.Errorf("fold: %w", err)
@@ -55,11 +55,11 @@ func (n *Network) Fold(ctx context.Context) (*Network, error) {
 	return n.live(f.Graph.GetNode(), f.Inputs, f.Outputs, f.Weights), nil
 }
 
-// A folding is a network while it is being changed. It never owns a mapping.
+// A folding is the state of folding a network. It never owns a mapping.
 type folding struct {
 	Network
 	stateful func(op string) bool
-	looping  bool // has control flow, where control edges carry meaning
+	looping  bool // has control flow, so control edges matter
 }
 
 // setNodes replaces the graph's nodes.
@@ -67,14 +67,13 @@ func (f *folding) setNodes(nodes []*nodepb.NodeDef) {
 	f.Graph = withVersions(f.Graph, nodes)
 }
 
-// sweep drops what the outputs do not need.
+// sweep drops the nodes that the outputs do not need.
 func (f *folding) sweep() {
 	swept := f.live(f.Graph.GetNode(), f.Inputs, f.Outputs, f.Weights)
 	f.Graph, f.Inputs, f.Weights = swept.Graph, swept.Inputs, swept.Weights
 }
 
-// redirect makes edges and outputs that come from the keys come from the
-// values.
+// redirect replaces the keys by the values as sources of edges and outputs.
 func (f *folding) redirect(to map[ref]ref) {
 	f.setNodes(rewire(f.Graph.GetNode(), to))
 	for i, p := range f.Outputs {
@@ -84,14 +83,13 @@ func (f *folding) redirect(to map[ref]ref) {
 	}
 }
 
-// controlFlow lists the operations of which conditionals and loops are made
-// in a flat graph.
+// controlFlow lists the operations that form conditionals and loops in a flat
+// graph.
 var controlFlow = set("Switch", "RefSwitch", "_SwitchN", "Merge", "RefMerge", "Enter", "RefEnter",
 	"Exit", "RefExit", "NextIteration", "RefNextIteration", "LoopCond", "ControlTrigger")
 
-// dropControls drops the control edges. They order side effects, and a plain
-// network has none worth waiting for, unless they tell a branch or a loop that
-// it runs.
+// dropControls drops the control edges. They order side effects, of which a
+// plain network has none, unless they trigger a branch or a loop.
 func (f *folding) dropControls() {
 	nodes := slices.Clone(f.Graph.GetNode())
 	f.looping = slices.ContainsFunc(nodes, func(node *nodepb.NodeDef) bool { return controlFlow[node.GetOp()] })
@@ -108,13 +106,12 @@ func (f *folding) dropControls() {
 	f.setNodes(nodes)
 }
 
-// passes lists operations whose outputs are their inputs when they are not
-// trained.
+// passes lists operations that are the identity in inference.
 var passes = set("Identity", "IdentityN", "PreventGradient", "Snapshot", "StopGradient", "PlaceholderWithDefault")
 
-// bypass connects what a passing node feeds to what feeds it. An output that
-// would become an input keeps its node: TensorFlow does not fetch what it is
-// fed.
+// bypass connects the consumers of passing nodes to their source. An output
+// that would become an input keeps its node, because TensorFlow cannot fetch a
+// tensor that it is fed.
 func (f *folding) bypass() {
 	x := newIndex(f.Graph.GetNode())
 	source := func(r ref) (ref, bool) {
@@ -125,7 +122,8 @@ func (f *folding) bypass() {
 		}
 		return mustRef(node.GetInput()[r.port]), true
 	}
-	// Each node on the way is given the end, so that long chains take linear time.
+	// Each node on the path is mapped to its end, so that long chains take
+	// linear time.
 	origins := make(map[ref]ref)
 	origin := func(r ref) ref {
 		var way []ref

@@ -9,9 +9,9 @@ import (
 )
 
 // foldAffine rewrites chains of per-channel affine operations (Ioffe & Szegedy
-// 2015, §3.1 for batch norm in inference): behind a convolution or product into
-// its kernel and a BiasAdd, elsewhere a batch norm into a Mul and an AddV2. It
-// writes the new values as nodes over weights, for evaluate to compute.
+// 2015, §3.1 for batch norm in inference): after a convolution or product into
+// its kernel and a BiasAdd, elsewhere a batch norm into a Mul and an AddV2. The
+// new values are added as nodes that evaluate computes.
 func (f *folding) foldAffine() error {
 	g, err := f.importGraph()
 	if err != nil {
@@ -37,7 +37,7 @@ func (f *folding) foldAffine() error {
 			a.later[r.node] = a.later[r.node] || r.port > 0
 		}
 	}
-	// Along the data's way, so that a chain is met at its beginning.
+	// In the direction of the data, so that a chain is found at its beginning.
 	order := topological(f.Graph.GetNode())
 	for _, node := range order {
 		a.contraction(node)
@@ -62,8 +62,8 @@ type affineFolder struct {
 	x       *index
 	fixed   map[string]bool
 	outputs map[string]bool              // nodes that ports fetch
-	later   map[string]bool              // nodes of which more than the first output is taken
-	replace map[string][]*nodepb.NodeDef // node → what stands in its place
+	later   map[string]bool              // nodes with uses of outputs other than the first
+	replace map[string][]*nodepb.NodeDef // node → its replacement
 }
 
 // A link is one affine operation of a chain: v is the per-channel operand.
@@ -73,7 +73,7 @@ type link struct {
 	reversed bool // v - x instead of x - v
 }
 
-// contraction folds the chain behind node, if node is an operation with a kernel.
+// contraction folds the chain after node if node has a kernel.
 func (a *affineFolder) contraction(node *nodepb.NodeDef) {
 	kernel, ok := a.kernel(node)
 	if !ok || a.outputs[node.GetName()] {
@@ -113,7 +113,7 @@ func (a *affineFolder) contraction(node *nodepb.NodeDef) {
 }
 
 // normalisation rewrites the chain that begins with node as one Mul and one
-// AddV2, if it holds a batch norm or is longer than these two.
+// AddV2, if it contains a batch norm or is longer than two nodes.
 func (a *affineFolder) normalisation(node *nodepb.NodeDef) {
 	if _, done := a.replace[node.GetName()]; done {
 		return
@@ -155,7 +155,7 @@ func (a *affineFolder) normalisation(node *nodepb.NodeDef) {
 	}
 }
 
-// remove takes the chain's nodes out of the graph.
+// remove removes the chain's nodes from the graph.
 func (a *affineFolder) remove(node *nodepb.NodeDef, chain []link) {
 	a.replace[node.GetName()] = nil
 	for _, l := range chain {
@@ -163,8 +163,8 @@ func (a *affineFolder) remove(node *nodepb.NodeDef, chain []link) {
 	}
 }
 
-// chain returns the affine operations that follow one another from first on,
-// which is applied to from, as long as nothing else takes what is between.
+// chain returns the consecutive affine operations from first on, whose input is
+// from. It ends where an intermediate result has another use.
 func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []link {
 	shape, err := a.graph.Shape(from.tensor())
 	if err != nil || len(shape) < 2 {
@@ -190,7 +190,7 @@ func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []
 	return chain
 }
 
-// link reads node as an affine operation applied to from.
+// link interprets node as an affine operation applied to from.
 func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels int64) (link, bool) {
 	in := dataInputs(node)
 	if len(in) < 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {
@@ -222,8 +222,8 @@ func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels i
 	return link{node: node, v: v, reversed: reversed}, true
 }
 
-// perChannel tells whether v has one value, or one a channel, for a tensor of
-// that rank with channels last.
+// perChannel reports whether v has one value, or one per channel, for a tensor
+// of that rank with channels last.
 func (a *affineFolder) perChannel(v ref, rank int, channels int64) bool {
 	shape, err := a.graph.Shape(v.tensor())
 	if err != nil || shape == nil || len(shape) > rank {
@@ -245,8 +245,8 @@ func isFusedNorm(node *nodepb.NodeDef) bool {
 	return false
 }
 
-// inference tells whether a fused batch norm uses the statistics that it is
-// given. TensorFlow's default is to train.
+// inference reports whether a fused batch norm uses given statistics.
+// TensorFlow's default is training.
 func inference(node *nodepb.NodeDef) bool {
 	training := node.GetAttr()["is_training"]
 	return training != nil && !training.GetB()

@@ -14,26 +14,25 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// evaluationBytes bounds how much of the network's fixed values is computed in
-// one go, and so the memory that folding takes besides the values themselves.
+// evaluationBytes bounds the size of the fixed values computed in one run, and
+// so the memory that folding needs besides the values themselves.
 const evaluationBytes = 64 << 20
 
 const (
-	// maxFixed bounds the bytes of a value that is computed, and of all that are
-	// kept of them beyond twice the network's own: a few nodes may stand for
-	// terabytes.
+	// maxFixed bounds the size of a computed value, and the total kept beyond
+	// twice the network's own size: a few nodes may expand to terabytes.
 	maxFixed = 4 << 30
-	// maxUnknown bounds the fixed values that are computed though TensorFlow does
-	// not know their sizes before. The rest stays in the graph.
+	// maxUnknown bounds the number of fixed values that are computed without
+	// known sizes. The rest stays in the graph.
 	maxUnknown = 256
 )
 
-// largeConstant is the number of bytes from which on integers, too, are a
-// weight instead of a constant in the graph.
+// largeConstant is the size in bytes from which integers, too, become a weight
+// instead of a constant in the graph.
 const largeConstant = 64 << 10
 
 // fixed returns the nodes whose outputs are the same in every run: they depend
-// on weights and constants only, by operations without state.
+// only on weights and constants, through stateless operations.
 func (f *folding) fixed() map[string]bool {
 	fixed := make(map[string]bool)
 	for _, node := range topological(f.Graph.GetNode()) {
@@ -60,8 +59,8 @@ func (f *folding) isFixed(node *nodepb.NodeDef, fixed map[string]bool) bool {
 	return true
 }
 
-// evaluate computes the fixed tensors that others need and puts weights or
-// constants in their place.
+// evaluate computes the fixed tensors that other nodes need and replaces them
+// by weights or constants.
 func (f *folding) evaluate(ctx context.Context) error {
 	g, err := f.importGraph()
 	if err != nil {
@@ -110,8 +109,8 @@ func (f *folding) evaluate(ctx context.Context) error {
 	return flush()
 }
 
-// checkSizes makes sure that the fixed tensors that lead to those of the list
-// can be held, as far as their shapes are known.
+// checkSizes checks that the fixed tensors needed for the list fit into memory,
+// as far as their shapes are known.
 func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 	checked := make(map[ref]int64)
 	check := func(r ref) error {
@@ -128,7 +127,7 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 		}
 		n, err := byteSize(port.DataType, port.Shape)
 		if err != nil || n > maxFixed {
-			return fmt.Errorf("%q does not depend on the input and has the shape %v, over the %d bytes that such a value may have; save the model without it", r.tensor(), port.Shape, int64(maxFixed))
+			return fmt.Errorf("%q does not depend on the input and has the shape %v, more than the %d bytes allowed for such a value; save the model without it", r.tensor(), port.Shape, int64(maxFixed))
 		}
 		checked[r] = n
 		return nil
@@ -149,14 +148,14 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 			return err
 		}
 		if left -= checked[r]; left < 0 {
-			return fmt.Errorf("what does not depend on the input takes over %d bytes, up to %q; save the model without it", maxFixed+2*f.Bytes(), r.tensor())
+			return fmt.Errorf("the values that do not depend on the input take more than %d bytes up to %q; save the model without them", maxFixed+2*f.Bytes(), r.tensor())
 		}
 	}
 	return nil
 }
 
-// frontier returns the fixed tensors that outputs or nodes that are not fixed
-// take, as far as they are not in their final form already.
+// frontier returns the fixed tensors used by outputs or by nodes that are not
+// fixed, unless they are already weights or constants.
 func (f *folding) frontier() []ref {
 	fixed := f.fixed()
 	x := newIndex(f.Graph.GetNode())
@@ -193,8 +192,8 @@ func (f *folding) frontier() []ref {
 	return list
 }
 
-// isWeight tells whether a fixed value is kept as a weight: arrays of real
-// numbers, and all else that would make the graph large.
+// isWeight reports whether a fixed value is stored as a weight: arrays of real
+// numbers, and large values of other types.
 func isWeight(dt tensorflow.DataType, shape []int64, size int64) bool {
 	switch dt {
 	case tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16:
@@ -204,7 +203,7 @@ func isWeight(dt tensorflow.DataType, shape []int64, size int64) bool {
 }
 
 // compute runs the part of the graph that leads to the tensors and replaces
-// them with their values.
+// them by their values.
 func (f *folding) compute(ctx context.Context, wanted []Port) error {
 	part := f.live(f.Graph.GetNode(), nil, wanted, f.Weights)
 	loaded, err := part.Load(tensorflow.Config{DisableOptimizer: true})
@@ -225,11 +224,11 @@ func (f *folding) compute(ctx context.Context, wanted []Port) error {
 	for _, p := range wanted {
 		redirect[mustRef(p.Tensor)] = ref{}
 	}
-	// A node gives its name to its replacement, unless it is still needed.
+	// A replacement takes the node's name, unless the node is still needed.
 	kept, taken := f.without(redirect)
 	var nodes []*nodepb.NodeDef
 	for i, p := range wanted {
-		made, value := f.stand(taken, mustRef(p.Tensor), values[i])
+		made, value := f.replacement(taken, mustRef(p.Tensor), values[i])
 		for _, node := range made {
 			taken.nodes[node.GetName()] = node
 		}
@@ -242,8 +241,8 @@ func (f *folding) compute(ctx context.Context, wanted []Port) error {
 	return nil
 }
 
-// without returns the nodes, and their index, less those of which nothing but
-// the given tensors is used.
+// without returns the nodes, and their index, except those of which only the
+// given tensors are used.
 func (f *folding) without(tensors map[ref]ref) ([]*nodepb.NodeDef, *index) {
 	needed := make(map[string]bool)
 	for _, node := range f.Graph.GetNode() {
@@ -262,8 +261,8 @@ func (f *folding) without(tensors map[ref]ref) ([]*nodepb.NodeDef, *index) {
 	return kept, newIndex(kept)
 }
 
-// stand makes the nodes that hold v in place of the tensor at r.
-func (f *folding) stand(taken *index, r ref, v *tensorflow.Tensor) ([]*nodepb.NodeDef, ref) {
+// replacement returns the nodes that hold v in place of the tensor at r.
+func (f *folding) replacement(taken *index, r ref, v *tensorflow.Tensor) ([]*nodepb.NodeDef, ref) {
 	data := bytes.Clone(v.Bytes())
 	shape := append([]int64{}, v.Shape()...)
 	name := taken.freeName(r.node)
@@ -279,7 +278,7 @@ func (f *folding) stand(taken *index, r ref, v *tensorflow.Tensor) ([]*nodepb.No
 	return []*nodepb.NodeDef{handle, read}, ref{read.GetName(), 0}
 }
 
-// mergeConstants lets equal constants be one.
+// mergeConstants merges equal constants.
 func (f *folding) mergeConstants() {
 	if f.looping {
 		return // a constant of a loop's body must stay in it
@@ -303,8 +302,8 @@ func (f *folding) mergeConstants() {
 	f.redirect(same)
 }
 
-// mergeWeights lets equal weights be one. The network's own weights come before
-// those that folding made, then the names decide.
+// mergeWeights merges equal weights. The network's own weights have precedence
+// over those made by folding, then the names decide.
 func (f *folding) mergeWeights() {
 	type key struct {
 		dt    tensorflow.DataType

@@ -8,10 +8,10 @@ import (
 type kernel struct {
 	ref
 	channels   int64   // of the output
-	scaleShape []int64 // of one factor a channel, so that it multiplies the kernel
+	scaleShape []int64 // shape of one factor per channel that broadcasts over the kernel
 }
 
-// kernel returns the kernel of node, if it has one that is fixed.
+// kernel returns the fixed kernel of node, if it has one.
 func (a *affineFolder) kernel(node *nodepb.NodeDef) (kernel, bool) {
 	in := dataInputs(node)
 	if len(in) != 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {

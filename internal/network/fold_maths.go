@@ -10,8 +10,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// maths writes arithmetic on per-channel vectors as nodes, in double
-// precision.
+// maths adds arithmetic on per-channel vectors as nodes, in double precision.
 type maths struct {
 	x        *index
 	scope    string
@@ -24,7 +23,7 @@ func (a *affineFolder) maths(scope string, dt tensorflow.DataType, channels int6
 	return &maths{x: a.x, scope: a.x.freeScope(scope + "/fold"), dtype: dt, channels: channels}
 }
 
-// add appends a node and claims its name.
+// add appends a node and reserves its name.
 func (m *maths) add(node *nodepb.NodeDef) ref {
 	m.nodes = append(m.nodes, node)
 	m.x.nodes[node.GetName()] = node
@@ -33,7 +32,7 @@ func (m *maths) add(node *nodepb.NodeDef) ref {
 
 func (m *maths) next() string { return m.scope + "/" + strconv.Itoa(len(m.nodes)) }
 
-// op writes a unary or binary operation.
+// op adds a unary or binary operation.
 func (m *maths) op(op string, in ...ref) ref {
 	node := newNode(op, m.next(), attrs{"T": typeAttr(tensorflow.Float64)})
 	for _, r := range in {
@@ -42,12 +41,12 @@ func (m *maths) op(op string, in ...ref) ref {
 	return m.add(node)
 }
 
-// widen writes v in double precision.
+// widen converts v to double precision.
 func (m *maths) widen(v ref) ref {
 	return m.add(newNode("Cast", m.next(), attrs{"SrcT": typeAttr(m.dtype), "DstT": typeAttr(tensorflow.Float64)}, v.String()))
 }
 
-// narrow writes v in the network's type, under that name or one like it.
+// narrow converts v to the network's type, under that name or a similar one.
 func (m *maths) narrow(v ref, name string) ref {
 	return m.add(newNode("Cast", m.x.freeName(name), attrs{"SrcT": typeAttr(tensorflow.Float64), "DstT": typeAttr(m.dtype)}, v.String()))
 }
@@ -65,20 +64,20 @@ func (m *maths) shaped(op, indexType string, v ref, shape []int64) ref {
 	return m.add(newNode(op, m.next(), attrs{"T": typeAttr(tensorflow.Float64), indexType: typeAttr(tensorflow.Int32)}, v.String(), to.String()))
 }
 
-// vector writes v, of one value or one a channel, as one a channel.
+// vector expands v, one value or one per channel, to one per channel.
 func (m *maths) vector(v ref) ref {
 	flat := m.reshape(m.widen(v), -1)
 	return m.shaped("BroadcastTo", "Tidx", flat, []int64{m.channels})
 }
 
-// constant writes a vector of one value.
+// constant adds a vector with a single value.
 func (m *maths) constant(value float64) ref {
 	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(value))
 	return m.add(ConstNode(m.next(), tensorflow.Float64, []int64{1}, raw))
 }
 
-// compose writes the chain as x·scale + shift; nil is a scale of one or a shift
-// of zero.
+// compose computes the chain as x·scale + shift. nil means a scale of one or a
+// shift of zero.
 func (m *maths) compose(chain []link) (scale, shift *ref) {
 	both := func(op string, v ref) { // of scale and shift, with v
 		s := v
@@ -130,8 +129,8 @@ func (m *maths) compose(chain []link) (scale, shift *ref) {
 	return scale, shift
 }
 
-// operand returns the i-th input of a link, as a vector. Statistics are
-// float32 whatever the network's type.
+// operand returns the i-th input of a link as a vector. Statistics are float32
+// whatever the network's type.
 func (m *maths) operand(l link, i int) ref {
 	from := m.dtype
 	if u := attrType(l.node, "U"); u != 0 {

@@ -9,8 +9,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Folded networks answer as before; what must be gone is gone, and what must
-// not be folded is not.
+// Folded networks compute the same; removable operations are gone, and the
+// others stay.
 func TestFold(t *testing.T) {
 	depthwise := func(b *builder, name, x string, in, multiplier int64) string {
 		return b.op("DepthwiseConv2dNative", name, convAttrs("SAME"), x, b.weight(name+"/kernel", 0, 3, 3, in, multiplier))
@@ -214,8 +214,8 @@ func TestFold(t *testing.T) {
 	})
 }
 
-// The node that ends a chain keeps its name, so that a cut found before folding
-// is there afterwards.
+// The last node of a chain keeps its name, so that an endpoint found before
+// folding still exists afterwards.
 func TestFoldKeepsEndpoints(t *testing.T) {
 	n := residual()
 	folded, err := n.Fold(t.Context())
@@ -261,7 +261,7 @@ func TestFoldFailures(t *testing.T) {
 	}
 }
 
-// Folding leaves the network and its weights as they were.
+// Folding does not modify the network or its weights.
 func TestFoldChangesNothing(t *testing.T) {
 	n := residual()
 	before, err := n.Digest()

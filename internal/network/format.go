@@ -11,10 +11,10 @@ package network
 //	…             weights in the header's order, each at the next multiple of
 //	              64 bytes, zeros between
 //
-// Weights carry no offsets: their places follow from their types and shapes,
-// so they cannot overlap, and equal networks have equal files. The alignment
-// is that of TensorFlow's own buffers and lets a reader map the file and use
-// the weights in place. Nothing follows the last weight.
+// Weights have no offsets: their positions follow from their types and shapes,
+// so they cannot overlap, and equal networks have equal files. The alignment is
+// that of TensorFlow's buffers, so that a reader can map the file and use the
+// weights in place. Nothing follows the last weight.
 
 import (
 	"bufio"
@@ -39,14 +39,14 @@ const (
 	alignment = 64
 
 	maxHeader = 64 << 20
-	maxGraph  = 1<<31 - 1 // a protocol buffer's own limit
+	maxGraph  = 1<<31 - 1 // the limit of protocol buffers
 )
 
-// ErrFormat is wrapped by the errors of [Decode] and [Open] about bytes that
-// are not a network in this package's format.
+// ErrFormat is wrapped by the errors of [Decode] and [Open] for invalid network
+// files.
 var ErrFormat = errors.New("not a valid network file")
 
-// header describes what the bytes after it are. Types are TensorFlow's numbers.
+// header describes the bytes that follow it. Types are TensorFlow's numbers.
 type header struct {
 	Inputs  []headerPort   `json:"inputs"`
 	Outputs []headerPort   `json:"outputs"`
@@ -133,12 +133,12 @@ func Decode(b []byte) (*Network, error) {
 
 func decode(b []byte) (*Network, error) {
 	if len(b) < preamble || string(b[:len(magic)]) != magic {
-		return nil, fmt.Errorf("it does not begin with %q", magic)
+		return nil, fmt.Errorf("the file does not begin with %q", magic)
 	}
 	headLen := binary.LittleEndian.Uint64(b[len(magic):])
 	graphLen := binary.LittleEndian.Uint64(b[len(magic)+8:])
 	if rest := uint64(len(b) - preamble); headLen > maxHeader || graphLen > maxGraph || headLen+graphLen > rest {
-		return nil, fmt.Errorf("header of %d and graph of %d bytes do not fit in the %d bytes there are", headLen, graphLen, rest)
+		return nil, fmt.Errorf("header of %d and graph of %d bytes do not fit in the remaining %d bytes", headLen, graphLen, rest)
 	}
 	offset := preamble + int(headLen)
 	head, err := parseHeader(b[preamble:offset])
@@ -158,7 +158,7 @@ func decode(b []byte) (*Network, error) {
 		}
 		pad := padding(offset)
 		if left := int64(len(b) - offset); int64(pad) > left || size > left-int64(pad) {
-			return nil, fmt.Errorf("truncated: weight %q needs %d bytes at offset %d, the file has %d in all", w.Name, size, offset+pad, len(b))
+			return nil, fmt.Errorf("truncated: weight %q needs %d bytes at offset %d, the file has %d bytes", w.Name, size, offset+pad, len(b))
 		}
 		if len(bytes.Trim(b[offset:offset+pad], "\x00")) > 0 {
 			return nil, fmt.Errorf("bytes before weight %q are not zero", w.Name)
@@ -173,8 +173,8 @@ func decode(b []byte) (*Network, error) {
 	return n, nil
 }
 
-// parseHeader reads a header and accepts it only as Encode writes it, so that
-// no two headers mean the same.
+// parseHeader parses a header and accepts only Encode's form, so that no two
+// headers mean the same.
 func parseHeader(b []byte) (header, error) {
 	var h header
 	if err := json.Unmarshal(b, &h); err != nil {
@@ -206,7 +206,7 @@ func headerPorts(ports []Port) []headerPort {
 	return list
 }
 
-// network returns the network that h describes, still without graph and data.
+// network returns the network described by h, without graph and data.
 func (h header) network() *Network {
 	n := new(Network)
 	for _, p := range h.Inputs {

@@ -28,7 +28,7 @@ func encode(t testing.TB, n *Network) []byte {
 	return b.Bytes()
 }
 
-// equal compares networks by all that is public.
+// equal compares the exported fields of networks.
 func equal(t *testing.T, got, want *Network) {
 	t.Helper()
 	if !proto.Equal(got.Graph, want.Graph) {
@@ -70,7 +70,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// Scalars, empty arrays and all types keep their form.
+// Scalars, empty arrays and all types survive encoding.
 func TestEncodeWeights(t *testing.T) {
 	b := newBuilder()
 	n := b.network(b.op("Relu", "y", nil, b.input(-1, 2)))
@@ -169,7 +169,7 @@ func TestDecodeFaults(t *testing.T) {
 	}
 }
 
-// A flipped byte is refused, or shows in the digest.
+// A flipped byte is refused or changes the digest.
 func TestDecodeFlipped(t *testing.T) {
 	good := encode(t, residual())
 	for at := 0; at < len(good); at += 17 {
@@ -243,7 +243,7 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What was made from an opened network outlives it.
+	// Networks derived from an opened network outlive it.
 	for _, c := range []io.Closer{opened, opened, trunk, rest} {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
@@ -252,7 +252,7 @@ func TestOpen(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // loading lets pages go; they come back
+	for range 2 { // loading releases pages; they are read again
 		if d := distance(t, run(t, joined, x)[0], want[0]); d != 0 {
 			t.Errorf("off by %g", d)
 		}

@@ -8,34 +8,34 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// oneDNN has the operations in which oneDNN computes a convolution with its
-// bias, the sum with a shortcut and the activation. TensorFlow's optimizer would
-// make most of these itself, but it takes only constants for fixed filters: the
-// value of a variable it brings into oneDNN's layout anew in every run, which is
-// a tenth of the time of ResNet-50 in bfloat16. A loaded network's weights never
-// change, and here that is said, so that a kernel keeps what it reordered in its
-// first run.
+// oneDNN lists the operations with which oneDNN computes a convolution together
+// with its bias, the sum with a shortcut and the activation. TensorFlow's
+// optimizer would fuse most of these, but it treats only constants as fixed
+// filters: a variable's value is converted to oneDNN's layout in every run, a
+// tenth of the time of ResNet-50 in bfloat16. A loaded network's weights never
+// change. Marking them as constant lets a kernel keep the filters that it
+// reordered in its first run.
 var oneDNN = map[string]string{
 	"Conv2D":                "_MklNativeFusedConv2D",
 	"DepthwiseConv2dNative": "_MklNativeFusedDepthwiseConv2dNative",
 }
 
-// activations lists what oneDNN computes at the end of a convolution.
+// activations lists the activations that oneDNN can append to a convolution.
 var activations = set("Relu", "Relu6", "Elu", "LeakyRelu")
 
-// A fusion is a network's nodes while convolutions take in their successors.
+// A fusion is the state of fusing a network's nodes.
 type fusion struct {
 	n       *Network
-	types   map[string][]tensorflow.DataType // that an operation of oneDNN's computes in
+	types   map[string][]tensorflow.DataType // computed by an operation of oneDNN
 	x       *index
 	g       *tensorflow.Graph // for the shapes
 	outputs map[string]bool   // nodes that must stay
 	gone    map[string]bool
-	made    map[string]*nodepb.NodeDef // by the name of the last node they stand for
+	made    map[string]*nodepb.NodeDef // by the name of the last node they replace
 }
 
-// fuse returns the nodes with convolutions of the types, and what follows them,
-// as oneDNN's operations.
+// fuse returns the nodes, with convolutions of the given types and their
+// successors replaced by oneDNN's operations.
 func (n *Network) fuse(types map[string][]tensorflow.DataType) ([]*nodepb.NodeDef, error) {
 	if len(types) == 0 {
 		return n.Graph.GetNode(), nil
@@ -53,7 +53,7 @@ func (n *Network) fuse(types map[string][]tensorflow.DataType) ([]*nodepb.NodeDe
 		f.outputs[mustRef(p.Tensor).node] = true
 	}
 	order := topological(n.Graph.GetNode())
-	slices.Reverse(order) // of two convolutions that are added, the later takes in the sum
+	slices.Reverse(order) // if two convolutions are added, the later includes the sum
 	for _, node := range order {
 		if err := f.convolution(node); err != nil {
 			return nil, err
@@ -70,8 +70,8 @@ func (n *Network) fuse(types map[string][]tensorflow.DataType) ([]*nodepb.NodeDe
 	return nodes, nil
 }
 
-// oneDNNTypes lists the types that each operation of oneDNN's computes in, in a
-// session under c.
+// oneDNNTypes lists, for each operation of oneDNN, the types that it computes
+// in a session configured by c.
 func oneDNNTypes(c tensorflow.Config) (map[string][]tensorflow.DataType, error) {
 	able, err := tensorflow.OneDNN(c)
 	if err != nil {
@@ -92,8 +92,8 @@ func oneDNNTypes(c tensorflow.Config) (map[string][]tensorflow.DataType, error) 
 	return types, nil
 }
 
-// convolution replaces a convolution that has a fixed filter and a bias, and
-// what follows.
+// convolution replaces a convolution with a fixed filter and a bias, and its
+// successors.
 func (f *fusion) convolution(conv *nodepb.NodeDef) error {
 	if !f.fusible(conv) {
 		return nil
@@ -133,7 +133,7 @@ func (f *fusion) convolution(conv *nodepb.NodeDef) error {
 	return nil
 }
 
-// fusible says whether oneDNN has the convolution.
+// fusible reports whether oneDNN supports the convolution.
 func (f *fusion) fusible(conv *nodepb.NodeDef) bool {
 	op, known := oneDNN[conv.GetOp()]
 	return known && slices.Contains(f.types[op], attrType(conv, "T")) &&
@@ -142,7 +142,7 @@ func (f *fusion) fusible(conv *nodepb.NodeDef) bool {
 		len(dataInputs(conv)) == len(conv.GetInput()) && f.fixed(conv.GetInput()[1])
 }
 
-// describeFused gives a fused node its attributes.
+// describeFused sets the attributes of a fused node.
 func describeFused(fused, conv *nodepb.NodeDef, ops []string) {
 	copied := []string{"T", "strides", "padding", "dilations"}
 	args := len(fused.Input) - 2
@@ -161,8 +161,8 @@ func describeFused(fused, conv *nodepb.NodeDef, ops []string) {
 	fused.Attr["_kernel"] = stringAttr(tensorflow.OneDNNLabel)
 }
 
-// next is the only node that takes a node's output, nil where there are more,
-// or the output is the network's.
+// next returns the only consumer of a node's output. It is nil if there are
+// several, or if the output is the network's.
 func (f *fusion) next(node *nodepb.NodeDef) *nodepb.NodeDef {
 	to := f.x.consumers[node.GetName()]
 	if len(to) != 1 || f.outputs[node.GetName()] || f.gone[to[0]] {
@@ -175,7 +175,7 @@ func (f *fusion) next(node *nodepb.NodeDef) *nodepb.NodeDef {
 	return next
 }
 
-// addend is what a sum adds to term, of the same shape; empty where it differs.
+// addend returns what a sum adds to term, if it has the same shape, else "".
 func (f *fusion) addend(sum, term *nodepb.NodeDef) (string, error) {
 	in := sum.GetInput()
 	other := in[0]
@@ -196,7 +196,7 @@ func (f *fusion) addend(sum, term *nodepb.NodeDef) (string, error) {
 	return other, nil
 }
 
-// fixed says whether a tensor is the same in every run.
+// fixed reports whether a tensor is the same in every run.
 func (f *fusion) fixed(tensor string) bool {
 	node := f.x.nodes[mustRef(tensor).node]
 	switch node.GetOp() {

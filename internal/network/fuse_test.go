@@ -12,9 +12,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// What oneDNN computes in one operation is what the graph as it stands computes,
-// for several sizes of batch and values, since the kernels keep their filters;
-// and what is not the same in every run, or anybody else's input, stays.
+// A fused operation computes the same as the unoptimised graph, for several
+// batch sizes and values, because the kernels keep their filters. Operations
+// that vary between runs, or that have other consumers, are not fused.
 func TestFuse(t *testing.T) {
 	images := func(b *builder) string { return b.input(-1, 7, 9, 4) }
 	biased := func(b *builder, name, x string, out int64) string {
@@ -107,7 +107,7 @@ func TestFuse(t *testing.T) {
 	}
 }
 
-// same compares the network as it is loaded with the graph as it stands.
+// same compares the loaded network with the unoptimised graph.
 func same(t *testing.T, n *Network, wantFused string, tolerance float64) {
 	t.Helper()
 	var fused []string
@@ -167,6 +167,6 @@ func TestFuseWithoutOneDNN(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(nodes, n.Graph.GetNode()) {
-		t.Error("convolutions are oneDNN's where it is switched off")
+		t.Error("oneDNN's convolutions are used although it is switched off")
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A ref is one end of an edge: an output of a node, or, with port control, the
-// fact that the node has run.
+// A ref is the source of an edge: an output of a node, or, with port control,
+// the node's execution.
 type ref struct {
 	node string
 	port int
@@ -48,7 +48,7 @@ func parseRef(s string) (ref, error) {
 	return ref{name, int(port)}, nil
 }
 
-// mustRef reads a reference of a graph that has been validated.
+// mustRef parses a reference of a validated graph.
 func mustRef(s string) ref {
 	r, err := parseRef(s)
 	if err != nil {
@@ -57,7 +57,7 @@ func mustRef(s string) ref {
 	return r
 }
 
-// String writes r as a graph's input: the short form without ":0".
+// String formats r as an input in a graph: without ":0".
 func (r ref) String() string {
 	switch r.port {
 	case control:
@@ -68,17 +68,17 @@ func (r ref) String() string {
 	return r.node + ":" + strconv.Itoa(r.port)
 }
 
-// tensor writes r as a port's tensor: always with its number.
+// tensor formats r as a port's tensor: always with its number.
 func (r ref) tensor() string { return r.node + ":" + strconv.Itoa(r.port) }
 
-// An index finds nodes by name and by what they consume. It is a picture of
-// the graph when it was made and does not follow changes.
+// An index finds nodes by name and by consumption. It describes the graph when
+// it was made and does not follow changes.
 type index struct {
 	nodes     map[string]*nodepb.NodeDef
-	consumers map[string][]string // node → nodes that take any of its outputs as data
-	numbers   map[string]int      // how far freeName has numbered a base
-	names     []string            // sorted, once freeScope has asked
-	scopes    map[string]bool     // that freeScope has given away
+	consumers map[string][]string // node → nodes that use any of its outputs as data
+	numbers   map[string]int      // the last number that freeName used for a base
+	names     []string            // sorted, after the first freeScope
+	scopes    map[string]bool     // returned by freeScope
 }
 
 func newIndex(nodes []*nodepb.NodeDef) *index {
@@ -115,7 +115,7 @@ func (x *index) dependents(tensors []string) map[string]bool {
 	return reach(tensors, func(name string) []string { return x.consumers[name] })
 }
 
-// reach returns the nodes that one comes to from the tensors by steps of next.
+// reach returns the nodes reachable from the tensors through next.
 func reach(tensors []string, next func(name string) []string) map[string]bool {
 	seen := make(map[string]bool)
 	stack := slices.Clone(tensors)
@@ -142,8 +142,8 @@ func dataInputs(node *nodepb.NodeDef) []string {
 	return in
 }
 
-// rewire returns the nodes with edges from the keys of redirect coming from
-// its values instead; nodes that change are copies.
+// rewire returns the nodes with the edges from redirect's keys replaced by
+// edges from its values. Changed nodes are copies.
 func rewire(nodes []*nodepb.NodeDef, redirect map[ref]ref) []*nodepb.NodeDef {
 	out := slices.Clone(nodes)
 	for i, node := range out {
@@ -168,7 +168,7 @@ func (x *index) freeName(base string) string {
 	if x.nodes[base] == nil {
 		return base
 	}
-	for { // from where it ended before: names are taken for good
+	for { // continue after the last number: names stay reserved
 		name := base + "_" + strconv.Itoa(x.numbers[base]+1)
 		if x.nodes[name] == nil {
 			return name
@@ -177,8 +177,8 @@ func (x *index) freeName(base string) string {
 	}
 }
 
-// freeScope returns base, or base with the lowest number, under which no node
-// of the graph stands and which it has not returned before.
+// freeScope returns base, or base with the lowest number, as a scope that
+// contains no node and was not returned before.
 func (x *index) freeScope(base string) string {
 	if x.names == nil {
 		x.names = slices.Sorted(maps.Keys(x.nodes))
@@ -199,8 +199,8 @@ func clone(node *nodepb.NodeDef) *nodepb.NodeDef {
 	return proto.Clone(node).(*nodepb.NodeDef)
 }
 
-// withVersions returns an empty graph of the same producer version, which
-// decides how TensorFlow reads the nodes.
+// withVersions returns a graph of the nodes with the same producer version,
+// which decides how TensorFlow interprets them.
 func withVersions(g *graphpb.GraphDef, nodes []*nodepb.NodeDef) *graphpb.GraphDef {
 	return &graphpb.GraphDef{Node: nodes, Versions: g.GetVersions()}
 }
@@ -220,9 +220,9 @@ func stringAttr(s string) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
 }
 
-// topological returns the nodes with each after those that it takes data from,
-// except through the edge that closes a loop. It does not recurse: a graph from
-// elsewhere may be one long chain.
+// topological returns the nodes sorted so that each follows its data inputs,
+// ignoring the edge that closes a loop. It does not recurse, because an
+// imported graph may be one long chain.
 func topological(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
 	x := newIndex(nodes)
 	order := make([]*nodepb.NodeDef, 0, len(nodes))

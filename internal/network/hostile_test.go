@@ -8,8 +8,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// TestFoldLongChains folds a chain that takes minutes if each node follows the
-// whole way before it.
+// TestFoldLongChains folds a chain that would take minutes if each node
+// followed the whole path before it.
 func TestFoldLongChains(t *testing.T) {
 	b := newBuilder()
 	last := b.input(-1, 4)
@@ -26,7 +26,7 @@ func TestFoldLongChains(t *testing.T) {
 	}
 }
 
-// TestFoldRefusesHugeValues folds constants that a few bytes stand for.
+// TestFoldRefusesHugeValues folds constants that expand from a few bytes.
 func TestFoldRefusesHugeValues(t *testing.T) {
 	int64s := attrs{"index_type": typeAttr(tensorflow.Int64)}
 	dims := func(b *builder, name string, v int64) string {
@@ -60,7 +60,7 @@ func TestFoldRefusesHugeValues(t *testing.T) {
 				all[i] = b.op("AddV2", fmt.Sprintf("a%d", i), nil, "images", all[i])
 			}
 			return b.op("AddN", "sum", attrs{"N": intAttr(6)}, all...)
-		}, "what does not depend on the input takes over"},
+		}, "the values that do not depend on the input take more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBuilder()
@@ -73,7 +73,8 @@ func TestFoldRefusesHugeValues(t *testing.T) {
 	}
 }
 
-// TestFoldLists leaves lists of tensors, which no network can keep, as they are.
+// TestFoldLists checks that lists of tensors, which cannot be constants, stay
+// unfolded.
 func TestFoldLists(t *testing.T) {
 	b := newBuilder()
 	x := b.input(3)

@@ -11,28 +11,28 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// wholeNumbers has the types of pixels that images of 0 to 255 are rounded to,
-// and no others: what an int8 or a uint16 stands for cannot be known.
+// wholeNumbers lists the integer types whose pixels range from 0 to 255. The
+// range of other types, such as int8 or uint16, is not known.
 var wholeNumbers = map[tensorflow.DataType]bool{tensorflow.Uint8: true, tensorflow.Int32: true, tensorflow.Int64: true}
 
-// TakesPixels says whether the network's input of that name takes pixels of 0 to
-// 255 as whole numbers.
+// TakesPixels reports whether the network's input of that name takes integer
+// pixels from 0 to 255.
 func (n *Network) TakesPixels(input string) bool {
 	in, err := n.Input(input)
 	return err == nil && wholeNumbers[in.DataType]
 }
 
-// FromFloat32 returns the network with the only input, of whole numbers,
-// replaced by one of float32: values are rounded to the nearest whole number,
-// halves to the even one, and kept within 0 to 255, as the pixels of an image
-// file are. A network whose input is float32 is returned as it is.
+// FromFloat32 returns the network with its only input, of an integer type,
+// replaced by a float32 input: values are rounded to the nearest integer, ties
+// to even, and clipped to 0 to 255. A network whose input is float32 is
+// returned unchanged.
 func (n *Network) FromFloat32() (*Network, error) {
 	in, err := n.Input("")
 	if err != nil || in.DataType == tensorflow.Float32 {
 		return n, err
 	}
 	if !wholeNumbers[in.DataType] {
-		return nil, fmt.Errorf("input %q takes %v", in.Name, in.DataType)
+		return nil, fmt.Errorf("input %q has the type %v", in.Name, in.DataType)
 	}
 	x := newIndex(n.Graph.GetNode())
 	at := mustRef(in.Tensor)
@@ -55,10 +55,11 @@ func (n *Network) FromFloat32() (*Network, error) {
 	return n.live(nodes, inputs, n.Outputs, n.Weights), nil
 }
 
-// AnyBatch returns the network with its only input, fixed to a number of images,
-// made to take any. Reshapes to that number follow the batch instead; whether
-// nothing else holds on to it is to be seen by [Network.Independence] and by
-// trying. A network that takes any batch is returned as it is.
+// AnyBatch returns the network with its only input, fixed to a number of
+// images, changed to take any number. Reshapes to that number then follow the
+// batch. Other dependencies on the number are found by [Network.Independence]
+// and by running the network. A network that takes any batch is returned
+// unchanged.
 func (n *Network) AnyBatch() (*Network, error) {
 	in, err := n.Input("")
 	if err != nil || len(in.Shape) == 0 {
@@ -66,7 +67,7 @@ func (n *Network) AnyBatch() (*Network, error) {
 	}
 	fixed := n
 	if in.Shape[0] < 0 {
-		// Keras declares any batch for models that it has built for one image.
+		// Keras declares any batch size even for models built for one image.
 		if n.takes(batchSizes[0]) || !n.takes(1) {
 			return n, nil
 		}
@@ -102,7 +103,7 @@ func (n *Network) AnyBatch() (*Network, error) {
 	return n.live(nodes, []Port{in}, outputs, n.Weights), nil
 }
 
-// takes says whether the shapes of the network allow a batch of that size.
+// takes reports whether the network's shapes allow a batch of that size.
 func (n *Network) takes(batch int64) bool {
 	g, err := n.withBatch(batch).importGraph()
 	if err != nil {
@@ -112,8 +113,8 @@ func (n *Network) takes(batch int64) bool {
 	return true
 }
 
-// followingBatch returns a Reshape whose constant shape begins with a batch of
-// that size as one to whatever the batch is. Nodes that it needs are added.
+// followingBatch converts a Reshape whose constant shape begins with that batch
+// size to one that follows the batch. It adds the nodes needed.
 func (x *index) followingBatch(nodes []*nodepb.NodeDef, node *nodepb.NodeDef, size int64, g *tensorflow.Graph) ([]*nodepb.NodeDef, *nodepb.NodeDef) {
 	_, constant := x.ints(mustRef(node.GetInput()[1]))
 	shape, err := g.Shape(node.GetName() + ":0")

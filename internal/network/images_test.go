@@ -6,7 +6,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A network that declares any batch but was built for one image takes any.
+// A network that declares any batch size but was built for one image takes any.
 func TestAnyBatchOfOne(t *testing.T) {
 	b := newBuilder()
 	b.input(-1, 2, 2, 3)

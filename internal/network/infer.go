@@ -6,9 +6,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// importGraph hands the graph to TensorFlow, which checks operations, types
-// and shapes. Inputs take their ports' shapes, which say more than the nodes
-// do in graphs whose placeholders were left open.
+// importGraph imports the graph into TensorFlow, which checks operations, types
+// and shapes. Inputs get their ports' shapes, which may be more specific than
+// those of the placeholders.
 func (n *Network) importGraph() (*tensorflow.Graph, error) {
 	nodes := n.Graph.GetNode()
 	shapes := make(map[string][]int64)

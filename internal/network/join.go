@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Join returns head(trunk(x)) as one network: the head's only input is fed by
-// the trunk's only output. Constants and weights of the same name that both
-// have, equal to the byte, become one; if other names clash, the head's nodes
-// and weights go under "head/".
+// Join returns head(trunk(x)) as one network: the trunk's only output feeds the
+// head's only input. Constants and weights of the same name that are equal in
+// both are merged. If other names clash, the head's nodes and weights move
+// under "head/".
 func Join(trunk, head *Network) (*Network, error) {
 	out, err := trunk.Output("")
 	if err != nil {
@@ -25,7 +25,7 @@ func Join(trunk, head *Network) (*Network, error) {
 		return nil, fmt.Errorf("join: head: %w", err)
 	}
 	if out.DataType != in.DataType || !compatible(out.Shape, in.Shape) {
-		return nil, fmt.Errorf("join: the trunk gives %v %v, the head takes %v %v", out.DataType, out.Shape, in.DataType, in.Shape)
+		return nil, fmt.Errorf("join: the trunk's output is %v %v, the head's input is %v %v", out.DataType, out.Shape, in.DataType, in.Shape)
 	}
 
 	from, to := mustRef(out.Tensor), mustRef(in.Tensor)
@@ -80,7 +80,7 @@ func Join(trunk, head *Network) (*Network, error) {
 	return joined, nil
 }
 
-// common returns the names of nodes that stand for the same value in both: equal
+// common returns the names of nodes with the same value in both: equal
 // constants, and the nodes of equal weights.
 func common(a, b *Network) map[string]bool {
 	same := make(map[string]bool)
@@ -99,8 +99,7 @@ func common(a, b *Network) map[string]bool {
 	return same
 }
 
-// renamed returns a copy of node with its own name and those it refers to
-// changed.
+// renamed returns a copy of node with its name and references renamed.
 func renamed(node *nodepb.NodeDef, rename func(string) string) *nodepb.NodeDef {
 	node = clone(node)
 	if node.GetOp() == "VarHandleOp" {
@@ -116,8 +115,8 @@ func renamed(node *nodepb.NodeDef, rename func(string) string) *nodepb.NodeDef {
 }
 
 // older returns the lower of two producer versions: TensorFlow refuses
-// operations that were withdrawn before a graph's own version, never ones that
-// were withdrawn after. A graph without versions has no say.
+// operations withdrawn before a graph's version, but not those withdrawn later.
+// A graph without versions is ignored.
 func older(a, b *versionspb.VersionDef) *versionspb.VersionDef {
 	if a.GetProducer() == 0 || b.GetProducer() != 0 && b.GetProducer() < a.GetProducer() {
 		return b
@@ -125,7 +124,7 @@ func older(a, b *versionspb.VersionDef) *versionspb.VersionDef {
 	return a
 }
 
-// compatible tells whether a tensor can have both shapes.
+// compatible reports whether a tensor can have both shapes.
 func compatible(a, b []int64) bool {
 	if a == nil || b == nil {
 		return true

@@ -8,7 +8,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A trunk and a head that were made apart join whatever their names.
+// A trunk and a head made separately can be joined whatever their names.
 func TestJoinRenames(t *testing.T) {
 	b := newBuilder()
 	trunk := b.network(b.dense("dense", b.input(-1, 4), 4, 3))
@@ -53,7 +53,7 @@ func mustJoinable(t *testing.T) *Network {
 	return b.network(b.dense("dense", b.input(-1, 2), 2, 2))
 }
 
-// What both parts hold alike, they hold once when joined.
+// Parts that are equal in both are shared when joined.
 func TestJoinShares(t *testing.T) {
 	b := newBuilder()
 	k := b.weight("k", 0, 3, 3)
@@ -78,7 +78,7 @@ func TestJoinFailures(t *testing.T) {
 	three.Outputs[0].Shape = []int64{-1, 3}
 	b = newBuilder()
 	four := b.network(b.dense("d", b.input(-1, 4), 4, 4))
-	if _, err := Join(three, four); err == nil || !strings.Contains(err.Error(), "the trunk gives") {
+	if _, err := Join(three, four); err == nil || !strings.Contains(err.Error(), "the trunk's output is") {
 		t.Errorf("shapes that do not fit: %v", err)
 	}
 	if _, err := Join(residual(), four); err == nil || !strings.Contains(err.Error(), "2 outputs") {

@@ -19,9 +19,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Networks as Keras exports them, with statistics drawn at random so that batch
-// norm does something: what folding leaves, where they can be cut, and that
-// answers stay.
+// Networks as exported by Keras, with random statistics so that batch norm has
+// an effect: the operations left after folding, the endpoints, and unchanged
+// outputs.
 func TestKeras(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -81,8 +81,7 @@ func TestKeras(t *testing.T) {
 			}
 			checkEndpoints(t, n, folded, tt.endpoints, tt.some)
 
-			// Before the classifier, where differences show that drown in
-			// probabilities.
+			// Before the classifier, because probabilities hide differences.
 			features := tt.some[len(tt.some)-1]
 			whole, _ := cut(t, n, features)
 			half, _ := cut(t, folded, features)
@@ -125,9 +124,10 @@ func TestKeras(t *testing.T) {
 	}
 }
 
-// tolerance is what float32 leaves of these networks, whose random weights
-// amplify rounding: without any folding, TensorFlow's two sets of kernels
-// differ by 2e-5 of the largest value, and either is 1e-5 off double precision.
+// tolerance allows for float32 with these networks, whose random weights
+// amplify rounding: even without folding, TensorFlow's two sets of kernels
+// differ by 2e-5 of the largest value, and either differs by 1e-5 from double
+// precision.
 const tolerance = 5e-5
 
 func checkEndpoints(t *testing.T, n, folded *network.Network, count int, some []string) {
@@ -214,7 +214,7 @@ func distance(got, want []float32) float64 {
 	return math.Sqrt(d / scale)
 }
 
-// double returns n with its arithmetic in float64.
+// double returns n with arithmetic in float64.
 func double(n *network.Network) *network.Network {
 	const single, double = typespb.DataType_DT_FLOAT, typespb.DataType_DT_DOUBLE
 	typed := func(t typespb.DataType) *attrpb.AttrValue {

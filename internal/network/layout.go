@@ -10,13 +10,13 @@ import (
 )
 
 // ChannelsLast returns the network with its images, inside and at its only
-// input, as [N, height, width, channels]. TensorFlow has no kernels for the
-// CPU where channels come first, and folding and pooling want them last.
+// input, as [N, height, width, channels]. TensorFlow's CPU kernels do not
+// support channels first, and folding and pooling need channels last.
 //
-// The input is taken to have its channels first if its shape says so: 1, 3 or 4
-// in the second place and not in the last. Operations whose data format is NCHW
-// become NHWC; what stands between them follows where it can, and else gets
-// its channels first by transposing.
+// The input is assumed to have channels first if its shape says so: 1, 3 or 4
+// in the second dimension and not in the last. Operations with data format NCHW
+// become NHWC. Operations between them are converted too if possible; otherwise
+// their inputs are transposed back.
 func (n *Network) ChannelsLast() (*Network, error) {
 	in, err := n.Input("")
 	if err != nil {
@@ -51,7 +51,7 @@ func (n *Network) ChannelsLast() (*Network, error) {
 	return n.live(l.nodes, inputs, outputs, n.Weights), nil
 }
 
-// channelsFirst says whether the shape of a batch of images has the channels
+// channelsFirst reports whether the shape of a batch of images has the channels
 // before height and width.
 func channelsFirst(shape []int64) bool {
 	few := func(d int64) bool { return d == 1 || d == 3 || d == 4 }
@@ -64,7 +64,7 @@ var (
 	toFirst = []int{0, 3, 1, 2}
 )
 
-// newAxis says where a dimension of NCHW is in NHWC.
+// newAxis maps a dimension of NCHW to NHWC.
 var newAxis = []int{0, 3, 1, 2}
 
 func permuted[E any](list []E, order []int) []E {
@@ -75,17 +75,17 @@ func permuted[E any](list []E, order []int) []E {
 	return out
 }
 
-// layout is a network while its channels move to the end. A tensor in last is
-// in the graph only with its channels last.
+// layout is the state of converting a network. A tensor in last exists in the
+// graph only with channels last.
 type layout struct {
 	x      *index
 	graph  *tensorflow.Graph
 	nodes  []*nodepb.NodeDef
-	last   map[ref]ref // a tensor's name before → the tensor, channels last
-	turned map[ref]ref // tensors that were transposed → the result
+	last   map[ref]ref // original tensor → the tensor with channels last
+	turned map[ref]ref // transposed tensors → the results
 }
 
-// add appends a node under its own name or one like it.
+// add appends a node under its name or a similar one.
 func (l *layout) add(node *nodepb.NodeDef) ref {
 	l.nodes = append(l.nodes, node)
 	l.x.nodes[node.GetName()] = node
@@ -100,7 +100,7 @@ func (l *layout) rank(r ref) int {
 	return len(shape)
 }
 
-// first returns a tensor as it was.
+// first returns a tensor in its original layout.
 func (l *layout) first(r ref) ref {
 	moved, ok := l.last[r]
 	if !ok {
@@ -109,7 +109,7 @@ func (l *layout) first(r ref) ref {
 	return l.transpose(moved, toFirst, r, "channels_first")
 }
 
-// inLast returns a tensor of images with its channels last.
+// inLast returns a tensor of images with channels last.
 func (l *layout) inLast(r ref) ref {
 	if moved, ok := l.last[r]; ok {
 		return moved
@@ -141,7 +141,7 @@ func (l *layout) dataType(r ref) tensorflow.DataType {
 	return t
 }
 
-// follow takes a node over.
+// follow converts a node.
 func (l *layout) follow(node *nodepb.NodeDef) error {
 	if attrString(node, "data_format", "") == "NCHW" && l.rank(mustRef(node.GetInput()[0])) == 4 {
 		return l.spatial(node)
@@ -161,7 +161,7 @@ func (l *layout) follow(node *nodepb.NodeDef) error {
 	return nil
 }
 
-// spatial gives an operation on images the other format.
+// spatial converts an operation on images to the other format.
 func (l *layout) spatial(node *nodepb.NodeDef) error {
 	moved := clone(node)
 	moved.Attr["data_format"] = stringAttr("NHWC")
@@ -201,8 +201,8 @@ func (l *layout) ints(name string, values []int64) ref {
 	return l.add(int32Const(l.x.freeName(name), false, list...))
 }
 
-// transposition takes out a Transpose that brings images from one order to the
-// other, where they are there in it already.
+// transposition removes a Transpose between the two orders if the result
+// already exists in the target order.
 func (l *layout) transposition(node *nodepb.NodeDef) bool {
 	if node.GetOp() != "Transpose" {
 		return false
@@ -224,7 +224,7 @@ func (l *layout) transposition(node *nodepb.NodeDef) bool {
 	return false
 }
 
-// agnostic takes an operation that can do without the order over, or returns
+// agnostic converts an operation that does not depend on the order, or returns
 // false.
 func (l *layout) agnostic(node *nodepb.NodeDef) bool {
 	out := ref{node.GetName(), 0}
@@ -270,12 +270,13 @@ func (l *layout) agnostic(node *nodepb.NodeDef) bool {
 
 var reductions = set("All", "Any", "EuclideanNorm", "Max", "Mean", "Min", "Prod", "Sum")
 
-// everywhere lists what else computes each value from those at its place.
+// everywhere lists further operations that compute each value from those at its
+// position.
 var everywhere = set("Abs", "Cast", "Ceil", "CheckNumerics", "Expm1", "Floor", "Greater", "GreaterEqual", "Identity",
 	"Less", "LessEqual", "Log", "Log1p", "Pow", "Reciprocal", "Rint", "Round", "SelectV2", "Sign", "SquaredDifference",
 	"Snapshot", "StopGradient", "PreventGradient")
 
-// everywhere takes over an operation on each value by itself.
+// everywhere converts an elementwise operation.
 func (l *layout) everywhere(node *nodepb.NodeDef) bool {
 	moved := clone(node)
 	for i, in := range dataInputs(node) {
@@ -298,8 +299,8 @@ func (l *layout) everywhere(node *nodepb.NodeDef) bool {
 	return true
 }
 
-// reduction takes over a reduction over constant axes, unless what is left
-// would be in another order.
+// reduction converts a reduction over constant axes, unless its result would be
+// in another order.
 func (l *layout) reduction(node *nodepb.NodeDef) bool {
 	axes, ok := l.x.ints(mustRef(node.GetInput()[1]))
 	if !ok {

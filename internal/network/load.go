@@ -12,10 +12,11 @@ import (
 )
 
 // Loaded is a network ready to run: a session that holds the weights. It does
-// not need the Network it came from. Safe for concurrent use; Close ends it.
+// not need the Network it came from. It is safe for concurrent use; Close ends
+// it.
 type Loaded struct {
 	Inputs, Outputs []Port
-	// OneDNN says that the CPU computes the network, its convolutions as
+	// OneDNN is set if the network runs on the CPU with its convolutions as
 	// oneDNN's operations.
 	OneDNN bool
 
@@ -24,10 +25,10 @@ type Loaded struct {
 	step    *tensorflow.Step
 }
 
-// Load opens a session on the network and gives its variables their values.
-// The session has the weights, those of a mapped file copied one at a time and
-// their pages let go, and beside them what oneDNN's convolutions reordered of
-// their filters in their first run.
+// Load opens a session on the network and sets its variables. The session holds
+// copies of the weights. The weights of a mapped file are copied one at a time
+// and their pages released. In addition it holds the filters that oneDNN's
+// convolutions reorder in their first run.
 func (n *Network) Load(c tensorflow.Config) (*Loaded, error) {
 	l := &Loaded{Inputs: n.Inputs, Outputs: n.Outputs}
 	if err := l.open(n, c); err != nil {
@@ -67,8 +68,8 @@ func (l *Loaded) open(n *Network, c tensorflow.Config) error {
 	return err
 }
 
-// assignments returns the graph's nodes with those that give each weight its
-// value.
+// assignments returns the graph's nodes together with nodes that assign each
+// weight.
 func assignments(n *Network, computing []*nodepb.NodeDef) (nodes []*nodepb.NodeDef, feeds, targets []string) {
 	nodes = append(nodes, computing...)
 	scope := newIndex(nodes).freeScope("assign")
@@ -83,8 +84,8 @@ func assignments(n *Network, computing []*nodepb.NodeDef) (nodes []*nodepb.NodeD
 	return nodes, feeds, targets
 }
 
-// assign gives the variables their values in one run. A variable adopts the
-// buffer that it is fed, so the copies made here are the session's own.
+// assign sets the variables in one run. A variable adopts the buffer that it is
+// fed, so the copies made here belong to the session.
 func (l *Loaded) assign(n *Network, feeds, targets []string) error {
 	step, err := l.session.Step(feeds, nil, targets)
 	if err != nil {
@@ -102,19 +103,19 @@ func (l *Loaded) assign(n *Network, feeds, targets []string) error {
 			return fmt.Errorf("weight %q: %w", w.Name, err)
 		}
 		values = append(values, v)
-		n.letGo(w.Data)
+		n.releasePages(w.Data)
 	}
 	_, err = step.Run(context.Background(), values...)
 	return err
 }
 
-// Run computes the outputs, in their order, of inputs in theirs. The caller
-// closes both.
+// Run computes the outputs from the inputs, both in the order of their ports.
+// The caller closes both.
 func (l *Loaded) Run(ctx context.Context, in ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
 	return l.step.Run(ctx, in...)
 }
 
-// Close waits for the runs under way and frees the session.
+// Close waits for active runs and frees the session.
 func (l *Loaded) Close() error {
 	var err error
 	if l.session != nil {
@@ -126,7 +127,7 @@ func (l *Loaded) Close() error {
 	return err
 }
 
-// tensors returns the ports' tensors.
+// tensors returns the names of the ports' tensors.
 func tensors(ports []Port) []string {
 	var list []string
 	for _, p := range ports {

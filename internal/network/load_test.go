@@ -59,7 +59,7 @@ func TestLoadedRunsConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// Closing while others run waits for them; later runs are refused.
+// Close waits for active runs; later runs are refused.
 func TestLoadedClosesUnderRuns(t *testing.T) {
 	n := residual()
 	x := example(t, n)
@@ -118,11 +118,11 @@ func TestLoadedRefuses(t *testing.T) {
 	}
 }
 
-// Every load has weights of its own, also from one mapped file, whose pages are
-// let go in between.
+// Every load has its own weights, even if both are from one mapped file whose
+// pages are released in between.
 func TestLoadTwice(t *testing.T) {
 	b := newBuilder()
-	n := b.network(b.dense("large", b.input(-1, 512), 512, 512)) // 1 MiB: pages to let go
+	n := b.network(b.dense("large", b.input(-1, 512), 512, 512)) // 1 MiB: pages to release
 	path := filepath.Join(t.TempDir(), "network")
 	if err := os.WriteFile(path, encode(t, n), 0o600); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestLoadFailures(t *testing.T) {
 		}
 	}
 	if _, err := residual().Load(tensorflow.Config{IntraOpThreads: -1}); err == nil {
-		t.Error("a negative number of threads went through")
+		t.Error("a negative number of threads was accepted")
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// counting doubles its input until it exceeds a limit, in a loop of flat control
-// flow, and then multiplies it by a weight.
+// counting doubles its input in a loop of flat control flow until it exceeds a
+// limit, then multiplies it by a weight.
 func counting() *Network {
 	b := newBuilder()
 	x := b.input(2)
@@ -59,7 +59,7 @@ func TestFoldLoop(t *testing.T) {
 	}
 	for _, inside := range []string{"merge", "double", "switch_true"} {
 		if _, _, err := n.Cut(inside, PoolNone); err == nil {
-			t.Errorf("cut at %q, inside the loop, went through", inside)
+			t.Errorf("cut at %q, inside the loop, succeeded", inside)
 		}
 	}
 }

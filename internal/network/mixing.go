@@ -9,8 +9,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A Mixing is a node that lets the answer for an image depend on more than the
-// image: on what shares its batch, or on chance.
+// A Mixing is a node that makes the output for an image depend on more than the
+// image: on the other images of its batch, or on random numbers.
 type Mixing struct {
 	Node string
 	Op   string
@@ -20,22 +20,22 @@ type Mixing struct {
 // Error describes the mixing.
 func (m *Mixing) Error() string { return fmt.Sprintf("node %q (%s) %s", m.Node, m.Op, m.Why) }
 
-// Independence is what a network's graph says about the images of a batch.
+// Independence describes whether the images of a batch influence each other.
 type Independence struct {
-	// Mixes is the first node that mixes images; nil when none is known to.
+	// Mixes is the first node known to mix images, nil if there is none.
 	Mixes *Mixing
-	// Proved says that every row of every output follows from its own image
-	// alone. With neither, only trying can tell.
+	// Proved means that every row of every output depends on its own image
+	// alone. If neither is set, only running the network can tell.
 	Proved bool
 }
 
 // Independence follows the images of a batch through the graph, operation by
-// operation, and says whether one can reach the answer for another. The
-// network must have one input, images side by side along its first dimension.
+// operation, and determines whether one can influence the output for another.
+// The network must have one input, with the images along its first dimension.
 //
-// The dimensions that hold the batch are found by giving TensorFlow's shape
-// inference two batch sizes and looking for what differs. An operation without
-// a rule, or with a shape that is not known, leaves the matter open.
+// The batch dimensions are found by running TensorFlow's shape inference with
+// two batch sizes and comparing the results. An operation without a rule, or
+// with an unknown shape, leaves the question undecided.
 func (n *Network) Independence() (Independence, error) {
 	in, err := n.Input("")
 	if err != nil {
@@ -48,7 +48,7 @@ func (n *Network) Independence() (Independence, error) {
 	for i, size := range batchSizes {
 		g, err := n.withBatch(size).importGraph()
 		if err != nil {
-			return Independence{}, fmt.Errorf("it does not take a batch of %d images: %w", size, err)
+			return Independence{}, fmt.Errorf("the network does not accept a batch of %d images: %w", size, err)
 		}
 		defer g.Close()
 		r.graphs[i] = g
@@ -66,8 +66,8 @@ func (n *Network) Independence() (Independence, error) {
 	return Independence{Proved: proved}, nil
 }
 
-// batchSizes are those that shapes are inferred for. That they are large primes
-// keeps them apart from the factors of other dimensions.
+// batchSizes are the sizes for shape inference: large primes, so that they are
+// not confused with factors of other dimensions.
 var batchSizes = [2]int64{1009, 1013}
 
 // withBatch returns the network with its input fixed to a batch of that size.
@@ -79,27 +79,27 @@ func (n *Network) withBatch(size int64) *Network {
 	return &fixed
 }
 
-// A kind says what a tensor's values depend on.
+// A kind describes what a tensor's values depend on.
 type kind int
 
 const (
 	steady kind = iota // the same for every image of every batch
-	even               // the same for every image, and as many as there are images
+	even               // the same for every image, one per image
 	sized              // the number of images
 	images             // the images, each value on one of them
-	unsure             // not known
+	unsure             // unknown
 )
 
-// A spread says how the images of a batch lie in a tensor: along one axis,
-// which is outer × batch × whatever is left of its dimension.
+// A spread describes the position of the images in a tensor: along one axis,
+// whose dimension is outer × batch × the rest.
 type spread struct {
 	kind  kind
 	axis  int
 	outer int64
 }
 
-// A dim is a dimension of a tensor: size values, or batch times as many as
-// there are images. Both are 0 when it is not known.
+// A dim is a dimension of a tensor: a fixed size, or batch times the number of
+// images. Both are 0 if it is unknown.
 type dim struct{ size, batch int64 }
 
 // rows follows images through a graph.
@@ -109,7 +109,7 @@ type rows struct {
 	spreads map[ref]spread
 }
 
-// shape returns the dimensions of a tensor, nil when its rank is not known.
+// shape returns the dimensions of a tensor, nil if its rank is unknown.
 func (r *rows) shape(at ref) []dim {
 	a, errA := r.graphs[0].Shape(at.tensor())
 	b, errB := r.graphs[1].Shape(at.tensor())
@@ -129,7 +129,7 @@ func (r *rows) shape(at ref) []dim {
 	return dims
 }
 
-// follow finds the spreads of a node's outputs, or what it mixes.
+// follow determines the spreads of a node's outputs, or how it mixes.
 func (r *rows) follow(node *nodepb.NodeDef) *Mixing {
 	if draws(node.GetOp()) {
 		return &Mixing{node.GetName(), node.GetOp(), "draws random numbers"}
@@ -146,8 +146,8 @@ func (r *rows) follow(node *nodepb.NodeDef) *Mixing {
 	return nil
 }
 
-// checked returns s if the tensor has room for the batch where s says that it
-// lies, and unsure otherwise.
+// checked returns s if the tensor's shape has the batch at that position, else
+// unsure.
 func (r *rows) checked(at ref, s spread) spread {
 	if s.kind != images && s.kind != even {
 		return s
@@ -164,14 +164,14 @@ func (r *rows) checked(at ref, s spread) spread {
 	return s
 }
 
-// randomOps lists the operations that draw random numbers without saying so in
-// their names.
+// randomOps lists the operations that draw random numbers but whose names do
+// not show it.
 var randomOps = set("Multinomial", "DropoutV3", "StatefulUniformInt", "StatefulUniform", "StatefulStandardNormal",
 	"StatefulStandardNormalV2", "StatefulTruncatedNormal", "StatefulUniformFullInt", "StatefulRandomBinomial",
 	"SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2", "FractionalMaxPool", "FractionalAvgPool",
 	"ParameterizedTruncatedNormal", "TruncatedNormal", "AnonymousSeedGenerator", "RngSkip", "RngReadAndSkip")
 
-// draws says whether an operation gives something else in every run.
+// draws reports whether an operation's result differs between runs.
 func draws(op string) bool {
 	return randomOps[op] || len(op) > 6 && op[:6] == "Random"
 }

@@ -2,8 +2,8 @@ package network
 
 import "slices"
 
-// reshaping is for operations that keep the order of the values. The batch lies
-// where as many values come before it as did.
+// reshaping is for operations that keep the order of the values. The batch is
+// where the number of values before it is unchanged.
 func reshaping(c *step) (spread, string) {
 	s, from, to := c.spreads[0], c.dims(0), c.out()
 	if s.kind != images || from == nil || to == nil || len(c.in) > 1 && !c.shaped(1) {
@@ -11,7 +11,7 @@ func reshaping(c *step) (spread, string) {
 	}
 	before := s.outer
 	for _, d := range from[:s.axis] {
-		before *= d.size // 0 where it is not known
+		before *= d.size // 0 if unknown
 	}
 	axis := slices.IndexFunc(to, func(d dim) bool { return d.batch > 0 })
 	if axis < 0 {
@@ -37,8 +37,8 @@ func transposing(c *step) (spread, string) {
 	return s, ""
 }
 
-// inPlace is for operations that may take away or add something along an axis:
-// not along the batch's, if as much of it is left as there was.
+// inPlace is for operations that remove or add values along an axis. They must
+// not change the size along the batch's axis.
 func inPlace(c *step) (spread, string) {
 	s, from, to := c.spreads[0], c.dims(0), c.out()
 	if s.kind != images || from == nil || to == nil || !c.parameters(1) {
@@ -66,8 +66,8 @@ func inPlace(c *step) (spread, string) {
 	return s, ""
 }
 
-// joining is for concatenation. Tensors that are put behind each other along
-// the batch, as different views of the images are, each keep it whole.
+// joining is for concatenation. Tensors concatenated along the batch, such as
+// several views of the images, each contain the whole batch.
 func joining(c *step) (spread, string) {
 	last := len(c.in) - 1
 	rank := len(c.out())
@@ -163,7 +163,7 @@ func unpacking(c *step) (spread, string) {
 	return s, ""
 }
 
-// gathering is for picking by index.
+// gathering is for selection by index.
 func gathering(c *step) (spread, string) {
 	values, at := c.spreads[0], c.spreads[1]
 	axes, ok := c.axes(2, len(c.dims(0)))
@@ -183,8 +183,8 @@ func gathering(c *step) (spread, string) {
 	return undecided, ""
 }
 
-// spacing is for dilated convolutions, which take the places that they skip for
-// more images, one block of the batch after the other.
+// spacing is for dilated convolutions, which move skipped positions into the
+// batch, one block of the batch after the other.
 func spacing(c *step) (spread, string) {
 	s := c.spreads[0]
 	block, ok := c.ints(1)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A mixingRule says what becomes of images that come to an operation: how they
-// lie in its outputs, or why it mixes them.
+// A mixingRule returns the spread of an operation's outputs, or why it mixes
+// the images.
 type mixingRule = func(c *step) (spread, string)
 
 var mixingRules = rules()
@@ -57,8 +57,8 @@ func rules() map[string]mixingRule {
 
 var undecided = spread{kind: unsure}
 
-// broadcasting is for operations that compute each value from those at its
-// place, where operands of lower rank are repeated.
+// broadcasting is for elementwise operations, where operands of lower rank are
+// broadcast.
 func broadcasting(c *step) (spread, string) {
 	rank := len(c.out())
 	var found []spread
@@ -78,8 +78,8 @@ func broadcasting(c *step) (spread, string) {
 	return found[0], ""
 }
 
-// perImage is for operations on the images of a batch, which they take along
-// the first dimension of their first input.
+// perImage is for operations on a batch of images along the first dimension of
+// their first input.
 func perImage(c *step) (spread, string) {
 	s := c.spreads[0]
 	if s.kind != images || s.axis != 0 || !c.parameters(1) {
@@ -95,8 +95,8 @@ func transposedConvolution(c *step) (spread, string) {
 	return undecided, ""
 }
 
-// normalising is for fused batch norm, which in training mode computes its
-// statistics for each channel from all the others.
+// normalising is for fused batch norm, which in training mode computes each
+// channel's statistics over all other dimensions.
 func normalising(c *step) (spread, string) {
 	s := c.spreads[0]
 	if s.kind != images {
@@ -106,7 +106,7 @@ func normalising(c *step) (spread, string) {
 	if !channelsLast(c.node) {
 		channel = 1
 	}
-	if s.axis == channel && c.perChannel(s) { // layer and instance norm are written so
+	if s.axis == channel && c.perChannel(s) { // layer and instance norm are written like this
 		return s, ""
 	}
 	if !c.parameters(1) {
@@ -118,8 +118,8 @@ func normalising(c *step) (spread, string) {
 	return undecided, "is batch normalisation in training mode: it takes the mean and the variance over the whole batch"
 }
 
-// perChannel says whether scale, offset and statistics are the same for all
-// images, or one for each channel of x where x has its images.
+// perChannel reports whether scale, offset and statistics are the same for all
+// images, or one per channel where x has its images along the channels.
 func (c *step) perChannel(x spread) bool {
 	for _, s := range c.spreads[1:] {
 		if s.kind != steady && s != (spread{images, 0, x.outer}) {
@@ -151,7 +151,7 @@ func reducing(c *step) (spread, string) {
 	return s, ""
 }
 
-// alongAxis is for operations along the axes that their second input lists.
+// alongAxis is for operations along the axes in their second input.
 func alongAxis(c *step) (spread, string) {
 	s, dims := c.spreads[0], c.dims(0)
 	axes, ok := c.axes(1, len(dims))
@@ -179,7 +179,7 @@ func alongLast(c *step) (spread, string) {
 	return s, ""
 }
 
-// quantising is for quantisation, which may take its range from the values.
+// quantising is for quantisation, which may derive its range from the values.
 func quantising(c *step) (spread, string) {
 	if given := c.node.GetAttr()["range_given"]; c.spreads[0].kind == images && !given.GetB() {
 		return undecided, "takes its range from the whole batch"
@@ -208,7 +208,7 @@ func multiplying(c *step) (spread, string) {
 	return undecided, ""
 }
 
-// batchMultiplying is for products of many matrices.
+// batchMultiplying is for batched matrix products.
 func batchMultiplying(c *step) (spread, string) {
 	rank := len(c.out())
 	var found []spread

@@ -6,7 +6,7 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// A step is one node as images come to it.
+// A step is one node with the spreads of its inputs.
 type step struct {
 	r       *rows
 	node    *nodepb.NodeDef
@@ -64,8 +64,7 @@ func (c *step) result() (spread, string) {
 	return c.rule()
 }
 
-// rule applies the operation's rule, for which even values are images like
-// others.
+// rule applies the operation's rule. Even values count as images.
 func (c *step) rule() (spread, string) {
 	rule := mixingRules[c.node.GetOp()]
 	if rule == nil {
@@ -79,8 +78,8 @@ func (c *step) rule() (spread, string) {
 	return rule(c)
 }
 
-// alike returns the spread of what is computed from even values only. It is
-// even where the rule keeps images apart; else it may be their number.
+// alike returns the spread of a result computed from even values only. It is
+// even if the rule keeps images apart; otherwise it may depend on their number.
 func (c *step) alike() spread {
 	s, _ := c.rule()
 	if s.kind != images {
@@ -90,13 +89,13 @@ func (c *step) alike() spread {
 	return s
 }
 
-// shapes lists operations that ask for a tensor's shape and not its values.
+// shapes lists operations that use a tensor's shape and not its values.
 var shapes = set("Shape", "ShapeN", "Size", "Rank")
 
-// repeats lists the operations that repeat a value as often as a shape says.
+// repeats lists the operations that repeat a value according to a shape.
 var repeats = set("Fill", "BroadcastTo", "Tile")
 
-// repeated is the input that such an operation repeats.
+// repeated returns the index of the input that the operation repeats.
 func repeated(op string) int {
 	if op == "Fill" {
 		return 1
@@ -104,8 +103,8 @@ func repeated(op string) int {
 	return 0
 }
 
-// evenly returns the spread of values that are repeated along the batch, or of
-// the same value everywhere.
+// evenly returns the spread of values repeated along the batch, or of one value
+// everywhere.
 func (c *step) evenly() spread {
 	out := c.out()
 	if axis := slices.IndexFunc(out, func(d dim) bool { return d.batch > 0 }); axis >= 0 {
@@ -117,7 +116,7 @@ func (c *step) evenly() spread {
 	return spread{}
 }
 
-// parameters says whether the inputs from the first on are the same for all
+// parameters reports whether the inputs from the first on are the same for all
 // batches.
 func (c *step) parameters(first int) bool {
 	for _, s := range c.spreads[first:] {
@@ -128,8 +127,8 @@ func (c *step) parameters(first int) bool {
 	return true
 }
 
-// shaped says whether an input that gives the output its shape lets nothing but
-// the batch's dimension depend on the number of images.
+// shaped reports whether, in an input that defines the output's shape, only the
+// batch dimension depends on the number of images.
 func (c *step) shaped(i int) bool {
 	switch c.spreads[i].kind {
 	case steady:
@@ -147,7 +146,7 @@ func (c *step) dims(i int) []dim { return c.r.shape(c.in[i]) }
 // out returns the shape of the first output.
 func (c *step) out() []dim { return c.r.shape(ref{c.node.GetName(), 0}) }
 
-// ints returns the values of an input that is a constant of whole numbers.
+// ints returns the values of an input that is an integer constant.
 func (c *step) ints(i int) ([]int64, bool) {
 	if i >= len(c.in) {
 		return nil, false
@@ -155,7 +154,7 @@ func (c *step) ints(i int) ([]int64, bool) {
 	return c.r.x.ints(c.in[i])
 }
 
-// axes returns the axes that a constant input lists, counted from the front.
+// axes returns the axes in a constant input, counted from the front.
 func (c *step) axes(i, rank int) ([]int, bool) {
 	values, ok := c.ints(i)
 	if !ok {

@@ -6,7 +6,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// counted adds the number of images, as float32, and one for each of them.
+// counted adds the number of images, as float32, and a tensor with a one for
+// each.
 func counted(b *builder) (number, ones string) {
 	indices := func(name string, values ...int32) string { return b.add(int32Const(name, false, values...)) }
 	b.add(newNode("Shape", "shape", attrs{"T": typeAttr(tensorflow.Float32), "out_type": typeAttr(tensorflow.Int32)}, "images"))
@@ -16,8 +17,8 @@ func counted(b *builder) (number, ones string) {
 	return number, b.op("OnesLike", "ones", nil, "images")
 }
 
-// What depends on the number of images or on their places in the batch is not
-// taken for an image's own, though no image reaches another's answer.
+// Values that depend on the number of images or on their positions in the batch
+// are not proved independent, though no image influences another's output.
 func TestIndependenceOfNumber(t *testing.T) {
 	int32s := func(name string) attrs { return attrs{name: typeAttr(tensorflow.Int32)} }
 	for name, c := range map[string]struct {

@@ -8,12 +8,12 @@ import (
 	"tkit/internal/spelling"
 )
 
-// traceSuffix is what a tracer appends to make a scope unique.
+// traceSuffix is what tracing appends to make a scope unique.
 var traceSuffix = regexp.MustCompile(`_[0-9]+$`)
 
-// nameAll gives places names for people: the scope of the node, which is the
-// layer, without the scopes that all layers share. Listed places choose
-// first; a place whose scope is taken adds the node's own name.
+// nameAll gives places readable names: the scope of the node, which is the
+// layer, without the scopes that all layers share. Listed places are named
+// first; a place whose scope is taken appends the node's own name.
 //
 //	StatefulPartitionedCall/resnet50_1/conv5_block3_out_1/Relu → conv5_block3_out
 func nameAll(list []place) {
@@ -34,7 +34,7 @@ func nameAll(list []place) {
 		path = slices.Clone(path[depth:])
 		own := path[len(path)-1]
 		path = path[:len(path)-1]
-		if len(path) > 1 && path[len(path)-1] == "batchnorm" { // how Keras spells a layer's batch norm out
+		if len(path) > 1 && path[len(path)-1] == "batchnorm" { // how Keras names a layer's batch norm
 			path = path[:len(path)-1]
 		}
 		if retraced {
@@ -43,7 +43,7 @@ func nameAll(list []place) {
 		return strings.Join(path, "/"), strings.Join(append(path, own), "/")
 	}
 	taken := make(map[string]bool)
-	// From the end, so that of two places in one layer the later has its name.
+	// From the end, so that of two places in one layer the later gets the name.
 	for _, hidden := range []bool{false, true} {
 		for i := len(list) - 1; i >= 0; i-- {
 			p := &list[i]
@@ -62,14 +62,14 @@ func nameAll(list []place) {
 	}
 }
 
-// scopeOf returns the scopes that a node is in.
+// scopeOf returns the scopes of a node's name.
 func scopeOf(node string) []string {
 	path := strings.Split(node, "/")
 	return path[:len(path)-1]
 }
 
-// commonPrefix returns the scopes that all paths begin with. The innermost
-// scope of a path is its layer and never part of it.
+// commonPrefix returns the scopes shared by all paths, except their innermost
+// scope, which is the layer.
 func commonPrefix(paths [][]string) []string {
 	var prefix []string
 	for i, path := range paths {
@@ -86,10 +86,10 @@ func commonPrefix(paths [][]string) []string {
 	return prefix
 }
 
-// tracedAgain tells whether a tracer numbered the scopes because their names
-// were in use: Keras does so when it exports a model that it has called before.
-// Then the model's own scope and every layer in it ends in a number, and
-// without the numbers layers are still told apart.
+// tracedAgain reports whether tracing numbered the scopes because their names
+// were in use. Keras does so when it exports a model that was called before:
+// then the model's own scope and every layer in it end in a number, and the
+// layers remain distinct without the numbers.
 func tracedAgain(root []string, layers [][]string) bool {
 	if len(root) == 0 || !traceSuffix.MatchString(root[len(root)-1]) {
 		return false
@@ -107,7 +107,7 @@ func tracedAgain(root []string, layers [][]string) bool {
 	return len(bare) == len(distinct)
 }
 
-// withoutNumbers returns the scopes without a tracer's numbers.
+// withoutNumbers returns the scopes without tracing's numbers.
 func withoutNumbers(path []string) []string {
 	out := slices.Clone(path)
 	for i, scope := range out {
@@ -116,8 +116,8 @@ func withoutNumbers(path []string) []string {
 	return out
 }
 
-// nearest returns up to k of names, those that take the fewest edits from name
-// first.
+// nearest returns up to k names with the smallest edit distance to name,
+// nearest first.
 func nearest(name string, names []string, k int) []string {
 	type scored struct {
 		name  string

@@ -1,11 +1,11 @@
-// Package network holds the project's own plain form of a TensorFlow graph,
-// and the surgery on it: pruning, folding, cutting at an endpoint, joining,
-// change of precision, a file format, and loading into a session.
+// Package network implements the project's plain form of a TensorFlow graph and
+// operations on it: pruning, folding, cutting at an endpoint, joining, change
+// of precision, a file format, and loading into a session.
 //
-// A plain network has no functions and no state but its listed weights, so
-// that every operation on it is a walk over one flat graph. Importers (Keras
-// exports, TF1 SavedModels) and the project's own architectures all end here;
-// training, serving and export all start here.
+// A plain network has no functions and no state except its listed weights, so
+// every operation on it is a traversal of one flat graph. Importers (Keras
+// exports, TF1 SavedModels) and the project's own architectures produce this
+// form; training, serving and export start from it.
 package network
 
 import (
@@ -23,21 +23,21 @@ const readSuffix = "/read"
 
 // A Network is a plain TensorFlow graph and its weights.
 //
-// Each weight is one VarHandleOp node of the weight's name (its shared_name is
-// the same) and one ReadVariableOp node of that name with "/read" appended;
-// inputs are Placeholder nodes; small constants such as shapes and axes are
-// Const nodes. [Network.Validate] states the form in full.
+// Each weight is one VarHandleOp node with the weight's name (and the same
+// shared_name) and one ReadVariableOp node of that name with "/read" appended.
+// Inputs are Placeholder nodes. Small constants such as shapes and axes are
+// Const nodes. [Network.Validate] defines the form in full.
 //
-// Methods that return a Network leave the receiver as it is. What they return
-// shares unchanged nodes and the bytes of weights with it, so neither may be
-// edited in place afterwards: copy a node before changing it.
+// Methods that return a Network do not modify the receiver. Their result shares
+// unchanged nodes and the weights' bytes with it, so neither may be modified in
+// place afterwards: copy a node before changing it.
 type Network struct {
 	Graph   *graphpb.GraphDef
 	Inputs  []Port
 	Outputs []Port
 	Weights []*Weight // sorted by name
 
-	mapped []*mapping // the files behind Weights; none when they are on the heap
+	mapped []*mapping // the files behind Weights; none if they are on the heap
 }
 
 // A Port is a named input or output.
@@ -48,7 +48,7 @@ type Port struct {
 	Shape    []int64 // -1 for an unknown dimension; nil for an unknown rank
 }
 
-// A Weight is one trained array: a variable's value, held fixed.
+// A Weight is one trained array: the fixed value of a variable.
 type Weight struct {
 	Name      string
 	DataType  tensorflow.DataType
@@ -68,10 +68,10 @@ func (n *Network) Weight(name string) *Weight {
 	return n.Weights[i]
 }
 
-// Input returns the only input, or the one of that name.
+// Input returns the input of that name, or the only input if name is "".
 func (n *Network) Input(name string) (Port, error) { return find(n.Inputs, "input", name) }
 
-// Output returns the only output, or the one of that name.
+// Output returns the output of that name, or the only output if name is "".
 func (n *Network) Output(name string) (Port, error) { return find(n.Outputs, "output", name) }
 
 // find returns the port of that name; an empty name means the only port.
@@ -89,7 +89,7 @@ func find(ports []Port, kind, name string) (Port, error) {
 	if name == "" {
 		return Port{}, fmt.Errorf("network has %d %ss %q: name one", len(ports), kind, names)
 	}
-	return Port{}, fmt.Errorf("network has no %s %q, it has %q", kind, name, names)
+	return Port{}, fmt.Errorf("network has no %s %q, only %q", kind, name, names)
 }
 
 // Bytes returns the size of all weights.
@@ -101,7 +101,8 @@ func (n *Network) Bytes() int64 {
 	return total
 }
 
-// derive returns a network over other nodes that shares n's weights' bytes.
+// derive returns a network over other nodes that shares the bytes of n's
+// weights.
 func (n *Network) derive(g *graphpb.GraphDef, in, out []Port, weights []*Weight) *Network {
 	slices.SortFunc(weights, func(a, b *Weight) int { return strings.Compare(a.Name, b.Name) })
 	d := &Network{Graph: g, Inputs: in, Outputs: out, Weights: weights}

@@ -25,8 +25,8 @@ func PlaceholderNode(name string, dt tensorflow.DataType, shape []int64) *nodepb
 	return newNode("Placeholder", name, attrs{"dtype": typeAttr(dt), "shape": shapeAttr(shape)})
 }
 
-// WeightNodes returns the two nodes that stand for w in a plain graph: its
-// handle, and the node that reads it, whose output is the weight's value.
+// WeightNodes returns the two nodes of w in a plain graph: its handle, and the
+// node that reads it, whose output is the weight's value.
 func WeightNodes(w *Weight) (handle, read *nodepb.NodeDef) {
 	handle = newNode("VarHandleOp", w.Name, attrs{
 		"dtype": typeAttr(w.DataType), "shape": shapeAttr(w.Shape),
@@ -36,8 +36,8 @@ func WeightNodes(w *Weight) (handle, read *nodepb.NodeDef) {
 	return handle, read
 }
 
-// ConstNode returns a constant whose value is raw, little-endian and row-major. A
-// scalar has the shape []int64{}, never nil, which is an unknown rank.
+// ConstNode returns a constant with the value raw, little-endian and row-major.
+// A scalar has the shape []int64{}; nil would be an unknown rank.
 func ConstNode(name string, dt tensorflow.DataType, shape []int64, raw []byte) *nodepb.NodeDef {
 	value := &tensorpb.TensorProto{
 		Dtype: typespb.DataType(dt), TensorShape: shapeProto(shape), TensorContent: raw,
@@ -48,8 +48,8 @@ func ConstNode(name string, dt tensorflow.DataType, shape []int64, raw []byte) *
 	})
 }
 
-// int32Const returns a constant vector, or a scalar when scalar is set, as
-// TensorFlow wants axes and shapes.
+// int32Const returns a constant vector, or a scalar if scalar is set, for axes
+// and shapes.
 func int32Const(name string, scalar bool, values ...int32) *nodepb.NodeDef {
 	raw := make([]byte, 0, 4*len(values))
 	for _, v := range values {
@@ -62,7 +62,7 @@ func int32Const(name string, scalar bool, values ...int32) *nodepb.NodeDef {
 	return ConstNode(name, tensorflow.Int32, shape, raw)
 }
 
-// shapeProto writes a shape; nil is the unknown rank.
+// shapeProto converts a shape. nil is the unknown rank.
 func shapeProto(shape []int64) *shapepb.TensorShapeProto {
 	if shape == nil {
 		return &shapepb.TensorShapeProto{UnknownRank: true}
@@ -74,7 +74,7 @@ func shapeProto(shape []int64) *shapepb.TensorShapeProto {
 	return p
 }
 
-// shapeOf reads a shape; the unknown rank is nil.
+// shapeOf converts a shape. The unknown rank is nil.
 func shapeOf(p *shapepb.TensorShapeProto) []int64 {
 	if p == nil || p.GetUnknownRank() {
 		return nil
@@ -86,12 +86,12 @@ func shapeOf(p *shapepb.TensorShapeProto) []int64 {
 	return shape
 }
 
-// attrType returns the type in an attribute, 0 when there is none.
+// attrType returns the type in an attribute, 0 if it is missing.
 func attrType(node *nodepb.NodeDef, name string) tensorflow.DataType {
 	return tensorflow.DataType(node.GetAttr()[name].GetType())
 }
 
-// attrString returns the string in an attribute, fallback when there is none.
+// attrString returns the string in an attribute, or fallback if it is missing.
 func attrString(node *nodepb.NodeDef, name, fallback string) string {
 	if v, ok := node.GetAttr()[name].GetValue().(*attrpb.AttrValue_S); ok && len(v.S) > 0 {
 		return string(v.S)
@@ -99,8 +99,8 @@ func attrString(node *nodepb.NodeDef, name, fallback string) string {
 	return fallback
 }
 
-// channelsLast says whether a node takes images with their channels last, which
-// is what most do that do not say.
+// channelsLast reports whether a node takes images with channels last, the
+// default of most operations.
 func channelsLast(node *nodepb.NodeDef) bool {
 	return attrString(node, "data_format", "NHWC") == "NHWC"
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A mapping is a file in memory, shared by the networks made from it and
-// unmapped when the last of them is closed.
+// A mapping is a mapped file, shared by the networks made from it and unmapped
+// when the last of them is closed.
 type mapping struct {
 	data []byte
 	refs atomic.Int64
@@ -29,10 +29,10 @@ func (m *mapping) release() error {
 	return unix.Munmap(m.data)
 }
 
-// Open maps the file at path, which [Network.Encode] wrote, and reads a network
-// from it. Pages come in as they are used, so opening costs little; the file
-// must not change while it is mapped. Open checks the form, not the content:
-// callers that know the digest compare it with the SHA-256 of the file.
+// Open maps the file at path, written by [Network.Encode], and parses a network
+// from it. Pages are read on use, so opening is cheap. The file must not change
+// while it is mapped. Open checks the form, not the content: callers that know
+// the digest compare it with the file's SHA-256.
 //
 // Close the result, and each network derived from it.
 func Open(path string) (*Network, error) {
@@ -71,8 +71,8 @@ func open(path string) (*Network, error) {
 	return n, nil
 }
 
-// Close lets go of the mapped files, if there are any; the weights' bytes are
-// invalid afterwards. It may be called again.
+// Close unmaps the mapped files, if any. The weights' bytes are invalid
+// afterwards. It may be called again.
 func (n *Network) Close() error {
 	var errs []error
 	for _, m := range n.mapped {
@@ -82,15 +82,15 @@ func (n *Network) Close() error {
 	return errors.Join(errs...)
 }
 
-// letGo tells the kernel that the pages of b, if a file is mapped there, are
-// not needed soon. They come back from the file when they are read again.
-func (n *Network) letGo(b []byte) {
+// releasePages tells the kernel that the mapped pages of b are not needed soon.
+// They are read from the file again on use.
+func (n *Network) releasePages(b []byte) {
 	for _, m := range n.mapped {
-		m.letGo(b)
+		m.releasePages(b)
 	}
 }
 
-func (m *mapping) letGo(b []byte) {
+func (m *mapping) releasePages(b []byte) {
 	start := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(m.data))))
 	if start < 0 || start >= len(m.data) {
 		return
@@ -99,6 +99,6 @@ func (m *mapping) letGo(b []byte) {
 	first := (start + page - 1) / page * page
 	last := (start + len(b)) / page * page
 	if first < last {
-		unix.Madvise(m.data[first:last], unix.MADV_DONTNEED) // only advice: its failure costs nothing but memory
+		unix.Madvise(m.data[first:last], unix.MADV_DONTNEED) // only advice: failure costs nothing but memory
 	}
 }

@@ -2,9 +2,9 @@ package network
 
 import "fmt"
 
-// Learned returns how many weights, and constants shaped like ones, the output
-// of that name depends on, and how many nodes altogether: the depth of what
-// stands behind it.
+// Learned returns how many weights, and constants shaped like weights, the
+// output of that name depends on, and how many nodes in total: a measure of the
+// depth of that output.
 func (n *Network) Learned(output string) (weights, nodes int, err error) {
 	p, err := n.Output(output)
 	if err != nil {
@@ -20,9 +20,9 @@ func (n *Network) Learned(output string) (weights, nodes int, err error) {
 	return weights, len(behind), nil
 }
 
-// Before returns the part of the network that depends on one input alone: up to
-// the last endpoint, on the way from that input to the only output, that no
-// other input reaches. Its output has the endpoint's name.
+// Before returns the part of the network that depends on one input alone. It
+// ends at the last endpoint on the path from that input to the only output that
+// no other input reaches. Its output has the endpoint's name.
 func (n *Network) Before(input string) (*Network, error) {
 	in, err := n.Input(input)
 	if err != nil {
@@ -45,7 +45,7 @@ func (n *Network) Before(input string) (*Network, error) {
 		}
 	}
 	if at < 0 {
-		return nil, fmt.Errorf("input %q meets %q before any endpoint", in.Name, names(n.Inputs, in.Name))
+		return nil, fmt.Errorf("input %q joins %q before any endpoint", in.Name, names(n.Inputs, in.Name))
 	}
 	port, err := n.describe(places[at].at)
 	if err != nil {
@@ -55,7 +55,7 @@ func (n *Network) Before(input string) (*Network, error) {
 	return n.live(n.Graph.GetNode(), n.Inputs, []Port{port}, n.Weights), nil
 }
 
-// names lists the ports' names, but for one.
+// names returns the ports' names except one.
 func names(ports []Port, but string) []string {
 	var list []string
 	for _, p := range ports {

@@ -10,18 +10,18 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Pool says how a trunk turns an endpoint [N, H, W, C] into a bottleneck.
+// Pool selects how a trunk turns an endpoint [N, H, W, C] into a bottleneck.
 type Pool string
 
 const (
-	PoolNone    Pool = ""        // as it is, of any rank
+	PoolNone    Pool = ""        // unchanged, of any rank
 	PoolAverage Pool = "avg"     // mean over H and W: [N, C]
 	PoolGrid2   Pool = "avg2"    // means over a 2×2 grid, flattened: [N, 4·C]
 	PoolGrid4   Pool = "avg4"    // means over a 4×4 grid, flattened: [N, 16·C]
 	PoolFlatten Pool = "flatten" // [N, H·W·C]
 )
 
-// Pools lists the pools that [Network.Cut] knows.
+// Pools lists the valid pools.
 func Pools() []Pool { return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten} }
 
 // grid returns the cells per side of a grid pool, 0 for the others.
@@ -36,10 +36,10 @@ func (p Pool) grid() int64 {
 }
 
 // nodes returns the nodes that pool the endpoint at, described by in, and the
-// port where they end.
+// resulting port.
 //
 // A grid's windows have the stride ⌊H/g⌋ and the size H-(g-1)·⌊H/g⌋, likewise
-// in W: they cover the map, and overlap where g does not divide it.
+// in W: they cover the map, and overlap if g does not divide it.
 func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) {
 	out := Port{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
 	if !slices.Contains(Pools(), p) {
@@ -54,7 +54,7 @@ func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) 
 		return nil, out, fmt.Errorf("pool %q does not fit an endpoint of shape %v", p, shape)
 	}
 	if spatial && x.channelsFirst(at.node) {
-		return nil, out, fmt.Errorf("pool %q wants channels last (NHWC)", p)
+		return nil, out, fmt.Errorf("pool %q needs channels last (NHWC)", p)
 	}
 	name := x.freeName(bottleneck)
 	dtype := typeAttr(in.DataType)
@@ -73,7 +73,7 @@ func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) 
 	if g := p.grid(); g > 0 {
 		h, w := shape[1], shape[2]
 		if h < g || w < g {
-			return nil, out, fmt.Errorf("pool %q wants a static map of at least %d×%d, the endpoint has %d×%d", p, g, g, h, w)
+			return nil, out, fmt.Errorf("pool %q needs a static map of at least %d×%d, the endpoint has %d×%d", p, g, g, h, w)
 		}
 		strideH, strideW := h/g, w/g
 		cells := newNode("AvgPool", name+"/cells", attrs{
@@ -92,7 +92,7 @@ func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) 
 		}
 	}
 	if slices.ContainsFunc(shape[1:], func(d int64) bool { return d < 0 }) {
-		return nil, out, fmt.Errorf("pool %q wants a static shape, the endpoint has %v", p, shape)
+		return nil, out, fmt.Errorf("pool %q needs a static shape, the endpoint has %v", p, shape)
 	}
 	dims := int32Const(name+"/shape", false, -1, int32(features))
 	flat := newNode("Reshape", name, attrs{"T": dtype, "Tshape": typeAttr(tensorflow.Int32)}, from.String(), dims.GetName())
@@ -100,8 +100,8 @@ func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) 
 	return append(nodes, dims, flat), out, nil
 }
 
-// channelsFirst tells whether the nearest node at or before name that has a
-// data format says NCHW.
+// channelsFirst reports whether the nearest node at or before name that has a
+// data format uses NCHW.
 func (x *index) channelsFirst(name string) bool {
 	seen := map[string]bool{name: true}
 	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {

@@ -11,16 +11,16 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A Point is a place to cut a network, and how to pool there.
+// A Point is an endpoint to cut at, and how to pool it.
 type Point struct {
-	Endpoint string // as Network.Cut takes it
+	Endpoint string // as for Network.Cut
 	Pool     Pool
 }
 
 // Probe returns one trunk that computes the bottlenecks of several cuts in one
-// pass. Its only output, "bottleneck" [N, Σ widths], has them one after the
-// other, in the order of the points; widths says how long each is. Every
-// bottleneck must have rank 2 and a known width.
+// pass. Its only output, "bottleneck" [N, Σ widths], is their concatenation in
+// the order of the points; widths lists their lengths. Every bottleneck must
+// have rank 2 and a known width.
 func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err error) {
 	if len(points) == 0 {
 		return nil, nil, errors.New("probe: no points given")
@@ -55,7 +55,7 @@ func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err err
 	return trunk, widths, nil
 }
 
-// pooled returns the nodes that pool one point in a graph of the given nodes.
+// pooled adds the nodes that pool one point to the given nodes.
 func (n *Network) pooled(nodes []*nodepb.NodeDef, p Point) ([]*nodepb.NodeDef, Port, error) {
 	at, err := n.resolve(p.Endpoint)
 	if err != nil {
@@ -70,14 +70,13 @@ func (n *Network) pooled(nodes []*nodepb.NodeDef, p Point) ([]*nodepb.NodeDef, P
 		return nil, Port{}, err
 	}
 	if len(out.Shape) != 2 || out.Shape[1] < 1 {
-		return nil, Port{}, fmt.Errorf("its bottleneck has the shape %v, where [N, width] is wanted: choose another pool", out.Shape)
+		return nil, Port{}, fmt.Errorf("its bottleneck has the shape %v, not [N, width]: choose another pool", out.Shape)
 	}
 	return pooled, out, nil
 }
 
 // WithInput returns the network with its only input fixed to a shape, whose
-// unknown dimensions are -1. It fails where the input's own shape, as far as it
-// is known, is another.
+// unknown dimensions are -1. The shape must be compatible with the input's.
 func (n *Network) WithInput(shape []int64) (*Network, error) {
 	in, err := n.Input("")
 	if err != nil {
@@ -85,11 +84,11 @@ func (n *Network) WithInput(shape []int64) (*Network, error) {
 	}
 	if in.Shape != nil {
 		if len(in.Shape) != len(shape) {
-			return nil, fmt.Errorf("input %s has the shape %v, given %v", in.Name, in.Shape, shape)
+			return nil, fmt.Errorf("input %s has the shape %v, not %v", in.Name, in.Shape, shape)
 		}
 		for i, d := range in.Shape {
 			if d >= 0 && shape[i] >= 0 && d != shape[i] {
-				return nil, fmt.Errorf("input %s has the shape %v, given %v", in.Name, in.Shape, shape)
+				return nil, fmt.Errorf("input %s has the shape %v, not %v", in.Name, in.Shape, shape)
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // Prune returns the network that computes the outputs of those names, or all
-// outputs when none is named, without what they do not need: nodes, weights
-// and inputs.
+// outputs if none is named, without the nodes, weights and inputs that they do
+// not need.
 func (n *Network) Prune(outputs ...string) (*Network, error) {
 	keep := n.Outputs
 	if len(outputs) > 0 {
@@ -25,8 +25,8 @@ func (n *Network) Prune(outputs ...string) (*Network, error) {
 	return n.live(n.Graph.GetNode(), n.Inputs, keep, n.Weights), nil
 }
 
-// live returns the network over those of nodes that the outputs need, in their
-// order, with the inputs and weights that are left.
+// live returns the network over the nodes that the outputs need, in the given
+// order, with the remaining inputs and weights.
 func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []Port, weights []*Weight) *Network {
 	x := newIndex(nodes)
 	var tensors []string
@@ -34,7 +34,7 @@ func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []Port, weights 
 		tensors = append(tensors, p.Tensor)
 	}
 	seen := x.ancestors(tensors)
-	for _, w := range weights { // a handle in use keeps its read node, used or not
+	for _, w := range weights { // a used handle keeps its read node, used or not
 		if seen[w.Name] {
 			seen[w.Name+readSuffix] = true
 		}
@@ -50,8 +50,8 @@ func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []Port, weights 
 	return n.derive(withVersions(n.Graph, kept), inputs, slices.Clone(outputs), weights)
 }
 
-// withoutColocation drops the wish to run beside a node that may be gone,
-// which TensorFlow would refuse to import.
+// withoutColocation drops a colocation constraint: the other node may be gone,
+// and TensorFlow would then refuse the graph.
 func withoutColocation(node *nodepb.NodeDef) *nodepb.NodeDef {
 	if node.GetAttr()["_class"] == nil {
 		return node

@@ -31,7 +31,7 @@ func TestPrune(t *testing.T) {
 	}
 	for _, node := range all.Graph.GetNode() {
 		if node.GetAttr()["_class"] != nil {
-			t.Errorf("%q is still bound to a place", node.GetName())
+			t.Errorf("%q still has a colocation constraint", node.GetName())
 		}
 	}
 	if _, err := n.Prune("none"); err == nil || !strings.Contains(err.Error(), "no output") {

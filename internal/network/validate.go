@@ -14,32 +14,32 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// maxRank is TensorFlow's own limit on a tensor's rank.
+// maxRank is TensorFlow's limit on a tensor's rank.
 const maxRank = 254
 
-// nodeName is what TensorFlow accepts as the name of a node.
+// nodeName matches the node names that TensorFlow accepts.
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$`)
 
-// MaxName bounds the bytes of a node's name, which errors and endpoints repeat.
+// MaxName bounds the length of a node's name, which errors and endpoints
+// repeat.
 const MaxName = 4096
 
-// Validate reports the first way in which n is not of the plain form:
+// Validate returns the first violation of the plain form:
 //
 //   - the graph has no functions, its node names are unique and well formed,
 //     inputs refer to nodes of the graph, and only a NextIteration closes a
 //     cycle;
 //   - every VarHandleOp belongs to a weight and every weight has its handle and
-//     its ReadVariableOp, with agreeing type and shape and as many bytes as
-//     they say; weights are sorted by name;
-//   - every other node is of an operation that only computes, as
-//     [CheckOperation] has them, and asks for no device or kernel;
-//   - constants can be held: their values are of a fixed size and, where they
-//     repeat, no larger than a gigabyte together;
-//   - inputs are Placeholders, every Placeholder is an input and none an output,
+//     its ReadVariableOp, with matching type, shape and number of
+//     bytes; weights are sorted by name;
+//   - every other node has a pure operation, as checked by
+//     [CheckOperation], and requests no device or kernel;
+//   - constants have values of a fixed size; those that repeat a value take at
+//     most a gigabyte in total;
+//   - inputs are Placeholders, every Placeholder is an input and none is an output,
 //     port names are unique and ports refer to nodes of the graph.
 //
-// Whether the types of operations fit is TensorFlow's to say, when the network
-// is loaded.
+// The types of operations are checked by TensorFlow when the network is loaded.
 func (n *Network) Validate() error {
 	if n.Graph == nil {
 		return errors.New("network has no graph")
@@ -69,7 +69,7 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 		name := node.GetName()
 		switch {
 		case len(name) > MaxName:
-			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are allowed", i, len(name), MaxName)
+			return nil, fmt.Errorf("node %d has a name of %d bytes, more than the allowed %d", i, len(name), MaxName)
 		case !nodeName.MatchString(name):
 			return nil, fmt.Errorf("node %d has the malformed name %q", i, name)
 		case nodes[name] != nil:
@@ -77,7 +77,7 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 		case node.GetOp() == "":
 			return nil, fmt.Errorf("node %q has no operation", name)
 		case node.GetDevice() != "":
-			return nil, fmt.Errorf("node %q asks for the device %q, which a network cannot", name, node.GetDevice())
+			return nil, fmt.Errorf("node %q requests the device %q, which is not allowed in a network", name, node.GetDevice())
 		}
 		if err := CheckOperation(node); err != nil {
 			return nil, err
@@ -87,7 +87,7 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 		}
 		for _, attr := range slices.Sorted(maps.Keys(node.GetAttr())) {
 			if strings.HasPrefix(attr, "_") {
-				return nil, fmt.Errorf("node %q has the attribute %q, which belongs to a place or a program and not to a network", name, attr)
+				return nil, fmt.Errorf("node %q has the attribute %q, which is not allowed in a network", name, attr)
 			}
 		}
 		nodes[name] = node
@@ -140,7 +140,7 @@ func (n *Network) checkWeights(nodes map[string]*nodepb.NodeDef) error {
 			return fmt.Errorf("weight %q has the shared_name %q, want its own name", w.Name, s)
 		}
 		if s := attrString(handle, "container", ""); s != "" {
-			return fmt.Errorf("weight %q stands in a container, %q, want none", w.Name, s)
+			return fmt.Errorf("weight %q is in the container %q, want none", w.Name, s)
 		}
 		if read.GetOp() != "ReadVariableOp" || len(read.GetInput()) == 0 || strings.TrimSuffix(read.GetInput()[0], ":0") != w.Name {
 			return fmt.Errorf("weight %q has no ReadVariableOp %q in the graph", w.Name, w.Name+readSuffix)
@@ -189,10 +189,10 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 				return fmt.Errorf("input %q is %v, its Placeholder says %v", p.Name, p.DataType, attrType(node, "dtype"))
 			}
 			if len(p.Shape) > maxRank {
-				return fmt.Errorf("%s %q has %d dimensions, where up to %d are possible", kind.name, p.Name, len(p.Shape), maxRank)
+				return fmt.Errorf("%s %q has %d dimensions, more than the allowed %d", kind.name, p.Name, len(p.Shape), maxRank)
 			}
 			if slices.ContainsFunc(p.Shape, func(d int64) bool { return d < -1 }) {
-				return fmt.Errorf("%s %q has the shape %v", kind.name, p.Name, p.Shape)
+				return fmt.Errorf("%s %q has the invalid shape %v", kind.name, p.Name, p.Shape)
 			}
 			names[p.Name] = true
 			if kind.name == "input" {
@@ -209,7 +209,7 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 }
 
 // checkAcyclic sorts the graph topologically (Kahn 1962). A NextIteration may
-// close a loop; its edge into Merge is not counted, as in TensorFlow itself.
+// close a loop; its edge into Merge is ignored, as in TensorFlow.
 func checkAcyclic(list []*nodepb.NodeDef, nodes map[string]*nodepb.NodeDef) error {
 	waits := make(map[string]int, len(list))
 	consumers := make(map[string][]string, len(list))
@@ -248,7 +248,7 @@ func checkAcyclic(list []*nodepb.NodeDef, nodes map[string]*nodepb.NodeDef) erro
 	return nil
 }
 
-// byteSize returns the bytes that a tensor of fixed shape needs.
+// byteSize returns the bytes needed by a tensor of fixed shape.
 func byteSize(dt tensorflow.DataType, shape []int64) (int64, error) {
 	size := int64(dt.Size())
 	if size <= 0 {

@@ -15,13 +15,12 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Float32 returns the network with all that is computed in float16, bfloat16 or
-// float64 computed in float32: inputs, outputs, weights, constants and
-// operations. Casts between these types say nothing any more and go when the
-// network is folded. Answers are those of the network in exact arithmetic up to
-// float32's rounding, so they differ from float16's and bfloat16's own by what
-// these round: 1e-3 and 1e-2 relative for each operation. It returns n itself
-// if n has none of these types.
+// Float32 returns the network with float16, bfloat16 and float64 replaced by
+// float32: inputs, outputs, weights, constants and operations. Casts between
+// these types become identities, which folding removes. Outputs are those of
+// exact arithmetic up to float32's rounding, so they differ from the original's
+// by its rounding errors: 1e-3 for float16 and 1e-2 for bfloat16, relative, per
+// operation. It returns n itself if n has none of these types.
 func (n *Network) Float32() (*Network, error) {
 	if !n.hasOtherFloats() {
 		return n, nil
@@ -29,7 +28,7 @@ func (n *Network) Float32() (*Network, error) {
 	nodes := slices.Clone(n.Graph.GetNode())
 	for i, node := range nodes {
 		if node.GetOp() == "Bitcast" {
-			return nil, fmt.Errorf("float32: node %q takes the bits of a number apart, which depend on its type: save the network in float32", node.GetName())
+			return nil, fmt.Errorf("float32: node %q depends on the bits of a number, which depend on its type: save the network in float32", node.GetName())
 		}
 		changed, err := widened(node)
 		if err != nil {
@@ -72,7 +71,7 @@ func (n *Network) hasOtherFloats() bool {
 	return false
 }
 
-// widened returns the node with float32 in the place of the other types.
+// widened returns the node with the other types replaced by float32.
 func widened(node *nodepb.NodeDef) (*nodepb.NodeDef, error) {
 	wide := proto.CloneOf(node)
 	for _, v := range wide.GetAttr() {
@@ -96,15 +95,15 @@ func widened(node *nodepb.NodeDef) (*nodepb.NodeDef, error) {
 	return wide, nil
 }
 
-// widenTensor changes a constant's value, which is either written out in full
-// or a few values of which the last is repeated.
+// widenTensor converts a constant's value: either all values, or a few of which
+// the last is repeated.
 func widenTensor(t *tensorpb.TensorProto) error {
 	dt := tensorflow.DataType(t.GetDtype())
 	if !otherFloat(dt) {
 		return nil
 	}
 	if raw := t.GetTensorContent(); len(raw)%dt.Size() != 0 {
-		return fmt.Errorf("its value has %d bytes, which are no numbers of %v", len(raw), dt)
+		return fmt.Errorf("its value has %d bytes, not a multiple of the size of %v", len(raw), dt)
 	}
 	t.TensorContent = toFloat32(dt, t.GetTensorContent())
 	if len(t.TensorContent) == 0 {
@@ -136,7 +135,7 @@ func toFloat32(dt tensorflow.DataType, raw []byte) []byte {
 	return out
 }
 
-// float32Of reads the bits of a number of another type.
+// float32Of converts the bits of a number of another type.
 func float32Of(dt tensorflow.DataType, bits uint64) float32 {
 	switch dt {
 	case tensorflow.BFloat16:

@@ -1,8 +1,8 @@
-// Package page makes pages that stand by themselves: one file of HTML without a
-// script and without a reference to anything outside it, in light and dark, for
-// wide and narrow windows and for paper. What is shown may be secret, and the
-// names in it hostile: files are for their owner alone, and text is escaped and
-// can neither leave its place nor turn the direction of what stands beside it.
+// Package page makes self-contained pages: one HTML file without scripts or
+// external references, for light and dark mode, wide and narrow windows, and
+// print. The content may be secret and the names in it hostile: files are
+// readable only by their owner, text is escaped, and it can neither leave its
+// element nor change the direction of other text.
 package page
 
 import (
@@ -28,27 +28,27 @@ var layout string
 //go:embed style.css
 var style string
 
-// Head is what every page begins with.
+// Head is the beginning of every page.
 type Head struct {
-	// Kind says what the page is, in a word or two, and Title of what.
+	// Kind is the kind of page, in a word or two, and Title its subject.
 	Kind, Title string
-	// Lines stand below the title: where it is, when it was made.
+	// Lines follow the title: where it is, when it was made.
 	Lines []string
-	// Foot stands at the end.
+	// Foot is the end of the page.
 	Foot string
 }
 
-// Figure is a number that the page begins with.
+// Figure is a number at the beginning of the page.
 type Figure struct {
 	Name, Value, Note string
-	Bad               bool // it asks for attention
+	Bad               bool // highlighted as a problem
 }
 
 // A Template is a kind of page.
 type Template struct{ parsed *template.Template }
 
-// New parses the template of a page's body. It can use the functions and the
-// blocks of layout.html, and fails only by a programmer's mistake, in a panic.
+// New parses the template of a page's body, which can use the functions and
+// blocks of layout.html. It panics on an invalid template.
 func New(body string) *Template {
 	t := template.New("page").Funcs(template.FuncMap{
 		"count": Count, "text": Text, "part": part, "share": func(v float64) float64 { return 100 * v }, "style": func() template.CSS { return template.CSS(style) },
@@ -57,7 +57,7 @@ func New(body string) *Template {
 	return &Template{template.Must(t.New("body").Parse(body))}
 }
 
-// Write writes the page of data, which the body is given.
+// Write writes the page, passing data to the body.
 func (t *Template) Write(w io.Writer, head Head, data any) error {
 	return t.parsed.ExecuteTemplate(w, "page", struct {
 		Head
@@ -65,12 +65,12 @@ func (t *Template) Write(w io.Writer, head Head, data any) error {
 	}{head, data})
 }
 
-// WriteFile makes the file at path, readable by its owner alone, of what write
-// writes: all of it or nothing. A file that is there is replaced, even one that
-// others may read.
+// WriteFile writes a file, readable only by its owner, with the output of
+// write: completely or not at all. An existing file is replaced, even if others
+// can read it.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
 	if s, err := os.Stat(path); err == nil && !s.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file: name one to write", path)
+		return fmt.Errorf("%s is not a file: give the name of a file to write", path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".tkit-page-*") // of mode 0600
 	if err != nil {
@@ -90,12 +90,12 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	return durable.SyncFolder(filepath.Dir(path))
 }
 
-// JPEG is the address of an image that is a part of the page.
+// JPEG returns an embedded image as a data URL.
 func JPEG(encoded []byte) template.URL {
 	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(encoded))
 }
 
-// Count writes a whole number with its thousands apart.
+// Count formats an integer with separated thousands.
 func Count(n int) string {
 	digits := strconv.Itoa(n)
 	sign := ""
@@ -105,17 +105,17 @@ func Count(n int) string {
 	var b strings.Builder
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteString("\u202f") // a narrow space that does not break
+			b.WriteString("\u202f") // a narrow no-break space
 		}
 		b.WriteRune(d)
 	}
 	return sign + b.String()
 }
 
-// longest is how much of a name is shown.
+// longest is the maximum length of a displayed name.
 const longest = 240
 
-// Text is a name as it may be shown: printable, and cut where it is very long.
+// Text makes a name safe to display: printable, and cut if it is very long.
 func Text(s string) string {
 	s = printable.Text(s)
 	if utf8.RuneCountInString(s) > longest {
@@ -124,7 +124,7 @@ func Text(s string) string {
 	return s
 }
 
-// part is what n is of all, in percent for a style; anything at all can be seen.
+// part returns n/all in percent for a style. Anything above zero is visible.
 func part(n, all int) string {
 	if n <= 0 || all <= 0 {
 		return "0"

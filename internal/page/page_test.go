@@ -50,8 +50,8 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// A page says all that it is given as text, whatever that is, and refers to
-// nothing outside.
+// A page shows all its input as text, whatever it contains, and has no external
+// references.
 func TestWrite(t *testing.T) {
 	hostile := `</title><script>alert(1)</script>"'&<img src=x onerror=y>` + "\u202e"
 	var b bytes.Buffer
@@ -67,7 +67,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "default-src 'none'") || !strings.Contains(out, "prefers-color-scheme: dark") {
-		t.Error("the page lets something in, or is for light alone")
+		t.Error("the page allows injection, or lacks a dark mode")
 	}
 	if n := strings.Count(out, "&lt;script&gt;alert(1)"); n != 7 {
 		t.Errorf("%d of 7 texts are there", n)
@@ -98,7 +98,7 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("%d files are left", len(left))
 	}
 	if err := WriteFile(dir, nil); err == nil {
-		t.Error("a folder was written over")
+		t.Error("a folder was overwritten")
 	}
 	if err := WriteFile(filepath.Join(dir, "none", "page.html"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)

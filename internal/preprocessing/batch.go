@@ -5,12 +5,13 @@ import (
 	"math"
 )
 
-// Kind is what a Batch holds. Its numbers cross process borders and never
-// change.
+// Kind is the kind of images in a Batch. Its numbers are part of the plugin
+// protocol and never change.
 type Kind uint8
 
 const (
-	// Encoded images are files as they came: JPEG, PNG, DICOM, anything.
+	// Encoded images are files in their original encoding: JPEG, PNG, DICOM or
+	// any other.
 	Encoded Kind = 1
 	// Uint8 images are pixels from 0 to 255.
 	Uint8 Kind = 2
@@ -18,7 +19,7 @@ const (
 	Float32 Kind = 3
 )
 
-// String is "encoded", "uint8" or "float32".
+// String returns "encoded", "uint8" or "float32".
 func (k Kind) String() string {
 	switch k {
 	case Encoded:
@@ -31,10 +32,10 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// MarshalText writes what String says.
+// MarshalText returns the same text as String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads what String says of a known kind.
+// UnmarshalText parses the text of a known kind.
 func (k *Kind) UnmarshalText(text []byte) error {
 	for _, known := range []Kind{Encoded, Uint8, Float32} {
 		if known.String() == string(text) {
@@ -45,7 +46,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return fmt.Errorf("kind is %q: it must be %s, %s or %s", text, Encoded, Uint8, Float32)
 }
 
-// size is the number of bytes of a value, 0 where images have no fixed size.
+// size returns the number of bytes of a value, 0 if images have no fixed size.
 func (k Kind) size() int {
 	switch k {
 	case Uint8:
@@ -57,32 +58,32 @@ func (k Kind) size() int {
 }
 
 // MaxBatchBytes bounds the pixels of one batch, so that a batch from another
-// process cannot ask for an absurd allocation.
+// process cannot request an excessive allocation.
 const MaxBatchBytes = 1 << 30
 
-// Batch is what a preprocessor takes and gives: Count images of one kind.
+// Batch is the input and output of a preprocessor: Count images of one kind.
 //
 // Pixels are row-major, the images one after the other: the value of image n at
-// row y, column x and channel c stands at ((n·H + y)·W + x)·C + c. Whoever made
-// a batch owns its memory; a preprocessor neither changes nor keeps what it was
-// given, and may give it back as its answer.
+// row y, column x and channel c has the index ((n·H + y)·W + x)·C + c. The
+// creator of a batch owns its memory. A preprocessor neither modifies nor keeps
+// its input, but may return it as its output.
 type Batch struct {
 	Kind  Kind
 	Count int
-	// Shape is height, width and channels of every image; zero for Encoded.
+	// Shape is the height, width and channels of every image; zero for Encoded.
 	Shape [3]int
-	// Exactly the member that Kind names is set.
+	// Exactly the field named by Kind is set.
 	Encoded [][]byte
 	Uint8   []uint8
 	Float32 []float32
 }
 
-// Elements is the number of values of one image, 0 for Encoded.
+// Elements returns the number of values of one image, 0 for Encoded.
 func (b Batch) Elements() int { return b.Shape[0] * b.Shape[1] * b.Shape[2] }
 
-// Validate says whether the batch is what it declares: a known kind, the
-// member of that kind and no other, as long as count and shape ask for. It does
-// not look at the values; Finite does.
+// Validate checks that the batch has a known kind, only the field of that kind,
+// and the length given by count and shape. It does not check the values; Finite
+// does.
 func (b Batch) Validate() error {
 	if b.Count < 0 {
 		return fmt.Errorf("a batch of %d images", b.Count)
@@ -123,7 +124,8 @@ func (b Batch) Validate() error {
 	return nil
 }
 
-// pixels is the number of values of count images, refused where it is absurd.
+// pixels returns the number of values of count images. Excessive sizes are an
+// error.
 func pixels(kind Kind, count int, shape [3]int) (int, error) {
 	n := count
 	for _, side := range shape {
@@ -139,11 +141,11 @@ func pixels(kind Kind, count int, shape [3]int) (int, error) {
 	return n, nil
 }
 
-// Finite is the first image that has a value which is not a number or
-// infinite, and true if there is none.
+// Finite returns true if all values are finite, else the index of the first
+// image with a NaN or infinite value.
 func (b Batch) Finite() (image int, ok bool) {
 	for i, v := range b.Float32 {
-		// v − v is zero for finite values and not a number for all others.
+		// v − v is zero for finite values and NaN for all others.
 		if v-v != 0 {
 			return i / b.Elements(), false
 		}
@@ -151,7 +153,7 @@ func (b Batch) Finite() (image int, ok bool) {
 	return 0, true
 }
 
-// Image is the n-th image as a batch of one, which shares the memory of b.
+// Image returns the n-th image as a batch of one, which shares the memory of b.
 func (b Batch) Image(n int) Batch {
 	one := Batch{Kind: b.Kind, Count: 1, Shape: b.Shape}
 	switch size := b.Elements(); b.Kind {
@@ -165,7 +167,7 @@ func (b Batch) Image(n int) Batch {
 	return one
 }
 
-// Equal says whether two batches are the same, values compared bit by bit.
+// Equal reports whether two batches are equal, bit by bit.
 func (b Batch) Equal(other Batch) bool {
 	if b.Kind != other.Kind || b.Count != other.Count || b.Shape != other.Shape ||
 		len(b.Encoded) != len(other.Encoded) || len(b.Uint8) != len(other.Uint8) || len(b.Float32) != len(other.Float32) {

@@ -6,17 +6,18 @@ import (
 )
 
 // A BMP begins with a file header of 14 bytes ("BM", file size 4, reserved 4,
-// offset of the pixels 4) and an information header led by its own length.
+// offset of the pixels 4) and an information header that begins with its own
+// length.
 const (
 	bmpFileHeader = 14
 	bmpCoreHeader = 12 // BITMAPCOREHEADER: 16-bit sides
 	bmpInfoHeader = 40 // BITMAPINFOHEADER and its longer successors: 32-bit sides
 )
 
-// plausibleBMP guards the short signature "BM", which text may begin with.
+// plausibleBMP rejects text that begins with the short signature "BM".
 func plausibleBMP(b []byte) bool {
 	if len(b) < bmpFileHeader+4 {
-		// Too short to tell, unless the reserved bytes say no.
+		// Too short to decide, unless the reserved bytes are not zero.
 		for i := 6; i < min(10, len(b)); i++ {
 			if b[i] != 0 {
 				return false
@@ -36,7 +37,7 @@ func sniffBMP(b []byte) (width, height int, err error) {
 type bmpHeader struct {
 	width, height int
 	pixels        uint32 // offset of the pixels
-	bits          uint16 // a pixel
+	bits          uint16 // per pixel
 	compression   uint32
 	length        uint32 // of the pixels in bytes; zero if uncompressed
 }
@@ -79,8 +80,8 @@ func checkBMP(b []byte) error {
 	const rgb, bitfields = 0, 3
 	if h.compression == rgb || h.compression == bitfields {
 		// Rows are padded to 4 bytes. Sides are below 2³¹ and pixels below 2¹⁶
-		// bits, so a row is below 2⁴⁵ bytes: multiplied by the lines it can
-		// pass 2⁶⁴, which the division avoids.
+		// bits, so a row is below 2⁴⁵ bytes. Multiplying it by the lines could
+		// exceed 2⁶⁴; the division avoids that.
 		row := (uint64(max(h.width, 0))*uint64(h.bits) + 31) / 32 * 4
 		lines := uint64(max(h.height, 0))
 		if row > 0 && lines > uint64(len(b))/row {

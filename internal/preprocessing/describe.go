@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// String is the description in a line for people, such as
-// "decode RGB, resize 224×224 bilinear, normalise caffe".
+// String describes the steps in one line, such as "decode RGB, resize 224×224
+// bilinear, normalise caffe".
 func (p Preprocessing) String() string {
 	words := make([]string, len(p.Steps))
 	for i, s := range p.Steps {
@@ -15,7 +15,7 @@ func (p Preprocessing) String() string {
 	return strings.Join(words, ", ")
 }
 
-// String is the step in a few words.
+// String describes the step in a few words.
 func (s Step) String() string {
 	switch {
 	case s.Decode != nil:

@@ -2,22 +2,23 @@ package preprocessing
 
 import "encoding/binary"
 
-// Details is what an image's headers say of it beyond its size: all of it may or
-// may not be used, as a Decode says.
+// Details is what an image's headers say besides its size. Decode decides what
+// of it is used.
 type Details struct {
 	Orientation Orientation
-	// Deep says that samples have 16 bits.
+	// Deep means that samples have 16 bits.
 	Deep bool
-	// Alpha says that pixels may be transparent. Whether any is, only they tell.
+	// Alpha means that pixels may be transparent. Only the pixels tell whether
+	// any is.
 	Alpha bool
-	// Inks says that a JPEG has four components, CMYK or YCCK.
+	// Inks means that a JPEG has four components, CMYK or YCCK.
 	Inks bool
-	// Animated says that there are more frames than the first.
+	// Animated means that there are several frames.
 	Animated bool
 }
 
-// DetailsOf reads the details of an encoded image, as far as its headers can be
-// read. It takes time at most linear in len(b).
+// DetailsOf returns the details of an encoded image, as far as its headers can
+// be parsed. It takes time at most linear in len(b).
 func DetailsOf(b []byte) Details {
 	d := Details{Orientation: OrientationOf(b)}
 	switch formatOf(b) {
@@ -30,7 +31,7 @@ func DetailsOf(b []byte) Details {
 	case GIF:
 		gifDetails(b, &d)
 	case BMP:
-		// An information header longer than the first version has a mask of alpha.
+		// Information headers longer than the first version have an alpha mask.
 		h, err := readBMP(b)
 		d.Alpha = err == nil && h.bits == 32 && binary.LittleEndian.Uint32(b[bmpFileHeader:]) > bmpInfoHeader
 	case WebP:
@@ -48,7 +49,7 @@ func pngDetails(b []byte, d *Details) {
 	for chunks := newPNGChunks(b); ; {
 		kind, body, err := chunks.next()
 		switch {
-		case err != nil || kind == "IDAT": // those below stand before the pixels
+		case err != nil || kind == "IDAT": // the chunks below precede the pixels
 			return
 		case kind == "tRNS":
 			d.Alpha = true
@@ -69,7 +70,7 @@ func webpDetails(b []byte, d *Details) {
 			const alpha, animation = 0x10, 0x02
 			d.Alpha = c.body[0]&alpha != 0
 			d.Animated = c.body[0]&animation != 0
-		case c.kind == "VP8L" && len(c.body) >= 5: // behind the two sides, a bit for alpha
+		case c.kind == "VP8L" && len(c.body) >= 5: // the two sides are followed by an alpha bit
 			d.Alpha = d.Alpha || c.body[4]>>4&1 != 0
 			return
 		case c.kind == "VP8 ":

@@ -21,7 +21,7 @@ func encodedPNG(t testing.TB, m image.Image) []byte {
 	return b.Bytes()
 }
 
-// withChunk puts a chunk in front of the pixels of a PNG.
+// withChunk inserts a chunk before the pixels of a PNG.
 func withChunk(b []byte, kind string, body []byte) []byte {
 	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), kind...)
 	chunk = append(append(chunk, body...), 0, 0, 0, 0)
@@ -43,7 +43,7 @@ func TestDetailsOfFixtures(t *testing.T) {
 			want.Animated = true
 		}
 		if name == "rgba.bmp" && binary.LittleEndian.Uint32(b[bmpFileHeader:]) == bmpInfoHeader {
-			want.Alpha = false // no mask says that the fourth byte is alpha
+			want.Alpha = false // no mask declares the fourth byte as alpha
 		}
 		if got := DetailsOf(b); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
@@ -78,7 +78,7 @@ func TestDetailsOfPNG(t *testing.T) {
 	}
 }
 
-// Of a GIF the first frame counts.
+// In a GIF the first frame counts.
 func TestDetailsOfGIF(t *testing.T) {
 	box := image.Rect(0, 0, 9, 7)
 	opaque := image.NewPaletted(box, color.Palette{color.Black, color.White})

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// UnmarshalJSON reads a description strictly, wherever it stands in a larger
-// document: an unknown key, or a step with any but one key, is an error. It
+// UnmarshalJSON parses a description strictly, even inside a larger document:
+// an unknown key, or a step with more or less than one key, is an error. It
 // does not call Validate.
 func (p *Preprocessing) UnmarshalJSON(b []byte) error {
 	var plain struct {
@@ -22,7 +22,7 @@ func (p *Preprocessing) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads a step strictly.
+// UnmarshalJSON parses a step strictly.
 func (s *Step) UnmarshalJSON(b []byte) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(b, &members); err != nil {
@@ -44,8 +44,8 @@ func (s *Step) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// member sets the member of a key to its zero value and returns it, nil where
-// there is none.
+// member sets the field of a key to its zero value and returns it, nil if there
+// is none.
 func (s *Step) member(key string) any {
 	for _, k := range kinds {
 		if k.key == key {

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Orientation is how the stored rows and columns lie to the upright image, by
-// the numbers of the EXIF tag (EXIF 2.32 §4.6.4, tag 0x0112).
+// Orientation relates the stored rows and columns to the upright image,
+// numbered as in the EXIF tag (EXIF 2.32 §4.6.4, tag 0x0112).
 type Orientation int
 
 // The orientations.
@@ -16,18 +16,18 @@ const (
 	HalfTurn   Orientation = 3
 	Flipped    Orientation = 4 // top to bottom
 	Transposed Orientation = 5
-	TurnRight  Orientation = 6 // the stored image is to be turned a quarter clockwise
+	TurnRight  Orientation = 6 // turn the stored image a quarter clockwise
 	Transverse Orientation = 7
 	TurnLeft   Orientation = 8
 )
 
-// Swaps says whether width and height change places.
+// Swaps reports whether width and height are exchanged.
 func (o Orientation) Swaps() bool { return o >= Transposed }
 
-// OrientationOf reads the EXIF orientation of an encoded image: from the APP1
+// OrientationOf returns the EXIF orientation of an encoded image: from the APP1
 // segment of a JPEG, the eXIf chunk of a PNG or the EXIF chunk of a WebP. It is
-// Upright where there is none, or none that can be read, as a damaged tag is no
-// reason to refuse the image. It takes time linear in what precedes the tag.
+// Upright if there is none or it cannot be parsed, because a damaged tag is no
+// reason to refuse the image. It takes time linear in the bytes before the tag.
 func OrientationOf(b []byte) Orientation {
 	var exif []byte
 	switch formatOf(b) {
@@ -43,8 +43,8 @@ func OrientationOf(b []byte) Orientation {
 
 var exifHeader = []byte("Exif\x00\x00")
 
-// exifOfJPEG is the body of the APP1 segment that holds EXIF, nil if none comes
-// before the image data.
+// exifOfJPEG returns the body of the APP1 segment with EXIF, nil if there is
+// none before the image data.
 func exifOfJPEG(b []byte) []byte {
 	for s := (segments{b: b, at: 2}); ; {
 		marker, body, err := s.next()
@@ -57,7 +57,7 @@ func exifOfJPEG(b []byte) []byte {
 	}
 }
 
-// exifOfPNG is the body of the first eXIf chunk, which may stand behind the
+// exifOfPNG returns the body of the first eXIf chunk, which may follow the
 // pixels.
 func exifOfPNG(b []byte) []byte {
 	for chunks := newPNGChunks(b); ; {
@@ -71,7 +71,7 @@ func exifOfPNG(b []byte) []byte {
 	}
 }
 
-// exifOfWebP is the body of the first EXIF chunk.
+// exifOfWebP returns the body of the first EXIF chunk.
 func exifOfWebP(b []byte) []byte {
 	for at := int64(12); ; {
 		c, err := chunkAt(b, at)
@@ -88,9 +88,9 @@ func exifOfWebP(b []byte) []byte {
 	}
 }
 
-// orientationTag finds the tag in a TIFF header and its first directory
-// (TIFF 6.0 §2): byte order, 42, the directory's offset; there a count and
-// entries of 12 bytes: tag, type, count, value.
+// orientationTag finds the tag in a TIFF header and its first directory (TIFF
+// 6.0 §2): byte order, 42, and the directory's offset; the directory has a
+// count and entries of 12 bytes: tag, type, count, value.
 func orientationTag(b []byte) Orientation {
 	var order binary.ByteOrder
 	switch {

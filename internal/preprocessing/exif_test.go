@@ -8,7 +8,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// tiff is a directory of entries, each of a tag and a 16-bit value.
+// tiff returns a directory of entries with a tag and a 16-bit value each.
 func tiff(order binary.AppendByteOrder, entries ...uint16) []byte {
 	b := []byte("II*\x00")
 	if order == binary.AppendByteOrder(binary.BigEndian) {
@@ -26,7 +26,7 @@ func tiff(order binary.AppendByteOrder, entries ...uint16) []byte {
 	return order.AppendUint32(b, 0)
 }
 
-// withSegments is the head of a JPEG with APP1 segments of those bodies.
+// withSegments returns the head of a JPEG with APP1 segments with these bodies.
 func withSegments(bodies ...[]byte) []byte {
 	b := []byte{0xff, 0xd8}
 	for _, body := range bodies {

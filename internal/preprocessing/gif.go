@@ -20,7 +20,7 @@ const (
 	gifControl   = 0xf9 // the label of a graphic control extension
 )
 
-// gifBlocks walks the blocks behind a GIF's screen.
+// gifBlocks iterates over the blocks after a GIF's screen descriptor.
 type gifBlocks struct {
 	b  []byte
 	at int
@@ -33,7 +33,7 @@ func newGIFBlocks(b []byte) (*gifBlocks, error) {
 	return &gifBlocks{b, 13 + colourTable(b[10])}, nil
 }
 
-// next returns the following block, from its introducer to the end of its data.
+// next returns the next block, from its introducer to the end of its data.
 func (g *gifBlocks) next() (kind byte, block []byte, err error) {
 	if g.at >= len(g.b) {
 		return 0, nil, fmt.Errorf("no trailer: %w", ErrTruncated)
@@ -52,7 +52,7 @@ func (g *gifBlocks) next() (kind byte, block []byte, err error) {
 	default:
 		return kind, nil, fmt.Errorf("unknown block 0x%02x: %w", kind, ErrCorrupt)
 	}
-	for { // sub-blocks, each led by its length, ended by an empty one
+	for { // sub-blocks, each preceded by its length, ended by an empty one
 		if g.at >= len(g.b) {
 			return kind, nil, ErrTruncated
 		}
@@ -72,8 +72,8 @@ func checkGIF(b []byte) error {
 	return err
 }
 
-// gifDetails counts frames up to the second. Only the control extension in front
-// of the first frame tells of the frame that is decoded.
+// gifDetails counts at most two frames. Only the control extension before the
+// first frame applies to the frame that is decoded.
 func gifDetails(b []byte, d *Details) {
 	blocks, err := newGIFBlocks(b)
 	for frames := 0; err == nil && frames < 2; {
@@ -92,8 +92,8 @@ func gifDetails(b []byte, d *Details) {
 	}
 }
 
-// colourTable is the length in bytes of the table that a GIF's packed field
-// announces.
+// colourTable returns the length in bytes of the colour table announced by a
+// GIF's packed field.
 func colourTable(packed byte) int {
 	if packed&0x80 == 0 {
 		return 0

@@ -26,18 +26,18 @@ const (
 	markerAPP1 = 0xe1
 )
 
-// segments walks the marker segments of a JPEG from the one after SOI.
+// segments iterates over the marker segments of a JPEG after SOI.
 type segments struct {
 	b  []byte
 	at int
 }
 
-// next returns the following marker and, unless it stands alone, its segment
-// without the length. After an SOS the next call skips the entropy-coded data.
+// next returns the next marker and, unless it has none, its segment without the
+// length. After an SOS the next call skips the entropy-coded data.
 //
-// It finds every marker that libjpeg finds: the reserved ones below SOF0 have
-// no length, as libjpeg looks for a restart marker right behind them, so that
-// nothing can be hidden in their segments.
+// It finds every marker that libjpeg finds: the reserved markers below SOF0
+// have no length, because libjpeg looks for a restart marker right after them.
+// So nothing can be hidden in their segments.
 func (s *segments) next() (marker byte, segment []byte, err error) {
 	for {
 		i := bytes.IndexByte(s.b[min(s.at, len(s.b)):], 0xff)
@@ -75,30 +75,30 @@ func (s *segments) next() (marker byte, segment []byte, err error) {
 	}
 }
 
-// isSOF says whether a marker starts a frame, of whichever coding process.
+// isSOF reports whether a marker starts a frame of any coding process.
 func isSOF(m byte) bool {
 	return m >= markerSOF0 && m <= markerSOFf && m != markerDHT && m != markerJPG && m != markerDAC
 }
 
-// frame is what a JPEG's frame header says.
+// frame holds a JPEG's frame header.
 type frame struct {
-	process       byte // the marker: which coding process
-	precision     int  // bits a sample
+	process       byte // the marker, which gives the coding process
+	precision     int  // bits per sample
 	width, height int
 	components    []component
 }
 
-// component is one of a frame's planes: grey, luma, a chroma or an ink.
+// component is one of a frame's planes: grey, luma, chroma or ink.
 type component struct {
 	id         byte
 	horizontal int // sampling factors, relative to those of the other components
 	vertical   int
-	scans      int // counted by whoever walks the file
+	scans      int // counted by the caller
 }
 
-// readFrame reads the header that a SOF marker leads.
+// readFrame parses the header after a SOF marker.
 func readFrame(process byte, segment []byte) (f frame, err error) {
-	// precision 1, lines 2, samples a line 2, components 1, then 3 for each
+	// precision 1, lines 2, samples per line 2, components 1, then 3 for each
 	if len(segment) < 6 || len(segment) < 6+3*int(segment[5]) {
 		return f, fmt.Errorf("frame header of %d bytes: %w", len(segment), ErrCorrupt)
 	}
@@ -112,7 +112,7 @@ func readFrame(process byte, segment []byte) (f frame, err error) {
 	return f, nil
 }
 
-// frame goes to the frame header, which must come before the image data.
+// frame advances to the frame header, which must precede the image data.
 func (s *segments) frame() (frame, error) {
 	for {
 		marker, segment, err := s.next()

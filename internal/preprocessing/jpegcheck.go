@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// The bounds on the scans of a JPEG. Every scan passes over all blocks of its
-// components, whether it has data for them or not, so that a few hundred bytes
-// can ask for a pass over an image of any size. Encoders write about ten scans,
-// at most eight of one component.
+// The bounds on the scans of a JPEG. Every scan makes a pass over all blocks of
+// its components, even without data for them, so a few hundred bytes can cause
+// a pass over an image of any size. Encoders write about ten scans, at most
+// eight of one component.
 const (
-	// maxScans is how many scans one component may be part of.
+	// maxScans bounds the scans of one component.
 	maxScans = 100
-	// maxPasses is how many samples all scans together may pass over, in
-	// multiples of the image's pixels or, where it is smaller, of
-	// DefaultMaxPixels: about two seconds of work.
+	// maxPasses bounds the samples of all scans together, as a multiple of the
+	// image's pixels or, if it is smaller, of DefaultMaxPixels: about two
+	// seconds of work.
 	maxPasses = 32
-	// arithmeticWeight is what a sample costs with arithmetic coding, relative
+	// arithmeticWeight is the cost of a sample with arithmetic coding, relative
 	// to Huffman coding.
 	arithmeticWeight = 8
 )
 
-// checkJPEG walks the whole file.
+// checkJPEG checks the whole file.
 func checkJPEG(b []byte) error {
 	s := segments{b: b, at: 2}
 	f, err := s.frame()
@@ -56,15 +56,15 @@ func checkJPEG(b []byte) error {
 	}
 }
 
-// check says whether the frame is one that libjpeg decodes.
+// check reports whether libjpeg can decode the frame.
 func (f *frame) check() error {
 	switch {
 	case !slices.Contains([]byte{markerSOF0, markerSOF1, markerSOF2, markerSOF9, markerSOFa}, f.process):
 		return fmt.Errorf("coding process SOF%d (lossless, hierarchical and the like): %w", f.process-markerSOF0, ErrVariant)
 	case f.precision != 8:
-		return fmt.Errorf("%d bits a sample, where 8 are read: %w", f.precision, ErrVariant)
+		return fmt.Errorf("%d bits per sample, only 8 are supported: %w", f.precision, ErrVariant)
 	case len(f.components) != 1 && len(f.components) != 3 && len(f.components) != 4:
-		return fmt.Errorf("%d components, where 1, 3 or 4 are read: %w", len(f.components), ErrVariant)
+		return fmt.Errorf("%d components, only 1, 3 or 4 are supported: %w", len(f.components), ErrVariant)
 	}
 	for _, c := range f.components {
 		if c.horizontal < 1 || c.horizontal > 4 || c.vertical < 1 || c.vertical > 4 {
@@ -74,7 +74,7 @@ func (f *frame) check() error {
 	return nil
 }
 
-// scan counts a scan by its header and returns how many samples it passes over.
+// scan counts a scan by its header and returns the samples it covers.
 func (f *frame) scan(header []byte) (samples int64, err error) {
 	if len(header) < 1 || len(header) < 1+2*int(header[0]) {
 		return 0, fmt.Errorf("scan header of %d bytes: %w", len(header), ErrCorrupt)
@@ -96,7 +96,7 @@ func (f *frame) scan(header []byte) (samples int64, err error) {
 	return samples, nil
 }
 
-// samples is how many a component has, in whole blocks and units.
+// samples returns a component's samples, in whole blocks and units.
 func (f *frame) samples(c *component) int64 {
 	horizontal, vertical := 1, 1
 	for _, c := range f.components {

@@ -10,7 +10,7 @@ import (
 	"tkit/internal/preprocessing/jpegtest"
 )
 
-// Many scans over few samples pass, and few over many.
+// Many scans of few samples are accepted, and few scans of many.
 func TestCheckBoundsScans(t *testing.T) {
 	for name, c := range map[string]struct {
 		side, scans int
@@ -59,13 +59,13 @@ func TestCheckRefusesVariantsOfJPEG(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	two := edit(9, 2) // the third is not read, and so no part of the frame
+	two := edit(9, 2) // the third is not parsed, so not part of the frame
 	if err := Check(two); !errors.Is(err, ErrVariant) {
 		t.Errorf("two components: %v", err)
 	}
 }
 
-// A sample with arithmetic coding counts as several.
+// A sample with arithmetic coding has a higher weight.
 func TestCheckWeighsArithmeticCoding(t *testing.T) {
 	scans := func(n int) []byte {
 		b := jpegtest.Scans(8192, n-1)
@@ -79,8 +79,8 @@ func TestCheckWeighsArithmeticCoding(t *testing.T) {
 	}
 }
 
-// libjpeg, where it looks for a restart marker, takes reserved markers to stand
-// alone: scans in what looks like their segments are scans.
+// libjpeg treats reserved markers as having no segment when it looks for a
+// restart marker: scans inside such a segment are scans.
 func TestCheckFindsHiddenScans(t *testing.T) {
 	b := jpegtest.Scans(64, maxScans)
 	first := bytes.Index(b, []byte{0xff, markerSOS})
@@ -91,7 +91,7 @@ func TestCheckFindsHiddenScans(t *testing.T) {
 	}
 }
 
-// A decoder makes room for the pixels that a header claims.
+// A decoder allocates memory for the pixels that a header claims.
 func TestCheckWantsDataForThePixelsOfAPNG(t *testing.T) {
 	b, err := os.ReadFile("testdata/rgb.png")
 	if err != nil {
@@ -103,7 +103,7 @@ func TestCheckWantsDataForThePixelsOfAPNG(t *testing.T) {
 	}
 }
 
-// Each chunk costs a decoder time, whatever is in it.
+// Each chunk costs a decoder time, whatever its content.
 func TestCheckBoundsTheChunksOfAPNG(t *testing.T) {
 	b, err := os.ReadFile("testdata/rgb.png")
 	if err != nil {

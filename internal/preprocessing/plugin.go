@@ -9,33 +9,34 @@ import (
 	"strings"
 )
 
-// Plugin is a step that a plugin does, pinned to the bytes that do it.
+// Plugin is a step done by a plugin, pinned to its digest.
 //
-// A plugin before the decode takes encoded bytes and gives encoded bytes. In the
-// decode's place it takes encoded bytes and gives pixels, as Gives must say. A
-// plugin after the decode takes and gives pixels: uint8 until a step makes them
-// float32.
+// A plugin before the decode takes and returns encoded bytes. A plugin in place
+// of the decode takes encoded bytes and returns pixels, which Gives must
+// declare. A plugin after the decode takes and returns pixels: uint8 until a
+// step makes them float32.
 type Plugin struct {
-	// Name is the plugin's own, such as "dicom-window".
+	// Name is the plugin's name, such as "dicom-window".
 	Name string `json:"name" yaml:"name"`
-	// Version is what the plugin says of itself, such as "1.2.0".
+	// Version is the plugin's own version, such as "1.2.0".
 	Version string `json:"version,omitempty" yaml:"version,omitempty"`
-	// Digest is "sha256:" and the hexadecimal SHA-256 of the plugin's executable
-	// or archive. A training job may leave it out; a manifest never does.
+	// Digest is "sha256:" and the hexadecimal SHA-256 of the plugin's
+	// executable or archive. It is optional in a training job and required in a
+	// manifest.
 	Digest string `json:"digest,omitempty" yaml:"digest,omitempty"`
-	// Config is what the plugin is started with: a JSON object that follows the
-	// plugin's own schema, empty for none.
+	// Config is the plugin's configuration: a JSON object that matches the
+	// plugin's schema, empty for none.
 	Config json.RawMessage `json:"config,omitempty" yaml:"config,omitempty"`
-	// Gives is what the images are afterwards, where the plugin changes it.
+	// Gives describes the images after the step, if the plugin changes their
+	// form.
 	Gives Gives `json:"gives,omitzero" yaml:"gives,omitempty"`
 }
 
-// Varies is the height and the width of images whose size a plugin decides one
-// by one; a resize must follow.
+// Varies is the height and the width of images whose size the plugin decides
+// for each image. A resize must follow.
 const Varies = -1
 
-// Gives is what a plugin makes of images. A zero member stands for what the
-// plugin was given.
+// Gives describes a plugin's output. A zero field means the same as the input.
 type Gives struct {
 	Kind Kind `json:"kind,omitempty" yaml:"kind,omitempty"`
 	// Height and Width are the size of every image, or Varies.
@@ -44,7 +45,7 @@ type Gives struct {
 	Channels int `json:"channels,omitempty" yaml:"channels,omitempty"`
 }
 
-// String names the plugin, its version and the beginning of its digest.
+// String returns the plugin's name, version and the beginning of its digest.
 func (p Plugin) String() string {
 	text := p.Name
 	if p.Version != "" {
@@ -56,18 +57,18 @@ func (p Plugin) String() string {
 	return text
 }
 
-// canonical is the step with its configuration in one form: keys sorted, no
-// spaces, none at all for an empty object.
+// canonical returns the step with a canonical configuration: sorted keys, no
+// spaces, nothing for an empty object.
 func (p Plugin) canonical() Plugin {
 	d := json.NewDecoder(bytes.NewReader(p.Config))
 	d.UseNumber()
 	var value any
 	if len(p.Config) == 0 || d.Decode(&value) != nil {
-		return p // not an object, as validate says
+		return p // not an object, which validate reports
 	}
 	p.Config = nil
 	if members, ok := value.(map[string]any); !ok || len(members) > 0 {
-		p.Config, _ = json.Marshal(value) // what was decoded encodes
+		p.Config, _ = json.Marshal(value) // decoded values can be encoded
 	}
 	return p
 }
@@ -114,8 +115,8 @@ func (g Gives) validate() error {
 	return nil
 }
 
-// Pin has pin complete every plugin step with its version and digest, and what
-// it gives, and returns the description of what really runs.
+// Pin calls pin to complete every plugin step with its version, digest and
+// output, and returns the resulting description.
 func (p Preprocessing) Pin(pin func(Plugin) (Plugin, error)) (Preprocessing, error) {
 	pinned := Preprocessing{Steps: make([]Step, len(p.Steps))}
 	copy(pinned.Steps, p.Steps)
@@ -136,12 +137,12 @@ func (p Preprocessing) Pin(pin func(Plugin) (Plugin, error)) (Preprocessing, err
 	return pinned, pinned.Validate()
 }
 
-// Pinned says whether every plugin step names the bytes that do it, as the
-// steps of a version must.
+// Pinned checks that every plugin step has a digest, as the steps of a version
+// must.
 func (p Preprocessing) Pinned() error {
 	for i, s := range p.Steps {
 		if s.Plugin != nil && (s.Plugin.Version == "" || s.Plugin.Digest == "") {
-			return fmt.Errorf("preprocessing step %d (plugin %s): a version pins its plugins by version and digest", i+1, s.Plugin.Name)
+			return fmt.Errorf("preprocessing step %d (plugin %s): the plugins of a version must be pinned by version and digest", i+1, s.Plugin.Name)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ func withPlugin(p Plugin) Preprocessing {
 	}}
 }
 
-// The digest is of what a configuration says, not of how it is written, and of
+// The digest depends on a configuration's meaning, not its formatting, and on
 // the plugin's bytes.
 func TestDigestOfPlugins(t *testing.T) {
 	config := func(text string) string {
@@ -65,6 +65,6 @@ func TestPin(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := job.Pin(func(p Plugin) (Plugin, error) { return p, nil }); err == nil {
-		t.Error("a plugin without a digest passes as pinned")
+		t.Error("a plugin without a digest counts as pinned")
 	}
 }

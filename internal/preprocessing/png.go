@@ -20,8 +20,7 @@ func sniffPNG(b []byte) (width, height int, err error) {
 	return int(w), int(h), nil
 }
 
-// pngChunks walks the chunks of a PNG, each of a length, a kind, a body and a
-// checksum.
+// pngChunks iterates over the chunks of a PNG: length, kind, body and checksum.
 type pngChunks struct {
 	b  []byte
 	at int64
@@ -29,7 +28,7 @@ type pngChunks struct {
 
 func newPNGChunks(b []byte) *pngChunks { return &pngChunks{b, 8} }
 
-// next returns the following chunk. Its body is a part of the file's bytes.
+// next returns the next chunk. Its body aliases the file's bytes.
 func (c *pngChunks) next() (kind string, body []byte, err error) {
 	if c.at+12 > int64(len(c.b)) {
 		return "", nil, fmt.Errorf("no IEND chunk: %w", ErrTruncated)
@@ -49,7 +48,7 @@ func (c *pngChunks) next() (kind string, body []byte, err error) {
 }
 
 // mostPNGChunks is how many chunks a PNG of that many bytes may have. A decoder
-// takes microseconds for each, however short it is; encoders write one for a few
+// takes microseconds for each, however short; encoders write one per few
 // thousand bytes.
 func mostPNGChunks(length int) int { return 10_000 + length/256 }
 
@@ -72,11 +71,11 @@ func checkPNG(b []byte) error {
 	}
 }
 
-// maxDeflate is how many bytes one byte of deflated data can become.
+// maxDeflate is how many bytes one byte of deflated data can expand to.
 const maxDeflate = 1032
 
-// checkPNGData says whether that many bytes of data can hold the pixels: a
-// decoder makes room for them before it looks at the data.
+// checkPNGData checks that the data can hold the pixels: a decoder allocates
+// them before it reads the data.
 func checkPNGData(b []byte, data int64) error {
 	width, height, err := sniffPNG(b)
 	if err != nil {
@@ -89,7 +88,7 @@ func checkPNGData(b []byte, data int64) error {
 	return nil
 }
 
-// pngPixelBits is how many bits a pixel has, 0 where the header does not say.
+// pngPixelBits returns the bits per pixel, 0 if the header is invalid.
 func pngPixelBits(b []byte) int64 {
 	if len(b) < 26 {
 		return 0

@@ -1,11 +1,11 @@
-// Package preprocessing describes the exact way from image bytes to the input
-// tensor of a model, and reads as much of an image file as can be known
-// without decoding it.
+// Package preprocessing describes how a model's input tensor is computed from
+// image bytes, and extracts from image files what is known without decoding
+// them.
 //
-// The description belongs to a model's version: training, serving and
-// ingestion all follow the same one, and its digest is part of the key of
-// every kept bottleneck. The package is pure Go and decodes nothing;
-// internal/inference compiles a description into a graph.
+// The description belongs to a model's version: training, serving and ingestion
+// use the same one, and its digest is part of the key of every cached
+// bottleneck. The package is pure Go and decodes nothing; internal/inference
+// compiles a description into a graph.
 package preprocessing
 
 import (
@@ -14,20 +14,20 @@ import (
 	"encoding/json"
 )
 
-// Preprocessing is the ordered list of steps from the bytes of an encoded
-// image to a float32 tensor of height × width × channels, or to ten of them
-// where there is a ten_crop.
+// Preprocessing is the ordered list of steps from the bytes of an encoded image
+// to a float32 tensor of height × width × channels, or to ten of them with a
+// ten_crop.
 //
-// A decode begins, a normalise ends it; between them stand the steps that make
-// the size of the result known. Plugin steps may stand anywhere: before the
-// decode or in its place they take encoded bytes, after it pixels, after the
-// normalise the tensor itself.
+// It begins with a decode and ends with a normalise. The steps between them
+// must determine the size of the result. Plugin steps may be anywhere: before
+// or in place of the decode they take encoded bytes, after it pixels, after the
+// normalise the tensor.
 type Preprocessing struct {
 	Steps []Step `json:"steps" yaml:"steps"`
 }
 
-// ForMode is the usual list for a network: decode to c channels, stretch to
-// h × w with a bilinear kernel, normalise in the given mode.
+// ForMode returns the usual steps for a network: decode to c channels, stretch
+// to h × w with a bilinear kernel, normalise in the given mode.
 func ForMode(mode string, h, w, c int) Preprocessing {
 	return Preprocessing{Steps: []Step{
 		{Decode: &Decode{Channels: c}},
@@ -36,8 +36,8 @@ func ForMode(mode string, h, w, c int) Preprocessing {
 	}}
 }
 
-// Shape is the height, width and channels of the resulting tensor. It is zero
-// for a description that does not validate.
+// Shape returns the height, width and channels of the resulting tensor. It is
+// zero for an invalid description.
 func (p Preprocessing) Shape() (height, width, channels int) {
 	last, err := p.follow()
 	if err != nil {
@@ -46,15 +46,15 @@ func (p Preprocessing) Shape() (height, width, channels int) {
 	return last.height, last.width, last.channels
 }
 
-// Form is what is known beforehand of every image at one place of a
-// description. Height and width are zero where they are not known, as all of
-// Shape is of encoded images.
+// Form is what is known in advance about every image at one point of a
+// description. Height and width are zero if unknown, and all of Shape is zero
+// for encoded images.
 type Form struct {
 	Kind  Kind
 	Shape [3]int // height, width, channels
 }
 
-// Forms is what is known after each step, of a description that validates.
+// Forms returns what is known after each step of a valid description.
 func (p Preprocessing) Forms() []Form {
 	g := p.beginning()
 	forms := make([]Form, len(p.Steps))
@@ -70,7 +70,7 @@ func (p Preprocessing) Forms() []Form {
 	return forms
 }
 
-// Views is how many tensors an image becomes: 10 with a ten_crop, else 1.
+// Views returns how many tensors an image becomes: 10 with a ten_crop, else 1.
 func (p Preprocessing) Views() int {
 	for _, s := range p.Steps {
 		if s.TenCrop != nil {
@@ -80,8 +80,8 @@ func (p Preprocessing) Views() int {
 	return 1
 }
 
-// Decoding is the decode step, by which an image is judged before it is
-// decoded. It is the zero Decode where plugins decode.
+// Decoding returns the decode step, which limits images before they are
+// decoded. It is the zero Decode if plugins decode.
 func (p Preprocessing) Decoding() Decode {
 	for _, s := range p.Steps {
 		if s.Decode != nil {
@@ -91,7 +91,7 @@ func (p Preprocessing) Decoding() Decode {
 	return Decode{}
 }
 
-// Plugins lists the plugin steps in their order.
+// Plugins lists the plugin steps in order.
 func (p Preprocessing) Plugins() []Plugin {
 	var all []Plugin
 	for _, s := range p.Steps {
@@ -102,16 +102,16 @@ func (p Preprocessing) Plugins() []Plugin {
 	return all
 }
 
-// TakesAnyFile says whether a plugin is first to see the bytes, so that they
+// TakesAnyFile reports whether a plugin receives the bytes first, so that they
 // need not be an image of a known format.
 func (p Preprocessing) TakesAnyFile() bool {
 	return len(p.Steps) > 0 && p.Steps[0].Plugin != nil
 }
 
-// Digest names the description: "sha256:" and the hexadecimal SHA-256 of its
-// canonical JSON, in which members at their default are left out. Equal
-// descriptions have equal digests, and a member added to a later version of
-// tkit does not change the digests of descriptions that do not use it.
+// Digest identifies the description: "sha256:" and the hexadecimal SHA-256 of
+// its canonical JSON, which omits fields with default values. Equal
+// descriptions have equal digests, and fields added by later versions of tkit
+// do not change the digests of descriptions that do not use them.
 func (p Preprocessing) Digest() string {
 	steps := make([]Step, len(p.Steps))
 	copy(steps, p.Steps)
@@ -127,7 +127,7 @@ func (p Preprocessing) Digest() string {
 		}
 	}
 	b, err := json.Marshal(Preprocessing{Steps: steps})
-	if err != nil { // plain numbers, strings and booleans always encode
+	if err != nil { // plain numbers, strings and booleans can always be encoded
 		panic(err)
 	}
 	sum := sha256.Sum256(b)

@@ -11,7 +11,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// imagenet is the list with every kind of step that a ResNet is evaluated by.
+// imagenet has every kind of step used to evaluate a ResNet.
 var imagenet = Preprocessing{Steps: []Step{
 	{Decode: &Decode{Channels: 3, JPEGScale: true, Orientation: true}},
 	{Resize: &Resize{Height: 256, Width: 256, Kernel: Bicubic, Antialias: true, Keep: KeepShorter}},
@@ -47,8 +47,8 @@ func TestValidate(t *testing.T) {
 		{"negative bound", []Step{{Decode: &Decode{Channels: 3, MaxPixels: -1}}, resize, unit}, "max_pixels is -1"},
 		{"no size", []Step{decode, unit}, "step 2 (normalise): the size of the result is not known"},
 		{"scaled without resize", []Step{{Decode: &Decode{Channels: 3, JPEGScale: true}}, unit}, "jpeg_scale"},
-		{"zero side", with(Step{Resize: &Resize{Height: 0, Width: 5, Kernel: Bilinear}}), "step 2 (resize): 0×5 is no size"},
-		{"huge side", with(Step{Resize: &Resize{Height: 5, Width: 1 << 20, Kernel: Bilinear}}), "is no size"},
+		{"zero side", with(Step{Resize: &Resize{Height: 0, Width: 5, Kernel: Bilinear}}), "step 2 (resize): 0×5 is not a valid size"},
+		{"huge side", with(Step{Resize: &Resize{Height: 5, Width: 1 << 20, Kernel: Bilinear}}), "is not a valid size"},
 		{"no kernel", with(Step{Resize: &Resize{Height: 5, Width: 5}}), `kernel is ""`},
 		{"unknown kernel", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: "sinc"}}), `kernel is "sinc"`},
 		{"antialiased nearest", with(Step{Resize: &Resize{Height: 5, Width: 5, Kernel: Nearest, Antialias: true}}), "antialias"},
@@ -56,9 +56,9 @@ func TestValidate(t *testing.T) {
 		{"overhang", with(shorter), "put a crop before it"},
 		{"early crop", []Step{decode, crop, resize, unit}, "step 2 (crop): the size of the image is not known"},
 		{"large crop", []Step{decode, resize, {Crop: &Crop{Height: 32, Width: 49}}, unit}, "step 3 (crop): 32×49 is larger"},
-		{"crop of nothing", []Step{decode, resize, {Crop: &Crop{}}, unit}, "step 3 (crop): 0×0 is no size"},
+		{"crop of nothing", []Step{decode, resize, {Crop: &Crop{}}, unit}, "step 3 (crop): 0×0 is not a valid size"},
 		{"no normalise", []Step{decode, resize}, "step 2 (resize): the last step must be a normalise"},
-		{"normalise early", []Step{decode, resize, unit, resize}, "step 4 (resize): only plugins follow the normalise"},
+		{"normalise early", []Step{decode, resize, unit, resize}, "step 4 (resize): only plugins may follow the normalise"},
 		{"unknown mode", []Step{decode, resize, {Normalise: &Normalise{Mode: "mean"}}}, `mode is "mean"`},
 		{"caffe in grey", []Step{grey, resize, {Normalise: &Normalise{Mode: Caffe}}}, "needs 3 channels"},
 		{"torch in grey", []Step{grey, resize, {Normalise: &Normalise{Mode: Torch}}}, "needs 3 channels"},
@@ -99,8 +99,8 @@ func TestShapeAndString(t *testing.T) {
 	}
 }
 
-// A digest is a key of caches and part of manifests, so it never changes for
-// the same description.
+// A digest is a key of caches and part of manifests, so it must never change
+// for the same description.
 func TestDigest(t *testing.T) {
 	golden := map[string]Preprocessing{
 		"sha256:194c963e909ecae9424e2136fbf1e351ffd2dccaee642cb347149a8de5bc5520": ForMode(Caffe, 224, 224, 3),
@@ -176,14 +176,14 @@ func TestStrict(t *testing.T) {
 		{`null`, "null"},
 		{`[]`, "preprocessing"},
 	} {
-		// A list keeps a decoder from passing over a null document.
+		// In a list, because a decoder skips a null document.
 		var fromJSON, fromYAML []Preprocessing
 		for kind, err := range map[string]error{
 			"JSON": json.Unmarshal([]byte("["+c.text+"]"), &fromJSON),
 			"YAML": yaml.Unmarshal([]byte("["+c.text+"]"), &fromYAML), // YAML reads flow style as JSON
 		} {
 			if kind == "YAML" && c.text == "null" {
-				continue // yaml.v3 leaves a null alone without asking
+				continue // yaml.v3 does not call the unmarshaller for null
 			}
 			if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s %s: got %v, want %q", kind, c.text, err, c.want)
@@ -192,7 +192,7 @@ func TestStrict(t *testing.T) {
 	}
 	var p Preprocessing
 	if err := yaml.Unmarshal([]byte("\n\nsteps:\n- 1: 2\n"), &p); err == nil || !strings.Contains(err.Error(), `line 4: unknown step "1"`) {
-		t.Errorf("a key that is no string: %v", err)
+		t.Errorf("a key that is not a string: %v", err)
 	}
 }
 

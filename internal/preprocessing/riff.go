@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// The layout of WebP files is that of the WebP Container Specification; the
-// headers inside are those of RFC 6386 §9.1 (VP8) and of the WebP Lossless
-// Bitstream Specification (VP8L).
+// The format of WebP files is defined by the WebP Container Specification, the
+// headers inside by RFC 6386 §9.1 (VP8) and the WebP Lossless Bitstream
+// Specification (VP8L).
 
-// chunk is the next RIFF chunk at an offset; its body may be cut short by the
-// end of b.
+// chunk is the RIFF chunk at an offset. Its body may be cut short by the end of
+// b.
 type chunk struct {
 	kind string
 	body []byte
-	next int64 // offset of the chunk that follows, 0 if b ends before
+	next int64 // offset of the next chunk, 0 if b ends before
 }
 
 func chunkAt(b []byte, at int64) (chunk, error) {
@@ -29,10 +29,10 @@ func chunkAt(b []byte, at int64) (chunk, error) {
 	return c, nil
 }
 
-// sniffWebP goes to the first image, past chunks that it does not know. An
-// extended file (VP8X) declares a canvas before; a still image must fill it.
-// A decoder allocates for the image and not for the canvas, so to bound the
-// one the other has to agree.
+// sniffWebP finds the first image, skipping unknown chunks. An extended file
+// (VP8X) first declares a canvas, which a still image must fill. A decoder
+// allocates memory for the image and not for the canvas, so the two must agree
+// for the bound to hold.
 func sniffWebP(b []byte) (width, height int, err error) {
 	canvas := false
 	for at := int64(12); ; {
@@ -66,7 +66,7 @@ func sniffWebP(b []byte) (width, height int, err error) {
 	}
 }
 
-// sniffVP8 reads the header of an image chunk, lossy or lossless.
+// sniffVP8 parses the header of a lossy or lossless image chunk.
 func sniffVP8(c chunk) (width, height int, err error) {
 	b := c.body
 	if c.kind == "VP8L" { // signature 1, then 14 bits of width − 1 and 14 of height − 1

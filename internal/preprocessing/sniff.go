@@ -17,31 +17,31 @@ const (
 	WebP Format = "webp"
 )
 
-// What Sniff and Check find wrong with a file, for errors.Is.
+// Errors of Sniff and Check, for errors.Is.
 var (
 	// ErrEmpty: there are no bytes.
 	ErrEmpty = errors.New("empty file")
-	// ErrUnsupported: the bytes do not begin as any of the formats does.
+	// ErrUnsupported: the bytes do not begin like any of the formats.
 	ErrUnsupported = errors.New("not a jpeg, png, gif, bmp or webp image")
 	// ErrTruncated: the bytes end before the image does.
 	ErrTruncated = errors.New("truncated")
-	// ErrCorrupt: the bytes contradict the format.
+	// ErrCorrupt: the bytes violate the format.
 	ErrCorrupt = errors.New("corrupt")
-	// ErrVariant: of one of the formats, in a variant that no decoder here reads.
+	// ErrVariant: a variant of a known format that no decoder here supports.
 	ErrVariant = errors.New("unsupported format")
-	// ErrTooCostly: decoding would take too much work for the size of the image.
+	// ErrTooCostly: decoding would take too much work for the size of the
+	// image.
 	ErrTooCostly = errors.New("too costly to decode")
 )
 
-// Sniff tells the format of an encoded image and its size in pixels from its
-// header alone: it never decodes, allocates nothing that depends on the
-// input, and takes time at most linear in the headers' length. For a GIF the
-// size is that of the screen, which no frame exceeds.
+// Sniff returns the format of an encoded image and its size in pixels from its
+// header: it never decodes, its allocations do not depend on the input, and its
+// time is at most linear in the headers' length. For a GIF the size is that of
+// the screen, which no frame exceeds.
 //
-// b may be a prefix of the file, if only it reaches past the header; metadata
-// in front of a JPEG's can make that long. The error wraps ErrEmpty,
-// ErrUnsupported, ErrTruncated or ErrCorrupt; with the latter two the format
-// is set.
+// b may be a prefix of the file that includes the header, which metadata in a
+// JPEG may make long. The error wraps ErrEmpty, ErrUnsupported, ErrTruncated or
+// ErrCorrupt; with the latter two the format is set.
 func Sniff(b []byte) (format Format, width, height int, err error) {
 	if len(b) == 0 {
 		return "", 0, 0, ErrEmpty
@@ -73,19 +73,18 @@ func Sniff(b []byte) (format Format, width, height int, err error) {
 	return format, width, height, nil
 }
 
-// Check tells, without decoding, whether an encoded image is whole and may be
-// decoded. It is whole where it ends as its format says that it should: a JPEG
-// at its end marker, a PNG at IEND, a GIF at its trailer, a WebP and a BMP at
-// the length that they declare. Bytes after the end are allowed, as cameras
-// append some. It may be decoded where the work is bounded by its size in
-// pixels: a JPEG's scans pass over no component more than 100 times and, all
-// together, over no more samples than 32 times the pixels, or 2³¹ where that is
-// more; the data of a PNG is long enough for its pixels, and not in a great
-// number of tiny chunks; and the Huffman codes of a lossless WebP take no more
-// than 256 MiB.
+// Check reports, without decoding, whether an encoded image is complete and may
+// be decoded. It is complete if it ends as its format requires: a JPEG with its
+// end marker, a PNG with IEND, a GIF with its trailer, a WebP and a BMP at
+// their declared length. Bytes after the end are allowed, because some cameras
+// append data. It may be decoded if the work is bounded by its size in pixels:
+// the scans of a JPEG cover no component more than 100 times and, in total, no
+// more samples than 32 times the pixels, or 2³¹ if that is more; the data of a
+// PNG is long enough for its pixels and not split into very many chunks; and
+// the Huffman codes of a lossless WebP take at most 256 MiB.
 //
-// It takes time linear in len(b), and what it accepts can still fail to decode.
-// The error wraps one of the errors above.
+// It takes time linear in len(b). Accepted images can still fail to decode. The
+// error wraps one of the errors above.
 func Check(b []byte) error {
 	if len(b) == 0 {
 		return ErrEmpty
@@ -112,7 +111,7 @@ func Check(b []byte) error {
 	return nil
 }
 
-// formatOf goes by the signature, which is all that a decoder goes by too.
+// formatOf checks only the signature, as decoders do.
 func formatOf(b []byte) Format {
 	switch {
 	case begins(b, "\xff\xd8\xff"):
@@ -129,8 +128,8 @@ func formatOf(b []byte) Format {
 	return ""
 }
 
-// foreign names some things that are mistaken for images of the five formats,
-// so that the message can say what a file is and not only what it is not.
+// foreign identifies common files that are mistaken for images of the five
+// formats, so that the error can say what a file is.
 func foreign(b []byte) string {
 	switch {
 	case begins(b, "II*\x00"), begins(b, "MM\x00*"), begins(b, "II+\x00"), begins(b, "MM\x00+"):

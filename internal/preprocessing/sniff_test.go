@@ -19,7 +19,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// images is the fixtures by name, all of 19 × 11 pixels.
+// images returns the fixtures by name, all of 19 × 11 pixels.
 func images(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.*")
@@ -64,14 +64,14 @@ func TestSniff(t *testing.T) {
 		if err := Check(append(bytes.Clone(b), "appended by a camera"...)); err != nil {
 			t.Errorf("%s with bytes after its end: %v", name, err)
 		}
-		// Go's own packages agree, where they know the variant.
+		// Go's packages agree, if they support the variant.
 		if config, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && (config.Width != w || config.Height != h) {
 			t.Errorf("%s: Go has %d×%d", name, config.Width, config.Height)
 		}
 	}
 }
 
-// Every file cut anywhere is found out, and a header that is whole is read.
+// A file cut anywhere is detected, and a complete header can be read.
 func TestTruncated(t *testing.T) {
 	for name, b := range images(t) {
 		known := false
@@ -80,7 +80,7 @@ func TestTruncated(t *testing.T) {
 				continue
 			}
 			if err := Check(b[:n]); err == nil {
-				t.Errorf("%s cut to %d of %d bytes passes as complete", name, n, len(b))
+				t.Errorf("%s cut to %d of %d bytes counts as complete", name, n, len(b))
 				break
 			}
 			format, w, h, err := Sniff(b[:n])
@@ -101,7 +101,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// The fast check answers by name what Go's decoder finds by decoding.
+// The check detects what Go's decoder detects by decoding.
 func TestTruncatedAsDecoded(t *testing.T) {
 	for _, name := range []string{"baseline.jpg", "rgb.png", "still.gif", "lossless.webp", "rgb.bmp"} {
 		b := images(t)[name]
@@ -214,13 +214,13 @@ func FuzzSniff(f *testing.F) {
 		}
 		complete := Check(b)
 		if complete == nil && format == "" {
-			t.Fatal("complete, but of no format")
+			t.Fatal("complete, but without a format")
 		}
 		if err == nil && int64(w)*int64(h) > 1<<20 {
 			return
 		}
-		// What Go's decoders accept is accepted here, with the same size: PNG
-		// and WebP by the letter. The others are more lenient about the end.
+		// What Go's decoders accept is accepted here, with the same size:
+		// exactly for PNG and WebP. The others are more lenient about the end.
 		img, kind, decodeErr := image.Decode(bytes.NewReader(b))
 		if decodeErr != nil || img.Bounds().Empty() {
 			return

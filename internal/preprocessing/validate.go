@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// maxSide bounds a resize or crop, far above what any network takes, so that
-// a description read from a file cannot ask for an absurd allocation.
+// maxSide bounds a resize or crop, far above what any network takes, so that a
+// description cannot request an excessive allocation.
 const maxSide = 8192
 
-// Validate says whether the steps can be followed: each is well formed, and
-// together they lead from bytes to a tensor of known shape. The error names
-// the step by its place, counted from 1, and by its kind.
+// Validate checks that each step is valid and that together they lead from
+// bytes to a tensor of known shape. The error names the step by its number,
+// counted from 1, and its kind.
 func (p Preprocessing) Validate() error {
 	_, err := p.follow()
 	return err
 }
 
-// follow takes the steps in their order and says what is known at the end.
+// follow applies the steps in order and returns what is known at the end.
 func (p Preprocessing) follow() (progress, error) {
 	g := p.beginning()
 	if len(p.Steps) == 0 {
@@ -41,7 +41,7 @@ func (p Preprocessing) beginning() progress {
 	return progress{kind: Encoded, last: len(p.Steps) - 1}
 }
 
-// key is the key of the one member that is set.
+// key returns the key of the one field that is set.
 func (s Step) key() (string, error) {
 	var set []string
 	for _, k := range kinds {
@@ -67,13 +67,13 @@ func keys() []string {
 	return all
 }
 
-// choice is "a, b or c".
+// choice returns "a, b or c".
 func choice(words []string) string {
 	n := len(words) - 1
 	return strings.Join(words[:n], ", ") + " or " + words[n]
 }
 
-// progress is what is known of the image after the steps so far.
+// progress is what is known about the image after the steps so far.
 type progress struct {
 	last       int
 	kind       Kind // Encoded until something decodes
@@ -81,14 +81,14 @@ type progress struct {
 	scaled     bool // the decode scales JPEGs and so needs a resize
 	height     int  // zero until a resize
 	width      int
-	keeps      string // the resize keeps the aspect: one side may differ from height or width
+	keeps      string // the resize keeps the aspect ratio: one side may differ from height or width
 	normalised bool
 	views      bool // a ten_crop has been made
 }
 
 func (g *progress) step(i int, s Step) error {
 	if s.Plugin == nil && s.Decode == nil && g.kind == Encoded {
-		return errors.New("the first step must be a decode, or plugins that decode or stand before one")
+		return errors.New("the first step must be a decode, or plugins that decode or precede a decode")
 	}
 	switch {
 	case s.Plugin != nil:
@@ -96,9 +96,9 @@ func (g *progress) step(i int, s Step) error {
 	case s.Decode != nil:
 		return g.decode(i, *s.Decode)
 	case g.normalised:
-		return errors.New("only plugins follow the normalise")
+		return errors.New("only plugins may follow the normalise")
 	case g.views && s.Normalise == nil:
-		return errors.New("only a normalise follows the ten_crop")
+		return errors.New("only a normalise may follow the ten_crop")
 	}
 	switch {
 	case s.Resize != nil:
@@ -119,7 +119,7 @@ func (g *progress) step(i int, s Step) error {
 
 func (g *progress) decode(i int, d Decode) error {
 	if g.kind != Encoded {
-		return errors.New("only the first step that is no plugin is a decode")
+		return errors.New("only the first step that is not a plugin may be a decode")
 	}
 	if d.Channels != 1 && d.Channels != 3 {
 		return fmt.Errorf("channels is %d: it must be 1 (grey) or 3 (RGB)", d.Channels)
@@ -131,7 +131,7 @@ func (g *progress) decode(i int, d Decode) error {
 		return fmt.Errorf("bits is %d: it must be from 8 to 16", d.Bits)
 	}
 	if n := len(d.Background); n != 0 && n != d.Channels {
-		return fmt.Errorf("background has %d levels: it takes one a channel, %d", n, d.Channels)
+		return fmt.Errorf("background has %d levels: it needs one per channel, %d", n, d.Channels)
 	}
 	for _, level := range d.Background {
 		if level < 0 || level > 255 {
@@ -156,7 +156,7 @@ func (g *progress) resize(i int, r Resize) error {
 		return fmt.Errorf("kernel is %q: it must be %s", r.Kernel, choice(Kernels()))
 	}
 	if r.Antialias && (r.Kernel == Nearest || r.Kernel == Area) {
-		return fmt.Errorf("antialias has no meaning with the kernel %s", r.Kernel)
+		return fmt.Errorf("antialias has no effect with the kernel %s", r.Kernel)
 	}
 	switch r.Keep {
 	case "", KeepShorter, KeepLonger:
@@ -178,7 +178,7 @@ func (g *progress) crop(i, height, width int) error {
 	case g.height == 0:
 		return errors.New("the size of the image is not known here: put a resize before it")
 	case g.keeps == KeepLonger:
-		return errors.New("the resize keeps the aspect, so one side may be shorter: put a pad before it")
+		return errors.New("the resize keeps the aspect ratio, so one side may be shorter: put a pad before it")
 	case height > g.height || width > g.width:
 		return fmt.Errorf("%d×%d is larger than the image, %d×%d", height, width, g.height, g.width)
 	}
@@ -196,7 +196,7 @@ func (g *progress) pad(i int, p Pad) error {
 	case g.height == 0:
 		return errors.New("the size of the image is not known here: put a resize before it")
 	case g.keeps == KeepShorter:
-		return errors.New("the resize keeps the aspect, so one side may be longer: put a crop before it")
+		return errors.New("the resize keeps the aspect ratio, so one side may be longer: put a crop before it")
 	case p.Height < g.height || p.Width < g.width:
 		return fmt.Errorf("%d×%d is smaller than the image, %d×%d", p.Height, p.Width, g.height, g.width)
 	}
@@ -206,7 +206,7 @@ func (g *progress) pad(i int, p Pad) error {
 
 func (g *progress) grey(i int, y Grey) error {
 	if g.channels != 3 {
-		return fmt.Errorf("the image has %d channel: there is no colour to take out", g.channels)
+		return fmt.Errorf("the image has %d channel: there is no colour to remove", g.channels)
 	}
 	if y.Channels != 1 && y.Channels != 3 {
 		return fmt.Errorf("channels is %d: it must be 1, or 3 equal ones", y.Channels)
@@ -215,10 +215,10 @@ func (g *progress) grey(i int, y Grey) error {
 	return g.mayEnd(i)
 }
 
-// mayEnd refuses to end on anything but a normalise.
+// mayEnd returns an error unless the steps may end here.
 func (g *progress) mayEnd(i int) error {
 	if i == g.last {
-		return fmt.Errorf("the last step must be a normalise (mode %s leaves the values as they are)", None)
+		return fmt.Errorf("the last step must be a normalise (mode %s leaves the values unchanged)", None)
 	}
 	return nil
 }
@@ -231,17 +231,17 @@ func (g *progress) normalise(n Normalise) error {
 	return g.settled()
 }
 
-// settled says whether every image has the one size by now.
+// settled checks that every image has the same size.
 func (g *progress) settled() error {
 	switch {
 	case g.height == 0 && g.scaled:
-		return errors.New("the decode has jpeg_scale, which needs a resize to scale for")
+		return errors.New("the decode has jpeg_scale, which needs a resize")
 	case g.height == 0:
 		return errors.New("the size of the result is not known: put a resize before it")
 	case g.keeps == KeepShorter:
-		return errors.New("the resize keeps the aspect, so one side varies: put a crop before it")
+		return errors.New("the resize keeps the aspect ratio, so one side varies: put a crop before it")
 	case g.keeps == KeepLonger:
-		return errors.New("the resize keeps the aspect, so one side varies: put a pad before it")
+		return errors.New("the resize keeps the aspect ratio, so one side varies: put a pad before it")
 	}
 	return nil
 }
@@ -250,7 +250,7 @@ func (n Normalise) validate(channels int) error {
 	switch n.Mode {
 	case Caffe, Torch:
 		if channels != 3 {
-			return fmt.Errorf("mode %s needs 3 channels, here is %d", n.Mode, channels)
+			return fmt.Errorf("mode %s needs 3 channels, not %d", n.Mode, channels)
 		}
 	case TF, Unit, None:
 	case Range:
@@ -258,18 +258,18 @@ func (n Normalise) validate(channels int) error {
 			return fmt.Errorf("mode %s goes from low %g to high %g: low must be less than high", Range, n.Low, n.High)
 		}
 		if !finite(n.High - n.Low) {
-			return fmt.Errorf("mode %s goes from low %g to high %g: too far apart for a float32", Range, n.Low, n.High)
+			return fmt.Errorf("mode %s goes from low %g to high %g: the difference exceeds float32", Range, n.Low, n.High)
 		}
 	case Standard:
 		if len(n.Mean) != channels || len(n.Deviation) != channels {
-			return fmt.Errorf("mode %s has %d means and %d deviations: it takes one a channel, %d", Standard, len(n.Mean), len(n.Deviation), channels)
+			return fmt.Errorf("mode %s has %d means and %d deviations: it needs one per channel, %d", Standard, len(n.Mean), len(n.Deviation), channels)
 		}
 		for i, d := range n.Deviation {
 			if !(d > 0) || !finite(d) || !finite(n.Mean[i]) {
 				return fmt.Errorf("mode %s has the mean %g and the deviation %g: a deviation must be above 0", Standard, n.Mean[i], d)
 			}
 			if !finite(n.Mean[i]/d) || !finite((1-n.Mean[i])/d) {
-				return fmt.Errorf("mode %s has the mean %g and the deviation %g: they make values that are infinite", Standard, n.Mean[i], d)
+				return fmt.Errorf("mode %s has the mean %g and the deviation %g: the results would be infinite", Standard, n.Mean[i], d)
 			}
 		}
 	default:
@@ -286,13 +286,13 @@ func (n Normalise) validate(channels int) error {
 
 func finite(v float32) bool { return v-v == 0 }
 
-// plugin works out what is known after a plugin.
+// plugin determines what is known after a plugin.
 func (g *progress) plugin(i int, p Plugin) error {
 	if err := p.validate(); err != nil {
 		return err
 	}
 	if g.scaled && g.kind != Encoded {
-		return errors.New("the decode has jpeg_scale, which lets the plugin see images of another size than they have: put the resize before it, or leave jpeg_scale out")
+		return errors.New("the decode has jpeg_scale, so the plugin would get images of a different size: put the resize before the plugin, or remove jpeg_scale")
 	}
 	gives := p.Gives
 	was := g.kind
@@ -305,13 +305,13 @@ func (g *progress) plugin(i int, p Plugin) error {
 			return errors.New("it gives encoded bytes, which have no height, width or channels")
 		}
 	case g.kind == Encoded:
-		return errors.New("it stands after the decode and cannot give encoded bytes")
+		return errors.New("it follows the decode and cannot give encoded bytes")
 	case was == Encoded && gives.Channels == 0:
-		return fmt.Errorf("it decodes, so it must say what it gives: kind and channels")
+		return fmt.Errorf("it decodes, so it must declare what it gives: kind and channels")
 	case g.normalised && g.kind != Float32:
-		return fmt.Errorf("it stands after the normalise and must give %s images", Float32)
+		return fmt.Errorf("it follows the normalise and must give %s images", Float32)
 	case g.keeps != "" && gives.Height == 0:
-		return fmt.Errorf("the resize keeps the aspect, so one side varies: put a %s before it", map[string]string{KeepShorter: "crop", KeepLonger: "pad"}[g.keeps])
+		return fmt.Errorf("the resize keeps the aspect ratio, so one side varies: put a %s before it", map[string]string{KeepShorter: "crop", KeepLonger: "pad"}[g.keeps])
 	}
 	if gives.Channels != 0 {
 		g.channels = gives.Channels
@@ -333,7 +333,7 @@ func (g *progress) plugin(i int, p Plugin) error {
 
 func sides(h, w int) error {
 	if h < 1 || w < 1 || h > maxSide || w > maxSide {
-		return fmt.Errorf("%d×%d is no size: height and width must be from 1 to %d", h, w, maxSide)
+		return fmt.Errorf("%d×%d is not a valid size: height and width must be from 1 to %d", h, w, maxSide)
 	}
 	return nil
 }

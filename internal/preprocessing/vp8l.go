@@ -6,32 +6,31 @@ import (
 )
 
 // A lossless WebP may have different Huffman codes for each of its tiles. A
-// decoder keeps the tables of all of them, and a table takes some hundred times
-// as much memory as its code has in the file. The number of tables stands behind
-// the images of the transforms, so that those have to be decoded to learn it.
-// The format is that of the WebP Lossless Bitstream Specification.
+// decoder keeps all their tables, and a table takes some hundred times as much
+// memory as its code in the file. The number of tables follows the images of
+// the transforms, so these must be decoded to find it. The format is defined by
+// the WebP Lossless Bitstream Specification.
 
 const (
-	// maxTables is how many bytes the tables of an image may take: several times
-	// what the groups of codes of ordinary encoders do, of which libwebp makes
-	// at most 2,600.
+	// maxTables bounds the bytes of an image's tables: several times what
+	// ordinary encoders produce. libwebp makes at most 2,600 groups.
 	maxTables = 256 << 20
 	// maxTiles bounds the images that describe tiles, in pixels.
 	maxTiles = DefaultMaxPixels / 16
-	// groupBytes and symbolBytes are what a decoder takes for a group of five
-	// codes and for each symbol that they may have.
+	// groupBytes and symbolBytes are what a decoder allocates for a group of
+	// five codes and for each of their possible symbols.
 	groupBytes, symbolBytes = 5 * 544, 16
 )
 
-// Symbols of the first code of a group: levels of green, then lengths of copies,
-// then places in the cache of colours.
+// Symbols of the first code of a group: levels of green, then copy lengths,
+// then positions in the colour cache.
 const (
 	literals = 256
 	lengths  = 24
 	copies   = literals + lengths
 )
 
-// Kinds of transforms.
+// Types of transforms.
 const (
 	predictorTransform = iota
 	colourTransform
@@ -39,8 +38,8 @@ const (
 	paletteTransform
 )
 
-// checkVP8L bounds the tables of a lossless image of a size; b begins behind the
-// image's header.
+// checkVP8L bounds the tables of a lossless image of a given size. b begins
+// after the image's header.
 func checkVP8L(b []byte, width, height int) error {
 	l := &lossless{bits: bitReader{b: b}}
 	groups, cache, err := l.groups(width, height)
@@ -54,17 +53,17 @@ func checkVP8L(b []byte, width, height int) error {
 	return nil
 }
 
-// A lossless reads the parts of an image before its pixels.
+// A lossless parses the parts of an image before its pixels.
 type lossless struct{ bits bitReader }
 
-// groups reads the transforms and the groups' image, and returns how many groups
-// of codes there are and how many colours the cache has.
+// groups parses the transforms and the image of groups, and returns the number
+// of groups of codes and the size of the colour cache.
 func (l *lossless) groups(width, height int) (groups, cache int, err error) {
 	seen := [4]bool{}
 	for l.bits.read(1) == 1 {
 		kind := l.bits.read(2)
 		if seen[kind] {
-			return 0, 0, fmt.Errorf("a transform stands twice: %w", ErrCorrupt)
+			return 0, 0, fmt.Errorf("a transform occurs twice: %w", ErrCorrupt)
 		}
 		seen[kind] = true
 		switch kind {
@@ -95,8 +94,8 @@ func (l *lossless) groups(width, height int) (groups, cache int, err error) {
 	return groups, cache, l.bits.err
 }
 
-// packed is the width of an image whose pixels are places in a palette: of small
-// palettes several stand in one.
+// packed returns the width of an image whose pixels are palette indices: with
+// small palettes one pixel holds several.
 func packed(width, colours int) int {
 	shift := 0
 	switch {
@@ -110,7 +109,7 @@ func packed(width, colours int) int {
 	return tilesOf(width, shift)
 }
 
-// tiles reads an image with a pixel for each tile.
+// tiles parses an image with a pixel for each tile.
 func (l *lossless) tiles(width, height int) ([]uint32, error) {
 	shift := int(l.bits.read(3)) + 2
 	return l.image(tilesOf(width, shift), tilesOf(height, shift))
@@ -118,7 +117,7 @@ func (l *lossless) tiles(width, height int) ([]uint32, error) {
 
 func tilesOf(side, shift int) int { return (side + 1<<shift - 1) >> shift }
 
-// cache reads the size of the cache of colours.
+// cache parses the size of the colour cache.
 func (l *lossless) cache() (int, error) {
 	if l.bits.read(1) == 0 {
 		return 0, l.bits.err
@@ -130,7 +129,7 @@ func (l *lossless) cache() (int, error) {
 	return 1 << n, l.bits.err
 }
 
-// image decodes an image that has one group of codes.
+// image decodes an image with one group of codes.
 func (l *lossless) image(width, height int) ([]uint32, error) {
 	if int64(width)*int64(height) > maxTiles {
 		return nil, fmt.Errorf("%d×%d tiles: %w", width, height, ErrTooCostly)
@@ -169,7 +168,7 @@ func (l *lossless) image(width, height int) ([]uint32, error) {
 	return pixels, l.bits.err
 }
 
-// colours are those that a pixel may name by a hash.
+// colours is the colour cache, indexed by a hash.
 type colours struct {
 	table []uint32
 	shift int

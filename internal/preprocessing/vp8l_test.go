@@ -11,9 +11,9 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// TestLosslessGroups reads up to the pixels of images that libwebp wrote. That
-// the codes of as many groups as were found stand there shows that nothing
-// before them was misread.
+// TestLosslessGroups parses images written by libwebp up to their pixels.
+// Finding the codes of as many groups as were counted shows that everything
+// before was parsed correctly.
 func TestLosslessGroups(t *testing.T) {
 	for file, several := range map[string]bool{"webp/tiles.webp": true, "lossless.webp": false, "webp/palette.webp": false} {
 		b := readTestdata(t, file)
@@ -55,7 +55,7 @@ func readTestdata(t testing.TB, file string) []byte {
 	return b
 }
 
-// TestCostlyLossless has an image of 130 kB that names 65,536 groups of codes.
+// TestCostlyLossless has an image of 130 kB with 65,536 groups of codes.
 func TestCostlyLossless(t *testing.T) {
 	for _, kind := range []string{"VP8L", "ALPH"} {
 		if err := Check(manyGroups(kind)); !errors.Is(err, ErrTooCostly) {
@@ -65,7 +65,7 @@ func TestCostlyLossless(t *testing.T) {
 }
 
 // manyGroups is the beginning of an image of 1,024 × 1,024 pixels in 65,536
-// tiles, each with codes of its own.
+// tiles, each with its own codes.
 func manyGroups(kind string) []byte {
 	const side = 1024
 	var w bitWriter
@@ -107,7 +107,7 @@ func webP(chunks ...[]byte) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
-// A bitWriter writes what a bitReader reads.
+// A bitWriter is the inverse of a bitReader.
 type bitWriter struct {
 	b []byte
 	n int
@@ -123,8 +123,8 @@ func (w *bitWriter) write(value uint32, bits int) {
 	}
 }
 
-// code writes a code in which the first 256 symbols take 8 bits and the others
-// have none.
+// code writes a code in which the first 256 symbols have 8 bits and the others
+// are unused.
 func (w *bitWriter) code(symbols int) {
 	w.write(0, 1)
 	w.write(8, 4) // twelve lengths of lengths, in the order of the format

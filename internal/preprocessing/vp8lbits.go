@@ -2,11 +2,11 @@ package preprocessing
 
 import "fmt"
 
-// distanceCodes is how many symbols the code of distances has.
+// distanceCodes is the number of symbols in the distance code.
 const distanceCodes = 40
 
-// near are the places of the 120 pixels that have the shortest codes of
-// distances: columns to the left and rows up.
+// near lists the positions of the 120 pixels with the shortest distance codes:
+// columns to the left and rows up.
 var near = [120][2]int8{
 	{0, 1}, {1, 0}, {1, 1}, {-1, 1}, {0, 2}, {2, 0}, {1, 2}, {-1, 2}, {2, 1}, {-2, 1}, {2, 2}, {-2, 2},
 	{0, 3}, {3, 0}, {1, 3}, {-1, 3}, {3, 1}, {-3, 1}, {2, 3}, {-2, 3}, {3, 2}, {-3, 2}, {0, 4}, {4, 0},
@@ -20,7 +20,8 @@ var near = [120][2]int8{
 	{7, 5}, {-7, 5}, {8, 4}, {6, 7}, {-6, 7}, {7, 6}, {-7, 6}, {8, 5}, {7, 7}, {-7, 7}, {8, 6}, {8, 7},
 }
 
-// distance is how many pixels before the present one a code of distances means.
+// distance converts a distance code to a number of pixels before the current
+// one.
 func distance(code, width int) int {
 	if code > len(near) {
 		return code - len(near)
@@ -29,13 +30,13 @@ func distance(code, width int) int {
 	return max(1, int(at[1])*width+int(at[0]))
 }
 
-// A bitReader reads bits from the lowest of each byte on. After its end it gives
-// zeros, and an error.
+// A bitReader reads bits, lowest first in each byte. After the end it returns
+// zeros and sets an error.
 type bitReader struct {
 	b    []byte
 	at   int // in bits
 	err  error
-	lens [copies + 1<<11]byte // of the code that is being read
+	lens [copies + 1<<11]byte // of the code being read
 }
 
 func (r *bitReader) read(n int) (value uint32) {
@@ -50,7 +51,7 @@ func (r *bitReader) read(n int) (value uint32) {
 	return value
 }
 
-// prefixed reads the rest of a length or distance whose symbol was read.
+// prefixed reads the rest of a length or distance after its symbol.
 func (r *bitReader) prefixed(symbol uint32) int {
 	if symbol < 4 {
 		return int(symbol) + 1
@@ -59,8 +60,8 @@ func (r *bitReader) prefixed(symbol uint32) int {
 	return int(2+symbol&1)<<extra + int(r.read(extra)) + 1
 }
 
-// A huffman is a canonical Huffman code: how many symbols have each length, and
-// the symbols by length. One of a single symbol takes no bits.
+// A huffman is a canonical Huffman code: the number of symbols of each length,
+// and the symbols by length. A code with a single symbol takes no bits.
 type huffman struct {
 	count   [16]int
 	symbols []uint32
@@ -81,12 +82,12 @@ func (r *bitReader) symbol(h huffman) uint32 {
 		code <<= 1
 	}
 	if r.err == nil {
-		r.err = fmt.Errorf("bits that are no symbol: %w", ErrCorrupt)
+		r.err = fmt.Errorf("an invalid symbol: %w", ErrCorrupt)
 	}
 	return 0
 }
 
-// newHuffman makes the code whose symbols have the given lengths, 0 for none.
+// newHuffman makes a code from the lengths of its symbols, 0 for unused ones.
 func newHuffman(lens []byte) (huffman, error) {
 	var h huffman
 	for _, n := range lens {
@@ -94,7 +95,7 @@ func newHuffman(lens []byte) (huffman, error) {
 	}
 	used := len(lens) - h.count[0]
 	h.count[0] = 0
-	left := 1 // codes that are still to be given
+	left := 1 // unassigned codes
 	for _, n := range h.count[1:] {
 		left = left<<1 - n
 		if left < 0 {
@@ -102,7 +103,7 @@ func newHuffman(lens []byte) (huffman, error) {
 		}
 	}
 	if used == 0 || left < 0 || left > 0 && used > 1 {
-		return h, fmt.Errorf("%d symbols whose lengths are no Huffman code: %w", used, ErrCorrupt)
+		return h, fmt.Errorf("the lengths of %d symbols are not a Huffman code: %w", used, ErrCorrupt)
 	}
 	var next [16]int
 	for i := 1; i < len(next)-1; i++ {
@@ -118,7 +119,7 @@ func newHuffman(lens []byte) (huffman, error) {
 	return h, nil
 }
 
-// code reads a Huffman code of at most so many symbols.
+// code reads a Huffman code of at most the given number of symbols.
 func (r *bitReader) code(symbols int) (huffman, error) {
 	if r.read(1) == 1 {
 		return r.simpleCode(symbols)
@@ -165,7 +166,7 @@ func (r *bitReader) simpleCode(symbols int) (huffman, error) {
 	return h, r.err
 }
 
-// lengths reads the lengths of a code's symbols, which are coded themselves.
+// lengths reads the lengths of a code's symbols, which are Huffman coded.
 func (r *bitReader) lengths(h huffman, lens []byte) error {
 	most := len(lens)
 	if r.read(1) == 1 {

@@ -14,9 +14,9 @@ import (
 	"tkit/internal/spelling"
 )
 
-// UnmarshalYAML reads a description as strictly as UnmarshalJSON does. People
-// write YAML, so its errors have the line, and for an unknown key the one that
-// was probably meant.
+// UnmarshalYAML parses a description as strictly as UnmarshalJSON. YAML is
+// written by hand, so its errors have the line and, for an unknown key, a
+// suggestion.
 func (p *Preprocessing) UnmarshalYAML(n *yaml.Node) error {
 	n = resolve(n)
 	if err := checkKeys(n, "preprocessing", reflect.TypeFor[Preprocessing]()); err != nil {
@@ -38,7 +38,7 @@ func (p *Preprocessing) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// UnmarshalYAML reads a step strictly.
+// UnmarshalYAML parses a step strictly.
 func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {
@@ -56,7 +56,7 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 	return readYAML(value, key.Value, member)
 }
 
-// MarshalYAML writes a plugin step with its configuration as YAML.
+// MarshalYAML returns a plugin step with its configuration as YAML.
 func (p Plugin) MarshalYAML() (any, error) {
 	type plain struct {
 		Name    string
@@ -69,7 +69,7 @@ func (p Plugin) MarshalYAML() (any, error) {
 	if len(p.Config) == 0 {
 		return out, nil
 	}
-	// JSON is YAML, whose reader keeps integers what they are.
+	// JSON is YAML, and the YAML parser keeps integers as integers.
 	var config any
 	if err := yaml.Unmarshal(p.Config, &config); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
@@ -78,9 +78,9 @@ func (p Plugin) MarshalYAML() (any, error) {
 	return out, nil
 }
 
-// readYAML decodes a mapping into a struct whose members have yaml tags, and
-// refuses keys that it does not have. The values go through JSON: one reader,
-// one set of rules, where yaml.v3 would take 3.5 for a 3.
+// readYAML decodes a mapping into a struct with yaml tags and refuses unknown
+// keys. The values are converted through JSON, so that one set of rules
+// applies; yaml.v3 would accept 3.5 for an integer.
 func readYAML(n *yaml.Node, what string, into any) error {
 	n = resolve(n)
 	if err := checkKeys(n, what, reflect.TypeOf(into).Elem()); err != nil {
@@ -95,10 +95,10 @@ func readYAML(n *yaml.Node, what string, into any) error {
 		err = strict(b, into)
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		return fmt.Errorf("line %d: %s: %s takes %s, not a %s", lineOf(n, wrong.Field), what, wrong.Field, typeName(wrong.Type), wrong.Value)
+		return fmt.Errorf("line %d: %s: %s must be %s, not a %s", lineOf(n, wrong.Field), what, wrong.Field, typeName(wrong.Type), wrong.Value)
 	}
 	if odd := (*json.UnsupportedValueError)(nil); errors.As(err, &odd) {
-		return fmt.Errorf("line %d: %s: %s is no finite number", n.Line, what, odd.Str)
+		return fmt.Errorf("line %d: %s: %s is not a finite number", n.Line, what, odd.Str)
 	}
 	if err != nil {
 		return fmt.Errorf("line %d: %s: %w", n.Line, what, err)
@@ -106,7 +106,7 @@ func readYAML(n *yaml.Node, what string, into any) error {
 	return nil
 }
 
-// checkKeys refuses what is no mapping of the keys that a struct has.
+// checkKeys returns an error unless n is a mapping with keys of the struct.
 func checkKeys(n *yaml.Node, what string, t reflect.Type) error {
 	if n.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: %s: want a mapping of keys to values", n.Line, what)
@@ -127,7 +127,8 @@ func checkKeys(n *yaml.Node, what string, t reflect.Type) error {
 	return nil
 }
 
-// lineOf is the line of a mapping's value by its path, such as "gives.kind".
+// lineOf returns the line of a mapping's value by its path, such as
+// "gives.kind".
 func lineOf(n *yaml.Node, path string) int {
 	first, rest, _ := strings.Cut(path, ".")
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -138,7 +139,7 @@ func lineOf(n *yaml.Node, path string) int {
 	return n.Line
 }
 
-// typeName says what a member takes.
+// typeName describes the type of a field.
 func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -155,7 +156,7 @@ func typeName(t reflect.Type) string {
 	return "a mapping of keys to values"
 }
 
-// yamlKeys are the keys of a struct and the types of their members.
+// yamlKeys returns the keys of a struct and the types of their fields.
 func yamlKeys(t reflect.Type) map[string]reflect.Type {
 	known := make(map[string]reflect.Type)
 	for i := range t.NumField() {
@@ -173,7 +174,7 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// nearest suggests the name that was probably meant, "" where none is near.
+// nearest returns a suggestion, or "" if no name is similar.
 func nearest(given string, names []string) string {
 	if near := spelling.Nearest(strings.ToLower(given), names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)

@@ -30,7 +30,7 @@ steps:
 - plugin: {name: last, gives: {kind: float32, height: 10, width: 10}}
 `
 
-// What people write comes back the same by either form, and is followed.
+// Every step is equal after a round trip through either form.
 func TestYAMLOfEveryStep(t *testing.T) {
 	var p Preprocessing
 	if err := yaml.Unmarshal([]byte(everyStep), &p); err != nil {

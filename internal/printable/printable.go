@@ -1,9 +1,9 @@
-// Package printable prints text that comes from elsewhere: class names, file
-// names, reasons, descriptions of plugins, messages of other programs. Such text
-// may hold sequences that steer a terminal, line breaks that forge a row of a
-// table, and characters that reverse the direction of what follows. They are
-// shown as escapes (\n, \u001b, \u202e, \xff), which is also how JSON writes
-// them: filtered JSON stays the same JSON.
+// Package printable makes untrusted text safe to print: class names, file
+// names, reasons, descriptions of plugins, messages of other programs. Such
+// text may contain sequences that control a terminal, line breaks that forge a
+// row of a table, and characters that reverse the direction of text. They are
+// escaped (\n, \u001b, \u202e, \xff) as in JSON, so that filtered JSON is still
+// the same JSON.
 package printable
 
 import (
@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s as one line without control characters, line separators,
-// bidirectional controls and bytes that are not UTF-8; each is escaped.
+// Text returns s as one line with control characters, line separators,
+// bidirectional controls and invalid UTF-8 escaped.
 func Text(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -24,15 +24,15 @@ func Text(s string) string {
 	return string(escape(nil, []byte(s), hidden))
 }
 
-// Line is Text for a message of another program: spaces stand for its tabs and
-// line breaks, and what is longer than most bytes is cut and ends with "…".
+// Line is Text for a message of another program: tabs and line breaks become
+// spaces, and text longer than most bytes is cut and ends with "…".
 func Line(s string, most int) string {
 	cut := len(s) > most
 	if cut { // first, so that a huge message costs little
 		s = whole(s[:most])
 	}
 	s = Text(strings.TrimSpace(spaces.Replace(s)))
-	if len(s) > most { // escapes are longer than what they stand for
+	if len(s) > most { // escapes are longer than the characters they replace
 		s, cut = whole(s[:most]), true
 	}
 	if cut {
@@ -41,7 +41,7 @@ func Line(s string, most int) string {
 	return s
 }
 
-// Cut is text as it is, up to most bytes; what is longer ends with "…".
+// Cut cuts text to at most most bytes. Cut text ends with "…".
 func Cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -51,7 +51,7 @@ func Cut(text string, most int) string {
 
 var spaces = strings.NewReplacer("\t", " ", "\r\n", " ", "\n", " ", "\r", " ", "\u2028", " ", "\u2029", " ")
 
-// whole is text without a character that is cut off at its end.
+// whole removes an incomplete character at the end of text.
 func whole(text string) string { return text[:complete([]byte(text))] }
 
 // Lines is Text for whole output: line feeds and tabs remain.
@@ -61,9 +61,8 @@ func Lines(text []byte) []byte {
 	})
 }
 
-// Fprintf formats like fmt.Fprintf and passes each argument that is text
-// through Text: strings and their slices, errors, and whatever has a String
-// method.
+// Fprintf formats like fmt.Fprintf and passes each text argument through Text:
+// strings and their slices, errors, and values with a String method.
 func Fprintf(w io.Writer, format string, values ...any) (int, error) {
 	shown := make([]any, len(values))
 	for i, v := range values {
@@ -93,16 +92,17 @@ func argument(v any) any {
 	return v
 }
 
-// hidden says which characters are not to be seen, or change how others are.
+// hidden reports whether a character is invisible or changes how others are
+// displayed.
 func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 const digits = "0123456789abcdef"
 
-// escape appends text to out, and what must not be printed as its escape: \uXXXX
-// suffices, as no character above U+FFFF is hidden. A program may print
-// megabytes of them, so it is done without fmt.
+// escape appends text to out, escaping characters that must not be printed:
+// \uXXXX suffices, because no character above U+FFFF is hidden. It does not use
+// fmt, because a program may print megabytes of them.
 func escape(out, text []byte, hide func(rune) bool) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

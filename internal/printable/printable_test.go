@@ -63,8 +63,8 @@ func TestFprintf(t *testing.T) {
 	}
 }
 
-// TestFilteredJSON shows that JSON means the same after a Writer, and steers no
-// terminal.
+// TestFilteredJSON checks that a Writer does not change the meaning of JSON,
+// and that the output controls no terminal.
 func TestFilteredJSON(t *testing.T) {
 	given := map[string]string{"a\u202e\x1b\u009b": "x\x7f\u2028\r\n\t\"\\"}
 	var b bytes.Buffer
@@ -82,8 +82,8 @@ func TestFilteredJSON(t *testing.T) {
 	}
 }
 
-// TestWriterInPieces writes a text byte by byte: characters of several bytes
-// arrive whole.
+// TestWriterInPieces writes text byte by byte: multi-byte characters stay
+// intact.
 func TestWriterInPieces(t *testing.T) {
 	const text = "Zürich\t東京 👩\x1b[2J\n\xe2\x82x"
 	var b bytes.Buffer

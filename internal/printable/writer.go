@@ -6,20 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// A Writer passes all that is written to it through Lines. A command writes its
-// output through one, so that nothing steers a terminal even where a message was
-// not formatted by Fprintf. It may be used by several goroutines.
+// A Writer passes all output through Lines. A command writes its output through
+// one, so that nothing controls a terminal even if a message was not formatted
+// by Fprintf. It is safe for concurrent use.
 type Writer struct {
 	mu   sync.Mutex
 	out  io.Writer
-	held []byte // the first bytes of a character whose rest has not been written yet
+	held []byte // the first bytes of an incomplete character
 }
 
 // NewWriter returns a writer to out.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 
-// Write writes text, without an incomplete character at its end: that one waits
-// for its other bytes.
+// Write writes text, except an incomplete character at its end, which is held
+// until its other bytes arrive.
 func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,11 +32,11 @@ func (w *Writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Unwrap returns what w writes to: for bytes that are a file's content, and for
-// what draws on a terminal by itself.
+// Unwrap returns the underlying writer, for a file's content and for programs
+// that draw on a terminal themselves.
 func (w *Writer) Unwrap() io.Writer { return w.out }
 
-// Unwrap returns what a Writer writes to, and any other writer as it is.
+// Unwrap returns a Writer's underlying writer, and any other writer unchanged.
 func Unwrap(w io.Writer) io.Writer {
 	if p, ok := w.(*Writer); ok {
 		return p.Unwrap()
@@ -44,7 +44,8 @@ func Unwrap(w io.Writer) io.Writer {
 	return w
 }
 
-// complete is the length of text without a character that is cut off at its end.
+// complete returns the length of text without an incomplete character at its
+// end.
 func complete(text []byte) int {
 	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
 		start := len(text) - back

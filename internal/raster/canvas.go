@@ -8,18 +8,19 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Canvas is how pixels are laid out, row by row and sample by sample, and what
-// becomes of transparency.
+// Canvas is the layout of pixels, row by row and sample by sample, and the
+// treatment of transparency.
 type Canvas struct {
 	Width, Height int
 	Channels      int // 1 or 3
-	// Background is one level a channel that transparent pixels are put over and
-	// what no frame covers is filled with. Without one transparency is dropped
-	// and the rest is black.
+	// Background is one level per channel onto which transparent pixels are
+	// blended, and which fills the area that no frame covers. If empty,
+	// transparency is dropped and the uncovered area is black.
 	Background []uint8
 }
 
-// Fits says whether an image is of the canvas's size, or a frame of a GIF on it.
+// Fits checks that an image has the canvas's size, or is a frame of a GIF
+// inside it.
 func (c Canvas) Fits(format preprocessing.Format, m image.Image) error {
 	screen, frame := image.Rect(0, 0, c.Width, c.Height), m.Bounds()
 	if frame == screen || format == preprocessing.GIF && frame.In(screen) {
@@ -28,8 +29,8 @@ func (c Canvas) Fits(format preprocessing.Format, m image.Image) error {
 	return fmt.Errorf("its header says %d×%d, its data %v: %w", c.Width, c.Height, frame, preprocessing.ErrCorrupt)
 }
 
-// Bytes draws an image that fits in 8 bits a sample. Of 16 bits it keeps the upper 8.
-// pix has room for the canvas and may hold anything.
+// Bytes draws an image that fits, with 8 bits per sample. Of 16 bits it keeps
+// the upper 8. pix has the canvas's size and arbitrary content.
 func (c Canvas) Bytes(m image.Image, pix []uint8) {
 	if m.Bounds() != image.Rect(0, 0, c.Width, c.Height) {
 		c.fill(pix)
@@ -41,7 +42,7 @@ func (c Canvas) Bytes(m image.Image, pix []uint8) {
 			p := m.Pix[m.PixOffset(x, y):]
 			return color.NRGBA{p[0], p[1], p[2], p[3]}
 		})
-	case *image.RGBA: // only opaque images are of this type
+	case *image.RGBA: // only opaque images have this type
 		d.rows(m.Rect, func(x, y int) color.NRGBA {
 			p := m.Pix[m.PixOffset(x, y):]
 			return color.NRGBA{p[0], p[1], p[2], 255}
@@ -72,7 +73,7 @@ func (c Canvas) Bytes(m image.Image, pix []uint8) {
 	}
 }
 
-// fill makes the whole canvas its background.
+// fill fills the canvas with its background.
 func (c Canvas) fill(pix []uint8) {
 	clear(pix)
 	if c.Background == nil {
@@ -107,7 +108,7 @@ func (d *drawing) rows(at image.Rectangle, pixel func(x, y int) color.NRGBA) {
 	}
 }
 
-// blend puts what is drawn over the background as the image's alpha says.
+// blend blends the drawn image onto the background by the image's alpha.
 func (d *drawing) blend(m *image.NYCbCrA) {
 	if d.Background == nil {
 		return
@@ -121,7 +122,8 @@ func (d *drawing) blend(m *image.NYCbCrA) {
 	}
 }
 
-// over puts the pixel at the beginning of row, of that alpha, over the background.
+// over blends the pixel at the beginning of row, with that alpha, onto the
+// background.
 func (d *drawing) over(row []uint8, alpha uint8) {
 	a := uint32(alpha)
 	for i, b := range d.Background {

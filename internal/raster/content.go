@@ -5,18 +5,19 @@ import (
 	"image/color"
 )
 
-// Content is what the pixels of an image hold beyond 8 bits of opaque colour.
+// Content describes pixels beyond 8 bits of opaque colour.
 type Content struct {
-	// Greatest is the greatest sample of an image of 16 bits a sample, else 0.
+	// Greatest is the greatest sample of an image with 16 bits per sample, else
+	// 0.
 	Greatest uint16
-	// Transparent says that a pixel is not opaque.
+	// Transparent means that a pixel is not opaque.
 	Transparent bool
-	// Shape says that the picture is in the alpha alone: the colour is the same
-	// everywhere, and Light where that is nearer to white than to black.
+	// Shape means that the picture is only in the alpha channel: the colour is
+	// uniform, and Light if it is nearer to white than to black.
 	Shape, Light bool
 }
 
-// ContentOf measures an image that Decode gave.
+// ContentOf measures an image returned by Decode.
 func ContentOf(m image.Image) Content {
 	var seen extent
 	switch m := m.(type) {
@@ -28,7 +29,7 @@ func ContentOf(m image.Image) Content {
 			return color.NRGBA64{wide(p[0]), wide(p[1]), wide(p[2]), wide(p[3])}
 		})
 	case *image.NYCbCrA:
-		// Luma and chroma are even where the colour is.
+		// Luma and chroma are uniform if the colour is.
 		seen = extentOf(m.Rect, func(x, y int) color.NRGBA64 {
 			c := m.COffset(x, y)
 			return color.NRGBA64{wide(m.Y[m.YOffset(x, y)]), wide(m.Cb[c]), wide(m.Cr[c]), wide(m.A[m.AOffset(x, y)])}
@@ -53,13 +54,13 @@ const (
 	half = full / 2
 )
 
-// wide is an 8-bit sample in 16 bits.
+// wide converts an 8-bit sample to 16 bits.
 func wide(v uint8) uint16 { return uint16(v) * 257 }
 
 // extent is the least and the greatest sample of each channel.
 type extent struct {
 	low, high color.NRGBA64
-	light     bool // the least are nearer to white
+	light     bool // the minimum is nearer to white
 }
 
 func extentOf(at image.Rectangle, pixel func(x, y int) color.NRGBA64) extent {
@@ -73,7 +74,7 @@ func extentOf(at image.Rectangle, pixel func(x, y int) color.NRGBA64) extent {
 	return e
 }
 
-// extentOfPalette is over the colours that pixels have.
+// extentOfPalette covers only colours that are used.
 func extentOfPalette(m *image.Paletted) extent {
 	var used [256]bool
 	for y := m.Rect.Min.Y; y < m.Rect.Max.Y; y++ {
@@ -95,8 +96,8 @@ func (e *extent) add(p color.NRGBA64) {
 	e.high = color.NRGBA64{max(e.high.R, p.R), max(e.high.G, p.G), max(e.high.B, p.B), max(e.high.A, p.A)}
 }
 
-// shape says whether the alpha varies and the colour does not, but for what a
-// lossy encoder adds.
+// shape reports whether the alpha varies and the colour does not, except for
+// the noise of a lossy encoder.
 func (e *extent) shape() bool {
 	const same, varied = 16 * 257, 64 * 257
 	return e.high.R-e.low.R <= same && e.high.G-e.low.G <= same && e.high.B-e.low.B <= same && e.high.A-e.low.A >= varied

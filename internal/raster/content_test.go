@@ -11,8 +11,7 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// painted is an image whose left half is of one colour and whose right half of
-// another.
+// painted returns an image whose left and right halves have different colours.
 func painted[Image interface {
 	image.Image
 	Set(x, y int, c color.Color)
@@ -60,7 +59,7 @@ func TestContentOf(t *testing.T) {
 	}
 }
 
-// video is a dark lossy WebP of those two alphas.
+// video returns a dark lossy WebP with these two alphas.
 func video(left, right uint8) image.Image {
 	m := image.NewNYCbCrA(image.Rect(0, 0, 8, 6), image.YCbCrSubsampleRatio420)
 	for i := range m.A {

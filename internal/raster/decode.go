@@ -1,6 +1,6 @@
-// Package raster decodes, with decoders written in Go, the images that are no
-// JPEGs, lays their pixels out for a network, and measures what they hold beyond
-// 8 bits of opaque colour.
+// Package raster decodes images other than JPEGs with decoders written in Go,
+// lays out their pixels for a network, and measures what they contain beyond 8
+// bits of opaque colour.
 package raster
 
 import (
@@ -17,8 +17,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Decode decodes a PNG, the first frame of a GIF, a BMP or a WebP. Whoever calls
-// it has bounded the size in pixels. The error wraps preprocessing's ErrVariant,
+// Decode decodes a PNG, the first frame of a GIF, a BMP or a WebP. The caller
+// has bounded the size in pixels. The error wraps preprocessing's ErrVariant,
 // ErrTruncated or ErrCorrupt.
 func Decode(format preprocessing.Format, encoded []byte) (m image.Image, err error) {
 	r := bytes.NewReader(encoded)
@@ -52,7 +52,7 @@ func Decode(format preprocessing.Format, encoded []byte) (m image.Image, err err
 	return nil, fmt.Errorf("%w: %w", err, preprocessing.ErrCorrupt)
 }
 
-// Deep says whether an image has 16 bits a sample.
+// Deep reports whether an image has 16 bits per sample.
 func Deep(m image.Image) bool {
 	switch m.(type) {
 	case *image.Gray16, *image.RGBA64, *image.NRGBA64:

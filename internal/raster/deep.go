@@ -8,10 +8,9 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Floats draws a deep image that fits, all bits of it: a sample of 2^bits − 1
-// becomes 255 and those below it proportional. A greater one is no sample of so
-// many bits, and an error that wraps preprocessing.ErrVariant. pix has room for
-// the canvas.
+// Floats draws a deep image that fits, with all its bits: a sample of 2^bits −
+// 1 becomes 255 and smaller ones proportional values. A greater sample is an
+// error that wraps preprocessing.ErrVariant. pix has the canvas's size.
 func (c Canvas) Floats(m image.Image, bits int, pix []float32) error {
 	most := uint16(1<<bits - 1)
 	scale := 255 / float32(most)
@@ -21,7 +20,7 @@ func (c Canvas) Floats(m image.Image, bits int, pix []float32) error {
 		for x := range c.Width {
 			p := pixel(bounds.Min.X+x, bounds.Min.Y+y)
 			if greatest := max(p.R, p.G, p.B); greatest > most {
-				return fmt.Errorf("a sample of %d, where %d bits end at %d: %w", greatest, bits, most, preprocessing.ErrVariant)
+				return fmt.Errorf("a sample of %d, but the maximum of %d bits is %d: %w", greatest, bits, most, preprocessing.ErrVariant)
 			}
 			row := pix[(y*c.Width+x)*c.Channels:][:c.Channels]
 			if c.Channels == 1 {
@@ -40,7 +39,7 @@ func (c Canvas) Floats(m image.Image, bits int, pix []float32) error {
 	return nil
 }
 
-// deepPixel reads the pixels of a deep image.
+// deepPixel returns a function that reads the pixels of a deep image.
 func deepPixel(m image.Image) func(x, y int) color.NRGBA64 {
 	switch m := m.(type) {
 	case *image.Gray16:
@@ -48,7 +47,7 @@ func deepPixel(m image.Image) func(x, y int) color.NRGBA64 {
 			v := m.Gray16At(x, y).Y
 			return color.NRGBA64{v, v, v, 1<<16 - 1}
 		}
-	case *image.RGBA64: // only opaque images are of this type
+	case *image.RGBA64: // only opaque images have this type
 		return func(x, y int) color.NRGBA64 {
 			p := m.RGBA64At(x, y)
 			return color.NRGBA64{p.R, p.G, p.B, 1<<16 - 1}
@@ -56,5 +55,5 @@ func deepPixel(m image.Image) func(x, y int) color.NRGBA64 {
 	case *image.NRGBA64:
 		return m.NRGBA64At
 	}
-	panic(fmt.Sprintf("raster: %T has no 16 bits a sample", m))
+	panic(fmt.Sprintf("raster: %T does not have 16 bits per sample", m))
 }

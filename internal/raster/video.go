@@ -2,19 +2,19 @@ package raster
 
 import "image"
 
-// video draws the planes of a lossy WebP. They are in the studio range of
-// ITU-R BT.601, luma 16 to 235, where Go's image.YCbCr and its conversion mean
-// JPEG's full range (RFC 6386 §9.2), and chroma is at half the resolution; it
-// is interpolated as in libwebp's default, so that the pixels are those that
-// every browser shows.
+// video draws the planes of a lossy WebP. Their luma is in the studio range of
+// ITU-R BT.601, 16 to 235, while Go's image.YCbCr and its conversion assume
+// JPEG's full range (RFC 6386 §9.2). Chroma has half the resolution and is
+// interpolated like in libwebp's default, so that the pixels are those shown by
+// browsers.
 func (d *drawing) video(m *image.YCbCr) {
 	r := m.Rect
 	w, h := r.Dx(), r.Dy()
 	cw, ch := (w+1)/2, (h+1)/2
 	for y := range h {
 		luma := m.Y[m.YOffset(r.Min.X, r.Min.Y+y):][:w]
-		// A row of pixels lies between two rows of chroma, a quarter of the way
-		// from the nearer one.
+		// A row of pixels lies between two rows of chroma, at a quarter of the
+		// distance from the nearer one.
 		near, far := y/2, y/2-1+2*(y&1)
 		far = min(max(far, 0), ch-1)
 		ub, ua := m.Cb[near*m.CStride:][:cw], m.Cb[far*m.CStride:][:cw]
@@ -36,7 +36,7 @@ func (d *drawing) video(m *image.YCbCr) {
 }
 
 // between weighs four samples of chroma by 9, 3, 3 and 1: the nearest, its
-// neighbours along the row and the column, and the one across.
+// neighbours along the row and the column, and the diagonal one.
 func between(near, along, across, diagonal uint8) int32 {
 	n, a, b, d := int32(near), int32(along), int32(across), int32(diagonal)
 	return (9*n + 3*a + 3*b + d + 8) >> 4

@@ -12,17 +12,18 @@ import (
 const (
 	exportInKeras = "load it in Keras and save it by model.export(FOLDER)"
 	frozenGraph   = "a frozen graph (GraphDef), not a SavedModel; import it in Python's TensorFlow and save it by tf.compat.v1.saved_model.simple_save"
-	checkpoint    = "of a checkpoint, which has weights but no graph; load it into the model that it is of, and save that by model.export(FOLDER) or tf.saved_model.save"
-	pyTorch       = "a PyTorch file; convert it by way of ONNX to a SavedModel, for instance with onnx2tf"
+	checkpoint    = "part of a checkpoint, which has weights but no graph; load it into its model, and save that by model.export(FOLDER) or tf.saved_model.save"
+	pyTorch       = "a PyTorch file; convert it through ONNX to a SavedModel, for instance with onnx2tf"
 )
 
-// byEnding says what files of an ending are, where their first bytes do not.
+// byEnding describes files by extension, for formats without a signature in
+// their first bytes.
 var byEnding = map[string]string{
 	".keras":       "a Keras model; " + exportInKeras,
 	".onnx":        "an ONNX model; convert it to a SavedModel, for instance with onnx2tf",
 	".pt":          pyTorch,
 	".pth":         pyTorch,
-	".safetensors": "a file of weights without a graph; load it into the model that it is of, and export that as a SavedModel",
+	".safetensors": "a file of weights without a graph; load it into its model, and export that as a SavedModel",
 	".index":       checkpoint,
 	".meta":        checkpoint,
 	".ckpt":        checkpoint,
@@ -32,13 +33,13 @@ var byEnding = map[string]string{
 	".zip":         "an archive; unpack it first",
 }
 
-// fileKind says what a file is that is given in the place of a SavedModel, and
-// what to do; "" where it is not known.
+// fileKind describes a file given instead of a SavedModel, with the remedy, or
+// returns "" if it is unknown.
 func fileKind(path string) string {
 	head := make([]byte, 16)
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // a pipe would be waited for
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // opening a pipe would block
 		if f, err := os.Open(path); err == nil {
-			n, _ := io.ReadFull(f, head) // what is short has no mark
+			n, _ := io.ReadFull(f, head) // a short file has no signature
 			head = head[:n]
 			f.Close()
 		}
@@ -48,29 +49,30 @@ func fileKind(path string) string {
 	case bytes.HasPrefix(head, []byte("\x89HDF")) || ending == ".h5" || ending == ".hdf5":
 		return "an HDF5 file, as Keras writes models or weights; " + exportInKeras
 	case len(head) >= 8 && string(head[4:8]) == "TFL3":
-		return "a TensorFlow Lite model; give the SavedModel that it was converted from"
+		return "a TensorFlow Lite model; use the SavedModel that it was converted from"
 	case ending == ".pb" && isGraphDef(head):
 		return frozenGraph
 	case name == modelFile:
-		return "the main file of a SavedModel; name the folder that it is in"
+		return "the main file of a SavedModel; give the folder that contains it"
 	case ending == ".pb":
-		return "no SavedModel by its name; name a folder with a " + modelFile
+		return "not a SavedModel by its name; give a folder with a " + modelFile
 	case name == "checkpoint" || strings.Contains(name, ".data-00000-of-"):
 		return checkpoint
 	case name == "model.json":
-		return "a TensorFlow.js model; give the SavedModel that it was converted from"
+		return "a TensorFlow.js model; use the SavedModel that it was converted from"
 	}
 	return byEnding[ending]
 }
 
-// isGraphDef says whether the first bytes are of a GraphDef, which begins with a
-// node: a SavedModel begins with the number of its version, or a meta graph.
+// isGraphDef reports whether the first bytes are those of a GraphDef, which
+// begins with a node: a SavedModel begins with its version number or a meta
+// graph.
 func isGraphDef(head []byte) bool { return len(head) > 0 && head[0] == 1<<3|2 }
 
-// maxLooked bounds how many files of a folder are looked at.
+// maxLooked bounds how many files of a folder are examined.
 const maxLooked = 100
 
-// adviceForFile says what a file is.
+// adviceForFile describes a file.
 func adviceForFile(path string) string {
 	if kind := fileKind(path); kind != "" {
 		return ": it is " + kind
@@ -78,25 +80,25 @@ func adviceForFile(path string) string {
 	return ""
 }
 
-// adviceForFolder says what a folder without a saved_model.pb is.
+// adviceForFolder describes a folder without a saved_model.pb.
 func adviceForFolder(dir string) string {
 	for _, other := range []struct{ file, advice string }{
 		{"saved_model.pbtxt", "; it has saved_model.pbtxt, the text form: load and save it in Python"},
-		{"saved_model.cpb", "; it has saved_model.cpb, the form in chunks: save it without image_format splitting"},
+		{"saved_model.cpb", "; it has saved_model.cpb, the chunked form: save it without image_format splitting"},
 	} {
 		if _, err := os.Stat(filepath.Join(dir, other.file)); err == nil {
 			return other.advice
 		}
 	}
 	if deeper, _ := filepath.Glob(filepath.Join(dir, "*", modelFile)); len(deeper) > 0 {
-		return "; there is one in " + filepath.Dir(deeper[0])
+		return "; there is a SavedModel in " + filepath.Dir(deeper[0])
 	}
 	f, err := os.Open(dir)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
-	names, _ := f.Readdirnames(maxLooked) // what cannot be listed gets no advice
+	names, _ := f.Readdirnames(maxLooked) // if listing fails, there is no advice
 	slices.Sort(names)
 	for _, name := range names {
 		if kind := fileKind(filepath.Join(dir, name)); kind != "" {
@@ -104,7 +106,7 @@ func adviceForFolder(dir string) string {
 		}
 	}
 	if slices.Contains(names, "config.json") {
-		return "; it looks like a folder of Keras's own form: " + exportInKeras
+		return "; it looks like Keras's own folder format: " + exportInKeras
 	}
 	return ""
 }

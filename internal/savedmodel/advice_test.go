@@ -10,7 +10,7 @@ import (
 	"tkit/internal/savedmodel"
 )
 
-// What is given in the place of a SavedModel is named as what it is.
+// Other formats given instead of a SavedModel are identified.
 func TestReadNamesOtherFormats(t *testing.T) {
 	for _, tt := range []struct{ path, content, says string }{
 		{"frozen.pb", "\x0a\x10\x0a\x01x\x12\x0bPlaceholder", "frozen graph"},
@@ -22,7 +22,7 @@ func TestReadNamesOtherFormats(t *testing.T) {
 		{"model.pth", "PK\x03\x04", "PyTorch"},
 		{"model.safetensors", "{}", "weights without a graph"},
 		{"model.tar.gz", "\x1f\x8b", "unpack"},
-		{"saved_model.pb", "\x08\x01", "name the folder"},
+		{"saved_model.pb", "\x08\x01", "give the folder"},
 		{"renamed/saved_model.pb", "\x0a\x10\x0a\x01x\x12\x0bPlaceholder", "frozen graph"},
 		{"checkpoint/model.ckpt-7.index", "x", "weights but no graph"},
 		{"hub/1/saved_model.pb", "x", "hub/1"},

@@ -7,9 +7,9 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// branch returns the function that a conditional takes, or nil when that
-// depends on more than constants. Models ask at run time what was settled at
-// saving, above all whether they are being trained.
+// branch returns the function that a conditional calls, or nil if that depends
+// on more than constants. Many models test at run time what is constant in the
+// saved model, above all whether they are being trained.
 func (x *inliner) branch(n *nodepb.NodeDef, c *call) *attrpb.AttrValue {
 	if len(c.args) == 0 {
 		return nil
@@ -24,7 +24,7 @@ func (x *inliner) branch(n *nodepb.NodeDef, c *call) *attrpb.AttrValue {
 			return n.GetAttr()["then_branch"]
 		}
 		return n.GetAttr()["else_branch"]
-	default: // Case: an index out of range means the last
+	default: // Case: an index out of range selects the last
 		branches := n.GetAttr()["branches"].GetList().GetFunc()
 		if len(branches) == 0 {
 			return nil
@@ -36,11 +36,11 @@ func (x *inliner) branch(n *nodepb.NodeDef, c *call) *attrpb.AttrValue {
 	}
 }
 
-// maxConstantSteps bounds how much of a graph a condition is followed through.
+// maxConstantSteps bounds how much of a graph is evaluated for a condition.
 const maxConstantSteps = 256
 
-// constant returns the value of a scalar of a boolean or whole number if it is
-// the same on every run.
+// constant returns the value of a boolean or integer scalar if it is the same
+// in every run.
 func (g *graph) constant(e edge) (int64, bool) {
 	c := constants{graph: g, known: map[edge]settled{}}
 	s := c.of(e)
@@ -53,7 +53,7 @@ type constants struct {
 	known map[edge]settled
 }
 
-// A settled scalar is one whose value is known, if ok.
+// A settled scalar has a known value if ok.
 type settled struct {
 	value int64
 	ok    bool
@@ -66,7 +66,7 @@ func (c *constants) of(e edge) settled {
 	}
 	s, ok := c.known[at]
 	if !ok {
-		c.known[at] = settled{} // as long as it is under way
+		c.known[at] = settled{} // while being computed
 		s = c.compute(c.nodes[at.node])
 		c.known[at] = s
 	}
@@ -112,7 +112,7 @@ func (c *constants) compute(n *nodepb.NodeDef) settled {
 	return settled{}
 }
 
-// scalar returns the value of a constant node of one boolean or whole number.
+// scalar returns the value of a constant node with one boolean or integer.
 func scalar(n *nodepb.NodeDef) (int64, bool) {
 	t := n.GetAttr()["value"].GetTensor()
 	if t == nil || len(t.GetTensorShape().GetDim()) > 0 {

@@ -6,24 +6,24 @@ import (
 )
 
 const (
-	// maxNodes bounds the nodes of a graph, with those of the functions that it
-	// calls. The largest networks for images have some ten thousand.
+	// maxNodes bounds the nodes of a graph, including those of the functions it
+	// calls. The largest image networks have some ten thousand.
 	maxNodes = 1 << 19
-	// maxParts bounds what inlined functions add to a graph: nodes, with their
-	// inputs, outputs, attributes and long names.
+	// maxParts bounds what inlined functions add to a graph: nodes, inputs,
+	// outputs, attributes and long names.
 	maxParts = 1 << 21
-	// maxSteps bounds the edges that are followed in reading one model. Each is
+	// maxSteps bounds the edges followed while reading one model. Each edge is
 	// followed about ten times.
 	maxSteps = 1 << 24
 )
 
-// A budget bounds the work that one reading takes, whatever the model says, and
-// lets it end when its caller gives up. Nil is no bound.
+// A budget bounds the work of reading one model and stops it when the context
+// ends. Nil means unlimited.
 type budget struct {
 	ctx   context.Context
-	steps int // that are left
+	steps int // remaining
 	parts int
-	ask   int // the steps left at which the context is asked next
+	ask   int // the remaining steps at which the context is checked next
 }
 
 func newBudget(ctx context.Context) *budget {
@@ -36,7 +36,7 @@ func (b *budget) spend(steps int) error {
 		return nil
 	}
 	if b.steps -= steps; b.steps < 0 {
-		return fmt.Errorf("%w: reading its graph takes too many steps: over %d", ErrUnsupported, maxSteps)
+		return fmt.Errorf("%w: reading its graph takes more than %d steps", ErrUnsupported, maxSteps)
 	}
 	if b.steps > b.ask {
 		return nil
@@ -45,10 +45,10 @@ func (b *budget) spend(steps int) error {
 	return b.ctx.Err()
 }
 
-// add counts parts that are added to a graph.
+// add counts parts added to a graph.
 func (b *budget) add(parts int) error {
 	if b.parts -= parts; b.parts < 0 {
-		return fmt.Errorf("%w: its functions, put in the places that call them, have over %d nodes, inputs and outputs", ErrUnsupported, maxParts)
+		return fmt.Errorf("%w: its functions, when inlined, have more than %d nodes, inputs and outputs", ErrUnsupported, maxParts)
 	}
 	return b.spend(parts)
 }

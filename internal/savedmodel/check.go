@@ -13,8 +13,8 @@ import (
 	"tkit/internal/network"
 )
 
-// check refuses what a plain network cannot have and strips from the nodes
-// what belongs to where they were saved: colocation, inferred shapes.
+// check refuses what a plain network cannot contain and strips attributes that
+// describe the saving process: colocation, inferred shapes.
 func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 	fed := map[string]bool{}
 	for _, port := range p.inputs {
@@ -30,7 +30,7 @@ func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 			return err
 		}
 		if n.GetOp() == "Placeholder" && !fed[n.GetName()+":0"] {
-			return fmt.Errorf("%w: the answer depends on placeholder %q, which is none of the signature's inputs", ErrUnsupported, n.GetName())
+			return fmt.Errorf("%w: the output depends on placeholder %q, which is not an input of the signature", ErrUnsupported, n.GetName())
 		}
 		if err := network.CheckOperation(n); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnsupported, err)
@@ -42,8 +42,7 @@ func (p *plainGraph) check(ops operations, saved *oppb.OpList) error {
 	return nil
 }
 
-// checkInputs makes sure that every node has as many inputs as its operation
-// takes.
+// checkInputs checks that every node has as many inputs as its operation takes.
 func checkInputs(nodes []*nodepb.NodeDef, ops operations) error {
 	for _, n := range nodes {
 		op, err := ops.find(n)
@@ -74,8 +73,8 @@ func checkInputs(nodes []*nodepb.NodeDef, ops operations) error {
 	return nil
 }
 
-// stripAttributes drops internal attributes, and those that a newer TensorFlow
-// has added to the operation if they have the value that they need not have.
+// stripAttributes drops internal attributes, and attributes added by a newer
+// TensorFlow if they have their default value.
 func stripAttributes(n *nodepb.NodeDef, op, theirs *oppb.OpDef) error {
 	known := map[string]bool{}
 	for _, a := range op.GetAttr() {

@@ -19,9 +19,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// TensorFlow's C++ loader, by which TensorFlow Serving and Triton load, takes what
-// Write writes: weights, a front, a ClipByValue, which is replaced, and a constant
-// of unknown rank, as heads of older versions have.
+// TensorFlow's C++ loader, used by TensorFlow Serving and Triton, loads Write's
+// output: weights, a front, a ClipByValue, which is replaced, and a constant of
+// unknown rank, as in heads of older versions.
 func TestCLoader(t *testing.T) {
 	float := map[string]*attrpb.AttrValue{"T": {Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}}
 	number := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }

@@ -18,7 +18,7 @@ import (
 	"tkit/internal/savedmodel"
 )
 
-// copyOf returns a copy of a model of the zoo that a test may change.
+// copyOf returns a modifiable copy of a model in the zoo.
 func copyOf(t testing.TB, model string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), model)
@@ -57,8 +57,8 @@ func changeModel(t testing.TB, dir string, f func(*metapb.MetaGraphDef)) {
 	})
 }
 
-// TestReadDamaged reads folders that are not quite SavedModels. Each error
-// names the file and what to do or what is wrong.
+// TestReadDamaged reads damaged SavedModels. Each error names the file and the
+// problem or the remedy.
 func TestReadDamaged(t *testing.T) {
 	const (
 		pb    = "saved_model.pb"
@@ -71,7 +71,7 @@ func TestReadDamaged(t *testing.T) {
 	for name, c := range map[string]struct {
 		file   string
 		change func([]byte) []byte // nil removes the file
-		not    bool                // no SavedModel at all
+		not    bool                // not a SavedModel
 		says   []string
 	}{
 		"no graph":           {pb, nil, true, []string{"it has no saved_model.pb"}},
@@ -115,15 +115,16 @@ func TestReadDamaged(t *testing.T) {
 	}
 }
 
-// TestReadAdvises names folders and files that one might take for a SavedModel.
+// TestReadAdvises reads folders and files that may be mistaken for a
+// SavedModel.
 func TestReadAdvises(t *testing.T) {
 	for path, says := range map[string]string{
 		"model.keras":               "model.export",
 		"weights.h5":                "model.export",
 		"model.tar.gz":              "unpack it",
-		"m/saved_model.pb":          "name the folder",
+		"m/saved_model.pb":          "give the folder",
 		"text/saved_model.pbtxt":    "text form",
-		"parts/saved_model.cpb":     "in chunks",
+		"parts/saved_model.cpb":     "chunked form",
 		"zipped/config.json":        "model.export",
 		"versions/2/saved_model.pb": filepath.Join("versions", "2"),
 		"empty/README":              "it has no saved_model.pb",
@@ -146,7 +147,7 @@ func TestReadAdvises(t *testing.T) {
 		}
 	}
 	if _, err := savedmodel.Read(t.Context(), filepath.Join(t.TempDir(), "gone"), savedmodel.Options{}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a folder that is not there: %v", err)
+		t.Errorf("a missing folder: %v", err)
 	}
 }
 
@@ -158,7 +159,7 @@ func TestReadCancelled(t *testing.T) {
 	}
 }
 
-// TestReadChanged changes models on the way to the reader.
+// TestReadChanged modifies models before they are read.
 func TestReadChanged(t *testing.T) {
 	function := func(meta *metapb.MetaGraphDef, part string) int {
 		for i, f := range meta.GetGraphDef().GetLibrary().GetFunction() {
@@ -172,12 +173,12 @@ func TestReadChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		model  string
 		change func(*metapb.MetaGraphDef)
-		says   string // "" when it still reads and answers the same
+		says   string // "" if the model still loads and gives the same outputs
 	}{
-		"no saver in TensorFlow 2: the object graph knows":         {"compiled", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
-		"no saver in TensorFlow 1: variables have their names":     {"tf1_reference", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
-		"names that say nothing of the values, which objects know": {"signatures", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
-		"names that say nothing of the values": {"signatures", func(m *metapb.MetaGraphDef) {
+		"no saver in TensorFlow 2: the object graph knows":     {"compiled", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"no saver in TensorFlow 1: variables have their names": {"tf1_reference", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"names unrelated to the values, which objects give":    {"signatures", func(m *metapb.MetaGraphDef) { m.SaverDef = nil }, ""},
+		"names unrelated to the values": {"signatures", func(m *metapb.MetaGraphDef) {
 			m.SaverDef, m.ObjectGraphDef.ConcreteFunctions = nil, nil
 		}, `variable "`},
 		"an unknown operation that nothing needs": {"signatures", func(m *metapb.MetaGraphDef) {
@@ -209,16 +210,16 @@ func TestReadChanged(t *testing.T) {
 					}
 				}
 			}
-		}, "call each other over"},
-		"a function that is not there": {"compiled", func(m *metapb.MetaGraphDef) {
+		}, "nested more than"},
+		"a missing function": {"compiled", func(m *metapb.MetaGraphDef) {
 			i := function(m, "inner")
 			m.GraphDef.Library.Function = append(m.GraphDef.Library.Function[:i], m.GraphDef.Library.Function[i+1:]...)
 		}, "which the model does not have"},
-		"an argument too few": {"compiled", func(m *metapb.MetaGraphDef) {
+		"a missing argument": {"compiled", func(m *metapb.MetaGraphDef) {
 			f := m.GraphDef.Library.Function[function(m, "inner")]
 			f.Signature.InputArg = f.Signature.InputArg[:1]
 		}, "arguments too many"},
-		"an output of a node that is not there": {"compiled", func(m *metapb.MetaGraphDef) {
+		"an output of a missing node": {"compiled", func(m *metapb.MetaGraphDef) {
 			f := m.GraphDef.Library.Function[function(m, "inner")]
 			for out := range f.Ret {
 				f.Ret[out] = "gone:output:0"
@@ -237,8 +238,8 @@ func TestReadChanged(t *testing.T) {
 		}, "sparse or composite"},
 		"an input left out": {"lists", func(m *metapb.MetaGraphDef) {
 			m.SignatureDef["serving_default"].Inputs = nil
-		}, "none of the signature's inputs"},
-		"an output that is not there": {"lists", func(m *metapb.MetaGraphDef) {
+		}, "not an input of the signature"},
+		"a missing output": {"lists", func(m *metapb.MetaGraphDef) {
 			for _, info := range m.SignatureDef["serving_default"].Outputs {
 				info.Encoding = &metapb.TensorInfo_Name{Name: "gone:0"}
 			}
@@ -249,21 +250,21 @@ func TestReadChanged(t *testing.T) {
 					n.Attr["shape"].GetShape().Dim[0].Size = 7
 				}
 			}
-		}, "it has the shape [4 5], the variable [7 5]"},
+		}, "the stored shape is [4 5], the variable's [7 5]"},
 		"a variable of another type": {"tf1_resource", func(m *metapb.MetaGraphDef) {
 			for _, n := range m.GraphDef.Node {
 				if n.Name == "one/w" {
 					n.Attr["dtype"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: 2}}
 				}
 			}
-		}, "it holds float32, the variable float64"},
-		"a variable that nothing restores": {"tf1_resource", func(m *metapb.MetaGraphDef) {
+		}, "the stored type is float32, the variable's float64"},
+		"a variable that is not restored": {"tf1_resource", func(m *metapb.MetaGraphDef) {
 			for _, n := range m.GraphDef.Node {
 				if n.Name == "save/restore_shard" {
 					n.Input = n.Input[1:]
 				}
 			}
-		}, "the model does not restore it"},
+		}, "neither the model's restore operation"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := copyOf(t, c.model)
@@ -283,7 +284,7 @@ func TestReadChanged(t *testing.T) {
 	}
 }
 
-// setNewAttribute gives a node an attribute that this TensorFlow does not know.
+// setNewAttribute gives a node an attribute unknown to this TensorFlow.
 func setNewAttribute(t *testing.T, m *metapb.MetaGraphDef, usual bool) {
 	t.Helper()
 	value := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
@@ -309,7 +310,8 @@ func setNewAttribute(t *testing.T, m *metapb.MetaGraphDef, usual bool) {
 	t.Fatal("the model does not list its operations")
 }
 
-// TestSettledConditions leaves no trace of what was settled at saving.
+// TestSettledConditions checks that conditions with constant values are
+// removed.
 func TestSettledConditions(t *testing.T) {
 	for model, gone := range map[string][]string{
 		"conditions": {"StatelessIf", "Case", "RandomUniform"},

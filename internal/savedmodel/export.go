@@ -19,9 +19,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// metaGraph returns the meta graph of an export: the network's graph, and what
-// TensorFlow 1 adds to one so that its variables can be initialised, saved and
-// restored.
+// metaGraph returns the meta graph of an export: the network's graph with the
+// nodes by which TensorFlow 1 initialises, saves and restores variables.
 func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 	if err := e.Network.Validate(); err != nil {
 		return nil, err
@@ -96,8 +95,8 @@ func shapeProto(shape []int64) *shapepb.TensorShapeProto {
 	return p
 }
 
-// usedOps lists the definitions of the operations in the graph, by which an
-// older or newer TensorFlow tells what it can leave out.
+// usedOps lists the definitions of the operations in the graph. Other
+// TensorFlow versions use them to find attributes that can be left out.
 func usedOps(nodes []*nodepb.NodeDef) (*oppb.OpList, error) {
 	ops, err := registry()
 	if err != nil {
@@ -122,8 +121,7 @@ type builder struct {
 	def *graphpb.GraphDef
 }
 
-// add adds a node under the name, or one like it that is free, and returns the
-// name that it got.
+// add adds a node under its name or a similar free one, and returns the name.
 func (b *builder) add(n *nodepb.NodeDef) string {
 	n.Name = b.free(n.GetName())
 	b.nodes[n.GetName()] = n
@@ -136,7 +134,7 @@ func (b *builder) node(op, name string, a attributes, inputs ...string) string {
 	return b.add(&nodepb.NodeDef{Name: name, Op: op, Attr: a, Input: inputs})
 }
 
-// texts adds a constant of strings: a vector, or a scalar of the only one.
+// texts adds a constant of strings: a vector, or a scalar.
 func (b *builder) texts(name string, vector bool, values ...string) string {
 	t := &tensorpb.TensorProto{Dtype: typespb.DataType_DT_STRING, TensorShape: &shapepb.TensorShapeProto{}}
 	if vector {

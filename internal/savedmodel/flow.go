@@ -9,15 +9,14 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// flowOps are the nodes by which TensorFlow 1 writes conditionals and loops
-// without functions.
+// flowOps lists the operations of TensorFlow 1's conditionals and loops.
 var flowOps = map[string]bool{
 	"Switch": true, "RefSwitch": true, "Merge": true, "RefMerge": true, "Enter": true, "RefEnter": true,
 	"Exit": true, "RefExit": true, "NextIteration": true, "RefNextIteration": true, "LoopCond": true,
 }
 
-// settleDefaults gives placeholders that the signature does not feed their
-// defaults for good.
+// settleDefaults replaces placeholders that the signature does not feed by
+// their defaults.
 func (g *graph) settleDefaults() {
 	for _, n := range g.nodes {
 		if n.GetOp() == "PlaceholderWithDefault" && len(n.GetInput()) > 0 {
@@ -27,8 +26,7 @@ func (g *graph) settleDefaults() {
 	}
 }
 
-// settleSwitches takes the one way through the conditionals of TensorFlow 1
-// whose condition never changes.
+// settleSwitches removes TensorFlow 1 conditionals whose condition is constant.
 func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 	dead := map[edge]bool{}
 	for _, n := range nodes {
@@ -41,7 +39,7 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 			continue
 		}
 		if slices.ContainsFunc(inputs, func(e edge) bool { return dead[e] || dead[edge{e.node, control}] }) {
-			dead[edge{n.GetName(), control}] = true // with all its outputs
+			dead[edge{n.GetName(), control}] = true // and with it all outputs
 			continue
 		}
 		if n.GetOp() != "Switch" || len(inputs) < 2 {
@@ -58,8 +56,8 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 	}
 }
 
-// settleMerge joins what is left of a conditional's two ways. One that begins
-// a loop stays, or goes with what comes into the loop.
+// settleMerge joins the remaining branches of a conditional. A Merge that
+// begins a loop stays, or is removed with the loop's input.
 func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []edge, dead map[edge]bool) {
 	var live []int
 	data, loop := 0, false
@@ -85,9 +83,9 @@ func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []edge, dead map[edge]bool
 	}
 }
 
-// dropControls removes the control inputs but for those that say which way of
-// a conditional or loop of TensorFlow 1 a node belongs to. What they order are
-// side effects: assertions, prints, summaries.
+// dropControls removes control inputs, except those that put a node into a
+// branch or loop of TensorFlow 1. They order side effects: assertions, prints,
+// summaries.
 func (g *graph) dropControls(nodes []*nodepb.NodeDef) error {
 	guarded := g.guarded(nodes)
 	for _, n := range nodes {
@@ -106,8 +104,8 @@ func (g *graph) dropControls(nodes []*nodepb.NodeDef) error {
 	return nil
 }
 
-// guarded returns the nodes that run only when a conditional or loop comes
-// their way, and stand for that way.
+// guarded returns the nodes that run only in a certain branch or loop, and mark
+// it.
 func (g *graph) guarded(nodes []*nodepb.NodeDef) map[string]bool {
 	consumers := map[string][]*nodepb.NodeDef{}
 	var queue []*nodepb.NodeDef
@@ -137,8 +135,8 @@ func (g *graph) guarded(nodes []*nodepb.NodeDef) map[string]bool {
 	return pivots
 }
 
-// skipIdentities takes out the nodes by which functions hand on arguments and
-// results.
+// skipIdentities removes the nodes that pass functions' arguments and results
+// on.
 func (x *inliner) skipIdentities(nodes []*nodepb.NodeDef) {
 	held := map[string]bool{}
 	for _, n := range nodes {

@@ -11,10 +11,10 @@ import (
 	"tkit/internal/network"
 )
 
-// front adds an export's front and, behind it, a second copy of the nodes that
-// depend on the network's input; the weights are the same. The first signature
-// does not meet the front, so that converters which do not know its operations
-// convert that one. It returns the outputs of the copy.
+// front adds an export's front, followed by a second copy of the nodes that
+// depend on the network's input, with the same weights. The first signature
+// does not include the front, so that converters that do not know the front's
+// operations can convert it. front returns the outputs of the copy.
 func (b *builder) front(e Export) ([]network.Port, error) {
 	in, err := e.Network.Input("")
 	if err != nil {
@@ -22,14 +22,14 @@ func (b *builder) front(e Export) ([]network.Port, error) {
 	}
 	f := e.Front
 	if f.Signature == "" || f.Signature == signatureKey(e) {
-		return nil, fmt.Errorf("front: its signature %q must have a name of its own", f.Signature)
+		return nil, fmt.Errorf("front: the signature %q must have a different name", f.Signature)
 	}
 	if f.Output.DataType != in.DataType || !fits(f.Output, in) {
-		return nil, fmt.Errorf("front: it gives %v %v and the network takes %v %v", f.Output.DataType, f.Output.Shape, in.DataType, in.Shape)
+		return nil, fmt.Errorf("front: its output is %v %v, the network's input is %v %v", f.Output.DataType, f.Output.Shape, in.DataType, in.Shape)
 	}
 	for _, n := range f.Nodes {
 		if b.nodes[n.GetName()] != nil {
-			return nil, fmt.Errorf("front: the network has a node %q too", n.GetName())
+			return nil, fmt.Errorf("front: the network already has a node %q", n.GetName())
 		}
 		b.add(proto.CloneOf(n))
 	}
@@ -44,12 +44,12 @@ func (b *builder) front(e Export) ([]network.Port, error) {
 	return b.copyBehind(to.node, from.String(), f.Signature, e.Network.Outputs), nil
 }
 
-// copyBehind copies the nodes that depend on the node entry, with value in its
-// place, and returns the ports as they are of the copies.
+// copyBehind copies the nodes that depend on the node entry, replacing it by
+// value, and returns the ports of the copies.
 func (b *builder) copyBehind(entry, value, scope string, ports []network.Port) []network.Port {
-	copies := map[string]string{} // the names of what depends on entry
+	copies := map[string]string{} // the names of the nodes that depend on entry
 	var behind []*nodepb.NodeDef
-	for grown := true; grown; { // nodes may stand in any order
+	for grown := true; grown; { // nodes may be in any order
 		grown = false
 		for _, n := range b.def.GetNode() {
 			if copies[n.GetName()] == "" && dependsOn(n, entry, copies) {
@@ -62,7 +62,7 @@ func (b *builder) copyBehind(entry, value, scope string, ports []network.Port) [
 	for _, n := range behind {
 		c := proto.CloneOf(n)
 		c.Name = copies[n.GetName()]
-		delete(c.Attr, "_class") // which would place it beside the node that it is a copy of
+		delete(c.Attr, "_class") // a copy must not be colocated with the original
 		for i, input := range c.GetInput() {
 			name, rest := splitInput(input)
 			if name == entry {
@@ -91,8 +91,8 @@ func dependsOn(n *nodepb.NodeDef, entry string, copies map[string]string) bool {
 	})
 }
 
-// splitInput parts an input, such as "^name" or "name:1", into the node's name and
-// what follows it.
+// splitInput splits an input, such as "^name" or "name:1", into the node's name
+// and the rest.
 func splitInput(input string) (name, rest string) {
 	name = strings.TrimPrefix(input, "^")
 	if i := strings.IndexByte(name, ':'); i >= 0 {
@@ -101,7 +101,7 @@ func splitInput(input string) (name, rest string) {
 	return name, ""
 }
 
-// fits says whether what one port gives another can take.
+// fits reports whether one port's type and shape match another's.
 func fits(from, to network.Port) bool {
 	if len(from.Shape) != len(to.Shape) {
 		return to.Shape == nil

@@ -12,8 +12,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// What a front must fit is said before anything is written; that it computes is
-// tested with a real one in registry/export.
+// A front that does not fit is refused before anything is written. Its
+// computation is tested in registry/export.
 func TestFrontMustFit(t *testing.T) {
 	n, err := savedmodel.Read(t.Context(), filepath.Join(zoo(t), "compiled"), savedmodel.Options{})
 	if err != nil {
@@ -31,14 +31,14 @@ func TestFrontMustFit(t *testing.T) {
 	port := network.Port{Name: "given", Tensor: "given:0", DataType: in.DataType, Shape: in.Shape}
 	for name, c := range map[string]struct {
 		front savedmodel.Front
-		want  string // "" for none
+		want  string // "" for success
 	}{
 		"fits":            {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: port}, ""},
-		"no signature":    {savedmodel.Front{Nodes: placeholder("given"), Input: port, Output: port}, "name of its own"},
-		"same signature":  {savedmodel.Front{Signature: "serving_default", Nodes: placeholder("given"), Input: port, Output: port}, "name of its own"},
-		"a node of both":  {savedmodel.Front{Signature: "given", Nodes: placeholder(n.Graph.Node[0].GetName()), Input: port, Output: port}, "has a node"},
-		"another type":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: tensorflow.Int32, Shape: in.Shape}}, "it gives int32"},
-		"another rank":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: in.DataType, Shape: wider}}, "the network takes"},
+		"no signature":    {savedmodel.Front{Nodes: placeholder("given"), Input: port, Output: port}, "different name"},
+		"same signature":  {savedmodel.Front{Signature: "serving_default", Nodes: placeholder("given"), Input: port, Output: port}, "different name"},
+		"a node of both":  {savedmodel.Front{Signature: "given", Nodes: placeholder(n.Graph.Node[0].GetName()), Input: port, Output: port}, "already has a node"},
+		"another type":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: tensorflow.Int32, Shape: in.Shape}}, "its output is int32"},
+		"another rank":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: in.DataType, Shape: wider}}, "the network's input is"},
 		"malformed names": {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: ":x", DataType: in.DataType, Shape: in.Shape}}, "malformed"},
 	} {
 		dir := filepath.Join(t.TempDir(), "model")

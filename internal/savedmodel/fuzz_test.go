@@ -16,8 +16,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// FuzzPlain makes plain graphs of models whose nodes have been mixed up: it
-// must neither panic nor run away, whatever refers to whatever.
+// FuzzPlain makes plain graphs of models with randomly changed nodes: it must
+// neither panic nor run without bound.
 func FuzzPlain(f *testing.F) {
 	zoo := savedmodeltest.Cached(f, "zoo", "testdata/zoo.py")
 	var models []*metapb.SavedModel
@@ -64,7 +64,7 @@ func FuzzPlain(f *testing.F) {
 
 const edits = 8
 
-// mix makes one change to a model: of node i, after node j. Nodes count
+// mix makes one change to a model, using nodes i and j. Nodes are numbered
 // through the functions and, from the end, through the graph.
 func mix(meta *metapb.MetaGraphDef, edit byte, i, j int) {
 	bodies := [][]*nodepb.NodeDef{}

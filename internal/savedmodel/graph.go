@@ -11,8 +11,8 @@ import (
 	"tkit/internal/network"
 )
 
-// An edge is an output of a node, or, with the port control, the fact that the
-// node has run.
+// An edge starts at an output of a node or, with the port control, at the
+// node's execution.
 type edge struct {
 	node string
 	port int
@@ -20,7 +20,7 @@ type edge struct {
 
 const control = -1
 
-// parseEdge reads a node's input in a graph: "node", "node:1" or "^node".
+// parseEdge parses a node's input in a graph: "node", "node:1" or "^node".
 func parseEdge(s string) (edge, error) {
 	if name, ok := strings.CutPrefix(s, "^"); ok {
 		return edge{name, control}, nil
@@ -36,7 +36,7 @@ func parseEdge(s string) (edge, error) {
 	return edge{name, int(port)}, nil
 }
 
-// String writes the edge as a node's input.
+// String formats the edge as a node's input.
 func (e edge) String() string {
 	switch e.port {
 	case control:
@@ -47,22 +47,22 @@ func (e edge) String() string {
 	return e.tensor()
 }
 
-// tensor writes the edge as a port's tensor.
+// tensor formats the edge as a port's tensor.
 func (e edge) tensor() string { return e.node + ":" + strconv.Itoa(e.port) }
 
-// A graph is nodes by name, some of which are stood in for by others: the
-// outputs of an inlined call by tensors of the function's body.
+// A graph holds nodes by name, and replacements of tensors: the outputs of an
+// inlined call are replaced by tensors of the function's body.
 type graph struct {
 	*budget
 	nodes   map[string]*nodepb.NodeDef
-	outputs map[edge]edge       // what a tensor is replaced by; may chain
-	ends    map[string][]string // what "^node" stands for when the node is gone
-	numbers map[string]int      // how far names have been numbered
+	outputs map[edge]edge       // replacements of tensors; may chain
+	ends    map[string][]string // the replacements of "^node" after the node was removed
+	numbers map[string]int      // the last numbers used for names
 }
 
 func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
 	if len(nodes) > maxNodes {
-		return nil, fmt.Errorf("%w: its graph has %d nodes, where up to %d are read", ErrUnsupported, len(nodes), maxNodes)
+		return nil, fmt.Errorf("%w: its graph has %d nodes, more than the allowed %d", ErrUnsupported, len(nodes), maxNodes)
 	}
 	g := &graph{
 		budget:  b,
@@ -73,7 +73,7 @@ func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
 	}
 	for i, n := range nodes {
 		if len(n.GetName()) > network.MaxName {
-			return nil, fmt.Errorf("node %d has a name of %d bytes, where up to %d are read", i, len(n.GetName()), network.MaxName)
+			return nil, fmt.Errorf("node %d has a name of %d bytes, more than the allowed %d", i, len(n.GetName()), network.MaxName)
 		}
 		if g.nodes[n.GetName()] != nil {
 			return nil, fmt.Errorf("two nodes are named %q", n.GetName())
@@ -83,8 +83,8 @@ func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
 	return g, nil
 }
 
-// free returns the first of the names that no node has or had, numbering the
-// last one if need be.
+// free returns the first name never used by a node, numbering the last one if
+// necessary.
 func (g *graph) free(names ...string) string {
 	taken := func(name string) bool {
 		_, gone := g.ends[name]
@@ -97,18 +97,18 @@ func (g *graph) free(names ...string) string {
 	}
 	last := names[len(names)-1]
 	for {
-		g.numbers[last]++ // names are taken for good
+		g.numbers[last]++ // names stay reserved
 		if name := last + "_" + strconv.Itoa(g.numbers[last]); !taken(name) {
 			return name
 		}
 	}
 }
 
-// circular replaces tensors that are replaced by themselves.
+// circular marks tensors that are replaced by themselves.
 var circular = edge{"", control - 1}
 
-// resolve follows replacements of a tensor to a node that is there. It shortens
-// the way for the next time, so that following long chains takes linear time.
+// resolve follows a tensor's replacements to an existing node. It shortens the
+// path, so that following long chains takes linear time.
 func (g *graph) resolve(e edge) (edge, error) {
 	at, hops := e, 0
 	for next, ok := g.outputs[at]; ok; next, ok = g.outputs[at] {
@@ -130,8 +130,8 @@ func (g *graph) resolve(e edge) (edge, error) {
 	return at, nil
 }
 
-// inputs returns a node's inputs with replacements followed; a control input
-// may stand for several or none.
+// inputs returns a node's inputs after replacements. A control input may become
+// several or none.
 func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
 	data := make([]edge, 0, len(n.GetInput()))
 	var controls []edge
@@ -157,8 +157,8 @@ func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
 	return append(data, controls...), g.spend(1 + len(data))
 }
 
-// resolveControl appends the nodes that "^name" stands for and that seen does
-// not have yet.
+// resolveControl appends the nodes that replace "^name" and are not yet in
+// seen.
 func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]edge, error) {
 	for stack := []string{name}; len(stack) > 0; {
 		name := stack[len(stack)-1]
@@ -185,9 +185,9 @@ func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]
 	return to, nil
 }
 
-// reached returns the nodes that the roots depend on, each after what it
-// depends on (but for the edge that closes a loop), with the replacements
-// written into their inputs. The order follows from the graph alone.
+// reached returns the nodes that the roots depend on, each after its
+// dependencies (except for the edge that closes a loop), with the replacements
+// applied to their inputs. The order depends on the graph alone.
 func (g *graph) reached(roots []edge) ([]*nodepb.NodeDef, error) {
 	w := walk{graph: g, seen: map[string]bool{}}
 	for _, root := range roots {
@@ -204,8 +204,8 @@ func (g *graph) reached(roots []edge) ([]*nodepb.NodeDef, error) {
 	return w.order, nil
 }
 
-// A walk goes through a graph depth first. It keeps its own stack: a graph may
-// be one long chain.
+// A walk traverses a graph depth first. It keeps its own stack, because a graph
+// may be one long chain.
 type walk struct {
 	*graph
 	seen  map[string]bool
@@ -213,7 +213,7 @@ type walk struct {
 	order []*nodepb.NodeDef
 }
 
-// A visit is a node under way, with the inputs that are still to be visited.
+// A visit is a node on the stack, with its remaining inputs.
 type visit struct {
 	node *nodepb.NodeDef
 	left []edge

@@ -21,7 +21,7 @@ import (
 
 var floatType = typeAttribute(tensorflow.Float32)
 
-// A hostile model is built node by node; its input is "x", its output the last
+// A hostile model is built node by node. Its input is "x", its output the last
 // node.
 type hostile struct {
 	nodes     []*nodepb.NodeDef
@@ -39,7 +39,7 @@ func (h *hostile) add(name, op string, a attributes, in ...string) string {
 	return name
 }
 
-// relu adds a node that every reader has to keep.
+// relu adds a node that cannot be removed.
 func (h *hostile) relu(in ...string) string {
 	return h.add(fmt.Sprintf("n%d", len(h.nodes)), "Relu", attributes{"T": floatType}, in...)
 }
@@ -53,8 +53,7 @@ func calling(f string) attributes {
 	return attributes{"f": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: f}}}, "Tin": list, "Tout": list}
 }
 
-// function adds a function of one tensor, "x", that returns what its last node
-// gives.
+// function adds a function of one tensor, "x", that returns its last node.
 func (h *hostile) function(name string, body ...*nodepb.NodeDef) *functionpb.FunctionDef {
 	ret := "x"
 	if len(body) > 0 {
@@ -83,7 +82,7 @@ func (h *hostile) read(b *budget) error {
 }
 
 // TestLinear reads models that would take quadratic or exponential time if
-// something were computed twice.
+// anything were computed twice.
 func TestLinear(t *testing.T) {
 	const n = 20000
 	truth := network.ConstNode("c0", tensorflow.Bool, []int64{}, []byte{1})
@@ -171,7 +170,7 @@ func TestLinear(t *testing.T) {
 	}
 }
 
-// TestBounded reads models that say little and mean a lot, or what never ends.
+// TestBounded reads small models that expand to large ones or never end.
 func TestBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		build func(h *hostile)
@@ -182,7 +181,7 @@ func TestBounded(t *testing.T) {
 			for range maxNodes {
 				h.nodes = append(h.nodes, node)
 			}
-		}, "where up to 524288 are read"},
+		}, "more than the allowed 524288"},
 		"functions that call each other ten times": {func(h *hostile) {
 			h.function("f0")
 			for i := 1; i <= 12; i++ {
@@ -199,8 +198,8 @@ func TestBounded(t *testing.T) {
 		"a function that calls itself": {func(h *hostile) {
 			h.function("f", &nodepb.NodeDef{Name: "i", Op: "PartitionedCall", Input: []string{"x"}, Attr: calling("f")})
 			h.call("f", "x")
-		}, "over 200 deep"},
-		"a call of what it gives itself": {func(h *hostile) {
+		}, "more than 200 deep"},
+		"a call of its own result": {func(h *hostile) {
 			h.function("same")
 			h.add("loop", "PartitionedCall", calling("same"), "loop")
 		}, "depends on itself"},
@@ -245,7 +244,7 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// TestReadingEnds cancels a reading that is under way.
+// TestReadingEnds cancels a read in progress.
 func TestReadingEnds(t *testing.T) {
 	h := newHostile()
 	last := "x"

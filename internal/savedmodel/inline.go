@@ -15,26 +15,25 @@ import (
 // maxDepth bounds functions that call functions.
 const maxDepth = 200
 
-// callNames matches the names that TensorFlow gives to calls of itself. They
-// tell nothing, so nodes of the body go without them where they can.
+// callNames matches the scopes that TensorFlow generates for calls. They carry
+// no information, so inlined nodes omit them if possible.
 var callNames = regexp.MustCompile(`(^|/)(Stateful)?PartitionedCall(_\d+)?(/(Stateful)?PartitionedCall(_\d+)?)*$`)
 
-// An inliner replaces calls of functions by the functions' bodies, following
-// what the roots depend on, so that functions which nothing needs may hold
-// anything. What cannot be inlined stays as it is, to be refused later if it
-// is still needed then.
+// An inliner replaces function calls by the functions' bodies. It starts from
+// the roots, so unused functions may contain anything. Calls that cannot be
+// inlined stay, and are refused later if they are still needed.
 type inliner struct {
 	*graph
 	ops      operations
 	captured map[string]int32 // variables' objects, by their nodes
-	depth    map[string]int   // of calls around a node
+	depth    map[string]int   // nesting of calls around a node
 	body     map[string]bool  // nodes that come from a function
-	effects  []string         // nodes that a function runs for what they do
+	effects  []string         // nodes that a function runs for their side effects
 	done     map[string]bool  // nodes that are or were on the stack
 	stack    []pending
 }
 
-// newInliner takes the graph of a model, on a copy of its nodes.
+// newInliner returns an inliner of a model's graph. It copies the nodes.
 func newInliner(b *budget, meta *metapb.MetaGraphDef, ops operations) (*inliner, error) {
 	g, err := newGraph(b, copies(meta.GetGraphDef().GetNode()))
 	if err != nil {
@@ -46,8 +45,8 @@ func newInliner(b *budget, meta *metapb.MetaGraphDef, ops operations) (*inliner,
 	}, nil
 }
 
-// copies returns nodes that may be changed, but for the values of attributes,
-// and that do not say where they were saved.
+// copies returns copies of nodes without attributes about where they were
+// saved. The attributes' values are shared.
 func copies(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
 	out := make([]*nodepb.NodeDef, len(nodes))
 	for i, n := range nodes {
@@ -64,7 +63,7 @@ func (x *inliner) run(roots ...edge) error {
 			return err
 		}
 	}
-	for i := 0; i < len(x.effects); i++ { // settling adds to them
+	for i := 0; i < len(x.effects); i++ { // settle adds to them
 		if err := x.settle(edge{x.effects[i], control}); err != nil {
 			return err
 		}
@@ -78,8 +77,8 @@ type pending struct {
 	next int // the input to settle next
 }
 
-// settle inlines what a tensor or node depends on, each node after what it
-// takes, until the tensor is an output of a node that stays.
+// settle inlines the dependencies of a tensor or node, each node after its
+// inputs, until the tensor is an output of a node that stays.
 func (x *inliner) settle(root edge) error {
 	for {
 		entered, err := x.enter(root)
@@ -94,8 +93,8 @@ func (x *inliner) settle(root edge) error {
 	}
 }
 
-// enter puts the node at an edge on the stack, unless it has been there. After
-// a call was inlined, the same edge leads to another node.
+// enter pushes the node at an edge on the stack, unless it was there before.
+// After a call was inlined, the same edge leads to a different node.
 func (x *inliner) enter(e edge) (bool, error) {
 	if e.port != control {
 		at, err := x.resolve(e)
@@ -113,7 +112,7 @@ func (x *inliner) enter(e edge) (bool, error) {
 	return true, nil
 }
 
-// advance settles the next input of the node on top of the stack, or, after the
+// advance settles the next input of the node on top of the stack or, after the
 // last, inlines the node.
 func (x *inliner) advance() error {
 	top := len(x.stack) - 1
@@ -148,7 +147,7 @@ func (x *inliner) inlineCall(n *nodepb.NodeDef) error {
 	return nil
 }
 
-// A call is a function with what it is called on.
+// A call is a function with its arguments.
 type call struct {
 	function *functionpb.FunctionDef
 	given    attributes
@@ -156,8 +155,7 @@ type call struct {
 	controls []edge
 }
 
-// callOf returns the call that a node makes, or nil if it makes none that
-// could be inlined.
+// callOf returns a node's call, or nil if it makes none that can be inlined.
 func (x *inliner) callOf(n *nodepb.NodeDef) (*call, error) {
 	inputs, err := x.inputs(n)
 	if err != nil {
@@ -191,15 +189,15 @@ func (x *inliner) callOf(n *nodepb.NodeDef) (*call, error) {
 	return c, nil
 }
 
-// inline puts the body of a function in the place of a node that calls it.
+// inline replaces a node by the body of the function that it calls.
 func (x *inliner) inline(n *nodepb.NodeDef, c *call) error {
 	depth := x.depth[n.GetName()] + 1
 	if depth > maxDepth {
-		return fmt.Errorf("functions call each other over %d deep", maxDepth)
+		return fmt.Errorf("function calls are nested more than %d deep", maxDepth)
 	}
 	nodes := c.function.GetNodeDef()
 	if len(x.nodes)+len(nodes) > maxNodes {
-		return fmt.Errorf("%w: with its functions the graph has over %d nodes", ErrUnsupported, maxNodes)
+		return fmt.Errorf("%w: with its functions the graph has more than %d nodes", ErrUnsupported, maxNodes)
 	}
 	signature := c.function.GetSignature()
 	refs := references{}
@@ -240,8 +238,8 @@ func (x *inliner) inline(n *nodepb.NodeDef, c *call) error {
 	return x.addResults(n.GetName(), c, refs)
 }
 
-// nameOutputs names the outputs of a body's nodes, which stand in the graph as
-// added.
+// nameOutputs registers the outputs of a body's nodes, whose copies in the
+// graph are added.
 func (x *inliner) nameOutputs(refs references, nodes, added []*nodepb.NodeDef) error {
 	for i, inner := range nodes {
 		op, err := x.ops.find(inner)
@@ -260,8 +258,8 @@ func (x *inliner) nameOutputs(refs references, nodes, added []*nodepb.NodeDef) e
 	return nil
 }
 
-// nameOf chooses a node's name in the graph: that in the function, below the
-// caller's as in TensorFlow, but without what TensorFlow has named by itself.
+// nameOf returns a node's name in the graph: the name in the function, below
+// the caller's name as in TensorFlow, but without generated scopes.
 func (x *inliner) nameOf(caller, inner string) string {
 	full := caller + "/" + inner
 	short := inner
@@ -271,8 +269,8 @@ func (x *inliner) nameOf(caller, inner string) string {
 	return x.free(short, full)
 }
 
-// entrance returns the control input that the nodes of a body get so that
-// they run after what their caller had to run after; "" for none.
+// entrance returns the control input that makes the nodes of a body run after
+// their caller's control inputs, or "" for none.
 func (x *inliner) entrance(caller string, controls []edge) string {
 	if len(controls) == 0 {
 		return ""
@@ -286,7 +284,7 @@ func (x *inliner) entrance(caller string, controls []edge) string {
 	return "^" + n.GetName()
 }
 
-// connect writes a body node's inputs as a graph's.
+// connect translates a body node's inputs to the graph's.
 func connect(n, inner *nodepb.NodeDef, refs references, names map[string]string, before string) error {
 	n.Input = nil
 	var controls []string
@@ -317,9 +315,9 @@ func connect(n, inner *nodepb.NodeDef, refs references, names map[string]string,
 	return nil
 }
 
-// addEffects makes "^caller" stand for the nodes that the function must run.
-// A function of TensorFlow 2 lists them; in one of TensorFlow 1 they are all
-// that keep state.
+// addEffects replaces "^caller" by the nodes that the function must run. A
+// function of TensorFlow 2 lists them; in a function of TensorFlow 1 they are
+// all stateful nodes.
 func (x *inliner) addEffects(caller string, f *functionpb.FunctionDef, names map[string]string) {
 	var effects []string
 	for _, key := range slices.Sorted(maps.Keys(f.GetControlRet())) {
@@ -338,7 +336,7 @@ func (x *inliner) addEffects(caller string, f *functionpb.FunctionDef, names map
 	x.effects = append(x.effects, effects...)
 }
 
-// addResults makes the caller's outputs stand for what the function returns.
+// addResults replaces the caller's outputs by the function's results.
 func (x *inliner) addResults(caller string, c *call, refs references) error {
 	port := 0
 	signature := c.function.GetSignature()

@@ -7,9 +7,8 @@ import (
 	"tkit/internal/savedmodel/savedmodeltest"
 )
 
-// bases are the networks that Keras builds and exports for the tests, with the
-// number of their weights: kernels, biases, batch-norm scales, offsets and
-// statistics, each once.
+// bases lists networks built and exported by Keras, with the number of their
+// weights: kernels, biases, batch-norm scales, offsets and statistics.
 var bases = map[string]struct{ weights, trainable int }{
 	"inception_v3": {378, 190},
 	"resnet50":     {320, 214},

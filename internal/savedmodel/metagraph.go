@@ -23,11 +23,11 @@ const (
 	hubDefault      = "default"
 	initSignature   = "__saved_model_init_op"
 
-	// maxModelBytes is a protocol buffer's own limit.
+	// maxModelBytes is the limit of protocol buffers.
 	maxModelBytes = 1<<31 - 1
 )
 
-// load reads dir's saved_model.pb, or says what dir is instead.
+// load reads dir's saved_model.pb, or returns an error that describes dir.
 func load(dir string) (*metapb.SavedModel, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -57,7 +57,7 @@ func load(dir string) (*metapb.SavedModel, error) {
 }
 
 // chooseMetaGraph returns the meta graph with exactly the given tags, or the
-// usual one.
+// default one.
 func chooseMetaGraph(model *metapb.SavedModel, tags []string) (*metapb.MetaGraphDef, error) {
 	graphs := model.GetMetaGraphs()
 	var names []string
@@ -78,7 +78,7 @@ func chooseMetaGraph(model *metapb.SavedModel, tags []string) (*metapb.MetaGraph
 		if g := tagged(slices.Clone(tags)...); g != nil {
 			return g, nil
 		}
-		return nil, fmt.Errorf("it has no graph with the tags %q; those it has: %s", tags, strings.Join(names, ", "))
+		return nil, fmt.Errorf("it has no graph with the tags %q; its graphs have: %s", tags, strings.Join(names, ", "))
 	}
 	if g := tagged(serveTag); g != nil {
 		return g, nil
@@ -89,10 +89,10 @@ func chooseMetaGraph(model *metapb.SavedModel, tags []string) (*metapb.MetaGraph
 	if g := tagged(); g != nil {
 		return g, nil
 	}
-	return nil, fmt.Errorf("it has %d graphs: name the tags of one of them: %s", len(graphs), strings.Join(names, ", "))
+	return nil, fmt.Errorf("it has %d graphs: choose one by its tags: %s", len(graphs), strings.Join(names, ", "))
 }
 
-// chooseSignature returns the signature of that key, or the usual one.
+// chooseSignature returns the signature of that key, or the default one.
 func chooseSignature(meta *metapb.MetaGraphDef, key string) (*metapb.SignatureDef, error) {
 	var keys []string
 	for _, k := range slices.Sorted(maps.Keys(meta.GetSignatureDef())) {
@@ -113,9 +113,9 @@ func chooseSignature(meta *metapb.MetaGraphDef, key string) (*metapb.SignatureDe
 	}
 	switch {
 	case len(keys) == 0:
-		return nil, errors.New("it has no signatures: save it with signatures=…, or by Keras's model.export")
+		return nil, errors.New("it has no signatures: save it with signatures=…, or with Keras's model.export")
 	case key == "":
-		return nil, fmt.Errorf("it has no signature %q: name one of %q", servingDefault, keys)
+		return nil, fmt.Errorf("it has no signature %q: choose one of %q", servingDefault, keys)
 	}
-	return nil, fmt.Errorf("it has no signature %q; those it has: %q", key, keys)
+	return nil, fmt.Errorf("it has no signature %q; its signatures are: %q", key, keys)
 }

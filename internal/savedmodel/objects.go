@@ -18,8 +18,8 @@ const (
 	globalVariables    = "variables"
 )
 
-// An object is a variable in the object graph of a model of TensorFlow 2.
-// Names may repeat; nodes and keys do not.
+// An object is a variable in the object graph of a TensorFlow 2 model. Names
+// may repeat; nodes and keys are unique.
 type object struct {
 	node      int32 // in the model's object graph
 	name      string
@@ -27,10 +27,10 @@ type object struct {
 	trainable bool
 }
 
-// captured returns, by the names of variables' nodes, the variables of the
-// model's object graph that they stand for: a function of TensorFlow 2 lists
-// the objects that it captures, and a call hands over their nodes as its last
-// arguments. A node that calls do not agree about is left out.
+// captured maps the names of variables' nodes to variables in the model's
+// object graph: a function of TensorFlow 2 lists the objects that it captures,
+// and a call passes their nodes as its last arguments. Nodes with contradictory
+// calls are left out.
 func captured(meta *metapb.MetaGraphDef) map[string]int32 {
 	objects := meta.GetObjectGraphDef().GetNodes()
 	functions := meta.GetObjectGraphDef().GetConcreteFunctions()
@@ -60,9 +60,9 @@ func captured(meta *metapb.MetaGraphDef) map[string]int32 {
 	return found
 }
 
-// savedObjects returns the variables of the two object graphs of TensorFlow 2:
-// the model's, which knows the variables, and the checkpoint's, which knows the
-// keys. They correspond by the names of the edges from their roots.
+// savedObjects returns the variables in both object graphs of TensorFlow 2: the
+// model's, which has the variables, and the checkpoint's, which has the keys.
+// They are matched by the names of the edges from their roots.
 func savedObjects(b *budget, meta *metapb.MetaGraphDef, r *bundle.Reader) ([]object, error) {
 	model := meta.GetObjectGraphDef().GetNodes()
 	if len(model) == 0 || !r.Has(bundle.ObjectGraphKey) {
@@ -109,9 +109,9 @@ func savedObjects(b *budget, meta *metapb.MetaGraphDef, r *bundle.Reader) ([]obj
 	return objects, nil
 }
 
-// trainable returns the function that says whether a variable is trained, as
-// the model has it: by its object graph, or by the collections of TensorFlow 1.
-// A model that has neither is taken to train all of them.
+// trainable returns a function that reports whether a variable is trainable, by
+// the model's object graph or by the collections of TensorFlow 1. In a model
+// with neither, all variables count as trainable.
 func trainable(meta *metapb.MetaGraphDef, objects []object) func(*variable, place) bool {
 	byKey := map[string]bool{}
 	for _, o := range objects {

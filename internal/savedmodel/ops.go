@@ -18,8 +18,8 @@ import (
 
 type attributes = map[string]*attrpb.AttrValue
 
-// operations finds what is known of an operation: TensorFlow's own by name,
-// and a model's functions, which may be called as if they were operations.
+// operations finds definitions of operations: TensorFlow's by name, and a
+// model's functions, which may be called like operations.
 type operations struct {
 	known     map[string]*oppb.OpDef
 	functions map[string]*functionpb.FunctionDef
@@ -62,11 +62,11 @@ func attribute(op *oppb.OpDef, given attributes, name string) *attrpb.AttrValue 
 	return nil
 }
 
-// maxArguments bounds what one argument may stand for in a damaged model.
+// maxArguments bounds the tensors of one argument in a damaged model.
 const maxArguments = 1 << 16
 
-// width returns how many tensors an argument stands for: one, or as many as
-// number_attr says or type_list_attr lists.
+// width returns the number of tensors in an argument: one, or the value of
+// number_attr, or the length of type_list_attr.
 func width(op *oppb.OpDef, arg *oppb.OpDef_ArgDef, given attributes) (int, error) {
 	n := int64(1)
 	switch {
@@ -76,20 +76,20 @@ func width(op *oppb.OpDef, arg *oppb.OpDef_ArgDef, given attributes) (int, error
 		n = int64(len(attribute(op, given, arg.GetTypeListAttr()).GetList().GetType()))
 	}
 	if n < 0 || n > maxArguments {
-		return 0, fmt.Errorf("argument %q stands for %d tensors", arg.GetName(), n)
+		return 0, fmt.Errorf("argument %q has %d tensors", arg.GetName(), n)
 	}
 	return int(n), nil
 }
 
-// substituted returns a body's attributes with the values that the call gives
-// in the place of placeholders. What does not change is shared.
+// substituted returns a body's attributes with placeholders replaced by the
+// call's values. Unchanged attributes are shared.
 func substituted(body, given attributes) (attributes, error) {
 	out := make(attributes, len(body))
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		v := body[name]
 		if p := v.GetPlaceholder(); p != "" {
 			if v = given[p]; v == nil {
-				return nil, fmt.Errorf("attribute %q stands for %q, which the call does not give", name, p)
+				return nil, fmt.Errorf("attribute %q refers to %q, which the call lacks", name, p)
 			}
 		} else if v.GetFunc() != nil || len(v.GetList().GetFunc()) > 0 {
 			v = proto.CloneOf(v)
@@ -108,9 +108,8 @@ func substituted(body, given attributes) (attributes, error) {
 	return out, nil
 }
 
-// references maps the names by which the nodes of a function's body refer to
-// tensors ("argument", "argument:1", "node:output", "node:output:1") to the
-// tensors.
+// references maps names of tensors in a function's body ("argument",
+// "argument:1", "node:output", "node:output:1") to tensors.
 type references map[string][]edge
 
 func (r references) add(name string, tensors []edge) {
@@ -120,8 +119,8 @@ func (r references) add(name string, tensors []edge) {
 	}
 }
 
-// addUnknown stands in for the outputs of a node whose operation is not known.
-// The node stays in the graph, where it is refused if anything needs it.
+// addUnknown adds a placeholder for the outputs of a node with an unknown
+// operation. The node stays in the graph and is refused if anything needs it.
 func (r references) addUnknown(node, name string) { r[node] = []edge{{name, 0}} }
 
 // find returns the tensors of that name.
@@ -136,7 +135,7 @@ func (r references) find(name string) ([]edge, error) {
 	return nil, fmt.Errorf("there is no tensor %q in the function", name)
 }
 
-// addArguments names the tensors that a call hands over.
+// addArguments registers the arguments of a call.
 func (r references) addArguments(signature *oppb.OpDef, given attributes, args []edge) error {
 	for _, arg := range signature.GetInputArg() {
 		n, err := width(signature, arg, given)
@@ -155,8 +154,8 @@ func (r references) addArguments(signature *oppb.OpDef, given attributes, args [
 	return nil
 }
 
-// addOutputs names the outputs of a node that the body calls inner, and returns
-// how many there are.
+// addOutputs registers the outputs of a node that the body calls inner, and
+// returns their number.
 func (r references) addOutputs(op *oppb.OpDef, inner string, n *nodepb.NodeDef) (int, error) {
 	port := 0
 	for _, out := range op.GetOutputArg() {

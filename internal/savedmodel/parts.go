@@ -9,15 +9,17 @@ import (
 )
 
 const (
-	// maxFields bounds the messages and texts in a protocol buffer. Two bytes of
-	// a file may become hundreds in memory. ResNet-50 has two hundred thousand.
+	// maxFields bounds the messages and strings in a protocol buffer. Two bytes
+	// of a file may become hundreds in memory. ResNet-50 has two hundred
+	// thousand.
 	maxFields = 1 << 23
-	// maxNesting bounds messages in messages. A model has about fifteen.
+	// maxNesting bounds the nesting of messages. A model has about fifteen
+	// levels.
 	maxNesting = 100
 )
 
-// unmarshal reads a protocol buffer whose size in memory is bounded by that of
-// its bytes and a few gigabytes, whatever it says.
+// unmarshal parses a protocol buffer. Its memory is bounded by the size of the
+// input plus a few gigabytes.
 func unmarshal(b []byte, m proto.Message) error {
 	fields := 0
 	if err := countFields(b, m.ProtoReflect().Descriptor(), &fields, 0); err != nil {
@@ -26,11 +28,11 @@ func unmarshal(b []byte, m proto.Message) error {
 	return proto.Unmarshal(b, m)
 }
 
-// countFields counts what a message has of other messages and texts, at every
+// countFields counts the nested messages and strings of a message, at every
 // depth.
 func countFields(b []byte, md protoreflect.MessageDescriptor, count *int, depth int) error {
 	if depth > maxNesting {
-		return fmt.Errorf("its messages are over %d deep", maxNesting)
+		return fmt.Errorf("its messages are nested more than %d deep", maxNesting)
 	}
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
@@ -51,7 +53,7 @@ func countFields(b []byte, md protoreflect.MessageDescriptor, count *int, depth 
 		}
 		b = b[n:]
 		if *count++; *count > maxFields {
-			return fmt.Errorf("it has over %d parts", maxFields)
+			return fmt.Errorf("it has more than %d parts", maxFields)
 		}
 		if field := md.Fields().ByNumber(number); field != nil && field.Kind() == protoreflect.MessageKind {
 			if err := countFields(value, field.Message(), count, depth+1); err != nil {

@@ -12,8 +12,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// TestUnmarshal refuses protocol buffers that would take much more memory than
-// bytes before they take it.
+// TestUnmarshal checks that protocol buffers that would take much more memory
+// than bytes are refused before they take it.
 func TestUnmarshal(t *testing.T) {
 	node := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), nil) // an empty node of a graph
 	many := make([]byte, 0, 2*maxFields+2)
@@ -21,7 +21,7 @@ func TestUnmarshal(t *testing.T) {
 		many = append(many, node...)
 	}
 	done := fuzztest.Watch(t, 0)
-	if err := unmarshal(many, &graphpb.GraphDef{}); err == nil || !strings.Contains(err.Error(), "over 8388608 parts") {
+	if err := unmarshal(many, &graphpb.GraphDef{}); err == nil || !strings.Contains(err.Error(), "more than 8388608 parts") {
 		t.Errorf("many nodes: %v", err)
 	}
 	done()
@@ -29,17 +29,17 @@ func TestUnmarshal(t *testing.T) {
 	inside := func(number protowire.Number, b []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), b)
 	}
-	var function []byte // whose attributes are functions whose attributes are functions
+	var function []byte // attributes are functions whose attributes are functions
 	for range maxNesting {
 		function = inside(2, inside(2, inside(10, function)))
 	}
 	graph := inside(1, inside(5, inside(2, inside(10, function))))
-	if err := unmarshal(graph, &graphpb.GraphDef{}); err == nil || !strings.Contains(err.Error(), "over 100 deep") {
+	if err := unmarshal(graph, &graphpb.GraphDef{}); err == nil || !strings.Contains(err.Error(), "more than 100 deep") {
 		t.Errorf("deep messages: %v", err)
 	}
 }
 
-// FuzzUnmarshal reads any bytes as a model.
+// FuzzUnmarshal parses any bytes as a model.
 func FuzzUnmarshal(f *testing.F) {
 	b, err := proto.Marshal(&metapb.SavedModel{MetaGraphs: []*metapb.MetaGraphDef{{GraphDef: &graphpb.GraphDef{Node: newHostile().nodes}}}})
 	if err != nil {

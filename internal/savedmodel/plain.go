@@ -15,18 +15,18 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A plainGraph is a signature's graph without functions, its variables told
-// apart but without values yet.
+// A plainGraph is a signature's graph without functions, with its variables
+// identified but without values.
 type plainGraph struct {
-	nodes     []*nodepb.NodeDef // but those of the variables
+	nodes     []*nodepb.NodeDef // except those of the variables
 	versions  *versionspb.VersionDef
 	inputs    []network.Port
 	outputs   []network.Port
 	variables []*variable
-	notes     []string // what was changed that the user should know
+	notes     []string // changes that the user should know
 }
 
-// plain takes a signature's graph out of a meta graph whose restored variables
+// plain extracts a signature's graph from a meta graph whose restored variables
 // are known.
 func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
 	x, err := newInliner(b, meta, ops)
@@ -46,8 +46,8 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 	}
 	statistics := x.settleStatistics(p.inputs)
 	if statistics.settled > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("batch normalisation was saved in training mode: as in inference, its moving averages "+
-			"are used, and not the statistics of each batch (%d of them)", statistics.settled))
+		p.notes = append(p.notes, fmt.Sprintf("batch normalisation was saved in training mode: as in inference, its moving averages are used "+
+			"instead of the statistics of each batch (%d of them)", statistics.settled))
 	}
 	changed, err := x.changedVariables(roots, statistics.updates)
 	if err != nil {
@@ -71,7 +71,8 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 	return p, nil
 }
 
-// simplify leaves of the inlined graph what the roots' values follow from.
+// simplify removes from the inlined graph what the roots' values do not depend
+// on.
 func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
 	x.settleDefaults()
 	for _, step := range []func([]*nodepb.NodeDef) error{
@@ -90,8 +91,8 @@ func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
 	return x.reached(roots)
 }
 
-// addInputs makes placeholders of the signature's inputs, whatever they were,
-// but for switches that have a default.
+// addInputs replaces the signature's inputs by placeholders, except switches
+// with a default.
 func (p *plainGraph) addInputs(g *graph, signature *metapb.SignatureDef) error {
 	used := map[edge]string{}
 	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
@@ -142,7 +143,7 @@ func signatureOutputs(signature *metapb.SignatureDef) ([]edge, error) {
 	return roots, nil
 }
 
-// setOutputs names the tensors that the outputs have become.
+// setOutputs sets the tensors of the outputs.
 func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, roots []edge) error {
 	fed := map[string]bool{}
 	for _, port := range p.inputs {
@@ -154,7 +155,7 @@ func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, root
 			return fmt.Errorf("output %q: %w", key, err)
 		}
 		info := signature.GetOutputs()[key]
-		if fed[at.tensor()] { // TensorFlow does not fetch what it is fed
+		if fed[at.tensor()] { // TensorFlow cannot fetch a tensor that it is fed
 			same := &nodepb.NodeDef{Name: x.free(key), Op: "Identity", Input: []string{at.String()},
 				Attr: attributes{"T": x.nodes[at.node].GetAttr()["dtype"]}}
 			x.nodes[same.GetName()] = same
@@ -168,13 +169,13 @@ func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, root
 	return nil
 }
 
-// tensorOf returns the tensor that a signature means.
+// tensorOf returns the tensor named by a signature.
 func tensorOf(info *metapb.TensorInfo) (edge, error) {
 	switch {
 	case info.GetCooSparse() != nil || info.GetCompositeTensor() != nil:
 		return edge{}, fmt.Errorf("%w: it is a sparse or composite tensor", ErrUnsupported)
 	case info.GetName() == "":
-		return edge{}, fmt.Errorf("the signature does not name its tensor")
+		return edge{}, fmt.Errorf("the signature gives no tensor name")
 	}
 	e, err := parseEdge(info.GetName())
 	if err == nil && e.port == control {
@@ -187,7 +188,7 @@ func dataType(info *metapb.TensorInfo) tensorflow.DataType {
 	return tensorflow.DataType(info.GetDtype())
 }
 
-// shapeOf reads a shape as a port has it: nil for an unknown rank.
+// shapeOf converts a shape to a port's: nil for an unknown rank.
 func shapeOf(p *shapepb.TensorShapeProto) []int64 {
 	if p == nil || p.GetUnknownRank() {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// rankConstants gives constants of unknown rank, which heads of older versions
-// have, the shape of the one value that they hold: TensorFlow's C++ loader and
-// its converters take no others.
+// rankConstants gives constants of unknown rank, as in heads of older versions,
+// the shape of their value: TensorFlow's C++ loader and its converters accept
+// no others.
 func rankConstants(nodes []*nodepb.NodeDef) {
 	for _, n := range nodes {
 		if t := n.GetAttr()["value"].GetTensor(); n.GetOp() == "Const" && t.GetTensorShape().GetUnknownRank() {
@@ -17,8 +17,8 @@ func rankConstants(nodes []*nodepb.NodeDef) {
 	}
 }
 
-// replaceClips replaces each ClipByValue, which TFLite does not have, with the
-// Minimum and the Maximum that TensorFlow's Python writes for tf.clip_by_value.
+// replaceClips replaces each ClipByValue, which TFLite lacks, by a Minimum and
+// a Maximum, as tf.clip_by_value does in Python.
 func (b *builder) replaceClips() {
 	for _, n := range b.def.GetNode() {
 		if n.GetOp() != "ClipByValue" {
@@ -26,7 +26,7 @@ func (b *builder) replaceClips() {
 		}
 		least := proto.CloneOf(n)
 		least.Name, least.Op = n.GetName()+"/minimum", "Minimum"
-		least.Input = []string{n.GetInput()[0], n.GetInput()[2]} // control inputs stay with the Maximum
+		least.Input = []string{n.GetInput()[0], n.GetInput()[2]} // control inputs stay at the Maximum
 		n.Op = "Maximum"
 		n.Input = append([]string{b.add(least), n.GetInput()[1]}, n.GetInput()[3:]...)
 	}

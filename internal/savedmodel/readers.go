@@ -16,8 +16,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// readVariables takes the variables out of the nodes: whatever read one takes
-// its value from the one node that reads it in the plain form.
+// readVariables removes the variables from the nodes: every reader of a
+// variable is replaced by the variable's single read node in the plain form.
 func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDef, changed map[string]bool) error {
 	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, results: map[edge]edge{}, reached: map[string]bool{}}
 	for _, n := range p.nodes {
@@ -50,7 +50,7 @@ func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDe
 		case !v.read:
 			continue
 		case changed[key] || changed[v.shared]:
-			return fmt.Errorf("%w: variable %q changes as the signature answers; a network's weights are fixed: export it without what counts or draws random numbers, such as layers that augment images", ErrUnsupported, v.node)
+			return fmt.Errorf("%w: the signature changes variable %q when it runs; a network's weights are fixed: export it without layers that count or draw random numbers, such as image augmentation", ErrUnsupported, v.node)
 		}
 		p.variables = append(p.variables, v)
 	}
@@ -58,17 +58,17 @@ func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDe
 	return nil
 }
 
-// A reader rewrites the readers of variables.
+// A reader rewrites the nodes that read variables.
 type reader struct {
 	*inliner
 	variables map[string]*variable
 	values    map[edge]value // handles and references, by the tensor that carries them
-	results   map[edge]edge  // what readers have read, to stand in for them in the end
+	results   map[edge]edge  // results of removed readers, and their replacements
 	reached   map[string]bool
 	kept      []*nodepb.NodeDef
 }
 
-// A value is what a handle stands for: a variable's value, where it can be had.
+// A value is the value of the variable behind a handle.
 type value struct {
 	*variable
 	at        edge
@@ -94,8 +94,8 @@ func (r *reader) add(n *nodepb.NodeDef) {
 
 var copyName = regexp.MustCompile(`^(.+)_\d+$`)
 
-// shadows returns the variables, by their nodes, that stand in the graph but
-// have no value. Keras exports every variable as NAME without one and as NAME_1
+// shadows returns, by their nodes, the variables in the graph that have no
+// value. Keras exports every variable as NAME without a value and as NAME_1
 // with one.
 func shadows(meta *metapb.MetaGraphDef, restored map[string]place) map[string]*nodepb.NodeDef {
 	found := map[string]*nodepb.NodeDef{}
@@ -107,8 +107,8 @@ func shadows(meta *metapb.MetaGraphDef, restored map[string]place) map[string]*n
 	return found
 }
 
-// name gives the variables their names: those of their nodes, but for NAME_1
-// that of its shadow.
+// name names the variables after their nodes, except that NAME_1 gets its
+// shadow's name.
 func (r *reader) name(shadows map[string]*nodepb.NodeDef) {
 	byNode := map[string]*variable{}
 	for _, v := range r.variables {
@@ -144,8 +144,8 @@ func sameType(a, b *nodepb.NodeDef) bool {
 	return proto.Equal(a.GetAttr()["dtype"], b.GetAttr()["dtype"]) && proto.Equal(a.GetAttr()["shape"], b.GetAttr()["shape"])
 }
 
-// reads reports whether a node does nothing but read the variable, as the node
-// of that name does in the graphs of TensorFlow 1.
+// reads reports whether a node only reads the variable, like the read node in
+// graphs of TensorFlow 1.
 func (r *reader) reads(n *nodepb.NodeDef, v *variable) bool {
 	if n.GetOp() != "Identity" && n.GetOp() != "ReadVariableOp" || len(n.GetInput()) == 0 {
 		return false
@@ -154,8 +154,8 @@ func (r *reader) reads(n *nodepb.NodeDef, v *variable) bool {
 	return err == nil && r.values[e].variable == v
 }
 
-// rewrite lets a node take values from where they are read, and keeps it
-// unless reading was all it did.
+// rewrite replaces a node's inputs by the variables' values, and keeps the node
+// unless it only read a variable.
 func (r *reader) rewrite(n *nodepb.NodeDef) error {
 	if isVariable(n) {
 		return nil
@@ -177,13 +177,13 @@ func (r *reader) rewrite(n *nodepb.NodeDef) error {
 		case !ok:
 			continue
 		case i == 0 && r.ops.changes(n):
-			return fmt.Errorf("%w: node %q (%s) changes variable %q as the signature answers; a network's weights are fixed", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+			return fmt.Errorf("%w: node %q (%s) changes variable %q when the signature runs; a network's weights are fixed", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
 		case !v.reference:
 			return r.rewriteHandle(n, i, v)
 		case n.GetOp() == "IsVariableInitialized":
 			r.keep(network.ConstNode(n.GetName(), tensorflow.Bool, []int64{}, []byte{1}))
 			return nil
-		case n.GetName() == v.at.node: // the reading node, which the plain form has of its own
+		case n.GetName() == v.at.node: // the read node, which the plain form creates
 			v.read = true
 			return nil
 		}
@@ -195,7 +195,7 @@ func (r *reader) rewrite(n *nodepb.NodeDef) error {
 	return nil
 }
 
-// keep puts a node among those of the plain graph.
+// keep adds a node to the plain graph.
 func (r *reader) keep(n *nodepb.NodeDef) {
 	r.nodes[n.GetName()] = n
 	r.kept = append(r.kept, n)
@@ -219,7 +219,7 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		if i != 0 {
 			break
 		}
-		// What goes one way of a conditional, or into a loop, is the value.
+		// A branch or a loop is passed the value.
 		v.read = true
 		n.Input[0] = v.at.String()
 		n.Attr["T"] = dataType
@@ -260,12 +260,12 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		return nil
 	}
 	if err := network.CheckOperation(n); err != nil {
-		return fmt.Errorf("%w: %w, and takes variable %q", ErrUnsupported, err, v.node)
+		return fmt.Errorf("%w: %w, and uses variable %q", ErrUnsupported, err, v.node)
 	}
-	return fmt.Errorf("%w: node %q (%s) does something else with variable %q than read it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+	return fmt.Errorf("%w: node %q (%s) uses variable %q other than by reading it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
 }
 
-// shapeConst makes a constant of a node that asks for a variable's shape.
+// shapeConst replaces a node that returns a variable's shape by a constant.
 func shapeConst(n *nodepb.NodeDef, shape []int64) *nodepb.NodeDef {
 	dt := tensorflow.Int32
 	if tensorflow.DataType(n.GetAttr()["out_type"].GetType()) == tensorflow.Int64 {

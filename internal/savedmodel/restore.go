@@ -7,12 +7,12 @@ import (
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 )
 
-// A place is where in the checkpoint a variable's value is.
+// A place is the location of a variable's value in the checkpoint.
 type place struct{ key, slice string }
 
 // restoredFrom returns, by the variables' keys, the places from which the
-// model's own restore operation takes values. That operation alone says which
-// entry belongs to which variable: names need not agree.
+// model's restore operation reads values. Only that operation defines which
+// entry belongs to which variable: names may differ.
 func restoredFrom(b *budget, meta *metapb.MetaGraphDef, ops operations) (map[string]place, error) {
 	restore := meta.GetSaverDef().GetRestoreOpName()
 	if restore == "" {
@@ -45,7 +45,7 @@ func restoredFrom(b *budget, meta *metapb.MetaGraphDef, ops operations) (map[str
 		}
 		v := x.variableAt(to)
 		if v == nil {
-			continue // a table, say
+			continue // such as a table
 		}
 		p, ok := x.placeOf(from)
 		if !ok {
@@ -114,7 +114,7 @@ func (g *graph) text(input string, i int) (string, bool) {
 	}
 	values := g.nodes[at.node].GetAttr()["value"].GetTensor().GetStringVal()
 	if len(values) == 0 {
-		return "", true // a constant of empty strings lists none
+		return "", true // a constant of empty strings stores none
 	}
-	return string(values[min(i, len(values)-1)]), true // what is left out repeats the last
+	return string(values[min(i, len(values)-1)]), true // missing elements repeat the last
 }

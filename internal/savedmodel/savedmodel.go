@@ -1,15 +1,14 @@
 // Package savedmodel reads TensorFlow's SavedModels into the project's plain
 // form and writes them.
 //
-// [Read] takes what Keras 3's export, tf.saved_model.save, TF1's simple_save
-// and TF Hub leave on a disk: it picks a signature, inlines the functions that
-// the signature calls, follows the variables that these capture to their
-// values in the checkpoint, and leaves everything else behind. [Write] goes
-// the other way and makes an ordinary SavedModel, which Python's TensorFlow 1
-// and 2, TensorFlow Serving and Triton load.
+// [Read] accepts the output of Keras 3's export, tf.saved_model.save, TF1's
+// simple_save and TF Hub: it chooses a signature, inlines the functions that
+// the signature calls, finds the values of captured variables in the
+// checkpoint, and drops everything else. [Write] writes an ordinary SavedModel,
+// which Python's TensorFlow 1 and 2, TensorFlow Serving and Triton load.
 //
-// A SavedModel's layout and meaning are given by saved_model.proto,
-// meta_graph.proto and function.proto of TensorFlow.
+// The format is defined by saved_model.proto, meta_graph.proto and
+// function.proto of TensorFlow.
 package savedmodel
 
 import (
@@ -21,42 +20,42 @@ import (
 )
 
 var (
-	// ErrNotSavedModel is wrapped by the errors about folders that hold no
-	// SavedModel that could be read.
-	ErrNotSavedModel = errors.New("no SavedModel")
-	// ErrUnsupported is wrapped by the errors about models that need what a
-	// plain network cannot have: unknown operations, tables, loops over
-	// functions, Python.
+	// ErrNotSavedModel is wrapped by errors about folders that contain no
+	// readable SavedModel.
+	ErrNotSavedModel = errors.New("not a SavedModel")
+	// ErrUnsupported is wrapped by errors about models that need what a plain
+	// network cannot contain: unknown operations, tables, loops over functions,
+	// Python.
 	ErrUnsupported = errors.New("unsupported")
 )
 
-// Options says which part of a SavedModel to read. The zero value takes the
-// usual one.
+// Options selects the part of a SavedModel to read. The zero value selects the
+// defaults.
 type Options struct {
-	// Tags are those of the meta graph, all of them. By default {"serve"},
-	// else the only meta graph, else the one without tags (as in TF Hub's
-	// modules of TensorFlow 1).
+	// Tags are all tags of the meta graph. The default is {"serve"}, else the
+	// only meta graph, else the one without tags (as in TF Hub's modules for
+	// TensorFlow 1).
 	Tags []string
-	// Signature is the signature's key. By default "serving_default", else
+	// Signature is the signature's key. The default is "serving_default", else
 	// "default" (TF Hub), else the only one.
 	Signature string
-	// Note, where it is set, is told in a sentence each what was left out or
-	// changed that the caller's user should know.
+	// Note, if set, is called with a sentence for each omission or change that
+	// the user should know.
 	Note func(string)
 }
 
 // Read reads a signature of the SavedModel in dir.
 //
-// The result has the signature's inputs and outputs under their own names,
-// and the weights that the answer depends on, once each, in memory of their
-// own. Nothing is folded: batch norm and casts are as they were saved, so that
-// the network can be trained further. Conditions that were settled at saving,
-// such as whether the model is trained, are decided. What a model does beside
-// answering (assertions, prints, counts) is left out.
+// The result has the signature's inputs and outputs under their names, and the
+// weights that the outputs depend on, in its own memory. Nothing is folded:
+// batch norm and casts stay as saved, so that the network can be trained
+// further. Conditions that are constant in the saved model, such as whether it
+// is being trained, are resolved. Side effects (assertions, prints, counters)
+// are removed.
 //
-// Names stay those of the model. Nodes of an inlined function are named as in
-// the function; where two functions have the same, the name of the call comes
-// first, as in TensorFlow.
+// Names stay those of the model. Nodes of an inlined function keep their names
+// in the function. If two functions have the same name for a node, the name of
+// the call is prefixed, as in TensorFlow.
 func Read(ctx context.Context, dir string, o Options) (*network.Network, error) {
 	n, err := read(ctx, dir, o)
 	if err != nil {

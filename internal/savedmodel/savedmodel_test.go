@@ -14,7 +14,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// zoo returns the folder of SavedModels that testdata/zoo.py writes.
+// zoo returns the folder of SavedModels written by testdata/zoo.py.
 func zoo(t testing.TB) string {
 	t.Helper()
 	return savedmodeltest.Cached(t, "zoo", "testdata/zoo.py")
@@ -24,7 +24,7 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct {
 		model   string
 		options savedmodel.Options
-		weights string // and which of them are trainable
+		weights string // trainable ones marked
 	}{
 		{"signatures", savedmodel.Options{}, "bias w* w_1*"},
 		{"signatures", savedmodel.Options{Signature: "features"}, "w_1*"},
@@ -69,13 +69,13 @@ func TestRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			if digest(t, n) != digest(t, again) {
-				t.Error("read twice, it is not the same")
+				t.Error("reading it twice gives different networks")
 			}
 		})
 	}
 }
 
-// weightNames lists the weights, trainable ones with a star.
+// weightNames lists the weights, trainable ones marked by a star.
 func weightNames(n *network.Network) string {
 	var names []string
 	for _, w := range n.Weights {
@@ -88,7 +88,7 @@ func weightNames(n *network.Network) string {
 	return strings.Join(names, " ")
 }
 
-// examplesOf returns the folder of a signature's inputs and answers.
+// examplesOf returns the folder with a signature's example inputs and outputs.
 func examplesOf(t testing.TB, dir, signature string) string {
 	t.Helper()
 	for _, name := range []string{signature, "serving_default", "default"} {
@@ -101,8 +101,8 @@ func examplesOf(t testing.TB, dir, signature string) string {
 	return ""
 }
 
-// compare runs a network on the inputs in a folder and holds its answers
-// against those there.
+// compare runs a network on the inputs in a folder and compares its outputs
+// with those there.
 func compare(t testing.TB, n *network.Network, folder string) {
 	t.Helper()
 	var inputs []savedmodeltest.Array
@@ -141,8 +141,8 @@ func answer(t testing.TB, n *network.Network, inputs ...savedmodeltest.Array) []
 	return answers
 }
 
-// tensorOf and arrayOf convert between the types of a signature and the
-// float32 in which examples are kept.
+// tensorOf and arrayOf convert between the types of a signature and float32,
+// the type of the stored examples.
 func tensorOf(t testing.TB, dt tensorflow.DataType, a savedmodeltest.Array) *tensorflow.Tensor {
 	t.Helper()
 	x, err := tensorflow.NewTensor(dt, a.Shape...)
@@ -182,7 +182,7 @@ func arrayOf(t testing.TB, x *tensorflow.Tensor) savedmodeltest.Array {
 	return a
 }
 
-// same compares answers to 1e-5 of the largest.
+// same compares outputs to 1e-5 of the largest.
 func same(t testing.TB, got, want savedmodeltest.Array) {
 	t.Helper()
 	if len(got.Values) != len(want.Values) {
@@ -209,7 +209,7 @@ func TestReadRefuses(t *testing.T) {
 		{model: "refused", signature: "python", unsupported: true, says: []string{"PyFunc", "runs Python"}},
 		{model: "refused", signature: "loop", unsupported: true, says: []string{"While", "loops over functions"}},
 		{model: "refused", signature: "branch", unsupported: true, says: []string{"If", "branches on a value known only at run time"}},
-		{model: "refused", signature: "counts", unsupported: true, says: []string{`variable "counter" changes as the signature answers`}},
+		{model: "refused", signature: "counts", unsupported: true, says: []string{`changes variable "counter" when it runs`}},
 		{model: "refused", says: []string{`no signature "serving_default"`, `"branch" "counts" "fine"`}},
 		{model: "signatures", signature: "classify", says: []string{`no signature "classify"`, `["features" "serving_default"]`}},
 		{model: "signatures", tags: []string{"gpu", "serve"}, says: []string{`tags ["gpu" "serve"]`, `["serve"]`}},

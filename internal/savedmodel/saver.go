@@ -14,9 +14,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// variables adds what initialises each variable, with zeros: Python wants it
-// to be there before it restores. It returns the collections that list the
-// variables.
+// variables adds an initialiser with zeros for each variable: Python requires
+// one before it restores. It returns the collections that list the variables.
 func (b *builder) variables(weights []*network.Weight) (map[string]*metapb.CollectionDef, error) {
 	zeros := map[tensorflow.DataType]string{}
 	var all, trained [][]byte
@@ -50,8 +49,8 @@ func (b *builder) variables(weights []*network.Weight) (map[string]*metapb.Colle
 	return map[string]*metapb.CollectionDef{globalVariables: list(all), trainableVariables: list(trained)}, nil
 }
 
-// saver adds the operations that save and restore the variables, as
-// tf.compat.v1.train.Saver makes them, and says which they are.
+// saver adds the operations that save and restore the variables, like
+// tf.compat.v1.train.Saver, and returns their names.
 func (b *builder) saver(weights []*network.Weight) *metapb.SaverDef {
 	text := attributes{"dtype": typeAttribute(tensorflow.String), "shape": shapeAttribute([]int64{})}
 	const scope = "save/"
@@ -86,8 +85,8 @@ func (b *builder) saver(weights []*network.Weight) *metapb.SaverDef {
 	}
 }
 
-// assets adds a constant for the path of each asset, to which a loader gives
-// the place where the file has come to lie.
+// assets adds a constant for the path of each asset, which a loader replaces by
+// the actual path.
 func (b *builder) assets(files map[string][]byte) []*metapb.AssetFileDef {
 	var defs []*metapb.AssetFileDef
 	for _, name := range slices.Sorted(maps.Keys(files)) {

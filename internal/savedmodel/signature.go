@@ -14,8 +14,8 @@ import (
 // maxTried bounds how many outputs are tried one by one.
 const maxTried = 64
 
-// takesArrays refuses a signature with an input of strings, which are encoded
-// images or TensorFlow's examples: what decodes them is no part of a network.
+// takesArrays refuses a signature with a string input, such as encoded images
+// or TensorFlow's examples: decoding is not part of a network.
 func takesArrays(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef) error {
 	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
 		if signature.GetInputs()[key].GetDtype() != typespb.DataType_DT_STRING {
@@ -25,12 +25,12 @@ func takesArrays(meta *metapb.MetaGraphDef, signature *metapb.SignatureDef) erro
 		if others := imageSignatures(meta); len(others) > 0 {
 			remedy = fmt.Sprintf("choose another signature, such as %q", others[0])
 		}
-		return fmt.Errorf("%w: input %q takes string, that is encoded images or records; %s", ErrUnsupported, key, remedy)
+		return fmt.Errorf("%w: input %q takes strings, such as encoded images or records; %s", ErrUnsupported, key, remedy)
 	}
 	return nil
 }
 
-// imageSignatures returns the keys of the signatures of which an input could be
+// imageSignatures returns the keys of the signatures with an input that may be
 // a batch of images.
 func imageSignatures(meta *metapb.MetaGraphDef) []string {
 	var keys []string
@@ -45,9 +45,9 @@ func imageSignatures(meta *metapb.MetaGraphDef) []string {
 	return keys
 }
 
-// answers takes the signature's graph with the outputs that a plain network can
-// give. Text, and what needs a table or the like, is left out and noted, as long
-// as something else is left.
+// answers extracts the signature's graph with the outputs that a plain network
+// can compute. Outputs that are strings, or that need a table or the like, are
+// omitted with a note, unless none is left.
 func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef, ops operations, restored map[string]place) (*plainGraph, error) {
 	keys := slices.Sorted(maps.Keys(signature.GetOutputs()))
 	var kept, text []string
@@ -69,7 +69,7 @@ func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDe
 			if _, failed := plain(b, meta, only(signature, []string{key}), ops, restored); failed == nil {
 				able = append(able, key)
 			} else {
-				notes = append(notes, fmt.Sprintf("the output %q is left out: %v", key, failed))
+				notes = append(notes, fmt.Sprintf("the output %q is omitted: %v", key, failed))
 			}
 		}
 		if len(able) > 0 {
@@ -80,13 +80,13 @@ func answers(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDe
 		return nil, err
 	}
 	if len(text) > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("the outputs %s are left out: they are text", strings.Join(quoted(text), ", ")))
+		p.notes = append(p.notes, fmt.Sprintf("the outputs %s are omitted: they are text", strings.Join(quoted(text), ", ")))
 	}
 	p.notes = append(p.notes, notes...)
 	return p, nil
 }
 
-// only returns the signature with some of its outputs.
+// only returns the signature with only the given outputs.
 func only(signature *metapb.SignatureDef, outputs []string) *metapb.SignatureDef {
 	part := &metapb.SignatureDef{Inputs: signature.GetInputs(), Outputs: map[string]*metapb.TensorInfo{}}
 	for _, key := range outputs {

@@ -11,27 +11,28 @@ import (
 	"tkit/internal/network"
 )
 
-// Statistics are what settleStatistics has put in the place of a batch's own.
+// Statistics is the result of settleStatistics.
 type statistics struct {
-	updates map[string]bool // the nodes that kept moving averages, which are not needed any more
-	settled int             // statistics that averages have taken the place of
+	updates map[string]bool // the nodes that updated moving averages, no longer needed
+	settled int             // number of batch statistics replaced by averages
 }
 
-// settleStatistics brings batch normalisation that was saved in training mode
-// into inference mode. A layer in training mode normalises by the mean and the
+// settleStatistics converts batch normalisation that was saved in training mode
+// to inference mode. A layer in training mode normalises by the mean and the
+// variance of each batch and moves its averages towards them:
 // variance of each batch and moves its averages towards them:
 //
 //	average = momentum * average + (1 - momentum) * statistic
 //
-// Wherever such an update stands, what was computed with the statistic is
-// computed with the average instead, as the layer does in inference mode. Only
-// statistics of a batch count: an average of weights is something else, and so
-// is one of what was computed for a single image.
+// For each such update, uses of the batch statistic are replaced by the
+// average, as in inference mode. Only statistics over a batch count: moving
+// averages of weights, or of values computed for a single image, are left
+// alone.
 func (x *inliner) settleStatistics(inputs []network.Port) statistics {
 	s := statistics{updates: map[string]bool{}}
 	fed := x.dependents(inputs, func(string) bool { return false })
 	own := x.dependents(inputs, x.overBatch)
-	fused := map[string]map[int]edge{} // the averages of fused batch norms, by the input that takes them
+	fused := map[string]map[int]edge{} // the averages of fused batch norms, by input
 	for _, name := range slices.Sorted(maps.Keys(x.nodes)) {
 		n := x.nodes[name]
 		statistic, average, ok := x.movingAverage(n)
@@ -58,7 +59,7 @@ func (x *inliner) settleStatistics(inputs []network.Port) statistics {
 }
 
 // settleFused gives fused batch norms their averages as the mean and the
-// variance, and returns how many statistics these are.
+// variance, and returns the number of statistics replaced.
 func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 	settled := 0
 	for name, of := range averages {
@@ -66,7 +67,7 @@ func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 		variance, hasVariance := of[4]
 		n := x.nodes[name]
 		if !hasMean || !hasVariance || len(n.GetInput()) < 5 {
-			continue // it stays in training mode, and is found to be
+			continue // it stays in training mode, which is detected later
 		}
 		n.Input[3], n.Input[4] = mean.String(), variance.String()
 		n.Attr["is_training"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: false}}
@@ -75,8 +76,8 @@ func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 	return settled
 }
 
-// movingAverage reads a node as the update of a moving average: what statistic
-// it follows, and where the average is read.
+// movingAverage matches a node that updates a moving average. It returns the
+// statistic and the reading of the average.
 func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average edge, ok bool) {
 	in, err := x.inputs(n)
 	if err != nil || len(in) < 2 || in[1].port == control {
@@ -98,14 +99,14 @@ func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average edge, ok 
 	return edge{}, edge{}, false
 }
 
-// averaging recognises arithmetic on one variable.
+// averaging matches arithmetic on one variable.
 type averaging struct {
 	*inliner
 	variable string
 }
 
-// value reads a new value: average·m + statistic·(1-m), or the average with a
-// step added or taken away, or the running statistics of a fused batch norm.
+// value matches a new value: average·m + statistic·(1-m), or the average plus
+// or minus a step, or the running statistics of a fused batch norm.
 func (m averaging) value(e edge) (statistic, average edge, ok bool) {
 	n, a, b, binary := m.binary(e)
 	if !binary {
@@ -133,8 +134,8 @@ func (m averaging) value(e edge) (statistic, average edge, ok bool) {
 	return edge{}, edge{}, false
 }
 
-// step reads (statistic - average)·c, or (average - statistic)·c where it is
-// taken away.
+// step matches (statistic - average)·c, or (average - statistic)·c if away is
+// set.
 func (m averaging) step(e edge, away bool) (statistic, average edge, ok bool) {
 	e, _ = m.scaled(e)
 	n, a, b, binary := m.binary(e)
@@ -147,8 +148,8 @@ func (m averaging) step(e edge, away bool) (statistic, average edge, ok bool) {
 	return a, b, m.reads(b) && !m.reads(a)
 }
 
-// running reads the mean or the variance that a fused batch norm returns and
-// takes the average of as an input.
+// running matches the mean or the variance output of a fused batch norm whose
+// input is the average.
 func (m averaging) running(e edge) (statistic, average edge, ok bool) {
 	n := m.nodes[e.node]
 	if !isFusedNorm(n) || e.port < 1 || e.port > 2 {
@@ -172,7 +173,7 @@ func (m averaging) binary(e edge) (n *nodepb.NodeDef, a, b edge, ok bool) {
 	return n, in[0], in[1], true
 }
 
-// scaled returns what a product multiplies by a constant.
+// scaled returns the operand that a product multiplies by a constant.
 func (m averaging) scaled(e edge) (edge, bool) {
 	n, a, b, ok := m.binary(e)
 	if !ok || n.GetOp() != "Mul" {
@@ -187,7 +188,7 @@ func (m averaging) scaled(e edge) (edge, bool) {
 	return e, false
 }
 
-// fixed says whether a factor follows from constants: 0.1, or 1 - 0.9.
+// fixed reports whether a factor is computed from constants: 0.1, or 1 - 0.9.
 func (m averaging) fixed(e edge) bool {
 	at := m.through(e)
 	n := m.nodes[at.node]
@@ -201,10 +202,10 @@ func (m averaging) fixed(e edge) bool {
 	return ok && m.nodes[m.through(a).node].GetOp() == "Const" && m.nodes[m.through(b).node].GetOp() == "Const"
 }
 
-// maxPassed bounds how many nodes that hand a value on are skipped.
+// maxPassed bounds how many pass-through nodes are skipped.
 const maxPassed = 50
 
-// through skips the nodes that hand a value on.
+// through skips nodes that pass a value on.
 func (x *inliner) through(e edge) edge {
 	for range maxPassed {
 		n := x.nodes[e.node]
@@ -220,7 +221,7 @@ func (x *inliner) through(e edge) edge {
 	return e
 }
 
-// reads says whether a tensor is the variable's value.
+// reads reports whether a tensor is the variable's value.
 func (m averaging) reads(e edge) bool {
 	e = m.through(e)
 	n := m.nodes[e.node]
@@ -237,9 +238,9 @@ func (m averaging) reads(e edge) bool {
 	return v != nil && m.identity(v) == m.variable
 }
 
-// overBatch says whether a node takes a mean or the like over the batch, which
-// the images have along their first axis. Axes are counted from the front: what
-// -4 is depends on the rank, which is not known here.
+// overBatch reports whether a node reduces over the batch, the images' first
+// axis. Axes are counted from the front: the meaning of -4 depends on the rank,
+// which is unknown here.
 func (x *inliner) overBatch(name string) bool {
 	n := x.nodes[name]
 	switch n.GetOp() {
@@ -255,14 +256,14 @@ func (x *inliner) overBatch(name string) bool {
 	return ok && slices.Contains(axes, 0)
 }
 
-// dependents returns the nodes that depend on the data of the inputs otherwise
-// than by way of nodes where it ends.
+// dependents returns the nodes that depend on the inputs' data, not following
+// paths through nodes where ends returns true.
 func (x *inliner) dependents(inputs []network.Port, ends func(node string) bool) map[string]bool {
 	consumers := map[string][]string{}
 	for name, n := range x.nodes {
 		in, err := x.inputs(n)
 		if err != nil {
-			continue // of a part that nothing needs
+			continue // of an unused part
 		}
 		for _, e := range in {
 			if e.port != control {

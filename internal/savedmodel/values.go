@@ -43,9 +43,9 @@ func (p *plainGraph) withValues(ctx context.Context, meta *metapb.MetaGraphDef, 
 	return n, nil
 }
 
-// arrange puts the nodes in an order that follows from the graph alone: the
-// weights, what the outputs depend on, and placeholders for the inputs on
-// which no answer depends, which the signature asks for all the same.
+// arrange returns the nodes in an order that depends on the graph alone: the
+// weights, the dependencies of the outputs, and placeholders for inputs that no
+// output depends on but that the signature has.
 func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight) ([]*nodepb.NodeDef, error) {
 	var order []*nodepb.NodeDef
 	for _, w := range weights {
@@ -86,8 +86,8 @@ func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight)
 	return order, nil
 }
 
-// maxShared bounds the bytes of weights by those of the checkpoint: several
-// variables may have one value.
+// maxShared bounds the total size of the weights relative to the checkpoint's:
+// several variables may share a value.
 const maxShared = 4
 
 func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef, restored map[string]place, prefix string) ([]*network.Weight, error) {
@@ -131,7 +131,7 @@ func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef,
 			return nil, fmt.Errorf("variable %q: checkpoint %s: tensor %q: %w", v.node, prefix, at.key, err)
 		}
 		if total += int64(len(t.Data)); total > maxShared*r.Size() {
-			return nil, fmt.Errorf("%w: the variables take over %d times the bytes of the checkpoint, up to %q", ErrUnsupported, maxShared, v.node)
+			return nil, fmt.Errorf("%w: the variables up to %q take more than %d times the bytes of the checkpoint", ErrUnsupported, v.node, maxShared)
 		}
 		weights = append(weights, &network.Weight{
 			Name: v.name, DataType: v.dataType, Shape: t.Shape, Data: t.Data, Trainable: trained(v, at),
@@ -140,23 +140,23 @@ func (p *plainGraph) readWeights(ctx context.Context, meta *metapb.MetaGraphDef,
 	return weights, nil
 }
 
-// byPlace sorts variables so that those whose values are in one tensor follow
-// one another.
+// byPlace sorts variables so that those with values in the same tensor are
+// adjacent.
 func byPlace(variables []*variable, places map[*variable]place) []*variable {
 	return slices.SortedStableFunc(slices.Values(variables), func(a, b *variable) int {
 		return strings.Compare(places[a].key, places[b].key)
 	})
 }
 
-// finder returns the function that says where a variable's value is: where the
-// model's restore operation takes it from, else where its object is stored,
-// else, in a model without that operation, under its name. Keras 3 exports every
-// variable as two objects, and restores one from the value of the other.
+// finder returns a function that locates a variable's value: where the model's
+// restore operation reads it, else where its object is stored, else, in a model
+// without that operation, under its name. Keras 3 exports every variable as two
+// objects, and restores one from the value of the other.
 //
-// Names are the last resort: objects may have one name, and the nodes that stand
-// for them others, which may be a third one's. Nor does the restore operation
-// know every variable: tf.saved_model.save of a Keras 3 model writes it for
-// copies of them.
+// Names are the last resort: objects may share a name, and their nodes may have
+// other names, which may belong to a third object. The restore operation does
+// not cover every variable either: tf.saved_model.save of a Keras 3 model
+// writes it for copies of them.
 func finder(restored map[string]place, r *bundle.Reader, objects []object) func(*variable) (place, error) {
 	stored := map[int32]string{}
 	named := map[string][]string{}
@@ -181,20 +181,20 @@ func finder(restored map[string]place, r *bundle.Reader, objects []object) func(
 		case len(restored) == 0 && r.Has(v.sharedName()):
 			return place{key: v.sharedName()}, nil
 		}
-		return place{}, errors.New("it has no value: the model does not restore it from its checkpoint, and its objects do not say where it is")
+		return place{}, errors.New("it has no value: neither the model's restore operation nor its objects locate one")
 	}
 }
 
-// sharedName returns the name under which the variable's nodes find it.
+// sharedName returns the name by which the variable's nodes refer to it.
 func (v *variable) sharedName() string {
 	_, name, _ := strings.Cut(v.shared, "/")
 	return name
 }
 
-// fits checks what the checkpoint has against what the graph expects.
+// fits compares the checkpoint's tensor with the type and shape in the graph.
 func (v *variable) fits(t bundle.Tensor) error {
 	if tensorflow.DataType(t.DataType) != v.dataType {
-		return fmt.Errorf("it holds %s, the variable %s", tensorflow.DataType(t.DataType), v.dataType)
+		return fmt.Errorf("the stored type is %s, the variable's %s", tensorflow.DataType(t.DataType), v.dataType)
 	}
 	if v.shape == nil {
 		return nil
@@ -204,17 +204,17 @@ func (v *variable) fits(t bundle.Tensor) error {
 		same = v.shape[i] == t.Shape[i] || v.shape[i] == -1
 	}
 	if !same {
-		return fmt.Errorf("it has the shape %v, the variable %v", t.Shape, v.shape)
+		return fmt.Errorf("the stored shape is %v, the variable's %v", t.Shape, v.shape)
 	}
 	return nil
 }
 
-// frozenBytes is the size from which a constant of floating-point numbers is
-// taken for a weight that was frozen into the graph.
+// frozenBytes is the size from which a floating-point constant is assumed to be
+// a frozen weight.
 const frozenBytes = 4096
 
-// thaw makes weights of large constants, so that they can be stored, shared
-// and folded as such. What was frozen does not say whether it was trained.
+// thaw turns large constants into weights, so that they can be stored, shared
+// and folded as such. Frozen constants do not record whether they were trained.
 func (p *plainGraph) thaw() (nodes []*nodepb.NodeDef, weights []*network.Weight) {
 	taken := map[string]bool{}
 	for _, v := range p.variables {
@@ -247,7 +247,7 @@ func (p *plainGraph) thaw() (nodes []*nodepb.NodeDef, weights []*network.Weight)
 	return nodes, weights
 }
 
-// frozen returns the weight that a constant is, or nil.
+// frozen returns a constant as a weight, or nil.
 func frozen(n *nodepb.NodeDef) *network.Weight {
 	t := n.GetAttr()["value"].GetTensor()
 	raw := t.GetTensorContent()

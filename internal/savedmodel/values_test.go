@@ -7,7 +7,8 @@ import (
 	"tkit/internal/savedmodel/bundle"
 )
 
-// TestFinder finds values by objects first, whatever the names are.
+// TestFinder checks that values are located by objects first, whatever the
+// names are.
 func TestFinder(t *testing.T) {
 	objects := []object{{node: 1, name: "w", key: "left/w"}, {node: 2, name: "w", key: "right/w"}, {node: 3, name: "b", key: "left/b"}}
 	restored := map[string]place{"/copy": {key: "copy"}, "/part": {key: "whole", slice: "4 0,2"}, "/w_1": {key: "right/w"}, "/x": {key: "left/w"}}

@@ -11,19 +11,19 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A variable is one that the signature reads. Several nodes may stand for it.
+// A variable is read by the signature. Several nodes may refer to it.
 type variable struct {
-	shared   string // what TensorFlow's resource manager knows it by
+	shared   string // the key in TensorFlow's resource manager
 	object   int32  // in the model's object graph, or noObject
 	node     string // the first of its nodes
 	name     string // in the plain graph
 	dataType tensorflow.DataType
-	shape    []int64 // as far as the graph says; nil for an unknown rank
+	shape    []int64 // as far as known; nil for an unknown rank
 	read     bool
 }
 
-// isVariable reports whether a node stands for a variable: by a handle, as
-// since TensorFlow 2, or by the reference to its memory, as before.
+// isVariable reports whether a node represents a variable: by a handle since
+// TensorFlow 2, before that by a reference to its memory.
 func isVariable(n *nodepb.NodeDef) bool {
 	return n.GetOp() == "VarHandleOp" || isReference(n)
 }
@@ -32,11 +32,11 @@ func isReference(n *nodepb.NodeDef) bool {
 	return n.GetOp() == "VariableV2" || n.GetOp() == "Variable"
 }
 
-// noObject stands for a variable that no object graph has.
+// noObject marks a variable that is not in an object graph.
 const noObject = -1
 
-// identity tells variables apart: by their objects, as TensorFlow 2 does, or as
-// its resource manager does.
+// identity identifies variables by their objects, like TensorFlow 2, or by the
+// keys of the resource manager.
 func (x *inliner) identity(n *nodepb.NodeDef) string {
 	if object, ok := x.captured[n.GetName()]; ok {
 		return "object " + strconv.Itoa(int(object))
@@ -44,7 +44,7 @@ func (x *inliner) identity(n *nodepb.NodeDef) string {
 	return variableKey(n)
 }
 
-// variableKey tells variables apart as TensorFlow's resource manager does.
+// variableKey identifies variables like TensorFlow's resource manager.
 func variableKey(n *nodepb.NodeDef) string {
 	name := string(n.GetAttr()["shared_name"].GetS())
 	if name == "" {
@@ -53,8 +53,8 @@ func variableKey(n *nodepb.NodeDef) string {
 	return string(n.GetAttr()["container"].GetS()) + "/" + name
 }
 
-// maxHops bounds how far a handle or a value is followed through nodes that hand
-// it on.
+// maxHops bounds how far a handle or a value is followed through pass-through
+// nodes.
 const maxHops = 50
 
 // variableAt returns the variable that a tensor is the handle of, or nil.
@@ -99,7 +99,7 @@ func (o operations) changes(n *nodepb.NodeDef) bool {
 }
 
 // changedVariables returns the variables, by identity and by key, that the
-// inlined graph writes to when it runs, but for what the nodes in settled write.
+// inlined graph writes to, ignoring the nodes in settled.
 func (x *inliner) changedVariables(roots []edge, settled map[string]bool) (map[string]bool, error) {
 	all := slices.Clone(roots)
 	for _, name := range x.effects {

@@ -24,43 +24,43 @@ import (
 	"tkit/internal/savedmodel/bundle"
 )
 
-// predictMethod is the method name under which TensorFlow Serving runs any
+// predictMethod is the method name for which TensorFlow Serving runs any
 // signature.
 const predictMethod = "tensorflow/serving/predict"
 
-// An Export is what a SavedModel is written from.
+// An Export describes the SavedModel to write.
 type Export struct {
-	// Network is the graph and its weights. Its ports name the signature's
+	// Network is the graph and its weights. Its ports define the signature's
 	// inputs and outputs.
 	Network *network.Network
 	// Signature is the signature's key; "serving_default" when empty.
 	Signature string
-	// Front, where it is set, adds a second signature whose input is what the
-	// network's own input is computed from.
+	// Front, if set, adds a second signature with a different input, from which
+	// the network's input is computed.
 	Front *Front
-	// Assets are files for the assets folder by their names, such as
-	// "labels.txt". The graph does not read them.
+	// Assets are files for the assets folder, by name, such as "labels.txt".
+	// The graph does not read them.
 	Assets map[string][]byte
 }
 
-// A Front is what stands before a network for those who have something else
-// than its input, such as encoded images.
+// A Front computes a network's input from another input, such as encoded
+// images.
 type Front struct {
 	// Signature is the second signature's key.
 	Signature string
 	// Nodes compute Output, which feeds the network's only input, from Input,
-	// which is one of them. No node of the network may have the name of one.
+	// which is one of them. Their names must not occur in the network.
 	Nodes         []*nodepb.NodeDef
 	Input, Output network.Port
 }
 
-// Write writes an ordinary SavedModel: one graph with the tag "serve", its
-// variables in TensorFlow's checkpoint format with the operations that save
-// and restore them. It loads by tf.saved_model.load and tf.compat.v1 in Python
-// and in TensorFlow Serving, and by [Read].
+// Write writes an ordinary SavedModel: one graph with the tag "serve", and its
+// variables in TensorFlow's checkpoint format with the operations that save and
+// restore them. tf.saved_model.load, tf.compat.v1, TensorFlow Serving and
+// [Read] can load it.
 //
-// The folder must not exist. It appears under its name only when it is
-// complete and on the disk. Equal exports give equal files.
+// The folder must not exist. It appears only when it is complete and durable.
+// Equal exports give equal files.
 func Write(ctx context.Context, dir string, e Export) error {
 	if err := write(ctx, filepath.Clean(dir), e); err != nil {
 		return fmt.Errorf("write SavedModel %s: %w", dir, err)
@@ -77,7 +77,7 @@ func write(ctx context.Context, dir string, e Export) error {
 	}
 	for name := range e.Assets {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) {
-			return fmt.Errorf("asset %q: not the plain name of a file", name)
+			return fmt.Errorf("asset %q: not a plain file name", name)
 		}
 	}
 	meta, err := metaGraph(e)
@@ -92,7 +92,7 @@ func write(ctx context.Context, dir string, e Export) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work) // nothing is left of it once it is renamed
+	defer os.RemoveAll(work) // after the rename nothing is left to remove
 	if err := writeFiles(ctx, work, meta, e); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ var deterministic = proto.MarshalOptions{Deterministic: true}
 
 func writeVariables(ctx context.Context, prefix string, weights []*network.Weight) error {
 	if len(weights) == 0 {
-		return nil // as TensorFlow leaves a model without variables
+		return nil // like TensorFlow for a model without variables
 	}
 	w, err := bundle.Create(prefix)
 	if err != nil {
@@ -169,10 +169,9 @@ func writeVariables(ctx context.Context, prefix string, weights []*network.Weigh
 	return w.Finish()
 }
 
-// fingerprint describes the model as TensorFlow's fingerprint.pb does, so that
-// copies can be told apart and lineage be recorded. TensorFlow hashes by
-// FarmHash and compares the numbers with nothing; these are the first bytes of
-// SHA-256.
+// fingerprint returns the model's fingerprint.pb, which identifies copies and
+// records lineage. TensorFlow uses FarmHash but compares the numbers with
+// nothing; these are the first bytes of SHA-256.
 func fingerprint(model, index []byte, meta *metapb.MetaGraphDef) ([]byte, error) {
 	graph, err := deterministic.Marshal(meta.GetGraphDef())
 	if err != nil {

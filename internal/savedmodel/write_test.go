@@ -15,8 +15,8 @@ import (
 	"tkit/internal/savedmodel/savedmodeltest"
 )
 
-// TestWrite writes what Read has read, and has Python's TensorFlow 1 and 2 load
-// it and Read read it again.
+// TestWrite writes networks that were read, and loads them with Python's
+// TensorFlow 1 and 2 and with Read.
 func TestWrite(t *testing.T) {
 	type loading struct {
 		Dir       string  `json:"dir"`
@@ -95,7 +95,7 @@ func digest(t testing.TB, n *network.Network) string {
 	return d
 }
 
-// portExamples copies export_keras's example under the names of the ports.
+// portExamples copies export_keras's example to files named after the ports.
 func portExamples(t testing.TB, n *network.Network, dir string) string {
 	t.Helper()
 	to := t.TempDir()

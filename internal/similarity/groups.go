@@ -7,27 +7,28 @@ import (
 	"slices"
 )
 
-// mostComparisons bounds the work of a search: some minutes. Only a dataset
-// whose images nearly all resemble each other, without looking alike, comes
-// near it.
+// mostComparisons bounds the work of a search to some minutes. Only a dataset
+// whose images nearly all resemble each other without looking alike comes near
+// it.
 const mostComparisons = 1 << 37
 
 // Groups finds the prints whose images look alike and returns the indices of
-// the connected components that they form: two images of a group are linked by
-// a chain of pairs that look alike. Groups and their members are in ascending
-// order, and every group has two or more. Complete is false where the search
-// was broken off because it would have taken too long; the groups found are
-// then true and may lack members.
+// their connected components: two images of a group are linked by a chain of
+// pairs that look alike. Groups and their members are in ascending order, and
+// every group has two or more. Complete is false if the search was stopped
+// because it took too long; the groups found are then correct but may lack
+// members.
 //
-// Prints of equal hash are compared with the first of them that they look like,
-// and that one then stands for them. So a thousand frames of one camera cost no
+// Prints of equal hash are compared with the first of them that they resemble,
+// and that one then represents them. So a thousand frames of one camera cost no
 // more than one.
 //
 // The search is the multi-index hashing of Norouzi, Punjani, Fleet, "Fast
 // Search in Hamming Space with Multi-Index Hashing", CVPR 2012, as a join of
-// the set with itself. Beside the prints it takes about 40 bytes for each. The
-// time for evenly spread hashes is n²/2¹⁶ comparisons of each of the
-// neighbouring buckets: near 2 s for a million and a distance of 8 on one core.
+// the set with itself. Besides the prints it takes about 40 bytes for each. For
+// evenly spread hashes, the time is n²/2¹⁶ comparisons for each of the
+// neighbouring buckets: about 2 s for a million and a distance of 8 on one
+// core.
 func (t Threshold) Groups(ctx context.Context, prints *Prints) (groups [][]int32, complete bool, err error) {
 	if t.Distance < 0 || t.Distance >= bitsOfPart {
 		return nil, false, fmt.Errorf("a distance of %d bits: want 0 to %d", t.Distance, bitsOfPart-1)
@@ -43,15 +44,15 @@ func (t Threshold) Groups(ctx context.Context, prints *Prints) (groups [][]int32
 	return s.components(), s.left > 0, nil
 }
 
-// search is one search under way. parent is a forest of the components, each
+// search is the state of a search. parent is a forest of the components, each
 // under its first member.
 type search struct {
 	threshold Threshold
 	prints    *Prints
 	parent    []int32
 	leaders   []leader
-	sorted    []leader // by the part that is joined
-	left      int64    // comparisons
+	sorted    []leader // by the part being joined
+	left      int64    // remaining comparisons
 }
 
 func newSearch(t Threshold, prints *Prints) *search {
@@ -62,9 +63,9 @@ func newSearch(t Threshold, prints *Prints) *search {
 	return s
 }
 
-// leader stands for the prints of equal hash that look like it.
+// leader represents the prints of equal hash that resemble it.
 type leader struct {
-	code  uint64 // its hash with the bits of each part side by side
+	code  uint64 // its hash with the bits of each part adjacent
 	print int32
 }
 
@@ -81,7 +82,7 @@ func (s *search) link(i, j int32) {
 	s.parent[max(a, b)] = min(a, b)
 }
 
-// represent finds the leaders.
+// represent chooses the leaders.
 func (s *search) represent() {
 	order := slices.Clone(s.parent) // 0, 1, 2, …
 	slices.SortFunc(order, func(a, b int32) int {
@@ -107,15 +108,15 @@ func (s *search) represent() {
 	}
 }
 
-// A hash is searched by its parts: if two hashes differ in few bits, then they
-// differ in very few in one of the parts at least.
+// A hash is searched by its parts: if two hashes differ in few bits, they
+// differ in very few bits in at least one of the parts.
 const (
 	parts      = 4
 	bitsOfPart = 64 / parts
 )
 
-// spread deals the bits of a hash to its parts in turn. Neighbouring
-// coefficients go together, so that parts of neighbours would all be alike and
+// spread distributes the bits of a hash over its parts in turn. Neighbouring
+// coefficients are correlated, so parts made of neighbours would be similar and
 // their buckets full.
 func spread(hash uint64) (code uint64) {
 	for i := range 64 {
@@ -124,10 +125,10 @@ func spread(hash uint64) (code uint64) {
 	return code
 }
 
-// reach is how many bits of a part may differ so that nothing within the
-// distance is missed: if each of the first a+1 parts differed in more than s and
-// each of the others in s or more, that would be over d = 4s + a (Norouzi et
-// al., proposition 2). Below 0 the part need not be searched.
+// reach returns how many bits of a part may differ so that nothing within the
+// distance is missed: if each of the first a+1 parts differed in more than s
+// and each of the others in s or more, the total would exceed d = 4s + a
+// (Norouzi et al., proposition 2). Below 0 the part need not be searched.
 func reach(distance, part int) int {
 	r := distance / parts
 	if part > distance%parts {
@@ -136,7 +137,7 @@ func reach(distance, part int) int {
 	return r
 }
 
-// join links the leaders that look alike and are close in one part.
+// join links the leaders that look alike and are similar in one part.
 func (s *search) join(ctx context.Context, part int) error {
 	at := func(code uint64) int { return int(code >> (part * bitsOfPart) & (1<<bitsOfPart - 1)) }
 	begin := make([]int32, 1<<bitsOfPart+1) // of the bucket of each value of the part
@@ -173,8 +174,8 @@ func (s *search) join(ctx context.Context, part int) error {
 	return nil
 }
 
-// compare links the leaders of two buckets, or of one with itself. It says
-// whether there is time for more.
+// compare links the leaders of two buckets, or of one with itself. It reports
+// whether the search may continue.
 func (s *search) compare(a, b []leader, same bool) bool {
 	for i, x := range a {
 		if same {
@@ -194,7 +195,8 @@ func (s *search) compare(a, b []leader, same bool) bool {
 	return true
 }
 
-// masksWithin lists the values of a part with at most so many bits set.
+// masksWithin lists the values of a part with at most the given number of bits
+// set.
 func masksWithin(bits int) (masks []int) {
 	for m := range 1 << bitsOfPart {
 		if Distance(uint64(m), 0) <= bits {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// scattered is n random prints, some of which are others with up to flips bits
-// of the hash changed.
+// scattered returns n random prints, some of which are copies with up to flips
+// bits of the hash changed.
 func scattered(n, flips int, seed uint64) *Prints {
 	r := rand.New(rand.NewPCG(seed, 0))
 	prints := make([]Print, n)
@@ -38,7 +38,7 @@ func listed(prints ...Print) *Prints {
 	return all
 }
 
-// The groups are those that comparing every pair finds.
+// The groups are the same as by comparing every pair.
 func TestGroups(t *testing.T) {
 	for distance := range bitsOfPart {
 		limit := Threshold{Distance: distance, Correlation: 0.9}
@@ -56,7 +56,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// everyPair is what Groups does, without an index.
+// everyPair does the same as Groups, without an index.
 func everyPair(limit Threshold, prints *Prints) [][]int32 {
 	s := newSearch(limit, prints)
 	for i := range int32(prints.Len()) {
@@ -69,7 +69,7 @@ func everyPair(limit Threshold, prints *Prints) [][]int32 {
 	return s.components()
 }
 
-// Whatever bits differ, one part is within its reach.
+// Whatever bits differ, at least one part is within reach.
 func TestReach(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
@@ -92,7 +92,7 @@ func TestReach(t *testing.T) {
 }
 
 // A hundred thousand images that all look alike cost no more than different
-// ones: one stands for them.
+// ones: one represents them.
 func TestGroupsOfOneLook(t *testing.T) {
 	prints := make([]Print, 100_000)
 	for i := range prints {
@@ -106,7 +106,7 @@ func TestGroupsOfOneLook(t *testing.T) {
 	}
 }
 
-// Equal hashes are not enough.
+// Equal hashes are not sufficient.
 func TestGroupsAskTheShape(t *testing.T) {
 	prints := make([]Print, 3)
 	prints[0].Shape[0], prints[1].Shape[1], prints[2].Shape[0] = 100, 100, 90

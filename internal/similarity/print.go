@@ -1,8 +1,8 @@
-// Package similarity finds images that look alike: a short print of each
-// image's look (PrintOf), which prints are close (Threshold.Alike), and the
-// groups that such images form (Threshold.Groups).
+// Package similarity finds images that look alike: a short print of an image's
+// appearance (PrintOf), a comparison of prints (Threshold.Alike), and groups of
+// such images (Threshold.Groups).
 //
-// The package is pure Go and decodes nothing: it is given grey pixels.
+// The package is pure Go and decodes nothing: it takes grey pixels.
 package similarity
 
 import (
@@ -11,36 +11,35 @@ import (
 	"slices"
 )
 
-// Side is the height and width of the grey image that a print is made of.
+// Side is the height and width of the grey image that a print is made from.
 const Side = 32
 
 // frequencies is how many of the lowest spatial frequencies, besides the
-// constant, a print looks at in each direction.
+// constant, a print uses in each direction.
 const frequencies = 8
 
-// A Print is what is kept of an image's look: 72 bytes.
+// A Print summarises an image's appearance in 72 bytes.
 //
 // Hash is the perceptual hash of Zauner, "Implementation and Benchmarking of
 // Perceptual Image Hash Functions", 2010, §3.2.1 (pHash's DCT hash): the
 // two-dimensional DCT-II of the grey image of 32 × 32 pixels, of that the 8 × 8
-// coefficients behind the constant row and column, a bit each for whether one
-// is above their median. It has no notion of how much a coefficient weighs,
-// which is what makes it robust, and also lets images that have little in
-// common but a few edges come close. So Shape keeps the coefficients
-// themselves, and Alike asks both.
+// coefficients after the constant row and column, with one bit each for whether
+// it is above their median. It ignores the magnitude of a coefficient, which
+// makes it robust but also lets images that have only a few edges in common
+// come close. So Shape keeps the coefficients, and Alike compares both.
 type Print struct {
 	Hash  uint64
 	Shape [frequencies * frequencies]int8 // in proportion, the largest being ±127
 }
 
 // flat is the standard deviation, in grey levels of 255, below which an image
-// has no look: what is left are the paper's grain and the lamp's fall-off,
-// which say nothing of what the image shows.
+// has no features: what remains is paper grain and uneven lighting, which are
+// unrelated to the content.
 const flat = 3
 
 // PrintOf makes the print of a grey image of Side × Side pixels from 0 to 255,
-// row by row. It is false where the image is flat, such as the scan of a blank
-// page: then its print would be of noise, and is the zero value.
+// row by row. It returns false and the zero value if the image is flat, such as
+// the scan of a blank page: its print would be noise.
 func PrintOf(grey []float32) (p Print, ok bool) {
 	var mean, squares float64
 	for _, v := range grey[:Side*Side] {
@@ -57,7 +56,7 @@ func PrintOf(grey []float32) (p Print, ok bool) {
 		largest = max(largest, math.Abs(v))
 	}
 	if largest == 0 {
-		return Print{}, false // all of it is in frequencies that the print does not see
+		return Print{}, false // all its content is in frequencies that the print ignores
 	}
 	sorted := low
 	slices.Sort(sorted[:])
@@ -81,8 +80,8 @@ var waves = func() (w [frequencies][Side]float64) {
 	return w
 }()
 
-// lowest is the coefficients of the DCT-II, row by row, without its constant
-// factor.
+// lowest returns the coefficients of the DCT-II, row by row, without its
+// constant factor.
 func lowest(grey []float32) (low [frequencies * frequencies]float64) {
 	for y := range Side {
 		row := grey[y*Side : (y+1)*Side]

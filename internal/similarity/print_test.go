@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// clouds is a random image around a grey level, with some detail at every
+// clouds returns a random image around a grey level, with detail at every
 // scale.
 func clouds(seed uint64, level, contrast float64) []float32 {
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -26,7 +26,7 @@ func clouds(seed uint64, level, contrast float64) []float32 {
 	return grey
 }
 
-// The DCT is that of the definition.
+// The DCT matches its definition.
 func TestLowest(t *testing.T) {
 	grey := clouds(1, 100, 50)
 	low := lowest(grey)
@@ -46,7 +46,7 @@ func TestLowest(t *testing.T) {
 	}
 }
 
-// Brightness and contrast do not count; another image does.
+// Brightness and contrast do not matter; a different image does.
 func TestPrint(t *testing.T) {
 	p, ok := PrintOf(clouds(1, 100, 40))
 	if !ok || Distance(p.Hash, 0) != 32 {
@@ -78,7 +78,7 @@ func TestFlat(t *testing.T) {
 			t.Errorf("%s has a print", name)
 		}
 	}
-	if p, ok := PrintOf(stripes); ok && p == (Print{}) { // their frequency is too high to be seen
+	if p, ok := PrintOf(stripes); ok && p == (Print{}) { // their frequency is too high for the print
 		t.Error("stripes have an empty print")
 	}
 }

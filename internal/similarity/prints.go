@@ -1,7 +1,7 @@
 package similarity
 
-// Prints is a list of prints that grows without being copied: it never takes
-// more than they do. The zero value is empty.
+// Prints is a list of prints that grows without copying. The zero value is
+// empty.
 type Prints struct {
 	blocks [][]Print
 	count  int
@@ -19,8 +19,9 @@ func (p *Prints) Add(print Print) {
 	p.count++
 }
 
-// Len is the number of prints.
+// Len returns the number of prints.
 func (p *Prints) Len() int { return p.count }
 
-// At is the i-th print. It stays where it is as long as the list does not grow.
+// At returns the i-th print. The pointer is valid as long as the list does not
+// grow.
 func (p *Prints) At(i int32) *Print { return &p.blocks[i/blockPrints][i%blockPrints] }

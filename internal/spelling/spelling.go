@@ -1,5 +1,5 @@
-// Package spelling measures how far a name is from one that may have been
-// meant, for errors that suggest.
+// Package spelling finds names similar to a misspelt one, for suggestions in
+// errors.
 package spelling
 
 // Distance is the Levenshtein distance of two short strings: the least number
@@ -24,9 +24,8 @@ func Distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Nearest is the one of names that was most likely meant by given, "" where none
-// is near: at most a third of its letters, and two in a short name, are other
-// ones.
+// Nearest returns the name most similar to given, or "" if none is similar: at
+// most a third of its letters may differ, or two in a short name.
 func Nearest(given string, names []string) string {
 	nearest, least := "", max(2, len(given)/3)+1
 	for _, name := range names {

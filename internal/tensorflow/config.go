@@ -9,33 +9,33 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Config says how a session computes. The zero value leaves every choice to
+// Config sets how a session computes. The zero value leaves every choice to
 // TensorFlow: all cores, all GPUs.
 type Config struct {
-	// IntraOpThreads is the number of threads that one operation may spread
-	// over, InterOpThreads the number of operations that run side by side; 0
-	// is the number of cores. A session has pools of its own for what is set.
+	// IntraOpThreads is the number of threads that one operation may use,
+	// InterOpThreads the number of operations that run in parallel. 0 means the
+	// number of cores. A session with a value set has its own thread pool.
 	IntraOpThreads, InterOpThreads int
 
-	// GPUMemoryFraction is the part of each GPU's memory to take at once, 0
-	// for nearly all of it; with GPUGrowth it is taken as the need arises.
-	// VisibleGPUs lists the GPUs to use, like "0,2". These three hold for the
-	// process: TensorFlow keeps to the first session's.
+	// GPUMemoryFraction is the fraction of each GPU's memory to allocate at
+	// once, 0 for nearly all of it. With GPUGrowth it is allocated on demand.
+	// VisibleGPUs lists the GPUs to use, like "0,2". These three apply to the
+	// whole process: TensorFlow uses the values of the first session.
 	GPUMemoryFraction float64
 	GPUGrowth         bool
 	VisibleGPUs       string
 
 	// BFloat16Rewrite lets TensorFlow's optimizer compute in bfloat16 where it
-	// deems that safe. DisableOptimizer runs the graph as it stands.
+	// considers that safe. DisableOptimizer runs the graph unchanged.
 	BFloat16Rewrite  bool
 	DisableOptimizer bool
 
 	// RunInCaller runs a graph's operations one after the other on the thread
-	// that called Run: right for small graphs, of which many run at a time.
+	// that called Run. It suits small graphs that run many at a time.
 	RunInCaller bool
 }
 
-// proto is TensorFlow's form of the configuration, serialised.
+// proto returns the configuration as a serialised ConfigProto.
 func (c Config) proto() ([]byte, error) {
 	if c.IntraOpThreads < 0 || c.InterOpThreads < 0 {
 		return nil, invalid("new session", "thread counts %d and %d: want 0 for the number of cores, or more", c.IntraOpThreads, c.InterOpThreads)
@@ -55,7 +55,7 @@ func (c Config) proto() ([]byte, error) {
 		IntraOpParallelismThreads: int32(c.IntraOpThreads),
 		InterOpParallelismThreads: int32(c.InterOpThreads),
 		UsePerSessionThreads:      c.InterOpThreads > 0,
-		// Graphs from elsewhere may name devices that this machine lacks.
+		// Imported graphs may name devices that this machine lacks.
 		AllowSoftPlacement: true,
 		GpuOptions: &pb.GPUOptions{
 			PerProcessGpuMemoryFraction: c.GPUMemoryFraction,
@@ -70,15 +70,15 @@ func (c Config) proto() ([]byte, error) {
 	return b, nil
 }
 
-// runOptions is TensorFlow's RunOptions for one run, serialised; empty when the
-// run has nothing out of the ordinary.
+// runOptions returns the serialised RunOptions for one run. It is empty when
+// the defaults apply.
 func (c Config) runOptions(ctx context.Context, now time.Time) ([]byte, error) {
 	var options pb.RunOptions
 	if c.RunInCaller {
 		options.InterOpThreadPool = -1
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		// Rounded up, as 0 would mean no deadline at all.
+		// Rounded up, because 0 would mean no deadline.
 		options.TimeoutInMs = max(1, int64((deadline.Sub(now)+time.Millisecond-1)/time.Millisecond))
 	}
 	b, err := proto.Marshal(&options)

@@ -2,8 +2,8 @@ package tensorflow
 
 import "fmt"
 
-// DataType is the type of a tensor's elements, by TensorFlow's own numbers
-// (tensorflow/core/framework/types.proto).
+// DataType is the type of a tensor's elements, numbered as in
+// tensorflow/core/framework/types.proto.
 type DataType int32
 
 const (
@@ -49,11 +49,11 @@ var dataTypes = map[DataType]struct {
 	Uint64:     {"uint64", 8},
 }
 
-// Size is the number of bytes of one element, 0 where elements have no fixed
-// size (strings, resources) or the type is unknown.
+// Size returns the number of bytes of one element. It is 0 if elements have no
+// fixed size (strings, resources) or the type is unknown.
 func (t DataType) Size() int { return dataTypes[t].size }
 
-// String is the type's name as Python's TensorFlow writes it, like "float32".
+// String returns the type's name as in Python's TensorFlow, like "float32".
 func (t DataType) String() string {
 	if d, ok := dataTypes[t]; ok {
 		return d.name

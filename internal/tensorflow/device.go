@@ -6,14 +6,14 @@ import "C"
 
 import "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
 
-// Device is something that TensorFlow computes on.
+// Device is a device that TensorFlow computes on.
 type Device struct {
 	Name   string // like "/job:localhost/replica:0/task:0/device:CPU:0"
 	Type   string // "CPU", "GPU"
-	Memory int64  // bytes that TensorFlow would use of it
+	Memory int64  // bytes that TensorFlow may use
 }
 
-// Devices lists what a session under c would compute on.
+// Devices lists the devices available to a session configured by c.
 func Devices(c Config) ([]Device, error) {
 	g, err := ImportGraph(&graph_go_proto.GraphDef{})
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package tensorflow runs TensorFlow graphs through the C API of libtensorflow
-// with explicit lifetimes: whoever makes a [Tensor], [Graph] or [Session] closes
-// it, and nothing waits for the garbage collector. Data crosses as flat buffers
-// that live in TensorFlow's own memory, and every run obeys its context.
+// with explicit lifetimes: the owner of a [Tensor], [Graph] or [Session] closes
+// it, and nothing depends on the garbage collector. Data is exchanged as flat
+// buffers in TensorFlow's memory. Every run obeys its context.
 //
 // The order of use is graph, session, step, run:
 //
@@ -18,11 +18,11 @@ import "C"
 
 import "os"
 
-// TensorFlow gives all sessions of a process one pool of threads for the work
-// inside operations, as large as the first session asked for, so that every
-// later Config.IntraOpThreads would be ignored without a word. With this
-// variable, which TensorFlow reads when the first session opens, each session
-// has a pool of its own. A user's own setting wins.
+// By default all sessions of a process share one thread pool for the work
+// inside operations, sized by the first session, and later values of
+// Config.IntraOpThreads are silently ignored. With this variable, which
+// TensorFlow reads when the first session opens, each session has its own pool.
+// A value set by the user wins.
 const ownThreadPools = "TF_OVERRIDE_GLOBAL_THREADPOOL"
 
 func init() {
@@ -31,5 +31,5 @@ func init() {
 	}
 }
 
-// Version is the version of the libtensorflow in use, like "2.18.0".
+// Version returns the version of libtensorflow, like "2.18.0".
 func Version() string { return C.GoString(C.TF_Version()) }

@@ -40,7 +40,7 @@ var codes = [...]string{
 	"UNAUTHENTICATED",
 }
 
-// String is the code as TensorFlow writes it, like "INVALID_ARGUMENT".
+// String returns the code's name in TensorFlow, like "INVALID_ARGUMENT".
 func (c Code) String() string {
 	if c >= 0 && int(c) < len(codes) {
 		return codes[c]
@@ -48,11 +48,11 @@ func (c Code) String() string {
 	return fmt.Sprintf("CODE_%d", int(c))
 }
 
-// Error is a failure that TensorFlow reported, or one that this package found
-// before asking it, under the code that TensorFlow would have given.
+// Error is a failure reported by TensorFlow, or detected by this package before
+// the call, with the code that TensorFlow would have used.
 type Error struct {
 	Code    Code
-	Op      string // what was asked for: "import graph", "new session", "run", ...
+	Op      string // the operation: "import graph", "new session", "run", ...
 	Message string
 }
 
@@ -60,22 +60,22 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("tensorflow: %s: %s: %s", e.Op, e.Code, e.Message)
 }
 
-// Is makes a run that its own deadline ended a context.DeadlineExceeded.
+// Is makes a run that exceeded its deadline match context.DeadlineExceeded.
 func (e *Error) Is(target error) bool {
 	return e.Code == DeadlineExceeded && target == context.DeadlineExceeded
 }
 
-// ErrClosed is what an operation on a closed tensor, graph or session wraps.
+// ErrClosed is wrapped by errors about a closed tensor, graph or session.
 var ErrClosed = errors.New("closed")
 
-// status takes the outcome of one call to the C API.
+// status holds the outcome of one call to the C API.
 type status struct{ c *C.TF_Status }
 
 func newStatus() status { return status{C.TF_NewStatus()} }
 
 func (s status) delete() { C.TF_DeleteStatus(s.c) }
 
-// err is nil when the call went well.
+// err returns nil if the call succeeded.
 func (s status) err(op string) error {
 	code := Code(C.TF_GetCode(s.c))
 	if code == OK {

@@ -16,14 +16,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Graph is an imported, unchanging graph. Sessions keep what they need of it, so
-// it may be closed as soon as they are open. Safe for concurrent use.
+// Graph is an imported, immutable graph. It may be closed once its sessions are
+// open. It is safe for concurrent use.
 type Graph struct {
 	mu sync.RWMutex
 	c  *C.TF_Graph // nil once closed
 }
 
-// ImportGraph makes a graph of def, with its function library.
+// ImportGraph imports def, including its function library.
 func ImportGraph(def *graph_go_proto.GraphDef) (*Graph, error) {
 	b, err := proto.Marshal(def)
 	if err != nil {
@@ -32,10 +32,10 @@ func ImportGraph(def *graph_go_proto.GraphDef) (*Graph, error) {
 	return ImportGraphBytes(b)
 }
 
-// ImportGraphBytes makes a graph of a serialised GraphDef.
+// ImportGraphBytes imports a serialised GraphDef.
 func ImportGraphBytes(def []byte) (*Graph, error) {
 	if len(def) > math.MaxInt32 {
-		return nil, invalid("import graph", "%d bytes are over protocol buffers' 2 GiB: keep weights in variables", len(def))
+		return nil, invalid("import graph", "%d bytes exceed the 2 GiB limit of protocol buffers: keep weights in variables", len(def))
 	}
 	st := newStatus()
 	defer st.delete()
@@ -52,13 +52,13 @@ func ImportGraphBytes(def []byte) (*Graph, error) {
 	return &Graph{c: g}, nil
 }
 
-// newBuffer copies b for the C API; its caller deletes it.
+// newBuffer copies b for the C API. The caller deletes the buffer.
 func newBuffer(b []byte) *C.TF_Buffer {
 	return C.TF_NewBufferFromString(unsafe.Pointer(unsafe.SliceData(b)), C.size_t(len(b)))
 }
 
-// Close frees the graph once the last session on it is closed. Closing twice is
-// allowed.
+// Close frees the graph once its last session is closed. It may be called
+// twice.
 func (g *Graph) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,8 +68,9 @@ func (g *Graph) Close() {
 	}
 }
 
-// Shape is the inferred static shape of an output, named "node:0" or "node":
-// -1 is an unknown dimension, nil an unknown rank, an empty slice a scalar.
+// Shape returns the inferred static shape of an output, named "node:0" or
+// "node". An unknown dimension is -1, an unknown rank is nil, a scalar is an
+// empty slice.
 func (g *Graph) Shape(output string) ([]int64, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -80,7 +81,7 @@ func (g *Graph) Shape(output string) ([]int64, error) {
 	return shapeOf(g.c, out)
 }
 
-// DataType is the type of an output, named as for Shape.
+// DataType returns the type of an output, named as for Shape.
 func (g *Graph) DataType(output string) (DataType, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -127,7 +128,7 @@ func findOutput(g *C.TF_Graph, name string) (C.TF_Output, error) {
 		return C.TF_Output{}, err
 	}
 	if n := int(C.TF_OperationNumOutputs(op)); index >= n {
-		return C.TF_Output{}, &Error{OutOfRange, "find output", fmt.Sprintf("node %q has %d outputs, asked for %q", node, n, name)}
+		return C.TF_Output{}, &Error{OutOfRange, "find output", fmt.Sprintf("node %q has %d outputs, not %q", node, n, name)}
 	}
 	return C.TF_Output{oper: op, index: C.int(index)}, nil
 }

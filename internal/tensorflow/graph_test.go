@@ -11,8 +11,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// affine is y = 2 x + 1 for x of shape [-1, 3], with a sum over all of y and a
-// node that is not on the way.
+// affine is y = 2 x + 1 for x of shape [-1, 3], with a sum over all of y and an
+// unrelated node.
 const affine = `
 node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
   attr { key: "shape" value { shape { dim { size: -1 } dim { size: 3 } } } } }
@@ -29,8 +29,8 @@ node { name: "through" op: "Identity" input: "anything" attr { key: "T" value { 
 node { name: "same" op: "Identity" input: "x" attr { key: "T" value { type: DT_FLOAT } } }
 versions { producer: 1882 }`
 
-// counting counts up to "limit", one pass of a loop at a time: as long a run as
-// a test wants, made of TensorFlow's dataflow control nodes.
+// counting counts up to "limit" in a loop, so that a test can choose how long a
+// run takes. It uses TensorFlow's dataflow control nodes.
 const counting = `
 node { name: "limit" op: "Placeholder" attr { key: "dtype" value { type: DT_INT64 } }
   attr { key: "shape" value { shape {} } } }
@@ -152,7 +152,7 @@ func TestImportRefusesBadGraphs(t *testing.T) {
 	}
 }
 
-// code is the TensorFlow code of err, OK when it has none.
+// code returns the TensorFlow code of err, OK if it has none.
 func code(err error) tensorflow.Code {
 	var e *tensorflow.Error
 	if errors.As(err, &e) {

@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// A process that has libtensorflow says on standard error what it has to say and
-// nothing else.
-func TestLoadingSaysNothing(t *testing.T) {
+// A process that loads libtensorflow writes nothing to standard error but its
+// own output.
+func TestLoadingIsSilent(t *testing.T) {
 	const own = "TKIT_TEST_LOADING"
 	if os.Getenv(own) != "" {
-		fmt.Fprintln(os.Stderr, "own words")
+		fmt.Fprintln(os.Stderr, "own output")
 		return
 	}
-	c := exec.Command(os.Args[0], "-test.run=^TestLoadingSaysNothing$")
+	c := exec.Command(os.Args[0], "-test.run=^TestLoadingIsSilent$")
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, logLevel+"=") })
 	c.Env = append(c.Env, own+"=1")
 	var said bytes.Buffer
@@ -26,7 +26,7 @@ func TestLoadingSaysNothing(t *testing.T) {
 	if err := c.Run(); err != nil {
 		t.Fatalf("%v: %s", err, said.Bytes())
 	}
-	if said.String() != "own words\n" {
+	if said.String() != "own output\n" {
 		t.Errorf("on standard error: %q", said.String())
 	}
 }

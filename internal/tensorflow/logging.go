@@ -18,12 +18,13 @@ import (
 	"strconv"
 )
 
-// logLevel is the variable by which TensorFlow's log on standard error is set: 0
-// for everything, 1 without information, 2 without warnings, 3 without errors.
+// logLevel is the variable that sets TensorFlow's log level on standard error:
+// 0 for everything, 1 without information, 2 without warnings, 3 without
+// errors.
 const logLevel = "TF_CPP_MIN_LOG_LEVEL"
 
-// Failures come back as errors, so the log is off unless the user turns it on.
-// Parts of TensorFlow write to Abseil's log, which does not know the variable.
+// Failures are returned as errors, so the log is off unless the user turns it
+// on. Parts of TensorFlow write to Abseil's log, which ignores the variable.
 func init() {
 	if _, set := os.LookupEnv(logLevel); !set {
 		os.Setenv(logLevel, "3")

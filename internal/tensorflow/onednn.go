@@ -7,15 +7,14 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// OneDNNLabel marks the kernels that are oneDNN's, in a node's attribute
-// "_kernel".
+// OneDNNLabel marks oneDNN's kernels in a node's attribute "_kernel".
 const OneDNNLabel = "MklNameChangeOp"
 
-// OneDNN lists the types that a session under c may compute in by oneDNN's own
-// operations. There are none where TensorFlow itself would not use oneDNN (it
-// asks for AVX512_VNNI or newer instructions, or TF_ENABLE_ONEDNN_OPTS), none
-// under DisableOptimizer, and none where the session has a device other than the
-// CPU, which these operations would keep a network from.
+// OneDNN lists the types for which a session configured by c may use oneDNN's
+// operations. The list is empty if TensorFlow itself would not use oneDNN (it
+// needs AVX512_VNNI or newer instructions, or TF_ENABLE_ONEDNN_OPTS), if
+// DisableOptimizer is set, or if the session has a device other than the CPU,
+// because these operations would pin a network to the CPU.
 func OneDNN(c Config) ([]DataType, error) {
 	if c.DisableOptimizer || !oneDNNEnabled() {
 		return nil, nil
@@ -36,7 +35,7 @@ func OneDNN(c Config) ([]DataType, error) {
 	return types, nil
 }
 
-// oneDNNEnabled is TensorFlow's own rule for the processors that it runs on here.
+// oneDNNEnabled applies TensorFlow's rule to this machine's processor.
 func oneDNNEnabled() bool {
 	if set, ok := os.LookupEnv("TF_ENABLE_ONEDNN_OPTS"); ok {
 		on, err := strconv.ParseBool(set)
@@ -46,7 +45,7 @@ func oneDNNEnabled() bool {
 	return x.HasAVX512VNNI || x.HasAVX512BF16 || x.HasAVXVNNI || x.HasAMXTile
 }
 
-// HasOneDNNKernel tells whether the library has oneDNN's own operation op for dt.
+// HasOneDNNKernel reports whether the library has oneDNN's operation op for dt.
 func HasOneDNNKernel(op string, dt DataType) (bool, error) {
 	return hasKernel(op, OneDNNLabel, "T", dt)
 }

@@ -20,9 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Operations returns the definitions of all operations that the library knows,
-// by name: their arguments, attributes and whether they keep state. The map is
-// shared and not to be changed.
+// Operations returns the definitions of all registered operations by name:
+// their arguments, attributes and whether they are stateful. The map is shared
+// and must not be modified.
 var Operations = sync.OnceValues(func() (map[string]*op_def_go_proto.OpDef, error) {
 	buf := C.TF_GetAllOpList()
 	defer C.TF_DeleteBuffer(buf)
@@ -37,11 +37,11 @@ var Operations = sync.OnceValues(func() (map[string]*op_def_go_proto.OpDef, erro
 	return defs, nil
 })
 
-// HasKernel tells whether the CPU can compute an operation whose type attribute
-// attr is dt.
+// HasKernel reports whether the CPU has a kernel for an operation whose type
+// attribute attr is dt.
 func HasKernel(op, attr string, dt DataType) (bool, error) { return hasKernel(op, "", attr, dt) }
 
-// hasKernel tells it of the kernels with a label, which a node asks for in its
+// hasKernel does the same for kernels with a label, which a node selects by its
 // attribute "_kernel".
 func hasKernel(op, label, attr string, dt DataType) (bool, error) {
 	name := C.CString(op)

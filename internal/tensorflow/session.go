@@ -17,14 +17,14 @@ import (
 	"unsafe"
 )
 
-// Session runs a graph and holds its variables. Safe for concurrent use.
+// Session runs a graph and holds its variables. It is safe for concurrent use.
 type Session struct {
 	c      *C.TF_Session
 	graph  *C.TF_Graph // kept alive by c
 	config Config
 
 	mu        sync.Mutex
-	idle      sync.Cond // signalled when live or abandoned falls, for Close
+	idle      sync.Cond // signalled for Close when live or abandoned decreases
 	closed    bool
 	live      int // runs whose callers wait for them
 	abandoned int // runs whose callers left when their context ended
@@ -32,10 +32,10 @@ type Session struct {
 	closeErr  error
 }
 
-// NewSession opens a session on g and hands it the whole graph, so that a graph
-// that cannot be placed on this machine's devices is refused here.
+// NewSession opens a session on g. It passes the whole graph to TensorFlow, so
+// that a graph that cannot be placed on this machine's devices fails here.
 func NewSession(g *Graph, c Config) (*Session, error) {
-	hush()
+	silenceFirstRun()
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	if g.c == nil {
@@ -71,9 +71,9 @@ func NewSession(g *Graph, c Config) (*Session, error) {
 	return s, nil
 }
 
-// Close ends the session and frees its variables. Runs under way are waited for;
-// those that a cancelled context left behind are told to stop first. Closing
-// twice is allowed: each call returns when the session is closed.
+// Close ends the session and frees its variables. It waits for active runs;
+// runs whose context was cancelled are stopped first. It may be called twice:
+// each call returns when the session is closed.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -89,8 +89,8 @@ func (s *Session) Close() error {
 
 	st := newStatus()
 	defer st.delete()
-	// This cancels what is still running, so that an abandoned endless loop
-	// cannot hold up the wait below.
+	// This cancels running steps, so that an abandoned endless loop cannot
+	// block the wait below.
 	C.TF_CloseSession(s.c, st.c)
 	s.closeErr = st.err("close session")
 
@@ -104,15 +104,16 @@ func (s *Session) Close() error {
 	if s.closeErr == nil {
 		s.closeErr = st.err("close session")
 	}
-	// Weights below 32 MB come from the C library's arenas, one of which each
-	// thread fills and few of which shrink by themselves: without this,
-	// loading and unloading grows to a copy of the weights for each arena.
+	// Weights below 32 MB come from the C library's arenas. Each thread fills
+	// one arena, and few arenas shrink by themselves: without this, repeated
+	// loading and unloading grows memory by one copy of the weights for each
+	// arena.
 	C.trim()
 	close(s.done)
 	return s.closeErr
 }
 
-// begin admits a run; end says that it is over.
+// begin registers a run with the session; end removes it.
 func (s *Session) begin(r *run) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +137,7 @@ func (s *Session) end(r *run) {
 	s.idle.Broadcast()
 }
 
-// abandon notes that the caller of r no longer waits for it.
+// abandon records that the caller of r no longer waits for it.
 func (s *Session) abandon(r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,9 +12,9 @@ import (
 	"unsafe"
 )
 
-// Step is one way of running a session: what is fed, what is fetched, what is
-// run besides. Names are resolved when it is made. Safe for concurrent use, and
-// of no use once its session is closed.
+// Step is a prepared run of a session: its feeds, fetches and targets. Names
+// are resolved when it is made. It is safe for concurrent use, until its
+// session is closed.
 type Step struct {
 	session *Session
 	feeds   []port
@@ -24,15 +24,15 @@ type Step struct {
 	runs    sync.Pool // *run
 }
 
-// port is what a feed accepts.
+// port describes what a feed accepts.
 type port struct {
 	name     string
 	dataType DataType
-	shape    []int64 // nil is any
+	shape    []int64 // nil accepts any
 }
 
-// run is what one run hands to the C API. The arrays are Go memory that holds
-// C pointers only, so C may read them during the call.
+// run holds the arguments of one call to the C API. The arrays are Go memory
+// that holds C pointers only, so C may read them during the call.
 type run struct {
 	options []byte
 	buffers []*buffer
@@ -43,7 +43,7 @@ type run struct {
 }
 
 // Step resolves feeds and fetches, named "node:0" or "node", and targets, which
-// are nodes run for their effect.
+// are nodes run for their side effects.
 func (s *Session) Step(feeds, fetches, targets []string) (*Step, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,14 +95,14 @@ func (s *Session) Step(feeds, fetches, targets []string) (*Step, error) {
 	return st, nil
 }
 
-// Run feeds in, in the order of the feeds, and returns the fetches in theirs; the
-// caller closes both. A fetched tensor may share the memory of a fed one, where
+// Run feeds in, in the order of the feeds, and returns the fetches in order.
+// The caller closes both. A fetched tensor may share memory with a fed one if
 // the graph passes it through.
 //
-// A context's deadline is the run's own: TensorFlow stops it. When the context
-// ends first Run returns its error at once; what still computes keeps the inputs
-// alive, so that they may be closed, but not written to before the session is
-// closed.
+// TensorFlow stops the run at the context's deadline. If the context ends
+// first, Run returns its error at once. The computation that still runs then
+// keeps the inputs alive: they may be closed, but must not be written to before
+// the session is closed.
 func (st *Step) Run(ctx context.Context, in ...*Tensor) ([]*Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("tensorflow: run: %w", err)
@@ -130,7 +130,7 @@ func (st *Step) Run(ctx context.Context, in ...*Tensor) ([]*Tensor, error) {
 			st.session.end(r)
 			st.runs.Put(r)
 		case <-ctx.Done():
-			// r is not reused: the caller may be about to abandon it.
+			// r is not reused: the caller may abandon it.
 			for _, t := range out {
 				t.Close()
 			}
@@ -146,10 +146,10 @@ func (st *Step) Run(ctx context.Context, in ...*Tensor) ([]*Tensor, error) {
 	}
 }
 
-// prepare checks and retains the inputs and enters the run with the session.
+// prepare checks and retains the inputs and registers the run with the session.
 func (st *Step) prepare(ctx context.Context, in []*Tensor) (*run, error) {
 	if len(in) != len(st.feeds) {
-		return nil, invalid("run", "the step feeds %d tensors, given %d", len(st.feeds), len(in))
+		return nil, invalid("run", "the step feeds %d tensors, got %d", len(st.feeds), len(in))
 	}
 	for i, t := range in {
 		if err := st.feeds[i].accepts(t); err != nil {
@@ -177,7 +177,7 @@ func (st *Step) prepare(ctx context.Context, in []*Tensor) (*run, error) {
 	return r, nil
 }
 
-// call is the run itself; the inputs are given back when it returns.
+// call does the run and releases the inputs when it returns.
 func (st *Step) call(r *run) ([]*Tensor, error) {
 	defer r.release()
 	status := newStatus()
@@ -202,7 +202,7 @@ func (st *Step) call(r *run) ([]*Tensor, error) {
 	return out, nil
 }
 
-// release gives the inputs back.
+// release releases the inputs.
 func (r *run) release() {
 	for _, b := range r.buffers {
 		b.release()
@@ -211,13 +211,14 @@ func (r *run) release() {
 	clear(r.outputs)
 }
 
-// accepts says what is wrong with feeding t, in the graph's own names.
+// accepts returns an error if t cannot be fed. The error uses the graph's
+// names.
 func (p port) accepts(t *Tensor) error {
 	if t == nil {
 		return invalid("run", "input %q is nil", p.name)
 	}
 	if t.dataType != p.dataType {
-		return invalid("run", "input %q takes %s, given %v", p.name, p.dataType, t)
+		return invalid("run", "input %q takes %s, got %v", p.name, p.dataType, t)
 	}
 	if p.shape == nil {
 		return nil
@@ -227,7 +228,7 @@ func (p port) accepts(t *Tensor) error {
 		fits = p.shape[i] < 0 || p.shape[i] == t.shape[i]
 	}
 	if !fits {
-		return invalid("run", "input %q takes %s %v, given %v", p.name, p.dataType, p.shape, t)
+		return invalid("run", "input %q takes %s %v, got %v", p.name, p.dataType, p.shape, t)
 	}
 	return nil
 }

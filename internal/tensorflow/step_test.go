@@ -44,12 +44,12 @@ func scalar(t testing.TB, v int64) *tensorflow.Tensor {
 
 func TestRun(t *testing.T) {
 	for name, c := range map[string]tensorflow.Config{
-		"defaults":     {},
-		"in caller":    {RunInCaller: true},
-		"threads":      {IntraOpThreads: 1, InterOpThreads: 1},
-		"bf16, no GPU": {BFloat16Rewrite: true, GPUGrowth: true, GPUMemoryFraction: .5},
-		"as it stands": {DisableOptimizer: true},
-		"all choices":  {RunInCaller: true, IntraOpThreads: 1, DisableOptimizer: true},
+		"defaults":      {},
+		"in caller":     {RunInCaller: true},
+		"threads":       {IntraOpThreads: 1, InterOpThreads: 1},
+		"bf16, no GPU":  {BFloat16Rewrite: true, GPUGrowth: true, GPUMemoryFraction: .5},
+		"not optimised": {DisableOptimizer: true},
+		"all choices":   {RunInCaller: true, IntraOpThreads: 1, DisableOptimizer: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := step(t, open(t, affine, c), "x", "y:0")
@@ -85,12 +85,12 @@ func TestRunRefusesWrongInputs(t *testing.T) {
 		in   []*tensorflow.Tensor
 		want string
 	}{
-		{nil, "feeds 1 tensors, given 0"},
-		{[]*tensorflow.Tensor{wrongType, wrongType}, "given 2"},
+		{nil, "feeds 1 tensors, got 0"},
+		{[]*tensorflow.Tensor{wrongType, wrongType}, "got 2"},
 		{[]*tensorflow.Tensor{nil}, `"x" is nil`},
-		{[]*tensorflow.Tensor{wrongType}, `"x" takes float32, given int32 [1 3]`},
-		{[]*tensorflow.Tensor{wrongShape}, `"x" takes float32 [-1 3], given float32 [2 4]`},
-		{[]*tensorflow.Tensor{wrongRank}, `given float32 [3]`},
+		{[]*tensorflow.Tensor{wrongType}, `"x" takes float32, got int32 [1 3]`},
+		{[]*tensorflow.Tensor{wrongShape}, `"x" takes float32 [-1 3], got float32 [2 4]`},
+		{[]*tensorflow.Tensor{wrongRank}, `got float32 [3]`},
 	} {
 		_, err := st.Run(t.Context(), c.in...)
 		if code(err) != tensorflow.InvalidArgument || !strings.Contains(err.Error(), c.want) {
@@ -120,7 +120,7 @@ func TestStepRefusesWrongNames(t *testing.T) {
 			t.Errorf("Step(%v): %v, want %v", c, err, c.want)
 		}
 	}
-	// A placeholder that is needed but not fed is TensorFlow's to find.
+	// TensorFlow detects a placeholder that is needed but not fed.
 	st, err := s.Step(nil, []string{"y"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestDeadlineEndsALongRun(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("endless run: %v", err)
 	}
-	// The session is none the worse for it.
+	// The session still works.
 	out, err := st.Run(t.Context(), scalar(t, 1000))
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestCloseWaitsForRuns(t *testing.T) {
 			}
 		})
 	}
-	// Runs that had begun end well, later ones are refused.
+	// Runs that had begun succeed; later ones are refused.
 	for refused := 0; refused < n; {
 		if err := <-results; err != nil {
 			if !errors.Is(err, tensorflow.ErrClosed) {

@@ -43,21 +43,21 @@ import (
 	"unsafe"
 )
 
-// FromStrings makes a tensor of copies of v.
+// FromStrings makes a tensor from copies of v.
 func FromStrings(shape []int64, v [][]byte) (*Tensor, error) {
 	n, err := elements(String, shape)
 	if err != nil {
 		return nil, err
 	}
 	if n != len(v) {
-		return nil, invalid("new tensor", "string %v has %d elements, given %d", shape, n, len(v))
+		return nil, invalid("new tensor", "string %v has %d elements, got %d", shape, n, len(v))
 	}
 	c := C.new_strings(dimensions(shape), C.int(len(shape)), C.size_t(n))
 	if c == nil {
 		return nil, &Error{ResourceExhausted, "new tensor", fmt.Sprintf("no memory for string %v", shape)}
 	}
-	// One string, an encoded image say, goes from the caller's bytes to
-	// TensorFlow's in one copy; many are laid end to end first.
+	// One string, such as an encoded image, is copied once, from the caller's
+	// bytes to TensorFlow's; several strings are first joined in one buffer.
 	block, lengths := []byte(nil), make([]C.size_t, n)
 	for i, s := range v {
 		lengths[i] = C.size_t(len(s))
@@ -74,7 +74,7 @@ func FromStrings(shape []int64, v [][]byte) (*Tensor, error) {
 	return adopt(c), nil
 }
 
-// Strings copies the elements of a string tensor.
+// Strings returns copies of the elements of a string tensor.
 func (t *Tensor) Strings() ([][]byte, error) {
 	if t.dataType != String {
 		return nil, invalid("strings", "a %s tensor has no strings", t.dataType)

@@ -12,10 +12,10 @@ import (
 	"unsafe"
 )
 
-// Tensor is an n-dimensional array in TensorFlow's memory, row-major. Its maker
-// closes it, also after it was given to Step.Run, which holds references of its
-// own for as long as it needs them. Methods may be called concurrently; whoever
-// writes to the elements sees to it that nobody else reads them.
+// Tensor is an n-dimensional array in TensorFlow's memory, row-major. Its owner
+// closes it, even after passing it to Step.Run, which holds its own references
+// as long as it needs them. Methods may be called concurrently, but the caller
+// must not write to the elements while others read them.
 type Tensor struct {
 	buffer   *buffer
 	dataType DataType
@@ -23,14 +23,14 @@ type Tensor struct {
 	closed   atomic.Bool
 }
 
-// buffer is the C tensor behind a Tensor. It is deleted when the last of its
-// references goes: the Tensor's own and one for each run under way.
+// buffer is the C tensor behind a Tensor. It is deleted with its last
+// reference: the Tensor holds one, and so does each active run.
 type buffer struct {
 	c    *C.TF_Tensor
 	refs atomic.Int64
 }
 
-// retain takes a reference; false when the buffer is gone already.
+// retain takes a reference. It returns false if the buffer was already deleted.
 func (b *buffer) retain() bool {
 	for {
 		n := b.refs.Load()
@@ -49,7 +49,7 @@ func (b *buffer) release() {
 	}
 }
 
-// adopt makes the Tensor that owns c.
+// adopt returns a Tensor that owns c.
 func adopt(c *C.TF_Tensor) *Tensor {
 	t := &Tensor{
 		buffer:   &buffer{c: c},
@@ -63,8 +63,8 @@ func adopt(c *C.TF_Tensor) *Tensor {
 	return t
 }
 
-// elements is the number of elements of a shape, refused when it has a negative
-// dimension or its bytes would not fit in an int.
+// elements returns the number of elements of a shape. A negative dimension, or
+// a size in bytes that overflows an int, is an error.
 func elements(dt DataType, shape []int64) (int, error) {
 	size := int64(max(dt.Size(), 1))
 	n := int64(1)
@@ -80,14 +80,14 @@ func elements(dt DataType, shape []int64) (int, error) {
 	return int(n), nil
 }
 
-// dimensions is the C API's view of a shape.
+// dimensions returns a shape as the C API takes it.
 func dimensions(shape []int64) *C.int64_t {
 	return (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(shape)))
 }
 
-// NewTensor makes a tensor whose elements are not initialised, in memory aligned
-// as TensorFlow's kernels want it. No dimensions make a scalar. Strings are made
-// by FromStrings.
+// NewTensor makes a tensor with uninitialised elements, in memory aligned for
+// TensorFlow's kernels. Without dimensions it is a scalar. For strings use
+// FromStrings.
 func NewTensor(dt DataType, shape ...int64) (*Tensor, error) {
 	if dt.Size() == 0 {
 		return nil, invalid("new tensor", "%s has no elements of a fixed size", dt)
@@ -103,7 +103,8 @@ func NewTensor(dt DataType, shape ...int64) (*Tensor, error) {
 	return adopt(c), nil
 }
 
-// FromBytes makes a tensor of a copy of raw: little-endian, row-major elements.
+// FromBytes makes a tensor from a copy of raw: little-endian, row-major
+// elements.
 func FromBytes(dt DataType, shape []int64, raw []byte) (*Tensor, error) {
 	t, err := NewTensor(dt, shape...)
 	if err != nil {
@@ -111,22 +112,22 @@ func FromBytes(dt DataType, shape []int64, raw []byte) (*Tensor, error) {
 	}
 	if b := t.Bytes(); len(b) != len(raw) {
 		t.Close()
-		return nil, invalid("new tensor", "%s %v has %d bytes, given %d", dt, shape, len(b), len(raw))
+		return nil, invalid("new tensor", "%s %v has %d bytes, got %d", dt, shape, len(b), len(raw))
 	}
 	copy(t.Bytes(), raw)
 	return t, nil
 }
 
-// FromFloat32 makes a tensor of a copy of v.
+// FromFloat32 makes a tensor from a copy of v.
 func FromFloat32(shape []int64, v []float32) (*Tensor, error) { return from(Float32, shape, v) }
 
-// FromInt32 makes a tensor of a copy of v.
+// FromInt32 makes a tensor from a copy of v.
 func FromInt32(shape []int64, v []int32) (*Tensor, error) { return from(Int32, shape, v) }
 
-// FromInt64 makes a tensor of a copy of v.
+// FromInt64 makes a tensor from a copy of v.
 func FromInt64(shape []int64, v []int64) (*Tensor, error) { return from(Int64, shape, v) }
 
-// FromUint8 makes a tensor of a copy of v.
+// FromUint8 makes a tensor from a copy of v.
 func FromUint8(shape []int64, v []uint8) (*Tensor, error) { return FromBytes(Uint8, shape, v) }
 
 func from[E float32 | int32 | int64](dt DataType, shape []int64, v []E) (*Tensor, error) {
@@ -134,8 +135,8 @@ func from[E float32 | int32 | int64](dt DataType, shape []int64, v []E) (*Tensor
 	return FromBytes(dt, shape, raw)
 }
 
-// FromRows makes a float32 tensor of [len(rows), shape...] of a copy of rows,
-// each of which has the elements of shape.
+// FromRows makes a float32 tensor of shape [len(rows), shape...] from copies of
+// rows. Each row has the elements of shape.
 func FromRows(shape []int64, rows [][]float32) (*Tensor, error) {
 	t, err := NewTensor(Float32, append([]int64{int64(len(rows))}, shape...)...)
 	if err != nil {
@@ -152,22 +153,22 @@ func FromRows(shape []int64, rows [][]float32) (*Tensor, error) {
 	return t, nil
 }
 
-// Close ends the caller's use of the tensor and of every view on it. The memory
-// goes when the last run that was given the tensor is over. Closing twice is
-// allowed, and so is closing nil.
+// Close releases the tensor and invalidates its views. The memory is freed when
+// the last run that uses the tensor ends. Closing twice or closing nil is
+// allowed.
 func (t *Tensor) Close() {
 	if t != nil && t.closed.CompareAndSwap(false, true) {
 		t.buffer.release()
 	}
 }
 
-// DataType is the type of the elements.
+// DataType returns the type of the elements.
 func (t *Tensor) DataType() DataType { return t.dataType }
 
-// Shape is a copy of the dimensions; a scalar has none.
+// Shape returns a copy of the dimensions. A scalar has none.
 func (t *Tensor) Shape() []int64 { return slices.Clone(t.shape) }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (t *Tensor) Len() int {
 	n := 1
 	for _, d := range t.shape {
@@ -179,8 +180,8 @@ func (t *Tensor) Len() int {
 // String describes the tensor, like "float32 [8 224 224 3]".
 func (t *Tensor) String() string { return fmt.Sprintf("%s %v", t.dataType, t.shape) }
 
-// Bytes is a view on all elements, valid until Close. It panics on a closed
-// tensor and on one whose elements have no fixed size.
+// Bytes returns a view of all elements, valid until Close. It panics on a
+// closed tensor and on element types without a fixed size.
 func (t *Tensor) Bytes() []byte {
 	if t.dataType.Size() == 0 {
 		panic(fmt.Sprintf("tensorflow: bytes of a %s tensor", t.dataType))
@@ -188,17 +189,17 @@ func (t *Tensor) Bytes() []byte {
 	return view[byte](t, t.Len()*t.dataType.Size())
 }
 
-// Float32 is a view on the elements, valid until Close. It panics on a closed
-// tensor and on one of another type, as the other views do.
+// Float32 returns a view of the elements, valid until Close. Like the other
+// views, it panics on a closed tensor and on a tensor of another type.
 func (t *Tensor) Float32() []float32 { return typed[float32](t, Float32) }
 
-// Int32 is a view as Float32.
+// Int32 is like Float32.
 func (t *Tensor) Int32() []int32 { return typed[int32](t, Int32) }
 
-// Int64 is a view as Float32.
+// Int64 is like Float32.
 func (t *Tensor) Int64() []int64 { return typed[int64](t, Int64) }
 
-// Uint8 is a view as Float32.
+// Uint8 is like Float32.
 func (t *Tensor) Uint8() []uint8 { return typed[uint8](t, Uint8) }
 
 func typed[E any](t *Tensor, want DataType) []E {

@@ -114,9 +114,10 @@ func TestStrings(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.EqualFunc(got, v, bytes.Equal) {
-			t.Errorf("%d strings came back otherwise", len(v))
+			t.Errorf("%d strings came back changed", len(v))
 		}
-		// Through the runtime too, which shares the buffer: it outlives the Close.
+		// Also through the runtime, which shares the buffer and outlives the
+		// Close.
 		st := step(t, open(t, affine, tensorflow.Config{}), "anything", "through")
 		out, err := st.Run(t.Context(), x)
 		if err != nil {
@@ -124,7 +125,7 @@ func TestStrings(t *testing.T) {
 		}
 		x.Close()
 		if got, err := out[0].Strings(); err != nil || !slices.EqualFunc(got, v, bytes.Equal) {
-			t.Errorf("%d strings came through otherwise: %v", len(v), err)
+			t.Errorf("%d strings came through changed: %v", len(v), err)
 		}
 		out[0].Close()
 		if _, err := x.Strings(); !errors.Is(err, tensorflow.ErrClosed) {

@@ -1,6 +1,6 @@
-// Package workfolder makes the folders in which runs keep what is only theirs. A
-// run that ends removes its folder; one that was killed leaves it, and the next
-// run, or whoever tidies, removes it then.
+// Package workfolder makes temporary folders for single runs. A run removes its
+// folder at its end. The folder of a killed run is removed by the next run or
+// by Tidy.
 package workfolder
 
 import (
@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Folder is there until it is closed or its process has ended.
+// A Folder exists until it is closed or its process has ended.
 type Folder struct {
 	Path string
-	lock *os.File // which the kernel gives back, however the process ends
+	lock *os.File // released by the kernel, however the process ends
 }
 
-// New makes a private folder in parent whose name begins with prefix, and removes
-// those of this prefix that runs have left.
+// New makes a private folder in parent whose name begins with prefix, and
+// removes folders of this prefix left by dead runs.
 func New(parent, prefix string) (*Folder, error) {
 	if _, err := Tidy(parent, prefix, false); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func New(parent, prefix string) (*Folder, error) {
 	}
 }
 
-// claim locks a folder. It is nil where somebody who tidies was faster.
+// claim locks a folder. It returns nil if a concurrent Tidy removed the folder.
 func claim(path string) (*Folder, error) {
 	lock, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,14 +71,14 @@ func claim(path string) (*Folder, error) {
 // Close removes the folder.
 func (f *Folder) Close() error { return errors.Join(os.RemoveAll(f.Path), f.lock.Close()) }
 
-// Left is what runs have left.
+// Left counts the folders left by dead runs.
 type Left struct {
 	Folders int
 	Bytes   int64
 }
 
-// Tidy removes the folders of a prefix that belong to no living run, or with dry
-// says what it would remove. Folders of other accounts stay.
+// Tidy removes the folders of a prefix that belong to no live run, or with dry
+// only counts them. Folders of other accounts stay.
 func Tidy(parent, prefix string, dry bool) (Left, error) {
 	var left Left
 	entries, err := os.ReadDir(parent)
@@ -94,7 +94,7 @@ func Tidy(parent, prefix string, dry bool) (Left, error) {
 		}
 		bytes, err := remove(filepath.Join(parent, e.Name()), dry)
 		if err != nil {
-			return left, fmt.Errorf("removing what a run left: %w", err)
+			return left, fmt.Errorf("removing the folder of an ended run: %w", err)
 		}
 		if bytes >= 0 {
 			left.Folders++
@@ -104,8 +104,8 @@ func Tidy(parent, prefix string, dry bool) (Left, error) {
 	return left, nil
 }
 
-// remove removes a folder unless it is somebody's. It returns its size, -1 where it
-// stays.
+// remove removes a folder unless it is in use. It returns the folder's size, -1
+// if the folder stays.
 func remove(path string, dry bool) (bytes int64, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -132,7 +132,7 @@ func remove(path string, dry bool) (bytes int64, err error) {
 	return bytes, os.RemoveAll(path)
 }
 
-// size is that of the files in a folder, as far as they can be looked at.
+// size returns the size of the files in a folder, as far as they are readable.
 func size(path string) (bytes int64) {
 	filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -154,7 +154,7 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// unsupported says whether a file system knows no locks.
+// unsupported reports whether a file system does not support locks.
 func unsupported(err error) bool {
 	return errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EBADF)
 }

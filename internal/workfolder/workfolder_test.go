@@ -62,7 +62,7 @@ func TestKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left, err := workfolder.Tidy(parent, ".run-", false); err != nil || left.Folders != 0 || !there(t, others) || !there(t, mine.Path) {
-		t.Errorf("tidied up after living runs: %+v, %v", left, err)
+		t.Errorf("removed folders of live runs: %+v, %v", left, err)
 	}
 	if err := run.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestKilledRun(t *testing.T) {
 	}
 }
 
-// Runs begin and others tidy at once: none loses its folder.
+// Runs begin while others tidy: none loses its folder.
 func TestAtOnce(t *testing.T) {
 	parent := t.TempDir()
 	var all sync.WaitGroup

@@ -1,9 +1,9 @@
 // Package hdfstest starts real HDFS clusters for tests: NameNode and DataNodes
-// from Hadoop's own jars, on ports of the loopback, with Kerberos, a second
-// NameNode or an HttpFS gateway when asked. `make deps-hadoop` puts the jars
-// where it looks.
+// from Hadoop's jars, on loopback ports, optionally with Kerberos, a second
+// NameNode or an HttpFS gateway. `make deps-hadoop` installs the jars.
 //
-// Every process is the test's child and is ended with it, however it ends.
+// Every process is a child of the test and ends with it, even if the test is
+// killed.
 package hdfstest
 
 import (
@@ -16,42 +16,42 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long a cluster may take to serve. It takes seconds;
-// the rest is for machines that do other things too.
+// startTimeout bounds how long a cluster may take to start. Usually it takes
+// seconds; the rest is for busy machines.
 const startTimeout = 3 * time.Minute
 
-// Principals of a cluster with Kerberos, all in Keytab: the superuser that the
-// servers are, and users. The cluster lets Service act for anyone.
+// Principals of a cluster with Kerberos, all in Keytab: the superuser of the
+// servers, and users. Service may impersonate anyone.
 const (
 	Superuser = "hdfs/localhost"
 	Service   = "service"
 )
 
-// EncryptionKey is the key for encryption zones, where Config.Encryption asks
-// for one.
+// EncryptionKey is the key for encryption zones, made if Config.Encryption is
+// set.
 const EncryptionKey = "key"
 
-// Config says what cluster is wanted. The zero value is one NameNode and three
+// Config describes a cluster. The zero value is one NameNode and three
 // DataNodes without Kerberos.
 type Config struct {
 	DataNodes int  // 3 when 0
 	HA        bool // a second NameNode and the name service "ns"
-	// Kerberos is a KDC and a cluster that believes its tickets alone. Its web
-	// servers speak TLS too.
+	// Kerberos adds a KDC; the cluster accepts its tickets only. Its web
+	// servers also use TLS.
 	Kerberos bool
 	HttpFS   bool // a gateway
-	// Encryption is a key named EncryptionKey, for encryption zones.
+	// Encryption makes a key named EncryptionKey, for encryption zones.
 	Encryption bool
-	// Core and HDFS are more properties of core-site.xml and hdfs-site.xml, for
-	// the servers and the clients alike.
+	// Core and HDFS are additional properties of core-site.xml and
+	// hdfs-site.xml, for servers and clients.
 	Core, HDFS map[string]string
 }
 
-// A Cluster is an HDFS that runs. Its methods may be called by several tests at
-// once as far as what they do to the cluster allows it.
+// A Cluster is a running HDFS. Tests may call its methods concurrently unless
+// they disturb each other's cluster.
 type Cluster struct {
 	config Config
-	dir    string // holds conf, log, and what the servers store
+	dir    string // holds conf, log, and the servers' data
 	ports  ports
 	host   string
 	lib    string
@@ -60,7 +60,7 @@ type Cluster struct {
 	web       *web
 }
 
-// Start starts a cluster and returns when it can be written to. Stop ends it.
+// Start starts a cluster and returns when it accepts writes. Stop ends it.
 func Start(config Config) (*Cluster, error) {
 	if config.DataNodes == 0 {
 		config.DataNodes = 3
@@ -75,7 +75,7 @@ func Start(config Config) (*Cluster, error) {
 	}
 	c := &Cluster{config: config, dir: dir, host: "127.0.0.1", lib: lib}
 	if config.Kerberos {
-		c.host = "localhost" // tickets are for names
+		c.host = "localhost" // tickets are for host names
 	}
 	c.web = newWeb(c)
 	if err := c.start(); err != nil {
@@ -139,18 +139,18 @@ func (c *Cluster) start() error {
 	return c.poll(ctx, "HttpFS", func() bool { return c.web.gateway(ctx) == nil })
 }
 
-// Stop ends every process and removes what the cluster stored.
+// Stop ends every process and removes the cluster's data.
 func (c *Cluster) Stop() {
 	c.processes.endAll()
 	c.ports.release()
 	os.RemoveAll(c.dir)
 }
 
-// ConfDir is the folder with core-site.xml and hdfs-site.xml: what clients are
-// given as HADOOP_CONF_DIR.
+// ConfDir returns the folder with core-site.xml and hdfs-site.xml, for
+// HADOOP_CONF_DIR.
 func (c *Cluster) ConfDir() string { return filepath.Join(c.dir, "conf") }
 
-// URI is the cluster's fs.defaultFS: hdfs://127.0.0.1:port, or hdfs://ns.
+// URI returns the cluster's fs.defaultFS: hdfs://127.0.0.1:port, or hdfs://ns.
 func (c *Cluster) URI() string {
 	if c.config.HA {
 		return "hdfs://" + nameService
@@ -158,24 +158,24 @@ func (c *Cluster) URI() string {
 	return "hdfs://" + c.NameNode(0)
 }
 
-// NameNode is the address, host:port, that NameNode i (0, and 1 with HA) answers
-// clients at.
+// NameNode returns the RPC address, host:port, of NameNode i (0, and 1 with
+// HA).
 func (c *Cluster) NameNode(i int) string { return c.address(c.ports.nameNode(i)) }
 
-// NameNodeHTTP is the address, host:port, of NameNode i's WebHDFS.
+// NameNodeHTTP returns the address, host:port, of NameNode i's WebHDFS.
 func (c *Cluster) NameNodeHTTP(i int) string { return c.address(c.ports.nameNode(i) + 1) }
 
-// DataNodeHTTP is the address, host:port, of DataNode i's WebHDFS.
+// DataNodeHTTP returns the address, host:port, of DataNode i's WebHDFS.
 func (c *Cluster) DataNodeHTTP(i int) string { return c.address(c.ports.dataNode(i) + 2) }
 
-// NameNodeHTTPS is the address of NameNode i's WebHDFS with TLS, on a cluster
-// with Kerberos.
+// NameNodeHTTPS returns the address of NameNode i's WebHDFS with TLS, on a
+// cluster with Kerberos.
 func (c *Cluster) NameNodeHTTPS(i int) string { return c.address(c.ports.nameNodeTLS(i)) }
 
-// HttpFS is the gateway's address, host:port.
+// HttpFS returns the gateway's address, host:port.
 func (c *Cluster) HttpFS() string { return c.address(c.ports.httpFS()) }
 
-// DataDir is where DataNode i stores its blocks.
+// DataDir returns the folder with DataNode i's blocks.
 func (c *Cluster) DataDir(i int) string { return filepath.Join(c.dir, "data"+strconv.Itoa(i)) }
 
 func (c *Cluster) address(port int) string { return c.host + ":" + strconv.Itoa(port) }
@@ -187,7 +187,7 @@ func (c *Cluster) nameNodes() int {
 	return 1
 }
 
-// format makes the NameNodes' empty folders.
+// format initialises the NameNodes' folders.
 func (c *Cluster) format() error {
 	log := filepath.Join(c.dir, "log", "format")
 	p, err := c.java("format", append(c.nameNodeArgs(0), "-format", "-nonInteractive")...)
@@ -205,8 +205,8 @@ func (c *Cluster) format() error {
 
 func (c *Cluster) nameDir(i int) string { return filepath.Join(c.dir, "name"+strconv.Itoa(i)) }
 
-// Jars finds what scripts/hadoop/install has installed: TKIT_HADOOP, or
-// .deps/hadoop of the checkout that the test runs in.
+// Jars finds the jars that scripts/hadoop/install installed: in TKIT_HADOOP, or
+// in .deps/hadoop of the current checkout.
 func Jars() (string, error) {
 	dir := os.Getenv("TKIT_HADOOP")
 	if dir == "" {
@@ -219,7 +219,7 @@ func Jars() (string, error) {
 				break
 			}
 			if root == filepath.Dir(root) {
-				return "", errors.New("hdfstest: no go.mod above the working directory; set TKIT_HADOOP to the folder that scripts/hadoop/install made")
+				return "", errors.New("hdfstest: no go.mod above the working directory; set TKIT_HADOOP to the folder made by scripts/hadoop/install")
 			}
 		}
 		dir = filepath.Join(root, ".deps", "hadoop")

@@ -13,13 +13,13 @@ import (
 // nameService is the logical name of a cluster with two NameNodes.
 const nameService = "ns"
 
-// groups are the users that tests act as, each with its groups. The process's
-// own user is the superuser, as always in HDFS.
+// groups are the users of the tests, each with its groups. The process's own
+// user is the superuser, as always in HDFS.
 const groups = "hdfs=supergroup;alice=alice,team;bob=bob,team;carol=carol"
 
-// configure writes the folder that servers and clients read.
+// configure writes the configuration folder of servers and clients.
 func (c *Cluster) configure() error {
-	// The web pages are not in the jars; the servers are content with empty folders.
+	// The jars lack the web pages; empty folders suffice for the servers.
 	for _, dir := range []string{"log", "temp", "conf/webapps/hdfs", "conf/webapps/datanode"} {
 		if err := os.MkdirAll(filepath.Join(c.dir, dir), 0o700); err != nil {
 			return err
@@ -77,8 +77,8 @@ func (c *Cluster) configure() error {
 	return os.WriteFile(filepath.Join(c.ConfDir(), "log4j.properties"), []byte(logging), 0o600)
 }
 
-// twoNameNodes has the properties of NameNodes that share their edits in a
-// folder, with no ZooKeeper: who is active is said by Failover alone.
+// twoNameNodes returns the properties of NameNodes that share their edits in a
+// folder, without ZooKeeper: Failover alone chooses the active one.
 func (c *Cluster) twoNameNodes() map[string]string {
 	p := map[string]string{
 		"dfs.nameservices":                                  nameService,

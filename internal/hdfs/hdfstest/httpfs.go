@@ -11,7 +11,7 @@ const (
 	gatewayPrincipal = "httpfs/localhost"
 )
 
-// gatewayUser is whom the gateway is to the cluster.
+// gatewayUser is the gateway's user in the cluster.
 func (c *Cluster) gatewayUser() string {
 	if c.config.Kerberos {
 		return "httpfs"

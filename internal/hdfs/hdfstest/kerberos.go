@@ -14,31 +14,31 @@ import (
 	"github.com/jcmturner/gokrb5/v8/keytab"
 )
 
-// Realm is that of all principals.
+// Realm is the realm of all principals.
 const Realm = "EXAMPLE.COM"
 
 const webPrincipal = "HTTP/localhost"
 
-// principals are made in this order.
+// principals are created in this order.
 var principals = []string{Superuser, webPrincipal, gatewayPrincipal, "alice", "bob", "carol", Service}
 
-// clockSkew is how long servers believe tickets beyond their end. It is five
-// minutes by default, within which a ticket's end would not show.
+// clockSkew is how long servers accept expired tickets. The default of five
+// minutes would hide a ticket's expiry.
 const clockSkew = 5 * time.Second
 
 const kdcClass = "org.apache.hadoop.minikdc.MiniKdc"
 
-// Keytab has the keys of all principals.
+// Keytab returns the file with the keys of all principals.
 func (c *Cluster) Keytab() string { return filepath.Join(c.dir, "keytab") }
 
-// CA is the certificate, in PEM, that vouches for the servers.
+// CA returns the file with the servers' CA certificate, in PEM.
 func (c *Cluster) CA() string { return filepath.Join(c.dir, "ca.pem") }
 
-// krb5Conf is what the servers read.
+// krb5Conf returns the servers' krb5.conf.
 func (c *Cluster) krb5Conf() string { return filepath.Join(c.dir, "krb5.conf") }
 
-// WriteKerberosConfig writes a krb5.conf with which clients ask for tickets of a
-// given life.
+// WriteKerberosConfig writes a krb5.conf that requests tickets of a given
+// lifetime.
 func (c *Cluster) WriteKerberosConfig(path string, life time.Duration) error {
 	return os.WriteFile(path, fmt.Appendf(nil, `[libdefaults]
   default_realm = %[1]s
@@ -60,7 +60,7 @@ func (c *Cluster) WriteKerberosConfig(path string, life time.Duration) error {
 `, Realm, int(clockSkew.Seconds()), int(life.Seconds()), c.ports.kdc()), 0o600)
 }
 
-// kerberize adds the properties of servers that believe tickets alone.
+// kerberize adds the properties of servers that accept tickets only.
 func (c *Cluster) kerberize(core, hdfs map[string]string) {
 	c.letActForAnyone(core, Service)
 	web, server := webPrincipal+"@"+Realm, Superuser+"@"+Realm
@@ -71,7 +71,7 @@ func (c *Cluster) kerberize(core, hdfs map[string]string) {
 		"hadoop.http.authentication.type":               "kerberos",
 		"hadoop.http.authentication.kerberos.principal": web,
 		"hadoop.http.authentication.kerberos.keytab":    c.Keytab(),
-		"hadoop.http.authentication.token.validity":     "5", // so that tickets are shown now and then
+		"hadoop.http.authentication.token.validity":     "5", // so that tickets are presented repeatedly
 		"hadoop.security.auth_to_local.mechanism":       "hadoop",
 		"hadoop.security.token.service.use_ip":          "true",
 	})
@@ -124,7 +124,7 @@ max.renewable.lifetime=604800
 	if _, err := c.java("kdc", append([]string{kdcClass, work, properties, c.Keytab()}, principals...)...); err != nil {
 		return err
 	}
-	// The keytab is written from the first principal to the last.
+	// The keytab lists the principals in order.
 	last := principals[len(principals)-1]
 	return c.poll(ctx, "the KDC", func() bool {
 		client, err := c.login(last)
@@ -152,7 +152,7 @@ func (c *Cluster) login(principal string) (*krb.Client, error) {
 
 const storePassword = "changeit"
 
-// makeCertificate makes the servers' key, and tells them of it.
+// makeCertificate makes the servers' key and certificate and configures them.
 func (c *Cluster) makeCertificate() error {
 	store := filepath.Join(c.dir, "key.p12")
 	common := []string{"-alias", "server", "-storetype", "PKCS12", "-keystore", store, "-storepass", storePassword}

@@ -12,8 +12,9 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// Tickets is how long the tickets of a test live, and the job that outlives
-// three of them: seconds, unless TKIT_TICKET_LIFE says otherwise (make soak).
+// Tickets returns the lifetime of a test's tickets, and the duration of a job
+// that outlives three of them: seconds, unless TKIT_TICKET_LIFE is set (make
+// soak).
 func Tickets(t testing.TB) (life, job time.Duration) {
 	t.Helper()
 	life = clockSkew
@@ -26,9 +27,9 @@ func Tickets(t testing.TB) (life, job time.Duration) {
 	return life, 3*life + 3*time.Second
 }
 
-// Kinit writes a credential cache with a fresh ticket of a principal that ends
-// after a while and cannot be renewed, as kinit does, but replaces the file at
-// once.
+// Kinit writes a credential cache with a fresh ticket of a principal. Like
+// kinit's, the ticket expires and cannot be renewed; unlike kinit, it replaces
+// the file atomically.
 func (c *Cluster) Kinit(cache, principal string, life time.Duration) error {
 	client, err := c.login(principal)
 	if err != nil {
@@ -55,8 +56,8 @@ func (c *Cluster) Kinit(cache, principal string, life time.Duration) error {
 	return os.Rename(cache+".new", cache)
 }
 
-// credentialCache is a file of MIT Kerberos's version 4 with one ticket, that
-// for tickets.
+// credentialCache returns a file in MIT Kerberos's format version 4 with one
+// ticket-granting ticket.
 func credentialCache(reply messages.ASRep) ([]byte, error) {
 	ticket, err := reply.Ticket.Marshal()
 	if err != nil {

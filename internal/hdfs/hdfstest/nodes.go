@@ -47,27 +47,27 @@ func (c *Cluster) launchDataNode(i int) error {
 	return err
 }
 
-// KillDataNode ends DataNode i at once (SIGKILL) and returns when it is gone.
+// KillDataNode kills DataNode i (SIGKILL) and waits for its exit.
 func (c *Cluster) KillDataNode(i int) error { return c.kill(dataNode(i)) }
 
-// KillNameNode ends NameNode i at once (SIGKILL) and returns when it is gone.
+// KillNameNode kills NameNode i (SIGKILL) and waits for its exit.
 func (c *Cluster) KillNameNode(i int) error { return c.kill(nameNode(i)) }
 
-// PauseDataNode stops DataNode i's process (SIGSTOP): connections to it stay
-// and nothing answers. ResumeDataNode lets it go on.
+// PauseDataNode stops DataNode i's process (SIGSTOP): its connections stay open
+// but nothing answers.
 func (c *Cluster) PauseDataNode(i int) error { return c.signal(dataNode(i), syscall.SIGSTOP) }
 
-// ResumeDataNode lets a paused DataNode go on.
+// ResumeDataNode resumes a paused DataNode.
 func (c *Cluster) ResumeDataNode(i int) error { return c.signal(dataNode(i), syscall.SIGCONT) }
 
-// PauseNameNode stops NameNode i's process (SIGSTOP). ResumeNameNode lets it go on.
+// PauseNameNode stops NameNode i's process (SIGSTOP).
 func (c *Cluster) PauseNameNode(i int) error { return c.signal(nameNode(i), syscall.SIGSTOP) }
 
-// ResumeNameNode lets a paused NameNode go on.
+// ResumeNameNode resumes a paused NameNode.
 func (c *Cluster) ResumeNameNode(i int) error { return c.signal(nameNode(i), syscall.SIGCONT) }
 
-// StartDataNode starts a killed DataNode again with the data it had. It returns
-// at once; WaitReady waits until it serves.
+// StartDataNode restarts a killed DataNode with its data. It returns at once;
+// WaitReady waits until it serves.
 func (c *Cluster) StartDataNode(i int) error {
 	if err := c.gone(dataNode(i)); err != nil {
 		return err
@@ -75,8 +75,8 @@ func (c *Cluster) StartDataNode(i int) error {
 	return c.launchDataNode(i)
 }
 
-// StartNameNode starts a killed NameNode again with the names it had. It returns
-// at once; WaitReady waits until it serves.
+// StartNameNode restarts a killed NameNode with its data. It returns at once;
+// WaitReady waits until it serves.
 func (c *Cluster) StartNameNode(i int) error {
 	if err := c.gone(nameNode(i)); err != nil {
 		return err
@@ -84,9 +84,9 @@ func (c *Cluster) StartNameNode(i int) error {
 	return c.launchNameNode(i)
 }
 
-// Reconfigure starts the NameNode and the DataNodes of a cluster without HA anew
-// with the data they had and other properties: those of Config.Core and
-// Config.HDFS are replaced. It returns when the cluster serves.
+// Reconfigure restarts the NameNode and the DataNodes of a cluster without HA
+// with their data and other properties, which replace Config.Core and
+// Config.HDFS. It returns when the cluster serves.
 func (c *Cluster) Reconfigure(ctx context.Context, core, hdfs map[string]string) error {
 	c.config.Core, c.config.HDFS = core, hdfs
 	if err := c.configure(); err != nil {
@@ -108,7 +108,7 @@ func (c *Cluster) Reconfigure(ctx context.Context, core, hdfs map[string]string)
 	return c.WaitReady(ctx)
 }
 
-// Failover makes NameNode i the active one of two. The other, where it lives,
+// Failover makes NameNode i the active one of two. The other, if it runs,
 // becomes standby first.
 func (c *Cluster) Failover(ctx context.Context, i int) error {
 	if c.gone(nameNode(1-i)) != nil {
@@ -118,7 +118,7 @@ func (c *Cluster) Failover(ctx context.Context, i int) error {
 			}
 		}
 	}
-	// Forced, since the other NameNode may be dead.
+	// Forced, because the other NameNode may be dead.
 	if err := c.Admin(haAdminClass, "-transitionToActive", "--forceactive", nameNode(i)); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (c *Cluster) Failover(ctx context.Context, i int) error {
 }
 
 // Restore starts every server that was killed, makes the first of two NameNodes
-// the active one, and waits until all serve.
+// active, and waits until all serve.
 func (c *Cluster) Restore(ctx context.Context) error {
 	for i := range c.config.DataNodes {
 		if c.gone(dataNode(i)) == nil {
@@ -153,9 +153,9 @@ func (c *Cluster) Restore(ctx context.Context) error {
 	return c.WaitReady(ctx)
 }
 
-// Admin runs a class of Hadoop's shells, such as
-// org.apache.hadoop.hdfs.tools.CryptoAdmin, to its end. It costs a second or
-// two of processor: Web does most things faster.
+// Admin runs one of Hadoop's command line classes, such as
+// org.apache.hadoop.hdfs.tools.CryptoAdmin. It takes a second or two of CPU
+// time: Web is faster for most things.
 func (c *Cluster) Admin(class string, args ...string) error {
 	p, err := c.java("admin", append([]string{class}, args...)...)
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *Cluster) signal(name string, s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
-// gone is nil when a server was started once and has ended.
+// gone returns nil if a server was started before and has ended.
 func (c *Cluster) gone(name string) error {
 	p, err := c.processes.get(name)
 	if err != nil {

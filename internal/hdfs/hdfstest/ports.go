@@ -7,10 +7,10 @@ import (
 	"net"
 )
 
-// Ports lie below those that the kernel gives to outgoing connections, in
-// blocks. A block is held by a socket of its number in the abstract name space,
-// which goes with the process, so that test binaries running at the same time
-// keep out of each other's way while their servers are still to bind.
+// Ports are below the kernel's range for outgoing connections, allocated in
+// blocks. A block is locked by a socket in the abstract name space, which
+// disappears with the process, so that concurrent test binaries do not collide
+// before their servers bind.
 const (
 	firstPort = 20000
 	blockSize = 64
@@ -22,10 +22,10 @@ type ports struct {
 	held net.Listener
 }
 
-// reserve takes a block of which nobody else uses a port.
+// reserve allocates a block with no port in use.
 func reserve(dataNodes int) (ports, error) {
 	if most := blockSize/10 - 1; dataNodes > most {
-		return ports{}, fmt.Errorf("%d DataNodes are asked for, %d is the most", dataNodes, most)
+		return ports{}, fmt.Errorf("%d DataNodes requested, the maximum is %d", dataNodes, most)
 	}
 	for _, block := range rand.Perm(blocks) {
 		base := firstPort + block*blockSize

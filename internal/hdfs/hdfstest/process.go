@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A process is a server that runs or ran.
+// A process is a server that was started.
 type process struct {
 	cmd     *exec.Cmd
 	started time.Time
@@ -43,7 +43,7 @@ func (p *process) wait(most time.Duration) error {
 	}
 }
 
-// kill ends the process at once and returns when it is gone.
+// kill kills the process and waits for its exit.
 func (p *process) kill() {
 	p.killed.Store(true)
 	p.cmd.Process.Kill()
@@ -75,7 +75,7 @@ func (s *processes) get(name string) (*process, error) {
 	return p, nil
 }
 
-// failed names a server that ended in error by itself.
+// failed returns the name of a server that exited unexpectedly.
 func (s *processes) failed() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *processes) endAll() {
 	s.named = nil
 }
 
-// java starts a class of Hadoop's with its output in log/NAME.
+// java starts a Hadoop class with its output in log/NAME.
 func (c *Cluster) java(name string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(c.dir, "log", name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	line := []string{
 		"-Xmx256m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true",
-		"-Dhttpfs.home.dir=" + c.dir, // and conf, log and temp below it
+		"-Dhttpfs.home.dir=" + c.dir, // conf, log and temp are below it
 	}
 	if c.config.Kerberos {
 		line = append(line, "-Djava.security.krb5.conf="+c.krb5Conf())
@@ -127,8 +127,8 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// environment is the process's without whom a test's clients act as: the servers
-// and the shells are the superuser.
+// environment returns the environment without the variables that set a test
+// client's user: servers and shells run as the superuser.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -136,8 +136,8 @@ func environment() []string {
 	})
 }
 
-// start starts a command that ends when this process does. Linux ties that to
-// the thread that started it: one thread, kept for good, starts them all.
+// start starts a command that ends with this process. Linux ties that to the
+// thread that started it, so one permanent thread starts them all.
 func start(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	reply := make(chan error)
@@ -164,7 +164,7 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// tail is the end of a log, for an error's message.
+// tail returns the end of a log for an error message.
 func tail(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"tkit/internal/needs"
 )
 
-// Shared gives the tests of one binary one cluster, started by the first that
-// asks; it needs a Java virtual machine. Main ends it:
+// Shared returns a cluster shared by the tests of one binary. The first use
+// starts it and needs a Java virtual machine; Main stops it:
 //
 //	var cluster = hdfstest.Shared(hdfstest.Config{})
 //
@@ -40,7 +40,7 @@ var running struct {
 	clusters []*Cluster
 }
 
-// Main runs the tests, ends the shared clusters, and returns the exit status.
+// Main runs the tests, stops the shared clusters, and returns the exit status.
 func Main(m *testing.M) int {
 	defer func() {
 		for _, c := range running.clusters {
@@ -50,7 +50,7 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// superuser is who the servers run as.
+// superuser returns the user of the servers.
 func superuser() string {
 	u, err := user.Current()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 const pollInterval = 50 * time.Millisecond
 
-// WaitReady waits until a NameNode is active and out of safe mode, and has the
-// report of every DataNode that runs.
+// WaitReady waits until a NameNode is active, out of safe mode, and has a block
+// report from every running DataNode.
 func (c *Cluster) WaitReady(ctx context.Context) error {
 	return c.poll(ctx, "NameNode and DataNodes", func() bool {
 		active := -1
@@ -34,8 +34,8 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	})
 }
 
-// reported says whether a DataNode, if it runs, has told the active NameNode of
-// its blocks since the later of the two started.
+// reported reports whether a DataNode, if it runs, has sent its block report to
+// the active NameNode since the later of the two started.
 func (c *Cluster) reported(ctx context.Context, dn, nn int) bool {
 	d, err := c.processes.get(dataNode(dn))
 	if err != nil || !d.running() {
@@ -65,8 +65,8 @@ func (c *Cluster) waitForState(ctx context.Context, i int, want string) error {
 	})
 }
 
-// poll asks until the answer is yes. A server that ends meanwhile, without
-// having been killed by the test, ends the wait with the end of its log.
+// poll repeats a check until it succeeds. If a server exits meanwhile without
+// the test having killed it, poll fails with the end of its log.
 func (c *Cluster) poll(ctx context.Context, what string, done func() bool) error {
 	for {
 		if done() {

@@ -15,14 +15,14 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
-// web speaks WebHDFS and the NameNode's pages of figures: no JVM has to start
-// for what a test wants done.
+// web uses WebHDFS and the NameNode's metrics pages, so that no JVM is started
+// for a test's actions.
 type web struct {
 	cluster *Cluster
 	http    *http.Client
 
 	mu     sync.Mutex
-	ticket *krb.Client // the superuser's, once it was needed
+	ticket *krb.Client // the superuser's, made on demand
 }
 
 func newWeb(c *Cluster) *web {
@@ -37,14 +37,14 @@ func newWeb(c *Cluster) *web {
 //
 //	c.Web(ctx, "PUT", "/images", "op", "SETPERMISSION", "permission", "750")
 //
-// and gives the answer's body. On a cluster without Kerberos another user is
-// named by a pair "user.name", NAME.
+// and returns the answer's body. On a cluster without Kerberos the pair
+// "user.name", NAME selects another user.
 func (c *Cluster) Web(ctx context.Context, method, path string, pairs ...string) ([]byte, error) {
 	return c.web.do(ctx, method, path, nil, pairs...)
 }
 
-// Put writes files, by their absolute paths, several at a time. Folders are made
-// as needed.
+// Put writes files by their absolute paths, several at a time. Missing folders
+// are created.
 func (c *Cluster) Put(ctx context.Context, files map[string][]byte) error {
 	return each(files, func(path string, content []byte) error {
 		return again(func() error {
@@ -54,8 +54,8 @@ func (c *Cluster) Put(ctx context.Context, files map[string][]byte) error {
 	})
 }
 
-// again does something once more if it fails: a DataNode notices only by failing
-// that the NameNode it was connected to has been started anew.
+// again retries a failed call once: a DataNode notices that its NameNode was
+// restarted only by a failure.
 func again(f func() error) error {
 	err := f()
 	for range 3 {
@@ -67,7 +67,7 @@ func again(f func() error) error {
 	return err
 }
 
-// each calls f for every file, sixteen at a time, and gives the first error.
+// each calls f for every file, sixteen at a time, and returns the first error.
 func each(files map[string][]byte, f func(string, []byte) error) error {
 	free := make(chan struct{}, 16)
 	failed := make(chan error, len(files))
@@ -107,8 +107,8 @@ func (w *web) do(ctx context.Context, method, path string, body io.Reader, pairs
 	return nil, last
 }
 
-// request sends the body only to where the NameNode points. What is to be proved
-// there stands in the address.
+// request sends the body only to the redirect's target. The address carries the
+// authorisation.
 func (w *web) request(ctx context.Context, method, to string, body io.Reader) ([]byte, error) {
 	for range 3 {
 		r, err := http.NewRequestWithContext(ctx, method, to, nil)
@@ -118,7 +118,7 @@ func (w *web) request(ctx context.Context, method, to string, body io.Reader) ([
 		switch {
 		case r.URL.Query().Get("namenoderpcaddress") != "":
 			if body != nil {
-				r.Body = io.NopCloser(body) // in chunks, however long it is
+				r.Body = io.NopCloser(body) // chunked, whatever the length
 			}
 			r.Header.Set("Content-Type", "application/octet-stream")
 		case w.cluster.config.Kerberos:
@@ -143,10 +143,10 @@ func (w *web) request(ctx context.Context, method, to string, body io.Reader) ([
 			return b, nil
 		}
 	}
-	return nil, fmt.Errorf("sent from one server to the next")
+	return nil, fmt.Errorf("too many redirects")
 }
 
-// showTicket proves that the superuser asks.
+// showTicket authenticates as the superuser.
 func (w *web) showTicket(r *http.Request) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -160,25 +160,25 @@ func (w *web) showTicket(r *http.Request) error {
 	return spnego.SetSPNEGOHeader(w.ticket, r, webPrincipal)
 }
 
-// fsState is Operational once a NameNode is out of safe mode.
+// fsState returns Operational once a NameNode is out of safe mode.
 func (w *web) fsState(ctx context.Context, i int) (string, error) {
 	var s struct{ FSState string }
 	err := w.bean(ctx, w.cluster.NameNodeHTTP(i), "NameNode", "FSNamesystemState", &s)
 	return s.FSState, err
 }
 
-// state is active or standby.
+// state returns active or standby.
 func (w *web) state(ctx context.Context, i int) (string, error) {
 	var s struct{ State string }
 	err := w.bean(ctx, w.cluster.NameNodeHTTP(i), "NameNode", "NameNodeStatus", &s)
 	return s.State, err
 }
 
-// report is how a DataNode stands with one NameNode.
+// report is a DataNode's state at one NameNode.
 type report struct {
 	ActorState      string
 	NamenodeHaState string
-	LastBlockReport int `json:",string"` // seconds ago; very many when there was none
+	LastBlockReport int `json:",string"` // seconds ago; very large if there was none
 }
 
 func (w *web) reports(ctx context.Context, i int) ([]report, error) {
@@ -190,7 +190,7 @@ func (w *web) reports(ctx context.Context, i int) ([]report, error) {
 	return all, json.Unmarshal([]byte(info.BPServiceActorInfo), &all)
 }
 
-// gateway asks HttpFS whether it serves.
+// gateway checks that HttpFS serves.
 func (w *web) gateway(ctx context.Context) error {
 	query := url.Values{"op": {"GETFILESTATUS"}}
 	if !w.cluster.config.Kerberos {

@@ -13,8 +13,8 @@ type Writer struct {
 	err   error // once ended is closed
 }
 
-// BeginWrite opens a new file for write and returns when the NameNode knows of
-// it. Close ends the writing.
+// BeginWrite opens a new file for write and returns when the NameNode knows it.
+// Close ends the write.
 func (c *Cluster) BeginWrite(ctx context.Context, path string) (*Writer, error) {
 	var w *Writer
 	err := again(func() (err error) {
@@ -55,7 +55,7 @@ func (c *Cluster) beginWrite(ctx context.Context, path string) (*Writer, error) 
 // Write implements io.Writer.
 func (w *Writer) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// Close ends the file, and returns when it is whole.
+// Close completes the file.
 func (w *Writer) Close() error {
 	w.body.Close()
 	<-w.ended

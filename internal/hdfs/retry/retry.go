@@ -1,5 +1,4 @@
-// Package retry is the patience that the clients of HDFS have with servers that
-// restart, fail over or get lost.
+// Package retry implements retries with a time budget for the HDFS clients.
 package retry
 
 import (
@@ -9,16 +8,16 @@ import (
 	"time"
 )
 
-// ErrSpent is what a wait gives when the budget is spent.
-var ErrSpent = errors.New("the time for retries is spent")
+// ErrSpent means that the budget is spent.
+var ErrSpent = errors.New("the retry budget is spent")
 
 const (
 	firstWait = 50 * time.Millisecond
 	mostWait  = 2 * time.Second
 )
 
-// Patience is that with one operation: for how long it is tried again without
-// any progress. It is not safe for concurrent use.
+// Patience is the retry state of one operation: how long it is retried without
+// progress. It is not safe for concurrent use.
 type Patience struct {
 	ctx      context.Context
 	budget   time.Duration
@@ -27,25 +26,24 @@ type Patience struct {
 	waited   bool
 }
 
-// New returns the patience with an operation that begins now.
+// New returns the retry state of an operation that begins now.
 func New(ctx context.Context, budget time.Duration) *Patience {
 	p := &Patience{ctx: ctx, budget: budget}
 	p.Progress()
 	return p
 }
 
-// Progress starts the budget anew.
+// Progress restarts the budget.
 func (p *Patience) Progress() {
 	p.deadline = time.Now().Add(p.budget)
 	p.wait = firstWait
 }
 
-// Waited says whether the operation is tried again: Wait was called.
+// Waited reports whether Wait was called.
 func (p *Patience) Waited() bool { return p.waited }
 
-// Wait waits before the next attempt, longer each time, and gives nil. Instead
-// it gives an error that wraps ErrSpent, or the context's, and in any case the
-// error that made the wait necessary.
+// Wait waits before the next attempt, longer each time, and returns nil. Its
+// error wraps ErrSpent or the context's error, and always the last error.
 func (p *Patience) Wait(last error) error {
 	if p.ctx.Err() != nil {
 		return p.ended(last)
@@ -65,8 +63,8 @@ func (p *Patience) Wait(last error) error {
 	return nil
 }
 
-// ended is the end by the context, with its cause, and with what was waited for
-// unless that is the context itself.
+// ended returns the context's error with its cause, and the last error unless
+// that is the context's own.
 func (p *Patience) ended(last error) error {
 	err, cause := p.ctx.Err(), context.Cause(p.ctx)
 	switch {

@@ -8,17 +8,17 @@ import (
 	"tkit/internal/guard"
 )
 
-// askers is how many questions about permissions are under way at once. More
-// make a NameNode no faster.
+// askers is how many permission checks run at once. More do not make a NameNode
+// faster.
 const askers = 16
 
 // MayRead asks the NameNode whether a user may read every file of a list of
-// absolute paths, and names the first of the list that it denies: *fs.PathError
-// with fs.ErrPermission, or fs.ErrNotExist. Nothing is read, and nothing is
-// concluded from modes or ACLs here.
+// absolute paths. The error names the first file of the list that is denied: an
+// *fs.PathError with fs.ErrPermission, or fs.ErrNotExist. No data is read, and
+// modes and ACLs are not interpreted here.
 //
-// The client must be able to act as the user: as its own, as anyone on a
-// cluster without Kerberos, or as one whom the cluster lets it act for
+// The client must be able to act as the user: its own user, any user on a
+// cluster without Kerberos, or a user that the cluster lets it impersonate
 // (hadoop.proxyuser).
 func (c *Client) MayRead(ctx context.Context, user string, paths iter.Seq[string]) error {
 	var (
@@ -27,7 +27,7 @@ func (c *Client) MayRead(ctx context.Context, user string, paths iter.Seq[string
 		denied firstError
 	)
 	if user == c.user {
-		user = "" // nobody is acted for but whom the client is for
+		user = "" // the client's own user needs no doas
 	}
 	place := 0
 	for path := range paths {
@@ -35,8 +35,9 @@ func (c *Client) MayRead(ctx context.Context, user string, paths iter.Seq[string
 		case free <- struct{}{}:
 		case <-ctx.Done():
 		}
-		// What was asked is answered, since a path before may be denied too:
-		// the list's first is told and not the clock's.
+		// Checks that have begun are finished, because an earlier path may be
+		// denied too: the error is for the first path in the list, not the
+		// first answer.
 		if ctx.Err() != nil || denied.any() {
 			break
 		}
@@ -59,7 +60,7 @@ func (c *Client) mayRead(ctx context.Context, user, path string) error {
 	return c.call(ctx, op, func(answer) error { return nil })
 }
 
-// firstError is the error with the lowest place.
+// firstError keeps the error with the lowest position.
 type firstError struct {
 	mu    sync.Mutex
 	place int

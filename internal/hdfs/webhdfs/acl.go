@@ -7,15 +7,15 @@ import (
 	"strconv"
 )
 
-// An ACL is who may do what with a file, as HDFS has it. Decisions are the
-// NameNode's (see MayRead); this is for people to look at.
+// An ACL lists the permissions of a file in HDFS. It is for display; the
+// NameNode decides (see MayRead).
 type ACL struct {
 	Owner, Group string
 	Mode         fs.FileMode
-	Entries      []string // beside the mode's, such as "user:alice:r--"
+	Entries      []string // in addition to the mode, such as "user:alice:r--"
 }
 
-// ACL says who may do what with an absolute path.
+// ACL returns the ACL of an absolute path.
 func (c *Client) ACL(ctx context.Context, path string) (ACL, error) {
 	var acl ACL
 	err := c.call(ctx, operation{verb: "acl", name: "GETACLSTATUS", path: path}, func(a answer) error {
@@ -34,7 +34,7 @@ func (c *Client) ACL(ctx context.Context, path string) (ACL, error) {
 		s := body.AclStatus
 		mode, err := strconv.ParseUint(s.Permission, 8, 16)
 		if err != nil {
-			return fmt.Errorf("%w: the permission %q", errProtocol, s.Permission)
+			return fmt.Errorf("%w: invalid permission %q", errProtocol, s.Permission)
 		}
 		acl = ACL{s.Owner, s.Group, fs.FileMode(mode) & fs.ModePerm, s.Entries}
 		return nil

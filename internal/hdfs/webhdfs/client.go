@@ -1,12 +1,11 @@
 // Package webhdfs is a client of HDFS over HTTP: the REST API of NameNodes,
 // which redirect to DataNodes for a file's bytes, and of HttpFS, which sends
-// them itself. It is for clusters whose other ports cannot be reached, and
-// for acting as another user.
+// them itself. Use it for clusters whose other ports cannot be reached, and to
+// act as another user.
 //
-// It keeps to the same rules as that one. A read gives the bytes of the file
-// that was opened, all of them, or an error; every wait has an end; what passes
-// is retried within a budget. The files and errors are described in package
-// hdfs's own terms.
+// It gives the same guarantees as package hdfs. A read returns all bytes of the
+// file that was opened, or an error. Every wait is bounded. Temporary failures
+// are retried within a budget. Files and errors have the types of package hdfs.
 package webhdfs
 
 import (
@@ -20,17 +19,17 @@ import (
 	"tkit/internal/hdfs/retry"
 )
 
-// A Client acts on one cluster as one user. It is safe for concurrent use.
+// A Client accesses one cluster as one user. It is safe for concurrent use.
 type Client struct {
 	settings settings
-	http     *http.Transport // no http.Client: redirects are followed here
+	http     *http.Transport // not http.Client: redirects are followed here
 	identity identity
-	user     string       // whom the cluster takes us for
-	serving  atomic.Int32 // the server that is asked first
+	user     string       // as the cluster sees it
+	serving  atomic.Int32 // the server to try first
 }
 
-// Open finds the cluster and asks it for its root and whom it sees, so that
-// wrong settings are told here.
+// Open finds the cluster and requests its root and the user's name, so that
+// wrong settings fail here.
 func Open(ctx context.Context, config Config) (*Client, error) {
 	s, err := config.settings()
 	if err != nil {
@@ -50,8 +49,8 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	return c, nil
 }
 
-// probe has less patience than other calls: what never answered is sooner a
-// wrong address than a server that restarts.
+// probe retries for less time than other calls: a server that has never
+// answered is more likely a wrong address than a restarting server.
 func (c *Client) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.settings.CallTimeout, errNeverAnswered)
 	defer cancel()
@@ -67,20 +66,19 @@ func (c *Client) probe(ctx context.Context) error {
 
 var errNeverAnswered = errors.New("no server has answered yet: check the address, and that it is the one for HTTP (9870, or 9871 with TLS, by default)")
 
-// User is whom the cluster sees, by its own word.
+// User returns the user that the cluster sees.
 func (c *Client) User() string { return c.user }
 
-// Close ends the connections that wait for use. Files still open keep theirs
-// until they are closed.
+// Close closes idle connections. Open files keep theirs until they are closed.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	c.identity.close()
 	return nil
 }
 
-// call does one operation of which doing it twice does no harm, and gives the
-// answer to use, until that is content, the error is final, the budget is spent
-// or the context ends.
+// call runs an idempotent operation and passes the answer to use. It retries
+// until use succeeds, the error is final, the budget is spent or the context
+// ends.
 func (c *Client) call(ctx context.Context, op operation, use func(answer) error) error {
 	patience := retry.New(ctx, c.settings.Budget)
 	for {
@@ -94,7 +92,7 @@ func (c *Client) call(ctx context.Context, op operation, use func(answer) error)
 	}
 }
 
-// attempt does an operation once, within the time for one call.
+// attempt runs an operation once, within the timeout of one call.
 func (c *Client) attempt(ctx context.Context, op operation, use func(answer) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.settings.CallTimeout, errSilent)
 	defer cancel()
@@ -106,8 +104,8 @@ func (c *Client) attempt(ctx context.Context, op operation, use func(answer) err
 	return use(a)
 }
 
-// askServing asks the server that served last, and lets the next call ask
-// another if that fails.
+// askServing asks the server that answered last. If that fails, the next call
+// tries another.
 func (c *Client) askServing(ctx context.Context, op operation) (answer, error) {
 	serving := c.serving.Load()
 	a, err := c.ask(ctx, c.settings.servers[serving], op)
@@ -117,11 +115,11 @@ func (c *Client) askServing(ctx context.Context, op operation) (answer, error) {
 	return a, err
 }
 
-// errSilent is why an attempt was given up.
+// errSilent means that an attempt timed out.
 var errSilent = errors.New("no answer within the time for one call")
 
-// again waits before the next attempt and gives nil, or gives the error to end
-// with.
+// again waits before the next attempt and returns nil, or returns the final
+// error.
 func (c *Client) again(patience *retry.Patience, err error) error {
 	if judge(err) == final {
 		return err

@@ -11,38 +11,39 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// Config says which cluster, as whom, and how patiently. The zero value is what
-// Hadoop's own client would do in this environment.
+// Config selects the cluster, the user and the timeouts. The zero value does
+// what Hadoop's own client would do in this environment.
 type Config struct {
-	// Authority is what stands after webhdfs:// in a URI: a name service, or
-	// the host of a NameNode or of HttpFS, with or without port. Empty, it is
-	// that of fs.defaultFS.
+	// Authority is the part after webhdfs:// in a URI: a name service, or the
+	// host of a NameNode or of HttpFS, with or without port. Empty means that
+	// of fs.defaultFS.
 	Authority string
-	// TLS is for swebhdfs: every server is spoken to by HTTPS, those that the
-	// NameNodes redirect to among them.
+	// TLS is for swebhdfs: every server is accessed by HTTPS, including the
+	// targets of redirects.
 	TLS bool
-	// CAFile has the certificates, in PEM, by which servers are believed.
-	// Empty, it is TKIT_HDFS_CA, else the system's.
+	// CAFile holds the trusted certificates, in PEM. Empty means TKIT_HDFS_CA,
+	// else the system's certificates.
 	CAFile string
 	// ConfDir holds core-site.xml and hdfs-site.xml, as in hdfs.Config.
 	ConfDir string
 
-	// User is whom a cluster without Kerberos is told, as in hdfs.Config. On a
-	// cluster with Kerberos it must be empty or agree with the ticket.
+	// User is the user name sent to a cluster without Kerberos, as in
+	// hdfs.Config. On a cluster with Kerberos it must be empty or match the
+	// ticket.
 	User string
-	// Kerberos is used where hadoop.security.authentication says so. A cluster
-	// that turns out otherwise than the configuration says is not read.
+	// Kerberos is used if hadoop.security.authentication is kerberos. If the
+	// cluster's authentication differs from the configuration, nothing is read.
 	Kerberos hdfs.Kerberos
-	// DoAs is the user to act as, for a service that the cluster allows to
-	// (hadoop.proxyuser.SERVICE.users and .hosts). Empty, it is
-	// HADOOP_PROXY_USER, else the service itself.
+	// DoAs is the user to impersonate, if the cluster allows it
+	// (hadoop.proxyuser.SERVICE.users and .hosts). Empty means
+	// HADOOP_PROXY_USER, else no impersonation.
 	DoAs string
 
 	// CallTimeout bounds every attempt of a call, and every wait for the next
-	// bytes of a file. 15 s when zero.
+	// bytes of a file. Zero means 15 s.
 	CallTimeout time.Duration
-	// Budget is how long errors that may pass are retried without any
-	// progress. 60 s when zero.
+	// Budget is how long temporary errors are retried without progress. Zero
+	// means 60 s.
 	Budget time.Duration
 }
 
@@ -53,11 +54,11 @@ const (
 	defaultTLSPort     = "9871"
 )
 
-// settings is a Config with everything found.
+// settings is a Config with all values resolved.
 type settings struct {
 	Config
 	servers   []string // host:port
-	principal string   // of the servers, with _HOST in it; "" without Kerberos
+	principal string   // of the servers, containing _HOST; "" without Kerberos
 	site      map[string]string
 }
 
@@ -85,7 +86,7 @@ func (c Config) settings() (settings, error) {
 	return s, nil
 }
 
-// property is that of the NameNodes' addresses for the web.
+// property returns the name of the property with the NameNodes' HTTP addresses.
 func (c Config) property() string {
 	if c.TLS {
 		return "dfs.namenode.https-address"
@@ -93,7 +94,7 @@ func (c Config) property() string {
 	return "dfs.namenode.http-address"
 }
 
-// servers are those behind the authority.
+// servers returns the addresses of the authority's servers.
 func (c Config) servers(site map[string]string, dir string) ([]string, error) {
 	port := defaultPort
 	if c.TLS {
@@ -107,7 +108,7 @@ func (c Config) servers(site map[string]string, dir string) ([]string, error) {
 		}
 		authority, _, _ = strings.Cut(rest, "/")
 		if host, _, err := net.SplitHostPort(authority); err == nil {
-			// Its port is that of RPC.
+			// Its port is the RPC port.
 			return []string{cmp.Or(site[c.property()], net.JoinHostPort(host, port))}, nil
 		}
 	}

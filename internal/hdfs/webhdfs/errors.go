@@ -17,10 +17,10 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// errProtocol marks an answer that no server of HDFS gives.
-var errProtocol = errors.New("not an answer of WebHDFS")
+// errProtocol marks an answer that is not valid WebHDFS.
+var errProtocol = errors.New("invalid WebHDFS answer")
 
-// A remoteError is a server's refusal.
+// A remoteError is an error response of a server.
 type remoteError struct {
 	host      string
 	status    int
@@ -40,7 +40,7 @@ func (e *remoteError) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.host, message, e.Exception)
 }
 
-// Unwrap is what package fs calls it.
+// Unwrap returns the matching error of package fs.
 func (e *remoteError) Unwrap() error {
 	switch e.Exception {
 	case "FileNotFoundException", "PathNotFoundException", "ParentNotDirectoryException":
@@ -55,10 +55,11 @@ func (e *remoteError) Unwrap() error {
 	return nil
 }
 
-// mostRefusal bounds the body of a refusal. Hadoop's can have a stack trace.
+// mostRefusal bounds the body of an error response, which may contain a stack
+// trace.
 const mostRefusal = 64 << 10
 
-// refusal reads an answer that is none.
+// refusal reads the body of an error response.
 func refusal(a answer) error {
 	body, err := io.ReadAll(io.LimitReader(a.Body, mostRefusal))
 	if err != nil {
@@ -72,8 +73,8 @@ func refusal(a answer) error {
 	return e
 }
 
-// parseRefusal reads a RemoteException. What is none, such as a page of a
-// gateway, leaves it empty.
+// parseRefusal parses a RemoteException. For any other body, such as a
+// gateway's page, the result is empty.
 func parseRefusal(body []byte) *remoteError {
 	var e struct{ RemoteException remoteError }
 	if json.Unmarshal(body, &e) != nil {
@@ -82,7 +83,7 @@ func parseRefusal(body []byte) *remoteError {
 	return &e.RemoteException
 }
 
-// unauthorized is a server that does not believe who asks.
+// unauthorized means that a server rejected the caller's identity.
 type unauthorized struct {
 	*remoteError
 	negotiate bool // it offers SPNEGO
@@ -95,31 +96,31 @@ func isNegotiate(challenge string) bool {
 	return strings.EqualFold(scheme, "Negotiate")
 }
 
-// lost is an error on the way to or from a server. The address's query is not
-// told, since it may hold a token.
+// lost wraps an error of the connection to a server. It leaves out the
+// address's query, which may hold a token.
 func lost(ctx context.Context, u *url.URL, err error) error {
 	var stranger x509.UnknownAuthorityError
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case errors.As(err, &stranger):
-		return fmt.Errorf("%s: %w: let TKIT_HDFS_CA name a file with the certificate of the cluster's authority, in PEM", u.Host, err)
+		return fmt.Errorf("%s: %w: set TKIT_HDFS_CA to a file with the cluster's CA certificate, in PEM", u.Host, err)
 	}
 	return fmt.Errorf("%s: %w", u.Host, err)
 }
 
-// verdict is what an attempt's error means for the next one.
+// verdict says whether an attempt's error may be retried.
 type verdict int
 
 const (
-	final     verdict = iota // another attempt would fare the same
-	transient                // the servers may get over it
+	final     verdict = iota // another attempt would fail too
+	transient                // the servers may recover
 )
 
-// passing are the exceptions of a NameNode that is starting, stopping, standby
-// or overrun, of one that has lost another server, and of blocks that no
-// DataNode has reported yet. A plain IOException is what Hadoop says when it has
-// no better word.
+// passing lists the exceptions of a NameNode that is starting, stopping,
+// standby or overloaded, of one that lost another server, and of blocks that no
+// DataNode has reported yet. Hadoop uses a plain IOException for unspecific
+// errors.
 var passing = []string{
 	"StandbyException", "SafeModeException", "RetriableException", "ServerTooBusyException",
 	"ObserverRetryOnActiveException", "NamenodeNotReadyException", "BlockMissingException",
@@ -127,8 +128,8 @@ var passing = []string{
 	"EOFException", "ClosedChannelException", "NoNamenodesAvailableException", "InvalidToken", "IOException",
 }
 
-// judge reads the error of one attempt. What a NameNode says of a path is final;
-// what was lost on the way is not.
+// judge classifies the error of one attempt. A NameNode's answers about a path
+// are final; lost connections are not.
 func judge(err error) verdict {
 	var remote *remoteError
 	var certificate *tls.CertificateVerificationError
@@ -148,15 +149,15 @@ func judge(err error) verdict {
 	return transient
 }
 
-// unsupported says that a server does not know an operation: an older one, or
-// one of the operations that HttpFS leaves out.
+// unsupported reports that a server does not know an operation: it is an older
+// version, or HttpFS, which lacks some operations.
 func unsupported(err error) bool {
 	var remote *remoteError
 	return errors.As(err, &remote) && (remote.status == http.StatusBadRequest || remote.status == http.StatusNotImplemented ||
 		slices.Contains([]string{"IllegalArgumentException", "UnsupportedOperationException", "QueryParamException"}, remote.Exception))
 }
 
-// pathError names the path, once.
+// pathError adds the path, once.
 func pathError(verb, path string, err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {

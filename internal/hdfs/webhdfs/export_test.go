@@ -1,6 +1,6 @@
 package webhdfs
 
-// Server is that whose bytes are being read.
+// Server returns the address of the server being read from.
 func (r *Reader) Server() string {
 	if r.stream == nil {
 		return ""

@@ -18,9 +18,9 @@ import (
 	"tkit/internal/hdfs/webhdfs"
 )
 
-// A fake is a server of the API with one file, /f, of which the content is
-// "0123456789". Answers replaces what it says to an operation: faults that a
-// real one does not show on demand.
+// A fake is a WebHDFS server with one file, /f, with the content "0123456789".
+// answers replaces its handlers by operation, for faults that a real server
+// does not show on demand.
 type fake struct {
 	*httptest.Server
 	answers map[string]http.HandlerFunc
@@ -88,8 +88,8 @@ func openConfig(t *testing.T, config webhdfs.Config) *webhdfs.Client {
 	return c
 }
 
-// once gives the first answer to the first request and the fake's own to the
-// others.
+// once answers the first request with the given handler and the others with the
+// fake's own.
 func (f *fake) once(op string, first http.HandlerFunc) {
 	var seen atomic.Bool
 	f.answers = map[string]http.HandlerFunc{op: func(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +101,7 @@ func (f *fake) once(op string, first http.HandlerFunc) {
 	}}
 }
 
-// What breaks off is asked for again, and is whole in the end.
+// A broken answer is requested again until it is complete.
 func TestBrokenAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		op    string
@@ -147,8 +147,8 @@ func TestBrokenAnswers(t *testing.T) {
 	}
 }
 
-// A file that is another after a break, or has more bytes than it should, is not
-// read to an end.
+// A file that was replaced during an interruption, or that has too many bytes,
+// is not read to the end.
 func TestReplaced(t *testing.T) {
 	for name, open := range map[string]http.HandlerFunc{
 		"longer": func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, content+content) },
@@ -182,7 +182,7 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// A server that stays away ends the patience and not the program's life.
+// An unreachable server exhausts the budget; the process continues.
 func TestUnavailable(t *testing.T) {
 	f := newFake(t, nil)
 	c := f.open(t)
@@ -201,7 +201,7 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// What is no answer of HDFS is an error at once, and not bytes.
+// An answer that is not WebHDFS is an error at once, never content.
 func TestNonsense(t *testing.T) {
 	login := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>Please log in</html>") }
 	endless := func(w http.ResponseWriter, r *http.Request) {
@@ -220,7 +220,7 @@ func TestNonsense(t *testing.T) {
 		"an endless answer": {"GETFILESTATUS": endless},
 		"an empty object":   {"GETFILESTATUS": one("{}")},
 		"a negative length": {"GETFILESTATUS": one(status(-1, 1))},
-		"a strange type":    {"GETFILESTATUS": one(`{"FileStatus":{"type":"DOOR","permission":"0"}}`)},
+		"a strange type":    {"GETFILESTATUS": one(`{"FileStatus":{"type":"SOCKET","permission":"0"}}`)},
 		"a strange mode":    {"GETFILESTATUS": one(`{"FileStatus":{"type":"FILE","permission":"rwx"}}`)},
 		"no blocks":         {"GET_BLOCK_LOCATIONS": one("{}")},
 		"no API":            {"GETFILESTATUS": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) }},
@@ -242,7 +242,7 @@ func listing(remaining int, names ...string) string {
 	return fmt.Sprintf(`{"DirectoryListing":{"partialListing":{"FileStatuses":{"FileStatus":[%s]}},"remainingEntries":%d}}`, &b, remaining)
 }
 
-// A listing is in order, of names below the directory, and ends.
+// A listing is ordered, contains only names below the directory, and ends.
 func TestListings(t *testing.T) {
 	for name, c := range map[string]struct {
 		batches []string
@@ -281,7 +281,7 @@ func TestListings(t *testing.T) {
 	}
 }
 
-// Servers before Hadoop 3 list in one answer and do not tell where blocks are.
+// Servers before Hadoop 3 list in one answer and do not return block locations.
 func TestOldServer(t *testing.T) {
 	unknown := func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "IllegalArgumentException", "No enum constant")

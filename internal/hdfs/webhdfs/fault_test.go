@@ -19,10 +19,10 @@ import (
 
 const dataNodes = 3
 
-// pair is a cluster with a second NameNode.
+// pair is a cluster with two NameNodes.
 var pair = hdfstest.Shared(hdfstest.Config{HA: true, DataNodes: 1})
 
-// long is more than what connections hold on their way.
+// long is larger than the buffers of a connection.
 var long = bytes.Repeat([]byte("a file that is read for a while "), 1<<20)
 
 // begin reads the beginning of a file.
@@ -36,7 +36,7 @@ func begin(t *testing.T, c *webhdfs.Client, path string) *webhdfs.Reader {
 	return r
 }
 
-// end reads the rest of it.
+// end reads the rest of the file.
 func end(t *testing.T, r *webhdfs.Reader, want []byte) {
 	t.Helper()
 	if b, err := io.ReadAll(r); err != nil || !bytes.Equal(b, want[1000:]) {
@@ -51,12 +51,12 @@ func ready(t *testing.T, c *hdfstest.Cluster) {
 	must(t, c.WaitReady(ctx))
 }
 
-// serving is the DataNode that a reader reads from.
+// serving returns the DataNode that a reader reads from.
 func serving(t *testing.T, c *hdfstest.Cluster, r *webhdfs.Reader) int {
 	t.Helper()
 	i := slices.IndexFunc([]int{0, 1, 2}, func(i int) bool { return c.DataNodeHTTP(i) == r.Server() })
 	if i < 0 {
-		t.Fatalf("it is read from %s, which is no DataNode", r.Server())
+		t.Fatalf("reading from %s, which is not a DataNode", r.Server())
 	}
 	return i
 }
@@ -84,8 +84,8 @@ func TestDataNodeHung(t *testing.T) {
 	ready(t, cluster)
 }
 
-// All DataNodes go down during reads. Of what has been replaced meanwhile nothing
-// more is read, and the rest is whole when they are back.
+// All DataNodes go down during reads. A file replaced meanwhile is not read
+// further, and the other is complete when they are back.
 func TestDataNodesDownAndBack(t *testing.T) {
 	cluster := plain(t)
 	client := open(t, cluster, "alice")
@@ -188,8 +188,8 @@ func TestOpenForWrite(t *testing.T) {
 	}
 }
 
-// The active NameNode dies and the other one takes over: whoever reads goes on,
-// and whoever begins finds it.
+// The active NameNode dies and the other takes over: open reads continue, and
+// new ones find it.
 func TestFailover(t *testing.T) {
 	cluster := pair(t)
 	put(t, cluster, map[string][]byte{"/faults/failover": long})

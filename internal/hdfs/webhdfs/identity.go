@@ -11,9 +11,9 @@ import (
 // A sender sends one request: Client.send.
 type sender func(ctx context.Context, u *url.URL, header http.Header) (answer, error)
 
-// An identity tells a server who asks. The address it is given has no query.
+// An identity authenticates requests. The address passed to do has no query.
 type identity interface {
-	// do sends a query to a server, as a user or, with "", as itself.
+	// do sends a query to a server, as a user or, if as is "", as itself.
 	do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error)
 	close()
 }
@@ -25,7 +25,7 @@ func newIdentity(s settings) (identity, error) {
 	return claim{s.User, s.DoAs}, nil
 }
 
-// A claim is the name that a cluster without Kerberos believes.
+// A claim is the user name sent to a cluster without Kerberos.
 type claim struct{ name, doAs string }
 
 func (c claim) user() string {
@@ -49,8 +49,8 @@ func (c claim) do(ctx context.Context, u *url.URL, query url.Values, as string, 
 	a, err := send(ctx, u, nil)
 	var denied *unauthorized
 	if errors.As(err, &denied) && denied.negotiate {
-		return answer{}, fmt.Errorf("%w: the cluster wants Kerberos and not a name: let HADOOP_CONF_DIR have the cluster's core-site.xml, "+
-			"with hadoop.security.authentication = kerberos, and have a ticket (kinit) or a keytab", err)
+		return answer{}, fmt.Errorf("%w: the cluster requires Kerberos: put the cluster's core-site.xml, "+
+			"with hadoop.security.authentication = kerberos, in HADOOP_CONF_DIR, and provide a ticket (kinit) or a keytab", err)
 	}
 	return a, explainProxy(err, c.name, as)
 }

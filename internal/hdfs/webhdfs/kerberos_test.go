@@ -18,24 +18,24 @@ import (
 	"tkit/internal/hdfs/webhdfs"
 )
 
-// secure is a cluster that believes Kerberos tickets alone, by HTTP, HTTPS and
-// through a gateway. Its data transfer is one that the native client refuses.
+// secure is a cluster that accepts Kerberos tickets only, by HTTP, HTTPS and
+// through a gateway. The native client refuses its data transfer.
 var secure = hdfstest.Shared(hdfstest.Config{Kerberos: true, HttpFS: true, DataNodes: 1,
 	Core: map[string]string{"hadoop.security.auth_to_local": "RULE:[1:$1](carol)s/.*/guest/ DEFAULT"},
 	HDFS: map[string]string{"dfs.data.transfer.protection": "privacy"}})
 
-// A door is one of the ways into the cluster.
-type door struct {
+// An endpoint is one of the addresses of the cluster.
+type endpoint struct {
 	name, address string
 	tls           bool
 }
 
-func doors(c *hdfstest.Cluster) []door {
-	return []door{{"webhdfs", c.NameNodeHTTP(0), false}, {"swebhdfs", c.NameNodeHTTPS(0), true}, {"HttpFS", c.HttpFS(), false}}
+func endpoints(c *hdfstest.Cluster) []endpoint {
+	return []endpoint{{"webhdfs", c.NameNodeHTTP(0), false}, {"swebhdfs", c.NameNodeHTTPS(0), true}, {"HttpFS", c.HttpFS(), false}}
 }
 
-// as is a configuration with a principal's keytab.
-func (d door) as(t *testing.T, c *hdfstest.Cluster, principal string) webhdfs.Config {
+// as returns a configuration with a principal's keytab.
+func (d endpoint) as(t *testing.T, c *hdfstest.Cluster, principal string) webhdfs.Config {
 	t.Helper()
 	conf := filepath.Join(t.TempDir(), "krb5.conf")
 	must(t, c.WriteKerberosConfig(conf, time.Hour))
@@ -50,7 +50,7 @@ func (d door) as(t *testing.T, c *hdfstest.Cluster, principal string) webhdfs.Co
 	return config
 }
 
-// secrets are three files: anyone's, alice's and the superuser's.
+// secrets writes three files: anyone's, alice's and the superuser's.
 func secrets(t *testing.T, c *hdfstest.Cluster) {
 	t.Helper()
 	put(t, c, map[string][]byte{"/secrets/open": []byte("open"), "/secrets/alice": []byte("of alice"), "/secrets/none": []byte("secret")})
@@ -62,7 +62,7 @@ func secrets(t *testing.T, c *hdfstest.Cluster) {
 	must(t, err)
 }
 
-// expectAlice does what alice may do and may not.
+// expectAlice checks what alice may read.
 func expectAlice(t *testing.T, c *webhdfs.Client) {
 	t.Helper()
 	for path, want := range map[string]string{"/secrets/open": "open", "/secrets/alice": "of alice"} {
@@ -90,7 +90,7 @@ func expectAlice(t *testing.T, c *webhdfs.Client) {
 func TestKerberos(t *testing.T) {
 	cluster := secure(t)
 	secrets(t, cluster)
-	for _, d := range doors(cluster) {
+	for _, d := range endpoints(cluster) {
 		t.Run(d.name, func(t *testing.T) {
 			expectAlice(t, openConfig(t, d.as(t, cluster, "alice")))
 
@@ -98,8 +98,8 @@ func TestKerberos(t *testing.T) {
 			service.DoAs = "alice"
 			expectAlice(t, openConfig(t, service))
 
-			// Whom the cluster sees, it says itself: this machine's
-			// configuration has none of its rules here.
+			// The cluster reports the user's name itself: this machine's
+			// configuration has none of its rules.
 			ignorant := t.TempDir()
 			must(t, os.CopyFS(ignorant, os.DirFS(cluster.ConfDir())))
 			site := filepath.Join(ignorant, "core-site.xml")
@@ -128,21 +128,21 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
-// A name that is only claimed is worth nothing: not to the client, and not to
-// any server by itself.
+// A user name alone gives no access, neither through the client nor from any
+// server.
 func TestSpoofedUser(t *testing.T) {
 	cluster := secure(t)
 	secrets(t, cluster)
 	t.Setenv("HADOOP_CONF_DIR", "") // nothing says that the cluster wants Kerberos
 	servers := map[string]string{"the DataNode": cluster.DataNodeHTTP(0)}
-	for _, d := range doors(cluster) {
+	for _, d := range endpoints(cluster) {
 		claim := webhdfs.Config{Authority: d.address, TLS: d.tls, CAFile: cluster.CA(), User: "hdfs"}
 		if _, err := webhdfs.Open(t.Context(), claim); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "hadoop.security.authentication") {
 			t.Errorf("%s takes a name: %v", d.name, err)
 		}
 		other := d.as(t, cluster, "alice")
 		other.User = "hdfs"
-		if _, err := webhdfs.Open(t.Context(), other); err == nil || !strings.Contains(err.Error(), "the ticket is that of alice") {
+		if _, err := webhdfs.Open(t.Context(), other); err == nil || !strings.Contains(err.Error(), "the ticket belongs to alice") {
 			t.Errorf("%s takes a name beside a ticket: %v", d.name, err)
 		}
 		if !d.tls {
@@ -159,22 +159,23 @@ func TestSpoofedUser(t *testing.T) {
 	}
 }
 
-// A server that does not look at the ticket answers to nobody in particular.
+// A server that ignores the ticket answers without identifying the user.
 func TestServerWithoutKerberos(t *testing.T) {
 	cluster := secure(t)
 	_, port, _ := strings.Cut(plain(t).NameNodeHTTP(0), ":")
-	config := door{address: "localhost:" + port}.as(t, cluster, "alice")
+	config := endpoint{address: "localhost:" + port}.as(t, cluster, "alice")
 	if _, err := webhdfs.Open(t.Context(), config); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "does not ask for the Kerberos ticket") {
 		t.Error(err)
 	}
 }
 
-// What a file that is open for write is to HttpFS, which has fewer operations.
+// A file that is open for write, read through HttpFS, which has fewer
+// operations.
 func TestOpenForWriteThroughHttpFS(t *testing.T) {
 	cluster := secure(t)
 	writer, err := cluster.BeginWrite(t.Context(), "/writing")
 	must(t, err)
-	client := openConfig(t, doors(cluster)[2].as(t, cluster, "alice"))
+	client := openConfig(t, endpoints(cluster)[2].as(t, cluster, "alice"))
 	if b, err := read(t.Context(), client, "/writing", 0); !errors.Is(err, hdfs.ErrRefused) {
 		t.Errorf("while it is written: %q, %v", b, err)
 	}
@@ -184,14 +185,14 @@ func TestOpenForWriteThroughHttpFS(t *testing.T) {
 	}
 }
 
-// A job goes on for several lives of its tickets. They are made from a keytab,
-// or by somebody else who keeps a credential cache fresh; where nobody does, it
-// ends and says why.
+// A job outlives several tickets. They are made from a keytab, or a credential
+// cache is kept fresh from outside. If the cache is not, the job ends with the
+// reason.
 func TestTicketsEnd(t *testing.T) {
 	life, job := hdfstest.Tickets(t)
 	cluster := secure(t)
 	secrets(t, cluster)
-	d := doors(cluster)[0]
+	d := endpoints(cluster)[0]
 	dir := t.TempDir()
 	conf, kept, left := filepath.Join(dir, "krb5.conf"), filepath.Join(dir, "kept"), filepath.Join(dir, "left")
 	must(t, cluster.WriteKerberosConfig(conf, life))

@@ -11,14 +11,14 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// fileStatuses is the API's list of files in one directory.
+// fileStatuses is the API's list of the files in a directory.
 type fileStatuses struct {
 	FileStatus []fileStatus
 }
 
-// ReadDir lists a directory as the NameNode has it, a batch at a time: in
-// ascending order of the names' bytes taken as signed, which for ASCII is the
-// usual one. An error comes once, last, and means that the list is incomplete.
+// ReadDir lists a directory in the NameNode's order, a batch at a time:
+// ascending by the names' bytes as signed values, which for ASCII is the usual
+// order. An error is yielded once, last, and means that the list is incomplete.
 func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[hdfs.Info, error] {
 	return hdfs.List(func(after string) ([]hdfs.Info, bool, error) {
 		batch, remaining, err := c.batch(ctx, dir, after)
@@ -26,8 +26,8 @@ func (c *Client) ReadDir(ctx context.Context, dir string) iter.Seq2[hdfs.Info, e
 	})
 }
 
-// batch lists what follows a name, as much of it as the server likes, and says
-// how many are to come.
+// batch lists the entries after a name, as many as the server sends, and
+// returns how many remain.
 func (c *Client) batch(ctx context.Context, dir, after string) (batch []hdfs.Info, remaining int64, err error) {
 	op := operation{verb: "readdir", name: "LISTSTATUS_BATCH", path: dir}
 	if after != "" {
@@ -49,7 +49,7 @@ func (c *Client) batch(ctx context.Context, dir, after string) (batch []hdfs.Inf
 		remaining = body.DirectoryListing.RemainingEntries
 		batch, err = entries(body.DirectoryListing.PartialListing.FileStatuses, after)
 		if err == nil && remaining > 0 && len(batch) == 0 {
-			err = fmt.Errorf("%w: an empty batch with %d entries to come", errProtocol, remaining)
+			err = fmt.Errorf("%w: an empty batch with %d entries remaining", errProtocol, remaining)
 		}
 		return err
 	})
@@ -60,8 +60,8 @@ func (c *Client) batch(ctx context.Context, dir, after string) (batch []hdfs.Inf
 	return batch, remaining, err
 }
 
-// whole lists a directory by one answer, as servers before Hadoop 3 do. How
-// long it may be is bounded by mostAnswer.
+// whole lists a directory in one answer, for servers before Hadoop 3.
+// mostAnswer bounds its size.
 func (c *Client) whole(ctx context.Context, dir string) (batch []hdfs.Info, err error) {
 	err = c.call(ctx, operation{verb: "readdir", name: "LISTSTATUS", path: dir}, func(a answer) error {
 		var body struct{ FileStatuses *fileStatuses }
@@ -74,8 +74,7 @@ func (c *Client) whole(ctx context.Context, dir string) (batch []hdfs.Info, err 
 	return batch, err
 }
 
-// entries checks what a server says to stand in a directory: plain names, none
-// twice.
+// entries checks a server's list of a directory: plain names, no duplicates.
 func entries(list *fileStatuses, after string) ([]hdfs.Info, error) {
 	if list == nil {
 		return nil, fmt.Errorf("%w: no FileStatuses", errProtocol)
@@ -83,10 +82,10 @@ func entries(list *fileStatuses, after string) ([]hdfs.Info, error) {
 	infos := make([]hdfs.Info, 0, len(list.FileStatus))
 	for _, s := range list.FileStatus {
 		switch name := s.PathSuffix; {
-		case name == "" && len(list.FileStatus) == 1: // a file is asked for its list
+		case name == "" && len(list.FileStatus) == 1: // the path is a file
 			return nil, fmt.Errorf("%w: not a directory", fs.ErrInvalid)
 		case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
-			return nil, fmt.Errorf("%w: the name %q", errProtocol, name)
+			return nil, fmt.Errorf("%w: invalid name %q", errProtocol, name)
 		case after != "" && compareNames(name, after) <= 0:
 			return nil, fmt.Errorf("%w: %q is listed after %q", errProtocol, name, after)
 		default:
@@ -100,8 +99,7 @@ func entries(list *fileStatuses, after string) ([]hdfs.Info, error) {
 	return infos, nil
 }
 
-// compareNames orders names as a NameNode does: by their bytes as signed
-// numbers.
+// compareNames orders names like a NameNode: by their bytes as signed numbers.
 func compareNames(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

@@ -17,20 +17,21 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// A ticket is whom a cluster with Kerberos believes. Each server is shown the
-// ticket once, by SPNEGO, and then the cookie that it gave for it.
+// A ticket authenticates to a cluster with Kerberos. It is presented to each
+// server once, by SPNEGO; later requests send the cookie that the server
+// returned.
 type ticket struct {
 	login     *hdfs.Login
 	principal string // of the servers, with _HOST for their names
 	doAs      string
 
-	making  chan struct{} // a token: the library makes one at a time
+	making  chan struct{} // a semaphore: the library makes one token at a time
 	mu      sync.Mutex
 	cookies map[string]string // by server
 }
 
-// authCookie is the name of the cookie by which Hadoop knows us again. Its
-// value says how we were believed, "...&t=kerberos&...", and is signed.
+// authCookie is the name of Hadoop's authentication cookie. Its value contains
+// the method, "...&t=kerberos&...", and is signed.
 const authCookie = "hadoop.auth"
 
 func newTicket(s settings) (*ticket, error) {
@@ -51,12 +52,12 @@ func (t *ticket) user() string {
 	return t.own()
 }
 
-// own is the user of the ticket, as the cluster calls it.
+// own returns the cluster's name for the ticket's user.
 func (t *ticket) own() string { return t.login.User() }
 
 func (t *ticket) close() { t.login.Close() }
 
-// do never sends a name: what a server believes is the ticket or nothing.
+// do never sends a user name: the server must verify the ticket.
 func (t *ticket) do(ctx context.Context, u *url.URL, query url.Values, as string, send sender) (answer, error) {
 	if as == "" {
 		as = t.user()
@@ -87,17 +88,17 @@ func (t *ticket) do(ctx context.Context, u *url.URL, query url.Values, as string
 	return a, nil
 }
 
-// stale says that a server does not know its cookie any more: it expired, or
-// the server has another secret since it was restarted.
+// stale reports that a server rejected its cookie: the cookie expired, or the
+// server has a new secret after a restart.
 func stale(err error) bool {
 	var denied *unauthorized
 	var remote *remoteError
 	return errors.As(err, &denied) || errors.As(err, &remote) && remote.Exception == "" && remote.status == http.StatusForbidden
 }
 
-// believed checks that the server looked at the ticket. One without Kerberos
-// answers as well, to nobody in particular, and what it answers is worth as
-// much.
+// believed checks that the server verified the ticket. A server without
+// Kerberos answers too, without identifying the user, and its answers cannot be
+// trusted.
 func (t *ticket) believed(u *url.URL, header http.Header) error {
 	for _, c := range (&http.Response{Header: header}).Cookies() {
 		if c.Name == authCookie && strings.Contains(c.Value, "t=kerberos") {
@@ -114,7 +115,7 @@ func (t *ticket) believed(u *url.URL, header http.Header) error {
 		"set dfs.web.authentication.kerberos.principal and hadoop.http.authentication.type = kerberos there", fs.ErrPermission, u.Host)
 }
 
-// token makes what proves the ticket to one host, once.
+// token returns a SPNEGO token for one host, to be used once.
 func (t *ticket) token(ctx context.Context, host string) (string, error) {
 	select {
 	case t.making <- struct{}{}:
@@ -126,7 +127,7 @@ func (t *ticket) token(ctx context.Context, host string) (string, error) {
 		err   error
 	}
 	done := make(chan made, 1)
-	go func() { // the library knows no context; its own deadlines end it
+	go func() { // the library takes no context; its own deadlines end it
 		defer func() { <-t.making }()
 		var m made
 		m.err = guard.Call(func() (err error) {
@@ -151,7 +152,7 @@ func (t *ticket) makeToken(host string) (string, error) {
 	name = strings.ReplaceAll(name, "_HOST", strings.ToLower(host))
 	token, err := t.negotiation(name)
 	if err != nil {
-		// The library renews tickets, but not those that it let expire.
+		// The library renews tickets, except those that have expired.
 		t.login.Forget()
 		token, err = t.negotiation(name)
 	}
@@ -173,7 +174,7 @@ func (t *ticket) negotiation(principal string) ([]byte, error) {
 	return context.Marshal()
 }
 
-// explain says what may be wrong when a server does not take the ticket.
+// explain adds likely causes to a server's rejection of the ticket.
 func (t *ticket) explain(u *url.URL, err error) error {
 	var denied *unauthorized
 	if !errors.As(err, &denied) {
@@ -181,20 +182,19 @@ func (t *ticket) explain(u *url.URL, err error) error {
 	}
 	t.login.Forget()
 	if !denied.negotiate {
-		return fmt.Errorf("%w: it takes no Kerberos ticket", err)
+		return fmt.Errorf("%w: it does not accept Kerberos tickets", err)
 	}
-	return fmt.Errorf("%w: it does not take the ticket of %s: check the clocks, and that it is %s", err, t.login.Owner(),
+	return fmt.Errorf("%w: it rejects the ticket of %s: check the clocks, and that it is %s", err, t.login.Owner(),
 		strings.ReplaceAll(t.principal, "_HOST", u.Hostname()))
 }
 
-// explainProxy names the settings by which a cluster lets one user act for
-// another.
+// explainProxy names the settings by which a cluster allows impersonation.
 func explainProxy(err error, own, as string) error {
 	var remote *remoteError
 	if own == as || !errors.As(err, &remote) || !strings.Contains(remote.Message, "impersonate") {
 		return err
 	}
-	return fmt.Errorf("%w: let it, by hadoop.proxyuser.%s.users (or .groups) and .hosts in the NameNodes' core-site.xml, or act as %s", err, own, as)
+	return fmt.Errorf("%w: allow it by hadoop.proxyuser.%s.users (or .groups) and .hosts in the NameNodes' core-site.xml, or act as %s", err, own, as)
 }
 
 func (t *ticket) cookie(host string) string {

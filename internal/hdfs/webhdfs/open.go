@@ -9,9 +9,9 @@ import (
 	"tkit/internal/hdfs/retry"
 )
 
-// Open reads a file from an offset to its end. The Reader gives io.EOF after
-// the last byte of the size that the file had when it was opened, and at no
-// other place. The context bounds the reading too.
+// Open reads a file from an offset to its end. The Reader returns io.EOF
+// exactly at the size that the file had when it was opened. The context also
+// bounds the reading.
 func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, error) {
 	info, err := c.Stat(ctx, path)
 	if err != nil {
@@ -38,9 +38,9 @@ func (c *Client) Open(ctx context.Context, path string, offset int64) (*Reader, 
 	return r, nil
 }
 
-// mayOpen asks whether the user may read the file and nobody writes it any
-// more, which its status does not tell. Only a file's writer knows how much of
-// its last block is there.
+// mayOpen checks that the user may read the file and that it is not being
+// written, which its status does not show. Only a file's writer knows the
+// length of its last block.
 func (c *Client) mayOpen(ctx context.Context, path string, info hdfs.Info) (holders, error) {
 	b, err := c.blocks(ctx, path, max(0, info.Size-1), c.call)
 	switch {
@@ -57,13 +57,13 @@ func (c *Client) mayOpen(ctx context.Context, path string, info hdfs.Info) (hold
 var errUnderConstruction = fmt.Errorf("%w: it is open for write: try again when its writer has closed it, "+
 	"or free it from a dead one with hdfs debug recoverLease", hdfs.ErrRefused)
 
-// mayOpenByChecksum is mayOpen for servers that do not tell where blocks are:
-// they make no checksum of a file that is being written, nor for those who may
-// not read it.
+// mayOpenByChecksum is mayOpen for servers that do not return block locations:
+// they compute no checksum of a file that is being written, nor for users who
+// may not read it.
 func (c *Client) mayOpenByChecksum(ctx context.Context, path string) error {
 	return c.call(ctx, operation{verb: "open", name: "GETFILECHECKSUM", path: path}, func(a answer) error {
 		if a.StatusCode != http.StatusOK {
-			return fmt.Errorf("%w: it has no GET_BLOCK_LOCATIONS, and redirects for GETFILECHECKSUM", errProtocol)
+			return fmt.Errorf("%w: the server lacks GET_BLOCK_LOCATIONS and redirects GETFILECHECKSUM", errProtocol)
 		}
 		return nil
 	})

@@ -25,16 +25,16 @@ type Reader struct {
 	info   hdfs.Info
 	offset int64
 
-	stream   *stream // nil when the file is to be asked for (again)
+	stream   *stream // nil until the file is requested (again)
 	holders  holders
-	resumed  bool   // it was asked for before
-	suspect  string // the DataNode that failed last, as the stream knows it
+	resumed  bool   // it was requested before
+	suspect  string // the DataNode that failed last, by its address in the stream
 	avoid    []string
 	patience *retry.Patience
 	ended    error
 }
 
-// Info is what the file was when it was opened.
+// Info returns the file's status when it was opened.
 func (r *Reader) Info() hdfs.Info { return r.info }
 
 // Read implements io.Reader.
@@ -60,7 +60,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 	return 0, r.ended
 }
 
-// attempt reads some bytes, or says why none come.
+// attempt reads some bytes or returns an error.
 func (r *Reader) attempt(b []byte) (int, error) {
 	if err := r.connect(); err != nil {
 		return 0, err
@@ -72,15 +72,15 @@ func (r *Reader) attempt(b []byte) (int, error) {
 	return n, err
 }
 
-// retry gives nil when the file is to be asked for again at the offset.
+// retry returns nil if the file can be requested again at the offset.
 func (r *Reader) retry(err error) error {
 	r.disconnect()
 	return r.client.again(r.patience, err)
 }
 
-// finish gives io.EOF when what was read is the file that was opened, and all
-// of it. One answer comes of one file, and its length was compared when it
-// began; after a break, the answers may be of two.
+// finish returns io.EOF if all bytes of the opened file were read. A single
+// answer has one file's bytes, and its length was checked at its beginning;
+// after an interruption the answers may be from two files.
 func (r *Reader) finish() error {
 	if r.stream != nil && r.stream.goesOn() {
 		return pathError("read", r.path, hdfs.ErrReplaced)
@@ -94,7 +94,7 @@ func (r *Reader) finish() error {
 	return io.EOF
 }
 
-// unchanged says whether the path still is the file that was opened.
+// unchanged checks that the path is still the file that was opened.
 func (r *Reader) unchanged() error {
 	now, err := r.client.Stat(r.ctx, r.path)
 	switch {
@@ -106,7 +106,7 @@ func (r *Reader) unchanged() error {
 	return now.Refused
 }
 
-// connect asks for the rest of the file, unless that is under way.
+// connect requests the rest of the file, unless a request is active.
 func (r *Reader) connect() error {
 	if r.stream != nil {
 		return nil
@@ -126,8 +126,8 @@ func (r *Reader) connect() error {
 	return nil
 }
 
-// begin asks a NameNode where the bytes are and has the stream begin there.
-// HttpFS sends them at once.
+// begin asks a NameNode for the location of the bytes and starts the stream
+// there. HttpFS sends them at once.
 func (r *Reader) begin(s *stream) error {
 	query := map[string]string{"offset": strconv.FormatInt(r.offset, 10)}
 	if len(r.avoid) > 0 {
@@ -135,7 +135,7 @@ func (r *Reader) begin(s *stream) error {
 	}
 	a, err := r.client.askServing(s.ctx, operation{name: "OPEN", path: r.path, query: query})
 	if err != nil {
-		r.avoid = nil // they may be all that there are
+		r.avoid = nil // there may be no others
 		return err
 	}
 	if a.StatusCode == http.StatusTemporaryRedirect {
@@ -157,14 +157,14 @@ func (r *Reader) begin(s *stream) error {
 		if err := r.unchanged(); err != nil {
 			return err
 		}
-		return fmt.Errorf("%s: %w: it has %d bytes of the %d that are left", s.host, io.ErrUnexpectedEOF, s.length, rest)
+		return fmt.Errorf("%s: %w: it sent %d of the remaining %d bytes", s.host, io.ErrUnexpectedEOF, s.length, rest)
 	}
 	return nil
 }
 
-// fetch reads from where a NameNode redirects to. Who may read is told there by
-// what the NameNode put into the address; we add nothing to it, except that a
-// gateway that redirects to itself wants to know us again.
+// fetch reads from the target of a NameNode's redirect. The address carries the
+// authorisation; nothing is added to it, except that a gateway that redirects
+// to itself wants the credentials again.
 func (c *Client) fetch(ctx context.Context, to *url.URL) (answer, error) {
 	var a answer
 	var err error
@@ -175,14 +175,15 @@ func (c *Client) fetch(ctx context.Context, to *url.URL) (answer, error) {
 	}
 	if err == nil && a.StatusCode != http.StatusOK {
 		a.close()
-		return answer{}, fmt.Errorf("%w: %s, where the file's bytes should be, redirects once more", errProtocol, to.Host)
+		return answer{}, fmt.Errorf("%w: %s, the target of a redirect, redirects again", errProtocol, to.Host)
 	}
 	return a, err
 }
 
-// avoidSuspect has the NameNode leave out the DataNode that failed: it may take
-// minutes until the NameNode knows that it is dead, and the nearest one is
-// always its first choice. It knows DataNodes by another port than ours.
+// avoidSuspect tells the NameNode to exclude the DataNode that failed: it may
+// take minutes until the NameNode knows that it is dead, and the nearest one is
+// always its first choice. The NameNode identifies DataNodes by a different
+// port.
 func (r *Reader) avoidSuspect() {
 	host, port, err := net.SplitHostPort(r.suspect)
 	r.suspect = ""
@@ -209,7 +210,7 @@ func (r *Reader) disconnect() {
 	}
 }
 
-// Close ends the reading. It may be called twice.
+// Close ends the read. It may be called twice.
 func (r *Reader) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed

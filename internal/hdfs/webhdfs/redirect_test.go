@@ -16,7 +16,7 @@ import (
 	"tkit/internal/hdfs/webhdfs"
 )
 
-// openTLS opens a fake by HTTPS, believing its certificate.
+// openTLS opens a fake by HTTPS, trusting its certificate.
 func openTLS(t *testing.T, f *fake) *webhdfs.Client {
 	t.Helper()
 	return openConfig(t, webhdfs.Config{Authority: f.Listener.Addr().String(), TLS: true, CAFile: certificate(t, f.Server),
@@ -30,8 +30,8 @@ func certificate(t *testing.T, s *httptest.Server) string {
 	return file
 }
 
-// Where a NameNode sends us is a DataNode that has the bytes, as well protected
-// as itself, and gets nothing but what the NameNode wrote into the address.
+// A redirect leads to a DataNode that has the bytes, with the same protection,
+// and the request contains only what the NameNode wrote into the address.
 func TestRedirects(t *testing.T) {
 	const secret = "delegation=TOKEN"
 	var location string
@@ -54,7 +54,7 @@ func TestRedirects(t *testing.T) {
 	}
 	plain := httptest.NewServer(http.HandlerFunc(dataNode))
 	defer plain.Close()
-	secure := httptest.NewTLSServer(http.HandlerFunc(dataNode)) // of the same certificate
+	secure := httptest.NewTLSServer(http.HandlerFunc(dataNode)) // same certificate
 	defer secure.Close()
 	stranger := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("a stranger gets %s", r.URL)
@@ -67,14 +67,14 @@ func TestRedirects(t *testing.T) {
 	client := openTLS(t, f)
 	for to, want := range map[string]string{
 		secure.URL + "/webhdfs/v1/f?" + secret:           "",
-		secure.URL + "/webhdfs/v1/further?" + secret:     "redirects once more",
-		stranger.URL + "/webhdfs/v1/f?" + secret:         "has no part of the file",
-		secure.URL + "/login?" + secret:                  "no server of HDFS",
+		secure.URL + "/webhdfs/v1/further?" + secret:     "redirects again",
+		stranger.URL + "/webhdfs/v1/f?" + secret:         "holds no part of the file",
+		secure.URL + "/login?" + secret:                  "not an HDFS server",
 		plain.URL + "/webhdfs/v1/f?" + secret:            "without TLS",
-		"file:///webhdfs/v1/f?" + secret:                 "no server of HDFS",
-		"https://alice:x@nowhere/webhdfs/v1/f?" + secret: "no server of HDFS",
-		"/webhdfs/v1/f?" + secret:                        "no server of HDFS",
-		"":                                               "no server of HDFS",
+		"file:///webhdfs/v1/f?" + secret:                 "not an HDFS server",
+		"https://alice:x@nowhere/webhdfs/v1/f?" + secret: "not an HDFS server",
+		"/webhdfs/v1/f?" + secret:                        "not an HDFS server",
+		"":                                               "not an HDFS server",
 		"https://127.0.0.1:1/webhdfs/v1/f?" + secret:     "connection refused",
 		"https://127.0.0.1:1/webhdfs/v1/%zz?" + secret:   "no address",
 	} {
@@ -86,13 +86,13 @@ func TestRedirects(t *testing.T) {
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %q, %v", to, b, err)
 		case want != "" && strings.Contains(err.Error(), "TOKEN"):
-			t.Errorf("the token is told: %v", err)
+			t.Errorf("the error contains the token: %v", err)
 		}
 	}
 }
 
-// A server whose certificate nobody vouches for, or that is another's, is not
-// spoken to, and the error says what to do.
+// A server with an untrusted certificate, or one for another host, gets no
+// request, and the error names the remedy.
 func TestCertificates(t *testing.T) {
 	f := &fake{}
 	f.Server = httptest.NewTLSServer(f)

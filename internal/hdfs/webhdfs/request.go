@@ -10,35 +10,35 @@ import (
 	"strings"
 )
 
-// root is where the API stands on every server.
+// root is the path of the API on every server.
 const root = "/webhdfs/v1"
 
-// mostAnswer bounds what a server may answer to anything but the reading of a
-// file. A batch of a listing has a thousand names of 255 bytes at most.
+// mostAnswer bounds the size of any answer except a file's content. A batch of
+// a listing has at most a thousand names of 255 bytes.
 const mostAnswer = 64 << 20
 
 // An operation is one call of the API about one path.
 type operation struct {
-	verb  string // as errors name it
+	verb  string // for errors
 	name  string // OPEN, GETFILESTATUS, ...
 	path  string // absolute
 	query map[string]string
-	user  string // whom to act as; "" is the client's own
+	user  string // user to act as; "" is the client's own
 }
 
-// An answer is what a server says to an operation: a body, or where to go.
+// An answer is a server's response to an operation: a body or a redirect.
 type answer struct {
 	*http.Response
 	from *url.URL
 }
 
 func (a answer) close() {
-	// A connection is used again only after the end of the answer.
+	// The connection is reused only if the answer is read to its end.
 	io.CopyN(io.Discard, a.Body, 4<<10)
 	a.Body.Close()
 }
 
-// decode reads the body as JSON into a value.
+// decode parses the body as JSON.
 func (a answer) decode(into any) error {
 	limited := &io.LimitedReader{R: a.Body, N: mostAnswer}
 	body, err := io.ReadAll(limited)
@@ -54,7 +54,7 @@ func (a answer) decode(into any) error {
 	return nil
 }
 
-// ask sends an operation to one server, with the client's identity.
+// ask sends an operation to one server with the client's identity.
 func (c *Client) ask(ctx context.Context, server string, op operation) (answer, error) {
 	u := &url.URL{Scheme: c.scheme(), Host: server, Path: root + op.path, RawPath: root + escape(op.path)}
 	query := url.Values{"op": {op.name}}
@@ -71,8 +71,8 @@ func (c *Client) scheme() string {
 	return "http"
 }
 
-// escape writes a path so that servers read each name as it is: net/url leaves
-// characters alone that some of them take for their own, such as ";".
+// escape encodes a path so that servers read each name literally: net/url keeps
+// characters that some of them interpret, such as ";".
 func escape(path string) string {
 	elements := strings.Split(path, "/")
 	for i, e := range elements {
@@ -81,8 +81,7 @@ func escape(path string) string {
 	return strings.Join(elements, "/")
 }
 
-// send sends one request and gives an answer that is a success or a redirect to
-// where the data is.
+// send sends one request and returns a success or a redirect to the data.
 func (c *Client) send(ctx context.Context, u *url.URL, header http.Header) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -104,16 +103,16 @@ func (c *Client) send(ctx context.Context, u *url.URL, header http.Header) (answ
 	return answer{}, refusal(a)
 }
 
-// follow checks where a server sends us for a file's bytes. What stands in the
-// address, such as a delegation token, was made by the server for that reader;
-// nothing of ours is added.
+// follow checks the redirect for a file's bytes. The address may contain a
+// delegation token that the server made for the reader; no credentials are
+// added.
 func follow(from *url.URL, location string) (*url.URL, error) {
 	to, err := url.Parse(location)
 	switch {
-	case err != nil: // which has the address in it
+	case err != nil: // its message contains the address
 		return nil, fmt.Errorf("%w: %s redirects to no address", errProtocol, from.Host)
 	case to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || to.User != nil || !strings.HasPrefix(to.Path, root+"/"):
-		return nil, fmt.Errorf("%w: %s redirects to %s://%s, which is no server of HDFS", errProtocol, from.Host, to.Scheme, to.Host)
+		return nil, fmt.Errorf("%w: %s redirects to %s://%s, which is not an HDFS server", errProtocol, from.Host, to.Scheme, to.Host)
 	case from.Scheme == "https" && to.Scheme != "https":
 		return nil, fmt.Errorf("%w: %s redirects to %s without TLS: set dfs.http.policy to HTTPS_ONLY on the DataNodes", errProtocol, from.Host, to.Host)
 	}

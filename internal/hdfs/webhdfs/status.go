@@ -21,7 +21,7 @@ type fileStatus struct {
 	Owner            string `json:"owner"`
 	Group            string `json:"group"`
 	Permission       string `json:"permission"` // octal
-	FileID           uint64 `json:"fileId"`     // 0 where a server does not tell
+	FileID           uint64 `json:"fileId"`     // 0 if the server does not send it
 	Encrypted        bool   `json:"encBit"`
 	ErasureCoded     bool   `json:"ecBit"`
 }
@@ -29,7 +29,7 @@ type fileStatus struct {
 func (s fileStatus) info(name string) (hdfs.Info, error) {
 	mode, err := strconv.ParseUint(s.Permission, 8, 16)
 	if err != nil {
-		return hdfs.Info{}, fmt.Errorf("%w: the permission %q", errProtocol, s.Permission)
+		return hdfs.Info{}, fmt.Errorf("%w: invalid permission %q", errProtocol, s.Permission)
 	}
 	i := hdfs.Info{
 		Name:     name,
@@ -42,23 +42,23 @@ func (s fileStatus) info(name string) (hdfs.Info, error) {
 	}
 	switch {
 	case s.Length < 0:
-		return hdfs.Info{}, fmt.Errorf("%w: the length %d", errProtocol, s.Length)
+		return hdfs.Info{}, fmt.Errorf("%w: invalid length %d", errProtocol, s.Length)
 	case s.Type == "DIRECTORY":
 		i.Directory, i.Size = true, 0
 	case s.Type == "SYMLINK":
 		i.Refused = fmt.Errorf("%w: it is a symbolic link: name the file itself", hdfs.ErrRefused)
 	case s.Type != "FILE":
-		return hdfs.Info{}, fmt.Errorf("%w: the type %q", errProtocol, s.Type)
+		return hdfs.Info{}, fmt.Errorf("%w: unknown type %q", errProtocol, s.Type)
 	case s.Encrypted:
-		i.Refused = fmt.Errorf("%w: it lies in an encryption zone, and its plain content would leave it in caches and models: copy it out of the zone as a user who holds the key", hdfs.ErrRefused)
+		i.Refused = fmt.Errorf("%w: it is in an encryption zone, and caches and models would hold its plain content: copy it out of the zone as a user who holds the key", hdfs.ErrRefused)
 	case s.ErasureCoded:
 		i.Refused = fmt.Errorf("%w: it is erasure-coded: copy it into a folder with the policy REPLICATION", hdfs.ErrRefused)
 	}
 	return i, nil
 }
 
-// Stat says what an absolute path is. Whoever may not read a file may still be
-// told its length. That a file is open for write is told by Open alone.
+// Stat returns the status of an absolute path. Users who may not read a file
+// may still learn its length. Only Open detects that a file is open for write.
 func (c *Client) Stat(ctx context.Context, path string) (hdfs.Info, error) {
 	var i hdfs.Info
 	err := c.call(ctx, operation{verb: "stat", name: "GETFILESTATUS", path: path}, func(a answer) error {
@@ -76,7 +76,7 @@ func (c *Client) Stat(ctx context.Context, path string) (hdfs.Info, error) {
 	return i, err
 }
 
-// blocks are where a part of a file is.
+// blocks are the locations of a part of a file.
 type blocks struct {
 	UnderConstruction bool `json:"isUnderConstruction"`
 	Located           []struct {
@@ -84,7 +84,7 @@ type blocks struct {
 	} `json:"locatedBlocks"`
 }
 
-// A dataNode is known by several addresses.
+// A dataNode has several addresses.
 type dataNode struct {
 	IP         string `json:"ipAddr"`
 	Host       string `json:"hostName"`
@@ -93,7 +93,7 @@ type dataNode struct {
 	HTTPSecure int    `json:"infoSecurePort"`
 }
 
-// addresses are those that a NameNode may send us to.
+// addresses returns the addresses that a NameNode may redirect to.
 func (b blocks) addresses() (all []string) {
 	for _, block := range b.Located {
 		for _, d := range block.Locations {
@@ -105,8 +105,8 @@ func (b blocks) addresses() (all []string) {
 	return all
 }
 
-// blocks asks where the byte at an offset is. The NameNode answers only those
-// who may read the file. It is asked by call, or just once by attempt.
+// blocks asks for the location of the byte at an offset. The NameNode answers
+// only users who may read the file. by is call, or attempt for a single try.
 func (c *Client) blocks(ctx context.Context, path string, offset int64, by func(context.Context, operation, func(answer) error) error) (blocks, error) {
 	var body struct{ LocatedBlocks *blocks }
 	op := operation{verb: "open", name: "GET_BLOCK_LOCATIONS", path: path,

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A stream is a file's bytes as they come from one server. A wait for the next
-// of them ends after a while.
+// A stream is a file's bytes from one server. Each wait for the next bytes is
+// bounded.
 type stream struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -18,10 +18,10 @@ type stream struct {
 
 	host   string
 	body   io.ReadCloser
-	length int64 // that the server told of, or -1
+	length int64 // announced by the server, or -1
 }
 
-// newStream begins to wait for the answer.
+// newStream starts waiting for the answer.
 func newStream(ctx context.Context, timeout time.Duration) *stream {
 	s := &stream{timeout: timeout}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
@@ -29,7 +29,7 @@ func newStream(ctx context.Context, timeout time.Duration) *stream {
 	return s
 }
 
-// begin has the answer whose body is to be read.
+// begin sets the answer whose body is read.
 func (s *stream) begin(a answer) {
 	s.timer.Stop()
 	s.host, s.body, s.length = a.from.Host, a.Body, a.ContentLength
@@ -48,7 +48,7 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// goesOn says, at what should be the end, whether more bytes come.
+// goesOn reports whether more bytes follow the expected end.
 func (s *stream) goesOn() bool {
 	n, err := s.Read(make([]byte, 1))
 	return n > 0 || err == nil

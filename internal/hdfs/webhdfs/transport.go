@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// connections is how many are kept to each server for the next calls.
+// connections is how many idle connections are kept to each server.
 const connections = 32
 
-// newTransport has the connections to all servers of a cluster.
+// newTransport returns the transport for all servers of a cluster.
 func newTransport(caFile string, timeout time.Duration) (*http.Transport, error) {
 	t := &http.Transport{
-		// A cluster's servers are reached directly, whatever proxy the
-		// environment has for the rest of the world.
+		// A cluster's servers are accessed directly, whatever proxy the
+		// environment sets.
 		Proxy:               nil,
 		DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
 		TLSHandshakeTimeout: timeout,
-		// A hung server must not hold a file's first bytes back for ever; the
-		// time between the next ones is watched by the Reader.
+		// A hung server must not delay a file's first bytes for ever. The
+		// Reader bounds the time between later ones.
 		ResponseHeaderTimeout: timeout,
 		MaxIdleConnsPerHost:   connections,
 		IdleConnTimeout:       timeout,
-		// Lengths are compared with files'.
+		// Lengths are compared with the files' sizes.
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
@@ -40,7 +40,7 @@ func newTransport(caFile string, timeout time.Duration) (*http.Transport, error)
 	}
 	t.TLSClientConfig.RootCAs = x509.NewCertPool()
 	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("webhdfs: %s has no certificate in PEM: convert a Java key store with keytool -exportcert -rfc", caFile)
+		return nil, fmt.Errorf("webhdfs: %s contains no certificate in PEM: convert a Java key store with keytool -exportcert -rfc", caFile)
 	}
 	return t, nil
 }

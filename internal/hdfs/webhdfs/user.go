@@ -6,10 +6,10 @@ import (
 	"path"
 )
 
-// seen asks the cluster whom it takes this client for: by its own
+// seen asks the cluster for the user it sees. This applies the cluster's
 // hadoop.security.auth_to_local, which this machine's configuration may lack,
-// and by the user that is acted for. It is the last element of the home folder
-// that the cluster makes of the name.
+// and impersonation. The user is the last element of the home folder that the
+// cluster returns.
 func (c *Client) seen(ctx context.Context) (string, error) {
 	var home struct{ Path string }
 	op := operation{verb: "home", name: "GETHOMEDIRECTORY", path: "/"}

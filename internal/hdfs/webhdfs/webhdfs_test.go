@@ -36,7 +36,7 @@ func open(t *testing.T, c *hdfstest.Cluster, user string) *webhdfs.Client {
 	return client
 }
 
-// put writes files that belong to alice.
+// put writes files owned by alice.
 func put(t *testing.T, c *hdfstest.Cluster, files map[string][]byte) {
 	t.Helper()
 	must(t, c.Put(t.Context(), files))
@@ -145,9 +145,9 @@ func TestACL(t *testing.T) {
 		t.Errorf("%+v, %v", acl, err)
 	}
 	if _, err := read(t.Context(), open(t, cluster, "bob"), "/acl/file", 0); err != nil {
-		t.Errorf("bob, whom the ACL lets read: %v", err)
+		t.Errorf("bob, allowed by the ACL: %v", err)
 	}
 	if _, err := read(t.Context(), open(t, cluster, "carol"), "/acl/file", 0); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("carol, whom nothing lets read: %v", err)
+		t.Errorf("carol, not allowed: %v", err)
 	}
 }

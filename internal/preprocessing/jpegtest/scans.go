@@ -1,4 +1,4 @@
-// Package jpegtest makes JPEGs for tests that no encoder would write.
+// Package jpegtest makes JPEGs for tests that no encoder would produce.
 package jpegtest
 
 import (
@@ -6,9 +6,9 @@ import (
 	"encoding/binary"
 )
 
-// Scans is a valid progressive grey JPEG of side × side pixels whose picture is
-// in its first scan, followed by n scans that say no more than that nothing
-// changes: about 40 bytes each, and a pass over all blocks for the decoder.
+// Scans returns a valid progressive grey JPEG of side × side pixels with the
+// picture in its first scan, followed by n scans that change nothing: about 40
+// bytes each, and a pass over all blocks for the decoder.
 func Scans(side, n int) []byte {
 	var b bytes.Buffer
 	segment := func(marker byte, body ...byte) {
@@ -34,7 +34,7 @@ func Scans(side, n int) []byte {
 	return b.Bytes()
 }
 
-// endOfBand is the data of a scan that ends the band of every block at once: each
+// endOfBand returns the data of a scan that ends the band of every block: each
 // code of one bit and 14 more ends it for 32,767 blocks.
 func endOfBand(blocks int) []byte {
 	var bits []byte

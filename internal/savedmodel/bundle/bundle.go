@@ -1,12 +1,12 @@
-// Package bundle reads and writes TensorFlow's checkpoints, which TensorFlow
-// calls tensor bundles: a sorted table of keys and descriptions
-// (PREFIX.index) beside one or more files of raw tensors
-// (PREFIX.data-00000-of-00001). It is a SavedModel's "variables" folder.
+// Package bundle reads and writes TensorFlow's checkpoints, also called tensor
+// bundles: a sorted table of keys and descriptions (PREFIX.index) and one or
+// more files of raw tensors (PREFIX.data-00000-of-00001). They form a
+// SavedModel's "variables" folder.
 //
-// The layout is that of tensorflow/core/util/tensor_bundle: the index is a
-// LevelDB table whose empty key holds a BundleHeaderProto and whose other keys
-// hold a BundleEntryProto each. Every block of the index and every tensor has
-// a masked CRC-32C, which is checked on reading.
+// The format is defined in tensorflow/core/util/tensor_bundle: the index is a
+// LevelDB table whose empty key has a BundleHeaderProto and whose other keys
+// have a BundleEntryProto each. Every block of the index and every tensor has a
+// masked CRC-32C, which is checked on reading.
 package bundle
 
 import (
@@ -19,8 +19,8 @@ import (
 	types "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 )
 
-// ObjectGraphKey is the key under which TensorFlow 2 keeps the serialized
-// TrackableObjectGraph, a scalar of strings.
+// ObjectGraphKey is the key of TensorFlow 2's serialized TrackableObjectGraph,
+// a string scalar.
 const ObjectGraphKey = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 // headerKey sorts before every other key.
@@ -36,13 +36,13 @@ type Tensor struct {
 	Data     []byte
 }
 
-// Masked checksums keep a checksum of data that holds checksums from
-// degenerating; the constants are LevelDB's.
+// mask keeps the checksum of data that contains checksums from degenerating.
+// The constants are LevelDB's.
 func mask(crc uint32) uint32 { return (crc>>15 | crc<<17) + 0xa282ead8 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sizes holds the bytes of an element of each type that a bundle stores flat.
+// sizes holds the element size of each type that a bundle stores flat.
 var sizes = map[types.DataType]int64{
 	types.DataType_DT_BOOL: 1, types.DataType_DT_INT8: 1, types.DataType_DT_UINT8: 1,
 	types.DataType_DT_QINT8: 1, types.DataType_DT_QUINT8: 1,
@@ -53,11 +53,11 @@ var sizes = map[types.DataType]int64{
 	types.DataType_DT_COMPLEX128: 16,
 }
 
-// bytesOf returns the size of an array, refusing shapes that no file can hold.
+// bytesOf returns the size of an array. Impossible shapes are an error.
 func bytesOf(dt types.DataType, shape []int64) (int64, error) {
 	size, ok := sizes[dt]
 	if !ok {
-		return 0, fmt.Errorf("type %s is not of a fixed size", dt)
+		return 0, fmt.Errorf("type %s has no fixed size", dt)
 	}
 	for _, d := range shape {
 		if d < 0 || d > 0 && size > math.MaxInt64/d {
@@ -73,7 +73,7 @@ func shapeOf(p *shapepb.TensorShapeProto) ([]int64, error) {
 		return nil, fmt.Errorf("a stored tensor has no shape")
 	}
 	if len(p.GetDim()) > maxRank {
-		return nil, fmt.Errorf("a stored tensor has rank %d, where TensorFlow has up to %d", len(p.GetDim()), maxRank)
+		return nil, fmt.Errorf("a stored tensor has rank %d, more than TensorFlow's maximum of %d", len(p.GetDim()), maxRank)
 	}
 	shape := make([]int64, len(p.GetDim()))
 	for i, d := range p.GetDim() {

@@ -57,8 +57,8 @@ func open(t testing.TB, prefix string) *Reader {
 	return r
 }
 
-// TestWithTensorFlow has Python's TensorFlow read what the Writer wrote, and
-// the Reader what TensorFlow wrote.
+// TestWithTensorFlow reads the Writer's output with Python's TensorFlow, and
+// TensorFlow's with the Reader.
 func TestWithTensorFlow(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "ours"), func(w *Writer) error {
@@ -166,12 +166,12 @@ func TestDamage(t *testing.T) {
 	}{
 		"index gone":             {"m.index", nil, "m.index"},
 		"index empty":            {"m.index", cut(0), "m.index: the index is damaged or cut short"},
-		"index cut":              {"m.index", cut(60), "m.index: it is no checkpoint index"},
-		"magic number":           {"m.index", flip(-1), "m.index: it is no checkpoint index"},
+		"index cut":              {"m.index", cut(60), "m.index: not a checkpoint index"},
+		"magic number":           {"m.index", flip(-1), "m.index: not a checkpoint index"},
 		"index bit":              {"m.index", flip(3), "m.index: wrong checksum of the block at byte 0"},
 		"compression":            {"m.index", compressed, "m.index: the index is compressed by snappy"},
 		"data gone":              {"m.data-00000-of-00001", nil, "m.data-00000-of-00001: no such file"},
-		"data cut":               {"m.data-00000-of-00001", cut(20), "m.data-00000-of-00001 is cut short: it has 20 bytes, and bytes 0 to 48"},
+		"data cut":               {"m.data-00000-of-00001", cut(20), "m.data-00000-of-00001 is cut short: it has 20 bytes, but bytes 0 to 48"},
 		"data bit":               {"m.data-00000-of-00001", flip(7), "wrong checksum in"},
 		"bit of a string":        {"m.data-00000-of-00001", flip(-1), "m.data-00000-of-00001 is damaged at byte 48"},
 		"bit of a string length": {"m.data-00000-of-00001", flip(48), "m.data-00000-of-00001 is damaged at byte 48"},
@@ -215,7 +215,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// compressed marks the index's first block as snappy's and mends its checksum.
+// compressed marks the index's first block as compressed by snappy and corrects
+// its checksum.
 func compressed(b []byte) []byte {
 	_, rest, _ := readHandle(b[len(b)-footerSize:])
 	index, _, _ := readHandle(rest)
@@ -247,7 +248,7 @@ func TestWriterRefuses(t *testing.T) {
 		"too few strings": w.AddStrings("x", []int64{2}, [][]byte{nil}),
 	} {
 		if err == nil {
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ReadFile reads a file of a model, of up to limit bytes. What is no regular
-// file, such as a pipe, is refused without waiting for it.
+// ReadFile reads a model's file of at most limit bytes. It refuses irregular
+// files, such as pipes, without blocking.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	f, size, err := openFile(path)
 	if err != nil {
@@ -16,7 +16,7 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	if size > limit {
-		return nil, fmt.Errorf("%s has %d bytes, where up to %d are read", path, size, limit)
+		return nil, fmt.Errorf("%s has %d bytes, more than the allowed %d", path, size, limit)
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(f, b); err != nil {
@@ -33,7 +33,7 @@ func openFile(path string) (*os.File, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
+		err = fmt.Errorf("%s is not a regular file", path)
 	}
 	if err != nil {
 		f.Close()

@@ -11,8 +11,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// FuzzReader reads every tensor of an index and a data file of any bytes: it
-// must neither panic nor take more memory than the files call for.
+// FuzzReader reads every tensor of an arbitrary index and data file: it must
+// neither panic nor use more memory than the files justify.
 func FuzzReader(f *testing.F) {
 	prefix := filepath.Join(f.TempDir(), "m")
 	write(f, prefix, func(w *Writer) error {

@@ -17,8 +17,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// TestHostileIndex reads indexes that are small and would take gigabytes, or be
-// read many times over.
+// TestHostileIndex reads small indexes that would take gigabytes, or be read
+// many times.
 func TestHostileIndex(t *testing.T) {
 	header, err := proto.Marshal(&bundlepb.BundleHeaderProto{NumShards: 1})
 	if err != nil {
@@ -31,13 +31,13 @@ func TestHostileIndex(t *testing.T) {
 		}
 		return b
 	}
-	// shared is an index in which n keys begin with the same bytes.
+	// shared returns an index in which n keys share a prefix.
 	shared := func(n, length int) []byte {
 		w := tableWriter{}
 		w.add(nil, header)
 		prefix := strings.Repeat("k", length)
 		for i := range n {
-			w.data.count = 1 // no key is written in full again
+			w.data.count = 1 // no further key is stored in full
 			w.data.add(binary.BigEndian.AppendUint32([]byte(prefix), uint32(i)), nil)
 		}
 		return w.finish()
@@ -47,7 +47,7 @@ func TestHostileIndex(t *testing.T) {
 		says  string
 	}{
 		"a key of a megabyte":        {shared(20, 1<<20), "a key of 10"},
-		"keys that share much":       {shared(200, maxKey-8), "its keys take over 64 times"},
+		"keys that share much":       {shared(200, maxKey-8), "its keys take more than 64 times"},
 		"tensors in the same bytes":  {table(header, "a", entry(0, 8), "b", entry(7, 8)), `"a" and "b" share bytes`},
 		"tensors one after another":  {table(header, "a", entry(0, 8), "b", entry(8, 8), "c", entry(8, 0)), ""},
 		"a block that comes again":   {repeated(header, 1000), "damaged"},
@@ -67,7 +67,7 @@ func TestHostileIndex(t *testing.T) {
 	}
 }
 
-// table is an index of keys and values in turn.
+// table returns an index of alternating keys and values.
 func table(header []byte, records ...any) []byte {
 	w := tableWriter{}
 	w.add(nil, header)
@@ -77,7 +77,7 @@ func table(header []byte, records ...any) []byte {
 	return w.finish()
 }
 
-// repeated is an index whose one block is listed n times.
+// repeated returns an index that lists its only block n times.
 func repeated(header []byte, n int) []byte {
 	w := tableWriter{}
 	w.data.add(nil, header)
@@ -97,7 +97,7 @@ func manyDims(t *testing.T) []byte {
 	return b
 }
 
-// TestManySlices refuses a tensor in more parts than are compared.
+// TestManySlices refuses a tensor with more slices than allowed.
 func TestManySlices(t *testing.T) {
 	var parts []slice
 	for i := range int64(maxSlices + 1) {
@@ -109,8 +109,8 @@ func TestManySlices(t *testing.T) {
 	}
 }
 
-// TestFiles opens what is no file without waiting for it, and no file that is
-// too large.
+// TestFiles checks that irregular and oversized files are refused without
+// blocking.
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	pipe, large := filepath.Join(dir, "m.index"), filepath.Join(dir, "large")
@@ -120,10 +120,10 @@ func TestFiles(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, 11), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(filepath.Join(dir, "m")); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := Open(filepath.Join(dir, "m")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a pipe: %v", err)
 	}
-	if _, err := ReadFile(large, 10); err == nil || !strings.Contains(err.Error(), "11 bytes, where up to 10") {
+	if _, err := ReadFile(large, 10); err == nil || !strings.Contains(err.Error(), "11 bytes, more than the allowed 10") {
 		t.Errorf("a large file: %v", err)
 	}
 	if b, err := ReadFile(large, 11); err != nil || len(b) != 11 {

@@ -18,23 +18,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Reader reads one bundle. Methods may be called at once by several
-// goroutines; Close ends the files it holds open.
+// A Reader reads one bundle. Its methods may be called concurrently. Close
+// closes its files.
 type Reader struct {
 	prefix  string
 	entries map[string]*bundlepb.BundleEntryProto
 	shards  []shard
 }
 
-// A shard is one data file: a file, or memory in the fuzz test.
+// A shard is one data file, or memory in the fuzz test.
 type shard struct {
 	name string
 	data io.ReaderAt
 	size int64
 }
 
-// Open opens the bundle whose files begin with prefix, as
-// "model/variables/variables". All data files must be there.
+// Open opens the bundle whose files begin with prefix, such as
+// "model/variables/variables". All data files must exist.
 func Open(prefix string) (*Reader, error) {
 	index, err := ReadFile(indexName(prefix), maxIndex)
 	if err != nil {
@@ -57,7 +57,7 @@ func Open(prefix string) (*Reader, error) {
 	return r, nil
 }
 
-// Size returns the bytes of all data files.
+// Size returns the total size of the data files.
 func (r *Reader) Size() int64 {
 	total := int64(0)
 	for _, s := range r.shards {
@@ -79,15 +79,14 @@ func (r *Reader) Close() error {
 }
 
 const (
-	// maxShards bounds what a damaged header makes Open look for.
+	// maxShards bounds the data files that Open looks for.
 	maxShards = 1 << 16
-	// maxIndex bounds the bytes of an index. One of ten thousand variables has a
+	// maxIndex bounds the size of an index. For ten thousand variables it has a
 	// megabyte.
 	maxIndex = 32 << 20
-	// maxSlices bounds the parts that a tensor is stored in, which are compared
-	// with each other.
+	// maxSlices bounds the slices of a tensor, which are compared pairwise.
 	maxSlices = 1 << 10
-	// maxRank is TensorFlow's own limit on a tensor's rank.
+	// maxRank is TensorFlow's limit on a tensor's rank.
 	maxRank = 254
 )
 
@@ -101,7 +100,7 @@ func readIndex(index []byte) (shards int, entries map[string]*bundlepb.BundleEnt
 		if header == nil {
 			header = &bundlepb.BundleHeaderProto{}
 			if string(r.key) != headerKey || proto.Unmarshal(r.value, header) != nil {
-				return 0, nil, fmt.Errorf("it is a table, but has no checkpoint's header")
+				return 0, nil, fmt.Errorf("it is a table without a checkpoint header")
 			}
 			continue
 		}
@@ -113,19 +112,19 @@ func readIndex(index []byte) (shards int, entries map[string]*bundlepb.BundleEnt
 	}
 	switch {
 	case header == nil:
-		return 0, nil, fmt.Errorf("it is a table, but has no checkpoint's header")
+		return 0, nil, fmt.Errorf("it is a table without a checkpoint header")
 	case header.GetEndianness() != bundlepb.BundleHeaderProto_LITTLE:
 		return 0, nil, fmt.Errorf("it was written on a big-endian machine; save the model again on a little-endian one")
 	case header.GetVersion().GetMinConsumer() > version:
-		return 0, nil, fmt.Errorf("it wants a reader of checkpoint format %d; this one reads up to %d", header.GetVersion().GetMinConsumer(), version)
+		return 0, nil, fmt.Errorf("it requires a reader of checkpoint format %d; this one supports up to %d", header.GetVersion().GetMinConsumer(), version)
 	case header.GetNumShards() < 0 || header.GetNumShards() > maxShards:
 		return 0, nil, errDamaged
 	}
 	return int(header.GetNumShards()), entries, checkPlaces(entries)
 }
 
-// checkPlaces makes sure that no two entries share bytes of a data file, so that
-// all tensors together take no more memory than the files have bytes.
+// checkPlaces checks that no two entries share bytes of a data file, so that
+// all tensors together are no larger than the files.
 func checkPlaces(entries map[string]*bundlepb.BundleEntryProto) error {
 	type extent struct {
 		shard         int32
@@ -153,8 +152,8 @@ func checkPlaces(entries map[string]*bundlepb.BundleEntryProto) error {
 func (r *Reader) Keys() []string {
 	return slices.Sorted(func(yield func(string) bool) {
 		for k := range maps.Keys(r.entries) {
-			// Slices of a partitioned variable have entries of their own,
-			// whose keys begin with a nought.
+			// Slices of a partitioned variable have separate entries, whose
+			// keys begin with a zero byte.
 			if !strings.HasPrefix(k, "\x00") && !yield(k) {
 				return
 			}
@@ -162,19 +161,18 @@ func (r *Reader) Keys() []string {
 	})
 }
 
-// Has reports whether there is a tensor of that key.
+// Has reports whether a tensor of that key exists.
 func (r *Reader) Has(key string) bool { return r.entries[key] != nil }
 
-// Same reports whether the tensors of two keys have one value, as far as their
-// types, shapes and checksums tell.
+// Same reports whether two tensors have equal types, shapes and checksums.
 func (r *Reader) Same(a, b string) bool {
 	x, y := r.entries[a], r.entries[b]
 	return x != nil && y != nil && len(x.GetSlices()) == 0 && len(y.GetSlices()) == 0 &&
 		x.GetDtype() == y.GetDtype() && proto.Equal(x.GetShape(), y.GetShape()) && x.GetCrc32C() == y.GetCrc32C()
 }
 
-// Tensor reads and checks the tensor of that key, put together from its slices
-// where it was stored in several.
+// Tensor reads and verifies the tensor of that key, assembling it if it was
+// stored in slices.
 func (r *Reader) Tensor(key string) (Tensor, error) {
 	t, err := r.tensor(key)
 	if err != nil {
@@ -183,8 +181,8 @@ func (r *Reader) Tensor(key string) (Tensor, error) {
 	return t, nil
 }
 
-// Slice reads the part of a tensor that a shape_and_slices argument of
-// RestoreV2 asks for; "" is all of it.
+// Slice reads the part of a tensor given by a shape_and_slices argument of
+// RestoreV2. "" means all of it.
 func (r *Reader) Slice(key, spec string) (Tensor, error) {
 	t, err := r.Tensor(key)
 	if err != nil {
@@ -196,8 +194,8 @@ func (r *Reader) Slice(key, spec string) (Tensor, error) {
 	return t, nil
 }
 
-// Slice returns a copy of the part of a tensor that a shape_and_slices argument
-// of RestoreV2 asks for; "" is the tensor itself.
+// Slice returns a copy of the part of a tensor given by a shape_and_slices
+// argument of RestoreV2. For "" it returns the tensor itself.
 func (t Tensor) Slice(spec string) (Tensor, error) {
 	if spec == "" {
 		return t, nil
@@ -221,7 +219,7 @@ func (t Tensor) Slice(spec string) (Tensor, error) {
 func (r *Reader) tensor(key string) (Tensor, error) {
 	e := r.entries[key]
 	if e == nil {
-		return Tensor{}, fmt.Errorf("there is none; there are %d others", len(r.Keys()))
+		return Tensor{}, fmt.Errorf("not found among %d tensors", len(r.Keys()))
 	}
 	shape, err := shapeOf(e.GetShape())
 	if err != nil {
@@ -247,10 +245,10 @@ func (r *Reader) tensor(key string) (Tensor, error) {
 	return Tensor{e.GetDtype(), shape, data}, nil
 }
 
-// assemble puts a tensor together from its slices, which must fill it exactly.
+// assemble assembles a tensor from its slices, which must fill it exactly.
 func (r *Reader) assemble(key string, e *bundlepb.BundleEntryProto, shape []int64, size int64) (Tensor, error) {
 	if len(e.GetSlices()) > maxSlices {
-		return Tensor{}, fmt.Errorf("it is stored in %d slices, where up to %d are read", len(e.GetSlices()), maxSlices)
+		return Tensor{}, fmt.Errorf("it is stored in %d slices, more than the allowed %d", len(e.GetSlices()), maxSlices)
 	}
 	parts := make([]slice, len(e.GetSlices()))
 	filled := int64(0)
@@ -282,7 +280,7 @@ func (r *Reader) assemble(key string, e *bundlepb.BundleEntryProto, shape []int6
 		filled += n
 	}
 	if filled != size {
-		return Tensor{}, fmt.Errorf("its %d slices hold %d of %d bytes", len(parts), filled, size)
+		return Tensor{}, fmt.Errorf("its %d slices have %d of %d bytes", len(parts), filled, size)
 	}
 	all := make([]byte, size)
 	for i, p := range e.GetSlices() {
@@ -298,15 +296,15 @@ func (r *Reader) assemble(key string, e *bundlepb.BundleEntryProto, shape []int6
 	return Tensor{e.GetDtype(), shape, all}, nil
 }
 
-// check reports whether an entry's bytes lie within its file, before memory is
-// taken for them.
+// check checks that an entry's bytes lie within its file, before memory is
+// allocated for them.
 func (r *Reader) check(e *bundlepb.BundleEntryProto) error {
 	if id := e.GetShardId(); id < 0 || int(id) >= len(r.shards) {
 		return fmt.Errorf("data file %d of %d: the index is damaged", id, len(r.shards))
 	}
 	s := r.shards[e.GetShardId()]
 	if e.GetOffset() < 0 || e.GetSize() < 0 || e.GetOffset() > s.size || e.GetSize() > s.size-e.GetOffset() {
-		return fmt.Errorf("%s is cut short: it has %d bytes, and bytes %d to %d are wanted", s.name, s.size, e.GetOffset(), e.GetOffset()+e.GetSize())
+		return fmt.Errorf("%s is cut short: it has %d bytes, but bytes %d to %d are needed", s.name, s.size, e.GetOffset(), e.GetOffset()+e.GetSize())
 	}
 	return nil
 }
@@ -323,7 +321,7 @@ func (r *Reader) stored(e *bundlepb.BundleEntryProto) ([]byte, error) {
 	return data, nil
 }
 
-// Strings reads and checks a tensor of strings and returns its elements.
+// Strings reads and verifies a tensor of strings.
 //
 // It is stored as the elements' lengths as varints, a checksum of the lengths,
 // and the elements' bytes.
@@ -339,9 +337,9 @@ func (r *Reader) strings(key string) ([][]byte, error) {
 	e := r.entries[key]
 	switch {
 	case e == nil:
-		return nil, fmt.Errorf("there is none; there are %d others", len(r.Keys()))
+		return nil, fmt.Errorf("not found among %d tensors", len(r.Keys()))
 	case e.GetDtype() != types.DataType_DT_STRING:
-		return nil, fmt.Errorf("it holds %s, not strings", e.GetDtype())
+		return nil, fmt.Errorf("its type is %s, not string", e.GetDtype())
 	}
 	shape, err := shapeOf(e.GetShape())
 	if err != nil {
@@ -391,7 +389,7 @@ func unmask(crc uint32) uint32 {
 	return crc>>17 | crc<<15
 }
 
-// lengthBytes is how a string's length goes into the checksum.
+// lengthBytes encodes a string's length for the checksum.
 func lengthBytes(n uint64) []byte {
 	if n <= 1<<32-1 {
 		return binary.LittleEndian.AppendUint32(nil, uint32(n))

@@ -10,11 +10,11 @@ import (
 	slicepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_slice_go_proto"
 )
 
-// A slice is a box of a tensor: the part that one piece of a partitioned
-// variable holds.
+// A slice is a box of a tensor, stored as one part of a partitioned variable.
 type slice []extent
 
-// An extent is one dimension of a slice; a length of -1 stands for all of it.
+// An extent is one dimension of a slice. A length of -1 means the whole
+// dimension.
 type extent struct{ start, length int64 }
 
 const whole = -1
@@ -46,8 +46,7 @@ func (s slice) shape() []int64 {
 	return shape
 }
 
-// meets reports whether two resolved slices of one tensor have an element in
-// common.
+// meets reports whether two resolved slices of one tensor overlap.
 func (s slice) meets(o slice) bool {
 	for i := range s {
 		if s[i].start+s[i].length <= o[i].start || o[i].start+o[i].length <= s[i].start {
@@ -57,13 +56,13 @@ func (s slice) meets(o slice) bool {
 	return true
 }
 
-// move copies between a whole tensor and the part of it that a resolved slice
-// describes: out of the part, or into it.
+// move copies between a whole tensor and the part given by a resolved slice:
+// out of the part, or into it.
 func (s slice) move(all []byte, shape []int64, part []byte, size int64, intoPart bool) {
 	if len(part) == 0 {
 		return
 	}
-	row := size // bytes that lie together in both
+	row := size // contiguous bytes in both
 	if n := len(s); n > 0 {
 		row *= s[n-1].length
 	}
@@ -92,9 +91,10 @@ func (s slice) move(all []byte, shape []int64, part []byte, size int64, intoPart
 	}
 }
 
-// parseSlice reads the shape_and_slices argument of SaveV2 and RestoreV2, such
-// as "10 4 0,5:-": the whole tensor's dimensions, then start and length of each
-// with "-" for all. Nothing stands for the whole tensor.
+// parseSlice parses the shape_and_slices argument of SaveV2 and RestoreV2, such
+// as "10 4 0,5:-": the whole tensor's dimensions, then start and length of
+// each, with "-" for the whole dimension. An empty string means the whole
+// tensor.
 func parseSlice(spec string) (slice, error) {
 	fields := strings.Fields(spec)
 	if len(fields) == 0 {
@@ -136,9 +136,8 @@ func sliceOf(p *slicepb.TensorSliceProto) slice {
 	return s
 }
 
-// key returns the key under which a stored slice of the named tensor has its
-// entry: nought, the name, the rank and the extents in TensorFlow's
-// OrderedCode, whose bytes sort as the values do.
+// key returns the key of a stored slice's entry: zero, the name, the rank and
+// the extents in TensorFlow's OrderedCode, whose bytes sort like the values.
 func (s slice) key(name string) string {
 	b := []byte{0} // the number 0
 	for _, c := range []byte(name) {
@@ -158,15 +157,15 @@ func (s slice) key(name string) string {
 	return string(b)
 }
 
-// appendOrdered writes a number as the count of its bytes, then these.
+// appendOrdered encodes a number as its byte count and its bytes.
 func appendOrdered(b []byte, v uint64) []byte {
 	n := (bits.Len64(v) + 7) / 8
 	b = append(b, byte(n))
 	return append(b, binary.BigEndian.AppendUint64(nil, v)[8-n:]...)
 }
 
-// appendOrderedSigned writes a number in n bytes whose first n bits are ones
-// and the next a nought, all inverted for negative ones.
+// appendOrderedSigned encodes a number in n bytes whose first n bits are ones
+// and the next a zero, all inverted for negative numbers.
 func appendOrderedSigned(b []byte, v int64) []byte {
 	magnitude, sign := uint64(v), byte(0)
 	if v < 0 {

@@ -12,7 +12,7 @@ import (
 	bundlepb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 )
 
-// entryOfSlices describes a tensor whose slices are stored under their own keys.
+// entryOfSlices describes a tensor with separately stored slices.
 func entryOfSlices(dt types.DataType, shape []int64, parts ...slice) *bundlepb.BundleEntryProto {
 	e := &bundlepb.BundleEntryProto{Dtype: dt, Shape: shapeProto(shape)}
 	for _, s := range parts {
@@ -29,7 +29,7 @@ func entryOfSlices(dt types.DataType, shape []int64, parts ...slice) *bundlepb.B
 	return e
 }
 
-// TestOrderedCode checks what the encoding is for: bytes sort as values do.
+// TestOrderedCode checks that encoded bytes sort like the values.
 func TestOrderedCode(t *testing.T) {
 	values := []int64{math.MinInt64, math.MinInt64 + 1, -1 << 40, -8193, -8192, -65, -64, -1, 0, 1, 63, 64, 8191, 8192, 1 << 20, 1 << 55, 1 << 62, math.MaxInt64}
 	var last []byte
@@ -50,8 +50,8 @@ func TestOrderedCode(t *testing.T) {
 	}
 }
 
-// TestMove takes random boxes out of tensors of several ranks and puts them
-// back, against indices counted one by one.
+// TestMove copies random boxes out of tensors of several ranks and back, and
+// compares with elementwise copies.
 func TestMove(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, shape := range [][]int64{{}, {5}, {4, 3}, {2, 5, 3}, {3, 2, 2, 4}, {2, 0, 3}} {
@@ -121,7 +121,7 @@ func TestAssembleRefuses(t *testing.T) {
 			}
 		}
 		if _, err := r.Tensor("w"); err == nil {
-			t.Errorf("slices with %s were put together", name)
+			t.Errorf("slices with %s were assembled", name)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // The index is a table in LevelDB's format (table_format.md of LevelDB): data
-// blocks, an empty block of meta information, a block that says where the data
-// blocks are, and a footer that says where those two are.
+// blocks, an empty meta block, an index of the data blocks, and a footer that
+// locates the last two.
 const (
 	tableMagic    = 0xdb4775248b80fb57
 	footerSize    = 48 // two handles padded to 40 bytes, the magic number
@@ -22,10 +22,10 @@ const (
 	blockBytes    = 32 << 10
 	maxHandleSize = 2 * binary.MaxVarintLen64
 
-	// A key is stored as the part in which it differs from the one before: a
-	// few bytes may stand for a long one, each time anew.
+	// A key is stored as its difference from the previous one: a few bytes may
+	// expand to a long key, again and again.
 	maxKey      = 64 << 10
-	maxKeyBytes = 64 // of all keys, for each byte of the table
+	maxKeyBytes = 64 // total of all keys, per byte of the table
 )
 
 var errDamaged = errors.New("the index is damaged or cut short")
@@ -48,8 +48,8 @@ func (h handle) append(b []byte) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, h.offset), h.size)
 }
 
-// readTable yields a table's keys and values in order. Values are views of
-// the table's bytes; keys and the places of blocks must rise.
+// readTable yields a table's keys and values in order. Values alias the table's
+// bytes. Keys and block offsets must increase.
 func readTable(table []byte) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		fail := func(err error) { yield(record{}, err) }
@@ -59,7 +59,7 @@ func readTable(table []byte) iter.Seq2[record, error] {
 		}
 		footer := table[len(table)-footerSize:]
 		if binary.LittleEndian.Uint64(footer[40:]) != tableMagic {
-			fail(fmt.Errorf("it is no checkpoint index, or cut short: no magic number at its end"))
+			fail(fmt.Errorf("not a checkpoint index, or cut short: no magic number at its end"))
 			return
 		}
 		_, rest, err := readHandle(footer[:40])
@@ -85,7 +85,7 @@ func readTable(table []byte) iter.Seq2[record, error] {
 				fail(err)
 				return
 			}
-			if h.offset < end { // each block once, or the work has no bound
+			if h.offset < end { // each block once, or the work is unbounded
 				fail(errDamaged)
 				return
 			}
@@ -95,7 +95,7 @@ func readTable(table []byte) iter.Seq2[record, error] {
 				switch {
 				case err != nil:
 				case keys > maxKeyBytes*uint64(len(table)):
-					err = fmt.Errorf("its keys take over %d times the bytes that it has", maxKeyBytes)
+					err = fmt.Errorf("its keys take more than %d times its size", maxKeyBytes)
 				case started && bytes.Compare(r.key, last) <= 0:
 					err = errDamaged
 				}
@@ -110,8 +110,8 @@ func readTable(table []byte) iter.Seq2[record, error] {
 
 type record struct{ key, value []byte }
 
-// readBlock yields a block's records. A key is stored as the part in which it
-// differs from the one before.
+// readBlock yields a block's records. A key is stored as its difference from
+// the previous one.
 func readBlock(table []byte, h handle) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		b, err := blockContents(table, h)
@@ -121,7 +121,7 @@ func readBlock(table []byte, h handle) iter.Seq2[record, error] {
 		}
 		var key []byte
 		for len(b) > 0 {
-			var lengths [3]uint64 // shared with the key before, the key's rest, the value
+			var lengths [3]uint64 // shared with the previous key, the key's rest, the value
 			for i := range lengths {
 				v, n := binary.Uvarint(b)
 				if n <= 0 {
@@ -136,7 +136,7 @@ func readBlock(table []byte, h handle) iter.Seq2[record, error] {
 				return
 			}
 			if shared+rest > maxKey {
-				yield(record{}, fmt.Errorf("it has a key of %d bytes, where up to %d are read", shared+rest, maxKey))
+				yield(record{}, fmt.Errorf("it has a key of %d bytes, more than the allowed %d", shared+rest, maxKey))
 				return
 			}
 			key = append(bytes.Clone(key[:shared]), b[:rest]...)
@@ -148,8 +148,8 @@ func readBlock(table []byte, h handle) iter.Seq2[record, error] {
 	}
 }
 
-// blockContents checks a block and returns its records without the restart
-// points, which only serve binary search.
+// blockContents verifies a block and returns its records without the restart
+// points, which are only for binary search.
 func blockContents(table []byte, h handle) ([]byte, error) {
 	end := uint64(len(table) - footerSize)
 	if h.offset > end || h.size > end-h.offset || end-h.offset-h.size < trailerSize {

@@ -6,7 +6,8 @@ import (
 	"hash/crc32"
 )
 
-// A tableWriter builds a table in memory; keys must be added in rising order.
+// A tableWriter builds a table in memory. Keys must be added in increasing
+// order.
 type tableWriter struct {
 	table bytes.Buffer
 	data  blockWriter
@@ -20,8 +21,8 @@ func (w *tableWriter) add(key, value []byte) {
 	}
 }
 
-// endBlock names the block by its last key: the index wants any key that is
-// not below those of the block and below those after it.
+// endBlock adds the block to the index under its last key: any key works that
+// is not less than the block's keys and less than the following ones.
 func (w *tableWriter) endBlock() {
 	last := w.data.last
 	h := w.write(&w.data)
@@ -76,10 +77,10 @@ func (b *blockWriter) add(key, value []byte) {
 	b.count++
 }
 
-// finish returns the block's contents and makes it empty again.
+// finish returns the block's contents and resets it.
 func (b *blockWriter) finish() []byte {
 	if len(b.restarts) == 0 {
-		b.restarts = []uint32{0} // LevelDB wants one even in an empty block
+		b.restarts = []uint32{0} // LevelDB requires one even in an empty block
 	}
 	contents := bytes.Clone(b.records.Bytes())
 	for _, r := range b.restarts {

@@ -16,9 +16,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Writer writes a bundle of one data file. It is for one goroutine. Finish
-// completes the bundle; Close without Finish leaves no index, so that what
-// there is reads as no checkpoint.
+// A Writer writes a bundle with one data file. It is not safe for concurrent
+// use. Finish completes the bundle; Close without Finish leaves no index, so
+// that the files are not a checkpoint.
 type Writer struct {
 	prefix  string
 	file    *os.File
@@ -27,7 +27,7 @@ type Writer struct {
 	entries map[string]*bundlepb.BundleEntryProto
 }
 
-// Create starts a bundle at prefix, in a folder that is there.
+// Create starts a bundle at prefix, in an existing folder.
 func Create(prefix string) (*Writer, error) {
 	f, err := os.Create(shardName(prefix, 0, 1))
 	if err != nil {
@@ -36,7 +36,7 @@ func Create(prefix string) (*Writer, error) {
 	return &Writer{prefix: prefix, file: f, data: bufio.NewWriterSize(f, 1<<20), entries: map[string]*bundlepb.BundleEntryProto{}}, nil
 }
 
-// Add appends a tensor. Its data may be given up on return.
+// Add appends a tensor. Its data may be reused after the call.
 func (w *Writer) Add(key string, t Tensor) error {
 	size, err := bytesOf(t.DataType, t.Shape)
 	if err == nil && size != int64(len(t.Data)) {
@@ -48,7 +48,7 @@ func (w *Writer) Add(key string, t Tensor) error {
 	return w.add(key, t.DataType, t.Shape, crc32.Checksum(t.Data, castagnoli), t.Data)
 }
 
-// AddStrings appends a tensor of strings; a nil shape makes it a scalar.
+// AddStrings appends a tensor of strings. A nil shape means a scalar.
 func (w *Writer) AddStrings(key string, shape []int64, values [][]byte) error {
 	count, err := bytesOf(types.DataType_DT_UINT8, shape)
 	if err == nil && count != int64(len(values)) {
@@ -73,7 +73,7 @@ func (w *Writer) AddStrings(key string, shape []int64, values [][]byte) error {
 
 func (w *Writer) add(key string, dt types.DataType, shape []int64, crc uint32, data []byte) error {
 	if key == headerKey || w.entries[key] != nil {
-		return fmt.Errorf("checkpoint %s: key %q is taken", w.prefix, key)
+		return fmt.Errorf("checkpoint %s: key %q already exists", w.prefix, key)
 	}
 	if _, err := w.data.Write(data); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (w *Writer) add(key string, dt types.DataType, shape []int64, crc uint32, d
 	return nil
 }
 
-// Finish writes the index and brings both files to the disk.
+// Finish writes the index and makes both files durable.
 func (w *Writer) Finish() error {
 	if err := w.data.Flush(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (w *Writer) index() ([]byte, error) {
 	return table.finish(), nil
 }
 
-// Close ends a bundle that is not to be finished; after Finish it does nothing.
+// Close aborts an unfinished bundle. After Finish it does nothing.
 func (w *Writer) Close() error {
 	if w.file == nil {
 		return nil

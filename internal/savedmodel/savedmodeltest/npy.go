@@ -18,8 +18,8 @@ type Array struct {
 	Values []float32
 }
 
-// Example returns the inputs that export_keras kept beside a model and what
-// Keras answered to them.
+// Example returns the example inputs that export_keras stored beside a model
+// and Keras's outputs.
 func Example(t testing.TB, dir string) (input, output Array) {
 	t.Helper()
 	return ReadArray(t, filepath.Join(dir, "assets.extra", "input.npy")),
@@ -28,7 +28,7 @@ func Example(t testing.TB, dir string) (input, output Array) {
 
 var header = regexp.MustCompile(`^\{'descr': '<f4', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \}`)
 
-// ReadArray reads a file that numpy.save wrote of a float32 array.
+// ReadArray reads a float32 array written by numpy.save.
 func ReadArray(t testing.TB, path string) Array {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -36,12 +36,12 @@ func ReadArray(t testing.TB, path string) Array {
 		t.Fatal(err)
 	}
 	if len(b) < 10 || string(b[:8]) != "\x93NUMPY\x01\x00" {
-		t.Fatalf("%s is no .npy file of version 1", path)
+		t.Fatalf("%s is not an .npy file of version 1", path)
 	}
 	size := int(binary.LittleEndian.Uint16(b[8:]))
 	m := header.FindSubmatch(b[10 : 10+size])
 	if m == nil {
-		t.Fatalf("%s holds no float32 array: %q", path, b[10:10+size])
+		t.Fatalf("%s does not contain a float32 array: %q", path, b[10:10+size])
 	}
 	var a Array
 	count := int64(1)
@@ -64,7 +64,7 @@ func ReadArray(t testing.TB, path string) Array {
 	return a
 }
 
-// WriteArray writes a file that numpy.load reads.
+// WriteArray writes a file for numpy.load.
 func WriteArray(t testing.TB, path string, a Array) {
 	t.Helper()
 	var shape strings.Builder

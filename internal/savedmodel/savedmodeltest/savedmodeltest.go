@@ -1,5 +1,5 @@
-// Package savedmodeltest gives tests the SavedModels that Keras and Python's
-// TensorFlow write, and the Python that wrote them to compare with.
+// Package savedmodeltest provides tests with SavedModels written by Keras and
+// Python's TensorFlow, and with that Python.
 package savedmodeltest
 
 import (
@@ -17,19 +17,19 @@ import (
 	"tkit/internal/needs"
 )
 
-// sizes makes the bases whose weights lie mostly behind the flattened feature
-// map small, without touching their topology.
+// sizes makes the bases with most weights after the flattened feature map
+// small, without changing their topology.
 var sizes = map[string][]string{
 	"vgg16": {"--size", "64", "--classes", "100"},
 	"vgg19": {"--size", "64", "--classes", "100"},
 }
 
-// Keras returns the folder of a SavedModel of a Keras architecture as
-// scripts/export_keras names it ("resnet50", "inception_v3", "vgg16",
-// "mobilenet_v2", ...), its weights and batch-norm statistics drawn at random.
-// Flags are added to the script's. Beside the model lie two inputs with Keras's
-// answers: see [Example]. The folder is shared by all tests of the machine,
-// made once, and must not be written to.
+// Keras returns the folder of a SavedModel of a Keras architecture by its name
+// in scripts/export_keras ("resnet50", "inception_v3", "vgg16", "mobilenet_v2",
+// ...), with random weights and batch-norm statistics. Flags are passed to the
+// script. The folder also has two example inputs with Keras's outputs: see
+// [Example]. It is made once, shared by all tests of the machine, and must not
+// be written to.
 func Keras(t testing.TB, name string, flags ...string) string {
 	t.Helper()
 	root := needs.Root(t)

@@ -17,13 +17,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The first run of a process has a copy of Abseil's log that no function
-// reaches say, once, that an optimisation is off. hush has that run be one of
-// nothing, on the CPU alone so that it decides nothing about GPUs, while
-// standard error leads nowhere.
-var hush = sync.OnceFunc(func() {
+// The first run of a process logs once, through a copy of Abseil's log that no
+// function controls, that an optimisation is off. silenceFirstRun makes that
+// first run a no-op while standard error is redirected to /dev/null. It runs on
+// the CPU only, so that it decides nothing about GPUs.
+var silenceFirstRun = sync.OnceFunc(func() {
 	if os.Getenv(logLevel) < "1" {
-		return // the user wants to hear everything
+		return // the user asked for all messages
 	}
 	kept, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -39,12 +39,12 @@ var hush = sync.OnceFunc(func() {
 		return
 	}
 	defer unix.Dup3(kept, unix.Stderr, 0)
-	runNothing()
+	runNoOp()
 })
 
-// runNothing runs a graph of one node. What fails here fails again, with an
-// error, where it matters.
-func runNothing() {
+// runNoOp runs a graph of one node. It ignores errors: they recur where they
+// can be reported.
+func runNoOp() {
 	g, err := ImportGraph(&graphpb.GraphDef{Node: []*nodepb.NodeDef{{Name: "nothing", Op: "NoOp"}}})
 	if err != nil {
 		return
@@ -62,7 +62,7 @@ func runNothing() {
 	defer C.TF_DeleteSessionOptions(options)
 	C.TF_SetConfig(options, unsafe.Pointer(&config[0]), C.size_t(len(config)), st.c)
 	session := C.TF_NewSession(g.c, options, st.c)
-	if st.err("hush") != nil {
+	if st.err("first run") != nil {
 		return
 	}
 	name := C.CString("nothing")
