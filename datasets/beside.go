@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// documents are the extensions of what lies in a dataset beside its images:
+// documents lists the extensions of files that accompany images in a dataset:
 // annotations, lists, programs and texts.
 var documents = map[string]bool{
 	".xml": true, ".json": true, ".jsonl": true, ".ndjson": true, ".yaml": true, ".yml": true, ".toml": true, ".ini": true, ".cfg": true,
@@ -15,10 +15,10 @@ var documents = map[string]bool{
 	".py": true, ".pyc": true, ".ipynb": true, ".sh": true, ".m": true,
 }
 
-// foldersBeside are, in ascending order, the folders without an image that are
-// in none of the classes: all of their files are documents by name, and no
-// images by content. Where anything else is in a folder it may be a class whose
-// images were lost.
+// foldersBeside returns, in ascending order, the folders outside the classes
+// that contain only documents: all files are documents by name and not images
+// by content. A folder with anything else may be a class whose images are
+// damaged.
 func (r *Report) foldersBeside(classes map[string]*ClassCount) []string {
 	if !r.folders {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// A folder of annotations is no class; one whose images are lost is.
+// A folder of annotations is not a class; a folder with damaged images is.
 func TestFoldersBeside(t *testing.T) {
 	text := func(key, content string) memoryFile { return memoryFile{key: key, bytes: []byte(content)} }
 	src := told{of(
@@ -21,15 +21,15 @@ func TestFoldersBeside(t *testing.T) {
 	), datasets.Reading{Labels: "the folders", Folders: true}}
 	_, r := take(t, src)
 	if want := []string{"annotations"}; !slices.Equal(r.Beside, want) {
-		t.Errorf("beside the classes are %q, want %q", r.Beside, want)
+		t.Errorf("folders beside the classes: %q, want %q", r.Beside, want)
 	}
 	if want := []string{"broken", "mixed", "unnamed"}; !slices.Equal(r.Lost(), want) {
-		t.Errorf("lost are %q, want %q", r.Lost(), want)
+		t.Errorf("lost: %q, want %q", r.Lost(), want)
 	}
-	if got := table(t, r); !strings.Contains(got, `note: no image is in "annotations"`) {
+	if got := table(t, r); !strings.Contains(got, `note: "annotations" has no images`) {
 		t.Error(got)
 	}
-	src.reading.Folders = false // labels that somebody gave
+	src.reading.Folders = false // labels given otherwise
 	if _, r := take(t, src); len(r.Beside) > 0 || !slices.Contains(r.Lost(), "annotations") {
 		t.Errorf("of other labels: beside %q, lost %q", r.Beside, r.Lost())
 	}

@@ -10,33 +10,33 @@ import (
 	"tkit/internal/raster"
 )
 
-// Details says what the complete images of a dataset hold beyond 8 bits of opaque
-// colour in the order of the file, which a preprocessing may or may not use.
+// Details counts, among the complete images of a dataset, properties beyond 8
+// bits of opaque colour in upright order, which a preprocessing may or may not
+// use.
 type Details struct {
-	// Images is how many images were looked at.
+	// Images is the number of images examined.
 	Images int `json:"images"`
-	// Turned are those that are upright only when turned as their EXIF
-	// orientation says.
+	// Turned counts images whose EXIF orientation is not upright.
 	Turned Tally `json:"turned,omitzero"`
-	// Animated are those of several frames, of which the first is used.
+	// Animated counts images with several frames, of which the first is used.
 	Animated Tally `json:"animated,omitzero"`
-	// Deep are those of 16 bits a sample; Greatest is the greatest sample in any
-	// of them, and Faint are those whose samples all lie in the lowest quarter of
-	// the range, as a camera of 12 bits leaves them.
+	// Deep counts images with 16 bits per sample; Greatest is the greatest
+	// sample in any of them. Faint counts those whose samples are all in the
+	// lowest quarter of the range, such as those of a 12-bit camera.
 	Deep     Tally `json:"deep,omitzero"`
 	Faint    Tally `json:"faint,omitzero"`
 	Greatest int   `json:"greatest,omitempty"`
-	// Transparent are those with pixels that are not opaque. Shapes are those
-	// among them whose picture is in their alpha alone; Light is how many of
-	// these are of a light colour, and the others of a dark one.
+	// Transparent counts images with pixels that are not opaque. Shapes counts
+	// those among them whose picture is only in the alpha channel; Light counts
+	// those of a light colour, the others are dark.
 	Transparent Tally `json:"transparent,omitzero"`
 	Shapes      Tally `json:"shapes,omitzero"`
 	Light       int   `json:"light,omitempty"`
-	// Decode is the step that the images are for; nil if it is not known.
+	// Decode is the decode step that the images are for; nil if unknown.
 	Decode *preprocessing.Decode `json:"decode,omitempty"`
 }
 
-// Tally is a number of images and the key of the first.
+// Tally is a number of images and the key of the first one.
 type Tally struct {
 	Images  int    `json:"images"`
 	Example string `json:"example,omitempty"`
@@ -44,13 +44,13 @@ type Tally struct {
 
 func (t *Tally) add(key string) {
 	if t.Images++; t.Images == 1 {
-		t.Example = strings.Clone(key) // which may be a part of a larger string
+		t.Example = strings.Clone(key) // key may be part of a larger string
 	}
 }
 
-// Add looks at one more image, which is complete and within the bounds of its
-// decoder. Where its headers say that it has 16 bits a sample or may be
-// transparent it is decoded.
+// Add examines one more image, which is complete and within the bounds of its
+// decoder. It is decoded if its headers say that it has 16 bits per sample or
+// may be transparent.
 func (d *Details) Add(key string, encoded []byte) {
 	image := detail{header: preprocessing.DetailsOf(encoded)}
 	if image.decodes() {
@@ -59,16 +59,16 @@ func (d *Details) Add(key string, encoded []byte) {
 	d.add(key, image)
 }
 
-// detail is what one image has.
+// detail holds the properties of one image.
 type detail struct {
 	header  preprocessing.Details
 	content raster.Content
 }
 
-// decodes says whether only the pixels tell.
+// decodes reports whether the image must be decoded.
 func (d *detail) decodes() bool { return d.header.Deep || d.header.Alpha }
 
-// measure decodes the image. What does not decode is for others to refuse.
+// measure decodes the image. Decoding errors are reported elsewhere.
 func (d *detail) measure(encoded []byte) {
 	format, _, _, err := preprocessing.Sniff(encoded)
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *detail) measure(encoded []byte) {
 	}
 }
 
-// faint is the first sample above the lowest quarter of 16 bits.
+// faint is the smallest sample above the lowest quarter of 16 bits.
 const faint = 1 << 14
 
 func (d *Details) add(key string, image detail) {
@@ -108,7 +108,7 @@ func (d *Details) add(key string, image detail) {
 	}
 }
 
-// unnamed is d without keys.
+// unnamed returns d without keys.
 func (d *Details) unnamed() *Details {
 	if d == nil {
 		return nil
@@ -120,22 +120,22 @@ func (d *Details) unnamed() *Details {
 	return &n
 }
 
-// facts are what there is to say whatever the preprocessing is.
+// facts returns the properties independent of the preprocessing.
 func (d *Details) facts(count func(int) string) (facts []Fact) {
 	add := func(name string, t Tally, format string, values ...any) {
 		if t.Images > 0 {
 			facts = append(facts, Fact{name, count(t.Images) + " " + fmt.Sprintf(format, values...)})
 		}
 	}
-	add("turned", d.Turned, "by their EXIF orientation, if the decode step says orientation: true")
-	add("16-bit", d.Deep, "of 16 bits a sample, none above %d; the upper 8 are used unless the decode step says bits", d.Greatest)
-	add("alpha", d.Transparent, "with transparent parts, which are dropped unless the decode step says background")
+	add("turned", d.Turned, "by their EXIF orientation, if the decode step has orientation: true")
+	add("16-bit", d.Deep, "with 16 bits per sample, none above %d; the upper 8 are used unless the decode step has bits", d.Greatest)
+	add("alpha", d.Transparent, "with transparent parts, which are dropped unless the decode step has background")
 	add("frames", d.Animated, "with several frames, of which the first is used")
 	return facts
 }
 
-// Warnings says what the preprocessing leaves unused of the images, or would
-// leave unused without options, a sentence each.
+// Warnings returns a sentence for each property of the images that the
+// preprocessing ignores, or would ignore with default options.
 func (d *Details) Warnings() (warnings []string) {
 	if d == nil {
 		return nil
@@ -152,16 +152,16 @@ func (d *Details) Warnings() (warnings []string) {
 		warnings = append(warnings, which+" "+fmt.Sprintf(format, values...))
 	}
 	if d.Turned.Images > 0 && d.Decode != nil && !decode.Orientation {
-		warn(d.Turned, "are upright only when turned by their EXIF orientation, which the preprocessing does not do: "+
-			"orientation: true in its decode step does")
+		warn(d.Turned, "are not upright unless turned by their EXIF orientation, which the preprocessing ignores: "+
+			"set orientation: true in its decode step")
 	}
 	if d.Faint.Images > 0 && 2*d.Faint.Images >= d.Deep.Images && decode.Bits == 0 {
-		warn(d.Faint, "have 16 bits a sample and use no more than the lower %d, so that the 8 bits that are kept are nearly black: "+
-			"bits: %d in the decode step of the preprocessing uses all", bits.Len(faint-1), d.bits())
+		warn(d.Faint, "have 16 bits per sample but use only the lower %d, so the upper 8 bits, which are kept, are nearly black: "+
+			"set bits: %d in the decode step of the preprocessing", bits.Len(faint-1), d.bits())
 	}
 	if lost := d.lostShapes(decode); lost > 0 {
-		warn(Tally{lost, d.Shapes.Example}, "have their picture in the transparency (alpha) alone, and show nothing without it: "+
-			"background: %s in the decode step of the preprocessing puts them over a colour that shows them", d.background(decode.Channels))
+		warn(Tally{lost, d.Shapes.Example}, "have their picture only in the transparency (alpha) and are blank without it: "+
+			"set background: %s in the decode step of the preprocessing to make it visible", d.background(decode.Channels))
 	}
 	if d.Animated.Images > 0 {
 		warn(d.Animated, "have several frames, of which only the first is used")
@@ -169,13 +169,14 @@ func (d *Details) Warnings() (warnings []string) {
 	return warnings
 }
 
-// bits are enough for all samples, by twos as cameras have them.
+// bits returns enough bits for all samples, rounded up to an even number as in
+// cameras.
 func (d *Details) bits() int {
 	return max(8, (bits.Len(uint(d.Greatest))+1)/2*2)
 }
 
-// lostShapes is how many shapes the decode step leaves invisible: all without a
-// background, else those of the same tone.
+// lostShapes returns how many shapes the decode step makes invisible: all
+// without a background, else those of the same tone.
 func (d *Details) lostShapes(decode preprocessing.Decode) int {
 	if len(decode.Background) == 0 {
 		return d.Shapes.Images
@@ -190,8 +191,8 @@ func (d *Details) lostShapes(decode preprocessing.Decode) int {
 	return d.Shapes.Images - d.Light
 }
 
-// background is a colour that shows all shapes: white behind dark ones, black
-// behind light ones, grey behind both.
+// background returns a colour on which all shapes are visible: white behind
+// dark ones, black behind light ones, grey behind both.
 func (d *Details) background(channels int) string {
 	level := "128"
 	switch d.Light {

@@ -23,14 +23,14 @@ func encodedPNG(t testing.TB, m image.Image) []byte {
 	return b.Bytes()
 }
 
-// deep is a grey image of 16 bits whose samples rise to a greatest.
+// deep returns a grey 16-bit image whose samples rise to a greatest.
 func deep(t testing.TB, n int, greatest uint16) []byte {
 	m := image.NewGray16(image.Rect(0, 0, 40, 40))
 	m.SetGray16(n%40, n/40, color.Gray16{Y: greatest})
 	return encodedPNG(t, m)
 }
 
-// ink is a dot of a level of grey on nothing.
+// ink returns a dot of a grey level on a transparent background.
 func ink(t testing.TB, n int, level uint8) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, 40, 40))
 	for i := range m.Pix {
@@ -42,7 +42,7 @@ func ink(t testing.TB, n int, level uint8) []byte {
 	return encodedPNG(t, m)
 }
 
-// opaque has an alpha channel that says nothing.
+// opaque has an alpha channel without transparency.
 func opaque(t testing.TB, n int) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, 40, 40))
 	for i := 3; i < len(m.Pix); i += 4 {
@@ -52,12 +52,12 @@ func opaque(t testing.TB, n int) []byte {
 	return encodedPNG(t, withAlpha{m})
 }
 
-// withAlpha keeps the encoder from leaving an opaque alpha out.
+// withAlpha makes the encoder keep an opaque alpha channel.
 type withAlpha struct{ *image.NRGBA }
 
 func (withAlpha) Opaque() bool { return false }
 
-// turned is a JPEG that is to be turned a quarter to the right.
+// turned returns a JPEG whose orientation is a quarter turn to the right.
 func turned(t testing.TB, n int) []byte {
 	t.Helper()
 	m := image.NewGray(image.Rect(0, 0, 40, 40))
@@ -72,8 +72,8 @@ func turned(t testing.TB, n int) []byte {
 	return append([]byte("\xff\xd8"+exif), b.Bytes()[2:]...)
 }
 
-// What the decode step leaves unused is warned of once, with a count, an example
-// and the remedy; what it uses, and what ordinary images hold, is not.
+// Properties that the decode step ignores are warned of once, with a count, an
+// example and the remedy; others are not.
 func TestDetails(t *testing.T) {
 	listed := func(n int, make func(i int) []byte) *memory {
 		var files []memoryFile
@@ -94,7 +94,7 @@ func TestDetails(t *testing.T) {
 		warning string // "" for none
 		fact    string
 	}{
-		"12 bits":                   {twelve, nil, "4 of 4 images, such as a/00.png, have 16 bits a sample and use no more than the lower 14, so that the 8 bits that are kept are nearly black: bits: 12", "16-bit 4 of 16 bits a sample, none above 4000"},
+		"12 bits":                   {twelve, nil, "4 of 4 images, such as a/00.png, have 16 bits per sample but use only the lower 14, so the upper 8 bits, which are kept, are nearly black: set bits: 12", "16-bit 4 with 16 bits per sample, none above 4000"},
 		"12 bits for 8":             {twelve, decode(preprocessing.Decode{}), "bits: 12", "16-bit"},
 		"12 bits used":              {twelve, decode(preprocessing.Decode{Bits: 12}), "", "16-bit"},
 		"16 bits":                   {listed(4, func(i int) []byte { return deep(t, i, 65535) }), nil, "", "16-bit"},
@@ -102,12 +102,12 @@ func TestDetails(t *testing.T) {
 		"black of 16":               {listed(1, func(i int) []byte { return deep(t, i, 0) }), nil, "", "none above 0"},
 		"black ink":                 {black, nil, "background: [255, 255, 255]", "alpha 4"},
 		"white ink":                 {white, nil, "background: [0, 0, 0]", "alpha 4"},
-		"black and white ink":       {both, nil, "4 of 4 images, such as a/00.png, have their picture in the transparency (alpha) alone, and show nothing without it: background: [128, 128, 128]", "alpha 4"},
+		"black and white ink":       {both, nil, "4 of 4 images, such as a/00.png, have their picture only in the transparency (alpha) and are blank without it: set background: [128, 128, 128]", "alpha 4"},
 		"black ink on white":        {black, decode(preprocessing.Decode{Background: []int{255, 255, 255}}), "", "alpha"},
 		"black ink on black":        {black, decode(preprocessing.Decode{Background: []int{0, 0, 0}}), "background: [255, 255, 255]", "alpha"},
 		"white ink on white":        {white, decode(preprocessing.Decode{Background: []int{255, 255, 255}}), "background: [0, 0, 0]", "alpha"},
 		"turned":                    {exif, nil, "", "turned 4"},
-		"turned, not by the decode": {exif, decode(preprocessing.Decode{}), "4 of 4 images, such as a/00.png, are upright only when turned by their EXIF orientation", "turned 4"},
+		"turned, not by the decode": {exif, decode(preprocessing.Decode{}), "4 of 4 images, such as a/00.png, are not upright unless turned by their EXIF orientation", "turned 4"},
 		"turned by the decode":      {exif, decode(preprocessing.Decode{Orientation: true}), "", "turned 4"},
 		"ordinary":                  {listed(4, func(i int) []byte { return opaque(t, i) }), decode(preprocessing.Decode{}), "", ""},
 	} {

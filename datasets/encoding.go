@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// A snapshot's file is lines of JSON: a header, then one line an entry.
-// Beside the digest the header has the number of entries, so that a file cut
-// at a line's end is noticed with a clear message.
+// A snapshot's file consists of lines of JSON: a header, then one line per
+// entry. Besides the digest the header has the number of entries, so that a
+// file cut at the end of a line gets a clear error.
 
 const (
 	formatName = "tkit-snapshot"
@@ -39,7 +39,7 @@ type line struct {
 	Split  string `json:"split,omitempty"`
 }
 
-// Encode writes the snapshot as lines of JSON that DecodeSnapshot reads. Equal
+// Encode writes the snapshot as lines of JSON for DecodeSnapshot. Equal
 // snapshots give equal bytes.
 func (s *Snapshot) Encode(w io.Writer) error {
 	b := bufio.NewWriterSize(w, 1<<16)
@@ -58,8 +58,8 @@ func (s *Snapshot) Encode(w io.Writer) error {
 	return b.Flush()
 }
 
-// appendLine encodes a line as package json would. Doing it by hand leaves no
-// garbage, which for a million entries is as large as they are.
+// appendLine encodes a line like package json, but without garbage, which for a
+// million entries would be as large as the entries.
 func (e *Entry) appendLine(b []byte) []byte {
 	b = appendJSON(append(b, `{"key":`...), e.Key)
 	b = appendJSON(append(b, `,"label":`...), e.Label)
@@ -83,14 +83,14 @@ func appendJSON(b []byte, s string) []byte {
 	var w bytes.Buffer
 	e := json.NewEncoder(&w)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil { // of a string, into memory
+	if err := e.Encode(s); err != nil { // a string, written to memory
 		panic(err)
 	}
 	return append(b, bytes.TrimSuffix(w.Bytes(), []byte("\n"))...)
 }
 
-// DecodeSnapshot reads what Encode wrote, to the end of r, and checks it
-// against its digest. Memory follows what was read and not what the header
+// DecodeSnapshot parses Encode's output to the end of r and verifies its
+// digest. It allocates memory for what was read, not for what the header
 // claims.
 func DecodeSnapshot(r io.Reader) (*Snapshot, error) {
 	s, err := decode(bufio.NewReaderSize(r, 1<<16))
@@ -104,7 +104,7 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	var h header
 	first, err := readLine(r)
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("it is empty")
+		return nil, errors.New("the file is empty")
 	}
 	if err == nil {
 		err = strict(first, &h)
@@ -114,9 +114,9 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 	}
 	switch {
 	case h.Format != formatName:
-		return nil, fmt.Errorf("its format is %q and not %q", h.Format, formatName)
+		return nil, fmt.Errorf("its format is %q, not %q", h.Format, formatName)
 	case h.Version < versionPlain || h.Version > versionGroups:
-		return nil, fmt.Errorf("it is of version %d, this tkit reads versions %d to %d", h.Version, versionPlain, versionGroups)
+		return nil, fmt.Errorf("its version is %d, but this tkit reads versions %d to %d", h.Version, versionPlain, versionGroups)
 	case h.Entries < 0:
 		return nil, fmt.Errorf("it claims %d entries", h.Entries)
 	}
@@ -132,24 +132,24 @@ func decode(r *bufio.Reader) (*Snapshot, error) {
 		entries.add(e, key)
 	}
 	if entries.count != h.Entries {
-		return nil, fmt.Errorf("it has %d entries of %d: it was cut or added to", entries.count, h.Entries)
+		return nil, fmt.Errorf("it has %d entries instead of %d: the file was cut or extended", entries.count, h.Entries)
 	}
 	s, err := NewSnapshot(h.URI, entries.list())
 	if err != nil {
 		return nil, err
 	}
 	if needed := versionOf(s.Entries); needed != h.Version {
-		return nil, fmt.Errorf("it claims version %d and its entries are of version %d: it was changed", h.Version, needed)
+		return nil, fmt.Errorf("it claims version %d, but its entries have version %d: the file was changed", h.Version, needed)
 	}
 	if s.Digest != h.Digest {
-		return nil, fmt.Errorf("its entries have the digest %s and not %s: it was changed", s.Digest, h.Digest)
+		return nil, fmt.Errorf("the digest of its entries is %s, not %s: the file was changed", s.Digest, h.Digest)
 	}
 	return s, nil
 }
 
-// readEntry reads an entry's line; io.EOF means that there is none. The key
-// stands beside the entry: it is valid until the next read. Other names that
-// are those of the entry before are taken from there.
+// readEntry reads an entry's line; io.EOF means that there is none. The key is
+// returned separately and is valid until the next read. Other names that equal
+// those of the previous entry share its strings.
 func readEntry(r *bufio.Reader, before *Entry) (e Entry, key []byte, err error) {
 	b, err := readLine(r)
 	if err != nil {
@@ -176,8 +176,8 @@ func decodeHash(into *[sha256.Size]byte, digits []byte) error {
 	return nil
 }
 
-// plainEntry reads a line that is just as appendLine writes it and has no
-// escapes. It saves most of the time and nearly all of the garbage.
+// plainEntry parses a line that is exactly as appendLine writes it and has no
+// escapes. It saves most of the time and nearly all garbage.
 func plainEntry(b []byte, before *Entry) (e Entry, key []byte, ok bool) {
 	text := func(begin string) ([]byte, bool) {
 		rest, found := bytes.CutPrefix(b, []byte(begin))
@@ -243,7 +243,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// strict reads a line into a struct that has all of its members.
+// strict parses a line into a struct and requires all of its fields.
 func strict(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

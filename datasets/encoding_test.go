@@ -36,7 +36,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Digest != s.Digest || got.URI != s.URI || fmt.Sprint(got.Entries) != fmt.Sprint(s.Entries) {
-				t.Error("it came back as another")
+				t.Error("it came back changed")
 			}
 			if !bytes.Equal(encode(t, got), b) {
 				t.Error("it encodes differently again")
@@ -85,7 +85,7 @@ func TestNewSnapshotErrors(t *testing.T) {
 	}
 }
 
-// A file cut, changed or added to anywhere is refused.
+// A file that was cut, changed or extended anywhere is refused.
 func TestSnapshotDamaged(t *testing.T) {
 	for _, b := range [][]byte{encode(t, synthetic(t, 2, 3)), encode(t, grouped(t, 1))} {
 		damaged(t, b)
@@ -98,17 +98,17 @@ func TestSnapshotDamaged(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"nothing":         {nil, "it is empty"},
-		"a line removed":  {bytes.Join(append(lines[:2:2], lines[3:]...), nil), "5 entries of 6"},
-		"a line repeated": {append(bytes.Clone(b), lines[6]...), "7 entries of 6"},
+		"nothing":         {nil, "the file is empty"},
+		"a line removed":  {bytes.Join(append(lines[:2:2], lines[3:]...), nil), "5 entries instead of 6"},
+		"a line repeated": {append(bytes.Clone(b), lines[6]...), "7 entries instead of 6"},
 		"lines swapped":   {bytes.Join([][]byte{lines[0], lines[2], lines[1], lines[3], lines[4], lines[5], lines[6]}, nil), "ascending"},
 		"another format":  {replace("tkit-snapshot", "snapshot"), `its format is "snapshot"`},
 		"a later version": {replace(`"version":1`, `"version":3`), "reads versions 1 to 2"},
 		"claims groups":   {replace(`"version":1`, `"version":2`), "claims version 2"},
 		"a group added":   {replace(`"}`+"\n{", `","group":"g"}`+"\n{"), "line 1"},
 		"negative count":  {replace(`"entries":6`, `"entries":-6`), "-6 entries"},
-		"huge count":      {replace(`"entries":6`, `"entries":9000000000`), "6 entries of 9000000000"},
-		"other digest":    {replace("sha256:", "sha256:0"), "it was changed"},
+		"huge count":      {replace(`"entries":6`, `"entries":9000000000`), "6 entries instead of 9000000000"},
+		"other digest":    {replace("sha256:", "sha256:0"), "the file was changed"},
 		"unknown member":  {replace(`"size"`, `"length"`), "line 2"},
 		"upper-case hash": {[]byte(header + `{"key":"a","label":"a","size":1,"sha256":"` + strings.Repeat("A", 64) + "\"}\n"), "lower-case"},
 		"short hash":      {[]byte(header + `{"key":"a","label":"a","size":1,"sha256":"00"}` + "\n"), "64"},
@@ -141,7 +141,7 @@ func damaged(t *testing.T, b []byte) {
 		changed := bytes.Clone(b)
 		changed[n] ^= 1
 		s, err := datasets.DecodeSnapshot(bytes.NewReader(changed))
-		// Only the place it was found is not under the digest.
+		// The digest covers everything except the URI.
 		if err == nil && s.URI == "memory://test" {
 			t.Errorf("with byte %d (%q) changed to %q it is read", n, b[n], changed[n])
 		}

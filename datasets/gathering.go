@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// gathering collects entries whose number is not known before. A slice that
-// grows is copied again and again, and is held twice each time; for a million
-// entries that is most of the memory there should be. So entries are kept
-// encoded until all are there, each name by what it does not share with the
-// one before: that is under half the size of the slice.
+// gathering collects entries whose number is unknown. A growing slice would be
+// copied repeatedly and held twice each time, which for a million entries would
+// be most of the allowed memory. So entries are encoded until all are there,
+// each name as its difference from the previous one. This takes less than half
+// the size of the slice.
 type gathering struct {
 	blocks [][]byte
 	count  int
-	last   Entry  // whose group the next is compared with
-	key    []byte // the last entry's
+	last   Entry  // for comparing groups
+	key    []byte // of the last entry
 	labels []string
 	known  map[string]uint64 // indices in labels
 }
 
 const blockBytes = 1 << 18
 
-// add appends an entry under a key, whatever key it has itself. Of that key's
-// bytes, and of where its strings are from, nothing stays in memory.
+// add appends an entry with the given key instead of its own. It copies the key
+// and the entry's strings.
 func (g *gathering) add(e Entry, key []byte) {
 	most := len(key) + len(e.Group) + len(e.SHA256) + 8*binary.MaxVarintLen64
 	if n := len(g.blocks); n == 0 || len(g.blocks[n-1])+most > cap(g.blocks[n-1]) {
@@ -42,8 +42,8 @@ func (g *gathering) add(e Entry, key []byte) {
 	g.count++
 }
 
-// appendName encodes how much of the name before this one begins with, and the
-// rest.
+// appendName encodes how many bytes a name shares with the previous one, and
+// the rest.
 func appendName[Text string | []byte](b []byte, before, name Text) []byte {
 	shared := 0
 	for shared < len(name) && shared < len(before) && name[shared] == before[shared] {
@@ -70,9 +70,8 @@ func (g *gathering) index(label string) uint64 {
 
 // list returns the entries in one slice and empties the gathering.
 func (g *gathering) list() []Entry {
-	// What the gathering of a large dataset left behind goes back to the
-	// system first: the slice finds no room among it. Nor need what is next
-	// to be done with the entries find room beside the encoded ones.
+	// The garbage of gathering a large dataset is returned to the system first,
+	// because the slice does not fit into it.
 	if len(g.blocks) > 16 {
 		debug.FreeOSMemory()
 		defer runtime.GC()
@@ -100,7 +99,7 @@ func (g *gathering) list() []Entry {
 	return entries
 }
 
-// takeName decodes a name over the one before it.
+// takeName decodes a name, given the previous one.
 func takeName(b, before []byte) (rest, name []byte) {
 	shared, n := binary.Uvarint(b)
 	b = b[n:]
@@ -114,19 +113,19 @@ func (g *gathering) label(b []byte) (string, []byte) {
 	return g.labels[i], b[n:]
 }
 
-// packing gives entries their names as parts of one string for many: apart
-// they take a third more.
+// packing makes the names of many entries parts of one string: separately they
+// would take a third more.
 type packing struct {
 	bytes []byte
-	parts []parts // of the last entries, that have no names yet
+	parts []parts // of the last entries, which have no names yet
 }
 
-// parts is where the names of an entry begin and end.
+// parts holds the bounds of an entry's names.
 type parts struct{ key, keyEnd, group, groupEnd int }
 
-const packed = 1 << 13 // entries a string
+const packed = 1 << 13 // entries per string
 
-// add takes the names of the last of the entries.
+// add stores the names of the last of the entries.
 func (p *packing) add(entries []Entry, key, group []byte) {
 	var at parts
 	at.key = len(p.bytes)
@@ -144,7 +143,7 @@ func (p *packing) add(entries []Entry, key, group []byte) {
 	}
 }
 
-// flush gives the waiting entries, the last ones, their names.
+// flush sets the names of the pending entries, which are the last.
 func (p *packing) flush(entries []Entry) {
 	names := string(p.bytes)
 	waiting := entries[len(entries)-len(p.parts):]

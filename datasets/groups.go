@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// side is a place in a split; the zero value is none.
+// side is a side of a split; the zero value is none.
 type side uint8
 
 const (
@@ -24,39 +24,39 @@ var sideNames = [...]string{free: "", train: Train, validation: Validation, test
 
 func sideOf(split string) side { return side(slices.Index(sideNames[:], split)) }
 
-// parting divides a snapshot whose entries have groups or are fixed to sides.
-// What moves together is a unit: the images that are linked by equal groups,
-// equal bytes or by the caller.
+// parting splits a snapshot whose entries have groups or are fixed to sides. A
+// unit is a set of images that must stay together: they are linked by equal
+// groups, equal bytes or by the caller.
 type parting struct {
 	entries   []Entry
-	links     [][]int32 // entries to keep together, a list each
+	links     [][]int32 // lists of entries to keep together
 	fractions Fractions
 	labels    []string
-	unitOf    []int32 // of each entry
+	unitOf    []int32 // by entry
 	units     []unit
 	members   []member // by class
-	classes   []int32  // where the members of each class begin, and their end
+	classes   []int32  // the bounds of each class's members
 	of        []int32  // the indices of members by unit
-	begin     []int32  // where those of each unit begin, and their end
+	begin     []int32  // the bounds of each unit's indices
 	fixed     [len(sideNames)]bool
-	present   [][len(sideNames)]int32 // units on each side, by class
+	present   [][len(sideNames)]int32 // number of units on each side, by class
 }
 
 type unit struct {
 	place    float64
-	witness  int32 // an entry that fixes it
+	witness  int32 // an entry that fixes it, for errors
 	fixed    side
 	assigned side
 }
 
-// member says that a unit has images of a class.
+// member means that a unit has images of a class.
 type member struct{ class, unit int32 }
 
-// splitGroups is Split where entries have groups or are fixed to sides,
-// or some are to be kept together.
+// splitGroups is Split for snapshots with groups, fixed sides or entries to
+// keep together.
 func (s *Snapshot) splitGroups(f Fractions, links [][]int32) (Split, error) {
 	if f.TrainPerClass > 0 {
-		return Split{}, errors.New("a number of training images a class can honour neither the groups and splits that the dataset gives nor images that are to stay together: give fractions instead")
+		return Split{}, errors.New("a number of training images per class cannot be combined with the groups or splits of the dataset, or with keeping near duplicates together: give fractions instead")
 	}
 	p := &parting{entries: s.Entries, links: links, fractions: f, labels: s.Labels()}
 	p.link()
@@ -88,9 +88,9 @@ func (s *Snapshot) splitGroups(f Fractions, links [][]int32) (Split, error) {
 	return split, nil
 }
 
-// link finds the units and their places: that of the first of a unit's groups
-// in byte order, or of the image where it has none, of several images the one
-// whose SHA-256 is the least.
+// link finds the units and their places. A unit's place is that of its first
+// group in byte order, or, if it has none, of its image with the smallest
+// SHA-256.
 func (p *parting) link() {
 	n := len(p.entries)
 	parent := make([]int32, n)
@@ -154,7 +154,7 @@ func (p *parting) link() {
 	}
 }
 
-// fix notes which units the source fixes to a side.
+// fix records which units the source fixes to a side.
 func (p *parting) fix() error {
 	var contradictions []string
 	for i, e := range p.entries {
@@ -216,7 +216,7 @@ func (p *parting) enlist() {
 	}
 }
 
-// allows says whether a unit may be put on a side.
+// allows reports whether a unit may be on a side.
 func (p *parting) allows(u unit, s side) bool {
 	switch u.fixed {
 	case free:
@@ -237,7 +237,7 @@ func (p *parting) fraction(s side) float64 {
 	return 1 - p.fractions.Test - p.fractions.Validation
 }
 
-// assign puts every unit on the side of its place, if it is allowed there.
+// assign puts every unit on the side of its place, if allowed.
 func (p *parting) assign() {
 	for i := range p.units {
 		u := &p.units[i]
@@ -262,8 +262,8 @@ func (p *parting) assign() {
 	}
 }
 
-// repair gives every class an image on each used side, as far as there are
-// units that can move.
+// repair gives every class an image on each used side, as far as units can be
+// moved.
 func (p *parting) repair() error {
 	var short []string
 	for c, label := range p.labels {
@@ -281,13 +281,13 @@ func (p *parting) repair() error {
 		}
 	}
 	if len(short) > 0 {
-		return fmt.Errorf("%s: every class needs images on each side, and neither the groups nor the images that the dataset fixes to a side can be parted: add images, change the groups or splits, or the fractions or seed", some(short, 5))
+		return fmt.Errorf("%s: every class needs images on each side, but groups and fixed images cannot be divided: add images, or change the groups, the splits, the fractions or the seed", some(short, 5))
 	}
 	return nil
 }
 
-// nearest is the unit of a class that can be put on a side, taking no class's
-// last from another, and whose place is the nearest to that side; or -1.
+// nearest returns the unit of a class whose place is nearest to a side and that
+// can be moved there without removing another class's last unit, or -1.
 func (p *parting) nearest(class int32, to side) int32 {
 	best, least := int32(-1), 0.0
 	for _, m := range p.members[p.classes[class]:p.classes[class+1]] {
@@ -302,7 +302,7 @@ func (p *parting) nearest(class int32, to side) int32 {
 	return best
 }
 
-// last says whether one of a unit's classes has no other unit on its side.
+// last reports whether one of a unit's classes has no other unit on its side.
 func (p *parting) last(u int32) bool {
 	for _, i := range p.of[p.begin[u]:p.begin[u+1]] {
 		if p.present[p.members[i].class][p.units[u].assigned] == 1 {

@@ -13,8 +13,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// entryOf is an entry written short: "label key group split"; "-" is none. Equal
-// keys but for what follows a colon are one image.
+// entryOf parses an entry: "label key group split"; "-" means none. Keys that
+// differ only after a colon have the same image.
 func entryOf(short string) datasets.Entry {
 	f := strings.Fields(strings.ReplaceAll(short, " -", " \x00"))
 	for i := range f {
@@ -33,7 +33,7 @@ func images(t testing.TB, short ...string) *datasets.Snapshot {
 	return snapshotOf(t, entries)
 }
 
-// grouped is a snapshot of groups of five images, two classes in each.
+// grouped returns a snapshot with groups of five images of two classes.
 func grouped(t testing.TB, groups int) *datasets.Snapshot {
 	var short []string
 	for g := range groups {
@@ -64,7 +64,7 @@ func TestSplitKeepsGroupsTogether(t *testing.T) {
 			t.Errorf("%v of 1000 groups are for %s", got, side)
 		}
 	}
-	// Images that join a group, and groups that join, move nothing.
+	// Images that join a group, and groups that merge, move nothing.
 	entries := slices.Clone(s.Entries)
 	for g := range 1000 {
 		entries = append(entries, entryOf(fmt.Sprintf("class0 new-%d walk%d -", g, g)), entryOf(fmt.Sprintf("class1 other-%d other%d -", g, g)))
@@ -76,7 +76,7 @@ func TestSplitKeepsGroupsTogether(t *testing.T) {
 	}
 }
 
-// An image without a group is where it would be in a snapshot without groups.
+// An image without a group is on the same side as in a snapshot without groups.
 func TestSplitUngrouped(t *testing.T) {
 	plain := synthetic(t, 3, 300)
 	f := datasets.Fractions{Validation: .2, Test: .2, Seed: 5}
@@ -89,7 +89,7 @@ func TestSplitUngrouped(t *testing.T) {
 	}
 }
 
-// Groups that share an image are one.
+// Groups that share an image are treated as one.
 func TestSplitLinkedGroups(t *testing.T) {
 	short := []string{"a x:1 g1 -", "a x:2 g2 -", "b y g2 -", "b v g1 -"}
 	for i := range 40 {
@@ -123,18 +123,18 @@ func TestSplitHonoursFixed(t *testing.T) {
 		}
 		return n
 	}
-	// The test's fraction counts for nothing, since the test is given.
+	// The fraction for test is ignored, because the dataset fixes test images.
 	if n := counts(datasets.Fractions{Test: .9}); !maps.Equal(n, map[string]int{"train as train": 100, "test as test": 100, "free as train": 100}) {
 		t.Error(n)
 	}
-	// None is fixed to validation: it is taken of the training images.
+	// None is fixed to validation: it is taken from the training images.
 	n := counts(datasets.Fractions{Validation: .3})
 	for _, of := range []string{"train", "free"} {
 		if v := n[of+" as validation"]; v < 15 || v > 50 || v+n[of+" as train"] != 100 {
 			t.Error(n)
 		}
 	}
-	// Where some are, no others are.
+	// If some are fixed, no others are used.
 	s = images(t, append(short, "a v1 - validation", "b v2 - validation")...)
 	if n := counts(datasets.Fractions{Validation: .3}); n["validation as validation"] != 2 || n["train as validation"]+n["free as validation"] > 0 {
 		t.Error(n)
@@ -148,7 +148,7 @@ func cmpOr(s, otherwise string) string {
 	return s
 }
 
-// A group with one fixed image is on that side whole.
+// A group with one fixed image is entirely on that side.
 func TestSplitFixedGroup(t *testing.T) {
 	short := []string{"a 1 g test", "a 2 g -", "b 3 g -", "b 4 - test"}
 	for i := range 20 {
@@ -163,8 +163,8 @@ func TestSplitFixedGroup(t *testing.T) {
 	}
 }
 
-// Few groups of small classes are spread so that every side has each class,
-// where that can be.
+// Few groups of small classes are spread so that every side has each class, if
+// possible.
 func TestSplitSpreadsGroups(t *testing.T) {
 	var short []string
 	for c := range 5 {
@@ -211,7 +211,8 @@ func TestSplitGroupsErrors(t *testing.T) {
 	}
 }
 
-// The split of a dataset is part of what a model is: this one never changes.
+// The split of a dataset is part of a model's identity: this one must never
+// change.
 func TestSplitGroupsGolden(t *testing.T) {
 	split, err := grouped(t, 4).Split(datasets.Fractions{Validation: .2, Test: .3, Seed: 7})
 	if err != nil {
@@ -220,8 +221,8 @@ func TestSplitGroupsGolden(t *testing.T) {
 	equal(t, "split", split, "{Train:[0 1 2 9 10 11 12 13 18 19] Validation:[6 7 8 16 17] Test:[3 4 5 14 15]}")
 }
 
-// Any groups and fixed sides give a partition that honours them, with an image
-// of each class on every side, or an error.
+// Any groups and fixed sides give either a valid partition with an image of
+// each class on every side, or an error.
 func FuzzSplitGroups(f *testing.F) {
 	f.Add(uint64(1), .1, .2, []byte("abcdefghijklmnopqrstuvwxyz0123456789"))
 	f.Add(uint64(2), .3, .0, []byte("aaaabbbbccccddddeeee\x80\x81\x82\x83"))

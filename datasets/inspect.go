@@ -17,21 +17,21 @@ import (
 	"tkit/internal/similarity"
 )
 
-// finding is what reading one example brought.
+// finding is the result of reading one example.
 type finding struct {
 	entry       Entry // without key and label
 	format      preprocessing.Format
-	width       int // in pixels; 0 where the file is of any format
+	width       int // in pixels; 0 for files of any format
 	height      int
 	detail      detail
 	print       similarity.Print
-	printed     bool         // print is one
-	quarantined *Quarantined // without key and label; nil if the example can be used
-	mismatch    *Mismatch    // of the list with the files, or nil
+	printed     bool         // print is set
+	quarantined *Quarantined // without key and label; nil if the example is usable
+	mismatch    *Mismatch    // between the list and the files, or nil
 }
 
-// guarded is inspect where a panic ends the snapshot with an error that names the
-// example, and not the process.
+// guarded is inspect, but a panic becomes an error that names the example and
+// ends the snapshot rather than the process.
 func (r *reader) guarded(ctx context.Context, example Example, own []byte) (f finding, err error) {
 	var failed error
 	if p := guard.Call(func() error {
@@ -43,8 +43,8 @@ func (r *reader) guarded(ctx context.Context, example Example, own []byte) (f fi
 	return f, failed
 }
 
-// inspect reads an example and judges it. The error is only of what ends the
-// whole snapshot.
+// inspect reads and checks an example. It returns an error only if the whole
+// snapshot must end.
 func (r *reader) inspect(ctx context.Context, example Example, own []byte) (finding, error) {
 	var mismatch *Mismatch
 	quarantine := func(reason Reason, detail string) (finding, error) {
@@ -63,7 +63,7 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	case errors.Is(err, ErrUnavailable):
 		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
 	case r.allOrNothing && errors.Is(err, fs.ErrPermission):
-		return finding{}, fmt.Errorf("%s: the dataset is used whole or not at all: %w", example.Key, denied(err))
+		return finding{}, fmt.Errorf("%s: the dataset must be readable as a whole: %w", example.Key, denied(err))
 	case errors.Is(err, fs.ErrPermission):
 		return quarantine(Denied, err.Error())
 	case errors.Is(err, ErrRefused):
@@ -74,10 +74,10 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		return quarantine(Unreadable, err.Error())
 	}
 	if example.Label == "" {
-		return quarantine(Unlabelled, cmp.Or(example.Unlabelled, "it is in no class folder"))
+		return quarantine(Unlabelled, cmp.Or(example.Unlabelled, "it is not in a class folder"))
 	}
 	if blank(example.Label) {
-		return quarantine(Unlabelled, "its label has nothing but blanks")
+		return quarantine(Unlabelled, "its label is blank")
 	}
 	if len(encoded) == 0 {
 		return quarantine(Empty, "")
@@ -114,11 +114,11 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	return f, nil
 }
 
-// widePixels is the size above which images are decoded for their details one at
-// a time, so that the memory for it is that of one.
+// widePixels is the size above which images are decoded for their details one
+// at a time, so that only one is in memory.
 const widePixels = 4 << 20
 
-// examine finds out what a complete image has beyond 8 bits of opaque colour.
+// examine determines the details of a complete image.
 func (r *reader) examine(ctx context.Context, encoded []byte, f *finding) error {
 	f.detail.header = preprocessing.DetailsOf(encoded)
 	if !f.detail.decodes() {
@@ -136,7 +136,7 @@ func (r *reader) examine(ctx context.Context, encoded []byte, f *finding) error 
 	return nil
 }
 
-// reasonOf turns what the sniffer found into a reason.
+// reasonOf maps an error of package preprocessing to a reason.
 func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, preprocessing.ErrUnsupported):
@@ -152,15 +152,15 @@ func reasonOf(err error) Reason {
 	}
 }
 
-// errTooLong marks a file above the bound in bytes.
+// errTooLong means that a file exceeds the bound in bytes.
 var errTooLong = errors.New("too long")
 
-// keptBytes is the length of a worker's own buffer. A longer file is read into
-// a buffer of its own, by one worker at a time, so that the memory of a
-// snapshot stays near workers × keptBytes + MaxBytes whatever the files are.
+// keptBytes is the size of a worker's buffer. A longer file is read into a
+// separate buffer, by one worker at a time, so that a snapshot's memory stays
+// near workers × keptBytes + MaxBytes.
 const keptBytes = 1 << 20
 
-// reader reads files whole within bounds.
+// reader reads whole files within bounds.
 type reader struct {
 	maxPixels int64
 	maxBytes  int64
@@ -168,16 +168,16 @@ type reader struct {
 	look      Look // SnapshotOptions.Look
 	// allOrNothing is SnapshotOptions.AllOrNothing.
 	allOrNothing bool
-	long         chan struct{} // held by the worker that reads a long file
-	wide         chan struct{} // held by the worker that decodes a wide image
+	long         chan struct{} // held by the worker reading a long file
+	wide         chan struct{} // held by the worker decoding a wide image
 }
 
 func newReader(o SnapshotOptions) *reader {
 	return &reader{maxPixels: o.MaxPixels, maxBytes: o.MaxBytes, anyFile: o.AnyFile, look: o.Look, allOrNothing: o.AllOrNothing, long: make(chan struct{}, 1), wide: make(chan struct{}, 1)}
 }
 
-// read returns the bytes of an example. They are valid until release is
-// called, which must be called, and until own is used again.
+// read returns the bytes of an example. They are valid until release is called,
+// which is required, and until own is reused.
 func (r *reader) read(ctx context.Context, example Example, own []byte) (b []byte, release func(), err error) {
 	release = func() {}
 	rc, err := example.Open(ctx)
@@ -210,9 +210,9 @@ func (r *reader) read(ctx context.Context, example Example, own []byte) (b []byt
 	return w.Bytes(), release, nil
 }
 
-// fill reads until b is full or the file ends; more says that it did not end.
-// Unlike io.ReadFull it keeps an unexpected end that the reader itself reports
-// apart from the ordinary one.
+// fill reads until b is full or the file ends; more means that it did not end.
+// Unlike io.ReadFull it distinguishes an unexpected EOF reported by the reader
+// from a normal end.
 func fill(r io.Reader, b []byte) (n int, more bool, err error) {
 	for n < len(b) {
 		m, err := r.Read(b[n:])

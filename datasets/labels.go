@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Lost are the classes none of whose examples can be used.
+// Lost lists the classes without a usable example.
 func (r *Report) Lost() (labels []string) {
 	for _, c := range r.Classes {
 		if c.Examples == 0 {
@@ -19,16 +19,16 @@ func (r *Report) Lost() (labels []string) {
 	return labels
 }
 
-// shownAlike is how many groups of labels that look alike are named.
+// shownAlike is how many groups of similar labels are named.
 const shownAlike = 10
 
-// labelWarnings are about classes that are lost, and about labels that nobody
-// tells apart on a screen.
+// labelWarnings warns of classes without usable examples, and of labels that
+// look the same on a screen.
 func (r *Report) labelWarnings() (warnings []string) {
 	if lost := r.Lost(); len(lost) > 0 && r.Examples > 0 {
-		what := "the class %s has no image that can be used, so that a model does not know it"
+		what := "the class %s has no usable image, so a model does not learn it"
 		if len(lost) > 1 {
-			what = "the classes %s have no image that can be used, so that a model does not know them"
+			what = "the classes %s have no usable images, so a model does not learn them"
 		}
 		warnings = append(warnings, fmt.Sprintf(what, some(quoted(lost, false), shownNames)))
 	}
@@ -39,15 +39,15 @@ func (r *Report) labelWarnings() (warnings []string) {
 	groups := AlikeLabels(labels)
 	for _, g := range groups[:min(len(groups), shownAlike)] {
 		reason, escape := difference(g)
-		warnings = append(warnings, fmt.Sprintf("the labels %s differ only in %s: if they are one class, write it in one way", some(quoted(g, escape), shownNames), reason))
+		warnings = append(warnings, fmt.Sprintf("the labels %s differ only in %s: if they are one class, use one spelling", some(quoted(g, escape), shownNames), reason))
 	}
 	if more := len(groups) - shownAlike; more > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s of labels differ as little", plural(more, "more group")))
+		warnings = append(warnings, fmt.Sprintf("%s of labels are as similar", plural(more, "more group")))
 	}
 	return warnings
 }
 
-// quoted quotes labels; escape writes all but ASCII as \u.
+// quoted quotes labels. escape writes all non-ASCII characters as \u.
 func quoted(labels []string, escape bool) []string {
 	format := "%q"
 	if escape {
@@ -57,8 +57,8 @@ func quoted(labels []string, escape bool) []string {
 }
 
 // AlikeLabels groups labels that differ only in capitals, in blanks or
-// characters that cannot be seen, or in the form that Unicode has for the same
-// character. The groups and their labels are in ascending order.
+// invisible characters, or in Unicode normalisation. The groups and their
+// labels are in ascending order.
 func AlikeLabels(labels []string) (groups [][]string) {
 	by := make(map[string][]string)
 	for _, label := range labels {
@@ -75,18 +75,18 @@ func AlikeLabels(labels []string) (groups [][]string) {
 	return groups
 }
 
-// Folded is the form of a text that is the same for all that AlikeLabels takes
-// for one.
+// Folded returns a form of a text that is equal for all labels that AlikeLabels
+// groups together.
 func Folded(text string) string { return strings.ToLower(visible(norm.NFKC.String(text))) }
 
-// Difference says in what alone two texts differ that are folded alike.
+// Difference describes how two texts with equal folded forms differ.
 func Difference(a, b string) string {
 	reason, _ := difference([]string{a, b})
 	return reason
 }
 
-// difference says in what alone the labels of a group differ, and whether that
-// is seen only with their characters written as numbers.
+// difference describes how the labels of a group differ, and whether the
+// difference is visible only with escaped characters.
 func difference(group []string) (reason string, escape bool) {
 	for _, d := range []struct {
 		reason string
@@ -106,7 +106,7 @@ func difference(group []string) (reason string, escape bool) {
 	return "capitals, blanks or the form of their characters", true
 }
 
-// visible is a text without blanks and without characters that show nothing.
+// visible returns a text without blanks and invisible characters.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if shows(r) {
@@ -116,7 +116,7 @@ func visible(text string) string {
 	}, text)
 }
 
-// blank says whether a text shows nothing.
+// blank reports whether a text has no visible character.
 func blank(text string) bool { return strings.IndexFunc(text, shows) < 0 }
 
 func shows(r rune) bool {

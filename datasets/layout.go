@@ -8,46 +8,46 @@ import (
 	"strings"
 )
 
-// Reading says how a source takes labels and sides of a split from what it
-// finds, for the report. A source tells it by a method Reading() Reading.
+// Reading describes how a source derives labels and sides of a split, for the
+// report. A source provides it by a method Reading() Reading.
 type Reading struct {
-	// Labels is where labels are from, such as "the folders one level down".
+	// Labels says where labels come from, such as "the folders one level down".
 	Labels string
-	// Sides is where sides are from, such as "the folders above the classes".
-	// It is empty where names do not tell sides.
+	// Sides says where sides come from, such as "the folders above the
+	// classes". It is empty if sides are not derived from names.
 	Sides string
-	// TakeSides is what to do so that names tell the sides.
+	// TakeSides says how to derive the sides from names.
 	TakeSides string
-	// Deeper is what to do where all images are below one folder, FOLDER, that
-	// is no class.
+	// Deeper says what to do if all images are below one folder, FOLDER, that
+	// is not a class.
 	Deeper string
-	// Further is what to do where the classes are folders below those that
-	// were read as the classes.
+	// Further says what to do if the classes are folders below those that were
+	// read as the classes.
 	Further string
-	// Folders says that a label is the name of a folder, whatever is in it.
+	// Folders means that a label is the name of a folder, whatever its content.
 	Folders bool
-	// Shards says that keys begin with the name of a shard, as package shards
-	// makes them.
+	// Shards means that keys begin with the name of a shard, as in package
+	// shards.
 	Shards bool
 }
 
-// Layout says how the names in a dataset were read, and which of them may mean
-// something else.
+// Layout says how the names in a dataset were interpreted, and which of them
+// may mean something else.
 type Layout struct {
 	Labels string `json:"labels"`
 	Sides  string `json:"sides,omitempty"`
-	// SideNames are the names that Sides were read from, such as "valid".
+	// SideNames are the names that Sides were derived from, such as "valid".
 	SideNames []string `json:"side_names,omitempty"`
-	// Further is a folder with images below those that are the classes. Its
-	// own name counts for nothing.
+	// Further is a folder with images below the class folders. Its own name is
+	// ignored.
 	Further string `json:"further,omitempty"`
-	// FurtherRemedy is what to do where such folders are the classes.
+	// FurtherRemedy says what to do if such folders are the classes.
 	FurtherRemedy string `json:"further_remedy,omitempty"`
-	// Warnings are about names that may have been misread, a sentence each.
+	// Warnings has a sentence for each name that may have been misinterpreted.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// text is the layout in one line.
+// text describes the layout in one line.
 func (l *Layout) text(count int) string {
 	text := fmt.Sprintf("%s from %s", classes(count), l.Labels)
 	if l.Further != "" {
@@ -67,20 +67,20 @@ func (l *Layout) text(count int) string {
 
 const shownNames = 6
 
-// How many folders are looked at for classes further down, and how many names
-// of sides are kept.
+// The number of folders examined for classes further down, and of side names
+// kept.
 const (
 	maxFolders   = 4096
 	maxSideNames = 64
 )
 
-// layouts looks at the names in the keys of a listing.
+// layouts examines the names in the keys of a listing.
 type layouts struct {
 	reading Reading
 	last    namedFolder
 	folders map[namedFolder]bool
-	// taken are names that gave sides, and left those that look so and did
-	// not, with the sides that they stand for.
+	// taken holds names that gave sides, and left names that look like sides
+	// but did not, with their sides.
 	taken, left map[string]string
 }
 
@@ -88,7 +88,7 @@ type layouts struct {
 type namedFolder struct {
 	shard string
 	path  string
-	label string // of the examples; "" in folders where it is from elsewhere
+	label string // of the examples; "" if labels do not come from folders
 	split string
 }
 
@@ -96,7 +96,7 @@ func newLayouts(r Reading) *layouts {
 	return &layouts{reading: r, folders: make(map[namedFolder]bool), taken: make(map[string]string), left: make(map[string]string)}
 }
 
-// add takes the next example of the listing.
+// add processes the next example of the listing.
 func (l *layouts) add(e *Example) {
 	f := namedFolder{path: e.Key, label: e.Label, split: e.Split}
 	if l.reading.Shards {
@@ -130,7 +130,7 @@ func (l *layouts) add(e *Example) {
 	}
 }
 
-// cutShard parts a key of package shards, SHARD!NNNNNNNNN/MEMBER.
+// cutShard splits a key of package shards, SHARD!NNNNNNNNN/MEMBER.
 func cutShard(key string) (shard, member string) {
 	head, member, _ := strings.Cut(key, "/")
 	if at := len(head) - 10; at > 0 && head[at] == '!' {
@@ -139,7 +139,7 @@ func cutShard(key string) (shard, member string) {
 	return head, member
 }
 
-// judge makes the layout of what was seen. Classes are those of the report.
+// judge makes the layout. classes are those of the report.
 func (l *layouts) judge(classes []ClassCount) *Layout {
 	out := &Layout{Labels: l.reading.Labels, Sides: l.reading.Sides}
 	if out.Sides != "" {
@@ -157,8 +157,8 @@ func (l *layouts) judge(classes []ClassCount) *Layout {
 	return out
 }
 
-// sides are the names in a folder's path, and the shard's, that stand for a
-// side.
+// sides returns the names in a folder's path and in the shard's name that look
+// like a side.
 func (f namedFolder) sides() map[string]string {
 	found := make(map[string]string)
 	for name := range strings.SplitSeq(f.path, "/") {
@@ -172,9 +172,9 @@ func (f namedFolder) sides() map[string]string {
 	return found
 }
 
-// warnOfSides warns of names that look like sides and were not read as sides.
-// One side alone is a warning only where it counts as a class: the training
-// part of a dataset is a dataset.
+// warnOfSides warns of names that look like sides and were not interpreted as
+// sides. A single side is a warning only if it counts as a class: the training
+// part of a dataset is a valid dataset.
 func (l *layouts) warnOfSides(out *Layout, isClass bool) {
 	names := slices.Sorted(maps.Keys(l.left))
 	different := slices.Compact(slices.Sorted(maps.Values(l.left)))
@@ -184,11 +184,11 @@ func (l *layouts) warnOfSides(out *Layout, isClass bool) {
 	if len(different) < 2 && !isClass {
 		return
 	}
-	text, which := fmt.Sprintf("%s look like the sides of a split, and are not read as sides", some(names, shownNames)), "they are sides"
+	text, which := fmt.Sprintf("%s look like sides of a split but are not used as sides", some(names, shownNames)), "they are sides"
 	if len(names) == 1 {
-		text, which = fmt.Sprintf("the class %s is named like a side of a split", names[0]), "it is one"
+		text, which = fmt.Sprintf("the class %s has the name of a side of a split", names[0]), "it is one"
 	} else if isClass {
-		text = fmt.Sprintf("%s look like the sides of a split, and are read as classes", some(names, shownNames))
+		text = fmt.Sprintf("%s look like sides of a split but are used as classes", some(names, shownNames))
 	}
 	if l.reading.TakeSides != "" {
 		text += fmt.Sprintf(": if %s, %s", which, l.reading.TakeSides)
@@ -196,13 +196,13 @@ func (l *layouts) warnOfSides(out *Layout, isClass bool) {
 	out.Warnings = append(out.Warnings, text)
 }
 
-// warnOfRepeated warns where the same folders are below several classes: these
-// may be sides of a split, or folds, under names that SideNamed does not know.
+// warnOfRepeated warns if the same folders are below several classes: these may
+// be sides of a split, or folds, under names that SideNamed does not know.
 func (l *layouts) warnOfRepeated(out *Layout) {
 	if l.reading.Further == "" {
 		return
 	}
-	within := make(map[string]map[string]bool) // the last folder: the classes that it is below
+	within := make(map[string]map[string]bool) // the last folder: the classes above it
 	for f := range l.folders {
 		names := f.below()
 		last := len(names) - 1
@@ -225,13 +225,13 @@ func (l *layouts) warnOfRepeated(out *Layout) {
 	repeated := slices.Sorted(maps.Keys(within))
 	above := slices.Sorted(maps.Keys(within[repeated[0]]))
 	if !slices.ContainsFunc(above, func(name string) bool { _, side := SideNamed(name); return !side }) {
-		return // which warnOfSides tells
+		return // warnOfSides reports this
 	}
-	out.Warnings = append(out.Warnings, fmt.Sprintf("folders of the same names, %s, are below several classes, %s: %s; if the folders above them are sides of a split, name these train, validation and test",
+	out.Warnings = append(out.Warnings, fmt.Sprintf("folders with the same names, %s, are below several classes, %s: %s; if the folders above them are sides of a split, name them train, validation and test",
 		some(quoted(repeated, false), shownNames), some(quoted(above, false), shownNames), l.reading.Further))
 }
 
-// lookBelow looks for classes further down than where they were taken from.
+// lookBelow looks for classes further down than the current ones.
 func (l *layouts) lookBelow(out *Layout, classes int) {
 	var paths [][]string
 	for f := range l.folders {
@@ -267,12 +267,12 @@ func (l *layouts) lookBelow(out *Layout, classes int) {
 	for i := range within {
 		within[i] = top + "/" + within[i]
 	}
-	out.Warnings = append(out.Warnings, fmt.Sprintf("every image is below the folder %s, so that there is one class: if %s are the classes, or sides of a split, %s",
+	out.Warnings = append(out.Warnings, fmt.Sprintf("every image is below the folder %s, so there is one class: if %s are the classes, or sides of a split, %s",
 		top, some(within, 3), strings.ReplaceAll(l.reading.Deeper, "FOLDER", top)))
 }
 
-// below are the names of a folder's path, less the side of a split that was
-// read from it.
+// below returns the names in a folder's path, without the side of a split that
+// was derived from it.
 func (f namedFolder) below() []string {
 	if f.path == "" {
 		return nil
@@ -296,7 +296,7 @@ func sharedNames(a, b []string) int {
 	return n
 }
 
-// readingOf is how a source reads names, if it tells.
+// readingOf returns how a source interprets names, if it says so.
 func readingOf(src Source) (r Reading, ok bool) {
 	if told, has := src.(interface{ Reading() Reading }); has {
 		return told.Reading(), true

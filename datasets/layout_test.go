@@ -13,7 +13,7 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// told is a source that says how it reads names.
+// told is a source that describes how it interprets names.
 type told struct {
 	*memory
 	reading datasets.Reading
@@ -21,8 +21,8 @@ type told struct {
 
 func (s told) Reading() datasets.Reading { return s.reading }
 
-// keyed is a source of pictures under keys that ascend, each with the label
-// that is the first folder of its path.
+// keyed is a source of pictures with ascending keys; the label is the first
+// folder of the path.
 func keyed(r datasets.Reading, keys ...string) told {
 	slices.Sort(keys)
 	src := told{of(), r}
@@ -33,22 +33,22 @@ func keyed(r datasets.Reading, keys ...string) told {
 }
 
 func TestLayout(t *testing.T) {
-	reading := datasets.Reading{Labels: "the folders", TakeSides: "add splits=folders", Deeper: "name FOLDER", Further: "add label=parent"}
+	reading := datasets.Reading{Labels: "the folders", TakeSides: "add splits=folders", Deeper: "give FOLDER", Further: "add label=parent"}
 	for name, c := range map[string]struct {
 		keys []string
 		text string   // in the table
 		want []string // in the warnings, one each
 	}{
 		"plain":       {[]string{"cat/1", "dog/1"}, "read as: 2 classes from the folders\n", nil},
-		"sides":       {[]string{"train/cat/1", "train/dog/1", "test/cat/1"}, "2 classes", []string{`"test", "train" look like the sides of a split, and are read as classes: if they are sides, add splits=folders`}},
+		"sides":       {[]string{"train/cat/1", "train/dog/1", "test/cat/1"}, "2 classes", []string{`"test", "train" look like sides of a split but are used as classes: if they are sides, add splits=folders`}},
 		"spelt":       {[]string{"Training/cat/1", "hold-out/cat/1"}, "2 classes", []string{`"Training", "hold-out"`}},
-		"vehicles":    {[]string{"train/1", "bus/1", "car/1"}, "3 classes", []string{`the class "train" is named like a side of a split`}},
+		"vehicles":    {[]string{"train/1", "bus/1", "car/1"}, "3 classes", []string{`the class "train" has the name of a side of a split`}},
 		"strips":      {[]string{"test strip/1", "swab/1"}, "2 classes", nil},
-		"below":       {[]string{"cat/train/1", "cat/test/1", "dog/train/1"}, "with the folders below them, such as cat/test (add label=parent)", []string{`"test", "train" look like the sides of a split, and are not read as sides`}},
-		"too high":    {[]string{"archive/Pets/cat/1", "archive/Pets/dog/1"}, "1 class", []string{"below the folder archive/Pets, so that there is one class: if archive/Pets/cat, archive/Pets/dog are the classes, or sides of a split, name archive/Pets"}},
+		"below":       {[]string{"cat/train/1", "cat/test/1", "dog/train/1"}, "with the folders below them, such as cat/test (add label=parent)", []string{`"test", "train" look like sides of a split but are not used as sides`}},
+		"too high":    {[]string{"archive/Pets/cat/1", "archive/Pets/dog/1"}, "1 class", []string{"below the folder archive/Pets, so there is one class: if archive/Pets/cat, archive/Pets/dog are the classes, or sides of a split, give archive/Pets"}},
 		"sides below": {[]string{"set/train/cat/1", "set/test/cat/1"}, "1 class", []string{`"test", "train" look like`, "below the folder set,"}},
 		"repeated": {[]string{"Trainingsdaten/cat/1", "Trainingsdaten/dog/1", "Testdaten/cat/1", "Testdaten/dog/1"}, "2 classes",
-			[]string{`folders of the same names, "cat", "dog", are below several classes, "Testdaten", "Trainingsdaten": add label=parent`}},
+			[]string{`folders with the same names, "cat", "dog", are below several classes, "Testdaten", "Trainingsdaten": add label=parent`}},
 		"repeated further down": {[]string{"a/a/cat/1", "a/a/dog/1", "b/b/cat/1", "b/b/dog/1"}, "2 classes", []string{`"cat", "dog", are below several classes`}},
 		"repeated once":         {[]string{"cat/indoors/1", "cat/outdoors/1", "dog/indoors/1"}, "2 classes", nil},
 		"one class":             {[]string{"cat/1", "cat/2"}, "1 class", nil},
@@ -75,11 +75,11 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// Shards' names and the folders of their members are looked at too.
+// Shards' names and the folders of their members are examined too.
 func TestLayoutOfShards(t *testing.T) {
 	reading := datasets.Reading{Labels: "the records", TakeSides: "add splits=names", Deeper: "pack FOLDER", Shards: true}
 	src := keyed(reading, "pets-test-0.tar!000000000/cat.png", "pets-train-0.tar!000000000/cat.png")
-	if _, r, _ := datasets.TakeSnapshot(t.Context(), labelled{src, "cat"}, datasets.SnapshotOptions{}); !strings.Contains(strings.Join(r.Warnings(), "|"), `"pets-test-0.tar", "pets-train-0.tar" look like the sides of a split, and are not read as sides: if they are sides, add splits=names`) {
+	if _, r, _ := datasets.TakeSnapshot(t.Context(), labelled{src, "cat"}, datasets.SnapshotOptions{}); !strings.Contains(strings.Join(r.Warnings(), "|"), `"pets-test-0.tar", "pets-train-0.tar" look like sides of a split but are not used as sides: if they are sides, add splits=names`) {
 		t.Errorf("warnings %q", r.Warnings())
 	}
 	src = keyed(reading, "x.tar!000000000/photos/cat/1.png", "x.tar!000000001/photos/dog/2.png")
@@ -92,7 +92,7 @@ func TestLayoutOfShards(t *testing.T) {
 	}
 }
 
-// labelled gives every example of a source one label.
+// labelled gives every example of a source the same label.
 type labelled struct {
 	told
 	label string
@@ -119,7 +119,7 @@ func TestAlikeLabels(t *testing.T) {
 		{"café|cafe\u0301", `"cafe\u0301", "caf\u00e9" differ only in their Unicode normal form`},
 		{"ﬁsh|fish", `differ only in the form of their characters`},
 		{"CAFÉ|cafe\u0301 ", `differ only in capitals, blanks or the form of their characters`},
-		{"cafe|café|а|a", ""}, // another letter is another label
+		{"cafe|café|а|a", ""}, // a different letter is a different label
 	} {
 		r := new(datasets.Report)
 		for _, label := range strings.Split(c.labels, "|") {
@@ -139,7 +139,7 @@ func TestAlikeLabels(t *testing.T) {
 	}
 }
 
-// A label that cannot be seen is none.
+// A label without visible characters counts as missing.
 func TestBlankLabels(t *testing.T) {
 	for _, label := range []string{" ", "\u00a0", "\u200b\t", ""} {
 		_, r, err := datasets.TakeSnapshot(t.Context(), labelled{keyed(datasets.Reading{}, "x"), label}, datasets.SnapshotOptions{})
@@ -149,10 +149,10 @@ func TestBlankLabels(t *testing.T) {
 	}
 }
 
-// A class of which nothing is left is told.
+// A class without a usable image is reported.
 func TestLost(t *testing.T) {
 	_, r := take(t, of(memoryFile{key: "cat/1", bytes: sourcetest.Picture(1)}, memoryFile{key: "dog/1", read: io.ErrUnexpectedEOF}))
-	if got := r.Lost(); !slices.Equal(got, []string{"dog"}) || !strings.Contains(table(t, r), `warning: the class "dog" has no image that can be used`) {
+	if got := r.Lost(); !slices.Equal(got, []string{"dog"}) || !strings.Contains(table(t, r), `warning: the class "dog" has no usable image`) {
 		t.Errorf("lost: %q", got)
 	}
 }

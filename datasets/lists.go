@@ -12,21 +12,21 @@ import (
 	"strings"
 )
 
-// A Mismatch is the error of opening an example that a list names otherwise
-// than its store does.
+// A Mismatch is the error of opening an example whose name in a list differs
+// from its name in the store.
 type Mismatch struct {
 	Listed, Found string // the two names
-	Differ        string // in what, such as "letter case"
+	Differ        string // how they differ, such as "letter case"
 	Err           error  // why the listed name cannot be opened
 }
 
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("%v: %s is there, which differs in %s", m.Err, m.Found, m.Differ)
+	return fmt.Sprintf("%v: %s exists, which differs in %s", m.Err, m.Found, m.Differ)
 }
 
 func (m *Mismatch) Unwrap() error { return m.Err }
 
-// ListDifference is a way in which names in a list differ from the files.
+// ListDifference is one way in which names in a list differ from the files.
 type ListDifference struct {
 	Differ string `json:"differ"`
 	Files  int    `json:"files"`
@@ -35,14 +35,14 @@ type ListDifference struct {
 	Found  string `json:"found,omitempty"`
 }
 
-// Unlisted are the files beside those that a list names, with the same endings,
-// that it does not name.
+// Unlisted counts files in the folders of listed files, with the same
+// extensions, that the list does not name.
 type Unlisted struct {
 	Files int    `json:"files"`
 	First string `json:"first,omitempty"`
 }
 
-// counted is a list of differences with one more mismatch.
+// counted adds a mismatch to the differences.
 func counted(all []ListDifference, m *Mismatch) []ListDifference {
 	for i := range all {
 		if all[i].Differ == m.Differ {
@@ -53,17 +53,17 @@ func counted(all []ListDifference, m *Mismatch) []ListDifference {
 	return append(all, ListDifference{m.Differ, 1, m.Listed, m.Found})
 }
 
-// listWarnings are about a list that does not match its files.
+// listWarnings warns of differences between a list and its files.
 func (r *Report) listWarnings() (warnings []string) {
 	for _, d := range r.ListDifferences {
-		text := fmt.Sprintf("%s that the list names cannot be read by that name, but by one that differs in %s", plural(d.Files, "file"), d.Differ)
+		text := fmt.Sprintf("%s in the list cannot be read by the listed name, but by one that differs in %s", plural(d.Files, "file"), d.Differ)
 		if d.Listed != "" {
 			text += fmt.Sprintf(", such as %q for %q", d.Listed, d.Found)
 		}
 		warnings = append(warnings, text+": correct the list")
 	}
 	if u := r.Unlisted; u != nil {
-		text := plural(u.Files, "file") + " beside those that the list names, with the same endings, are not listed and not used"
+		text := plural(u.Files, "file") + " next to the listed ones, with the same extensions, are not listed and not used"
 		if u.First != "" {
 			text += fmt.Sprintf(", such as %q", u.First)
 		}
@@ -72,14 +72,14 @@ func (r *Report) listWarnings() (warnings []string) {
 	return warnings
 }
 
-// lister is a source of examples that a list names. Stored yields the files in
-// a folder as the list would name them.
+// lister is a source whose examples come from a list. Stored yields the files
+// in a folder by the names that the list would use.
 type lister interface {
 	Stored(ctx context.Context, folder string) iter.Seq2[string, error]
 }
 
-// lookForUnlisted looks for files beside the listed ones. A folder that cannot
-// be listed tells nothing.
+// lookForUnlisted looks for files next to the listed ones. Folders that cannot
+// be listed are skipped.
 func (r *Report) lookForUnlisted(ctx context.Context, src Source, s *Snapshot) error {
 	list, ok := src.(lister)
 	if !ok {
@@ -112,7 +112,7 @@ func (r *Report) lookForUnlisted(ctx context.Context, src Source, s *Snapshot) e
 	return nil
 }
 
-// lists says whether a key is among the examples, used or quarantined.
+// lists reports whether a key is among the examples, used or quarantined.
 func (r *Report) lists(s *Snapshot, key string) bool {
 	if _, used := s.find(key); used {
 		return true

@@ -8,29 +8,29 @@ import (
 	"tkit/internal/similarity"
 )
 
-// Look makes the print of an encoded image, by which images that look alike are
-// found. It is false where the image is too small or shows too little for one.
-// An error that wraps ErrUndecodable is of the image, which is quarantined; any
-// other ends the snapshot. It is called from many goroutines at a time and keeps
-// nothing of what it is given. pictures.Printer has one.
+// Look makes the print of an encoded image, for finding images that look alike.
+// It returns false if the image is too small or too plain for one. An error
+// that wraps ErrUndecodable quarantines the image; any other ends the snapshot.
+// It is called concurrently and must not keep its argument. pictures.Printer
+// provides one.
 type Look func(ctx context.Context, encoded []byte) (p similarity.Print, ok bool, err error)
 
-// DefaultMaxPrints bounds how many images are compared where the options name
-// no bound. Prints and their comparison take 120 bytes each, and are gone before
-// the entries of the snapshot are laid out: so the snapshot of a million images
+// DefaultMaxPrints bounds how many images are compared if the options set no
+// bound. Prints and their comparison take 120 bytes each and are freed before
+// the entries of the snapshot are laid out: the snapshot of a million images
 // takes 240 to 244 MB with them and 237 MB without (bench/datasets).
 const DefaultMaxPrints = 1 << 20
 
-// looking gathers the prints of the entries.
+// looking collects the prints of the entries.
 type looking struct {
 	most   int
 	prints similarity.Prints
 	of     []int32 // the entry of each print
 	plain  []int32 // entries without one
-	left   int     // entries beyond the bound
+	left   int     // number of entries beyond the bound
 }
 
-// add takes what was seen of the next entry.
+// add processes the finding of the next entry.
 func (l *looking) add(entry int, f *finding) {
 	switch {
 	case !f.printed:
@@ -49,7 +49,7 @@ type alike []struct {
 	hash  uint64
 }
 
-// groups compares the prints and lets go of them.
+// groups compares the prints and frees them.
 func (l *looking) groups(ctx context.Context) (groups []alike, complete bool, err error) {
 	found, complete, err := similarity.Default.Groups(ctx, &l.prints)
 	for _, members := range found {
@@ -63,8 +63,8 @@ func (l *looking) groups(ctx context.Context) (groups []alike, complete bool, er
 	return groups, complete, err
 }
 
-// name makes the part of the report, without the entries that are out, which
-// are not used.
+// name makes this part of the report, without the entries in out, which are not
+// used.
 func (l *looking) name(groups []alike, entries []Entry, out map[int]bool) *NearDuplicates {
 	n := &NearDuplicates{Left: l.left, Distance: similarity.Default.Distance, Correlation: similarity.Default.Correlation}
 	for _, i := range l.plain {
@@ -98,7 +98,7 @@ func (l *looking) name(groups []alike, entries []Entry, out map[int]bool) *NearD
 	return n
 }
 
-// undecodable is what a Look says of an image, less the sentinel.
+// undecodable returns the message of a Look's error without the sentinel.
 func undecodable(err error) string {
 	return strings.TrimPrefix(err.Error(), ErrUndecodable.Error()+": ")
 }

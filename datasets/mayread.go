@@ -8,14 +8,14 @@ import (
 	"iter"
 )
 
-// ErrDenied marks that the store does not let its user read an example. It comes
-// with fs.ErrPermission.
-var ErrDenied = errors.New("the store does not let its user read it")
+// ErrDenied means that the store's user may not read an example. It comes with
+// fs.ErrPermission.
+var ErrDenied = errors.New("the store denies its user access to it")
 
-// MayRead asks the store of a source whether it lets its user read every example
-// of some keys now, without reading any. The error names the first that it
-// denies and wraps ErrDenied. A source of which no store is asked, such as one
-// in memory, lets anybody.
+// MayRead asks a source's store whether its user may currently read every
+// example of some keys, without reading any. The error names the first one
+// denied and wraps ErrDenied. A source without permissions, such as one in
+// memory, allows everything.
 func MayRead(ctx context.Context, src Source, keys iter.Seq[string]) error {
 	asked, ok := src.(interface {
 		MayRead(ctx context.Context, keys iter.Seq[string]) error
@@ -26,7 +26,7 @@ func MayRead(ctx context.Context, src Source, keys iter.Seq[string]) error {
 	return denied(asked.MayRead(ctx, keys))
 }
 
-// denied marks an error of the store's permissions.
+// denied marks a permission error of the store.
 func denied(err error) error {
 	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrDenied) {
 		return fmt.Errorf("%w: %w", ErrDenied, err)

@@ -14,8 +14,8 @@ import (
 	"tkit/datasets"
 )
 
-// memory is a source of files in memory, for the faults that a folder cannot
-// be made to show. The label is the first element of the key.
+// memory is a source of files in memory, for faults that a folder cannot cause.
+// The label is the first element of the key.
 type memory struct {
 	files []memoryFile
 	err   error // ends the listing
@@ -25,7 +25,7 @@ type memoryFile struct {
 	key   string
 	bytes []byte
 	open  error     // instead of opening
-	read  error     // after the bytes, in place of the end
+	read  error     // after the bytes, instead of the end
 	slow  chan bool // opening waits for it
 }
 
@@ -91,7 +91,7 @@ func take(t *testing.T, src datasets.Source) (*datasets.Snapshot, *datasets.Repo
 	return s, r
 }
 
-// synthetic is a snapshot of n different images of each class.
+// synthetic returns a snapshot of n different images of each class.
 func synthetic(t testing.TB, classes, n int) *datasets.Snapshot {
 	t.Helper()
 	var entries []datasets.Entry

@@ -18,11 +18,11 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// million is a source of n different images in a hundred classes, made as they
-// are asked for.
+// million is a source of n different images in a hundred classes, made on
+// demand.
 type million struct {
 	n       int
-	grouped bool // five images a group, two groups of three fixed to a side
+	grouped bool // five images per group, two groups of three fixed to a side
 }
 
 func (m million) URI() string { return "memory://million" }
@@ -47,22 +47,22 @@ func (m million) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 	}
 }
 
-// Fifty thousand entries take about a twentieth of what a million may, and the
-// buffers of the workers. bench/datasets measures a million.
+// Fifty thousand entries take about a twentieth of the memory allowed for a
+// million, plus the workers' buffers. bench/datasets measures a million.
 func TestSnapshotMemory(t *testing.T) {
 	for _, grouped := range []bool{false, true} {
 		heap := heapOf(t, million{50_000, grouped})
 		t.Logf("grouped %t: %.0f MB of heap", grouped, heap)
-		if heap > 40 { // the resident set would do as well but for the race detector's own
+		if heap > 40 { // the resident set would do as well, except under the race detector
 			t.Errorf("50,000 entries (grouped %t) take %.0f MB", grouped, heap)
 		}
 	}
 }
 
 // heapOf runs TestMillionChild and returns the largest heap of that process in
-// megabytes. Each worker has a buffer of a megabyte, and how many there are
-// follows the processors; a collector that waits for twice the live heap would
-// be most of what is measured. Both are held still.
+// megabytes. The number of workers, each with a buffer of a megabyte, depends
+// on the processors, and a garbage collector that waits for twice the live heap
+// would dominate the measurement. Both are fixed.
 func heapOf(t *testing.T, m million) float64 {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestMillionChild$", "-test.v")
@@ -83,7 +83,7 @@ func heapOf(t *testing.T, m million) float64 {
 	return kB / 1000
 }
 
-// TestMillionChild is the work of heapOf; alone it runs with a few entries.
+// TestMillionChild does the work for heapOf; alone it runs with few entries.
 func TestMillionChild(t *testing.T) {
 	n := 1000
 	if s := os.Getenv("TKIT_TEST_ENTRIES"); s != "" {

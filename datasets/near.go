@@ -7,58 +7,57 @@ import (
 	"slices"
 )
 
-// NearDuplicates is what was found of images that look alike though their bytes
-// differ: one image encoded twice, scaled, brightened or trimmed, or frames of
-// one film.
+// NearDuplicates reports images that look alike though their bytes differ: one
+// image encoded twice, scaled, brightened or trimmed, or frames of one film.
 type NearDuplicates struct {
 	// Compared is how many images were compared, and Left how many were not,
-	// being more than the bound; the first in the order of the keys are.
+	// because they exceeded the bound. The first keys are compared.
 	Compared int `json:"compared"`
 	Left     int `json:"left,omitempty"`
-	// Distance and Correlation are how close the prints of two images had to
-	// be: the most bits of their hashes that may differ, and the least
-	// correlation.
+	// Distance and Correlation are the thresholds: the most bits by which the
+	// hashes of two images may differ, and the smallest correlation of their
+	// prints.
 	Distance    int     `json:"distance"`
 	Correlation float64 `json:"correlation"`
 	// Groups are in the order of their first keys.
 	Groups []NearGroup `json:"groups,omitempty"`
-	// Plain has the keys of images that are too small or too plain to be told
-	// apart, such as scans of blank pages. They were not compared.
+	// Plain lists images that are too small or too plain to be distinguished,
+	// such as scans of blank pages. They were not compared.
 	Plain []string `json:"plain,omitempty"`
-	// Incomplete says that the search was broken off, as nearly all images
-	// resemble each other: there are more than these.
+	// Incomplete means that the search was stopped because nearly all images
+	// resemble each other: there are more groups.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 
-// NearGroup is two or more images of which each looks like another one of them,
-// in the order of their keys.
+// NearGroup is two or more images, each similar to another one of them, in the
+// order of their keys.
 type NearGroup struct {
 	Images []NearImage `json:"images"`
-	// Leak says that some of the images are on one side of the split and some
-	// on another: what is judged by was trained on, or chosen by.
+	// Leak means that the images are on more than one side of the split: an
+	// evaluation or a choice then uses images similar to training images.
 	Leak bool `json:"leak,omitempty"`
 }
 
-// NearImage is one of them.
+// NearImage is an image of a group.
 type NearImage struct {
 	Key   string `json:"key"` // the first of identical images
 	Label string `json:"label"`
 	// Copies is how many other keys have the same bytes.
 	Copies int `json:"copies,omitempty"`
-	// Distance is the number of bits, of 64, in which its hash differs from
+	// Distance is the number of bits, of 64, by which its hash differs from
 	// that of the group's first image.
 	Distance int `json:"distance"`
-	// Side is where the split puts it, or "" where there is no split.
+	// Side is its side of the split, or "" before a split.
 	Side string `json:"side,omitempty"`
 }
 
-// Contradicts says whether images of the group have different labels.
+// Contradicts reports whether images of the group have different labels.
 func (g NearGroup) Contradicts() bool {
 	return slices.ContainsFunc(g.Images, func(i NearImage) bool { return i.Label != g.Images[0].Label })
 }
 
-// WorstFirst is the groups in the order in which they do harm: first those whose
-// labels differ, then those that leak.
+// WorstFirst returns the groups ordered by severity: first those with different
+// labels, then those that leak.
 func WorstFirst(groups []NearGroup) []NearGroup {
 	harm := func(g NearGroup) (h int) {
 		if g.Contradicts() {
@@ -74,7 +73,7 @@ func WorstFirst(groups []NearGroup) []NearGroup {
 	return groups
 }
 
-// leaks says whether the images are on more than one side.
+// leaks reports whether the images are on more than one side.
 func (g NearGroup) leaks() bool {
 	side := ""
 	for _, i := range g.Images {
@@ -89,7 +88,7 @@ func (g NearGroup) leaks() bool {
 	return false
 }
 
-// Images is the number of images in all groups, copies among them.
+// Images returns the number of images in all groups, including copies.
 func (n *NearDuplicates) Images() int {
 	count := 0
 	for _, g := range n.Groups {
@@ -100,7 +99,7 @@ func (n *NearDuplicates) Images() int {
 	return count
 }
 
-// Leaks are the groups that are on more than one side of the split.
+// Leaks returns the groups that are on more than one side of the split.
 func (n *NearDuplicates) Leaks() (leaks []NearGroup) {
 	if n == nil {
 		return nil
@@ -113,23 +112,24 @@ func (n *NearDuplicates) Leaks() (leaks []NearGroup) {
 	return leaks
 }
 
-// What can be kept on one side. A chain of images, each like the next, can run
-// through a dataset whose images all resemble each other, such as scans of one
-// form; on one side it would leave the other sides a poor choice.
+// The largest group that can be kept on one side. A chain of images, each
+// similar to the next, can extend through a dataset whose images all resemble
+// each other, such as scans of one form. Keeping it on one side would leave the
+// other sides unrepresentative.
 const (
 	togetherAlways = 20       // images, in a dataset of any size
 	togetherPart   = 1. / 10. // of the images compared
 )
 
-// links are the groups as indices of the snapshot's entries. It is an error
-// where one is too large to be on one side.
+// links returns the groups as indices of the snapshot's entries. It returns an
+// error if one is too large for one side.
 func (n *NearDuplicates) links(s *Snapshot) (links [][]int32, err error) {
 	if n == nil {
-		return nil, errors.New("images that look alike are to stay together, and nobody looked which do")
+		return nil, errors.New("near duplicates can be kept together only if the report searched for them")
 	}
 	for _, g := range n.Groups {
 		if k := len(g.Images); k > togetherAlways && float64(k) > togetherPart*float64(n.Compared) {
-			return nil, fmt.Errorf("%d of %d images look alike, from %s on, too many to stay together on one side: name groups in a manifest, or let the images be where they fall",
+			return nil, fmt.Errorf("%d of %d images, from %s on, look alike: too many to keep on one side; name groups in a manifest, or split without keeping near duplicates together",
 				k, n.Compared, g.Images[0].Key)
 		}
 		var link []int32
@@ -143,8 +143,8 @@ func (n *NearDuplicates) links(s *Snapshot) (links [][]int32, err error) {
 	return links, nil
 }
 
-// without leaves out what could not be decoded. The result shares nothing that
-// Report.Divide changes.
+// without omits images that could not be decoded. The result shares nothing
+// that Report.Divide changes.
 func (n *NearDuplicates) without(reasons map[string]string) *NearDuplicates {
 	if n == nil {
 		return nil

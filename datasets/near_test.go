@@ -15,8 +15,8 @@ import (
 	"tkit/internal/similarity"
 )
 
-// What looked sees in the last byte but one of a file, besides pictures that
-// look alike where it is the same.
+// Special values of a file's second to last byte, as seen by look. Other
+// pictures look alike if their values are equal.
 const (
 	plain  = 'p'
 	broken = 'b'
@@ -39,7 +39,7 @@ func looked(_ context.Context, encoded []byte) (p similarity.Print, ok bool, err
 	}
 }
 
-// seen is a file of what it shows and a variant of its bytes.
+// seen returns a file with a value for look and a variant of its bytes.
 func seen(key string, shows, variant byte) memoryFile {
 	return memoryFile{key: key, bytes: append(bytes.Clone(sourcetest.Picture(0)), shows, variant)}
 }
@@ -82,9 +82,9 @@ func TestNearDuplicates(t *testing.T) {
 		t.Errorf("quarantined %v", r.Quarantined)
 	}
 	if slices.ContainsFunc(s.Entries, func(e datasets.Entry) bool { return e.Key == "b/broken.png" }) {
-		t.Error("what cannot be decoded is in the snapshot")
+		t.Error("an undecodable image is in the snapshot")
 	}
-	// What training finds out later leaves its group.
+	// An image that training finds undecodable leaves its group.
 	after := r.Without(s, map[string]string{"a/2.png": "", "b/blank.png": ""})
 	if len(after.Near.Groups) != 1 || len(after.Near.Plain) != 0 || len(r.Near.Groups) != 2 || len(r.Near.Plain) != 1 {
 		t.Errorf("after: %+v; before: %+v", after.Near, r.Near)
@@ -97,7 +97,7 @@ func TestNearDuplicatesAreBounded(t *testing.T) {
 	if n := r.Near; n.Compared != 2 || n.Left != 2 || len(n.Groups) != 1 || len(n.Groups[0].Images) != 2 {
 		t.Errorf("%+v", n)
 	}
-	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], "2 were not") {
+	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], "of the other 2 are not found") {
 		t.Errorf("%q", w)
 	}
 }
@@ -108,14 +108,14 @@ func TestLookEnds(t *testing.T) {
 		t.Error(err)
 	}
 	if _, r := take(t, files); r.Near != nil {
-		t.Error("nobody looked")
+		t.Error("near duplicates were not searched for")
 	}
 	if _, r := look(t, datasets.SnapshotOptions{AnyFile: true}, seen("a/1.png", fatal, 1)); r.Near != nil {
 		t.Error("files of any format were looked at")
 	}
 }
 
-// many is n pairs of images that look alike, in two classes.
+// many returns n pairs of images that look alike, in two classes.
 func many(n int) (files []memoryFile) {
 	for i := range n {
 		for variant := range byte(2) {
@@ -126,7 +126,7 @@ func many(n int) (files []memoryFile) {
 	return files
 }
 
-// Pairs that a split parts are leaks, and Together leaves none.
+// Pairs divided by a split are leaks, and Together leaves none.
 func TestDivide(t *testing.T) {
 	s, r := look(t, datasets.SnapshotOptions{}, many(60)...)
 	f := datasets.Fractions{Validation: .2, Test: .2}
@@ -162,7 +162,7 @@ func TestDivide(t *testing.T) {
 		t.Errorf("%v: %d leaks, %+v, %q", err, len(r.Near.Leaks()), r.Sides, r.Warnings())
 	}
 	if _, err := s.Split(f); err == nil {
-		t.Error("a snapshot alone splits by what looks alike")
+		t.Error("a snapshot alone keeps near duplicates together")
 	}
 }
 
@@ -172,15 +172,15 @@ func TestDivideThatCannotBe(t *testing.T) {
 		one = append(one, seen(fmt.Sprintf("%c/%d.png", 'a'+i%2, i), 'X', i))
 	}
 	s, r := look(t, datasets.SnapshotOptions{}, one...)
-	if _, err := r.Divide(s, datasets.Fractions{Test: .2, Together: true}); err == nil || !strings.Contains(err.Error(), "30 of 30 images look alike") {
+	if _, err := r.Divide(s, datasets.Fractions{Test: .2, Together: true}); err == nil || !strings.Contains(err.Error(), "30 of 30 images, from ") {
 		t.Error(err)
 	}
-	if r.Sides.Problem == "" || r.Sides.Together || r.Sides.Train != 0 || len(r.Warnings()) != 2 { // and labels that differ
+	if r.Sides.Problem == "" || r.Sides.Together || r.Sides.Train != 0 || len(r.Warnings()) != 2 { // and the warning about labels that differ
 		t.Errorf("%+v %q", r.Sides, r.Warnings())
 	}
 	s, r = take(t, of(one...))
 	if _, err := r.Divide(s, datasets.Fractions{Test: .2, Together: true}); err == nil {
-		t.Error("nobody looked")
+		t.Error("near duplicates were not searched for")
 	}
 }
 

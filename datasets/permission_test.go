@@ -11,8 +11,8 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// One file of a thousand that this user may not read ends a snapshot that is
-// wanted whole, be it refused when opened or, as HDFS does, when read.
+// One unreadable file of a thousand ends a snapshot with AllOrNothing, whether
+// opening or, as in HDFS, reading is denied.
 func TestAllOrNothing(t *testing.T) {
 	denied := &fs.PathError{Op: "open", Path: "0500.png", Err: fs.ErrPermission}
 	for name, odd := range map[string]memoryFile{

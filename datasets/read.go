@@ -9,11 +9,10 @@ import (
 	"iter"
 )
 
-// ReadVerified reads an example whole and makes sure that it is what the
-// snapshot recorded: of the same size and SHA-256. Otherwise the error wraps
-// ErrChanged. A read that ends early without an error, as some stores have
-// it, is noticed the same way. At most one byte more than the entry's size is
-// read.
+// ReadVerified reads a whole example and checks that its size and SHA-256 match
+// the snapshot. Otherwise the error wraps ErrChanged. A read that ends early
+// without an error, as in some stores, is detected the same way. At most one
+// byte more than the entry's size is read.
 func ReadVerified(ctx context.Context, example Example, entry Entry) ([]byte, error) {
 	b, err := readSized(ctx, example, entry.Size)
 	if err != nil {
@@ -45,8 +44,8 @@ func readSized(ctx context.Context, example Example, size int64) (b []byte, err 
 			err = e
 		}
 	}()
-	// The size is of a file read whole before, but it may come from a
-	// snapshot's file: allocate for it in steps.
+	// The size was measured, but it may come from a snapshot's file: allocate
+	// in steps.
 	limit := max(0, size, size+1) // the largest size has no successor
 	var w bytes.Buffer
 	w.Grow(int(min(limit, 1<<20)) + bytes.MinRead)
@@ -56,17 +55,17 @@ func readSized(ctx context.Context, example Example, size int64) (b []byte, err 
 	return w.Bytes(), nil
 }
 
-// Match is an entry of a snapshot and the example that it is of.
+// Match is an entry of a snapshot with its example.
 type Match struct {
 	Index   int // of the entry in the snapshot
 	Entry   Entry
 	Example Example
 }
 
-// Match lists the source once more beside the snapshot and yields every entry
-// with the example that can be opened, in order. Examples that the snapshot
-// does not have are passed over: they are new, or were quarantined. An entry
-// whose example is gone, or has another label, group or split, ends the sequence with an
+// Match lists the source again alongside the snapshot and yields every entry
+// with its example, in order. Examples that are not in the snapshot are
+// skipped: they are new, or were quarantined. An entry whose example is
+// missing, or has a different label, group or split, ends the sequence with an
 // error that wraps ErrChanged.
 func (s *Snapshot) Match(ctx context.Context, src Source) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
@@ -112,5 +111,5 @@ func became(e Entry, what, was, is string) error {
 }
 
 func gone(e Entry) error {
-	return fmt.Errorf("%s: %w: it is gone; take a new snapshot", e.Key, ErrChanged)
+	return fmt.Errorf("%s: %w: it no longer exists; take a new snapshot", e.Key, ErrChanged)
 }

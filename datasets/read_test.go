@@ -62,7 +62,7 @@ func TestReadVerified(t *testing.T) {
 	}
 }
 
-// An entry read from a file may claim any size: it must not be allocated.
+// An entry from a file may claim any size: it must not be allocated.
 func TestReadVerifiedHugeClaim(t *testing.T) {
 	for _, size := range []int64{1<<63 - 1, 1<<63 - 2, -1, -1 << 63} {
 		entry := datasets.Entry{Key: "a/x", Label: "a", Size: size}
@@ -126,11 +126,11 @@ func TestMatch(t *testing.T) {
 		})
 	}
 	for range snapshot.Match(t.Context(), of(a, b, c)) {
-		break // giving up early is no fault
+		break // stopping early is allowed
 	}
 }
 
-// relabel is a source in which one example has another label.
+// relabel is a source in which one example has a different label.
 type relabel struct {
 	*memory
 	key string

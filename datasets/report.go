@@ -16,21 +16,21 @@ type Reason string
 // The reasons.
 const (
 	Empty         Reason = "empty"                // no bytes, or a class folder without files
-	Unreadable    Reason = "unreadable"           // the store gave an error for this example
-	Denied        Reason = "denied"               // the store does not let its user read it
+	Unreadable    Reason = "unreadable"           // the store returned an error for this example
+	Denied        Reason = "denied"               // the store's user may not read it
 	Refused       Reason = "refused"              // a link out of the root, a named pipe and the like
 	Unlabelled    Reason = "unlabelled"           // in no class
-	NotAnImage    Reason = "not an image"         // of none of the formats
+	NotAnImage    Reason = "not an image"         // not in a known format
 	Truncated     Reason = "truncated"            // ends before the image does
-	Corrupt       Reason = "corrupt"              // contradicts its format
+	Corrupt       Reason = "corrupt"              // violates its format
 	TooManyPixels Reason = "too many pixels"      // above the bound on the decoded size
-	TooCostly     Reason = "too costly to decode" // far more work than the size in pixels says
+	TooCostly     Reason = "too costly to decode" // far more work than its number of pixels justifies
 	TooLarge      Reason = "too large"            // above the bound on the encoded size
-	Conflict      Reason = "conflict"             // the same bytes stand under another label too
-	Undecodable   Reason = "undecodable"          // complete, and yet the decoder refused it
+	Conflict      Reason = "conflict"             // the same bytes also occur under another label
+	Undecodable   Reason = "undecodable"          // complete, but the decoder failed
 )
 
-// Quarantined is an example that is not used, and why.
+// Quarantined is an example that is not used, with the reason.
 type Quarantined struct {
 	Key    string `json:"key"`
 	Label  string `json:"label,omitempty"`
@@ -38,7 +38,7 @@ type Quarantined struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// String is the key, the reason and the detail in a line.
+// String returns the key, the reason and the detail in one line.
 func (q Quarantined) String() string {
 	if q.Detail == "" {
 		return fmt.Sprintf("%s: %s", q.Key, q.Reason)
@@ -46,8 +46,7 @@ func (q Quarantined) String() string {
 	return fmt.Sprintf("%s: %s: %s", q.Key, q.Reason, q.Detail)
 }
 
-// Misnamed is an example that is used although its extension says another
-// format than its bytes do.
+// Misnamed is an example whose extension and format differ. It is used.
 type Misnamed struct {
 	Key       string               `json:"key"`
 	Extension string               `json:"extension"`
@@ -57,70 +56,68 @@ type Misnamed struct {
 // ClassCount is one class of a dataset.
 type ClassCount struct {
 	Label       string `json:"label"`
-	Examples    int    `json:"examples"` // that can be used
+	Examples    int    `json:"examples"` // usable ones
 	Quarantined int    `json:"quarantined,omitempty"`
-	// Train, Validation and Test are those on each side of the split, where
-	// Report.Sides has one, or else those that the dataset fixes to it.
+	// Train, Validation and Test count the images on each side of the split if
+	// Report.Sides is set, else those that the dataset fixes to a side.
 	Train      int `json:"train,omitempty"`
 	Validation int `json:"validation,omitempty"`
 	Test       int `json:"test,omitempty"`
 }
 
-// Report says what a snapshot found. Its lists are ordered by key, the classes
-// by label.
+// Report is the result of taking a snapshot. Its lists are ordered by key, the
+// classes by label.
 type Report struct {
 	URI      string `json:"uri"`
 	Digest   string `json:"digest"`   // of the snapshot
-	Examples int    `json:"examples"` // that can be used
-	Bytes    int64  `json:"bytes"`    // of those
+	Examples int    `json:"examples"` // usable ones
+	Bytes    int64  `json:"bytes"`    // of the usable ones
 
-	// Layout says how names were read. It is nil where the source does not tell.
+	// Layout says how names were interpreted. It is nil if the source does not
+	// say.
 	Layout *Layout `json:"layout,omitempty"`
-	// Notes says how the source read the examples where that is not plain, a
-	// sentence each. They name no example.
+	// Notes has sentences about unusual ways in which the source read the
+	// examples. They name no example.
 	Notes []string `json:"notes,omitempty"`
 
-	// Classes has every label that was seen, even one whose examples are all
-	// quarantined.
+	// Classes has every label seen, even if all its examples are quarantined.
 	Classes []ClassCount `json:"classes"`
-	// Beside are the names of folders beside the classes that hold no images but
-	// only such as annotations. They are no classes.
+	// Beside lists folders next to the classes that contain no images but, for
+	// example, annotations. They are not classes.
 	Beside []string `json:"beside,omitempty"`
-	// Imbalance is the number of examples of the largest class over that of
-	// the smallest among those that have any: 1 is balanced. It is 0 where
-	// there are none.
+	// Imbalance is the number of examples of the largest class divided by that
+	// of the smallest non-empty one: 1 is balanced. It is 0 if there are none.
 	Imbalance float64 `json:"imbalance"`
-	// Sizes is nil where nothing was complete, and where files of any format
-	// were taken unseen.
+	// Sizes is nil if no image was complete, and for files of any format.
 	Sizes *Sizes `json:"sizes,omitempty"`
-	// Details is nil where Sizes is.
+	// Details is nil if Sizes is.
 	Details *Details `json:"details,omitempty"`
 	// Sides is nil before Divide.
 	Sides *Sides `json:"sides,omitempty"`
-	// Near is nil where nobody looked for images that look alike, and for files
-	// of any format.
+	// Near is nil if near duplicates were not searched for, and for files of
+	// any format.
 	Near *NearDuplicates `json:"near_duplicates,omitempty"`
 
-	// ListDifferences are the ways in which a list names files otherwise than
-	// the store does, and Unlisted what it does not name, nil for nothing.
+	// ListDifferences are the ways in which names in a list differ from the
+	// files. Unlisted counts files that the list omits, nil if there are none.
 	ListDifferences []ListDifference `json:"list_differences,omitempty"`
 	Unlisted        *Unlisted        `json:"unlisted,omitempty"`
 
 	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	Misnamed    []Misnamed    `json:"misnamed,omitempty"`
-	// Duplicates has the keys of identical bytes under one label, a group
-	// each. All of them are used and stay on one side of a split.
+	// Duplicates has groups of keys with identical bytes and the same label.
+	// All of them are used and stay on one side of a split.
 	Duplicates [][]string `json:"duplicates,omitempty"`
-	// Conflicts has the keys of identical bytes under different labels, a
-	// group each. All of them are among the quarantined.
+	// Conflicts has groups of keys with identical bytes and different labels.
+	// All of them are quarantined.
 	Conflicts [][]string `json:"conflicts,omitempty"`
 
 	folders bool // Reading.Folders of the source
 	unnamed bool // see Unnamed
 }
 
-// Without is the report after the given keys of its snapshot s were found
-// undecodable, the counterpart of s.Without.
+// Without returns the report after the given keys of its snapshot s turned out
+// to be undecodable, the counterpart of s.Without.
 func (r *Report) Without(s *Snapshot, reasons map[string]string) *Report {
 	n := *r
 	n.Quarantined = slices.Clone(r.Quarantined)
@@ -149,7 +146,7 @@ func (r *Report) Without(s *Snapshot, reasons map[string]string) *Report {
 	return &n
 }
 
-// identical files a group of entries of the same bytes, given as indices in
+// identical records a group of entries with the same bytes, given as indices in
 // key order: as duplicates, or as a conflict whose members are added to out.
 func (r *Report) identical(entries []Entry, group []int32, out map[int]bool) {
 	keys := make([]string, len(group))
@@ -175,7 +172,7 @@ func (r *Report) identical(entries []Entry, group []int32, out map[int]bool) {
 	}
 }
 
-// Reasons counts the quarantined by why they are.
+// Reasons counts the quarantined examples by reason.
 func (r *Report) Reasons() map[Reason]int {
 	counts := make(map[Reason]int)
 	for _, q := range r.Quarantined {
@@ -191,7 +188,8 @@ func (r *Report) sort() {
 	slices.SortFunc(r.Conflicts, byFirst)
 }
 
-// count fills in what follows from the snapshot and the quarantined.
+// count sets the fields that follow from the snapshot and the quarantined
+// examples.
 func (r *Report) count(s *Snapshot) {
 	r.Digest, r.Examples, r.Bytes = s.Digest, len(s.Entries), 0
 	counts := make(map[string]*ClassCount)
@@ -228,9 +226,9 @@ func (r *Report) count(s *Snapshot) {
 	}
 }
 
-// extensions is what people name image files, with the format meant. Formats
-// that tkit does not decode are there too: a file named so is misnamed if it
-// holds another.
+// extensions maps common extensions to formats. Formats that tkit does not
+// decode are included: a file with such an extension and another format is
+// misnamed.
 var extensions = map[string]preprocessing.Format{
 	".jpg": preprocessing.JPEG, ".jpeg": preprocessing.JPEG, ".jpe": preprocessing.JPEG, ".jfif": preprocessing.JPEG,
 	".png": preprocessing.PNG, ".gif": preprocessing.GIF, ".webp": preprocessing.WebP,
@@ -238,9 +236,9 @@ var extensions = map[string]preprocessing.Format{
 	".tif": "tiff", ".tiff": "tiff", ".heic": "heic", ".avif": "avif", ".jp2": "jpeg 2000", ".svg": "svg", ".pdf": "pdf", ".txt": "text",
 }
 
-// misnamed says whether a key's extension promises another format. A key with
-// no extension, or one that means nothing here, promises none, and a file whose
-// format was not looked at keeps what was promised.
+// misnamed reports whether a key's extension promises another format. A key
+// without a known extension promises none, and neither does a file whose format
+// was not examined.
 func misnamed(key string, f preprocessing.Format) (extension string, wrong bool) {
 	extension = path.Ext(key)
 	meant, known := extensions[strings.ToLower(extension)]

@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// sideWords are the words that people write for the sides of a split.
+// sideWords are common words for the sides of a split.
 var sideWords = map[string]string{
 	"train": Train, "training": Train, "trn": Train,
 	"validation": Validation, "validate": Validation, "val": Validation, "valid": Validation, "dev": Validation, "development": Validation,
 	"test": Test, "testing": Test, "tst": Test, "eval": Test, "evaluation": Test, "holdout": Test, "heldout": Test,
 }
 
-// fillers are words that say nothing beside one of sideWords.
+// fillers are words that carry no meaning beside one of sideWords.
 var fillers = map[string]bool{
 	"set": true, "sets": true, "split": true, "subset": true, "partition": true, "part": true, "fold": true, "shard": true, "of": true,
 	"data": true, "dataset": true, "folder": true, "file": true, "files": true, "sample": true, "samples": true,
@@ -22,10 +22,10 @@ var fillers = map[string]bool{
 	"labeled": true, "labelled": true, "class": true, "classes": true,
 }
 
-// SideNamed is the side of a split that a folder's name or a label stands for,
-// as people write it: Training, test_images, val2017, dev-set, HOLDOUT. Every
-// word of the name is one for the side or says nothing, so that "test strip"
-// stands for none. Where a dataset states the side itself, ParseSplit reads it.
+// SideNamed returns the side of a split that a folder's name or a label means,
+// in common spellings: Training, test_images, val2017, dev-set, HOLDOUT. Every
+// word of the name must mean the side or be a filler, so "test strip" means
+// none. ParseSplit parses sides that a dataset states explicitly.
 func SideNamed(name string) (split string, ok bool) {
 	for _, word := range words(name) {
 		if side, found := sideWord(word); found && (split == "" || split == side) {
@@ -37,9 +37,9 @@ func SideNamed(name string) (split string, ok bool) {
 	return split, split != ""
 }
 
-// SideIn is the side of a split that any word of a name stands for, such as
-// that of a shard: digits-train.tfrecord-00000-of-00004. It is none where two
-// words stand for different sides.
+// SideIn returns the side of a split that any word of a name means, such as in
+// a shard's name: digits-train.tfrecord-00000-of-00004. It returns none if two
+// words mean different sides.
 func SideIn(name string) (split string, ok bool) {
 	for _, word := range words(name) {
 		if side, found := sideWord(word); found {
@@ -52,7 +52,8 @@ func SideIn(name string) (split string, ok bool) {
 	return split, split != ""
 }
 
-// sideWord reads one word, also with a filler run on: trainset, testimages.
+// sideWord interprets one word, also with a filler appended: trainset,
+// testimages.
 func sideWord(word string) (split string, ok bool) {
 	if split, ok = sideWords[word]; ok {
 		return split, true
@@ -65,8 +66,8 @@ func sideWord(word string) (split string, ok bool) {
 	return "", false
 }
 
-// words are the runs of letters of a name in lower case. A capital after a
-// small letter begins a word, and "hold out" is one.
+// words returns the runs of letters of a name in lower case. A capital after a
+// small letter begins a word, and "hold out" is one word.
 func words(name string) []string {
 	var b strings.Builder
 	var before rune

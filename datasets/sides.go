@@ -5,24 +5,23 @@ import (
 	"slices"
 )
 
-// Sides says how a split divides a dataset.
+// Sides is the result of splitting a dataset.
 type Sides struct {
-	// Train, Validation and Test are numbers of images. They are 0 where
-	// there is a Problem.
+	// Train, Validation and Test are numbers of images. They are 0 if there is
+	// a Problem.
 	Train      int `json:"train"`
 	Validation int `json:"validation"`
 	Test       int `json:"test"`
-	// Together says that images that look alike were kept on one side.
+	// Together means that near duplicates were kept on one side.
 	Together bool `json:"together,omitempty"`
 	// Problem is why the dataset cannot be split this way, or "".
 	Problem string `json:"problem,omitempty"`
 }
 
-// Divide splits the snapshot s that the report is of, and reports where the
-// images are and so what leaks from one side to another. With f.Together the
-// images of each group of near duplicates share a side, as if the dataset itself
-// gave them one Group. An error is in the report too; the sides are then those
-// that the dataset fixes.
+// Divide splits the report's snapshot s and reports the sides of the images and
+// the leaks between sides. With f.Together each group of near duplicates is on
+// one side, as if the dataset gave its images one Group. An error is also
+// recorded in the report; the sides are then those that the dataset fixes.
 func (r *Report) Divide(s *Snapshot, f Fractions) (Split, error) {
 	var links [][]int32
 	var err error
@@ -93,7 +92,7 @@ func (r *Report) placeNear(s *Snapshot, sides []side) {
 	}
 }
 
-// find is the index of the entry of a key.
+// find returns the index of the entry with a key.
 func (s *Snapshot) find(key string) (index int, ok bool) {
 	return slices.BinarySearchFunc(s.Entries, key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) })
 }

@@ -9,21 +9,21 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Sizes says how large the images of a dataset are: all those that are complete
-// images, also where their bytes stand under two labels.
+// Sizes describes the sizes of all complete images of a dataset, including
+// those with conflicting labels.
 type Sizes struct {
-	// Formats are in descending order of their counts.
+	// Formats are in descending order of count.
 	Formats []FormatCount `json:"formats"`
-	Bytes   Spread        `json:"bytes"`  // by the length of the file
+	Bytes   Spread        `json:"bytes"`  // by file length
 	Pixels  Spread        `json:"pixels"` // by width × height
-	// Small is how many are less than SmallSide pixels wide or high, and
-	// Elongated how many have one side ElongatedBy or more times the other.
+	// Small counts images less than SmallSide pixels wide or high, Elongated
+	// those with one side at least ElongatedBy times the other.
 	Small     int `json:"small,omitempty"`
 	Elongated int `json:"elongated,omitempty"`
 }
 
-// What counts as out of the ordinary in Sizes. A network's input of 224 pixels
-// is seven times SmallSide: such an image is mostly interpolation.
+// Thresholds for unusual images. A network's input of 224 pixels is seven times
+// SmallSide: such an image is mostly interpolation.
 const (
 	SmallSide   = 32
 	ElongatedBy = 4
@@ -35,8 +35,8 @@ type FormatCount struct {
 	Images int                  `json:"images"`
 }
 
-// Spread is the smallest, the middle and the largest image by one measure. Of
-// an even number the middle is the lower one.
+// Spread is the smallest, the median and the largest image by one measure. For
+// an even number the median is the lower one.
 type Spread struct {
 	Smallest Measured `json:"smallest"`
 	Median   Measured `json:"median"`
@@ -52,16 +52,16 @@ type Measured struct {
 	Height int    `json:"height,omitempty"`
 }
 
-// Pixels is width × height, as people write it.
+// Pixels returns width × height as text.
 func (m Measured) Pixels() string { return fmt.Sprintf("%d×%d", m.Width, m.Height) }
 
 func (m Measured) pixels() int64 { return int64(m.Width) * int64(m.Height) }
 
-// A Fact is something about images, in words.
+// A Fact is a property of the images, as text.
 type Fact struct{ Name, Text string }
 
-// Facts are what there is to say of the images, for the table and the page;
-// count writes a number of images.
+// Facts returns the properties of the images for the table and the page. count
+// formats a number of images.
 func (r *Report) Facts(count func(int) string) []Fact {
 	var facts []Fact
 	if r.Sizes != nil {
@@ -92,7 +92,7 @@ func (s *Sizes) facts(count func(int) string) []Fact {
 	return facts
 }
 
-// spread is from what to what, and what is in the middle.
+// spread describes a Spread as a range with its median.
 func spread(s Spread, text func(Measured) string) string {
 	least, most := text(s.Smallest), text(s.Largest)
 	if least == most {
@@ -101,7 +101,7 @@ func spread(s Spread, text func(Measured) string) string {
 	return fmt.Sprintf("%s to %s, median %s", least, most, text(s.Median))
 }
 
-// measuring gathers Sizes, sixteen bytes an image.
+// measuring collects Sizes, with sixteen bytes per image.
 type measuring struct {
 	formats          map[preprocessing.Format]int
 	bytes, pixels    Spread // without medians
@@ -109,7 +109,7 @@ type measuring struct {
 	small, elongated int
 }
 
-// add takes an image of positive width and height.
+// add adds an image of positive width and height.
 func (m *measuring) add(image Measured, format preprocessing.Format) {
 	if m.formats == nil {
 		m.formats = make(map[preprocessing.Format]int)
@@ -138,7 +138,7 @@ func (s *Spread) widen(image Measured, by func(Measured) int64) {
 	}
 }
 
-// sizes is nil where nothing was measured.
+// sizes returns nil if nothing was measured.
 func (m *measuring) sizes() *Sizes {
 	n := len(m.shapes)
 	if n == 0 {

@@ -11,21 +11,21 @@ import (
 	"unicode/utf8"
 )
 
-// Entry is one example as a snapshot recorded it.
+// Entry is one example as recorded by a snapshot.
 type Entry struct {
 	Key    string
 	Label  string
 	Size   int64
 	SHA256 [sha256.Size]byte
-	// Group and Split are as in the Example, and mostly empty.
+	// Group and Split are as in Example, and usually empty.
 	Group string
 	Split string
 }
 
-// Snapshot is a dataset as it stood once: what of it can be used, in ascending
-// byte order of the keys. It is immutable; share it freely.
+// Snapshot is the usable part of a dataset at one time, in ascending byte order
+// of the keys. It is immutable and may be shared.
 type Snapshot struct {
-	// URI is where the dataset was found. It is no part of the digest: a
+	// URI is where the dataset was found. It is not part of the digest: a
 	// dataset that moves stays the same.
 	URI     string
 	Entries []Entry
@@ -33,8 +33,8 @@ type Snapshot struct {
 	Digest string
 }
 
-// NewSnapshot makes a snapshot of entries, which it keeps. They must stand in
-// ascending order of their keys, without repetition, and have labels.
+// NewSnapshot makes a snapshot of entries, which it keeps. They must be in
+// ascending order of their keys, without duplicates, and have labels.
 func NewSnapshot(uri string, entries []Entry) (*Snapshot, error) {
 	for i, e := range entries {
 		if err := e.validate(); err != nil {
@@ -85,11 +85,11 @@ func ascending(before, after string) error {
 	return nil
 }
 
-// digest hashes the entries in a form without ambiguity: a title, then for
-// each entry the key and the label led by their lengths, the size and the
-// SHA-256. Lengths and size are unsigned varints. Where any entry has a group
-// or a split the title is another, and each entry goes on with both, led by
-// their lengths.
+// digest hashes the entries in an unambiguous form: a title, then for each
+// entry the key and the label, each preceded by its length, the size and the
+// SHA-256. Lengths and size are unsigned varints. If any entry has a group or a
+// split, the title differs, and both follow in each entry, preceded by their
+// lengths.
 func digest(entries []Entry) string {
 	h := sha256.New()
 	version := versionOf(entries)
@@ -113,8 +113,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// The versions of a snapshot's digest and file. A snapshot that needs no more
-// has the first, and so the digest and the bytes that it always had.
+// The versions of a snapshot's digest and file. A snapshot that needs nothing
+// newer has the first version, and so its original digest and bytes.
 const (
 	versionPlain  = 1
 	versionGroups = 2 // entries have groups or splits
@@ -141,10 +141,9 @@ func (s *Snapshot) Labels() []string {
 	return labels
 }
 
-// Without is the snapshot less the given keys, each with the reason why it is
-// left out: an image that no decoder accepts is found out only in training,
-// and the snapshot recorded with a model is of what was really used. Keys
-// that the snapshot does not have are ignored.
+// Without returns the snapshot without the given keys, each with the reason:
+// undecodable images are found only in training, and the snapshot recorded with
+// a model must contain the images actually used. Unknown keys are ignored.
 func (s *Snapshot) Without(reasons map[string]string) *Snapshot {
 	kept := make([]Entry, 0, len(s.Entries))
 	for _, e := range s.Entries {
@@ -155,9 +154,9 @@ func (s *Snapshot) Without(reasons map[string]string) *Snapshot {
 	return newSnapshot(s.URI, kept)
 }
 
-// byContent is the indices of the entries ordered so that identical bytes are
-// neighbours, and in key order among themselves. It takes the place of a map
-// by hash, which would be several times the size.
+// byContent returns the indices of the entries ordered so that identical bytes
+// are adjacent, and in key order among themselves. A map by hash would be
+// several times as large.
 func byContent(entries []Entry) []int32 {
 	order := make([]int32, len(entries))
 	for i := range order {

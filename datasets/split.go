@@ -11,64 +11,64 @@ import (
 	"strings"
 )
 
-// Fractions says how to split. Either Validation and Test are the fractions of
-// the images to keep apart, the rest being for training; or TrainPerClass is
+// Fractions sets how to split. Either Validation and Test are the fractions of
+// the images for these sides, and the rest is for training; or TrainPerClass is
 // set and both are zero.
 type Fractions struct {
 	Validation float64
 	Test       float64
-	// TrainPerClass takes this many different images of each class for
-	// training and all the others for testing.
+	// TrainPerClass takes this many different images of each class for training
+	// and all others for testing.
 	TrainPerClass int
-	// Seed chooses another split of the same fractions.
+	// Seed selects a different split with the same fractions.
 	Seed uint64
-	// Together keeps images that look alike on one side. Only Report.Divide
-	// knows which do.
+	// Together keeps near duplicates on one side. Only Report.Divide supports
+	// it.
 	Together bool
 }
 
-// Split is the indices of a snapshot's entries by what they are used for, each
-// list in ascending order. Together they have every index once.
+// Split is a partition of the indices of a snapshot's entries by use, each list
+// in ascending order.
 type Split struct {
 	Train, Validation, Test []int
 }
 
 // Split divides the snapshot by the content of its images, class by class.
 //
-// The rule: the place of an image is a number in [0, 1), made of the first
+// The rule: the place of an image is a number in [0, 1) made from the first
 // bytes of SHA-256(seed, SHA-256 of the image). Images below Test are the test
 // side, those below Test + Validation the validation side, the others the
-// training side. A place depends on nothing but the image and the seed, so
-// identical images share a side, and images added or removed, renamed or
-// relabelled never move another one. The fractions hold in expectation.
+// training side. A place depends only on the image and the seed, so identical
+// images share a side, and adding, removing, renaming or relabelling images
+// never moves another one. The fractions hold in expectation.
 //
 // The one exception is a class so small that a side would get none of it: the
-// images of the class stand in the order of their places, and the border
-// between two sides moves just so far that each used side has one image. The
-// images it passes can move back when the class grows. A class with fewer
-// different images than there are sides is an error that names it.
+// images of the class are sorted by their places, and the border between two
+// sides moves just so far that each used side has one image. The images that it
+// passes can move back when the class grows. A class with fewer different
+// images than sides is an error that names the class.
 //
-// With TrainPerClass the last so many different images of the class in that
-// order are for training, with their duplicates; an added image can take the
-// place of one of them. At least one image must be left for the test.
+// With TrainPerClass the last images of the class in that order are for
+// training, with their duplicates; an added image can replace one of them. At
+// least one image must be left for the test.
 //
-// Where entries have groups, the images of a group share a place, made of the
+// If entries have groups, the images of a group share a place, made from the
 // group's name, and so a side; groups that share an image count as one. Images
 // that the snapshot fixes to a side are there, with their group and their
-// copies, and it is an error that names them if that cannot be. A side that
-// any image is fixed to has no others: its fraction is ignored. Where none is
-// fixed to validation, Validation of the others is taken for it, of those
-// fixed to train too: validation is a part of training. A class that a side
-// would get none of gets there the unit of its images whose place is nearest,
-// if one can be spared. TrainPerClass is refused.
+// copies; if that is contradictory, the error names them. A side with fixed
+// images has no others: its fraction is ignored. If none is fixed to
+// validation, Validation of the others is taken for it, including those fixed
+// to train: validation is a part of training. If a side would get no image of a
+// class, it gets the unit with images of the class whose place is nearest, if
+// one can be spared. TrainPerClass is an error.
 func (s *Snapshot) Split(f Fractions) (Split, error) {
 	if f.Together {
-		return Split{}, errors.New("a snapshot alone does not know which images look alike: Report.Divide does")
+		return Split{}, errors.New("a snapshot alone cannot keep near duplicates together: use Report.Divide")
 	}
 	return s.divide(f, nil)
 }
 
-// divide is Split, with the entries of each of links on one side.
+// divide is Split with the entries of each of links on one side.
 func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
 	if err := f.validate(); err != nil {
 		return Split{}, err
@@ -77,7 +77,7 @@ func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
 	case 0:
 		return Split{}, fmt.Errorf("split of %s: %w", s.URI, ErrNoExamples)
 	case 1:
-		return Split{}, fmt.Errorf("split of %s: every image is labelled %q: a classifier needs at least two classes", s.URI, labels[0])
+		return Split{}, fmt.Errorf("split of %s: every image has the label %q: a classifier needs at least two classes", s.URI, labels[0])
 	}
 	if len(links) > 0 || versionOf(s.Entries) == versionGroups {
 		split, err := s.splitGroups(f, links)
@@ -107,7 +107,7 @@ func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
 		}
 	}
 	if len(short) > 0 {
-		return Split{}, fmt.Errorf("split of %s: %s, and each class needs %d (%s): add images, leave the class out, or change the fractions",
+		return Split{}, fmt.Errorf("split of %s: %s, but each class needs %d (%s): add images, remove the class, or change the fractions",
 			s.URI, some(short, 5), f.need(), f.why())
 	}
 	for _, side := range [][]int{split.Train, split.Validation, split.Test} {
@@ -121,14 +121,14 @@ func (f Fractions) validate() error {
 	case !(f.Validation >= 0 && f.Test >= 0 && f.Validation+f.Test < 1):
 		return fmt.Errorf("fractions of %v for validation and %v for test: neither may be negative, and together they must leave something for training", f.Validation, f.Test)
 	case f.TrainPerClass < 0:
-		return fmt.Errorf("%d training images a class: it must not be negative", f.TrainPerClass)
+		return fmt.Errorf("%d training images per class: it must not be negative", f.TrainPerClass)
 	case f.TrainPerClass > 0 && f.Validation+f.Test > 0:
-		return errors.New("a number of training images a class leaves all others for the test: give no fractions beside it")
+		return errors.New("a number of training images per class leaves all others for the test: it cannot be combined with fractions")
 	}
 	return nil
 }
 
-// need is how many different images a class must have.
+// need returns how many different images a class must have.
 func (f Fractions) need() int {
 	if f.TrainPerClass > 0 {
 		return f.TrainPerClass + 1
@@ -157,8 +157,8 @@ func (f Fractions) why() string {
 	return "one each to " + strings.Join(sides, ", ")
 }
 
-// borders gives the ranks in a class at which the test side ends and the
-// validation side ends. Each used side gets at least one rank.
+// borders returns the ranks in a class at which the test side and the
+// validation side end. Each used side gets at least one rank.
 func (f Fractions) borders(c class) (test, validation int) {
 	n := c.distinct()
 	if f.TrainPerClass > 0 {
@@ -175,7 +175,7 @@ func (f Fractions) borders(c class) (test, validation int) {
 	return test, validation
 }
 
-// class is the images of one label in the order of their places.
+// class is the images of one label sorted by their places.
 type class struct {
 	label  string
 	images []placed
@@ -187,10 +187,10 @@ type placed struct {
 	rank  int // among the different images of the class; duplicates share it
 }
 
-// distinct is the number of different images.
+// distinct returns the number of different images.
 func (c class) distinct() int { return c.images[len(c.images)-1].rank + 1 }
 
-// below is the number of different images whose place is below a fraction.
+// below returns the number of different images whose place is below a fraction.
 func (c class) below(fraction float64) int {
 	i, _ := slices.BinarySearchFunc(c.images, fraction, func(p placed, f float64) int { return cmp.Compare(p.place, f) })
 	if i == len(c.images) {
@@ -199,7 +199,7 @@ func (c class) below(fraction float64) int {
 	return c.images[i].rank
 }
 
-// places puts every entry in its place, by class in the order of the labels.
+// places computes every entry's place, by class in the order of the labels.
 func (s *Snapshot) places(seed uint64) []class {
 	count := make(map[string]int)
 	for _, e := range s.Entries {
@@ -230,7 +230,7 @@ func (s *Snapshot) places(seed uint64) []class {
 	return classes
 }
 
-// place maps an image to [0, 1), evenly.
+// place maps an image uniformly to [0, 1).
 func place(seed uint64, content [sha256.Size]byte) float64 {
 	var b [8 + sha256.Size]byte
 	binary.BigEndian.PutUint64(b[:], seed)
@@ -239,7 +239,7 @@ func place(seed uint64, content [sha256.Size]byte) float64 {
 	return float64(binary.BigEndian.Uint64(h[:])>>11) / (1 << 53) // 53 bits fit a float64 exactly
 }
 
-// some joins the first n of a list and says how many more there are.
+// some joins the first n elements of a list and states how many more there are.
 func some(list []string, n int) string {
 	if len(list) > n {
 		return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)

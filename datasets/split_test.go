@@ -13,7 +13,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// sides maps every key to its side and fails if one has none or two.
+// sides maps every key to its side and fails unless it has exactly one.
 func sides(t *testing.T, s *datasets.Snapshot, f datasets.Fractions) map[string]string {
 	t.Helper()
 	split, err := s.Split(f)
@@ -82,7 +82,7 @@ func TestSplitSeed(t *testing.T) {
 	}
 }
 
-// Images added, removed and renamed leave the others where they are.
+// Adding, removing and renaming images leaves the others on their sides.
 func TestSplitIsStable(t *testing.T) {
 	whole := synthetic(t, 3, 400)
 	f := datasets.Fractions{Validation: .1, Test: .2}
@@ -109,7 +109,7 @@ func TestSplitIsStable(t *testing.T) {
 	}
 }
 
-// With every image repeated, repetitions share a side, whatever the mode.
+// If every image is repeated, copies share a side, in every mode.
 func TestSplitKeepsDuplicatesTogether(t *testing.T) {
 	for _, f := range []datasets.Fractions{{Validation: .3, Test: .3}, {TrainPerClass: 2}, {Validation: .01, Test: .01}} {
 		var entries []datasets.Entry
@@ -133,7 +133,7 @@ func TestSplitKeepsDuplicatesTogether(t *testing.T) {
 	}
 }
 
-// A class of three images has one on each side, at any fractions and seed.
+// A class of three images has one on each side, for any fractions and seed.
 func TestSplitTinyClasses(t *testing.T) {
 	s := synthetic(t, 5, 3)
 	for seed := range uint64(50) {
@@ -145,7 +145,7 @@ func TestSplitTinyClasses(t *testing.T) {
 				}
 			}
 		}
-		// Sides that are not asked for get nothing, the others something.
+		// Unused sides get nothing, the others something.
 		n := tally(s, sides(t, s, datasets.Fractions{Test: .02, Seed: seed}))
 		if n["class000 validation"] != 0 || n["class000 test"] == 0 || n["class000 train"] == 0 {
 			t.Fatalf("seed %d: %v", seed, n)
@@ -162,7 +162,7 @@ func TestSplitPerClass(t *testing.T) {
 			t.Errorf("%s: %v", label, n)
 		}
 	}
-	// More a class take the same ones and others.
+	// A larger number per class takes the same images and more.
 	more := sides(t, s, datasets.Fractions{TrainPerClass: 6})
 	for key, side := range all {
 		if side == "train" && more[key] != "train" {
@@ -181,15 +181,15 @@ func TestSplitErrors(t *testing.T) {
 		want string
 	}{
 		{"nothing", snapshotOf(t, nil), datasets.Fractions{}, "no usable example"},
-		{"one class", synthetic(t, 1, 50), datasets.Fractions{Test: .1}, `every image is labelled "class000"`},
-		{"too few for three sides", two, datasets.Fractions{Test: .1, Validation: .1}, `"class000" has 2 different images, "class001" has 2 different images, and each class needs 3 (one each to train, validate, test)`},
-		{"many too small", many, datasets.Fractions{Test: .1}, `"class004" has 1 different image and 4 more, and each class needs 2 (one each to train, test)`},
+		{"one class", synthetic(t, 1, 50), datasets.Fractions{Test: .1}, `every image has the label "class000"`},
+		{"too few for three sides", two, datasets.Fractions{Test: .1, Validation: .1}, `"class000" has 2 different images, "class001" has 2 different images, but each class needs 3 (one each to train, validate, test)`},
+		{"many too small", many, datasets.Fractions{Test: .1}, `"class004" has 1 different image and 4 more, but each class needs 2 (one each to train, test)`},
 		{"too few a class", two, datasets.Fractions{TrainPerClass: 2}, "each class needs 3 (2 to train, at least 1 to test)"},
 		{"negative", two, datasets.Fractions{Test: -.1}, "neither may be negative"},
 		{"no training", two, datasets.Fractions{Test: .5, Validation: .5}, "something for training"},
 		{"not a number", two, datasets.Fractions{Test: math.NaN()}, "neither may be negative"},
 		{"negative a class", two, datasets.Fractions{TrainPerClass: -1}, "must not be negative"},
-		{"both", two, datasets.Fractions{TrainPerClass: 1, Test: .1}, "give no fractions"},
+		{"both", two, datasets.Fractions{TrainPerClass: 1, Test: .1}, "cannot be combined with fractions"},
 	} {
 		if _, err := c.s.Split(c.f); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -200,7 +200,8 @@ func TestSplitErrors(t *testing.T) {
 	}
 }
 
-// The split of a dataset is part of what a model is: this one never changes.
+// The split of a dataset is part of a model's identity: this one must never
+// change.
 func TestSplitGolden(t *testing.T) {
 	s := synthetic(t, 2, 10)
 	split, err := s.Split(datasets.Fractions{Validation: .2, Test: .3, Seed: 7})
@@ -210,8 +211,8 @@ func TestSplitGolden(t *testing.T) {
 	equal(t, "split", split, "{Train:[1 6 8 9 10 11 12 14 18 19] Validation:[0 3 5 13] Test:[2 4 7 15 16 17]}")
 }
 
-// Any sizes and fractions give a partition with an image of each class on
-// every side, or an error.
+// Any sizes and fractions give either a partition with an image of each class
+// on every side, or an error.
 func FuzzSplit(f *testing.F) {
 	f.Add(uint64(1), .1, .2, 0, []byte{5, 9, 3})
 	f.Add(uint64(2), .0, .0, 3, []byte{5, 9, 3})
@@ -221,7 +222,7 @@ func FuzzSplit(f *testing.F) {
 		var entries []datasets.Entry
 		for c, n := range sizes[:min(len(sizes), 8)] {
 			for i := range n {
-				// every third image is the one before it again
+				// every third image repeats the previous one
 				entries = append(entries, datasets.Entry{
 					Key: fmt.Sprintf("%d/%03d", c, i), Label: fmt.Sprint(c),
 					SHA256: sha256.Sum256([]byte{byte(c), i - min(i, i%3/2)}),

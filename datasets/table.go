@@ -12,16 +12,16 @@ import (
 	"tkit/internal/printable"
 )
 
-// How much of a report a person wants to see; the JSON form has all of it.
+// The parts of a report shown in the table; the JSON form has all of it.
 const (
 	shownClasses = 40
 	shownItems   = 10
 	barWidth     = 30
 )
 
-// Table writes the report for people at a terminal: the classes with bars,
-// then what was found wrong, the first few of each by name. For programs a
-// Report encodes to JSON in full.
+// Table writes the report for a terminal: the classes with bars, then the
+// problems, the first few of each by name. A Report can be encoded as JSON in
+// full.
 func (r *Report) Table(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s in %s, %s\n", printable.Text(r.URI), plural(r.Examples, "image"), classes(len(r.Classes)), Bytes(r.Bytes))
@@ -40,7 +40,7 @@ func (r *Report) Table(w io.Writer) error {
 	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
 	if len(r.Beside) > 0 {
-		fmt.Fprintf(&b, "\nnote: no image is in %s: not a class\n", printable.Text(some(quoted(r.Beside, false), shownNames)))
+		fmt.Fprintf(&b, "\nnote: %s has no images: not a class\n", printable.Text(some(quoted(r.Beside, false), shownNames)))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\nnote: %s\n", printable.Text(n))
@@ -54,7 +54,7 @@ func (r *Report) Table(w io.Writer) error {
 
 func (r *Report) tableClasses(b *strings.Builder) {
 	shown := r.Classes
-	if len(shown) > shownClasses { // the rarest are what one has to know about
+	if len(shown) > shownClasses { // the rarest are the most important
 		shown = slices.Clone(shown)
 		slices.SortStableFunc(shown, func(x, y ClassCount) int { return cmp.Compare(x.Examples, y.Examples) })
 		shown = shown[:shownClasses]
@@ -69,7 +69,7 @@ func (r *Report) tableClasses(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%-*s  %*s\n", width, "class", digits, "images")
 	for _, c := range shown {
-		bar := strings.Repeat("█", (c.Examples*barWidth+largest-1)/largest) // any image at all gets a block
+		bar := strings.Repeat("█", (c.Examples*barWidth+largest-1)/largest) // any image gets a block
 		line := fmt.Sprintf("%-*s  %*d  %s", width, printable.Text(c.Label), digits, c.Examples, bar)
 		if c.Quarantined > 0 {
 			line += fmt.Sprintf(" +%d quarantined", c.Quarantined)
@@ -122,7 +122,7 @@ func (r *Report) tableQuarantined(b *strings.Builder) {
 	section(b, r.shown(), fmt.Sprintf("%d quarantined (not used): ", len(r.Quarantined))+strings.Join(reasons, ", "), r.Quarantined, Quarantined.String)
 }
 
-// shown is how many of what was found are named.
+// shown returns how many findings are named.
 func (r *Report) shown() int {
 	if r.unnamed {
 		return 0
@@ -130,7 +130,7 @@ func (r *Report) shown() int {
 	return shownItems
 }
 
-// section writes a title and the first few of them.
+// section writes a title and the first few items.
 func section[T any](b *strings.Builder, shown int, title string, items []T, text func(T) string) {
 	if len(items) == 0 {
 		return
@@ -156,7 +156,7 @@ func classes(n int) string {
 	return fmt.Sprintf("%d classes", n)
 }
 
-// Bytes writes a size for people, with a unit that leaves few digits.
+// Bytes formats a size with a unit that leaves few digits.
 func Bytes(n int64) string {
 	const unit = 1000
 	if n < unit {

@@ -14,38 +14,38 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// DefaultMaxBytes bounds the encoded size of an image where the options name
-// no bound.
+// DefaultMaxBytes bounds the encoded size of an image if the options set no
+// bound.
 const DefaultMaxBytes int64 = 256 << 20
 
-// SnapshotOptions says how to take a snapshot. Zero values mean defaults.
+// SnapshotOptions sets how to take a snapshot. Zero values mean defaults.
 type SnapshotOptions struct {
-	// Workers is how many examples are read at a time; by default twice the
-	// number of processors, at least 4.
+	// Workers is how many examples are read concurrently; the default is twice
+	// the number of processors, at least 4.
 	Workers int
-	// MaxPixels quarantines larger images, by default
-	// preprocessing.DefaultMaxPixels. Give the bound of the model's own
+	// MaxPixels quarantines larger images; the default is
+	// preprocessing.DefaultMaxPixels. Use the bound of the model's
 	// preprocessing.
 	MaxPixels int64
-	// MaxBytes quarantines longer files, by default DefaultMaxBytes.
+	// MaxBytes quarantines longer files; the default is DefaultMaxBytes.
 	MaxBytes int64
-	// Decode, if set, is the decode step of the preprocessing that the images are
-	// for: the report warns of what it leaves unused.
+	// Decode, if set, is the decode step of the images' preprocessing: the
+	// report warns of properties that it ignores.
 	Decode *preprocessing.Decode
-	// AnyFile takes files of any format, unseen: the preprocessing begins with a
-	// plugin that knows what to make of them.
+	// AnyFile accepts files of any format, unexamined, because the
+	// preprocessing begins with a plugin that reads them.
 	AnyFile bool
-	// AllOrNothing ends the snapshot where the store does not let this user
-	// read one of the files, with an error that is fs.ErrPermission. Otherwise
-	// that file is quarantined like any that cannot be read.
+	// AllOrNothing ends the snapshot with an error that is fs.ErrPermission if
+	// the store denies this user one of the files. Otherwise that file is
+	// quarantined like other unreadable ones.
 	AllOrNothing bool
-	// Look, if set, is shown every image that can be used, so that the report
-	// says which of them look alike: the first MaxPrints of them, by default
-	// DefaultMaxPrints. Files of any format it is not shown.
+	// Look, if set, is called for usable images, so that the report can list
+	// near duplicates: for the first MaxPrints of them, by default
+	// DefaultMaxPrints. It is not called with AnyFile.
 	Look      Look
 	MaxPrints int
 	// Progress, if set, is called from one goroutine after every example with
-	// the number of examples and of bytes read so far.
+	// the number of examples and bytes read so far.
 	Progress func(done int, bytes int64)
 }
 
@@ -68,17 +68,17 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 	return o
 }
 
-// TakeSnapshot reads every example of a source once and records what can be
-// used. What cannot is quarantined in the report, by name and with the reason;
-// nothing is left out silently. Identical bytes under two labels are
-// quarantined whole, since nobody knows which label is right. Nothing is
-// decoded but by the options' Look, and for the report's Details images of 16 bits
-// or with transparency: without a Look, a file that is complete and yet
-// corrupt inside passes here and is found by the decoder (see Snapshot.Without).
+// TakeSnapshot reads every example of a source once and records the usable
+// ones. The others are quarantined in the report, by name and with the reason;
+// nothing is omitted silently. Identical bytes under two labels are all
+// quarantined, because the right label is unknown. Images are decoded only by
+// the options' Look and, for the report's Details, if they have 16 bits per
+// sample or transparency. Without a Look, a file that is complete but corrupt
+// inside is accepted and detected later by the decoder (see Snapshot.Without).
 //
-// It fails when the source cannot list, when the store is unavailable, and
-// when the context ends. When nothing usable is left it returns ErrNoExamples
-// together with the report.
+// It fails if the source cannot list, if the store is unavailable, and when the
+// context ends. If nothing usable is left it returns ErrNoExamples together
+// with the report.
 func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
 	c := collection{uri: src.URI(), options: o.withDefaults()}
 	c.looking.most = c.options.MaxPrints
@@ -107,21 +107,21 @@ func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot
 	return snapshot, report, nil
 }
 
-// job is an example on its way through the workers.
+// job is an example passed through the workers.
 type job struct {
 	example Example
 	found   finding
 	done    chan struct{} // closed when found is set
 }
 
-// collection gathers the findings in the order of the listing.
+// collection collects the findings in the order of the listing.
 type collection struct {
 	uri     string
 	options SnapshotOptions
 
 	entries     gathering
-	last        string // key before
-	key         []byte // of the entry that is added
+	last        string // previous key
+	key         []byte // of the entry being added
 	count       int    // examples so far
 	bytes       int64
 	quarantined []Quarantined
@@ -130,11 +130,11 @@ type collection struct {
 	details     Details
 	looking     looking
 	differences []ListDifference
-	layouts     *layouts // nil where the source does not say how it reads names
+	layouts     *layouts // nil if the source does not describe how it interprets names
 }
 
-// readAll runs the listing, the workers and the gathering beside each other.
-// Jobs pass through a queue in listing order as well as through the workers'
+// readAll runs the listing, the workers and the collection concurrently. Jobs
+// pass through a queue in listing order as well as through the workers'
 // channel, which bounds how far the listing runs ahead.
 func (c *collection) readAll(ctx context.Context, src Source) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -192,7 +192,7 @@ func list(ctx context.Context, src Source, work, order chan<- *job) error {
 	return ctx.Err()
 }
 
-// add takes the next job of the listing.
+// add processes the next job of the listing.
 func (c *collection) add(j *job) error {
 	key := j.example.Key
 	if key == "" {
@@ -238,18 +238,18 @@ func (c *collection) add(j *job) error {
 	return nil
 }
 
-// looks says whether images are looked at.
+// looks reports whether images are examined by Look.
 func (c *collection) looks() bool { return c.options.Look != nil && !c.options.AnyFile }
 
-// conclude puts the entries together, takes the conflicts out and reports.
+// conclude assembles the entries, removes the conflicts and reports.
 func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 	compared := c.looking.prints.Len()
-	groups, complete, err := c.looking.groups(ctx) // prints and entries need not be in memory at a time
+	groups, complete, err := c.looking.groups(ctx) // prints and entries are not in memory at the same time
 	if err != nil {
 		return nil, nil, err
 	}
 	// The sizes first: their figures are not needed any more when the entries
-	// take the most room.
+	// take the most memory.
 	r := &Report{URI: c.uri, Quarantined: c.quarantined, Misnamed: c.misnamed, Sizes: c.measured.sizes()}
 	c.measured = measuring{}
 	if c.details.Images > 0 {

@@ -78,7 +78,7 @@ func TestTakeSnapshot(t *testing.T) {
 		quarantined = append(quarantined, q.String())
 	}
 	want := []string{
-		"README.md: unlabelled: it is in no class folder",
+		"README.md: unlabelled: it is not in a class folder",
 		"cat/06.png: empty",
 		"cat/07.jpg: truncated: jpeg: no end of image",
 		"cat/08.jpg: truncated: jpeg: segment 0xe0 ends after the file",
@@ -145,8 +145,8 @@ func TestTakeSnapshotFails(t *testing.T) {
 	}
 }
 
-// A context that ends ends the snapshot although readers hang, and leaves no
-// goroutine behind.
+// The end of the context ends the snapshot even if readers hang, and no
+// goroutine is left.
 func TestTakeSnapshotCancelled(t *testing.T) {
 	before := runtime.NumGoroutine()
 	files := []memoryFile{{key: "a/0.png", bytes: sourcetest.Picture(1)}}
@@ -220,7 +220,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Files that only a plugin can read are taken unseen, but not empty ones.
+// Files for a plugin are accepted unexamined, except empty ones.
 func TestAnyFile(t *testing.T) {
 	src := of(
 		memoryFile{key: "c/a.dcm", bytes: []byte("DICM")}, memoryFile{key: "c/b.jpg", bytes: []byte("raw")},
@@ -235,7 +235,7 @@ func TestAnyFile(t *testing.T) {
 	}
 }
 
-// However many workers read, the result is the same.
+// The result does not depend on the number of workers.
 func TestDeterministic(t *testing.T) {
 	src := of()
 	for i := range 120 {
@@ -280,11 +280,11 @@ func TestWithout(t *testing.T) {
 	equal(t, "the old report's duplicates and misnamed", []int{len(r.Duplicates), len(r.Misnamed), len(r.Quarantined)}, []int{1, 1, 1})
 	equal(t, "labels", s2.Labels(), []string{"a", "b"})
 	if again := s.Without(nil); again.Digest != s.Digest {
-		t.Error("without nothing it is another")
+		t.Error("without any keys the snapshot changes")
 	}
 }
 
-// A panic over one example, or in the listing, is an error and ends no process.
+// A panic over one example, or in the listing, becomes an error.
 func TestPanics(t *testing.T) {
 	one := func(open func(context.Context) (io.ReadCloser, error)) datasets.Source {
 		return panicking{datasets.Example{Key: "a/1.png", Label: "a", Open: open}}
@@ -299,7 +299,7 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// panicking lists its example, or panics where that has no key.
+// panicking lists its example, or panics if that has no key.
 type panicking struct{ example datasets.Example }
 
 func (p panicking) URI() string { return "panicking://" }

@@ -1,8 +1,8 @@
 package datasets
 
-// Unnamed is the report without the key of any image: how much of what was found,
-// for those who may not see the data. It is told of in the same table and in the
-// same JSON, where keys are empty.
+// Unnamed returns the report without the keys of images: the counts of
+// findings, for users who may not see the data. The table and the JSON have the
+// same form, with empty keys.
 func (r *Report) Unnamed() *Report {
 	n := *r
 	n.unnamed = true
@@ -41,7 +41,7 @@ func (r *Report) Unnamed() *Report {
 	return &n
 }
 
-// each is a new list of what f makes of each item, nil of none.
+// each returns a new list with f applied to each item, nil if there are none.
 func each[T any](list []T, f func(T) T) (made []T) {
 	for _, item := range list {
 		made = append(made, f(item))

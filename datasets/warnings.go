@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Warnings says what of the report makes a model, or what is said of it, worse
-// than it looks, a sentence each.
+// Warnings returns a sentence for each finding that makes a model, or its
+// measured accuracy, worse than it looks.
 func (r *Report) Warnings() (warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if s := r.Sides; s != nil && s.Problem != "" {
@@ -23,7 +23,7 @@ func (r *Report) Warnings() (warnings []string) {
 		return warnings
 	}
 	if leaks := len(n.Leaks()); leaks > 0 {
-		warn("%s on more than one side of the split, so that a model is judged by what it was trained on: --look-alikes together keeps each on one side",
+		warn("%s on more than one side of the split, so the evaluation includes images like those trained on: --look-alikes together keeps each on one side",
 			groupsOf(leaks))
 	}
 	contradicting := 0
@@ -33,19 +33,19 @@ func (r *Report) Warnings() (warnings []string) {
 		}
 	}
 	if contradicting > 0 {
-		warn("%s in more than one class: look which label is right", groupsOf(contradicting))
+		warn("%s in more than one class: check which label is right", groupsOf(contradicting))
 	}
 	if n.Left > 0 {
-		warn("the first %d images were compared with each other, and %d were not: what looks like one of those is not found", n.Compared, n.Left)
+		warn("only the first %d images were compared with each other; near duplicates of the other %d are not found", n.Compared, n.Left)
 	}
 	if n.Incomplete {
-		warn("nearly all images resemble each other, and the search for those that look alike was broken off: there are more than these")
+		warn("nearly all images resemble each other, so the search for near duplicates was stopped: there are more than these")
 	}
 	return warnings
 }
 
-// Explain adds to an error, such as one of Divide, what was found about the
-// layout of the dataset, or its list: it may be the reason.
+// Explain adds to an error, such as one of Divide, findings about the dataset's
+// layout or list that may be the cause.
 func (r *Report) Explain(err error) error {
 	reasons := r.listWarnings()
 	if r.Layout != nil {
@@ -64,7 +64,7 @@ func groupsOf(n int) string {
 	return fmt.Sprintf("%d groups of images that look alike are", n)
 }
 
-// String is the group's images with where they differ: their sides or labels.
+// String returns the group's images with their differing sides or labels.
 func (g NearGroup) String() string {
 	names := make([]string, len(g.Images))
 	for i, image := range g.Images {

@@ -170,7 +170,7 @@ func TestFineTuneFaults(t *testing.T) {
 		"unknown cut":  {func(o *FineTuneOptions) { o.Cut = "conv99" }, "conv99"},
 		"unknown pool": {func(o *FineTuneOptions) { o.Cut = "conv1:max" }, "POOL"},
 		"wrong size":   {func(o *FineTuneOptions) { o.Preprocessing.Steps[1].Resize.Height = 28 }, "preprocessing"},
-		"one class":    {func(o *FineTuneOptions) { o.Source = source(t, folder(t, 3)) }, "every image is labelled"},
+		"one class":    {func(o *FineTuneOptions) { o.Source = source(t, folder(t, 3)) }, "every image has the label"},
 		"nothing":      {func(o *FineTuneOptions) { o.Source = source(t, t.TempDir()) }, "no usable example"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -154,7 +154,7 @@ func TestFromScratchFaults(t *testing.T) {
 		want   string
 	}{
 		"empty folder": {func(o *ScratchOptions) { o.Source = source(t, empty) }, "no usable example"},
-		"one class":    {func(o *ScratchOptions) { o.Source = source(t, one) }, "every image is labelled"},
+		"one class":    {func(o *ScratchOptions) { o.Source = source(t, one) }, "every image has the label"},
 		"too few":      {func(o *ScratchOptions) { o.Split = datasets.Fractions{TrainPerClass: 100000} }, "split"},
 		"rate":         {func(o *ScratchOptions) { o.Training.LearningRate = -1 }, "learning rate"},
 	} {

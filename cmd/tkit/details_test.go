@@ -39,7 +39,7 @@ func TestUnusedOrientationIsSaid(t *testing.T) {
 	for _, path := range images[:7] {
 		turnByEXIF(t, path)
 	}
-	const want = "upright only when turned by their EXIF orientation"
+	const want = "not upright unless turned by their EXIF orientation"
 	if out := mustRun(t, home, "datasets", "check", data); !strings.Contains(out, "turned    7 by their EXIF orientation") {
 		t.Errorf("check says\n%s", out)
 	}

@@ -1,7 +1,7 @@
-// Package all is the one list of the stores that tkit reads datasets from, and
-// of the formats that they may have there.
+// Package all lists the stores that tkit reads datasets from, and the formats
+// of datasets.
 //
-// A dataset is named by a URI, or by a path of this machine:
+// A dataset is given by a URI, or by a local path:
 //
 //	photos                                a folder per class
 //	file:///data/photos                   the same, with %xx for odd bytes
@@ -11,14 +11,14 @@
 //	/data/shards                          a folder of nothing but tar files
 //	/data/part?format=sequencefile        any file, its format said
 //
-// What the format is follows from the name of a file, or from what a folder
-// holds, unless ?format= says it. More options follow in the same place, each
-// after &: files=PATTERN takes only those shards; splits=folders or
-// splits=names says that the folders above the classes, or the names of the
-// shards, are train, validation and test; image=, label=, group= and split=
-// name the features of a TFRecord; image= and label= the members of a tar file, or
-// a field of its JSON; label=folder, parent or key is the part of the path or key
-// in a tar file or SequenceFile that is the label.
+// The format follows from the name of a file or the content of a folder, unless
+// ?format= gives it. More options follow in the same place, separated by &:
+// files=PATTERN takes only those shards; splits=folders or splits=names means
+// that the folders above the classes, or the names of the shards, are train,
+// validation and test; image=, label=, group= and split= name the features of a
+// TFRecord; image= and label= name the members of a tar file, or a field of its
+// JSON; label=folder, parent or key selects the part of the path or key in a
+// tar file or SequenceFile that is the label.
 package all
 
 import (
@@ -35,8 +35,8 @@ import (
 	"tkit/datasets/webhdfs"
 )
 
-// stores has every kind of store by the scheme of its URIs. To add one, write
-// a package beside datasets/local and a line here.
+// stores lists every kind of store by the scheme of its URIs. To add one, write
+// a package like datasets/local and a line here.
 var stores = []struct {
 	scheme string
 	open   func(ctx context.Context, uri string) (files.Tree, error)
@@ -47,18 +47,17 @@ var stores = []struct {
 	{webhdfs.TLSScheme, openWebHDFS},
 }
 
-// Open returns the source that a URI names. What has no scheme is a path of
-// this machine. The source is closed by datasets.Close.
+// Open opens the source at a URI. Without a scheme it is a local path. Close
+// the source with datasets.Close.
 func Open(ctx context.Context, uri string) (datasets.Source, error) {
 	return OpenIf(ctx, uri, func(string, string) error { return nil })
 }
 
-// OpenIf is Open where somebody may say no: admit is called with the user as
-// whom the store is read (datasets.User) and the URI of what was opened there,
-// before anything is looked at, and its error is returned. A folder of this
-// machine is open by then and stays so: its URI is where it lies, and what
-// takes its place is not read. A local file is read under its own name and
-// never through a link.
+// OpenIf is Open with a permission check: admit is called with the user that
+// the store is read as (datasets.User) and the URI opened there, before
+// anything is read, and its error is returned. A local folder is already open
+// by then and stays open: its URI is its real path, and whatever replaces it is
+// not read. A local file is read under its own name and never through a link.
 func OpenIf(ctx context.Context, uri string, admit func(user, opened string) error) (datasets.Source, error) {
 	n, err := parse(uri)
 	if err != nil {
@@ -67,8 +66,8 @@ func OpenIf(ctx context.Context, uri string, admit func(user, opened string) err
 	return n.open(ctx, admit)
 }
 
-// URI is a URI of what Open takes: a path of this machine with options becomes
-// file://PATH?OPTIONS, and anything else stays as it is.
+// URI returns a URI for an argument of Open: a local path with options becomes
+// file://PATH?OPTIONS, and anything else is unchanged.
 func URI(given string) (string, error) {
 	n, err := parse(given)
 	if err != nil {
@@ -84,7 +83,7 @@ func URI(given string) (string, error) {
 	return (&url.URL{Scheme: local.Scheme, Path: filepath.ToSlash(at), RawQuery: n.options.Encode()}).String(), nil
 }
 
-// OpenTree returns the tree of files that a URI without options names.
+// OpenTree opens the tree of files at a URI without options.
 func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

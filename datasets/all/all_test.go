@@ -29,7 +29,7 @@ func TestOpen(t *testing.T) {
 		{dir, "file://" + dir, ""},
 		{"file://" + dir, "file://" + dir, ""},
 		{dir + "/./", "file://" + dir, ""},
-		{"", "", "no dataset is named"},
+		{"", "", "no dataset is given"},
 		{dir + "/gone", "", "no such file"},
 		{dir + "/gone.tar", "", "no such file"},
 		{dir + "/a://b", "", "no such file"}, // a path, not a scheme
@@ -54,7 +54,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// stored has a folder for each way that images lie in.
+// stored has a folder for each layout of images.
 func stored(t *testing.T) string {
 	root := shardstest.Write(t, map[string][]byte{
 		"photos/cats/1.png": nil, "photos/train/1.png": nil,
@@ -76,8 +76,8 @@ func stored(t *testing.T) string {
 	return real
 }
 
-// TestFormats says which format is found where, as the canonical URI has it,
-// and which options each takes.
+// TestFormats checks which format is detected, as the canonical URI shows, and
+// which options each takes.
 func TestFormats(t *testing.T) {
 	root := stored(t)
 	t.Chdir(root)
@@ -99,10 +99,10 @@ func TestFormats(t *testing.T) {
 		{"records/test.tfrecord?image=jpeg&label=species", at("records/test.tfrecord") + "?format=tfrecord&image=jpeg&label=species", ""},
 		{"sequences", at("sequences") + "?format=sequencefile", ""},
 		{"sequences/part-r-00000?label=parent", at("sequences/part-r-00000") + "?format=sequencefile&label=parent", ""},
-		{"mixed", at("mixed"), ""}, // a folder per class, without one: all is reported
+		{"mixed", at("mixed"), ""}, // a folder per class, but without one: everything is reported
 		{"mixed?format=tar&files=*.tar", at("mixed") + "?files=%2A.tar&format=tar", ""},
 
-		{"tars?format=zip", "", `the format "zip" is unknown: there are folder, manifest, tfrecord, tar, sequencefile`},
+		{"tars?format=zip", "", `unknown format "zip": the formats are folder, manifest, tfrecord, tar, sequencefile`},
 		{"tars?format=tar&label=parent", at("tars") + "?format=tar&label=parent", ""},
 		{"tars?image=input.jpg&label=fine.cls", at("tars") + "?format=tar&image=input.jpg&label=fine.cls", ""},
 		{"tars?format=tar&group=x", "", "the format tar has no option group="},
@@ -127,7 +127,7 @@ func TestFormats(t *testing.T) {
 		{"records?label=image%2Fobject%2Fclass&image=a/b", at("records") + "?format=tfrecord&image=a%2Fb&label=image%2Fobject%2Fclass", ""},
 		{"nothing?format=tar", "", "nothing"},
 		{"tars/a-000.tar?files=a-*.tar", "", "a pattern is for a folder"},
-		{"tars?files=%zz", "", "its options"},
+		{"tars?files=%zz", "", "options: "},
 	} {
 		src, err := all.Open(t.Context(), c.given)
 		if c.err != "" {
@@ -168,8 +168,8 @@ func asURI(t *testing.T, given string) string {
 	return uri
 }
 
-// TestContent says which format is found by the first bytes of files, whatever
-// their names, and what is said of files that cannot be read as they stand.
+// TestContent checks which format is detected from the first bytes of files,
+// whatever their names, and the errors about files that cannot be read.
 func TestContent(t *testing.T) {
 	var record, sequence, archive bytes.Buffer
 	image := sourcetest.Picture(1)
@@ -195,7 +195,7 @@ func TestContent(t *testing.T) {
 	must(t, z.Close())
 	for given, c := range map[string]struct {
 		stored map[string][]byte
-		want   string // of the URI's end, or of an error
+		want   string // the end of the URI, or an error
 	}{
 		"a/":                {map[string][]byte{"a/x.tfrec": record.Bytes()}, "?format=tfrecord"},
 		"a/x":               {map[string][]byte{"a/x": record.Bytes()}, "x?format=tfrecord"},
@@ -208,19 +208,19 @@ func TestContent(t *testing.T) {
 		"h.tar":             {map[string][]byte{"h.tar": record.Bytes()}, "?format=tfrecord"},
 		"i":                 {map[string][]byte{"i/1.png": image, "i/2.tar": archive.Bytes()}, "/i"},
 		"j":                 {map[string][]byte{"j/cat/1.png": image, "j/x.tar.gz": gzipped(archive.Bytes())}, "/j"},
-		"k.tar.gz":          {map[string][]byte{"k.tar.gz": archive.Bytes()}, "?format=tar"}, // unpacked, by its old name
-		"n/x.tfrecord.gz":   {map[string][]byte{"n/x.tfrecord.gz": gzipped(record.Bytes())}, "it is compressed with gzip: it can only be read in order, and images are read here and there; unpack it first: gunzip x.tfrecord.gz"},
+		"k.tar.gz":          {map[string][]byte{"k.tar.gz": archive.Bytes()}, "?format=tar"}, // already unpacked, under its old name
+		"n/x.tfrecord.gz":   {map[string][]byte{"n/x.tfrecord.gz": gzipped(record.Bytes())}, "it is compressed with gzip: it can only be read sequentially, but images are read in any order; unpack it first: gunzip x.tfrecord.gz"},
 		"o":                 {map[string][]byte{"o/a-000.tar.gz": gzipped(archive.Bytes())}, "unpack it first: gunzip a-000.tar.gz"},
 		"p":                 {map[string][]byte{"p/a.tgz": gzipped(archive.Bytes())}, "unpack it first: gunzip a.tgz"},
 		"q":                 {map[string][]byte{"q/x.tfrecord": gzipped(record.Bytes())}, "unpack it first: gunzip <x.tfrecord >unpacked-x.tfrecord"},
 		"r":                 {map[string][]byte{"r/x.tfrecord": deflated.Bytes()}, "compressed with zlib"},
-		"photos.zip":        {map[string][]byte{"photos.zip": []byte("PK\x03\x04...")}, "it is a ZIP file: its files are not read in place; unpack it first: unzip photos.zip"},
+		"photos.zip":        {map[string][]byte{"photos.zip": []byte("PK\x03\x04...")}, "it is a ZIP file: its files cannot be read in place; unpack it first: unzip photos.zip"},
 		"s":                 {map[string][]byte{"s/it's.zip": []byte("PK\x03\x04...")}, `unpack it first: unzip 'it'\''s.zip'`},
 		"t":                 {map[string][]byte{"t/a.tar.zst": []byte("\x28\xb5\x2f\xfd...")}, "unpack it first: unzstd --rm a.tar.zst"},
 		"u.parquet":         {map[string][]byte{"u.parquet": []byte("PAR1...")}, "it is a Parquet file"},
 		"v.csv.gz":          {map[string][]byte{"v.csv.gz": gzipped([]byte("path,label\n"))}, "unpack it first: gunzip v.csv.gz"},
 		"w.png":             {map[string][]byte{"w.png": image}, "it is one image: give the folder"},
-		"y.bin":             {map[string][]byte{"y.bin": []byte("?")}, "neither its name nor its first bytes tell its format: say it by ?format="},
+		"y.bin":             {map[string][]byte{"y.bin": []byte("?")}, "neither its name nor its first bytes tell its format: give it by ?format="},
 		"z?format=tfrecord": {map[string][]byte{"z/x.tfrecord": record.Bytes(), "z/y.tfrecord.gz": gzipped(record.Bytes())}, "shard y.tfrecord.gz: it is compressed with gzip"},
 	} {
 		root := shardstest.Write(t, c.stored)
@@ -245,7 +245,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// FuzzHead tells by the first bytes of a file what it is.
+// FuzzHead detects the format of a file from its first bytes.
 func FuzzHead(f *testing.F) {
 	for _, s := range []string{"SEQ\x06", "PK\x03\x04", "\x78\x9c", "", strings.Repeat("\x00", 512)} {
 		f.Add("it's", []byte(s))
@@ -261,7 +261,7 @@ func FuzzHead(f *testing.F) {
 	})
 }
 
-// A pattern chooses among the files of the folder and leads nowhere else.
+// A pattern selects files of the folder and cannot leave it.
 func TestFilesStayInTheFolder(t *testing.T) {
 	root := stored(t)
 	for _, files := range []string{"../mixed/a.tar", "/etc/passwd", "%2e%2e/mixed/a.tar", "../*/a.tar", "none-*.tar"} {
@@ -282,7 +282,7 @@ func TestFilesStayInTheFolder(t *testing.T) {
 	}
 }
 
-// Whatever is given, it is a URI that is itself given, or an error.
+// Any input gives a URI that is unchanged when given again, or an error.
 func FuzzURI(f *testing.F) {
 	for _, s := range []string{"photos", "tars?files=a-*.tar", "file:///x?format=tar&files=%2A", "hdfs://nn/a%20b?splits=names", "?format=tar", "a?b?label=x"} {
 		f.Add(s)

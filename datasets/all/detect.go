@@ -15,8 +15,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// format is the one that is asked for, or that the names and the first bytes of
-// files in the store say.
+// format returns the requested format, or the one detected from names and first
+// bytes.
 func (n name) format(ctx context.Context, tree files.Tree, file string) (format, error) {
 	wanted := n.options.Get("format")
 	for _, f := range formats {
@@ -26,7 +26,7 @@ func (n name) format(ctx context.Context, tree files.Tree, file string) (format,
 	}
 	switch {
 	case wanted != "":
-		return format{}, fmt.Errorf("the format %q is unknown: there are %s", wanted, known())
+		return format{}, fmt.Errorf("unknown format %q: the formats are %s", wanted, known())
 	case file != "":
 		return ofFile(ctx, tree, file)
 	}
@@ -41,7 +41,7 @@ func known() string {
 	return strings.Join(names, ", ")
 }
 
-// ofFile tells the format of one file: by its first bytes, or else by its name.
+// ofFile detects the format of one file: by its first bytes, else by its name.
 func ofFile(ctx context.Context, tree files.Tree, file string) (format, error) {
 	var byName format
 	for _, f := range formats {
@@ -67,11 +67,11 @@ func ofFile(ctx context.Context, tree files.Tree, file string) (format, error) {
 	if isImage(head) {
 		return format{}, errors.New("it is one image: give the folder that has a folder per class")
 	}
-	return format{}, fmt.Errorf("it is a file, and neither its name nor its first bytes tell its format: say it by ?format=, of %s", known())
+	return format{}, fmt.Errorf("it is a file, and neither its name nor its first bytes tell its format: give it by ?format=, one of %s", known())
 }
 
-// ofHead tells the format of a file by its first bytes, or what else it is, of
-// which nothing can be read as it stands.
+// ofHead detects the format of a file by its first bytes. If they are of
+// another kind that cannot be read, the error says so.
 func ofHead(file string, head []byte) (format, error) {
 	for _, f := range formats {
 		if f.begins != nil && f.begins(head) {
@@ -81,8 +81,8 @@ func ofHead(file string, head []byte) (format, error) {
 	return format{}, shards.Packed(file, head)
 }
 
-// readHead reads the first bytes of a file. Of one that must not be read there
-// are none: who reads it later is told why.
+// readHead reads the first bytes of a file. It returns none for a file that
+// must not be read: reading it later gives the reason.
 func readHead(ctx context.Context, tree files.Tree, file string) ([]byte, error) {
 	head, err := shards.Head(ctx, tree, file)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, datasets.ErrRefused) || errors.Is(err, fs.ErrNotExist) {
@@ -92,30 +92,29 @@ func readHead(ctx context.Context, tree files.Tree, file string) ([]byte, error)
 }
 
 func isImage(head []byte) bool {
-	format, _, _, _ := preprocessing.Sniff(head) // the error is of the rest
+	format, _, _, _ := preprocessing.Sniff(head) // the error concerns the rest
 	return format != ""
 }
 
-// How many names of a folder tell what it holds, and into how many files is
-// looked.
+// How many names of a folder are examined, and how many files are opened.
 const (
 	enough      = 1000
 	enoughFiles = 8
 )
 
-// contents is what the names in a folder tell.
+// contents is what the names in a folder show.
 type contents struct {
-	files    []string // the first that are not left behind
-	possible []format // of which all names are
+	files    []string // the first ones, except those left by the system
+	possible []format // formats that match all names
 	sides    map[string]bool
-	others   bool // whether there are folders that stand for no side
+	others   bool // whether there are folders that are not sides
 }
 
-// ofFolder tells the format of a folder: shards if all names are of shards of one
-// format, or if the first files say so and there are no folders; otherwise a
-// folder per class. Where the name of every folder stands for a side of a split,
-// train and another one among them, the folders are the sides, whatever files
-// are beside them.
+// ofFolder detects the format of a folder: shards if all names are of shards of
+// one format, or if the first files are and there are no folders; otherwise a
+// folder per class. If the name of every folder is that of a side of a split,
+// including train and another one, the folders are the sides, whatever files
+// are next to them.
 func (n name) ofFolder(ctx context.Context, tree files.Tree) (format, error) {
 	c, err := look(ctx, tree)
 	if err != nil {
@@ -164,8 +163,9 @@ func look(ctx context.Context, tree files.Tree) (contents, error) {
 	return c, nil
 }
 
-// ofFiles tells the format of files without folders: by the first bytes of the
-// first that tell, or else by their names. It is none where images lie there.
+// ofFiles detects the format of files without folders: by the first bytes of
+// the first conclusive ones, else by their names. It returns none if there are
+// images.
 func (c contents) ofFiles(ctx context.Context, tree files.Tree) (format, error) {
 	for _, file := range c.files {
 		head, err := readHead(ctx, tree, file)

@@ -18,16 +18,16 @@ import (
 	"tkit/datasets/tfrecord"
 )
 
-// format is one of the forms that a dataset may have in a store.
+// format is one of the formats of datasets.
 type format struct {
 	name    string
-	named   func(file string) bool // whether a file's name says this format; nil for folders
-	begins  func(head []byte) bool // whether a file's first bytes say it; nil where they cannot
-	options []string               // that it takes
+	named   func(file string) bool // whether a file's name is of this format; nil for folders
+	begins  func(head []byte) bool // whether a file's first bytes are of this format; nil if they cannot tell
+	options []string               // the options it takes
 	open    func(tree files.Tree, file string, o url.Values) (datasets.Source, error)
 }
 
-// formats has every format. To add one, write a package and a line here.
+// formats lists every format. To add one, write a package and a line here.
 var formats = []format{
 	{folder.Format, nil, nil, []string{"splits", "label"}, openFolder},
 	{manifest.Format, manifest.Named, nil, nil, openManifest},
@@ -46,7 +46,7 @@ func openFolder(tree files.Tree, _ string, o url.Values) (datasets.Source, error
 
 func openManifest(tree files.Tree, file string, _ url.Values) (datasets.Source, error) {
 	if file == "" {
-		return nil, errors.New("which file is the manifest? name it in place of its folder")
+		return nil, errors.New("which file is the manifest? give it instead of its folder")
 	}
 	return manifest.New(tree, manifest.Config{Path: file}), nil
 }
@@ -83,8 +83,8 @@ func (n name) open(ctx context.Context, admit func(user, opened string) error) (
 }
 
 func (n name) openIn(ctx context.Context, tree files.Tree, file string) (datasets.Source, error) {
-	// A manifest names files beside it; any other file is all that is read, also
-	// to tell its format.
+	// A manifest refers to other files. Any other file is the only one read,
+	// also to detect its format.
 	if narrow, ok := tree.(interface{ Only(file string) }); ok && file != "" && !n.maybeManifest(file) {
 		narrow.Only(file)
 	}
@@ -110,7 +110,7 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 	return f.open(tree, file, n.options)
 }
 
-// find opens the tree of the folder that is named, or that a named file is in.
+// find opens the tree of the folder given, or that contains the file given.
 func (n name) find(ctx context.Context, admit func(user, opened string) error) (tree files.Tree, file string, err error) {
 	folder, last, ok := n.parent()
 	if !ok || !n.maybeFile(last) {
@@ -130,14 +130,13 @@ func (n name) find(ctx context.Context, admit func(user, opened string) error) (
 		if err := tree.Close(); err != nil {
 			return nil, "", err
 		}
-		tree, err = n.openTree(ctx, n.at, "", admit) // says what is missing
+		tree, err = n.openTree(ctx, n.at, "", admit) // its error says what is missing
 		return tree, "", n.missing(err)
 	}
 	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
 }
 
-// openTree opens a tree if what is read of it is admitted: the file, or all of
-// it.
+// openTree opens a tree if reading it is permitted: the file, or all of it.
 func (n name) openTree(ctx context.Context, uri, file string, admit func(user, opened string) error) (files.Tree, error) {
 	tree, err := OpenTree(ctx, uri)
 	if err != nil {
@@ -149,7 +148,7 @@ func (n name) openTree(ctx context.Context, uri, file string, admit func(user, o
 	return tree, nil
 }
 
-// maybeFile says whether the name can be that of a file and not of a folder.
+// maybeFile reports whether the name can be a file's.
 func (n name) maybeFile(last string) bool {
 	if f := n.options.Get("format"); f != "" {
 		return f != folder.Format
@@ -157,7 +156,8 @@ func (n name) maybeFile(last string) bool {
 	return slices.ContainsFunc(formats, func(f format) bool { return f.has(last) })
 }
 
-// maybeManifest says whether a file is a manifest by its name or as an option says.
+// maybeManifest reports whether a file is a manifest by its name or by an
+// option.
 func (n name) maybeManifest(file string) bool {
 	if f := n.options.Get("format"); f != "" {
 		return f == manifest.Format
@@ -165,5 +165,5 @@ func (n name) maybeManifest(file string) bool {
 	return manifest.Named(file)
 }
 
-// has says whether a file's name, packed or not, is of this format.
+// has reports whether a file's name, compressed or not, is of this format.
 func (f format) has(name string) bool { return f.named != nil && f.named(shards.Unpacked(name)) }

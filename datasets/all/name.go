@@ -13,23 +13,24 @@ import (
 	"tkit/internal/spelling"
 )
 
-// name is what names a dataset: where it is, and options.
+// name is a dataset's location and options.
 type name struct {
 	at      string // a URI without options, or a path
 	options url.Values
 }
 
-// options are all that there are.
+// options lists all options.
 var options = []string{"format", "files", "splits", "image", "label", "group", "split"}
 
-// pathOptions are the options after a plain path, in which anything else may
-// be part of a name. Their values may have slashes.
+// pathOptions are the options after a plain path, in which other text may be
+// part of a name. Their values may contain slashes.
 var pathOptions = regexp.MustCompile(`(?s)\?(` + strings.Join(options, "|") + `)=.*$`)
 
-// mistyped is what looks like options after a plain path and has an unknown name.
+// mistyped matches what looks like options after a plain path but has an
+// unknown name.
 var mistyped = regexp.MustCompile(`\?([A-Za-z_-]+)=`)
 
-// parse takes the options off.
+// parse splits off the options.
 func parse(uri string) (name, error) {
 	n := name{at: uri, options: url.Values{}}
 	at := -1
@@ -43,7 +44,7 @@ func parse(uri string) (name, error) {
 	}
 	query, err := url.ParseQuery(uri[at+1:])
 	if err != nil {
-		return n, fmt.Errorf("dataset %s: its options: %w", uri, err)
+		return n, fmt.Errorf("dataset %s: options: %w", uri, err)
 	}
 	n.at = uri[:at]
 	for option, values := range query {
@@ -58,7 +59,7 @@ func parse(uri string) (name, error) {
 	return n, nil
 }
 
-// unknownOption says which option may have been meant.
+// unknownOption suggests the option that may have been meant.
 func unknownOption(given string) error {
 	hint := ""
 	if meant := spelling.Nearest(given, options); meant != "" {
@@ -67,8 +68,8 @@ func unknownOption(given string) error {
 	return fmt.Errorf("there is no option %q%s There are %s; a ? within a name is %%3F in a URI", given, cmp.Or(hint, "."), strings.Join(options, ", "))
 }
 
-// missing adds to the error of a plain path that is not there what may have been
-// meant as an option.
+// missing adds, to the error about a plain path that does not exist, a hint
+// about a mistyped option.
 func (n name) missing(err error) error {
 	if _, isURI := schemeOf(n.at); isURI || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -87,7 +88,8 @@ func schemeOf(uri string) (scheme string, found bool) {
 	return scheme, true
 }
 
-// parent parts off the last element of the path. It fails where there is none.
+// parent splits off the last element of the path. It returns false if there is
+// none.
 func (n name) parent() (folder, last string, ok bool) {
 	_, isURI := schemeOf(n.at)
 	at := strings.TrimRight(n.at, "/")

@@ -1,8 +1,8 @@
-// Package digits carries a small dataset of real images: 1,797 handwritten
+// Package digits embeds a small dataset of real images: 1,797 handwritten
 // digits of 8 × 8 pixels and 17 grey levels, the test set of "Optical
 // Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak, UCI Machine
-// Learning Repository, 1998, https://doi.org/10.24432/C50P49, licensed under
-// CC BY 4.0. README.md says how it came here.
+// Learning Repository, 1998, https://doi.org/10.24432/C50P49, licensed under CC
+// BY 4.0. README.md describes its origin.
 package digits
 
 import (
@@ -20,8 +20,8 @@ const (
 	Count = 1797
 	// Side is the height and the width of an image in pixels.
 	Side = 8
-	// White is the highest of the grey levels, which count from 0: how many
-	// of the 16 scanned points that a pixel stands for are ink.
+	// White is the highest grey level, counted from 0: the number of the 16
+	// scanned points of a pixel that are ink.
 	White = 16
 )
 
@@ -36,7 +36,7 @@ type Digit struct {
 
 // Load returns the images in the order of the original file.
 func Load() ([]Digit, error) {
-	// Labels first, then images: make.py states the layout.
+	// Labels first, then images, as written by make.py.
 	b, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
 	if err != nil {
 		return nil, fmt.Errorf("embedded digits: %w", err)
@@ -53,8 +53,8 @@ func Load() ([]Digit, error) {
 	return digits, nil
 }
 
-// PNG is the image as a grey PNG of 8 × 8 pixels, ink white on black. The
-// levels are spread over 0 to 255. The bytes are the same on every run, as
+// PNG returns the image as a grey PNG of 8 × 8 pixels, white ink on black, with
+// the levels scaled to 0 to 255. The bytes are the same on every run, because
 // they decide how a dataset is split.
 func (d Digit) PNG() ([]byte, error) {
 	grey := image.NewGray(image.Rect(0, 0, Side, Side))

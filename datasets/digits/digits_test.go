@@ -75,8 +75,8 @@ func TestPNG(t *testing.T) {
 			}
 		}
 	}
-	// Splits go by the bytes of the files: a change here changes what every
-	// demo trains on.
+	// Splits depend on the bytes of the files: a change here changes every
+	// demo's training set.
 	const want = "8101bf710fe870f39eb32a2b9eeaf070ca78b8526116730c684cfa0a5ac0a3fc"
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
 		t.Errorf("the PNG files have the SHA-256 %s, want %s", got, want)
@@ -114,7 +114,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// Every format has the same images under the same labels.
+// Every format has the same images and labels.
 func TestWriteFormats(t *testing.T) {
 	bytesOf := func(format string) (sums []string) {
 		dir := filepath.Join(t.TempDir(), format)

@@ -21,14 +21,14 @@ import (
 	"tkit/datasets/tfrecord"
 )
 
-// file is a digit as it is written.
+// file is a digit to be written.
 type file struct {
 	label  string
-	number string // its index in the original file, in four figures
+	number string // its index in the original file, with four digits
 	bytes  []byte
 }
 
-// writers has how each format is written, by the format's name in URIs.
+// writers writes each format, by the format's name in URIs.
 var writers = map[string]func(dir string, files []file) error{
 	folder.Format:       writeFolder,
 	manifest.Format:     writeManifest,
@@ -37,7 +37,7 @@ var writers = map[string]func(dir string, files []file) error{
 	sequencefile.Format: inOneFile("digits.seq", writeSequenceFile),
 }
 
-// Formats are the formats that Write knows, in ascending order.
+// Formats lists the formats of Write, in ascending order.
 func Formats() []string {
 	names := make([]string, 0, len(writers))
 	for name := range writers {
@@ -47,7 +47,7 @@ func Formats() []string {
 	return names
 }
 
-// Write makes dir a dataset of the given digits in one of the formats:
+// Write writes the given digits to dir in one of the formats:
 //
 //	folder        7/0123.png: a folder of PNG files for each digit
 //	manifest      digits.csv, which lists images/0123.png and so on
@@ -56,12 +56,12 @@ func Formats() []string {
 //	sequencefile  digits.seq, with keys such as 7/0123.png
 //
 // The number is the image's index in the original file, counted from 0, so that
-// names do not depend on which digits are asked for. Files that are there
-// already are written again, others are left alone.
+// names do not depend on the selection. Existing files of these names are
+// replaced, others are kept.
 func Write(ctx context.Context, dir string, digits []int, format string) error {
 	write, known := writers[format]
 	if !known {
-		return fmt.Errorf("the format %q is unknown: there are %s", format, strings.Join(Formats(), ", "))
+		return fmt.Errorf("unknown format %q: the formats are %s", format, strings.Join(Formats(), ", "))
 	}
 	files, err := encode(digits)
 	if err != nil {
@@ -79,11 +79,11 @@ func Write(ctx context.Context, dir string, digits []int, format string) error {
 func encode(digits []int) ([]file, error) {
 	for _, d := range digits {
 		if d < 0 || d > 9 {
-			return nil, fmt.Errorf("%d is no digit: give some of 0 to 9", d)
+			return nil, fmt.Errorf("%d is not a digit: give some of 0 to 9", d)
 		}
 	}
 	if len(digits) == 0 {
-		return nil, fmt.Errorf("no digits asked for: give some of 0 to 9")
+		return nil, fmt.Errorf("no digits given: give some of 0 to 9")
 	}
 	all, err := Load()
 	if err != nil {
@@ -130,7 +130,8 @@ func writeManifest(dir string, files []file) error {
 	return inOneFile("digits.csv", func(w io.Writer, _ []file) error { return csv.NewWriter(w).WriteAll(rows) })(dir, files)
 }
 
-// inOneFile makes of what writes to a file what writes that file.
+// inOneFile turns a function that writes to a writer into one that writes a
+// file.
 func inOneFile(name string, write func(io.Writer, []file) error) func(dir string, files []file) error {
 	return func(dir string, files []file) error {
 		var b bytes.Buffer

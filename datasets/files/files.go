@@ -1,10 +1,10 @@
-// Package files is what kinds of store have in common: a tree of files to
-// read (Tree). Each kind is a package beside this one with a Tree; how images
-// and labels lie in the files of any of them is the work of the formats:
-// datasets/folder, datasets/manifest and so on.
+// Package files defines what all stores have in common: a tree of files (Tree).
+// Each store is a sibling package with a Tree; the formats, datasets/folder,
+// datasets/manifest and so on, interpret the files of any of them as images and
+// labels.
 //
 // The errors of a Tree are those of package datasets, for errors.Is:
-// datasets.ErrUnavailable, datasets.ErrRefused and datasets.ErrChanged, beside
+// datasets.ErrUnavailable, datasets.ErrRefused and datasets.ErrChanged, besides
 // fs.ErrNotExist and fs.ErrPermission.
 package files
 
@@ -21,70 +21,71 @@ import (
 	"tkit/datasets"
 )
 
-// Tree is a read-only tree of files. filestest.Run states in tests what every
-// implementation keeps to.
+// Tree is a read-only tree of files. filestest.Run tests the contract of every
+// implementation.
 //
-// Paths are relative to the tree's root, their elements parted by slashes, and
-// "" is the root itself. A path that CheckPath does not accept is refused by
-// every method. Names are taken as they are: nothing is unescaped, and hidden
-// names are listed as any other.
+// Paths are relative to the tree's root, with elements separated by slashes; ""
+// is the root itself. Every method refuses a path that CheckPath rejects. Names
+// are used literally: nothing is unescaped, and hidden names are listed like
+// others.
 //
-// A Tree is safe for concurrent use. An error about one file or directory is a
-// *fs.PathError or wraps one, and tells by errors.Is whether it is missing
-// (fs.ErrNotExist), not allowed (fs.ErrPermission) or one that tkit will not
-// read (datasets.ErrRefused). An error that speaks of the whole store, such as
-// a server that stays away, wraps datasets.ErrUnavailable. The context's own
-// error is found by errors.Is too.
+// A Tree is safe for concurrent use. An error about one file or directory is or
+// wraps a *fs.PathError, and errors.Is tells whether it is missing
+// (fs.ErrNotExist), not permitted (fs.ErrPermission) or refused by tkit
+// (datasets.ErrRefused). An error about the whole store, such as an unreachable
+// server, wraps datasets.ErrUnavailable. errors.Is finds the context's error,
+// too.
 type Tree interface {
-	// URI names the root in a form that datasets/all opens again.
+	// URI returns the root in a form that datasets/all can open again.
 	URI() string
-	// Stat says what a path is. A file that was found but must not be read
-	// has Info.Refused and no error.
+	// Stat returns the status of a path. A file that exists but must not be
+	// read has Info.Refused and no error.
 	Stat(ctx context.Context, path string) (Info, error)
-	// List yields what stands in one directory, in ascending byte order of
-	// the keys below it: a directory's name is compared as if it ended in a
-	// slash, since "a-b/x" stands before "a/x" (KeyOrder makes this of a
-	// listing by name). It streams: memory does not grow with the number of
-	// files beyond their names. An error is yielded once, as the last element,
-	// and means that the list is incomplete.
+	// List yields the entries of one directory, in ascending byte order of the
+	// keys below it: a directory's name is compared as if it ended in a slash,
+	// because "a-b/x" precedes "a/x" (KeyOrder converts a listing by name). It
+	// streams: memory does not grow with the number of files beyond their
+	// names. An error is yielded once, as the last element, and means that the
+	// list is incomplete.
 	List(ctx context.Context, dir string) iter.Seq2[Info, error]
-	// Open reads a file from an offset to its end; an offset at or behind the
-	// end reads nothing. Reading ends with io.EOF only after the last byte of
-	// the size that the file had when it was opened. Anything else is an
-	// error: io.ErrUnexpectedEOF, or datasets.ErrChanged where the store says
-	// that the file was replaced. Reading ends with an error when ctx does.
-	// What must not be read is refused here too, whatever it was when it was
-	// listed. The caller closes what it gets.
+	// Open reads a file from an offset to its end; an offset at or after the
+	// end reads nothing. Reading returns io.EOF only after the last byte of the
+	// size that the file had when it was opened. Anything else is an error:
+	// io.ErrUnexpectedEOF, or datasets.ErrChanged if the store reports that the
+	// file was replaced. Reading fails when ctx ends. A file that must not be
+	// read is refused here too, whatever it was when it was listed. The caller
+	// closes the result.
 	Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error)
-	// Close ends what the tree holds, such as connections. Nothing else may
-	// be called after it.
+	// Close releases the tree's resources, such as connections. No other method
+	// may be called after it.
 	Close() error
 }
 
-// ErrIsFile is the error of opening a tree where there is a file and no folder.
+// ErrIsFile is the error of opening a tree at a file.
 var ErrIsFile = errors.New("it is a file: give the folder that it is in")
 
-// Info is what a store says of a file or directory.
+// Info is the status of a file or directory.
 type Info struct {
 	Path      string // relative to the root of the tree
 	Size      int64  // in bytes; 0 for a directory
 	Directory bool
 	Modified  time.Time
-	// Identity names this content in the store for as long as it is
-	// unchanged: equal identities of one path mean equal bytes. It is made of
-	// such as an inode or a file's number, its size and time, and is "" where
-	// the store has nothing to tell a change by.
+	// Identity identifies the content while it is unchanged: equal identities
+	// of one path mean equal bytes. It consists, for example, of an inode or
+	// file number, the size and the time, and is "" if the store cannot detect
+	// changes.
 	Identity string
-	// Refused says why this must not be read, and wraps
-	// datasets.ErrRefused: a link that leaves the tree, a named pipe, a file
-	// in an encryption zone, one under erasure coding, one open for write.
+	// Refused says why this must not be read, and wraps datasets.ErrRefused: a
+	// link that leaves the tree, a named pipe, a file in an encryption zone,
+	// one with erasure coding, one open for write.
 	Refused error
 }
 
-// Name is the last element of the path.
+// Name returns the last element of the path.
 func (i Info) Name() string { return i.Path[strings.LastIndexByte(i.Path, '/')+1:] }
 
-// SortKey is what List orders by: the path, with a slash after a directory's.
+// SortKey returns the key by which List orders: the path, with a slash appended
+// for a directory.
 func (i Info) SortKey() string {
 	if i.Directory {
 		return i.Path + "/"
@@ -92,9 +93,9 @@ func (i Info) SortKey() string {
 	return i.Path
 }
 
-// CheckPath says what is wrong with a path that is not below the root of a
-// tree or has more than one form. The error wraps datasets.ErrRefused and
-// names the path.
+// CheckPath returns an error for a path that is not below the root of a tree or
+// not in canonical form. The error wraps datasets.ErrRefused and contains the
+// path.
 func CheckPath(path string) error {
 	if path == "" {
 		return nil
@@ -119,8 +120,8 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// URI names a path of a tree, with options, in a form that datasets/all opens
-// again.
+// URI returns a path of a tree, with options, in a form that datasets/all can
+// open again.
 func URI(tree Tree, path string, options url.Values) string {
 	uri := tree.URI()
 	if path != "" {
@@ -132,7 +133,7 @@ func URI(tree Tree, path string, options url.Values) string {
 	return uri
 }
 
-// User is as whom a tree is read, as datasets.User has it.
+// User returns the identity used to read a tree, as datasets.User.
 func User(tree Tree) string {
 	if u, ok := tree.(interface{ User() string }); ok {
 		return u.User()
@@ -140,9 +141,9 @@ func User(tree Tree) string {
 	return ""
 }
 
-// MayRead asks a tree's store whether it lets the tree's user read every one of
-// some files now, and names the first that it denies: *fs.PathError with
-// fs.ErrPermission. Stores that can be asked are; files of others are opened and
+// MayRead asks a tree's store whether the tree's user may currently read each
+// of some files. The error names the first one denied: an *fs.PathError with
+// fs.ErrPermission. If the store cannot be asked, the files are opened and
 // closed.
 func MayRead(ctx context.Context, tree Tree, paths iter.Seq[string]) error {
 	asked, ok := tree.(interface {
@@ -163,7 +164,7 @@ func MayRead(ctx context.Context, tree Tree, paths iter.Seq[string]) error {
 	return nil
 }
 
-// Join puts a name below a directory of a tree.
+// Join appends a name to a directory of a tree.
 func Join(dir, name string) string {
 	if dir == "" {
 		return name

@@ -25,7 +25,7 @@ func TestCheckPath(t *testing.T) {
 	}
 }
 
-// Any names, listed as HDFS lists them or by plain bytes, come in key order.
+// Any names, listed as by HDFS or by plain bytes, come in key order.
 func TestKeyOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	alphabet := []string{"a", "b", "-", "0", "~", "é", "猫", "\u0080", "!"}
@@ -77,7 +77,7 @@ func TestKeyOrderEnds(t *testing.T) {
 	}
 }
 
-// What is in ASCII is passed on at once but for a directory.
+// ASCII names are passed on at once, except directories.
 func TestKeyOrderStreams(t *testing.T) {
 	listed := 0
 	endless := func(yield func(files.Info, error) bool) {

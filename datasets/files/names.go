@@ -2,9 +2,9 @@ package files
 
 import "strings"
 
-// LeftBehind says which names systems leave in folders and archives and nobody
-// means as an image: those that begin with a dot, and __MACOSX, Thumbs.db,
-// desktop.ini, @eaDir, $RECYCLE.BIN and lost+found in any case.
+// LeftBehind reports whether systems create a name in folders and archives that
+// is never meant as an image: names that begin with a dot, and __MACOSX,
+// Thumbs.db, desktop.ini, @eaDir, $RECYCLE.BIN and lost+found in any case.
 func LeftBehind(name string) bool {
 	if strings.HasPrefix(name, ".") {
 		return true

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// KeyOrder brings a listing of one directory by name into the order that
-// Tree.List promises. The names must ascend, by their bytes or by their bytes
-// as signed numbers, as HDFS compares them. It holds back only what a later
-// name may have to precede: a directory until the names that go on with a byte
-// below the slash are over, and under the signed order the names with bytes
-// above 0x7f until the others with the same beginning are over.
+// KeyOrder sorts a listing of one directory by name into the order of
+// Tree.List. The names must ascend, by their bytes or by their bytes as signed
+// numbers, as in HDFS. It holds back only entries that a later name may
+// precede: a directory until the names that continue with a byte below the
+// slash have passed, and in signed order the names with bytes above 0x7f until
+// the others with the same prefix have passed.
 func KeyOrder(listing iter.Seq2[Info, error]) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		var held infoHeap
@@ -22,9 +22,9 @@ func KeyOrder(listing iter.Seq2[Info, error]) iter.Seq2[Info, error] {
 				return
 			}
 			heap.Push(&held, info)
-			// All names to come are above this one in the listing's order.
-			// In key order they are above what stands before the first byte
-			// that the two orders see differently.
+			// All later names are above this one in the listing's order. In key
+			// order they are above the prefix before the first byte on which
+			// the two orders differ.
 			bound := info.Path
 			if at := strings.IndexFunc(bound, func(r rune) bool { return r > 0x7f }); at >= 0 {
 				bound = bound[:at]
@@ -43,7 +43,7 @@ func KeyOrder(listing iter.Seq2[Info, error]) iter.Seq2[Info, error] {
 	}
 }
 
-// infoHeap has the first in key order at its root.
+// infoHeap has the first entry in key order at its root.
 type infoHeap []Info
 
 func (h infoHeap) Len() int           { return len(h) }

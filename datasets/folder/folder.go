@@ -1,12 +1,12 @@
-// Package folder is the format of a folder per class: its name is the label,
-// and the images are below it at any depth. With Config.Parent the label is the
-// name of the folder that an image is in.
+// Package folder implements the format of one folder per class: its name is the
+// label, and the images are below it at any depth. With Config.Parent the label
+// is the name of the folder that contains the image.
 //
-// Skipped without a word is what systems leave behind and nobody means as an
-// image: names that begin with a dot, and __MACOSX, Thumbs.db, desktop.ini,
-// @eaDir, $RECYCLE.BIN and lost+found in any case. Everything else is listed,
-// and what is no image is then quarantined by name: so is a file outside every
-// class folder, which has no label, and a class folder without any file.
+// Files that systems create are skipped silently: names that begin with a dot,
+// and __MACOSX, Thumbs.db, desktop.ini, @eaDir, $RECYCLE.BIN and lost+found in
+// any case. Everything else is listed, and what is not an image is then
+// quarantined by name: also a file outside every class folder, which has no
+// label, and a class folder without files.
 package folder
 
 import (
@@ -25,18 +25,18 @@ import (
 // Format is the name of this format in URIs.
 const Format = "folder"
 
-// Config says how the folders are meant.
+// Config says how the folders are interpreted.
 type Config struct {
-	// Splits says that a folder in the path of an image stands for the side of
-	// a split, as datasets.SideNamed reads its name: the first that does. The
-	// folders below it are those of the classes, or the one above it where
-	// there is none below. An image in no such folder has no label.
+	// Splits means that a folder in the path of an image is a side of a split,
+	// by datasets.SideNamed: the first such folder. The classes are the folders
+	// below it, or the one above it if there is none below. An image in no such
+	// folder has no label.
 	Splits bool
-	// Parent says that the label is the name of the last folder, the one that
-	// the image is in, and not of the first.
+	// Parent means that the label is the name of the last folder, which
+	// contains the image, instead of the first.
 	Parent bool
-	// Explicit says that the URI has to name the format: without it, folders
-	// with the names of sides would be found to be these.
+	// Explicit means that the URI must give the format: without it, folders
+	// with the names of sides would be detected as sides.
 	Explicit bool
 }
 
@@ -48,10 +48,10 @@ type Source struct {
 
 var _ datasets.Source = (*Source)(nil)
 
-// New returns the source of a tree, which it closes when it is closed.
+// New returns the source of a tree, and closes the tree with the source.
 func New(tree files.Tree, c Config) *Source { return &Source{tree, c} }
 
-// URI is that of the tree, with the options.
+// URI returns the tree's URI with the options.
 func (s *Source) URI() string {
 	options := url.Values{}
 	if s.config.Splits || s.config.Explicit {
@@ -67,10 +67,10 @@ func (s *Source) URI() string {
 	return files.URI(s.tree, "", options)
 }
 
-// User is as whom the tree is read.
+// User returns the identity used to read the tree.
 func (s *Source) User() string { return files.User(s.tree) }
 
-// MayRead asks for files: a key is the path in the tree.
+// MayRead checks files: a key is the path in the tree.
 func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	return files.MayRead(ctx, s.tree, keys)
 }
@@ -78,8 +78,8 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 
-// Examples lists the files. The key is the path in the tree. Memory holds the
-// names of one folder at each depth at most. A folder that cannot be listed
+// Examples lists the files. The key is the path in the tree. At most the names
+// of one folder at each depth are in memory. A folder that cannot be listed
 // ends the sequence with an error.
 func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
@@ -90,11 +90,11 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 	}
 }
 
-// errStopped ends a walk whose consumer wants no more.
+// errStopped ends a walk whose consumer stops.
 var errStopped = errors.New("stopped")
 
-// errEmptyClass is what opening a class folder without files gives: a class
-// that somebody made and did not fill must not vanish without a word.
+// errEmptyClass is the error of opening a class folder without files: a class
+// that was created but not filled must be reported.
 var errEmptyClass = fmt.Errorf("%w: the class folder has no files", datasets.ErrRefused)
 
 // walk is one listing.
@@ -104,7 +104,8 @@ type walk struct {
 	yield  func(datasets.Example, error) bool
 }
 
-// folder lists a folder and those below it, and says how many names it has.
+// folder lists a folder and those below it, and returns the number of its
+// names.
 func (w *walk) folder(dir string) (entries int, err error) {
 	for info, err := range w.source.tree.List(w.ctx, dir) {
 		if err != nil {
@@ -150,12 +151,12 @@ func (w *walk) emit(key string, refused error) error {
 	return nil
 }
 
-// place parts a key into the side of the split, the label and the rest of it
-// below the folder that is the label.
+// place splits a key into the side of the split, the label and the rest below
+// the label's folder.
 func (s *Source) place(key string) (split, label, rest string) {
 	names := strings.Split(key, "/")
 	folders, file := names[:len(names)-1], names[len(names)-1]
-	first := 0 // of the folders below the side
+	first := 0 // the first folder below the side
 	if s.config.Splits {
 		for first < len(folders) && split == "" {
 			split, _ = datasets.SideNamed(folders[first])
@@ -178,13 +179,13 @@ func (s *Source) place(key string) (split, label, rest string) {
 	return split, folders[at], strings.Join(names[at+1:], "/")
 }
 
-// Reading says how labels and sides are read.
+// Reading describes how labels and sides are derived.
 func (s *Source) Reading() datasets.Reading {
 	r := datasets.Reading{
 		Folders:   true,
 		Labels:    "the names of the folders one level down",
 		TakeSides: "add the option splits=folders",
-		Deeper:    "name FOLDER as the dataset, or add the option label=parent",
+		Deeper:    "give FOLDER as the dataset, or add the option label=parent",
 		Further:   "if those are the classes, add the option label=parent",
 	}
 	if s.config.Splits {

@@ -36,8 +36,8 @@ func TestSource(t *testing.T) {
 			Reopen: all.Open,
 			Put:    put,
 			Remove: func(key string) { must(t, os.Remove(path(key))) },
-			// The superuser may read whatever the mode says, so a link that
-			// leaves the root stands for what may not be read.
+			// The superuser may read everything whatever the mode, so a link
+			// that leaves the root is used as the unreadable file.
 			Deny: func(key string) {
 				outside := filepath.Join(t.TempDir(), "outside.png")
 				write(t, outside, sourcetest.Picture(1))
@@ -68,7 +68,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// snapshot returns the keys that are used and, by key, why others are not.
+// snapshot returns the used keys and, by key, why others are not used.
 func snapshot(t *testing.T, root string) (used []string, quarantined map[string]string) {
 	t.Helper()
 	s, r, err := datasets.TakeSnapshot(t.Context(), open(t, root), datasets.SnapshotOptions{})
@@ -175,7 +175,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// Opening a named pipe would wait for a writer for ever.
+// Opening a named pipe would block until a writer opens it.
 func TestSpecialFiles(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "c/a.png"), sourcetest.Picture(1))
@@ -195,7 +195,7 @@ func TestSpecialFiles(t *testing.T) {
 	})
 }
 
-// What was a file when it was listed can be anything when it is opened.
+// A listed file may have been replaced by anything when it is opened.
 func TestReplacedSinceListed(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "c/a.png")
@@ -224,8 +224,7 @@ func TestReplacedSinceListed(t *testing.T) {
 	}
 }
 
-// A folder that cannot be listed would leave its images out, so it ends the
-// listing.
+// A folder that cannot be listed would omit its images, so it ends the listing.
 func TestRemovedRoot(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "data")
 	write(t, filepath.Join(root, "a/x.png"), sourcetest.Picture(1))
@@ -236,8 +235,8 @@ func TestRemovedRoot(t *testing.T) {
 	}
 }
 
-// A process out of file descriptors must not take every image for unreadable.
-// The limit is the whole process's, so another process has it.
+// A process without file descriptors must not treat every image as unreadable.
+// The limit applies to the whole process, so the test uses another process.
 func TestOutOfFileDescriptors(t *testing.T) {
 	if root := os.Getenv("TKIT_TEST_NO_DESCRIPTORS"); root != "" {
 		src := open(t, root)
@@ -256,7 +255,7 @@ func TestOutOfFileDescriptors(t *testing.T) {
 	write(t, filepath.Join(root, "a/x.png"), sourcetest.Picture(1))
 	command := exec.Command(os.Args[0], "-test.run=^TestOutOfFileDescriptors$")
 	command.Env = append(os.Environ(), "TKIT_TEST_NO_DESCRIPTORS="+root)
-	out, _ := command.CombinedOutput() // without descriptors the test binary cannot end well
+	out, _ := command.CombinedOutput() // without descriptors the test binary cannot exit cleanly
 	if !strings.Contains(string(out), "opening: true listing: true") {
 		t.Errorf("got %s", out)
 	}

@@ -9,7 +9,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// The side, the label and the rest of a file's name are what its elements say.
+// The side, the label and the rest of a file's name are consistent with its
+// elements.
 func FuzzPlace(f *testing.F) {
 	for _, s := range []string{"cats/1.png", "train/cats/1.png", "val/x", "top.png", "TEST//x", "a/", "a/b/Training/c/d.png", "a/test/x"} {
 		for options := range uint8(4) {

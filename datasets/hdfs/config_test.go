@@ -8,8 +8,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// What is accepted is accepted in its canonical form, and means the same; its
-// root is absolute and leads nowhere above.
+// An accepted URI is equivalent to its canonical form; its root is absolute and
+// has no "..".
 func FuzzParsePlace(f *testing.F) {
 	for _, s := range []string{"hdfs://nn:8020/a%20b/../c", "hdfs:///", "hdfs://ns", "webhdfs://[::1]:1/%2e%2e/x", "hdfs://nn/%00", "hdfs://a@b/c", "hdfs:x"} {
 		f.Add(s)

@@ -15,14 +15,14 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// A snapshot during which servers die, hang or change their roles is the same
-// as without.
+// A snapshot during which servers die, hang or change roles equals one without
+// faults.
 func TestSnapshotThroughFaults(t *testing.T) {
 	s := store(t)
 	p := s.NewPlace(t)
 	stored := map[string][]byte{}
 	for i := range 12 {
-		// Two blocks: bytes behind an image's end are allowed.
+		// Two blocks: bytes after an image's end are allowed.
 		stored[fmt.Sprintf("class-%d/%02d.png", i%3, i)] = append(sourcetest.Picture(i), make([]byte, 1_500_000)...)
 	}
 	p.PutAll(stored)
@@ -34,7 +34,7 @@ func TestSnapshotThroughFaults(t *testing.T) {
 	for _, fault := range []struct {
 		name    string
 		strike  func(context.Context) error // in the middle of a file
-		recover func(context.Context) error // beside the reading
+		recover func(context.Context) error // during the reading
 	}{
 		{"a DataNode dies", func(context.Context) error { return c.KillDataNode(0) },
 			func(context.Context) error { return nil }},
@@ -78,8 +78,8 @@ func TestSnapshotThroughFaults(t *testing.T) {
 
 func each(f func(int) error) error { return errors.Join(f(0), f(1), f(2)) }
 
-// interrupted is a source in which something happens in the middle of one of
-// the files.
+// interrupted is a source in which a fault occurs in the middle of one of the
+// files.
 type interrupted struct {
 	datasets.Source
 	at     int
@@ -104,7 +104,7 @@ func (s *interrupted) Examples(ctx context.Context) iter.Seq2[datasets.Example, 
 	}
 }
 
-// halfway is a file with 100 kB before something happens.
+// halfway is a file that reads 100 kB before the fault.
 type halfway struct {
 	io.ReadCloser
 	read   int

@@ -1,5 +1,5 @@
-// Package hdfs is the tree of files below a folder of an HDFS that is read by
-// Hadoop's own protocol.
+// Package hdfs implements the tree of files below an HDFS folder, read by
+// Hadoop's native protocol.
 package hdfs
 
 import (
@@ -19,13 +19,13 @@ func New(ctx context.Context, c Config) (*Tree, error) {
 	return NewTree(ctx, c.uri(), c.Root, client{native})
 }
 
-// client is the native client as a Client.
+// client adapts the native client to Client.
 type client struct{ *hdfs.Client }
 
 func (c client) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	r, err := c.Client.Open(ctx, path, offset)
 	if err != nil {
-		return nil, err // and no nil *Reader
+		return nil, err // not a nil *Reader
 	}
 	return r, nil
 }

@@ -19,12 +19,12 @@ import (
 )
 
 // pair is a name service of two NameNodes, whose servers some tests kill and
-// stop, each leaving all of them running and the first NameNode active.
+// stop. Each test leaves all of them running and the first NameNode active.
 var pair = hdfstest.Shared(hdfstest.Config{HA: true, Encryption: true, HDFS: map[string]string{"dfs.blocksize": "1048576"}})
 
 func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 
-// store is the cluster by the name of its service.
+// store returns the cluster by the name of its service.
 func store(t *testing.T) treetest.Store {
 	cluster := pair(t)
 	t.Setenv("HADOOP_CONF_DIR", cluster.ConfDir())
@@ -50,7 +50,7 @@ func TestTree(t *testing.T)    { store(t).Tree(t) }
 func TestSource(t *testing.T)  { store(t).Source(t) }
 func TestMayRead(t *testing.T) { store(t).MayRead(t) }
 
-// A NameNode may be named in place of the service, without any configuration.
+// A NameNode may be given instead of the service, without any configuration.
 func TestOneNameNode(t *testing.T) {
 	s := store(t)
 	p := s.NewPlace(t)
@@ -62,7 +62,7 @@ func TestOneNameNode(t *testing.T) {
 	}
 }
 
-// The user for whom a service acts is not forgotten.
+// A configured proxy user is not ignored.
 func TestProxyUserIsRefused(t *testing.T) {
 	p := store(t).NewPlace(t)
 	t.Setenv("HADOOP_PROXY_USER", "bob")
@@ -79,7 +79,7 @@ func take(t *testing.T, p treetest.Place) *datasets.Snapshot {
 	return s
 }
 
-// What the client would read wrongly is listed, and is not read.
+// Files that the client would read wrongly are listed but not read.
 func TestRefused(t *testing.T) {
 	p := store(t).NewPlace(t)
 	p.MakeDirectory("zone")
@@ -125,7 +125,7 @@ func read(ctx context.Context, e datasets.Example) ([]byte, error) {
 	return b, errors.Join(err, r.Close())
 }
 
-// Where a user may not read one file of many, all of it is refused.
+// If a user may not read one file of many, everything is refused.
 func TestOneOfAThousandIsDenied(t *testing.T) {
 	p := store(t).NewPlace(t)
 	stored := map[string][]byte{}
@@ -152,8 +152,8 @@ func TestParseConfig(t *testing.T) {
 		"hdfs:///a":               "",
 		"hdfs://nn":               "",
 		"webhdfs://nn/a":          "the scheme is not hdfs",
-		"hdfs://alice@nn/a":       "names no user",
-		"hdfs://alice:secret@n/a": "names no user",
+		"hdfs://alice@nn/a":       "must not contain a user",
+		"hdfs://alice:secret@n/a": "must not contain a user",
 		"hdfs://nn/a?x=y":         "nothing else",
 		"hdfs://nn/a#b":           "nothing else",
 		"hdfs:nn/a":               "nothing else",

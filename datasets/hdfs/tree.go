@@ -13,9 +13,9 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// Client is one of the two ways into a cluster, of which package webhdfs beside
-// this one has the other. Its methods are those of hdfs.Client, in whose terms
-// files and errors are described; it is safe for concurrent use.
+// Client is a client of a cluster: the native one, or the one of the sibling
+// package webhdfs. Its methods are those of hdfs.Client, with its types of
+// files and errors; it is safe for concurrent use.
 type Client interface {
 	Stat(ctx context.Context, path string) (hdfs.Info, error)
 	ReadDir(ctx context.Context, dir string) iter.Seq2[hdfs.Info, error]
@@ -34,8 +34,8 @@ type Tree struct {
 
 var _ files.Tree = (*Tree)(nil)
 
-// NewTree returns the tree of a folder, which must exist, in the cluster that a
-// client is connected to. It closes the client when it is closed, or fails.
+// NewTree returns the tree of a folder, which must exist, in the cluster of a
+// client. It closes the client when it is closed, or on an error.
 func NewTree(ctx context.Context, uri, root string, client Client) (*Tree, error) {
 	t := &Tree{uri, root, client}
 	info, err := t.Stat(ctx, "")
@@ -48,16 +48,16 @@ func NewTree(ctx context.Context, uri, root string, client Client) (*Tree, error
 	return t, nil
 }
 
-// URI names the folder.
+// URI returns the folder's URI.
 func (t *Tree) URI() string { return t.uri }
 
-// User is whom HDFS lets read or not.
+// User returns the user whose permissions HDFS checks.
 func (t *Tree) User() string { return t.client.User() }
 
-// Close ends the connections that wait for use.
+// Close closes idle connections.
 func (t *Tree) Close() error { return t.client.Close() }
 
-// Stat says what a path is.
+// Stat returns the status of a path.
 func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
 	absolute, err := t.absolute(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
 	return describe(path, info), nil
 }
 
-// List lists a folder, a batch of the NameNode's at a time.
+// List lists a folder, one batch of the NameNode at a time.
 func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error] {
 	return files.KeyOrder(func(yield func(files.Info, error) bool) {
 		absolute, err := t.absolute(dir)
@@ -80,7 +80,7 @@ func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error
 		}
 		for info, err := range t.client.ReadDir(ctx, absolute) {
 			if err == nil {
-				err = ctx.Err() // between two of one batch, too
+				err = ctx.Err() // also between two entries of a batch
 			}
 			if err != nil {
 				yield(files.Info{}, Translate(err))
@@ -93,7 +93,7 @@ func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error
 	})
 }
 
-// Open opens a file, unless somebody writes it.
+// Open opens a file, unless it is being written.
 func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	absolute, err := t.absolute(path)
 	if err != nil {
@@ -106,8 +106,8 @@ func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadClos
 	return reader{r}, nil
 }
 
-// MayRead asks the NameNode whether a user may read every one of some files of
-// the tree, and names the first that it denies.
+// MayRead asks the NameNode whether a user may read each of some files of the
+// tree. The error names the first one denied.
 func (t *Tree) MayRead(ctx context.Context, user string, paths iter.Seq[string]) error {
 	var wrong error
 	err := t.client.MayRead(ctx, user, func(yield func(string) bool) {
@@ -128,7 +128,7 @@ func (t *Tree) MayRead(ctx context.Context, user string, paths iter.Seq[string])
 	return Translate(err)
 }
 
-// absolute is a path of the tree in HDFS.
+// absolute returns the HDFS path of a path of the tree.
 func (t *Tree) absolute(path string) (string, error) {
 	if err := files.CheckPath(path); err != nil {
 		return "", err
@@ -139,14 +139,14 @@ func (t *Tree) absolute(path string) (string, error) {
 func describe(path string, i hdfs.Info) files.Info {
 	info := files.Info{Path: path, Size: i.Size, Directory: i.Directory, Modified: i.Modified, Refused: Translate(i.Refused)}
 	if i.ID != 0 {
-		// Without the file's number, as from old HttpFS servers, another file
-		// of the same size and time would pass for this one.
+		// Without the file's number, as from old HttpFS servers, a different
+		// file of the same size and time could not be distinguished.
 		info.Identity = i.Identity()
 	}
 	return info
 }
 
-// reader gives the errors of a file the names that package datasets has.
+// reader translates the errors of a file to those of package datasets.
 type reader struct{ io.ReadCloser }
 
 func (r reader) Read(b []byte) (int, error) {
@@ -154,8 +154,7 @@ func (r reader) Read(b []byte) (int, error) {
 	return n, Translate(err)
 }
 
-// Translate gives the errors of HDFS the names that package datasets has for
-// them.
+// Translate translates errors of HDFS to those of package datasets.
 func Translate(err error) error {
 	for from, to := range map[error]error{
 		hdfs.ErrUnavailable: datasets.ErrUnavailable,
@@ -169,7 +168,7 @@ func Translate(err error) error {
 	return err
 }
 
-// marked is an error that counts as another too, in its own words.
+// marked is an error that also matches another one, with its own text.
 type marked struct {
 	error
 	as error

@@ -12,13 +12,13 @@ import (
 	"tkit/datasets/files"
 )
 
-// settled is how long a file must have been left alone before its times tell
-// one content from the next: a write can leave the time of the one before it,
-// as file systems count in ticks of up to seconds.
+// settled is how long a file must have been unchanged before its times
+// distinguish contents: a write may keep the time of the previous one, because
+// file systems have a granularity of up to seconds.
 const settled = 2 * time.Second
 
-// describe says what is found at a path of the root; a link counts as what it
-// leads to.
+// describe returns the status of a path of the root. A link has the status of
+// its target.
 func describe(root *os.Root, native, path string, found fs.FileInfo) (files.Info, error) {
 	info := files.Info{Path: path}
 	if found.Mode()&fs.ModeSymlink != 0 {
@@ -47,9 +47,8 @@ func describe(root *os.Root, native, path string, found fs.FileInfo) (files.Info
 	return info, nil
 }
 
-// identity is made of the inode, the size and both times: the time of change
-// cannot be set back, and the time of modification is all that some file
-// systems keep.
+// identity consists of the inode, the size and both times: the time of change
+// cannot be set back, and some file systems only keep the time of modification.
 func identity(info fs.FileInfo) string {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || time.Since(info.ModTime()) < settled {
@@ -70,7 +69,7 @@ func special(mode fs.FileMode) error {
 	case mode&fs.ModeDevice != 0:
 		what = "a device"
 	}
-	return fmt.Errorf("it is %s and not a file", what)
+	return fmt.Errorf("it is %s, not a file", what)
 }
 
 func linkError(err error) error {

@@ -1,14 +1,14 @@
-// Package local is the tree of files below a folder of this machine.
+// Package local implements the tree of files below a local folder.
 //
 // The folder is opened once. Everything is read below the open folder, and the
-// tree's URI is where that folder lay when it was opened: what takes the
-// folder's place, or that of a folder above it, is not read.
+// tree's URI is the folder's real path when it was opened: whatever replaces
+// the folder, or a folder above it, is not read.
 //
-// A symbolic link to a file is followed if it stays below the root, and
-// refused by name if it leaves it, even where the links or the file change
-// while they are read. An absolute link counts as leaving. Links to folders
-// are refused by name, since they make loops and count images twice. Named
-// pipes, sockets and devices are refused by name without being opened.
+// A symbolic link to a file is followed if it stays below the root, and refused
+// by name if it leaves it, even if the links or the file change while they are
+// read. An absolute link counts as leaving. Links to folders are refused by
+// name, because they cause loops and count images twice. Named pipes, sockets
+// and devices are refused by name without being opened.
 package local
 
 import (
@@ -28,9 +28,9 @@ import (
 
 // Tree is the files below a folder.
 type Tree struct {
-	config Config // whose root is where the open folder lies
+	config Config // its root is the folder's real path
 	root   *os.Root
-	only   string // the one file that may be read; see Only
+	only   string // the only file that may be read; see Only
 }
 
 var _ files.Tree = (*Tree)(nil)
@@ -40,7 +40,7 @@ func New(c Config) (*Tree, error) {
 	if c.Root == "" {
 		return nil, errNoRoot
 	}
-	// With O_DIRECTORY, opening a named pipe fails and does not wait.
+	// With O_DIRECTORY, opening a named pipe fails instead of blocking.
 	folder, err := os.OpenFile(c.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		if info, found := os.Stat(c.Root); found == nil && !info.IsDir() {
@@ -49,7 +49,7 @@ func New(c Config) (*Tree, error) {
 		return nil, storeError(fmt.Errorf("dataset: %w", err))
 	}
 	defer folder.Close()
-	// This name leads to the open folder, whatever its path leads to by now.
+	// This name refers to the open folder, whatever its path refers to now.
 	handle := fmt.Sprintf("/proc/self/fd/%d", folder.Fd())
 	path, err := whereabouts(folder, handle)
 	if err != nil {
@@ -62,13 +62,13 @@ func New(c Config) (*Tree, error) {
 	return &Tree{config: Config{Root: path}, root: root}, nil
 }
 
-// whereabouts is the path of an open folder, of which no element is a link.
+// whereabouts returns the path of an open folder, without links.
 func whereabouts(folder *os.File, handle string) (string, error) {
 	path, err := os.Readlink(handle)
 	if err != nil {
-		return "", fmt.Errorf("the system does not tell where the folder lies: %w", err)
+		return "", fmt.Errorf("the system does not give the folder's path: %w", err)
 	}
-	// A folder that was removed has another path, which leads nowhere.
+	// A removed folder has a different path, which does not exist.
 	there, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -83,18 +83,18 @@ func whereabouts(folder *os.File, handle string) (string, error) {
 	return path, nil
 }
 
-// Only narrows the tree to one file in its root, which must not be a link: it
-// is for who may read that file and perhaps none beside it. It is called before
-// anything else.
+// Only restricts the tree to one file in its root, which must not be a link,
+// for users who may read only that file. It is called before anything else.
 func (t *Tree) Only(file string) { t.only = file }
 
-// URI is file:// and the absolute path of the folder.
+// URI returns file:// and the absolute path of the folder.
 func (t *Tree) URI() string { return t.config.uri() }
 
 // Close closes the folder.
 func (t *Tree) Close() error { return t.root.Close() }
 
-// Stat says what a path is, and of a symbolic link what it leads to.
+// Stat returns the status of a path, and for a symbolic link that of its
+// target.
 func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
 	if err := t.check(ctx, path); err != nil {
 		return files.Info{}, err
@@ -109,7 +109,7 @@ func (t *Tree) Stat(ctx context.Context, path string) (files.Info, error) {
 	return describe(t.root, native(path), path, info)
 }
 
-// List lists a folder. Its names are held in memory meanwhile, packed.
+// List lists a folder. Its names are held in memory, packed.
 func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error] {
 	return func(yield func(files.Info, error) bool) {
 		if err := t.list(ctx, dir, yield); err != nil && !errors.Is(err, errStopped) {
@@ -118,7 +118,7 @@ func (t *Tree) List(ctx context.Context, dir string) iter.Seq2[files.Info, error
 	}
 }
 
-// errStopped ends a listing whose consumer wants no more.
+// errStopped ends a listing whose consumer stops.
 var errStopped = errors.New("stopped")
 
 func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, error) bool) error {
@@ -129,9 +129,9 @@ func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, erro
 	if err != nil {
 		return storeError(fmt.Errorf("dataset folder %s: %w", filepath.Join(t.config.Root, dir), err))
 	}
-	// Below a root of their own, names cost one system call and not one for
-	// every folder above them. Links may lead out of the folder and stay
-	// below the root: those are looked at from there.
+	// With a root opened at the folder, each name costs one system call instead
+	// of one for every folder above it. Links may leave the folder and stay
+	// below the tree's root: those are resolved from there.
 	folder, err := t.root.OpenRoot(native(dir))
 	if err != nil {
 		return storeError(err)
@@ -160,8 +160,8 @@ func (t *Tree) list(ctx context.Context, dir string, yield func(files.Info, erro
 	return nil
 }
 
-// Open opens a file, whatever has become of it since it was listed: a root of
-// package os is not left.
+// Open opens a file, whatever happened to it since it was listed: os.Root
+// cannot be left.
 func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	if err := t.check(ctx, path); err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (t *Tree) Open(ctx context.Context, path string, offset int64) (io.ReadClos
 
 func (t *Tree) reader(ctx context.Context, f *os.File, path string, offset int64) (*reader, error) {
 	if t.only != "" {
-		// The file is what stands under the name itself, and no link's target.
+		// The file must be the one of this name, not a link's target.
 		named, err := t.root.Lstat(native(path))
 		if err != nil {
 			return nil, pathError(t.root, err)
@@ -197,9 +197,9 @@ func (t *Tree) reader(ctx context.Context, f *os.File, path string, offset int64
 	return newReader(ctx, f, path, offset)
 }
 
-var errNoLink = errors.New("it is a symbolic link, or was replaced: name the file itself")
+var errNoLink = errors.New("it is a symbolic link, or was replaced: give the file itself")
 
-// check says whether a call about a path may go on.
+// check reports whether an operation on a path is allowed.
 func (t *Tree) check(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (t *Tree) check(ctx context.Context, path string) error {
 		return err
 	}
 	if t.only != "" && path != t.only {
-		return refuse(fmt.Errorf("the dataset is the file %s alone, and not %q", t.only, path))
+		return refuse(fmt.Errorf("the dataset is only the file %s, not %q", t.only, path))
 	}
 	if path != "" {
 		return nil
@@ -216,8 +216,8 @@ func (t *Tree) check(ctx context.Context, path string) error {
 	return t.removed()
 }
 
-// removed is the error of a folder that was removed: while it is open it only
-// seems to be empty. Some file systems count no links of any folder.
+// removed returns an error if the folder was removed: while it is open it only
+// appears empty. Some file systems report no link count for folders.
 func (t *Tree) removed() error {
 	open, err := t.root.Stat(".")
 	if err != nil {
@@ -236,7 +236,7 @@ func (t *Tree) removed() error {
 	return nil
 }
 
-// native is a path of the tree for package os.
+// native converts a path of the tree for package os.
 func native(path string) string {
 	if path == "" {
 		return "."
@@ -244,7 +244,7 @@ func native(path string) string {
 	return filepath.FromSlash(path)
 }
 
-// pathError tells a path that leaves the root, through a link, from others.
+// pathError identifies a path that leaves the root through a link.
 func pathError(root *os.Root, err error) error {
 	if _, leaving := root.Lstat(".."); errors.Is(err, errors.Unwrap(leaving)) {
 		return refuse(linkError(err))
@@ -252,7 +252,7 @@ func pathError(root *os.Root, err error) error {
 	return storeError(err)
 }
 
-// storeError marks what says nothing about the one file.
+// storeError marks errors that do not concern a single file.
 func storeError(err error) error {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
 		return fmt.Errorf("%w: %w: raise the limit on open files (ulimit -n) or read with fewer workers", datasets.ErrUnavailable, err)

@@ -35,8 +35,8 @@ func TestTree(t *testing.T) {
 			Put:           put,
 			MakeDirectory: func(p string) { must(t, os.MkdirAll(path(p), 0o755)) },
 			Remove:        func(p string) { must(t, os.Remove(path(p))) },
-			// The superuser may read whatever the mode says, so a link that
-			// leaves the root stands for what may not be read.
+			// The superuser may read everything whatever the mode, so a link
+			// that leaves the root is used as the unreadable file.
 			Deny: func(p string) {
 				outside := filepath.Join(t.TempDir(), "outside")
 				write(t, outside, filestest.Pattern(10, 1))
@@ -75,8 +75,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// What leaves the tree, or is no file, is refused with the reason wherever it
-// is met: listed, asked for or opened.
+// Entries that leave the tree, or are not files, are refused with the reason in
+// listings, in Stat and in Open.
 func TestRefused(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(outside, "secret"), []byte("secret"))
@@ -132,7 +132,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What takes the place of the folder, or of one above it, is not read.
+// What replaces the folder, or one above it, is not read.
 func TestHoldsTheFolder(t *testing.T) {
 	for _, replaced := range []string{"above/root", "above"} {
 		for name, replace := range map[string]func(at, secret string) error{
@@ -168,7 +168,7 @@ func TestHoldsTheFolder(t *testing.T) {
 	}
 }
 
-// The URI is where the folder lies, whatever links led there.
+// The URI is the folder's real path, whatever links led there.
 func TestWhereItLies(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
@@ -183,8 +183,7 @@ func TestWhereItLies(t *testing.T) {
 	}
 }
 
-// One file is read under its own name and nothing beside it, also where a link
-// takes its place.
+// Only one file is read, under its own name, even if a link replaces it.
 func TestOnly(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "x"), []byte("mine"))
@@ -217,7 +216,7 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// A file written just now may be written again within one tick of its times.
+// A file just written may be written again within the granularity of its times.
 func TestIdentity(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "x")
@@ -229,7 +228,7 @@ func TestIdentity(t *testing.T) {
 		return info.Identity
 	}
 	if identity() != "" {
-		t.Error("what was written just now is told from what comes next")
+		t.Error("a file just written has an identity")
 	}
 	old := time.Now().Add(-time.Hour)
 	must(t, os.Chtimes(path, old, old))
@@ -245,7 +244,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// A file in place of which more is written, or less, is not read to its end.
+// A file that grows or shrinks while it is read is not read to its end.
 func TestWrittenWhileRead(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "x")

@@ -10,16 +10,16 @@ import (
 	"slices"
 )
 
-// names is what is in one folder: a million names take little more than their
-// bytes, where as many fs.DirEntry would take 200 MB. The system lists in no
-// order, so that all names are needed before the first is known.
+// names holds the names in one folder: a million names take little more than
+// their bytes, while as many fs.DirEntry would take 200 MB. The system lists in
+// no order, so all names are needed before the first is known.
 type names struct {
-	bytes []byte // every name, a folder's with a slash after it
+	bytes []byte // every name, followed by a slash for a folder
 	ends  []uint32
 }
 
-// readNames reads the names in a folder. It does not go through root.FS, which
-// knows no names but UTF-8.
+// readNames reads the names in a folder. It does not use root.FS, which
+// supports only UTF-8 names.
 func readNames(ctx context.Context, root *os.Root, dir string) (*names, error) {
 	f, err := root.Open(native(dir))
 	if err != nil {
@@ -35,7 +35,7 @@ func readNames(ctx context.Context, root *os.Root, dir string) (*names, error) {
 				n.bytes = append(n.bytes, '/')
 			}
 			if len(n.bytes) > 1<<32-1 {
-				return nil, errors.New("its names are longer than 4 GiB: part it into several folders")
+				return nil, errors.New("its names are longer than 4 GiB: divide it into several folders")
 			}
 			n.ends = append(n.ends, uint32(len(n.bytes)))
 		}
@@ -52,8 +52,8 @@ func readNames(ctx context.Context, root *os.Root, dir string) (*names, error) {
 }
 
 // sorted yields the names in the order of the keys that begin with them: those
-// below a folder go on with a slash, which sorts after some bytes that names
-// have, so that "a-b/x" stands before "a/x".
+// of a folder continue with a slash, which sorts after some bytes in names, so
+// that "a-b/x" precedes "a/x".
 func (n *names) sorted() iter.Seq[string] {
 	order := make([]uint32, len(n.ends))
 	for i := range order {

@@ -11,7 +11,7 @@ import (
 	"tkit/datasets"
 )
 
-// reader reads an open file from an offset to the end that it had at opening.
+// reader reads an open file from an offset to the size at opening.
 type reader struct {
 	ctx    context.Context
 	path   string
@@ -26,7 +26,7 @@ func newReader(ctx context.Context, f *os.File, path string, offset int64) (*rea
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, fmt.Errorf("%s: %w", path, refuse(errors.New("it is a folder and not a file")))
+		return nil, fmt.Errorf("%s: %w", path, refuse(errors.New("it is a folder, not a file")))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: %w", path, refuse(special(info.Mode().Type())))
 	}
@@ -53,8 +53,8 @@ func (r *reader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// end is io.EOF if the file is still as it was opened. One written over in
-// place would otherwise pass as a mixture of both contents.
+// end returns io.EOF if the file is unchanged since it was opened. Otherwise a
+// file overwritten in place could be read as a mixture of both contents.
 func (r *reader) end() error {
 	now, err := r.f.Stat()
 	if err != nil {

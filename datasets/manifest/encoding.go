@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// decoded reads a list as UTF-8: UTF-16 is known by its byte order mark, or by
-// the zeros of the ASCII that every list begins with. A mark is passed over.
+// decoded converts a list to UTF-8. UTF-16 is detected by its byte order mark,
+// or by the zeros of the ASCII with which every list begins. A mark is skipped.
 func decoded(f io.Reader) (io.Reader, error) {
 	r := bufio.NewReader(f)
 	begin, err := r.Peek(4)
@@ -26,7 +26,7 @@ func decoded(f io.Reader) (io.Reader, error) {
 	}
 	switch mark := string(begin); {
 	case mark == "\xff\xfe\x00\x00" || mark == "\x00\x00\xfe\xff":
-		return nil, errors.New("it is in UTF-32: save it as UTF-8")
+		return nil, errors.New("its encoding is UTF-32: save it as UTF-8")
 	case mark[:2] == "\xff\xfe" || mark[:2] == "\xfe\xff":
 		return utf16(unicode.LittleEndian, unicode.ExpectBOM)
 	case mark[0] != 0 && mark[1] == 0:
@@ -40,8 +40,7 @@ func decoded(f io.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// checkText refuses text of a list that is in another encoding, or has lost
-// characters.
+// checkText refuses text in another encoding, or with lost characters.
 func checkText(line int, texts ...string) error {
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
@@ -53,13 +52,13 @@ func checkText(line int, texts ...string) error {
 			return fmt.Errorf("line %d: %q is not encoded in UTF-8 (in Windows-1252 it is %q): save the list as UTF-8", line, text, meant)
 		}
 		if strings.ContainsRune(text, utf8.RuneError) {
-			return fmt.Errorf("line %d: %q has lost characters (\uFFFD), as by a wrong encoding: write the list anew, as UTF-8", line, text)
+			return fmt.Errorf("line %d: %q has lost characters (\uFFFD), probably by a wrong encoding: write the list again, as UTF-8", line, text)
 		}
 	}
 	return nil
 }
 
-// broken is what is around the first byte of a text that is not UTF-8.
+// broken returns the text around the first byte that is not UTF-8.
 func broken(text string) string {
 	const around = 40
 	at := len(text) - len(strings.TrimLeftFunc(text, func(r rune) bool { return r != utf8.RuneError }))

@@ -15,17 +15,17 @@ import (
 	"tkit/datasets/files"
 )
 
-// finder looks for files that a list names in another way than the tree does.
+// finder looks for files whose names in a list differ from those in the tree.
 type finder struct {
 	tree files.Tree
 	dir  string // of the list
 
 	mu      sync.Mutex
-	folders map[string]*folder // that were listed; nil for those that tell nothing
-	names   int                // in them
+	folders map[string]*folder // folders already listed; nil if listing failed
+	names   int                // number of names in them
 }
 
-// What is kept of folders that were listed, in names.
+// The number of names kept of listed folders.
 const (
 	maxNames      = 200_000
 	maxFolder     = 100_000
@@ -33,16 +33,16 @@ const (
 	maxListedPath = 4096
 )
 
-// folder is what is in one, by folded names. Of two that fold alike there is
-// neither.
+// folder is the content of a folder, by folded names. Names with equal folded
+// forms are omitted.
 type folder struct {
 	exact  map[string]bool   // true for folders
-	folded map[string]string // whole names
-	stems  map[string]string // files' names without their endings
+	folded map[string]string // full names
+	stems  map[string]string // file names without extension
 }
 
-// find returns the path of the one file that a listed path seems to mean, and
-// in what they differ. It is "" where there is none, or no one.
+// find returns the path of the only file that a listed path may mean, and how
+// they differ. It returns "" if there is none or several.
 func (f *finder) find(ctx context.Context, listed string) (found, differ string) {
 	if len(listed) > maxListedPath {
 		return "", ""
@@ -64,14 +64,14 @@ func (f *finder) find(ctx context.Context, listed string) (found, differ string)
 	return "", ""
 }
 
-// reading is a way to read a listed path.
+// reading is an interpretation of a listed path.
 type reading struct {
 	path   string
 	differ []string
 }
 
-// readings are the ways to read a listed path, each with every change of those
-// before it that changes anything.
+// readings returns the interpretations of a listed path: every change is
+// applied to each of those before it, if it changes anything.
 func readings(listed string) []reading {
 	all := []reading{{listed, nil}}
 	for _, change := range []struct {
@@ -81,7 +81,7 @@ func readings(listed string) []reading {
 		{"blanks or quotes around it", func(p string) string {
 			return strings.Trim(strings.TrimSpace(strings.Trim(p, "\u200b\ufeff")), "\"'` ")
 		}},
-		{"the path separator, which is a backslash in the list and / in the folder", func(p string) string {
+		{"the path separator, a backslash in the list and / in the folder", func(p string) string {
 			return strings.ReplaceAll(p, `\`, "/")
 		}},
 		{"escapes of a URL", unescaped},
@@ -105,7 +105,7 @@ func unescaped(p string) string {
 	return p
 }
 
-// misread is UTF-8 that was once read as Windows-1252: Ã© for é.
+// misread reverses the decoding of UTF-8 as Windows-1252: Ã© to é.
 func misread(p string) string {
 	if b, err := charmap.Windows1252.NewEncoder().String(p); err == nil && utf8.ValidString(b) {
 		return b
@@ -113,7 +113,8 @@ func misread(p string) string {
 	return p
 }
 
-// lookUp follows a path from folder to folder by what its names may mean.
+// lookUp follows a path from folder to folder by the possible meanings of its
+// names.
 func (f *finder) lookUp(ctx context.Context, elements []string, why *[]string) (found string, ok bool) {
 	for i, name := range elements {
 		in := f.folder(ctx, found)
@@ -133,8 +134,8 @@ func (f *finder) lookUp(ctx context.Context, elements []string, why *[]string) (
 	return found, found != ""
 }
 
-// name is what is in the folder under a name, or under one that differs from it
-// only as told.
+// name returns the entry of the folder with that name, or with one that differs
+// from it only as reported.
 func (d *folder) name(listed string, isFile bool) (actual, differ string) {
 	if _, ok := d.exact[listed]; ok {
 		return listed, ""
@@ -146,7 +147,7 @@ func (d *folder) name(listed string, isFile bool) (actual, differ string) {
 		return "", ""
 	}
 	if actual = d.stems[datasets.Folded(listed)]; actual != "" {
-		return actual, "the ending, which the list leaves out"
+		return actual, "the extension, which the list omits"
 	}
 	return d.stems[datasets.Folded(stem(listed))], "the ending"
 }

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// parseJSON reads an object a line. Empty lines are passed over.
+// parseJSON reads one object per line. Empty lines are skipped.
 func parseJSON(f io.Reader, add func(row) error) (unused []string, err error) {
 	list, err := decoded(f)
 	if err != nil {
@@ -27,13 +27,13 @@ func parseJSON(f io.Reader, add func(row) error) (unused []string, err error) {
 		if len(line) == 0 {
 			continue
 		}
-		// Package json would put another character for each byte of these.
+		// Package json would replace each of these bytes by another character.
 		if !utf8.Valid(line) {
 			return nil, checkText(n, string(line))
 		}
 		r, others, err := parseObject(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w: want an object with path and label a line", n, err)
+			return nil, fmt.Errorf("line %d: %w: want one object with path and label per line", n, err)
 		}
 		for _, name := range others {
 			if len(unused) < maxUnused && !slices.Contains(unused, name) {
@@ -52,21 +52,21 @@ func parseJSON(f io.Reader, add func(row) error) (unused []string, err error) {
 		return nil, fmt.Errorf("line %d: %w", n+1, errLongRow)
 	}
 	if n == 0 && lines.Err() == nil {
-		return nil, errors.New("it is empty: want an object with path and label a line")
+		return nil, errors.New("it is empty: want one object with path and label per line")
 	}
 	return unused, lines.Err()
 }
 
-// maxUnused bounds how many names of other members are kept.
+// maxUnused bounds how many names of unused members are kept.
 const maxUnused = 16
 
-// parseObject reads one object. Names count in any case; of a name that stands
-// twice nobody knows which value is meant.
+// parseObject parses one object. Names are case-insensitive; a duplicate name
+// is an error.
 func parseObject(line []byte) (r row, others []string, err error) {
-	var whole map[string]json.RawMessage // tells more of what is no object than the tokens
+	var whole map[string]json.RawMessage // gives better errors than the tokens for what is not an object
 	if err := json.Unmarshal(line, &whole); err != nil {
 		if not := (*json.UnmarshalTypeError)(nil); errors.As(err, &not) {
-			err = fmt.Errorf("it is of the kind %s", not.Value)
+			err = fmt.Errorf("it is a %s", not.Value)
 		}
 		return row{}, nil, err
 	}
@@ -96,14 +96,14 @@ func parseObject(line []byte) (r row, others []string, err error) {
 		seen[i] = true
 		into := []*string{&r.Path, &r.Label, &r.Group, &r.Split}[i]
 		if *into, err = textOf(value); err != nil {
-			return row{}, nil, fmt.Errorf("its %s is %s and neither a text nor a number", names[i], shownJSON(value))
+			return row{}, nil, fmt.Errorf("its %s is %s, neither a string nor a number", names[i], shownJSON(value))
 		}
 	}
 	return r, others, nil
 }
 
-// textOf is a string, or a number as it is written: classes and patients are
-// numbered as often as named. Null is no text.
+// textOf returns a string, or a number as written: classes and patients are
+// often numbered. Null is an error.
 func textOf(value json.RawMessage) (string, error) {
 	var s string
 	if err := json.Unmarshal(value, &s); err == nil {

@@ -1,4 +1,4 @@
-// Package manifest is the format of a list of images: a CSV file with a
+// Package manifest implements the format of a list of images: a CSV file with a
 // header, or lines of JSON. Each row has a path, relative to the folder of the
 // manifest, and a label, and may have a group and a split:
 //
@@ -8,12 +8,11 @@
 //	{"path": "scans/0001.png", "label": "benign", "group": "patient-17", "split": "train"}
 //
 // The list is in UTF-8, or in UTF-16 with a byte order mark. Other columns and
-// members are not used, which a note says; one of these four that stands twice is
-// an error. A path that is absolute or has an
-// element .. is listed and refused by name, and so is one that a link leads
-// out of the dataset. A row that cannot be understood, and a path that is
-// listed twice, end the listing with the line's number: a manifest is taken
-// whole or not at all.
+// members are ignored with a note; a duplicate of these four is an error. A
+// path that is absolute or has an element .. is listed and refused by name, and
+// so is one that leaves the dataset through a link. An invalid row, or a path
+// listed twice, ends the listing with the line's number: a manifest is used as
+// a whole or not at all.
 package manifest
 
 import (
@@ -36,14 +35,14 @@ import (
 // Format is the name of this format in URIs.
 const Format = "manifest"
 
-// Config says which file is the manifest.
+// Config gives the manifest's file.
 type Config struct {
-	// Path is that of the manifest in the tree. It is read as lines of JSON
-	// if its name ends in .jsonl, .ndjson or .json, and as CSV otherwise.
+	// Path is the manifest's path in the tree. It is parsed as lines of JSON if
+	// its name ends in .jsonl, .ndjson or .json, and as CSV otherwise.
 	Path string
 }
 
-// Named says whether a file's name is that of a manifest.
+// Named reports whether a file's name is that of a manifest.
 func Named(name string) bool { return linesOfJSON(name) || strings.EqualFold(path.Ext(name), ".csv") }
 
 func linesOfJSON(name string) bool {
@@ -54,7 +53,7 @@ func linesOfJSON(name string) bool {
 	return false
 }
 
-// Source is the images that a manifest lists.
+// Source lists the images in a manifest.
 type Source struct {
 	tree   files.Tree
 	config Config
@@ -64,21 +63,21 @@ type Source struct {
 
 var _ datasets.Source = (*Source)(nil)
 
-// New returns the source of a manifest in a tree, which it closes when it is
-// closed.
+// New returns the source of a manifest in a tree, and closes the tree with the
+// source.
 func New(tree files.Tree, c Config) *Source {
 	return &Source{tree: tree, config: c, finder: finder{tree: tree, dir: strings.TrimPrefix(path.Dir(c.Path), ".")}}
 }
 
-// URI is that of the manifest.
+// URI returns the manifest's URI.
 func (s *Source) URI() string {
 	return files.URI(s.tree, s.config.Path, url.Values{"format": {Format}})
 }
 
-// User is as whom the tree is read.
+// User returns the identity used to read the tree.
 func (s *Source) User() string { return files.User(s.tree) }
 
-// MayRead asks for files: a key is the path in the manifest's folder.
+// MayRead checks files: a key is the path in the manifest's folder.
 func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	return files.MayRead(ctx, s.tree, func(yield func(string) bool) {
 		for key := range keys {
@@ -89,12 +88,12 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	})
 }
 
-// Reading says how labels and sides are read.
+// Reading describes how labels and sides are derived.
 func (s *Source) Reading() datasets.Reading {
-	return datasets.Reading{Labels: "the column label", TakeSides: "give each row its side in a column split"}
+	return datasets.Reading{Labels: "the column label", TakeSides: "add a column split with each row's side"}
 }
 
-// at is the path in the tree of one that the manifest lists.
+// at returns the path in the tree of a listed path.
 func (s *Source) at(listed string) string {
 	if dir := path.Dir(s.config.Path); dir != "." {
 		return files.Join(dir, listed)
@@ -105,9 +104,9 @@ func (s *Source) at(listed string) string {
 // Close closes the tree.
 func (s *Source) Close() error { return s.tree.Close() }
 
-// Examples lists the rows by path, which is the key. The manifest is read
-// whole before the first is yielded, and sorted in bounded memory: what is
-// more than the bound goes to a temporary file.
+// Examples lists the rows by path, which is the key. The whole manifest is read
+// before the first row is yielded, and sorted in bounded memory, with a
+// temporary file for the rest.
 func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
 		if err := s.list(ctx, yield); err != nil && !errors.Is(err, errStopped) {
@@ -116,7 +115,7 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 	}
 }
 
-// errStopped ends a listing whose consumer wants no more.
+// errStopped ends a listing whose consumer stops.
 var errStopped = errors.New("stopped")
 
 func (s *Source) list(ctx context.Context, yield func(datasets.Example, error) bool) (err error) {
@@ -134,9 +133,9 @@ func (s *Source) list(ctx context.Context, yield func(datasets.Example, error) b
 			return err
 		}
 		if r.Path == last.Path && last.Line > 0 {
-			what := "leave one out"
+			what := "remove one"
 			if r.Label != last.Label {
-				what = fmt.Sprintf("with the labels %q and %q: leave the wrong one out", last.Label, r.Label)
+				what = fmt.Sprintf("with the labels %q and %q: remove the wrong one", last.Label, r.Label)
 			}
 			return fmt.Errorf("lines %d and %d both list %q: %s", last.Line, r.Line, r.Path, what)
 		}
@@ -163,8 +162,7 @@ func (s *Source) example(r row) datasets.Example {
 	return datasets.Example{Key: r.Path, Label: r.Label, Group: r.Group, Split: r.Split, Open: open, Unlabelled: "the list gives it no label"}
 }
 
-// explain says by which other name a listed file can be read, where there is
-// one.
+// explain adds the name by which a listed file can be read, if there is one.
 func (s *Source) explain(ctx context.Context, listed string, err error) error {
 	if found, differ := s.finder.find(ctx, listed); found != "" {
 		return &datasets.Mismatch{Listed: listed, Found: found, Differ: differ, Err: err}
@@ -172,7 +170,7 @@ func (s *Source) explain(ctx context.Context, listed string, err error) error {
 	return err
 }
 
-// Stored yields the files in a folder as the list would name them.
+// Stored yields the files in a folder by the names that the list would use.
 func (s *Source) Stored(ctx context.Context, folder string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		at := strings.TrimSuffix(s.at(folder), "/")
@@ -187,7 +185,7 @@ func (s *Source) Stored(ctx context.Context, folder string) iter.Seq2[string, er
 	}
 }
 
-// read reads the manifest row by row.
+// read parses the manifest row by row.
 func (s *Source) read(ctx context.Context, add func(row) error) (err error) {
 	f, err := s.tree.Open(ctx, s.config.Path, 0)
 	if err != nil {
@@ -205,8 +203,8 @@ func (s *Source) read(ctx context.Context, add func(row) error) (err error) {
 	return err
 }
 
-// Notes names the columns of the list, or the members of its lines, that were not
-// used.
+// Notes names the columns of the list, or the members of its lines, that were
+// ignored.
 func (s *Source) Notes() []string {
 	unused := s.unused.Load()
 	if unused == nil || len(*unused) == 0 {
@@ -220,5 +218,5 @@ func (s *Source) Notes() []string {
 	if n := len(*unused) - len(quoted); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return []string{fmt.Sprintf("of the list the columns path, label, group and split are used, and not %s%s", strings.Join(quoted, ", "), more)}
+	return []string{fmt.Sprintf("the list's columns path, label, group and split are used, but not %s%s", strings.Join(quoted, ", "), more)}
 }

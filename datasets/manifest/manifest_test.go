@@ -42,7 +42,7 @@ func open(t testing.TB, root, name string) datasets.Source {
 	return manifest.New(tree, manifest.Config{Path: name})
 }
 
-// rows are what a manifest lists: labels by path.
+// rows is the content of a manifest: labels by path.
 type rows map[string]string
 
 func (r rows) csv(t testing.TB) []byte {
@@ -50,7 +50,7 @@ func (r rows) csv(t testing.TB) []byte {
 	w := csv.NewWriter(&b)
 	must(t, w.Write([]string{"label", "camera", "path"}))
 	keys := slices.Sorted(maps.Keys(r))
-	slices.Reverse(keys) // any order will do
+	slices.Reverse(keys) // any order is allowed
 	for _, key := range keys {
 		must(t, w.Write([]string{r[key], "7", key}))
 	}
@@ -108,7 +108,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// lines lists a manifest of the given text as "key label group split".
+// lines lists a manifest with the given text as "key label group split".
 func lines(t *testing.T, name, text string) ([]string, error) {
 	t.Helper()
 	root := t.TempDir()
@@ -161,8 +161,8 @@ func TestErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"none.csv", "", "it is empty"},
 		{"none.jsonl", "", "it is empty"},
-		{"columns.csv", "file,class\na,0\n", `no column "path" but "file,class"`},
-		{"semicolons.csv", "path;label\na;0\n", "parted by commas"},
+		{"columns.csv", "file,class\na,0\n", `no column "path", only "file,class"`},
+		{"semicolons.csv", "path;label\na;0\n", "separated by commas"},
 		{"twice.csv", "path,label,label\na,0,0\n", `"label" twice`},
 		{"fields.csv", "path,label\na,0\nb\n", "line 3"},
 		{"quote.csv", "path,label\na,0\n\"b,0\n", "line 3"},
@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 		{"array.jsonl", "[1]\n", "line 1"},
 		{"cut.jsonl", `{"path":"a","label":"0"}` + "\n" + `{"path":"b",`, "line 2"},
 		{"two.jsonl", `{"path":"a"} {"path":"b"}`, "line 1"},
-		{"label.jsonl", `{"path":"a","label":["x"]}`, `line 1: its label is ["x"] and neither`},
+		{"label.jsonl", `{"path":"a","label":["x"]}`, `line 1: its label is ["x"], neither`},
 		{"nested.jsonl", `{"path":"a","label":{"name":"x"}}`, `line 1: its label is {"name":"x"}`},
 		{"twice.jsonl", `{"path":"a","label":"x","label":"y"}`, `line 1: it has the member "label" twice`},
 		{"cases.jsonl", `{"path":"a","label":"x","Label":"y"}`, `line 1: it has the member "label" twice`},
@@ -202,7 +202,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Columns and members that are not used are told.
+// Ignored columns and members are reported.
 func TestNotes(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "a.png"), sourcetest.Picture(1))
@@ -223,7 +223,7 @@ func TestNotes(t *testing.T) {
 }
 
 // Paths that leave the dataset, by themselves or through links, are refused by
-// name and nothing of them is read.
+// name and not read.
 func TestPathsOut(t *testing.T) {
 	outside := t.TempDir()
 	write(t, filepath.Join(outside, "secret.png"), sourcetest.Picture(1))
@@ -261,18 +261,18 @@ func TestPathsOut(t *testing.T) {
 	}
 }
 
-// Names in a list that differ from those of the files are told, each kind with
-// an example, and so is what the list leaves out.
+// Listed names that differ from the files' names are reported, each kind with
+// an example, and so are unlisted files.
 func TestListsThatDoNotMatch(t *testing.T) {
 	stored := []string{"img/a/000.png", "img/a/001.png", "img/Großer Hund/x y.JPG", "img/caf\u00e9.png", "other.png", "img/a/twice.png", "img/a/twice.jpg"}
 	for name, c := range map[string]struct{ listed, found, differ string }{
-		"backslash":       {`img\a\000.png`, "img/a/000.png", "the path separator"},
+		"backslash":       {`img\a\000.png`, "img/a/000.png", "the path separator, a backslash"},
 		"drive":           {`C:\Users\me\img\a\000.png`, "img/a/000.png", "the folders before it"},
 		"absolute":        {"/home/me/img/a/000.png", "img/a/000.png", "the folders before it"},
 		"own folder":      {"root/img/a/000.png", "img/a/000.png", "the folders before it"},
 		"empty element":   {"img//a/000.png", "img/a/000.png", "slashes without a name between them"},
 		"dots":            {"img/b/../a/000.png", "img/a/000.png", "dots in it"},
-		"no ending":       {"img/a/000", "img/a/000.png", "the ending, which the list leaves out"},
+		"no ending":       {"img/a/000", "img/a/000.png", "the extension, which the list omits"},
 		"other ending":    {"img/a/000.jpeg", "img/a/000.png", "the ending"},
 		"letter case":     {"IMG/A/000.PNG", "img/a/000.png", "capitals"},
 		"normal form":     {"img/cafe\u0301.png", "img/caf\u00e9.png", "their Unicode normal form"},
@@ -320,7 +320,7 @@ func TestListsThatDoNotMatch(t *testing.T) {
 	}
 }
 
-// A list of all there is has nothing to warn of.
+// A complete list gives no warnings.
 func TestListsThatMatch(t *testing.T) {
 	root := t.TempDir()
 	listed := make(rows)

@@ -17,12 +17,12 @@ type row struct {
 	Line                      int // from 1
 }
 
-// maxRow bounds a row in bytes; it is far above any path.
+// maxRow bounds a row in bytes, far above any path.
 const maxRow = 1 << 20
 
 var errLongRow = fmt.Errorf("a row is longer than %d bytes: is a quote left open?", maxRow)
 
-// finish checks what a row says and brings it into its one form.
+// finish checks a row and brings it into canonical form.
 func (r row) finish() (row, error) {
 	if err := checkText(r.Line, r.Path, r.Label, r.Group, r.Split); err != nil {
 		return r, err
@@ -43,15 +43,14 @@ func (r row) finish() (row, error) {
 	return r, nil
 }
 
-// A parser reads a list, adds its rows, and returns the names of columns or members
-// that are not used. It is an error where a name that is used stands twice.
+// A parser parses a list, adds its rows, and returns the names of ignored
+// columns or members. A duplicate of a used name is an error.
 type parser func(f io.Reader, add func(row) error) (unused []string, err error)
 
-// names are those of the columns and members that are used.
+// names lists the columns and members that are used.
 var names = []string{"path", "label", "group", "split"}
 
-// parseCSV reads comma-separated values as RFC 4180 has them, led by a header
-// with the names of the columns.
+// parseCSV parses comma-separated values as in RFC 4180, with a header.
 func parseCSV(f io.Reader, add func(row) error) (unused []string, err error) {
 	list, err := decoded(f)
 	if err != nil {
@@ -96,11 +95,10 @@ func parseCSV(f io.Reader, add func(row) error) (unused []string, err error) {
 	}
 }
 
-// maxShown bounds what an error shows of a list, in bytes.
+// maxShown bounds the bytes of a list shown in an error.
 const maxShown = 200
 
-// columns finds the places of the names in a header, -1 for one that it does not
-// have.
+// columns finds the positions of the names in a header, -1 for a missing one.
 func columns(header []string) (places []int, unused []string, err error) {
 	all := make([]string, len(header))
 	for i, name := range header {
@@ -119,7 +117,7 @@ func columns(header []string) (places []int, unused []string, err error) {
 			if len(given) > maxShown {
 				given = strings.ToValidUTF8(given[:maxShown], "") + "…"
 			}
-			return nil, nil, fmt.Errorf("its header has no column %q but %q: want path,label and perhaps group,split, parted by commas", name, given)
+			return nil, nil, fmt.Errorf("its header has no column %q, only %q: want path,label and optionally group,split, separated by commas", name, given)
 		}
 		if at >= 0 && slices.Contains(all[at+1:], name) {
 			return nil, nil, fmt.Errorf("its header has the column %q twice", name)
@@ -129,7 +127,7 @@ func columns(header []string) (places []int, unused []string, err error) {
 	return places, unused, nil
 }
 
-// bounded ends a row that never does: package csv reads one as long as it is.
+// bounded ends an overlong row: package csv would read it whole.
 type bounded struct {
 	r    io.Reader
 	left int

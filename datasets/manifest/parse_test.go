@@ -12,7 +12,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// Whatever the bound, all rows come out in order.
+// With any bound, all rows come in order.
 func TestSorter(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var want []row
@@ -74,7 +74,7 @@ func FuzzJSON(f *testing.F) {
 	fuzz(f, parseJSON)
 }
 
-// However a path is written, the readings of it are few and no longer than it.
+// Any path has few interpretations, no longer than itself.
 func FuzzReadings(f *testing.F) {
 	for _, s := range []string{`C:\\a\b.png`, " 'x%20y' ", "file:///a/../b", "caf\u00c3\u00a9", "%25%32%35", "\ufeff\"a\""} {
 		f.Add(s)

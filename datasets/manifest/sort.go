@@ -14,22 +14,21 @@ import (
 	"strings"
 )
 
-// sortBytes is what rows may take in memory before they go to the file.
+// sortBytes bounds the memory of rows before they are written to the file.
 const sortBytes = 16 << 20
 
-// sorter sorts rows by path, and those of one path by line, in bounded memory:
-// sorted runs of them go one after another to a temporary file, which is
-// merged.
+// sorter sorts rows by path, then by line, in bounded memory: sorted runs are
+// appended to a temporary file and merged.
 type sorter struct {
 	limit int // bytes of rows in memory
 	rows  []row
 	bytes int
-	file  *os.File // nil while one run is enough
-	runs  []int64  // where each run in the file ends
+	file  *os.File // nil if one run is enough
+	runs  []int64  // the end of each run in the file
 }
 
 func (s *sorter) add(r row) error {
-	// The strings of one row may share memory with a longer line.
+	// A row's strings may share memory with a longer line.
 	r.Path, r.Label, r.Group = strings.Clone(r.Path), strings.Clone(r.Label), strings.Clone(r.Group)
 	s.rows = append(s.rows, r)
 	s.bytes += 128 + len(r.Path) + len(r.Label) + len(r.Group)
@@ -55,7 +54,7 @@ func (s *sorter) spill() error {
 			return fmt.Errorf("sorting it: %w", err)
 		}
 		s.file = f
-		// It has no name from here on and goes when it is closed, however
+		// The file is unlinked now, so it disappears when it is closed, however
 		// the process ends.
 		if err := os.Remove(f.Name()); err != nil {
 			return fmt.Errorf("sorting it: %w", err)
@@ -147,7 +146,7 @@ func (s *sorter) close() error {
 	return s.file.Close()
 }
 
-// run is a sorted run that is being read.
+// run is a sorted run being read.
 type run struct {
 	r   *bufio.Reader
 	row row

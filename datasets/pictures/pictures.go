@@ -1,5 +1,5 @@
-// Package pictures decodes the images of a dataset for what a report says of
-// them: which look alike (Printer), and what they look like (Thumbnailer).
+// Package pictures decodes the images of a dataset for its report: to find
+// those that look alike (Printer), and to show them (Thumbnailer).
 package pictures
 
 import (
@@ -14,14 +14,14 @@ import (
 	"tkit/internal/similarity"
 )
 
-// Printer makes prints of encoded images. Safe for concurrent use.
+// Printer makes prints of encoded images. It is safe for concurrent use.
 type Printer struct{ pipeline *pipeline.Pipeline }
 
-// NewPrinter makes a printer, which the caller closes. It takes images of any
+// NewPrinter makes a printer, which the caller closes. It accepts images of any
 // size: the snapshot has its own bound.
 func NewPrinter() (*Printer, error) {
 	p, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
-		// Three channels, as of a JPEG in CMYK there is no grey to be had.
+		// Three channels, because a JPEG in CMYK cannot be decoded as grey.
 		{Decode: &preprocessing.Decode{Channels: 3, MaxPixels: math.MaxInt64, JPEGScale: true, Orientation: true}},
 		{Resize: &preprocessing.Resize{Height: similarity.Side, Width: similarity.Side, Kernel: preprocessing.Area}},
 		{Grey: &preprocessing.Grey{Channels: 1}},
@@ -33,14 +33,14 @@ func NewPrinter() (*Printer, error) {
 	return &Printer{p}, nil
 }
 
-// Close waits for the images under way.
+// Close waits for images being processed.
 func (p *Printer) Close() error { return p.pipeline.Close() }
 
-// leastSide is how many pixels wide and high an image has to be for a print: with
-// fewer it has not as many frequencies as a print looks at.
+// leastSide is the minimum width and height of an image for a print: a smaller
+// one lacks the frequencies that a print uses.
 const leastSide = 8
 
-// Print is a datasets.Look.
+// Print implements datasets.Look.
 func (p *Printer) Print(ctx context.Context, encoded []byte) (similarity.Print, bool, error) {
 	var grey [similarity.Side * similarity.Side]float32
 	if err := into(ctx, p.pipeline, encoded, grey[:]); err != nil {
@@ -53,7 +53,8 @@ func (p *Printer) Print(ctx context.Context, encoded []byte) (similarity.Print, 
 	return print, ok, nil
 }
 
-// into is the pipeline's, with the fault of an image as datasets knows it.
+// into runs the pipeline and translates the errors of images to those of
+// datasets.
 func into(ctx context.Context, p *pipeline.Pipeline, encoded []byte, dst []float32) error {
 	err := p.Into(ctx, encoded, dst)
 	var bad *pipeline.ImageError

@@ -21,7 +21,7 @@ import (
 	"tkit/internal/similarity"
 )
 
-// scene is a random picture with detail at every scale.
+// scene returns a random picture with detail at every scale.
 func scene(seed uint64, width, height int) image.Image {
 	r := rand.New(rand.NewPCG(seed, 7))
 	type wave struct{ x, y, phase, height float64 }
@@ -73,7 +73,7 @@ func newPrinter(t testing.TB) *Printer {
 	return p
 }
 
-// A picture is found again in every format and size; another is not.
+// A picture is recognised in every format and size; a different one is not.
 func TestPrint(t *testing.T) {
 	p := newPrinter(t)
 	print := func(encoded []byte) *similarity.Print {
@@ -97,7 +97,7 @@ func TestPrint(t *testing.T) {
 	}
 }
 
-// What is too small or too plain has no print, and is no fault.
+// An image that is too small or too plain has no print, without an error.
 func TestNoPrint(t *testing.T) {
 	p := newPrinter(t)
 	for name, m := range map[string]image.Image{

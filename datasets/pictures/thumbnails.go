@@ -24,10 +24,10 @@ const ThumbnailSide = 112
 
 const thumbnailQuality = 80
 
-// Thumbnails makes thumbnails of the images of some keys: JPEGs of the square in
-// the middle, turned upright. What the snapshot has is what it recorded, or the
-// error wraps datasets.ErrChanged. What cannot be decoded, or is gone, is left
-// out. The images are listed once more, up to the last one asked for.
+// Thumbnails makes thumbnails of the images with the given keys: JPEGs of the
+// central square, upright. Images in the snapshot must be unchanged, or the
+// error wraps datasets.ErrChanged. Images that are missing or cannot be decoded
+// are omitted. The images are listed again, up to the last one requested.
 func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, keys map[string]bool) (_ map[string][]byte, err error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -87,8 +87,8 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 	return made, g.Wait()
 }
 
-// read reads an example. One that is in no snapshot, as it is under two labels,
-// is bounded as a snapshot bounds it.
+// read reads an example. One that is not in the snapshot, because it has two
+// labels, is bounded as in a snapshot.
 func read(ctx context.Context, example datasets.Example, entries map[string]datasets.Entry) (b []byte, err error) {
 	if e, known := entries[example.Key]; known {
 		return datasets.ReadVerified(ctx, example, e)

@@ -1,5 +1,5 @@
-// Package reportpage writes the report on a dataset as a page that stands by
-// itself, with thumbnails of the images that it speaks of.
+// Package reportpage writes the report on a dataset as a self-contained page
+// with thumbnails.
 package reportpage
 
 import (
@@ -18,7 +18,8 @@ import (
 	"tkit/internal/page"
 )
 
-// How much a page shows of a large dataset; the report as JSON has all of it.
+// The limits on what a page shows of a large dataset; the report as JSON has
+// all of it.
 const (
 	shownClasses  = 300 // in the table, the smallest
 	shownSamples  = 24  // classes with sample images, the smallest
@@ -34,21 +35,21 @@ var body string
 
 var pages = page.New(body)
 
-// Page is a report and what is shown beside it.
+// Page is a report with additional content.
 type Page struct {
-	// Name is the dataset's, as whoever asked for it wrote it.
+	// Name is the dataset's name as the user wrote it.
 	Name   string
 	Report *datasets.Report
-	// Snapshot is the one that the report is of; nil where no image can be used.
+	// Snapshot is the report's snapshot; nil if no image is usable.
 	Snapshot *datasets.Snapshot
-	// Thumbnails are JPEGs by key: those of Wanted that may be shown.
+	// Thumbnails are JPEGs by key: those in Wanted that may be shown.
 	Thumbnails map[string][]byte
-	// Made is when, and By which version of tkit.
+	// Made is the time, and By the version of tkit.
 	Made time.Time
 	By   string
 }
 
-// Wanted are the keys of the images that the page would show.
+// Wanted returns the keys of the images that the page shows.
 func (p *Page) Wanted() map[string]bool {
 	wanted := make(map[string]bool)
 	for _, c := range p.sampled() {
@@ -122,7 +123,7 @@ func (p *Page) head() page.Head {
 	}
 	foot := "Made by tkit " + p.By + "."
 	if len(p.Thumbnails) > 0 {
-		foot += " The page holds images of the dataset: who has the file sees them, whatever the policy says later."
+		foot += " The page contains images of the dataset: anyone with the file can see them, whatever the policy says later."
 	}
 	return page.Head{Kind: "Data report", Title: p.Name, Lines: append(lines, p.Made.UTC().Format("2 January 2006, 15:04 MST")), Foot: foot}
 }
@@ -148,7 +149,7 @@ func (p *Page) figures() []page.Figure {
 	return f
 }
 
-// classes are the smallest, the largest of those first.
+// classes returns the smallest classes, largest first.
 func (p *Page) classes() []datasets.ClassCount {
 	c := slices.Clone(p.Report.Classes)
 	slices.SortStableFunc(c, func(a, b datasets.ClassCount) int { return cmp.Compare(b.Examples, a.Examples) })
@@ -161,7 +162,7 @@ type sampled struct {
 	keys   []string
 }
 
-// sampled are images spread evenly over each of the smallest classes.
+// sampled returns images spread evenly over each of the smallest classes.
 func (p *Page) sampled() []sampled {
 	if p.Snapshot == nil {
 		return nil
@@ -180,7 +181,7 @@ func (p *Page) sampled() []sampled {
 			continue
 		}
 		s := &out[i]
-		// The k-th of the samples is the image that is next after the k-th part.
+		// The k-th sample is the first image after the k-th part.
 		if seen[i]*samples >= len(s.keys)*s.images && len(s.keys) < samples {
 			s.keys = append(s.keys, e.Key)
 		}
@@ -228,7 +229,7 @@ func (p *Page) near(v *view) {
 	v.Plain, v.MorePlain = cut(n.Plain)
 }
 
-// view is what the template is given.
+// view is the data for the template.
 type view struct {
 	Report     *datasets.Report
 	Near       *datasets.NearDuplicates
@@ -272,7 +273,7 @@ type groupView struct {
 type picture struct {
 	Key, Name, Label, Side string
 	Notes                  []string
-	Image                  template.URL // "" where there is none
+	Image                  template.URL // "" if there is none
 }
 
 type reason struct {
@@ -295,7 +296,7 @@ func cut[T any](list []T) (shown []T, more int) {
 	return shown, len(list) - len(shown)
 }
 
-// decimal writes a number with a digit after the point where it has few before.
+// decimal formats a number with one decimal if it is small.
 func decimal(v float64) string {
 	if v >= 100 {
 		return page.Count(int(math.Round(v)))

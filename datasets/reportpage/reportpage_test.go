@@ -14,7 +14,7 @@ import (
 
 const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&{{.}}` + "\u202ejpg"
 
-// snapshot is of n images in classes of the given names.
+// snapshot returns a snapshot of n images in classes of the given names.
 func snapshot(t *testing.T, n int, labels ...string) *datasets.Snapshot {
 	t.Helper()
 	var entries []datasets.Entry
@@ -42,7 +42,7 @@ func written(t *testing.T, p *Page) string {
 			t.Errorf("the page has %q", never)
 		}
 	}
-	// Every image is a part of the page, and every element is one of the template's.
+	// Every image is embedded, and every element comes from the template.
 	for _, tag := range regexp.MustCompile(`<img [^>]*>`).FindAllString(out, -1) {
 		if !strings.HasPrefix(tag, `<img src="data:image/jpeg;base64,`) {
 			t.Errorf("%s", tag)
@@ -51,7 +51,7 @@ func written(t *testing.T, p *Page) string {
 	return out
 }
 
-// everything is a report in which all is found, by names that mean harm.
+// everything is a report with every kind of finding, with hostile names.
 func everything(t *testing.T) *Page {
 	s := snapshot(t, 40, hostile, "b")
 	return &Page{Name: hostile, Snapshot: s, Report: &datasets.Report{
@@ -77,17 +77,17 @@ func TestHostileNames(t *testing.T) {
 	}
 	out := written(t, p)
 	for _, want := range []string{"leak", "labels differ", "3 of 64 bits differ", "and 2 with the same bytes", "1\u202f234\u202f567", "12\u202f346×",
-		"same bytes", "1.1 PB", "99 were not", "who has the file sees them", "Samples"} {
+		"same bytes", "1.1 PB", "of the other 99 are not found", "anyone with the file can see them", "Samples"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
 }
 
-// Without thumbnails the page has the words alone.
+// Without thumbnails the page has only text.
 func TestWithoutThumbnails(t *testing.T) {
 	out := written(t, everything(t))
-	if strings.Contains(out, "<img") || strings.Contains(out, "Samples") || strings.Contains(out, "who has the file") || !strings.Contains(out, "no picture") {
+	if strings.Contains(out, "<img") || strings.Contains(out, "Samples") || strings.Contains(out, "anyone with the file") || !strings.Contains(out, "no picture") {
 		t.Error("the page promises pictures")
 	}
 }
@@ -107,7 +107,7 @@ func TestNothingToShow(t *testing.T) {
 	}
 }
 
-// However large the dataset is, the page is not.
+// The page is bounded however large the dataset is.
 func TestLarge(t *testing.T) {
 	labels := make([]string, 2000)
 	for i := range labels {

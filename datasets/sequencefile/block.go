@@ -7,10 +7,10 @@ import (
 	"tkit/datasets/shards"
 )
 
-// blocks reads a file compressed by block. A block is a sync marker, the
-// number of its records, and four compressed pieces, each led by its length:
-// the lengths of the keys, the keys, the lengths of the values, the values.
-// Values are not unpacked here.
+// blocks parses a file compressed by block. A block is a sync marker, the
+// number of its records, and four compressed pieces, each preceded by its
+// length: the lengths of the keys, the keys, the lengths of the values, the
+// values. The values are not uncompressed here.
 func (s *scan) blocks() error {
 	r := s.reader
 	for r.Left() > 0 {
@@ -20,7 +20,7 @@ func (s *scan) blocks() error {
 			return err
 		}
 		if escape != syncEscape {
-			return r.Errorf(begin, "no sync marker where a block is due: the file is damaged")
+			return r.Errorf(begin, "a block without a sync marker: the file is damaged")
 		}
 		if err := s.sync(); err != nil {
 			return err
@@ -40,7 +40,7 @@ func (s *scan) blocks() error {
 }
 
 func (s *scan) block(begin int64, n int) error {
-	var pieces [3][]byte // all but the values
+	var pieces [3][]byte // all except the values
 	for i, what := range [...]string{"the keys' lengths", "the keys", "the values' lengths"} {
 		stored, err := s.piece(what)
 		if err != nil {
@@ -89,7 +89,7 @@ func (s *scan) block(begin int64, n int) error {
 	return nil
 }
 
-// takeLength takes a length from the front of a piece.
+// takeLength decodes a length at the front of a piece.
 func takeLength(piece *[]byte) (int64, error) {
 	v, n, err := vInt(*piece)
 	if err != nil {

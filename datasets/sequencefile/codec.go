@@ -12,8 +12,8 @@ import (
 	"tkit/datasets/shards"
 )
 
-// codec is a way of compression. Zlib and gzip tell themselves apart, so that
-// a packed place needs no more than its bytes.
+// codec is a compression. Zlib and gzip can be told apart by their data, so a
+// compressed place needs only its bytes.
 type codec struct{ gzip bool }
 
 func codecOf(class string) (codec, error) {
@@ -23,11 +23,11 @@ func codecOf(class string) (codec, error) {
 	case "GzipCodec":
 		return codec{gzip: true}, nil
 	}
-	return codec{}, fmt.Errorf("it is compressed with %s: write it with DefaultCodec or GzipCodec, or without compression, which gains nothing on images", class)
+	return codec{}, fmt.Errorf("it is compressed with %s: write it with DefaultCodec or GzipCodec, or without compression, which does not reduce images", class)
 }
 
-// unpack expands a piece to at most limit bytes. Its checksum is checked, and
-// that nothing follows it.
+// unpack uncompresses a piece to at most limit bytes. It verifies the checksum
+// and that nothing follows.
 func (c codec) unpack(stored []byte, limit int64) ([]byte, error) {
 	in := bytes.NewReader(stored)
 	var r io.ReadCloser
@@ -38,22 +38,22 @@ func (c codec) unpack(stored []byte, limit int64) ([]byte, error) {
 		r, err = zlib.NewReader(in)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unpacking %d bytes: %w", len(stored), err)
+		return nil, fmt.Errorf("uncompressing %d bytes: %w", len(stored), err)
 	}
 	var out bytes.Buffer
 	if _, err := out.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
-		return nil, fmt.Errorf("unpacking %d bytes: %w", len(stored), err)
+		return nil, fmt.Errorf("uncompressing %d bytes: %w", len(stored), err)
 	}
 	if int64(out.Len()) > limit {
-		return nil, fmt.Errorf("unpacking %d bytes: they become more than %d", len(stored), limit)
+		return nil, fmt.Errorf("uncompressing %d bytes: the result exceeds %d bytes", len(stored), limit)
 	}
 	if in.Len() > 0 {
-		return nil, fmt.Errorf("unpacking %d bytes: %d follow the end: the file is damaged", len(stored), in.Len())
+		return nil, fmt.Errorf("uncompressing %d bytes: %d bytes follow the end: the file is damaged", len(stored), in.Len())
 	}
 	return out.Bytes(), nil
 }
 
-// Unpack expands a value, or the values of a block.
+// Unpack uncompresses a value, or the values of a block.
 func (format) Unpack(stored []byte, p shards.Place) ([]byte, error) {
 	limit := maxRecord
 	if p.Shared {
@@ -62,11 +62,11 @@ func (format) Unpack(stored []byte, p shards.Place) ([]byte, error) {
 	return codec{gzip: bytes.HasPrefix(stored, []byte{0x1f, 0x8b})}.unpack(stored, int64(limit))
 }
 
-// Image takes the bytes out of a serialized BytesWritable, which says their
-// number first.
+// Image extracts the bytes of a serialized BytesWritable, which begins with its
+// length.
 func (format) Image(record []byte) ([]byte, error) {
 	if len(record) < 4 || int64(binary.BigEndian.Uint32(record)) != int64(len(record)-4) {
-		return nil, fmt.Errorf("a value of %d bytes says another length: the file is damaged", len(record))
+		return nil, fmt.Errorf("a value of %d bytes declares a different length: the file is damaged", len(record))
 	}
 	return record[4:], nil
 }

@@ -11,7 +11,7 @@ import (
 
 const syncBytes = 16
 
-// header is what a file begins with.
+// header is the beginning of a file.
 type header struct {
 	keyClass          string
 	compressed, block bool
@@ -28,10 +28,10 @@ func readHeader(r *shards.Reader) (h header, err error) {
 	}
 	version := magic[3]
 	if string(magic[:3]) != "SEQ" {
-		return h, r.Errorf(0, "it begins with %q and not with SEQ: it is no SequenceFile", magic[:3])
+		return h, r.Errorf(0, "not a SequenceFile: it begins with %q instead of SEQ", magic[:3])
 	}
 	if version != 5 && version != 6 {
-		return h, r.Errorf(3, "it is of version %d: versions 5 and 6 are read; write it anew with Hadoop 2 or 3", version)
+		return h, r.Errorf(3, "its version is %d, but only versions 5 and 6 are supported; write it again with Hadoop 2 or 3", version)
 	}
 	if h.keyClass, err = readText(r, "the name of the keys' class"); err != nil {
 		return h, err
@@ -53,7 +53,7 @@ func readHeader(r *shards.Reader) (h header, err error) {
 		return h, err
 	}
 	if flags[0] > 1 || flags[1] > flags[0] {
-		return h, r.Errorf(r.Offset()-2, "the header's marks of compression are %d and %d: the file is damaged", flags[0], flags[1])
+		return h, r.Errorf(r.Offset()-2, "the header's compression flags are %d and %d: the file is damaged", flags[0], flags[1])
 	}
 	h.compressed, h.block = flags[0] == 1, flags[1] == 1
 	if h.compressed {
@@ -79,7 +79,7 @@ func skipMetadata(r *shards.Reader) error {
 	if err != nil {
 		return err
 	}
-	if pairs < 0 || int64(pairs) > r.Left()/2 { // a pair has two lengths at least
+	if pairs < 0 || int64(pairs) > r.Left()/2 { // a pair has at least two lengths
 		return r.Errorf(begin, "%d pairs of metadata: the file is damaged", pairs)
 	}
 	for range 2 * pairs {
@@ -90,7 +90,7 @@ func skipMetadata(r *shards.Reader) error {
 	return nil
 }
 
-// readText reads a Text, its length as a VInt and UTF-8.
+// readText reads a Text: its length as a VInt, and UTF-8.
 func readText(r *shards.Reader, what string) (string, error) {
 	begin := r.Offset()
 	n, err := readVInt(r, what)
@@ -107,7 +107,7 @@ func readText(r *shards.Reader, what string) (string, error) {
 	return string(b), nil
 }
 
-// readVInt reads an integer of variable length as WritableUtils writes it.
+// readVInt reads an integer of variable length as written by WritableUtils.
 func readVInt(r *shards.Reader, what string) (int64, error) {
 	var b [9]byte
 	if err := r.Fill(b[:1], what); err != nil {
@@ -121,7 +121,7 @@ func readVInt(r *shards.Reader, what string) (int64, error) {
 	return v, err
 }
 
-// vIntLength is how many bytes an integer has whose first this is.
+// vIntLength returns the number of bytes of an integer with this first byte.
 func vIntLength(first byte) int {
 	switch c := int8(first); {
 	case c >= -112:
@@ -133,7 +133,7 @@ func vIntLength(first byte) int {
 	}
 }
 
-// vInt reads an integer from the start of b and says how many bytes it has.
+// vInt decodes an integer at the start of b and returns its number of bytes.
 func vInt(b []byte) (v int64, n int, err error) {
 	if len(b) == 0 || len(b) < vIntLength(b[0]) {
 		return 0, 0, errors.New("an integer is cut")
@@ -152,9 +152,9 @@ func vInt(b []byte) (v int64, n int, err error) {
 	return int64(u), n, nil
 }
 
-// key is the name that a serialized key stands for.
+// key returns the name in a serialized key.
 func (h header) key(raw []byte) (string, error) {
-	wrong := fmt.Errorf("a key of %d bytes is no %s: the file is damaged", len(raw), h.keyClass)
+	wrong := fmt.Errorf("a key of %d bytes is not a valid %s: the file is damaged", len(raw), h.keyClass)
 	switch h.keyClass {
 	case writable + "Text":
 		n, size, err := vInt(raw)

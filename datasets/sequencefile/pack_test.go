@@ -11,7 +11,7 @@ import (
 	"tkit/datasets/shards/shardstest"
 )
 
-// packing is how a test writes a SequenceFile.
+// packing sets how a test writes a SequenceFile.
 type packing struct {
 	compressed, block, gzip bool
 }
@@ -20,7 +20,7 @@ const writable = "org.apache.hadoop.io."
 
 var marker = []byte("a sync marker !!")
 
-// pack writes files with their keys as Text.
+// pack writes files with Text keys.
 func (p packing) pack(t testing.TB, packed []shardstest.File) []byte {
 	t.Helper()
 	b := []byte("SEQ\x06")
@@ -88,7 +88,7 @@ func (p packing) squeeze(t testing.TB, b []byte) []byte {
 }
 
 func bytesWritable(f shardstest.File) []byte {
-	if f.Denied { // a SequenceFile can refuse nothing, but an image of no bytes is none
+	if f.Denied { // a SequenceFile cannot deny a file, but an image of no bytes is invalid
 		f.Bytes = nil
 	}
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(f.Bytes))), f.Bytes...)
@@ -103,7 +103,7 @@ func flag(b bool) byte {
 	return 0
 }
 
-// vInt writes a number that is not negative.
+// vInt encodes a non-negative number.
 func vInt(n int) []byte {
 	if n <= 127 {
 		return []byte{byte(n)}

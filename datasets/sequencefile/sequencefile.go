@@ -1,15 +1,15 @@
-// Package sequencefile is the format of Hadoop's SequenceFile, version 5 or 6,
-// with images as BytesWritable values: uncompressed, or compressed by record
-// or by block with DefaultCodec, DeflateCodec or GzipCodec. It was read off
+// Package sequencefile implements the format of Hadoop's SequenceFile, version
+// 5 or 6, with images as BytesWritable values: uncompressed, or compressed by
+// record or by block with DefaultCodec, DeflateCodec or GzipCodec. It follows
 // org.apache.hadoop.io.SequenceFile of Hadoop 3.4.
 //
 // A key is a Text, BytesWritable, IntWritable, LongWritable or NullWritable.
-// Which part of it is the label Config.Label says. Keys are names and nothing
+// Config.Label selects the part that is the label. Keys are only names: no file
 // is opened by them.
 //
-// The format has no end mark: a file that was cut just between two records
-// cannot be told from a whole one by itself. Everything else is noticed, by
-// the lengths and by the sync markers.
+// The format has no end marker: a file cut exactly between two records cannot
+// be distinguished from a complete one. All other damage is detected by the
+// lengths and the sync markers.
 package sequencefile
 
 import (
@@ -29,15 +29,15 @@ import (
 // Format is the name of this format in URIs.
 const Format = "sequencefile"
 
-// Config says which shards are meant and what their labels are.
+// Config selects the shards and their labels.
 type Config struct {
 	Shards shards.Config
 	// Label is the part of a key that is the label.
 	Label shards.PathLabel
 }
 
-// New returns the source of the SequenceFiles in the root of a tree, which it
-// closes when it is closed.
+// New returns the source of the SequenceFiles in the root of a tree, and closes
+// the tree with the source.
 func New(tree files.Tree, c Config) (*shards.Source, error) {
 	c.Shards.Options = url.Values{}
 	switch c.Label {
@@ -50,8 +50,8 @@ func New(tree files.Tree, c Config) (*shards.Source, error) {
 	return shards.New(tree, format{c.Label}, c.Shards), nil
 }
 
-// Named says whether a file's name is that of a SequenceFile: it ends in .seq
-// or .sequencefile or is one that MapReduce gives.
+// Named reports whether a file's name is that of a SequenceFile: it ends in
+// .seq or .sequencefile or is one of MapReduce's.
 func Named(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".seq", ".sequencefile":
@@ -66,18 +66,18 @@ func (format) Name() string            { return Format }
 func (format) Named(name string) bool  { return Named(name) }
 func (format) Begins(head []byte) bool { return Begins(head) }
 
-// Begins says whether the first bytes of a file are those of a SequenceFile of
-// any version.
+// Begins reports whether the first bytes of a file are those of a SequenceFile
+// of any version.
 func Begins(head []byte) bool { return len(head) > 3 && string(head[:3]) == "SEQ" && head[3] <= 6 }
 
-// Bounds on what a file can make this allocate, in bytes.
+// Bounds on the allocations that a file can cause, in bytes.
 const (
 	maxKey    = 1 << 20
 	maxRecord = datasets.DefaultMaxBytes + 1<<10
 	maxBlock  = 256 << 20
 )
 
-// syncEscape stands in place of a length before a sync marker.
+// syncEscape replaces a length before a sync marker.
 const syncEscape = -1
 
 // Scan lists the records.
@@ -100,7 +100,7 @@ func (f format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 
 var errStopped = errors.New("stopped")
 
-// scan is one pass over a file.
+// scan is the state of reading a file.
 type scan struct {
 	reader *shards.Reader
 	header header
@@ -108,7 +108,7 @@ type scan struct {
 	yield  func(shards.Record, error) bool
 }
 
-// records reads a file without compression or compressed by record: the
+// records parses a file without compression or compressed by record: the
 // lengths of the record and of its key, the key, the value.
 func (s *scan) records() error {
 	r := s.reader
@@ -135,7 +135,7 @@ func (s *scan) records() error {
 			return r.Truncated(fmt.Sprintf("the record of %d bytes at %d", length, begin))
 		}
 		if keyLength > maxKey {
-			return r.Errorf(begin, "a key of %d bytes: more than %d are no name", keyLength, maxKey)
+			return r.Errorf(begin, "a key of %d bytes: a name has at most %d", keyLength, maxKey)
 		}
 		raw := make([]byte, keyLength)
 		if err := r.Fill(raw, "a key"); err != nil {
@@ -152,7 +152,7 @@ func (s *scan) records() error {
 				return err
 			}
 			if int64(size) != place.Length-4 {
-				return r.Errorf(place.Offset, "a value of %d bytes says that it has %d: the file is damaged", place.Length-4, size)
+				return r.Errorf(place.Offset, "a value of %d bytes declares %d: the file is damaged", place.Length-4, size)
 			}
 			place = shards.Place{Offset: place.Offset + 4, Length: int64(size)}
 		}
@@ -174,7 +174,7 @@ func (s *scan) sync() error {
 		return err
 	}
 	if b != s.header.sync {
-		return s.reader.Errorf(begin, "another sync marker than the header's: the file is damaged")
+		return s.reader.Errorf(begin, "a sync marker that differs from the header's: the file is damaged")
 	}
 	return nil
 }
@@ -191,9 +191,9 @@ func (s *scan) emit(key string, place shards.Place) error {
 	return nil
 }
 
-const noFolder = "its key names no folder; the option label=key takes the whole key as the label"
+const noFolder = "its key has no folder; the option label=key uses the whole key as the label"
 
-// Reading says how labels are read.
+// Reading describes how labels are derived.
 func (f format) Reading() datasets.Reading {
 	labels := map[shards.PathLabel]string{
 		shards.AnyFolder: "the folders in the keys", shards.FirstFolder: "the first folders in the keys",

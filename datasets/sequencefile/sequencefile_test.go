@@ -78,8 +78,8 @@ func four() []shardstest.File {
 	return stored
 }
 
-// TestHadoop reads what Hadoop's own classes write, and has them read what the
-// other tests are made of.
+// TestHadoop reads files written by Hadoop's classes, and reads the other
+// tests' files with them.
 func TestHadoop(t *testing.T) {
 	needs.JVM(t)
 	lib, err := hdfstest.Jars()
@@ -142,8 +142,8 @@ func TestHadoop(t *testing.T) {
 	}
 }
 
-// TestKeysThatAreWholePaths reads labels from the folders that images are in,
-// since the first says nothing, and says so.
+// TestKeysThatAreWholePaths derives labels from the folders that contain the
+// images, because the first folder is meaningless, and notes it.
 func TestKeysThatAreWholePaths(t *testing.T) {
 	var stored []shardstest.File
 	for i, key := range []string{"hdfs://nn:8020/user/ann/photos/cat/0.png", "hdfs://nn:8020/user/ann/photos/dog/0.png"} {
@@ -163,8 +163,8 @@ func TestKeysThatAreWholePaths(t *testing.T) {
 	}
 }
 
-// Wherever a file is cut, that is noticed, but between two records or blocks,
-// where nothing tells; then the records before are whole.
+// Every cut is detected, except between two records or blocks; then the records
+// before it are intact.
 func TestTruncated(t *testing.T) {
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
@@ -191,9 +191,9 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A wrong bit is noticed wherever a length, a sync marker or a checksum covers
-// it. Without compression an image has none: there the snapshot's SHA-256 is
-// the first. What passes has the right number of records.
+// A flipped bit is detected if a length, a sync marker or a checksum covers it.
+// An uncompressed image has none: the snapshot's SHA-256 is the first check.
+// Files that are accepted have the right number of records.
 func TestDamaged(t *testing.T) {
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
@@ -227,8 +227,8 @@ func TestRefusedFiles(t *testing.T) {
 		return append(append(b, 1, 0), text(codec)...)
 	}
 	for words, b := range map[string][]byte{
-		"no SequenceFile":                     []byte("none and more"),
-		"of version 4":                        append([]byte("SEQ\x04"), make([]byte, 100)...),
+		"not a SequenceFile":                  []byte("none and more"),
+		"its version is 4":                    append([]byte("SEQ\x04"), make([]byte, 100)...),
 		"its values are org.x.Y":              header("org.x.Y", ""),
 		"compressed with x.Codec: write it":   header(writable+"BytesWritable", "x.Codec"),
 		"the name of the keys' class of 2097": append([]byte("SEQ\x06\x8d\x20\x00\x00"), make([]byte, 100)...),
@@ -242,8 +242,7 @@ func TestRefusedFiles(t *testing.T) {
 	}
 }
 
-// Lengths are believed only as far as the file goes, and what is compressed
-// only up to a bound.
+// Lengths are limited by the file's size, and uncompressed sizes by a bound.
 func TestHugeLength(t *testing.T) {
 	for _, length := range []uint32{1 << 20, 1 << 30, 1<<31 - 1, 1 << 31} {
 		b := packing{}.pack(t, nil)
@@ -268,7 +267,7 @@ func TestHugeLength(t *testing.T) {
 	bomb := shardstest.File{File: sourcetest.File{Key: "a/1.png", Bytes: make([]byte, 257<<20)}}
 	_, found, err := list(t, p.pack(t, []shardstest.File{bomb}))
 	must(t, err)
-	if err := found["x.seq!000000000/a/1.png"].Err; err == nil || !strings.Contains(err.Error(), "they become more than") {
+	if err := found["x.seq!000000000/a/1.png"].Err; err == nil || !strings.Contains(err.Error(), "the result exceeds") {
 		t.Errorf("a quarter of a gigabyte: %v", err)
 	}
 }

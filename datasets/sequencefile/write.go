@@ -13,14 +13,15 @@ type Entry struct {
 	Bytes []byte
 }
 
-// writeMarker parts stretches of records: a reader that is lost looks for it.
+// writeMarker separates groups of records: a reader that loses its position
+// looks for it.
 const writeMarker = "tkit.sequencefil"
 
-// perMarker is after how many records there is one.
+// perMarker is the number of records between two markers.
 const perMarker = 16
 
-// Write writes a SequenceFile of Text and BytesWritable, not compressed, as
-// images are already. It may be called once for a file.
+// Write writes a SequenceFile of Text and BytesWritable, uncompressed because
+// images are compressed already. It may be called once for a file.
 func Write(w io.Writer, entries []Entry) error {
 	const class = "org.apache.hadoop.io."
 	b := []byte("SEQ\x06")
@@ -35,7 +36,7 @@ func Write(w io.Writer, entries []Entry) error {
 	}
 	for i, e := range entries {
 		if len(e.Bytes) > 1<<30 {
-			return fmt.Errorf("%s: %d bytes are too many for a SequenceFile", e.Key, len(e.Bytes))
+			return fmt.Errorf("%s: %d bytes exceed the limit of a SequenceFile", e.Key, len(e.Bytes))
 		}
 		b = b[:0]
 		if i%perMarker == perMarker-1 {
@@ -53,7 +54,7 @@ func Write(w io.Writer, entries []Entry) error {
 	return nil
 }
 
-// appendText writes a Text: its length as Hadoop's variable integer, and the
+// appendText encodes a Text: its length as Hadoop's variable integer, and the
 // bytes.
 func appendText(b []byte, s string) []byte {
 	n := len(s)

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Fields are what a record has beside what was looked for, by name, for errors
-// that say what there is.
+// Fields holds a record's other fields, by name, for errors that list what
+// exists.
 type Fields map[string]Values
 
-// shownFields and shownBytes bound what an error says of a record.
+// shownFields and shownBytes bound the description of a record in an error.
 const (
 	shownFields = 12
 	shownBytes  = 60
 )
 
-// String names the fields and what is in them.
+// String lists the fields and their contents.
 func (f Fields) String() string {
 	if len(f) == 0 {
 		return "no other"
@@ -33,7 +33,7 @@ func (f Fields) String() string {
 	return strings.Join(all, ", ")
 }
 
-// Short is a name that errors and notes may hold, however long it is.
+// Short cuts a long name for errors and notes.
 func Short(name string) string {
 	if len(name) <= shownBytes {
 		return name
@@ -41,11 +41,11 @@ func Short(name string) string {
 	return strings.ToValidUTF8(name[:shownBytes], "") + "…"
 }
 
-// labelWords are words that people name labels for.
+// labelWords are common words in names of labels.
 var labelWords = []string{"label", "class", "target", "category", "species", "breed", "text"}
 
-// Label is the field that may be the label: one that can name a class, rather by
-// a name that says so. It is NAME where none is.
+// Label returns the field that may be the label: one that can name a class,
+// preferably with a suitable name. It returns NAME if there is none.
 func (f Fields) Label() string {
 	return f.likely(labelWords, func(v Values) bool {
 		one, err := v.One()
@@ -53,8 +53,8 @@ func (f Fields) Label() string {
 	})
 }
 
-// likely is a field of values that will do, rather by a name with one of these
-// words.
+// likely returns a field with suitable values, preferably with one of these
+// words in its name.
 func (f Fields) likely(words []string, does func(Values) bool) string {
 	found := ""
 	for _, name := range slices.Sorted(maps.Keys(f)) {
@@ -78,9 +78,9 @@ func named(name string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(name), w) })
 }
 
-// imageWords are words that people name images for.
+// imageWords are common words in names of images.
 var imageWords = []string{"image", "img", "jpeg", "jpg", "png", "encoded", "picture", "photo"}
 
-// Image is the field that may be the image: one that does, rather by a name that
-// says so. It is NAME where none is.
+// Image returns the field that may be the image: one that does accepts,
+// preferably with a suitable name. It returns NAME if there is none.
 func (f Fields) Image(does func(Values) bool) string { return f.likely(imageWords, does) }

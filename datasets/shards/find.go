@@ -14,11 +14,11 @@ import (
 	"tkit/datasets/files"
 )
 
-// Shard is one of the files, as it was when it was listed.
+// Shard is one of the files, with its status when it was listed.
 type Shard struct {
 	files.Info
-	stray bool   // it is none
-	side  string // of the split, that its name stands for
+	stray bool   // it is not a shard
+	side  string // the side of the split in its name
 }
 
 // shards finds the shards, in the order of the keys that begin with their
@@ -60,7 +60,7 @@ func (s *Source) shards(ctx context.Context) ([]*Shard, error) {
 	return found, complete(found)
 }
 
-// judge makes a shard of a file in the root, or nothing.
+// judge returns a file in the root as a shard, or nil.
 func (s *Source) judge(info files.Info) (*Shard, error) {
 	name := info.Path
 	if pattern := s.config.Files; pattern != "" {
@@ -82,7 +82,8 @@ func (s *Source) judge(info files.Info) (*Shard, error) {
 	return &Shard{Info: info}, nil
 }
 
-// Companion says which files the writers of shards put beside them.
+// Companion reports whether the writers of shards create a file of this name
+// with them.
 func Companion(name string) bool {
 	switch name {
 	case "_SUCCESS", "dataset_info.json", "features.json", "labels.txt":
@@ -91,12 +92,12 @@ func Companion(name string) bool {
 	return strings.HasSuffix(name, ".labels.txt") || strings.HasSuffix(name, ".idx") || strings.HasSuffix(name, ".crc")
 }
 
-// numbered is the name of a shard of a set of known size: what is before and
-// behind, its number and the size.
+// numbered is the name of a shard in a set of known size: the parts before and
+// after, its number and the size.
 var numbered = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})(.*)$`)
 
-// complete makes sure that no shard of a set is missing, and that no set is
-// there twice, in other numbers of shards.
+// complete checks that no shard of a set is missing, and that there are no two
+// sets of different size.
 func complete(found []*Shard) error {
 	type set struct{ before, behind string }
 	type part struct {
@@ -113,7 +114,7 @@ func complete(found []*Shard) error {
 		}
 		p := part{set{m[1], m[4]}, m[3]}
 		if other, ok := sizes[p.set]; ok && other != p.of {
-			return fmt.Errorf("there are shards %[1]s-*-of-%[2]s%[4]s and %[1]s-*-of-%[3]s%[4]s: it may be one dataset twice; take one by files=%[1]s-*-of-%[3]s%[4]s", p.before, other, p.of, p.behind)
+			return fmt.Errorf("there are shards %[1]s-*-of-%[2]s%[4]s and %[1]s-*-of-%[3]s%[4]s, possibly the same dataset twice; select one by files=%[1]s-*-of-%[3]s%[4]s", p.before, other, p.of, p.behind)
 		}
 		sizes[p.set] = p.of
 		if have[p] == nil {
@@ -121,7 +122,7 @@ func complete(found []*Shard) error {
 			parts = append(parts, p)
 		}
 		n, err := strconv.Atoi(m[2])
-		if size, _ := strconv.Atoi(p.of); err != nil || n >= size { // of digits alone
+		if size, _ := strconv.Atoi(p.of); err != nil || n >= size { // of digits only
 			return fmt.Errorf("shard %s is numbered beyond the size of its set", s.Path)
 		}
 		have[p][n] = true
@@ -130,7 +131,7 @@ func complete(found []*Shard) error {
 		size, _ := strconv.Atoi(p.of)
 		for n := range size {
 			if !have[p][n] {
-				return fmt.Errorf("of the %d shards %s-*-of-%s%s, %d are there and %s-%05d-of-%s%s is missing", size, p.before, p.of, p.behind, len(have[p]), p.before, n, p.of, p.behind)
+				return fmt.Errorf("of the %d shards %s-*-of-%s%s, %d exist and %s-%05d-of-%s%s is missing", size, p.before, p.of, p.behind, len(have[p]), p.before, n, p.of, p.behind)
 			}
 		}
 	}

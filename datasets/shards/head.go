@@ -10,7 +10,7 @@ import (
 	"tkit/datasets/files"
 )
 
-// Head reads the first bytes of a file, HeadBytes of them if it has as many.
+// Head reads the first HeadBytes bytes of a file, or all if it is shorter.
 func Head(ctx context.Context, tree files.Tree, path string) (head []byte, err error) {
 	r, err := tree.Open(ctx, path, 0)
 	if err != nil {
@@ -25,8 +25,8 @@ func Head(ctx context.Context, tree files.Tree, path string) (head []byte, err e
 	return head[:n], err
 }
 
-// byContent finds the shards among files of which no name is that of one. Where
-// any is, the others are strays.
+// byContent finds the shards among files without a shard's name. If any is a
+// shard, the others are strays.
 func (s *Source) byContent(ctx context.Context, found []*Shard) error {
 	for _, f := range found {
 		if !f.stray {
@@ -46,8 +46,8 @@ func (s *Source) byContent(ctx context.Context, found []*Shard) error {
 	return nil
 }
 
-// readable fails where the first bytes of a shard are of another form, from which
-// nothing can be read as it stands.
+// readable returns an error if a shard begins with bytes of another format that
+// cannot be read.
 func (s *Source) readable(ctx context.Context, shard *Shard) error {
 	head := make([]byte, min(HeadBytes, shard.Size))
 	for n := 0; n < len(head); {
@@ -63,7 +63,7 @@ func (s *Source) readable(ctx context.Context, shard *Shard) error {
 	return Packed(shard.Name(), head)
 }
 
-// strays is why a file beside the shards is not read.
+// strays returns why a file next to the shards is not read.
 func (s *Source) strays(ctx context.Context, f *Shard) error {
 	if !f.Directory && f.Refused == nil {
 		head, err := Head(ctx, s.tree, f.Path)
@@ -74,8 +74,8 @@ func (s *Source) strays(ctx context.Context, f *Shard) error {
 			return fmt.Errorf("%w: %w", datasets.ErrRefused, why)
 		}
 		if s.format.Begins(head) {
-			return fmt.Errorf("%w: its name is not that of a %s shard, and there are others that have one: rename it, or take it by the option files=PATTERN", datasets.ErrRefused, s.format.Name())
+			return fmt.Errorf("%w: its name is not that of a %s shard, unlike others: rename it, or select it by the option files=PATTERN", datasets.ErrRefused, s.format.Name())
 		}
 	}
-	return fmt.Errorf("%w: it is none of the %s shards beside it", datasets.ErrRefused, s.format.Name())
+	return fmt.Errorf("%w: it is not a %s shard, unlike others in the folder", datasets.ErrRefused, s.format.Name())
 }

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// maxNotes bounds how many different notes are kept of a source.
+// maxNotes bounds the number of different notes kept for a source.
 const maxNotes = 16
 
-// notes are the different notes of the records that were listed.
+// notes holds the different notes of the listed records.
 type notes struct {
 	mu   sync.Mutex
 	list []string
@@ -25,8 +25,8 @@ func (n *notes) add(note string) {
 	}
 }
 
-// Notes says how the records that were listed until now were read, where that is
-// not plain, a sentence each.
+// Notes returns sentences about unusual ways in which the records listed so far
+// were read.
 func (s *Source) Notes() []string {
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()

@@ -9,16 +9,16 @@ import (
 	"sync"
 )
 
-// maxPacked bounds what is read at once to be unpacked.
+// maxPacked bounds what is read at once to be uncompressed.
 const maxPacked = 1 << 30
 
-// open opens what is at a place of a shard.
+// open opens the image at a place of a shard.
 func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if !p.Packed {
-		if p.Length >= chunkBytes/2 { // long enough for a connection of its own
+		if p.Length >= chunkBytes/2 { // long enough for a separate connection
 			r, err := s.tree.Open(ctx, shard.Path, p.Offset)
 			if err != nil {
 				return nil, err
@@ -32,7 +32,7 @@ func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser
 	}
 	unpack := func() ([]byte, error) {
 		if p.Length > maxPacked {
-			return nil, fmt.Errorf("at %d: %d bytes in one piece are more than %d", p.Offset, p.Length, maxPacked)
+			return nil, fmt.Errorf("at %d: a piece of %d bytes exceeds the limit of %d", p.Offset, p.Length, maxPacked)
 		}
 		stored := make([]byte, p.Length)
 		if _, err := io.ReadFull(&section{ctx: ctx, window: s.window, shard: shard, offset: p.Offset, left: p.Length}, stored); err != nil {
@@ -64,7 +64,7 @@ func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser
 		end = p.From + p.Size
 	}
 	if p.From < 0 || p.From > end || end > int64(len(b)) {
-		return nil, fmt.Errorf("at %d: the record is not in what was unpacked", p.Offset)
+		return nil, fmt.Errorf("at %d: the record is not in the uncompressed data", p.Offset)
 	}
 	if b, err = s.format.Image(b[p.From:end]); err != nil {
 		return nil, fmt.Errorf("at %d: %w", p.Offset, err)
@@ -72,7 +72,7 @@ func (s *Source) open(ctx context.Context, shard *Shard, p Place) (io.ReadCloser
 	return &inMemory{ctx, bytes.NewReader(b)}, nil
 }
 
-// section reads a piece of a shard through the window.
+// section reads a part of a shard through the window.
 type section struct {
 	ctx          context.Context
 	window       *window
@@ -98,7 +98,7 @@ func (s *section) Read(p []byte) (int, error) {
 
 func (s *section) Close() error { return nil }
 
-// exactly reads so many bytes of a file and no more.
+// exactly reads a given number of bytes of a file.
 type exactly struct {
 	io.ReadCloser
 	left int64
@@ -131,11 +131,11 @@ func (m *inMemory) Read(p []byte) (int, error) {
 
 func (m *inMemory) Close() error { return nil }
 
-// keptUnpacked bounds what is kept unpacked for the next records, in bytes.
+// keptUnpacked bounds the uncompressed data kept for later records, in bytes.
 const keptUnpacked = 64 << 20
 
-// unpacked keeps what was made of the last shared places, so that the images
-// in one are unpacked once and not each time together.
+// unpacked caches the uncompressed data of the latest shared places, so that it
+// is computed once for all images in one.
 type unpacked struct {
 	mu   sync.Mutex
 	last [4]*unpacking // the latest first
@@ -153,8 +153,8 @@ type unpacking struct {
 	err   error
 }
 
-// get returns what is kept under a key, or makes it, once for all who ask
-// meanwhile. What could not be made is not kept.
+// get returns the data cached under a key, or produces it, once for all
+// concurrent callers. Failures are not cached.
 func (u *unpacked) get(ctx context.Context, key unpackedKey, produce func() ([]byte, error)) ([]byte, error) {
 	if key.identity == "" {
 		return produce()
@@ -169,7 +169,7 @@ func (u *unpacked) get(ctx context.Context, key unpackedKey, produce func() ([]b
 				return nil, ctx.Err()
 			}
 			if k.err != nil {
-				return produce() // its maker may have been called off
+				return produce() // its producer may have been cancelled
 			}
 			return k.bytes, nil
 		}
@@ -186,8 +186,8 @@ func (u *unpacked) get(ctx context.Context, key unpackedKey, produce func() ([]b
 	return k.bytes, k.err
 }
 
-// forget drops what could not be made, and of the rest the oldest until what is
-// kept is within the bound.
+// forget drops failures, and then the oldest data until the rest is within the
+// bound.
 func (u *unpacked) forget() {
 	kept := 0
 	for i, l := range u.last {
@@ -200,7 +200,7 @@ func (u *unpacked) forget() {
 			if l.err != nil || kept > keptUnpacked {
 				u.last[i] = nil
 			}
-		default: // its maker comes here too
+		default: // its producer comes here too
 		}
 	}
 }

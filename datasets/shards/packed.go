@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// HeadBytes is how much of a file tells what it is.
+// HeadBytes is how many bytes of a file identify its format.
 const HeadBytes = 512
 
-// packing is a form of file that no record can be read from as it stands.
+// packing is a file format from which records cannot be read directly.
 type packing struct {
 	magic  string
 	what   string
-	ending string // that its tool takes off a name
-	unpack string // the tool, which unpacks a file in its place
+	ending string // removed from the name by its tool
+	unpack string // the tool that uncompresses a file in place
 	filter string // the same from standard input to standard output
 	reason string // why it is not read
 }
 
-const inOrder = "it can only be read in order, and images are read here and there"
+const inOrder = "it can only be read sequentially, but images are read in any order"
 
 var packings = []packing{
 	{"\x1f\x8b", "compressed with gzip", ".gz", "gunzip", "gunzip", inOrder},
@@ -27,20 +27,20 @@ var packings = []packing{
 	{"\xfd7zXZ\x00", "compressed with xz", ".xz", "unxz", "unxz", inOrder},
 	{"\x28\xb5\x2f\xfd", "compressed with zstd", ".zst", "unzstd --rm", "unzstd", inOrder},
 	{"\x04\x22\x4d\x18", "compressed with lz4", ".lz4", "unlz4 --rm", "unlz4", inOrder},
-	{"PK\x03\x04", "a ZIP file", ".zip", "unzip", "", "its files are not read in place"},
+	{"PK\x03\x04", "a ZIP file", ".zip", "unzip", "", "its files cannot be read in place"},
 	{"PK\x05\x06", "an empty ZIP file", "", "", "", ""},
-	{"7z\xbc\xaf\x27\x1c", "a 7z file", ".7z", "7z x", "", "its files are not read in place"},
-	{"Rar!\x1a\x07", "a RAR file", ".rar", "unrar x", "", "its files are not read in place"},
+	{"7z\xbc\xaf\x27\x1c", "a 7z file", ".7z", "7z x", "", "its files cannot be read in place"},
+	{"Rar!\x1a\x07", "a RAR file", ".rar", "unrar x", "", "its files cannot be read in place"},
 	{"PAR1", "a Parquet file", "", "", "", "write its images as TFRecords or tar files"},
 	{"\x89HDF\r\n\x1a\n", "an HDF5 file", "", "", "", "write its images as TFRecords or tar files"},
 	{"\x93NUMPY", "an array of numpy", "", "", "", "write its images as PNG files, one folder per class"},
 }
 
-// zlibFilter unpacks what TensorFlow writes as ZLIB; no common tool does.
+// zlibFilter uncompresses TensorFlow's ZLIB files; no common tool does.
 const zlibFilter = "python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read()))'"
 
-// Packed says what a file is, by its first bytes, from which no record can be
-// read as it stands, and what to do. It returns nil where they do not tell.
+// Packed returns an error if the first bytes of a file identify a format from
+// which records cannot be read directly, with the remedy.
 func Packed(name string, head []byte) error {
 	for _, p := range packings {
 		if bytes.HasPrefix(head, []byte(p.magic)) {
@@ -67,15 +67,15 @@ func (p packing) error(name string) error {
 	return fmt.Errorf("%s", text)
 }
 
-// takesArchive says whether the tool knows the short ending of a tar file that it
-// unpacks, such as .tgz.
+// takesArchive reports whether the tool supports the short extension of a
+// compressed tar file, such as .tgz.
 func (p packing) takesArchive(name string) bool {
 	name = strings.ToLower(name)
 	return p.unpack == "gunzip" && strings.HasSuffix(name, ".tgz") || p.unpack == "bunzip2" && strings.HasSuffix(name, ".tbz2") ||
 		p.unpack == "unxz" && strings.HasSuffix(name, ".txz") || p.filter == "unzstd" && strings.HasSuffix(name, ".tzst")
 }
 
-// quoted is a name as a shell takes it.
+// quoted quotes a name for a shell.
 func quoted(name string) string {
 	plain := strings.IndexFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+=,@%", r))
@@ -89,8 +89,8 @@ func quoted(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// Unpacked is a name without the ending that a tool of compression gave it:
-// x.tfrecord.gz is x.tfrecord, and x.tgz is x.tar.
+// Unpacked removes from a name the extension added by a compression tool:
+// x.tfrecord.gz becomes x.tfrecord, and x.tgz becomes x.tar.
 func Unpacked(name string) string {
 	lower := strings.ToLower(name)
 	for _, ending := range []string{".gz", ".gzip", ".zlib", ".bz2", ".xz", ".zst", ".lz4"} {

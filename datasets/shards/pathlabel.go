@@ -5,33 +5,32 @@ import (
 	"strings"
 )
 
-// PathLabel says which part of a record's path is its label.
+// PathLabel selects the part of a record's path that is its label.
 type PathLabel string
 
 // The parts of a path that can be the label.
 const (
 	// FirstFolder is the first folder, as in a folder per class.
 	FirstFolder PathLabel = "folder"
-	// Parent is the folder that the image is in.
+	// Parent is the folder that contains the image.
 	Parent PathLabel = "parent"
-	// WholePath is all of it.
+	// WholePath is the whole path.
 	WholePath PathLabel = "key"
-	// AnyFolder is FirstFolder, and Parent where the path is whole, from the
-	// root of a file system or store: its first folder says nothing.
+	// AnyFolder is FirstFolder, or Parent for an absolute path in a file system
+	// or store, whose first folder is meaningless.
 	AnyFolder PathLabel = ""
 )
 
-// ofStore is the beginning of a URI or of a path of Windows, up to its root.
+// ofStore matches the beginning of a URI or of a Windows path, up to its root.
 var ofStore = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]+:(?://[^/]*)?|[A-Za-z]:)(?:/|$)`)
 
-// What is noted of labels that are from paths.
+// Notes about labels derived from paths.
 const (
-	wholeNote   = "the names of the records are whole paths: the label is the folder that an image is in; the options label=folder and label=parent say it"
-	windowsNote = `the names of the records are parted by \, which is read as /`
+	wholeNote   = "the names of the records are absolute paths: the label is the folder that contains the image; choose by the options label=folder and label=parent"
+	windowsNote = `the names of the records contain \, which is read as /`
 )
 
-// Of is the label of a path, or "" where it has no such folder, and what is to be
-// noted.
+// Of returns the label in a path, or "" if it has no such folder, and a note.
 func (p PathLabel) Of(path string) (label, note string) {
 	if p == WholePath {
 		return path, ""

@@ -34,7 +34,7 @@ func TestPathLabel(t *testing.T) {
 			if got != label {
 				t.Errorf("%q of %q is %q, want %q", part, path, got, label)
 			}
-			if whole := part == shards.AnyFolder && want.any != want.first; whole != strings.Contains(note, "whole paths") {
+			if whole := part == shards.AnyFolder && want.any != want.first; whole != strings.Contains(note, "absolute paths") {
 				t.Errorf("%q of %q: %q", part, path, note)
 			}
 		}

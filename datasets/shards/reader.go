@@ -10,9 +10,8 @@ import (
 // readAhead is how much a Reader reads at a time.
 const readAhead = 128 << 10
 
-// Reader reads a shard from its start. Its errors name the offset; one that
-// meets the end of the shard is io.EOF or io.ErrUnexpectedEOF like those of
-// io.ReadFull.
+// Reader reads a shard from its start. Its errors contain the offset; at the
+// end of the shard they are io.EOF or io.ErrUnexpectedEOF as for io.ReadFull.
 type Reader struct {
 	ctx    context.Context
 	window *window
@@ -22,13 +21,13 @@ type Reader struct {
 	offset int64  // of rest
 }
 
-// Offset is where the next byte is.
+// Offset returns the position of the next byte.
 func (r *Reader) Offset() int64 { return r.offset }
 
-// Size is the length of the shard.
+// Size returns the length of the shard.
 func (r *Reader) Size() int64 { return r.shard.Size }
 
-// Left is how many bytes there are still.
+// Left returns the number of remaining bytes.
 func (r *Reader) Left() int64 { return r.shard.Size - r.offset }
 
 func (r *Reader) Read(p []byte) (int, error) {
@@ -60,14 +59,14 @@ func (r *Reader) at(err error) error {
 	return fmt.Errorf("at %d: %w", r.offset, err)
 }
 
-// ReadByte is for package binary.
+// ReadByte implements io.ByteReader.
 func (r *Reader) ReadByte() (byte, error) {
 	var b [1]byte
 	_, err := io.ReadFull(r, b[:])
 	return b[0], err
 }
 
-// Skip passes over n bytes, which must be there.
+// Skip skips n bytes, which must exist.
 func (r *Reader) Skip(n int64) error {
 	if n < 0 || n > r.Left() {
 		return r.Truncated(fmt.Sprintf("%d bytes more", n))
@@ -81,7 +80,7 @@ func (r *Reader) Skip(n int64) error {
 	return nil
 }
 
-// Fill reads len(p) bytes of what is described in words.
+// Fill reads len(p) bytes. what describes them for errors.
 func (r *Reader) Fill(p []byte, what string) error {
 	if int64(len(p)) > r.Left() {
 		return r.Truncated(what)
@@ -90,13 +89,12 @@ func (r *Reader) Fill(p []byte, what string) error {
 	return err
 }
 
-// Truncated is the error of a shard that ends within what is described in
-// words.
+// Truncated returns the error of a shard that ends within what.
 func (r *Reader) Truncated(what string) error {
 	return fmt.Errorf("at %d: truncated: it ends after %d bytes, within %s: %w", r.offset, r.shard.Size, what, io.ErrUnexpectedEOF)
 }
 
-// Errorf is an error about an offset.
+// Errorf returns an error about an offset.
 func (r *Reader) Errorf(offset int64, format string, args ...any) error {
 	return fmt.Errorf("at %d: %w", offset, fmt.Errorf(format, args...))
 }

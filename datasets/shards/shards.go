@@ -1,14 +1,14 @@
-// Package shards is what the formats with many images in a file have in
-// common: which files are the shards, in what order their records are listed,
-// and how one record is opened without a read of its own.
+// Package shards implements what the formats with many images in a file have in
+// common: finding the shards, listing their records in order, and opening
+// records without a separate read for each.
 //
 // A record's key is SHARD!NNNNNNNNN/MEMBER: the shard's name, the record's
-// number in it from 0, and its own name if it has one. So keys ascend as the
-// shards are read, and nothing is sorted.
+// number in it from 0, and its own name if it has one. So keys ascend in the
+// order of the shards, and nothing is sorted.
 //
 // A shard that is cut, damaged or missing ends the listing with an error that
-// names it and the offset. Shards without records, and files beside the shards
-// that are none, are listed and refused by name.
+// contains its name and the offset. Empty shards, and files next to the shards
+// that are not shards, are listed and refused by name.
 package shards
 
 import (
@@ -26,22 +26,23 @@ import (
 	"tkit/datasets/files"
 )
 
-// Format knows the inside of shards. It is used concurrently.
+// Format interprets shards. It is used concurrently.
 type Format interface {
-	// Name is that of the format in URIs.
+	// Name returns the format's name in URIs.
 	Name() string
-	// Named says whether a file's name is that of a shard.
+	// Named reports whether a file's name is that of a shard.
 	Named(name string) bool
-	// Begins says whether the first bytes of a file, HeadBytes of them if it has
-	// as many, are those of a shard that is not empty.
+	// Begins reports whether the first HeadBytes bytes of a file, or all if it
+	// is shorter, are those of a non-empty shard.
 	Begins(head []byte) bool
-	// Scan yields the records of a shard in order. An error is yielded once,
-	// as the last element.
+	// Scan yields the records of a shard in order. An error is yielded once, as
+	// the last element.
 	Scan(r *Reader) iter.Seq2[Record, error]
-	// Unpack makes of the bytes at a packed place what Place.From counts in.
+	// Unpack uncompresses the bytes at a packed place. Place.From counts in its
+	// result.
 	Unpack(stored []byte, p Place) ([]byte, error)
-	// Image takes the image out of what stands from Place.From on, and makes
-	// sure that it is one whole record.
+	// Image extracts the image from the data at Place.From, and checks that it
+	// is one complete record.
 	Image(record []byte) ([]byte, error)
 }
 
@@ -50,47 +51,47 @@ type Record struct {
 	Member              string // its own name; may be empty
 	Label, Group, Split string
 	Place               Place
-	// Refused is why it must not be read.
+	// Refused says why it must not be read.
 	Refused error
 	// Unlabelled says why there is no Label, and what to do.
 	Unlabelled string
-	// Note says how the record was read, where that is not plain. It holds for
+	// Note describes an unusual way in which the record was read. It applies to
 	// many records and names none.
 	Note string
 }
 
-// Place is where an image is in a shard.
+// Place is the position of an image in a shard.
 type Place struct {
 	Offset, Length int64 // in the shard
-	// Packed says that what stands there has to go through Format.Unpack.
+	// Packed means that the data must be passed through Format.Unpack.
 	Packed bool
-	// Shared says that one place holds several packed images: what Unpack
-	// made of the last such places is kept.
+	// Shared means that the place holds several packed images: Unpack's results
+	// for the latest such places are cached.
 	Shared bool
-	// From and Size are the record in what Unpack made; Size is negative where
-	// it goes to the end.
+	// From and Size are the record in Unpack's result. A negative Size means up
+	// to the end.
 	From, Size int64
 }
 
-// Config says which shards are meant.
+// Config selects the shards.
 type Config struct {
-	// File is the one shard, by its path in the tree, if there is but one.
+	// File is the only shard, by its path in the tree, if it is given.
 	File string
-	// Files is a pattern of path.Match for files in the root of the tree. By
-	// default it is every file there whose name is that of a shard.
+	// Files is a pattern of path.Match for files in the root of the tree. The
+	// default is every file there with a shard's name.
 	Files string
-	// Splits says that the names of shards tell the side of a split, as
-	// datasets.SideIn reads them.
+	// Splits means that the names of shards give the side of a split, by
+	// datasets.SideIn.
 	Splits bool
-	// Trust is how long the store's word that a shard has not changed holds,
-	// one second by default. Within it, bytes that were read before are used
-	// again without asking. If it is negative, every read asks.
+	// Trust is how long a check that a shard has not changed remains valid, one
+	// second by default. Within it, bytes read before are reused without a
+	// check. If it is negative, every read checks.
 	Trust time.Duration
-	// Options are the format's own, for the URI.
+	// Options are the format's own options, for the URI.
 	Options url.Values
 }
 
-// Source is the records of shards.
+// Source lists the records of shards.
 type Source struct {
 	tree   files.Tree
 	format Format
@@ -102,8 +103,8 @@ type Source struct {
 
 var _ datasets.Source = (*Source)(nil)
 
-// New returns the source of the shards in the root of a tree, which it closes
-// when it is closed.
+// New returns the source of the shards in the root of a tree, and closes the
+// tree with the source.
 func New(tree files.Tree, f Format, c Config) *Source {
 	if c.Trust == 0 {
 		c.Trust = time.Second
@@ -111,7 +112,7 @@ func New(tree files.Tree, f Format, c Config) *Source {
 	return &Source{tree: tree, format: f, config: c, window: newWindow(tree, c.Trust), opened: new(unpacked), notes: new(notes)}
 }
 
-// URI is that of the folder or of the one file, with the options.
+// URI returns the URI of the folder or the single file, with the options.
 func (s *Source) URI() string {
 	options := url.Values{"format": {s.format.Name()}}
 	for name, values := range s.config.Options {
@@ -126,16 +127,16 @@ func (s *Source) URI() string {
 	return files.URI(s.tree, s.config.File, options)
 }
 
-// User is as whom the tree is read.
+// User returns the identity used to read the tree.
 func (s *Source) User() string { return files.User(s.tree) }
 
-// MayRead asks for the shards that the keys are in, each once where they are in
+// MayRead checks the shards that contain the keys, each once if the keys are in
 // order.
 func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	return files.MayRead(ctx, s.tree, func(yield func(string) bool) {
 		last := ""
 		for key := range keys {
-			// Shards stand in the root; a key goes on with !NNNNNNNNN.
+			// Shards are in the root; a key continues with !NNNNNNNNN.
 			shard, _, _ := strings.Cut(key, "/")
 			if len(shard) > 10 && shard[len(shard)-10] == '!' {
 				shard = shard[:len(shard)-10]
@@ -148,8 +149,8 @@ func (s *Source) MayRead(ctx context.Context, keys iter.Seq[string]) error {
 	})
 }
 
-// Reading says how labels and sides are read. A format says by a method Reading
-// where its labels are from.
+// Reading describes how labels and sides are derived. A format may describe its
+// labels by a method Reading.
 func (s *Source) Reading() datasets.Reading {
 	r := datasets.Reading{Labels: "the records", Deeper: "pack what is in FOLDER without the folders above"}
 	if told, ok := s.format.(interface{ Reading() datasets.Reading }); ok {
@@ -163,7 +164,7 @@ func (s *Source) Reading() datasets.Reading {
 	return r
 }
 
-// Close closes the tree and gives back the memory of what was read.
+// Close closes the tree and frees the memory of what was read.
 func (s *Source) Close() error {
 	s.window.close()
 	return s.tree.Close()
@@ -189,7 +190,7 @@ func (s *Source) Examples(ctx context.Context) iter.Seq2[datasets.Example, error
 	}
 }
 
-// errStopped ends a listing whose consumer wants no more.
+// errStopped ends a listing whose consumer stops.
 var errStopped = errors.New("stopped")
 
 func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.Example, error) bool) error {
@@ -213,13 +214,13 @@ func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.
 			return fmt.Errorf("shard %s: %w", shard.Path, err)
 		}
 		s.notes.add(record.Note)
-		if record.Unlabelled == unlabelled { // a report keeps all of them
+		if record.Unlabelled == unlabelled { // shared, because a report keeps all of them
 			record.Unlabelled = unlabelled
 		}
 		unlabelled = record.Unlabelled
 		e := s.example(shard, number, record)
 		if number++; number > maxRecords {
-			return fmt.Errorf("shard %s has more than %d records: part it", shard.Path, maxRecords)
+			return fmt.Errorf("shard %s has more than %d records: split it", shard.Path, maxRecords)
 		}
 		if !yield(e, nil) {
 			return errStopped
@@ -231,9 +232,9 @@ func (s *Source) records(ctx context.Context, shard *Shard, yield func(datasets.
 	return nil
 }
 
-// errEmpty is what opening a shard without records gives: writers leave such
-// files where they had nothing for a shard, and where they failed, so they must
-// not pass without a word.
+// errEmpty is the error of opening a shard without records: writers leave such
+// files if they had nothing for a shard, and if they failed, so they must be
+// reported.
 var errEmpty = fmt.Errorf("%w: the shard is empty", datasets.ErrRefused)
 
 const maxRecords = 999_999_999

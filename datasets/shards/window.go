@@ -15,30 +15,30 @@ import (
 
 const (
 	// chunkBytes is how much is read at a time: a few hundred images, so that
-	// the cost of a connection is little beside that of the bytes.
+	// the cost of a connection is small compared with that of the bytes.
 	chunkBytes = 4 << 20
 	// chunks is how many are kept. It bounds the memory of a source.
 	chunks = 12
 )
 
-// window is the last chunks that were read of all shards of a source. Records
-// are opened in nearly the order in which they stand, by several workers that
-// are never far apart, so that nearly every record is there.
+// window caches the latest chunks read from all shards of a source. Records are
+// opened nearly in order, by several workers that are never far apart, so
+// nearly every record is in the cache.
 //
-// A chunk is read whole once the one before it is there or a second record is
-// asked of it; before that a record is read alone. So reading here and there
-// does not read chunks for single records.
+// A chunk is read whole once the previous chunk is cached or a second record of
+// it is requested; before that a record is read alone. So random access does
+// not read a chunk for each record.
 type window struct {
 	tree  files.Tree
 	trust time.Duration
 
 	mu     sync.Mutex
-	loaded map[chunkKey]*chunk // and those being loaded
-	order  *list.List          // of chunks, the last used first
-	asked  []chunkKey          // chunks that records were read of alone, a ring
+	loaded map[chunkKey]*chunk // including those being loaded
+	order  *list.List          // of chunks, the most recently used first
+	asked  []chunkKey          // a ring of chunks from which records were read alone
 	next   int                 // in asked
 	spare  [][]byte            // buffers without a chunk
-	seen   map[string]seen     // when the store was asked last, by path
+	seen   map[string]seen     // the time of the last check of each shard, by path
 }
 
 type chunkKey struct {
@@ -46,14 +46,13 @@ type chunkKey struct {
 	number         int64
 }
 
-// chunk is a piece of a shard. Its bytes and error are set when done is
-// closed.
+// chunk is a part of a shard. Its bytes and error are set when done is closed.
 type chunk struct {
 	key     chunkKey
 	done    chan struct{}
 	bytes   []byte
 	err     error
-	users   int // who read it now; only a chunk without goes
+	users   int // current readers; only unused chunks are dropped
 	element *list.Element
 }
 
@@ -103,22 +102,22 @@ func (w *window) readAt(ctx context.Context, s *Shard, p []byte, offset int64) (
 		switch {
 		case err == nil:
 			if err := w.check(ctx, s); err != nil {
-				return 0, err // io.ReadFull forgets an error that comes with enough bytes
+				return 0, err // io.ReadFull drops an error that comes with enough bytes
 			}
 			return n, nil
 		case mine || ctx.Err() != nil:
 			return 0, err
 		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-			// Who was loading it was called off; that is not about this one.
+			// The loader was cancelled, which does not concern this reader.
 		default:
 			return 0, err
 		}
 	}
 }
 
-// acquire returns a chunk that is there or being loaded; or one that the
-// caller has to load and then to announce, which is its own; or nil if a
-// record should be read alone.
+// acquire returns a chunk that is cached or being loaded; or one that the
+// caller must load and announce, with mine set; or nil if the record should be
+// read alone.
 func (w *window) acquire(s *Shard, number int64) (c *chunk, mine bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +136,7 @@ func (w *window) acquire(s *Shard, number int64) (c *chunk, mine bool) {
 	return c, true
 }
 
-// worthwhile says whether a chunk should be read whole.
+// worthwhile reports whether a chunk should be read whole.
 func (w *window) worthwhile(key chunkKey) bool {
 	before := key
 	before.number--
@@ -154,8 +153,8 @@ func (w *window) worthwhile(key chunkKey) bool {
 	return false
 }
 
-// makeRoom drops the chunk that was not used for the longest time if there are
-// too many. It fails where all are in use.
+// makeRoom drops the least recently used chunk if there are too many. It
+// returns false if all are in use.
 func (w *window) makeRoom() bool {
 	if w.order.Len() < chunks {
 		return true
@@ -183,8 +182,8 @@ func (w *window) release(c *chunk) {
 	c.users--
 }
 
-// load reads a chunk, makes sure that it is of the shard that was listed, and
-// announces it. One that could not be read is not kept.
+// load reads a chunk, checks that it belongs to the listed shard, and announces
+// it. A chunk that could not be read is dropped.
 func (w *window) load(ctx context.Context, s *Shard, c *chunk) {
 	b := w.buffer()
 	begin := c.key.number * chunkBytes
@@ -204,7 +203,7 @@ func (w *window) load(ctx context.Context, s *Shard, c *chunk) {
 	close(c.done)
 }
 
-// buffer returns a buffer of the size of a chunk.
+// buffer returns a buffer for a chunk.
 func (w *window) buffer() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -216,7 +215,7 @@ func (w *window) buffer() []byte {
 	return make([]byte, 0, chunkBytes)
 }
 
-// readAlone reads a piece of a shard for one reader.
+// readAlone reads a part of a shard for one reader.
 func (w *window) readAlone(ctx context.Context, s *Shard, p []byte, offset int64) (int, error) {
 	return w.fetch(ctx, s, p[:min(int64(len(p)), s.Size-offset)], offset)
 }
@@ -230,7 +229,7 @@ func (w *window) fetch(ctx context.Context, s *Shard, p []byte, offset int64) (n
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if n, err = io.ReadFull(r, p); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("at %d: %w: it ends before the %d bytes that it had", offset+int64(n), datasets.ErrChanged, s.Size)
+			err = fmt.Errorf("at %d: %w: it ends before its former %d bytes", offset+int64(n), datasets.ErrChanged, s.Size)
 		}
 		return 0, err
 	}
@@ -240,8 +239,8 @@ func (w *window) fetch(ctx context.Context, s *Shard, p []byte, offset int64) (n
 	return n, nil
 }
 
-// check makes sure that the shard is as it was listed, if it is time to ask
-// again.
+// check verifies that the shard is unchanged since it was listed, if the last
+// check has expired.
 func (w *window) check(ctx context.Context, s *Shard) error {
 	w.mu.Lock()
 	last := w.seen[s.Path]

@@ -1,5 +1,5 @@
-// Package sourcetest is the suite that every kind of datasets.Source passes.
-// A new kind's test says how to store files, and calls Run.
+// Package sourcetest is the test suite for implementations of datasets.Source.
+// The test of a new source says how to store files, and calls Run.
 package sourcetest
 
 import (
@@ -20,32 +20,32 @@ import (
 	"tkit/datasets"
 )
 
-// File is an example as the suite wants it stored: under this key, found again
-// with this label and these bytes.
+// File is an example to be stored with this key. It must be listed with this
+// label and these bytes.
 type File struct {
 	Key, Label string
 	Bytes      []byte
 }
 
-// Fixture is a source that the suite can change under the reader's feet. The
-// functions report failure through the test they were made with.
+// Fixture is a source that the suite can modify. The functions report failures
+// to the test they were made with.
 type Fixture struct {
 	Source datasets.Source
-	// Reopen opens a URI that the source gave, as a later process would.
+	// Reopen opens a URI of the source, like a later process.
 	Reopen func(ctx context.Context, uri string) (datasets.Source, error)
-	// Put stores a file, in place of one with its key if there is one.
+	// Put stores a file, replacing one with the same key.
 	Put func(File)
 	// Remove deletes the file with a key.
 	Remove func(key string)
-	// Deny makes the file with a key one that is listed and cannot be read.
+	// Deny makes the file with a key unreadable but still listed.
 	Deny func(key string)
-	// Key is the key under which a File was stored whose example has another
-	// one, as where images lie in shards; nil where they are the same. Examples
-	// and files must have the same order.
+	// Key returns the key of the File for an example with a different key, such
+	// as in shards; nil if they are equal. Examples and files must have the
+	// same order.
 	Key func(example string) string
 }
 
-// key is the File's.
+// key returns the File's key.
 func (f Fixture) key(e datasets.Example) string {
 	if f.Key == nil {
 		return e.Key
@@ -53,7 +53,7 @@ func (f Fixture) key(e datasets.Example) string {
 	return f.Key(e.Key)
 }
 
-// Run runs the suite. For every test, setup stores the files and nothing else.
+// Run runs the suite. For every test, setup stores only the given files.
 func Run(t *testing.T, setup func(t *testing.T, files []File) Fixture) {
 	for _, test := range []struct {
 		name string
@@ -75,7 +75,7 @@ func Run(t *testing.T, setup func(t *testing.T, files []File) Fixture) {
 	}
 }
 
-// Picture returns a small PNG, another for every n.
+// Picture returns a small PNG, different for every n.
 func Picture(n int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 3, 2))
 	for i := 3; i < len(img.Pix); i += 4 { // opaque
@@ -83,14 +83,14 @@ func Picture(n int) []byte {
 	}
 	img.SetRGBA(0, 0, color.RGBA{uint8(n), uint8(n >> 8), uint8(n >> 16), 255})
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil { // into memory, of a plain image
+	if err := png.Encode(&b, img); err != nil { // written to memory
 		panic(err)
 	}
 	return b.Bytes()
 }
 
-// awkward has keys that an implementation may sort or escape wrongly, in
-// ascending order. Every one is below its class folder.
+// awkward has keys that are easily sorted or escaped wrongly, in ascending
+// order. Every one is below its class folder.
 func awkward() []File {
 	keys := []string{
 		"Z/upper.png",
@@ -354,7 +354,7 @@ func changed(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	}
 }
 
-// moves opens the source's URI as another process would.
+// moves opens the source's URI like another process.
 func moves(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	f := setup(t, awkward()[1:])
 	again, err := f.Reopen(t.Context(), f.Source.URI())

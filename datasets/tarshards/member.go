@@ -17,27 +17,27 @@ type member struct {
 	name  string
 	place shards.Place
 	is    role
-	told  told // by a member that tells a label
+	told  told // for a member with a label
 }
 
-// parts are the name up to the first dot of its last element, and what follows.
+// parts returns the name up to the first dot of its last element, and the rest.
 func (m member) parts() (key, extension string) {
 	folder, base := path.Split(m.name)
 	base, extension, _ = strings.Cut(base, ".")
 	return folder + base, extension
 }
 
-// stem is the name up to the last dot.
+// stem returns the name up to the last dot.
 func (m member) stem() string { return strings.TrimSuffix(m.name, path.Ext(m.name)) }
 
-// extension is what follows the first dot, in lower case, as the webdataset
-// library has it.
+// extension returns the part after the first dot, in lower case, as in the
+// webdataset library.
 func (m member) extension() string {
 	_, extension := m.parts()
 	return strings.ToLower(extension)
 }
 
-// role is what a member is for. Of those that tell a label the first counts.
+// role is the purpose of a member. For labels the first role present is used.
 type role int
 
 const (
@@ -48,7 +48,8 @@ const (
 	text
 )
 
-// roleOf is by the end of the name, unless an option names the member.
+// roleOf determines the role by the extension, unless an option names the
+// member.
 func (f format) roleOf(m member) role {
 	extension := m.extension()
 	if f.label != "" && extension == strings.ToLower(f.label) && extension != "json" {
@@ -75,20 +76,20 @@ func (f format) roleOf(m member) role {
 	return is
 }
 
-// told is what a member says of a sample.
+// told is the content of a member with metadata.
 type told struct {
 	values       shards.Values // the label's
-	what         string        // the values are, in words
-	refused      error         // why the label is none
+	what         string        // a description of the values
+	refused      error         // why the label is invalid
 	group, split shards.Values
-	wrong        error         // why the group or the side is none
+	wrong        error         // why the group or the side is invalid
 	fields       shards.Fields // of an object
 }
 
-// maxText bounds a member that tells a label, in bytes.
+// maxText bounds a member with a label, in bytes.
 const maxText = 1 << 20
 
-// parse reads what a member says. An error is of the whole shard.
+// parse parses a member with metadata. An error concerns the whole shard.
 func (f format) parse(m member, b []byte) (told, error) {
 	if m.is == object {
 		return f.parseObject(m, b)
@@ -96,8 +97,8 @@ func (f format) parse(m member, b []byte) (told, error) {
 	return told{what: fmt.Sprintf("its member .%s", shards.Short(m.extension())), values: parseText(b)}, nil
 }
 
-// parseText reads a text as one name; or as several, a line each; or as a list
-// of numbers, such as a one-hot list.
+// parseText parses a text as one name; or as several, one per line; or as a
+// list of numbers, such as a one-hot list.
 func parseText(b []byte) (v shards.Values) {
 	b = bytes.TrimSpace(b)
 	if numbers, ok := parseNumbers(b); ok {
@@ -111,8 +112,8 @@ func parseText(b []byte) (v shards.Values) {
 	return v
 }
 
-// parseNumbers reads two numbers or more, parted by blanks or commas, in brackets
-// or not.
+// parseNumbers parses two or more numbers, separated by blanks or commas, with
+// or without brackets.
 func parseNumbers(b []byte) (v shards.Values, ok bool) {
 	b = bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("[")), []byte("]"))
 	var numbers []float64
@@ -138,14 +139,14 @@ func parseNumbers(b []byte) (v shards.Values, ok bool) {
 	return v, true
 }
 
-// labelFields are the fields that tell a label by default. The first that is
-// there counts.
+// labelFields are the default fields with a label. The first one present is
+// used.
 var labelFields = []string{"label", "class", "cls"}
 
 func (f format) parseObject(m member, b []byte) (told, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(b, &object); err != nil {
-		return told{}, fmt.Errorf("no JSON object: %w", err)
+		return told{}, fmt.Errorf("not a JSON object: %w", err)
 	}
 	t := told{fields: make(shards.Fields, len(object))}
 	for name, value := range object {
@@ -178,7 +179,7 @@ func (f format) parseObject(m member, b []byte) (told, error) {
 	return t, nil
 }
 
-// parseValues reads a text, a number, true or false, or a list of such.
+// parseValues parses a text, a number, a boolean, or a list of them.
 func parseValues(value json.RawMessage) (v shards.Values, err error) {
 	var list []json.RawMessage
 	if json.Unmarshal(value, &list) != nil {
@@ -203,7 +204,7 @@ func addValue(v *shards.Values, item json.RawMessage) error {
 	}
 	switch item[0] {
 	case '{', '[':
-		return fmt.Errorf("it is neither a text nor a number")
+		return fmt.Errorf("it is neither a string nor a number")
 	case 't', 'f':
 		v.AddText(item)
 		return nil

@@ -10,10 +10,10 @@ import (
 	"tkit/datasets/shards"
 )
 
-// maxSample bounds how many members are held as one sample.
+// maxSample bounds the members of one sample.
 const maxSample = 256
 
-// begin ends the sample if a member begins another one.
+// begin ends the sample if the member begins another one.
 func (s *scan) begin(m member) error {
 	key, _ := m.parts()
 	if key == s.apart {
@@ -33,8 +33,8 @@ func (s *scan) begin(m member) error {
 	return nil
 }
 
-// part parts a sample that is too long into those by the names up to the last
-// dot. It keeps what may be of the same one as the next member.
+// part splits a sample that is too long by the names up to the last dot. It
+// keeps what may belong to the same sample as the next member.
 func (s *scan) part(next member) error {
 	first, _ := next.parts()
 	last := s.sample[len(s.sample)-1].stem()
@@ -46,7 +46,7 @@ func (s *scan) part(next member) error {
 	rest := slices.Clone(s.sample[begin:])
 	s.sample = s.sample[:begin]
 	if begin == 0 || slices.ContainsFunc(s.sample, isLast) || !paired(s.sample) {
-		return s.r.Errorf(next.place.Offset, "more than %d members are named %q up to the first dot: they would be one sample", maxSample, first)
+		return s.r.Errorf(next.place.Offset, "more than %d members have the name %q up to the first dot: they would be one sample", maxSample, first)
 	}
 	if err := s.flush(); err != nil {
 		return err
@@ -61,8 +61,8 @@ func (s *scan) part(next member) error {
 	return nil
 }
 
-// paired says whether the images of a sample are apart: no member tells a label,
-// or each image has one for itself, and each of those has an image.
+// paired reports whether the images of a sample are independent: no member has
+// a label, or each image has its own label and each label its image.
 func paired(sample []member) bool {
 	images, told := make(map[string]bool), make(map[string]bool)
 	for _, m := range sample {
@@ -83,8 +83,8 @@ func paired(sample []member) bool {
 	return len(told) == len(images)
 }
 
-// flush yields the sample that is over: its images, or all of it where there
-// is none.
+// flush yields the completed sample: its images, or all members if there is
+// none.
 func (s *scan) flush() error {
 	sample := s.sample
 	s.sample = s.sample[:0]
@@ -115,8 +115,8 @@ func (s *scan) flush() error {
 	return nil
 }
 
-// ownOf are the members of a sample that have the name of an image up to the last
-// dot; and the members that have that of no image, if they are wanted.
+// ownOf returns the members of a sample with the same name as an image up to
+// the last dot, and with others also the members without such an image.
 func ownOf(m member, sample, images []member, others bool) (own []member) {
 	for _, o := range sample {
 		lost := !slices.ContainsFunc(images, func(i member) bool { return i.stem() == o.stem() })
@@ -127,18 +127,18 @@ func ownOf(m member, sample, images []member, others bool) (own []member) {
 	return own
 }
 
-// alone is what to note of an image that was parted from others of its name up to
-// the first dot, since no member tells their label.
+// alone returns the note for an image separated from others with the same name
+// up to the first dot, because no member has their label.
 func alone(m member, sample []member) string {
 	key, extension := m.parts()
 	if key != m.stem() || slices.ContainsFunc(sample, func(o member) bool { return o.is > image }) {
 		return ""
 	}
-	return fmt.Sprintf("there are images of one name up to the first dot, such as .%s and .%s: without a member that tells their label, each is an image of its own; the option image=%[1]s takes only those",
+	return fmt.Sprintf("there are images with the same name up to the first dot, such as .%s and .%s: without a member with their label, each is a separate example; the option image=%[1]s selects only those",
 		extension, another(m, sample))
 }
 
-// another is how the name of another image of a sample goes on.
+// another returns the extension of another image of a sample.
 func another(m member, sample []member) string {
 	for _, o := range sample {
 		if o.is == image && o.name != m.name {
@@ -151,7 +151,7 @@ func another(m member, sample []member) string {
 func (s *scan) flushWithoutImage(sample []member) error {
 	for _, m := range sample {
 		if m.is == class {
-			return s.r.Errorf(m.place.Offset, "the member %q tells the label of no image: an image has the same name up to the first dot and stands beside it", m.name)
+			return s.r.Errorf(m.place.Offset, "the member %q has the label of no image: an image must be next to it, with the same name up to the first dot", m.name)
 		}
 	}
 	for _, m := range sample {
@@ -159,7 +159,7 @@ func (s *scan) flushWithoutImage(sample []member) error {
 		part, _ := s.format.folders()
 		r.Label, r.Note = part.Of(m.name)
 		if s.format.image != "" {
-			r.Refused = fmt.Errorf("it is no member .%s, which the option image names, nor beside one", s.format.image)
+			r.Refused = fmt.Errorf("it is neither a member .%s, given by the option image, nor next to one", s.format.image)
 		}
 		if err := s.emit(r); err != nil {
 			return err
@@ -180,7 +180,7 @@ func (s *scan) tell(r *shards.Record, sample []member) error {
 		}
 	}
 	if len(unread) > 0 && r.Note == "" {
-		r.Note = fmt.Sprintf("members beside the images are not read: %s", some(unread))
+		r.Note = fmt.Sprintf("other members next to the images are not read: %s", some(unread))
 	}
 	if err := s.label(r, sample); err != nil {
 		return err
@@ -189,13 +189,13 @@ func (s *scan) tell(r *shards.Record, sample []member) error {
 		return err
 	}
 	if len(images) > 1 {
-		r.Refused = fmt.Errorf("it is one of %d images of one sample, .%s: give each its name, or say which with the option image=%s", len(images), some(images), shards.Short(images[0]))
+		r.Refused = fmt.Errorf("it is one of %d images of one sample, .%s: give them different names, or choose one with the option image=%s", len(images), some(images), shards.Short(images[0]))
 	}
 	return nil
 }
 
-// label reads the label from the members of the first role that tells one, or
-// from the path.
+// label derives the label from the members of the first role with one, or from
+// the path.
 func (s *scan) label(r *shards.Record, sample []member) error {
 	part, only := s.format.folders()
 	var telling []member
@@ -222,7 +222,7 @@ func (s *scan) label(r *shards.Record, sample []member) error {
 		for _, m := range telling {
 			names = append(names, m.extension())
 		}
-		r.Refused = fmt.Errorf("%d members of its sample tell a label, .%s: say which with the option label=%s", len(telling), some(names), shards.Short(names[0]))
+		r.Refused = fmt.Errorf("%d members of its sample have a label, .%s: choose one with the option label=%s", len(telling), some(names), shards.Short(names[0]))
 	case len(telling) == 1 && telling[0].told.refused != nil:
 		r.Refused = telling[0].told.refused
 	case len(telling) == 1:
@@ -240,8 +240,8 @@ func (s *scan) label(r *shards.Record, sample []member) error {
 	return nil
 }
 
-// wants says whether a member may tell the label: any, or the one that an option
-// names, by its ending or by a field.
+// wants reports whether a member may have the label: any member, or the one
+// that an option selects by its extension or a field.
 func (f format) wants(m member) bool {
 	if f.label == "" || m.extension() == strings.ToLower(f.label) {
 		return true
@@ -250,11 +250,11 @@ func (f format) wants(m member) bool {
 	return found
 }
 
-// unlabelled says what there is in a sample without a label, and what to do.
+// unlabelled describes a sample without a label, with the remedy.
 func (f format) unlabelled(sample []member) string {
 	var names []string
 	fields := make(shards.Fields)
-	member := "" // that may be the label
+	member := "" // may be the label
 	for _, m := range sample {
 		names = append(names, "."+shards.Short(m.extension()))
 		for name, v := range m.told.fields {
@@ -266,14 +266,14 @@ func (f format) unlabelled(sample []member) string {
 	}
 	switch {
 	case len(fields) > 0:
-		return fmt.Sprintf("its sample has %s, and no label in the fields %s: say where it is with the option label=%s, or label=folder for the folder", some(names), fields, fields.Label())
+		return fmt.Sprintf("its sample has %s, but no label in the fields %s: choose one with the option label=%s, or label=folder for the folder", some(names), fields, fields.Label())
 	case member != "":
-		return fmt.Sprintf("its sample has %s, and none of them tells a label: say which does with the option label=%s", some(names), member)
+		return fmt.Sprintf("its sample has %s, but none of them has a label: choose one with the option label=%s", some(names), member)
 	}
-	return "it is in no folder, and no member .cls, .json or .txt beside it tells its label"
+	return "it is not in a folder, and no member .cls, .json or .txt next to it has its label"
 }
 
-// takeSides takes the group and the side of a split from the members that have
+// takeSides sets the group and the side of a split from the members that have
 // them.
 func takeSides(r *shards.Record, sample []member) error {
 	for _, m := range sample {
@@ -291,7 +291,7 @@ func takeSides(r *shards.Record, sample []member) error {
 			}
 			one, err := side.values.One()
 			if err == nil && *side.into != "" && *side.into != one {
-				err = errors.New("its sample has another one too")
+				err = errors.New("its sample also has a different one")
 			}
 			if err != nil {
 				r.Refused = fmt.Errorf("the field %q of its member .%s: %w", side.name, shards.Short(m.extension()), err)
@@ -305,13 +305,13 @@ func takeSides(r *shards.Record, sample []member) error {
 	}
 	split, ok := datasets.ParseSplit(r.Split)
 	if !ok {
-		return fmt.Errorf("the field \"split\" beside it is %q: want train, validation or test", r.Split)
+		return fmt.Errorf("its field \"split\" is %q: want train, validation or test", r.Split)
 	}
 	r.Split = split
 	return nil
 }
 
-// some are the first of names.
+// some joins the first names.
 func some(names []string) string {
 	const shown = 6
 	if len(names) > shown {

@@ -1,27 +1,27 @@
-// Package tarshards is the format of plain tar files with images in them, as
-// WebDataset writes them: https://github.com/webdataset/webdataset.
+// Package tarshards implements the format of plain tar files with images, as
+// written by WebDataset: https://github.com/webdataset/webdataset.
 //
-// Members that stand one after another and have one name up to the first dot of
-// its last element are one sample, as the webdataset library has it: 000.cls
-// tells the label of 000.input.jpg. The label of a sample is
+// Consecutive members with the same name up to the first dot of the last
+// element are one sample, as in the webdataset library: 000.cls has the label
+// of 000.input.jpg. The label of a sample is
 //
 //   - the text of the member .cls, a name or a number,
 //   - or the field label, class or cls of the member .json,
 //   - or the text of the member .txt,
-//   - or what Config.Label names.
+//   - or the member given by Config.Label.
 //
-// The fields group and split of a member .json are taken too. Where each image
-// of a sample has a member of its own that tells its label, with the same name
-// up to the last dot, they are apart: a.1.cls tells the label of a.1.jpg. So are
-// the images of a sample without any such member, as in a tar file of a folder
-// per class: an image there has the first folder of its path as label.
+// The fields group and split of a member .json are used too. If each image of a
+// sample has its own member with its label, with the same name up to the last
+// dot, they are separate examples: a.1.cls has the label of a.1.jpg. So are the
+// images of a sample without any such member, as in a tar file of a folder per
+// class: there the label of an image is the first folder of its path.
 //
-// Several images in a sample otherwise, and several labels, are refused by name.
-// Other members beside an image are not read, which is noted; one that stands
-// alone and is no image is listed, so that it is reported by name. A .cls that
-// stands alone ends the listing: its image, by whatever other name, would be
-// taken to have the label of its folder. Absolute paths, paths with the element
-// .. and links are listed and refused by name.
+// Otherwise several images in a sample, and several labels, are refused by
+// name. Other members next to an image are not read, which is noted. A member
+// without an image that is not an image itself is listed, so that it is
+// reported by name. A .cls without an image ends the listing: its image, under
+// whatever name, would get the label of its folder. Absolute paths, paths with
+// the element .. and links are listed and refused by name.
 package tarshards
 
 import (
@@ -43,20 +43,20 @@ import (
 // Format is the name of this format in URIs.
 const Format = "tar"
 
-// Config says which shards are meant and where images and labels are.
+// Config selects the shards, the images and the labels.
 type Config struct {
 	Shards shards.Config
-	// Image is what follows the first dot in the names of the images, such as
-	// input.jpg, where a sample has several.
+	// Image is the part after the first dot in the names of the images, such as
+	// input.jpg, if a sample has several.
 	Image string
-	// Label is shards.FirstFolder or shards.Parent, or what follows the first
-	// dot in the name of the member that is the label, such as target.txt, or
-	// the name of a field of the member .json.
+	// Label is shards.FirstFolder or shards.Parent, or the part after the first
+	// dot in the name of the member with the label, such as target.txt, or the
+	// name of a field of the member .json.
 	Label string
 }
 
-// New returns the source of the tar files in the root of a tree, which it
-// closes when it is closed.
+// New returns the source of the tar files in the root of a tree, and closes the
+// tree with the source.
 func New(tree files.Tree, c Config) *shards.Source {
 	options := url.Values{}
 	if c.Image != "" {
@@ -69,7 +69,7 @@ func New(tree files.Tree, c Config) *shards.Source {
 	return shards.New(tree, format{image: strings.ToLower(c.Image), label: c.Label}, c.Shards)
 }
 
-// Named says whether a file's name is that of a plain tar file.
+// Named reports whether a file's name is that of a plain tar file.
 func Named(name string) bool { return strings.EqualFold(path.Ext(name), ".tar") }
 
 type format struct{ image, label string }
@@ -79,8 +79,8 @@ func (format) Named(name string) bool { return Named(name) }
 
 func (format) Begins(head []byte) bool { return Begins(head) }
 
-// Begins says whether the first bytes of a file are the header of a member: its
-// sum says so, in which the sum itself counts as blanks.
+// Begins reports whether the first bytes of a file are the header of a member:
+// its checksum, in which the checksum itself counts as blanks, must match.
 func Begins(head []byte) bool {
 	const at, end = 148, 156
 	if len(head) < 512 {
@@ -96,7 +96,8 @@ func Begins(head []byte) bool {
 	return err == nil && told == sum
 }
 
-// folders says whether the label is from the path alone, and which part of it.
+// folders reports whether the label comes from the path alone, and from which
+// part.
 func (f format) folders() (part shards.PathLabel, only bool) {
 	switch part := shards.PathLabel(f.label); part {
 	case shards.FirstFolder, shards.Parent:
@@ -105,7 +106,7 @@ func (f format) folders() (part shards.PathLabel, only bool) {
 	return shards.FirstFolder, false
 }
 
-// Reading says how labels are read.
+// Reading describes how labels are derived.
 func (f format) Reading() datasets.Reading {
 	r := datasets.Reading{
 		Labels:  "the members .cls, .json or .txt beside the images, or else their first folders",
@@ -123,7 +124,7 @@ func (f format) Reading() datasets.Reading {
 	return r
 }
 
-// Members stand in the file as they are.
+// Members are stored uncompressed.
 func (format) Unpack(stored []byte, _ shards.Place) ([]byte, error) { return stored, nil }
 func (format) Image(record []byte) ([]byte, error)                  { return record, nil }
 
@@ -139,7 +140,7 @@ func (f format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 
 var errStopped = errors.New("stopped")
 
-// scan is one pass over a tar file.
+// scan is the state of reading a tar file.
 type scan struct {
 	format format
 	r      *shards.Reader
@@ -147,7 +148,7 @@ type scan struct {
 	labels shards.Labels
 	sample []member
 	key    string // of the sample
-	// apart is the key of a sample that is too long to be one: its members are
+	// apart is the key of a sample that is too long to be one: its members form
 	// samples by their names up to the last dot.
 	apart string
 }
@@ -182,19 +183,20 @@ func (s *scan) members() error {
 	return s.padding()
 }
 
-// damaged is the error of a tar file that package tar cannot read on.
+// damaged returns the error of a tar file that package tar cannot continue to
+// read.
 func (s *scan) damaged(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return s.r.Truncated("a member")
 	}
 	if errors.Is(err, tar.ErrHeader) {
-		return s.r.Errorf(max(0, s.r.Offset()-512), "%w: the file is damaged or no tar file", err)
+		return s.r.Errorf(max(0, s.r.Offset()-512), "%w: the file is damaged or not a tar file", err)
 	}
 	return s.r.Errorf(s.r.Offset(), "%w", err)
 }
 
-// padding makes sure that nothing but zeros follows the end: what stands
-// there, such as another tar file, would be left out without a word.
+// padding checks that only zeros follow the end: anything else, such as another
+// tar file, would be silently omitted.
 func (s *scan) padding() error {
 	b := make([]byte, 4096)
 	for s.r.Left() > 0 {
@@ -204,14 +206,14 @@ func (s *scan) padding() error {
 		}
 		for i, c := range b[:n] {
 			if c != 0 {
-				return s.r.Errorf(s.r.Offset()-int64(n-i), "there are bytes after the end of the archive, as where tar files were put together: keep them apart")
+				return s.r.Errorf(s.r.Offset()-int64(n-i), "there are bytes after the end of the archive, as in concatenated tar files: keep them separate")
 			}
 		}
 	}
 	return nil
 }
 
-// seeker lets package tar pass over members without reading them.
+// seeker lets package tar skip members without reading them.
 type seeker struct{ *shards.Reader }
 
 func (s seeker) Seek(offset int64, whence int) (int64, error) {
@@ -224,7 +226,7 @@ func (s seeker) Seek(offset int64, whence int) (int64, error) {
 	return s.Offset() + offset, s.Skip(offset)
 }
 
-// member takes the next member.
+// member processes the next member.
 func (s *scan) member(t *tar.Reader, h *tar.Header) error {
 	name := strings.TrimPrefix(h.Name, "./")
 	if h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader || leftBehind(name) {
@@ -244,7 +246,7 @@ func (s *scan) member(t *tar.Reader, h *tar.Header) error {
 	}
 	if m.is > image {
 		if h.Size > maxText {
-			return s.r.Errorf(m.place.Offset, "the member %q has %d bytes: more than %d tell no label", name, h.Size, maxText)
+			return s.r.Errorf(m.place.Offset, "the member %q has %d bytes: a label has at most %d", name, h.Size, maxText)
 		}
 		b, err := io.ReadAll(t)
 		if err != nil {
@@ -258,7 +260,7 @@ func (s *scan) member(t *tar.Reader, h *tar.Header) error {
 	return nil
 }
 
-// refused is why a member must not be read.
+// refused returns why a member must not be read.
 func refused(name string, h *tar.Header) error {
 	switch {
 	case h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink:
@@ -266,7 +268,7 @@ func refused(name string, h *tar.Header) error {
 	case sparse(h):
 		return errors.New("it is a sparse file: pack it without holes")
 	case h.Typeflag != tar.TypeReg:
-		return fmt.Errorf("it is of the type %q and not a file", h.Typeflag)
+		return fmt.Errorf("its type is %q, not a file", h.Typeflag)
 	}
 	return files.CheckPath(name)
 }

@@ -150,8 +150,8 @@ func TestSamples(t *testing.T) {
 		"x.tar!000000003/dogs/deep/0004.png|dogs|||4",
 		"x.tar!000000004/0005.png||||5",
 		"x.tar!000000005/README.txt||||other bytes",
-		"x.tar!000000006/a.png|x|||refused: it is one of 2 images of one sample, .png, jpg: give each its name, or say which with the option image=png",
-		"x.tar!000000007/a.jpg|x|||refused: it is one of 2 images of one sample, .png, jpg: give each its name, or say which with the option image=png",
+		"x.tar!000000006/a.png|x|||refused: it is one of 2 images of one sample, .png, jpg: give them different names, or choose one with the option image=png",
+		"x.tar!000000007/a.jpg|x|||refused: it is one of 2 images of one sample, .png, jpg: give them different names, or choose one with the option image=png",
 	})
 }
 
@@ -180,7 +180,7 @@ func TestDots(t *testing.T) {
 		"folders of files with dots": {members: []string{"cat/i.2024.1.png", picture(1), "cat/i.2024.2.png", picture(2), "dog/i.png", picture(3), "dog/i.1.png", picture(4)},
 			want: []string{"cat/i.2024.1.png|cat|1", "cat/i.2024.2.png|cat|2", "dog/i.png|dog|3", "dog/i.1.png|dog|4"}},
 		"several labels": {members: []string{"p.png", picture(1), "p.fine.cls", "3", "p.coarse.cls", "1"},
-			want: []string{"p.png||2 members of its sample tell a label, .fine.cls, coarse.cls: say which with the option label=fine.cls"}},
+			want: []string{"p.png||2 members of its sample have a label, .fine.cls, coarse.cls: choose one with the option label=fine.cls"}},
 		"several labels and an option": {config: tarshards.Config{Label: "coarse.cls"},
 			members: []string{"p.png", picture(1), "p.fine.cls", "3", "p.coarse.cls", "1"}, want: []string{"p.png|1|1"}},
 		"another ending": {config: tarshards.Config{Label: "target"}, members: []string{"p.png", picture(1), "p.target", "3"}, want: []string{"p.png|3|1"}},
@@ -232,33 +232,33 @@ func TestManyOfOneName(t *testing.T) {
 	if len(found) != 700 {
 		t.Errorf("%d images", len(found))
 	}
-	fails(t, map[string][]byte{"x.tar": packNames(t, append(slices.Clone(members), "a/p.cls", "3")...)}, `"a/p.cls" tells the label of no image`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, append(slices.Clone(members), "a/p.cls", "3")...)}, `"a/p.cls" has the label of no image`)
 	members[3], members[2] = "x", "a/p.x.cls"
-	fails(t, map[string][]byte{"x.tar": packNames(t, members...)}, `named "a/p" up to the first dot`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, members...)}, `have the name "a/p" up to the first dot`)
 }
 
-// What is in a sample beside an image, and is no label, is told.
+// Members of a sample other than images and labels are noted.
 func TestUnlabelled(t *testing.T) {
 	for name, c := range map[string]struct {
 		members []string
 		words   string // of what is quarantined, or of a note
 	}{
 		"another field": {[]string{"p.png", picture(1), "p.json", `{"category": "x", "id": 7}`},
-			"unlabelled: its sample has .png, .json, and no label in the fields category (1 text), id (1 integer): say where it is with the option label=category"},
+			"unlabelled: its sample has .png, .json, but no label in the fields category (1 text), id (1 integer): choose one with the option label=category"},
 		"an empty list":        {[]string{"p.png", picture(1), "p.json", `{"label": []}`}, "no label in the fields label (empty)"},
-		"another member":       {[]string{"p.png", picture(1), "p.target", "x"}, "unlabelled: its sample has .png, .target, and none of them tells a label: say which does with the option label=target"},
-		"nothing":              {[]string{"p.png", picture(1)}, "unlabelled: it is in no folder, and no member .cls, .json or .txt"},
+		"another member":       {[]string{"p.png", picture(1), "p.target", "x"}, "unlabelled: its sample has .png, .target, but none of them has a label: choose one with the option label=target"},
+		"nothing":              {[]string{"p.png", picture(1)}, "unlabelled: it is not in a folder, and no member .cls, .json or .txt"},
 		"several in JSON":      {[]string{"p.png", picture(1), "p.json", `{"label": ["a", "b"]}`}, `refused: the field "label" of its member .json: it has 2 texts`},
-		"an object":            {[]string{"p.png", picture(1), "p.json", `{"label": {"a": 1}}`}, `refused: the field "label" of its member .json: it is neither a text nor a number`},
+		"an object":            {[]string{"p.png", picture(1), "p.json", `{"label": {"a": 1}}`}, `refused: the field "label" of its member .json: it is neither a string nor a number`},
 		"several lines":        {[]string{"p.png", picture(1), "p.cls", "a\nb\n"}, "refused: its member .cls: it has 2 texts"},
 		"several numbers":      {[]string{"p.png", picture(1), "p.cls", "3, 4"}, "refused: its member .cls: it has 2 integers"},
 		"several ones":         {[]string{"p.png", picture(1), "p.cls", "[1 0 1]"}, "refused: its member .cls is a list of 3 integers with 2 ones"},
-		"a fraction":           {[]string{"p.png", picture(1), "p.json", `{"label": 0.5}`}, "refused: the field \"label\" of its member .json: the number 0.5 is no class"},
+		"a fraction":           {[]string{"p.png", picture(1), "p.json", `{"label": 0.5}`}, "refused: the field \"label\" of its member .json: the number 0.5 is not a class"},
 		"one-hot":              {[]string{"p.png", picture(1), "p.cls", "0 0 1"}, "note: its member .cls is a one-hot list of 3 integers"},
 		"one-hot in JSON":      {[]string{"p.png", picture(1), "p.json", `{"label": [0.0, 1.0]}`}, "is a one-hot list of 2 numbers"},
-		"members beside":       {[]string{"c/p.png", picture(1), "c/p.npy", "x"}, "note: members beside the images are not read: .npy"},
-		"images of one name":   {[]string{"c/p.png", picture(1), "c/p.m.png", picture(2)}, "note: there are images of one name up to the first dot, such as .png and .m.png"},
-		"the names of Windows": {[]string{`c\p.png`, picture(1)}, "parted by"},
+		"other members":        {[]string{"c/p.png", picture(1), "c/p.npy", "x"}, "note: other members next to the images are not read: .npy"},
+		"images of one name":   {[]string{"c/p.png", picture(1), "c/p.m.png", picture(2)}, "note: there are images with the same name up to the first dot, such as .png and .m.png"},
+		"the names of Windows": {[]string{`c\p.png`, picture(1)}, "contain"},
 	} {
 		_, report, err := datasets.TakeSnapshot(t.Context(), open(t, map[string][]byte{"x.tar": packNames(t, c.members...)}), datasets.SnapshotOptions{})
 		if report == nil {
@@ -274,8 +274,8 @@ func TestUnlabelled(t *testing.T) {
 	}
 }
 
-// What would lead out of the archive is refused by name. Nothing in an archive
-// is ever opened by its name, so that the refusal is for who packed it.
+// A path that leaves the archive is refused by name. Nothing in an archive is
+// opened by its name, so the refusal only informs the author.
 func TestRefused(t *testing.T) {
 	names := []tar.Header{
 		{Name: "/etc/a.png"}, {Name: "../b.png"}, {Name: "c/../../c.png"}, {Name: "./d/e.png"}, {Name: ".//etc/f.png"},
@@ -309,8 +309,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// fails wants the listing to end with an error that has these words, and so no
-// snapshot.
+// fails expects the listing, and so a snapshot, to fail with an error that
+// contains these words.
 func fails(t *testing.T, stored map[string][]byte, words ...string) {
 	t.Helper()
 	_, _, err := shardstest.List(t.Context(), open(t, stored))
@@ -328,7 +328,7 @@ func fails(t *testing.T, stored map[string][]byte, words ...string) {
 	}
 }
 
-// Wherever a file is cut before its end mark, that is noticed.
+// Every cut before the end mark is detected.
 func TestTruncated(t *testing.T) {
 	whole := packNames(t, "a/1.png", picture(1), "a/2.png", picture(2), "b/3.png", picture(3), "b/3.json", "{}")
 	end := len(whole) - 1024
@@ -353,13 +353,13 @@ func TestDamaged(t *testing.T) {
 	}
 	fails(t, map[string][]byte{"x.tar": []byte(strings.Repeat("no tar file ", 100))}, "shard x.tar", "damaged")
 	fails(t, map[string][]byte{"x.tar": append(bytes.Clone(whole), whole...)}, "after the end of the archive")
-	fails(t, map[string][]byte{"x.tar": packNames(t, "1.cls", "cat", "2.input.png", picture(1))}, `"1.cls" tells the label of no image`)
-	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", "{")}, `the member "1.json"`, "no JSON object")
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.cls", "cat", "2.input.png", picture(1))}, `"1.cls" has the label of no image`)
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", "{")}, `the member "1.json"`, "not a JSON object")
 	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.json", `{"split": "some"}`)}, `want train`)
-	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.txt", strings.Repeat("x", 1<<20+1))}, "tell no label")
+	fails(t, map[string][]byte{"x.tar": packNames(t, "1.png", picture(1), "1.txt", strings.Repeat("x", 1<<20+1))}, "a label has at most")
 }
 
-// A size that the header claims is not believed further than the file goes.
+// The size in a header is limited by the file's size.
 func TestHugeLength(t *testing.T) {
 	for _, size := range []int64{1 << 20, 1 << 33, 1 << 62} {
 		var b bytes.Buffer
@@ -369,11 +369,11 @@ func TestHugeLength(t *testing.T) {
 	}
 }
 
-// Sets of shards are taken whole, and once.
+// A set of shards must be complete and unique.
 func TestSets(t *testing.T) {
 	one, two := packNames(t, "1.png", picture(1), "1.cls", "a"), packNames(t, "1.png", picture(2), "1.cls", "a")
-	fails(t, map[string][]byte{"t-00000-of-00003.tar": one, "t-00002-of-00003.tar": two}, "of the 3 shards t-*-of-00003.tar, 2 are there and t-00001-of-00003.tar is missing")
-	fails(t, map[string][]byte{"t-00000-of-00001.tar": one, "t-00000-of-00002.tar": one, "t-00001-of-00002.tar": two}, "one dataset twice")
+	fails(t, map[string][]byte{"t-00000-of-00003.tar": one, "t-00002-of-00003.tar": two}, "of the 3 shards t-*-of-00003.tar, 2 exist and t-00001-of-00003.tar is missing")
+	fails(t, map[string][]byte{"t-00000-of-00001.tar": one, "t-00000-of-00002.tar": one, "t-00001-of-00002.tar": two}, "the same dataset twice")
 	fails(t, map[string][]byte{"t-00000-of-00001.tar": one, "t-00001-of-00001.tar": one}, "beyond the size of its set")
 	// The same name in two shards is two images.
 	same(t, describe(t, open(t, map[string][]byte{"t-00000-of-00002.tar": one, "t-00001-of-00002.tar": two, "t-00000-of-00002.idx": {1}})), []string{
@@ -388,14 +388,14 @@ func TestSets(t *testing.T) {
 	for _, q := range report.Quarantined {
 		quarantined[q.Key] = q.Detail
 	}
-	for key, want := range map[string]string{"c.tar": "the shard is empty", "d.txt": "none of the tar shards", "e": "none of the tar shards"} {
+	for key, want := range map[string]string{"c.tar": "the shard is empty", "d.txt": "not a tar shard", "e": "not a tar shard"} {
 		if !strings.Contains(quarantined[key], want) {
 			t.Errorf("quarantined: %v", quarantined)
 		}
 	}
 }
 
-// TestOthers reads what Python's tarfile and GNU tar write, in each form.
+// TestOthers reads the formats of Python's tarfile and GNU tar.
 func TestOthers(t *testing.T) {
 	python := needs.Python(t)
 	dir := t.TempDir()

@@ -10,24 +10,24 @@ import (
 	"tkit/datasets/shards"
 )
 
-// features are those of an Example by name.
+// features holds the features of an Example by name.
 type features map[string]feature
 
-// feature is a list of values. It is read without a copy, since an image is the
-// larger part of a record.
+// feature is a list of values. It is parsed without copying, because an image
+// is most of a record.
 type feature struct {
 	shards.Values
-	at int // where the first begins in the record, of texts
+	at int // where the first text begins in the record
 }
 
-// The numbers of the fields of the message Feature.
+// The field numbers of the message Feature.
 const (
 	bytesList = 1
 	floatList = 2
 	int64List = 3
 )
 
-// parseExample reads a tf.train.Example in the wire format of protocol
+// parseExample parses a tf.train.Example in the wire format of protocol
 // buffers:
 //
 //	message Example { Features features = 1; }
@@ -47,7 +47,7 @@ func parseExample(b []byte) (features, error) {
 			var f feature
 			err := v.message(func(number protowire.Number, v value) error {
 				if v.wire != protowire.BytesType {
-					return errors.New("a feature is no message")
+					return errors.New("a feature is not a message")
 				}
 				switch number {
 				case 1:
@@ -74,7 +74,7 @@ func parseFeature(v value) (f feature, err error) {
 		if number < bytesList || number > int64List {
 			return nil
 		}
-		if number != last { // of a oneof the last counts, and parts of one list add up
+		if number != last { // the last value of a oneof counts, and parts of one list are merged
 			f, last = feature{}, number
 		}
 		return list.message(func(field protowire.Number, v value) error {
@@ -87,7 +87,7 @@ func parseFeature(v value) (f feature, err error) {
 	return f, err
 }
 
-// add takes a value of the list of a kind, or several numbers packed.
+// add adds a value of the list of a kind, or several packed numbers.
 func (f *feature) add(list protowire.Number, v value) error {
 	switch {
 	case list == bytesList && v.wire == protowire.BytesType:
@@ -118,7 +118,7 @@ func (f *feature) add(list protowire.Number, v value) error {
 	return nil
 }
 
-// value is that of a field, with its place in the record.
+// value is a field's value with its position in the record.
 type value struct {
 	wire   protowire.Type
 	bytes  []byte
@@ -128,12 +128,12 @@ type value struct {
 
 func (v value) message(each func(protowire.Number, value) error) error {
 	if v.wire != protowire.BytesType {
-		return errors.New("a number stands where a message is due")
+		return errors.New("a number instead of a message")
 	}
 	return fields(v.bytes, v.at, each)
 }
 
-// fields reads the fields of a message that begins at a place of the record.
+// fields parses the fields of a message at a position of the record.
 func fields(b []byte, at int, each func(protowire.Number, value) error) error {
 	for len(b) > 0 {
 		number, wire, n := protowire.ConsumeTag(b)

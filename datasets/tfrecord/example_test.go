@@ -16,7 +16,7 @@ import (
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
 
-// example is a tf.train.Example as the generated code writes it.
+// example encodes a tf.train.Example with the generated code.
 func example(t testing.TB, features map[string]any) []byte {
 	t.Helper()
 	all := make(map[string]*example_protos_go_proto.Feature)
@@ -53,8 +53,8 @@ func texts(b []byte) *example_protos_go_proto.Feature_BytesList {
 	return &example_protos_go_proto.Feature_BytesList{BytesList: &example_protos_go_proto.BytesList{Value: [][]byte{b}}}
 }
 
-// FuzzExample compares the parser, which copies nothing, with protocol
-// buffers' own: what those understand, it understands in the same way.
+// FuzzExample compares the parser, which copies nothing, with protocol buffers'
+// own: it parses the same messages in the same way.
 func FuzzExample(f *testing.F) {
 	f.Add(example(f, map[string]any{"image": []byte("image"), "label": int64(3), "box": []float32{1, 2}, "name": "x"}))
 	f.Add(example(f, map[string]any{"label": int64(-1)}))
@@ -82,7 +82,7 @@ func FuzzExample(f *testing.F) {
 		}
 		values, texts, err := tfrecord.Parse(b)
 		if err != nil {
-			return // stricter about what nobody writes
+			return // stricter about forms that no writer uses
 		}
 		for name, v := range want {
 			if name != "" && fmt.Sprintf("%+v", values[name]) != fmt.Sprintf("%+v", v) || string(texts[name]) != string(values[name].FirstText()) {

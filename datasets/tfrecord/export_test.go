@@ -2,14 +2,14 @@ package tfrecord
 
 import "tkit/datasets/shards"
 
-// For the tests that make files which Write does not.
+// For tests that make files that Write does not.
 var (
 	Frame  = frame
 	Masked = masked
 )
 
 // Parse is parseExample, for comparison: the values of each feature, and the
-// first text of each where it stands in the record.
+// first text of each.
 func Parse(b []byte) (values map[string]shards.Values, texts map[string][]byte, err error) {
 	parsed, err := parseExample(b)
 	values, texts = make(map[string]shards.Values), make(map[string][]byte)

@@ -11,11 +11,11 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// record finds the image and what is said of it in a tf.train.Example.
+// record finds the image and its metadata in a tf.train.Example.
 func (f *format) record(b []byte, labels *shards.Labels) (shards.Record, error) {
 	features, err := parseExample(b)
 	if err != nil {
-		return shards.Record{}, fmt.Errorf("no tf.train.Example: %w", err)
+		return shards.Record{}, fmt.Errorf("not a tf.train.Example: %w", err)
 	}
 	var r shards.Record
 	r.Member = features.member()
@@ -37,12 +37,12 @@ func (f *format) record(b []byte, labels *shards.Labels) (shards.Record, error) 
 		r.Place.From, r.Place.Size = int64(v.at), int64(len(v.FirstText()))
 		return r, nil
 	}
-	r.Refused = fmt.Errorf("it has no feature %s but %s: say which is the encoded image with the option image=%s",
+	r.Refused = fmt.Errorf("it has no feature %s, only %s: choose the encoded image with the option image=%s",
 		strings.Join(f.images, " or "), features.fields(), features.fields().Image(isImage))
 	return r, nil
 }
 
-// label reads the first feature that gives a label.
+// label sets the label from the first feature with one.
 func (f *format) label(r *shards.Record, features features, labels *shards.Labels) error {
 	for _, name := range f.labels {
 		if err := labels.Read(r, fmt.Sprintf("its feature %q", name), features[name].Values); err != nil {
@@ -54,13 +54,13 @@ func (f *format) label(r *shards.Record, features features, labels *shards.Label
 		}
 	}
 	if r.Unlabelled == "" {
-		r.Unlabelled = fmt.Sprintf("it has no label in a feature %s but %s: say which is the label with the option label=%s",
+		r.Unlabelled = fmt.Sprintf("it has no label in a feature %s, only %s: choose the label with the option label=%s",
 			strings.Join(f.labels, " or "), features.fields(), features.fields().Label())
 	}
 	return nil
 }
 
-// sides reads the group and the side of a split.
+// sides sets the group and the side of a split.
 func (f *format) sides(r *shards.Record, features features) error {
 	for _, side := range []struct {
 		option, name string
@@ -71,7 +71,7 @@ func (f *format) sides(r *shards.Record, features features) error {
 		}
 		v := features[side.name].Values
 		if v.Empty() {
-			r.Note = fmt.Sprintf("there are records without the feature %q, which the option %s names", side.name, side.option)
+			r.Note = fmt.Sprintf("there are records without the feature %q, given by the option %s", side.name, side.option)
 			continue
 		}
 		one, err := v.One()
@@ -91,7 +91,7 @@ func (f *format) sides(r *shards.Record, features features) error {
 	return nil
 }
 
-// isImage says whether values are one encoded image.
+// isImage reports whether values are one encoded image.
 func isImage(v shards.Values) bool {
 	if v.Kind != shards.Text || v.Count != 1 {
 		return false
@@ -100,7 +100,7 @@ func isImage(v shards.Values) bool {
 	return err == nil
 }
 
-// fields are the features, for errors.
+// fields returns the features, for errors.
 func (f features) fields() shards.Fields {
 	fields := make(shards.Fields, len(f))
 	for name, v := range f {
@@ -109,7 +109,7 @@ func (f features) fields() shards.Fields {
 	return fields
 }
 
-// member is the name that the image had before it was packed.
+// member returns the image's file name before it was packed.
 func (f features) member() string {
 	for _, name := range []string{"image/filename", "filename", "file_name", "image/source_id"} {
 		if one, err := f[name].One(); err == nil {
@@ -121,8 +121,8 @@ func (f features) member() string {
 	return ""
 }
 
-// memberOf returns the name that a file had before it was packed: its path, or the
-// last element of a path that cannot be a dataset's, such as an absolute one.
+// memberOf returns a file's name before it was packed: its path, or the last
+// element of a path that is invalid in a dataset, such as an absolute one.
 func memberOf(name string) string {
 	if files.CheckPath(name) != nil {
 		name = path.Base(name)

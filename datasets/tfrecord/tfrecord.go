@@ -1,9 +1,10 @@
-// Package tfrecord is the format of TensorFlow's record files, each record a
-// tf.train.Example, as TensorFlow datasets and TF-Slim write them:
-// https://www.tensorflow.org/tutorials/load_data/tfrecord.
+// Package tfrecord implements the format of TensorFlow's record files with a
+// tf.train.Example in each record, as written by TensorFlow datasets and
+// TF-Slim: https://www.tensorflow.org/tutorials/load_data/tfrecord.
 //
 // A record is its length in 8 bytes, the masked CRC-32C of those, the bytes,
-// and their masked CRC-32C. Both sums are checked whenever a record is read.
+// and their masked CRC-32C. Both checksums are verified whenever a record is
+// read.
 package tfrecord
 
 import (
@@ -25,18 +26,18 @@ import (
 // Format is the name of this format in URIs.
 const Format = "tfrecord"
 
-// Config says which shards and which of their features are meant. What can be a
-// label shards.Labels says; a negative integer is none.
+// Config selects the shards and the features. shards.Labels defines valid
+// labels; a negative integer means none.
 type Config struct {
 	Shards shards.Config
-	Image  string // the encoded image; by default image/encoded, or else image
-	Label  string // by default image/class/text, or else image/class/label, label, class
-	Group  string // by default none
-	Split  string // by default none
+	Image  string // the encoded image; default: image/encoded, else image
+	Label  string // default: image/class/text, else image/class/label, label, class
+	Group  string // default: none
+	Split  string // default: none
 }
 
-// New returns the source of the record files in the root of a tree, which it
-// closes when it is closed.
+// New returns the source of the record files in the root of a tree, and closes
+// the tree with the source.
 func New(tree files.Tree, c Config) *shards.Source {
 	options := url.Values{}
 	for name, value := range map[string]string{"image": c.Image, "label": c.Label, "group": c.Group, "split": c.Split} {
@@ -57,22 +58,22 @@ func New(tree files.Tree, c Config) *shards.Source {
 
 var named = regexp.MustCompile(`(?i)\.tf_?rec(ords?)?$|\.records?$|\.tf_?rec(ords?)?-\d{5}-of-\d{5}$|-\d{5}-of-\d{5}(\.tf_?rec(ords?)?|\.records?)?$`)
 
-// Named says whether a file's name is that of a record file.
+// Named reports whether a file's name is that of a record file.
 func Named(name string) bool { return named.MatchString(name) }
 
 type format struct {
-	images, labels []string // the first that a record has is used
+	images, labels []string // the first one that a record has is used
 	config         Config
 }
 
 func (f *format) Name() string           { return Format }
 func (f *format) Named(name string) bool { return Named(name) }
 
-// Begins says whether the first record's length and the sum of it agree.
+// Begins reports whether the first record's length matches its checksum.
 func (f *format) Begins(head []byte) bool { return Begins(head) }
 
-// Begins says whether the first bytes of a file are those of a record file: the
-// length of the first record, and its sum.
+// Begins reports whether the first bytes of a file are those of a record file:
+// the length of the first record, and its checksum.
 func Begins(head []byte) bool {
 	return len(head) >= headBytes && masked(head[:8]) == binary.LittleEndian.Uint32(head[8:])
 }
@@ -82,12 +83,12 @@ const (
 	tailBytes = 4
 )
 
-// maxRecord bounds a record in bytes: an image may not be larger, and little
-// else is in a record.
+// maxRecord bounds a record in bytes: it is the limit of an image, which is
+// most of a record.
 const maxRecord = datasets.DefaultMaxBytes + 1<<20
 
-// masked is the CRC-32C as the format has it, rotated and moved, since sums of
-// data that contains sums are no good.
+// masked returns the format's CRC-32C, rotated and offset, because checksums of
+// data that contains checksums are weak.
 func masked(b []byte) uint32 {
 	c := crc32.Checksum(b, castagnoli)
 	return c>>15 | c<<17 + 0xa282ead8
@@ -120,8 +121,8 @@ func (f *format) Scan(r *shards.Reader) iter.Seq2[shards.Record, error] {
 	}
 }
 
-// next reads a record into a buffer, which it returns with just the bytes of
-// the record.
+// next reads a record into a buffer, and returns the buffer with only the bytes
+// of the record.
 func next(r *shards.Reader, b []byte) ([]byte, error) {
 	begin := r.Offset()
 	var head [headBytes]byte
@@ -130,10 +131,10 @@ func next(r *shards.Reader, b []byte) ([]byte, error) {
 	}
 	length := binary.LittleEndian.Uint64(head[:8])
 	if masked(head[:8]) != binary.LittleEndian.Uint32(head[8:]) {
-		return b, r.Errorf(begin, "the checksum of a record's length is wrong: the file is damaged or no TFRecord")
+		return b, r.Errorf(begin, "the checksum of a record's length is wrong: the file is damaged or not a TFRecord")
 	}
 	if length > uint64(maxRecord) {
-		return b, r.Errorf(begin, "a record of %d bytes: more than %d are no image", length, maxRecord)
+		return b, r.Errorf(begin, "a record of %d bytes: an image has at most %d", length, maxRecord)
 	}
 	if int64(length)+tailBytes > r.Left() {
 		return b, r.Truncated(fmt.Sprintf("the record of %d bytes at %d", length, begin))
@@ -152,8 +153,7 @@ func next(r *shards.Reader, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Unpack checks a record once more: it is read at another time than it was
-// listed.
+// Unpack verifies a record again, because it is read later than it was listed.
 func (f *format) Unpack(stored []byte, _ shards.Place) ([]byte, error) {
 	if len(stored) < headBytes+tailBytes {
 		return nil, io.ErrUnexpectedEOF
@@ -161,10 +161,10 @@ func (f *format) Unpack(stored []byte, _ shards.Place) ([]byte, error) {
 	b := stored[headBytes : len(stored)-tailBytes]
 	if binary.LittleEndian.Uint64(stored) != uint64(len(b)) || masked(stored[:8]) != binary.LittleEndian.Uint32(stored[8:]) ||
 		masked(b) != binary.LittleEndian.Uint32(stored[len(stored)-tailBytes:]) {
-		return nil, errors.New("the checksum of the record is wrong: the file is damaged or was written to")
+		return nil, errors.New("the checksum of the record is wrong: the file is damaged or was modified")
 	}
 	return b, nil
 }
 
-// Image is what was cut out of the tf.train.Example.
+// Image returns the data extracted from the tf.train.Example.
 func (f *format) Image(record []byte) ([]byte, error) { return record, nil }

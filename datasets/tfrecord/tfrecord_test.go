@@ -54,7 +54,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// open opens shards that are of these bytes, by name.
+// open opens shards with the given bytes, by name.
 func open(t *testing.T, c tfrecord.Config, stored map[string][]byte) datasets.Source {
 	t.Helper()
 	tree, err := local.New(local.Config{Root: shardstest.Write(t, stored)})
@@ -64,12 +64,13 @@ func open(t *testing.T, c tfrecord.Config, stored map[string][]byte) datasets.So
 	return src
 }
 
-// fails lists shards and wants an error with these words, after so many records.
+// fails lists shards and expects an error with these words after the given
+// number of records.
 func fails(t *testing.T, stored map[string][]byte, records int, words ...string) error {
 	t.Helper()
 	keys, _, err := shardstest.List(t.Context(), open(t, tfrecord.Config{}, stored))
 	if err == nil {
-		t.Fatalf("%d records are listed as if that were all", len(keys))
+		t.Fatalf("%d records are listed without an error", len(keys))
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
@@ -93,8 +94,8 @@ func three(t *testing.T) []byte {
 	})
 }
 
-// TestTensorFlow reads what TensorFlow's own writer writes, and has TensorFlow
-// read what Write writes.
+// TestTensorFlow reads files written by TensorFlow, and reads Write's output
+// with TensorFlow.
 func TestTensorFlow(t *testing.T) {
 	python := needs.Python(t)
 	dir := t.TempDir()
@@ -153,7 +154,7 @@ func TestTensorFlow(t *testing.T) {
 	}
 }
 
-// number is of the picture, or what is there in its place.
+// number returns the picture's number, or other content as text.
 func number(b string) string {
 	for n := range 10 {
 		if b == string(sourcetest.Picture(n)) {
@@ -163,7 +164,8 @@ func number(b string) string {
 	return "?"
 }
 
-// pictures replaces the hexadecimal picture that ends each line by its number.
+// pictures replaces the hexadecimal picture at the end of each line by its
+// number.
 func pictures(lines string) string {
 	for n := range 10 {
 		lines = strings.ReplaceAll(lines, hexOf(sourcetest.Picture(n)), string(rune('0'+n)))
@@ -171,8 +173,8 @@ func pictures(lines string) string {
 	return lines
 }
 
-// Wherever a file is cut, that is noticed, but between two records, where
-// nothing tells; then the records before are whole.
+// Every cut is detected, except between two records; then the records before it
+// are intact.
 func TestTruncated(t *testing.T) {
 	whole := three(t)
 	ends := []int{0}
@@ -198,14 +200,14 @@ func TestTruncated(t *testing.T) {
 	fails(t, map[string][]byte{"x.tfrecord": whole[:len(whole)-1]}, 2, "shard x.tfrecord", "truncated")
 }
 
-// Whichever bit is wrong, a checksum says so.
+// Any flipped bit is detected by a checksum.
 func TestDamaged(t *testing.T) {
 	whole := three(t)
 	for at := range whole {
 		b := bytes.Clone(whole)
 		b[at] ^= 1 << (at % 8)
 		if _, _, err := shardstest.List(t.Context(), open(t, tfrecord.Config{}, map[string][]byte{"x.tfrecord": b})); err == nil {
-			t.Fatalf("a wrong bit at %d passes", at)
+			t.Fatalf("a flipped bit at %d is accepted", at)
 		}
 	}
 	b := bytes.Clone(whole)
@@ -213,8 +215,7 @@ func TestDamaged(t *testing.T) {
 	fails(t, map[string][]byte{"x.tfrecord": b}, 0, "shard x.tfrecord", "at 0", "checksum of a record")
 }
 
-// A length is believed only as far as the file goes, and nothing is allocated
-// for it before.
+// A length is limited by the file's size, and nothing is allocated before.
 func TestHugeLength(t *testing.T) {
 	for _, length := range []uint64{1 << 20, 1 << 40, 1<<63 - 1, 1<<64 - 1} {
 		head := binary.LittleEndian.AppendUint64(nil, length)
@@ -226,7 +227,7 @@ func TestHugeLength(t *testing.T) {
 func TestNoExample(t *testing.T) {
 	var b bytes.Buffer
 	must(t, tfrecord.Frame(&b, []byte("no protocol buffer")))
-	fails(t, map[string][]byte{"x.tfrecord": b.Bytes()}, 0, "no tf.train.Example")
+	fails(t, map[string][]byte{"x.tfrecord": b.Bytes()}, 0, "not a tf.train.Example")
 }
 
 func TestSplitThatIsNone(t *testing.T) {
@@ -238,7 +239,8 @@ func TestSplitThatIsNone(t *testing.T) {
 	}
 }
 
-// What one record lacks is reported by its name, and the others are used.
+// A record's missing parts are reported by its name, and the other records are
+// used.
 func TestQuarantined(t *testing.T) {
 	var b bytes.Buffer
 	for _, features := range []map[string]any{
@@ -275,22 +277,22 @@ func TestQuarantined(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"x.tfrecord!000000001": "unlabelled", "x.tfrecord!000000002": "unlabelled",
-		"x.tfrecord!000000003": "no feature image/encoded or image but label (1 text), pixels (1 text)",
+		"x.tfrecord!000000003": "no feature image/encoded or image, only label (1 text), pixels (1 text)",
 		"x.tfrecord!000000004": `"image" is not one encoded image but 2 numbers`,
 		"x.tfrecord!000000005": "empty",
-		"x.tfrecord!000000006": `refused: its feature "label": it has 3 integers, which are not the same`,
-		"x.tfrecord!000000007": `refused: its feature "label": it has 2 texts, which are not the same`,
-		"x.tfrecord!000000008": `refused: its feature "label": it has 2 numbers, which are not the same`,
-		"x.tfrecord!000000009": `the number 1.5 is no class`,
+		"x.tfrecord!000000006": `refused: its feature "label": it has 3 integers, which differ`,
+		"x.tfrecord!000000007": `refused: its feature "label": it has 2 texts, which differ`,
+		"x.tfrecord!000000008": `refused: its feature "label": it has 2 numbers, which differ`,
+		"x.tfrecord!000000009": `the number 1.5 is not a class`,
 		"x.tfrecord!000000010": `a list of 3 integers with 2 ones`,
 		"x.tfrecord!000000011": `a list of 3 integers without a 1`,
-		"x.tfrecord!000000012": `its 2 bytes are no text in UTF-8`,
+		"x.tfrecord!000000012": `its 2 bytes are not valid UTF-8`,
 		"x.tfrecord!000000013": `the control character U+0008`,
-		"x.tfrecord!000000014": `but height (1 integer), image (1 text), target (1 integer): say which is the label with the option label=target`,
-		"x.tfrecord!000000015": `has 2 integers, and is one class in other records`,
-		"x.tfrecord!000000016": `but jpeg (1 text), label (1 text): say which is the encoded image with the option image=jpeg`,
+		"x.tfrecord!000000014": `only height (1 integer), image (1 text), target (1 integer): choose the label with the option label=target`,
+		"x.tfrecord!000000015": `has 2 integers, but is one class in other records`,
+		"x.tfrecord!000000016": `only jpeg (1 text), label (1 text): choose the encoded image with the option image=jpeg`,
 		"empty.tfrecord":       "the shard is empty",
-		"notes.md":             "none of the tfrecord shards",
+		"notes.md":             "not a tfrecord shard",
 	} {
 		if !strings.Contains(got[key], want) {
 			t.Errorf("%s: %q, want %q", key, got[key], want)
@@ -311,7 +313,7 @@ func TestLabels(t *testing.T) {
 	}{
 		"one-hot integers":  {[]map[string]any{{"label": []int64{0, 0, 1}}, {"label": []int64{1, 0, 0}}}, []string{"2", "0"}, "one-hot list of 3 integers"},
 		"one-hot floats":    {[]map[string]any{{"label": []float32{0, 1}}, {"label": []float32{1, 0}}}, []string{"1", "0"}, "one-hot list of 2 numbers"},
-		"whole floats":      {[]map[string]any{{"label": []float32{3}}, {"label": []float32{0}}}, []string{"3", "0"}, "its whole part is the class"},
+		"whole floats":      {[]map[string]any{{"label": []float32{3}}, {"label": []float32{0}}}, []string{"3", "0"}, "its integer part is the class"},
 		"boxes of a class":  {[]map[string]any{{"label": []string{"cat", "cat"}}, {"label": []int64{3, 3, 3}}}, []string{"cat", "3"}, ""},
 		"text and one-hot":  {[]map[string]any{{"image/class/text": "cat", "label": []int64{0, 1}}}, []string{"cat"}, ""},
 		"an empty text":     {[]map[string]any{{"image/class/text": "", "label": int64(4)}}, []string{"4"}, ""},
@@ -335,24 +337,24 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// Lists of zeros and ones that are of several lengths are lists of classes: that
-// those before were taken for one-hot lists must not pass.
+// Lists of zeros and ones of different lengths are lists of classes: an error
+// must end the listing, because earlier ones were read as one-hot lists.
 func TestListsThatDoNotAgree(t *testing.T) {
 	var b bytes.Buffer
 	for _, label := range [][]int64{{0, 1}, {1, 0}, {5}} {
 		must(t, tfrecord.Frame(&b, example(t, map[string]any{"image": sourcetest.Picture(1), "label": label})))
 	}
-	fails(t, map[string][]byte{"x.tfrecord": b.Bytes()}, 2, `its feature "label" is a list of 2 zeros and ones in other records, and has 1 integer here`)
+	fails(t, map[string][]byte{"x.tfrecord": b.Bytes()}, 2, `its feature "label" is a list of 2 zeros and ones in other records, but has 1 integer here`)
 }
 
-// An option that names a feature which records do not have is not passed over.
+// An option that gives a missing feature is reported.
 func TestFeatureThatIsNotThere(t *testing.T) {
 	var b bytes.Buffer
 	must(t, tfrecord.Frame(&b, example(t, map[string]any{"image": sourcetest.Picture(1), "label": "a", "patient": []int64{1, 2}})))
 	stored := map[string][]byte{"x.tfrecord": b.Bytes()}
 	_, report, err := datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Group: "patiemt"}, stored), datasets.SnapshotOptions{})
 	must(t, err)
-	if want := []string{`there are records without the feature "patiemt", which the option group names`}; !slices.Equal(report.Notes, want) {
+	if want := []string{`there are records without the feature "patiemt", given by the option group`}; !slices.Equal(report.Notes, want) {
 		t.Errorf("%q", report.Notes)
 	}
 	_, _, err = datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Group: "patient"}, stored), datasets.SnapshotOptions{})
@@ -360,7 +362,7 @@ func TestFeatureThatIsNotThere(t *testing.T) {
 		t.Errorf("two patients: %v", err)
 	}
 	_, _, err = datasets.TakeSnapshot(t.Context(), open(t, tfrecord.Config{Label: "species"}, stored), datasets.SnapshotOptions{})
-	if err == nil || !strings.Contains(err.Error(), `no label in a feature species but image (1 text), label (1 text), patient (2 integers): say which is the label with the option label=label`) {
+	if err == nil || !strings.Contains(err.Error(), `no label in a feature species, only image (1 text), label (1 text), patient (2 integers): choose the label with the option label=label`) {
 		t.Errorf("no species: %v", err)
 	}
 }

@@ -14,15 +14,15 @@ type Image struct {
 	Name    string // the feature image/filename
 }
 
-// Write writes one record, with the features that TF-Slim gives to images. It
-// may be called again on the same file.
+// Write writes one record with TF-Slim's features for images. It may be called
+// repeatedly on the same file.
 func Write(w io.Writer, m Image) error {
 	var features []byte
 	for _, f := range []struct {
 		name  string
 		value []byte
 	}{{"image/class/text", []byte(m.Label)}, {"image/encoded", m.Encoded}, {"image/filename", []byte(m.Name)}} {
-		// The messages are those of parseExample, each within the next.
+		// The messages are those of parseExample, nested.
 		feature := field(nil, 1, field(nil, 1, f.value)) // BytesList, Feature
 		features = field(features, 1, field(field(nil, 1, []byte(f.name)), 2, feature))
 	}
@@ -33,7 +33,7 @@ func field(to []byte, number protowire.Number, value []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(to, number, protowire.BytesType), value)
 }
 
-// frame writes a record with its length and the sums of both.
+// frame writes a record with its length and both checksums.
 func frame(w io.Writer, record []byte) error {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, headBytes+len(record)+tailBytes), uint64(len(record)))
 	b = binary.LittleEndian.AppendUint32(b, masked(b))

@@ -1,5 +1,5 @@
-// Package webhdfs is the tree of files below a folder of an HDFS that is read
-// over HTTP.
+// Package webhdfs implements the tree of files below an HDFS folder, read over
+// HTTP.
 package webhdfs
 
 import (
@@ -20,13 +20,13 @@ func New(ctx context.Context, c Config) (*tree.Tree, error) {
 	return tree.NewTree(ctx, c.uri(), c.Root, client{web})
 }
 
-// client is that of WebHDFS as the tree's.
+// client adapts the WebHDFS client to the tree's Client.
 type client struct{ *webhdfs.Client }
 
 func (c client) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	r, err := c.Client.Open(ctx, path, offset)
 	if err != nil {
-		return nil, err // and no nil *Reader
+		return nil, err // not a nil *Reader
 	}
 	return r, nil
 }

@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 		want       string
 	}{
 		{"newer", ours, schema("counting", counters), "newer tkit"},
-		{"changed", ours, schema("counting", counters, "INSERT INTO counters VALUES ('b', 6)"), "another 0002_step.sql"},
+		{"changed", ours, schema("counting", counters, "INSERT INTO counters VALUES ('b', 6)"), "a 0002_step.sql that differs"},
 		{"another application", foreign, schema("counting", counters), "another application"},
 		{"not a database", garbage, schema("counting", counters), "not a database"},
 		{"a folder", dir, schema("counting", counters), dir},

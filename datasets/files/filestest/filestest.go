@@ -1,5 +1,5 @@
-// Package filestest is the suite that every kind of files.Tree passes. A new
-// kind's test says how to store files, and calls Run.
+// Package filestest is the test suite for implementations of files.Tree. The
+// test of a new store says how to store files, and calls Run.
 package filestest
 
 import (
@@ -18,31 +18,31 @@ import (
 	"tkit/datasets/files"
 )
 
-// File is a file as the suite wants it stored.
+// File is a file to be stored.
 type File struct {
 	Path  string
 	Bytes []byte
 }
 
-// Fixture is a tree that the suite can change under the reader's feet. The
-// functions report failure through the test they were made with.
+// Fixture is a tree that the suite can modify. The functions report failures to
+// the test they were made with.
 type Fixture struct {
 	Tree files.Tree
-	// Reopen opens a URI that the tree gave, as a later process would.
+	// Reopen opens a URI of the tree, like a later process.
 	Reopen func(ctx context.Context, uri string) (files.Tree, error)
-	// Put stores a file and the directories above it, in place of a file with
-	// its path if there is one.
+	// Put stores a file and the directories above it, replacing a file with the
+	// same path.
 	Put func(File)
 	// MakeDirectory stores an empty directory.
 	MakeDirectory func(path string)
 	// Remove deletes a file.
 	Remove func(path string)
-	// Deny makes a file one that is listed and must not be read.
+	// Deny makes a file unreadable but still listed.
 	Deny func(path string)
 }
 
-// Run runs the suite. For every test, setup stores the files below a root of
-// their own, and nothing else.
+// Run runs the suite. For every test, setup stores only the given files, below
+// a separate root.
 func Run(t *testing.T, setup func(t *testing.T, stored []File) Fixture) {
 	for _, test := range []struct {
 		name string
@@ -66,7 +66,7 @@ func Run(t *testing.T, setup func(t *testing.T, stored []File) Fixture) {
 	}
 }
 
-// Pattern returns n bytes that differ with the seed and from place to place.
+// Pattern returns n bytes that depend on the seed and the position.
 func Pattern(n, seed int) []byte {
 	b := make([]byte, n)
 	state := uint32(seed)*2654435761 + 1
@@ -77,7 +77,7 @@ func Pattern(n, seed int) []byte {
 	return b
 }
 
-// awkward has names that an implementation may sort or escape wrongly.
+// awkward has names that are easily sorted or escaped wrongly.
 func awkward() []File {
 	paths := []string{
 		".hidden",
@@ -374,7 +374,7 @@ func changes(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	}
 }
 
-// What is replaced while it is read is read as it was, or not to its end.
+// A file replaced while it is read is read in its old state, or not to its end.
 func changesUnderAReader(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	old := Pattern(3_800_000, 1)
 	for name, b := range map[string][]byte{"other": Pattern(len(old), 2), "shorter": Pattern(100, 3), "longer": Pattern(4_000_000, 4)} {
@@ -414,7 +414,7 @@ func denied(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	}
 }
 
-// moves opens the tree's URI as another process would.
+// moves opens the tree's URI like another process.
 func moves(t *testing.T, setup func(*testing.T, []File) Fixture) {
 	f := setup(t, awkward())
 	again, err := f.Reopen(t.Context(), f.Tree.URI())

@@ -1,5 +1,5 @@
 // Package treetest runs the suites of package files and of package datasets
-// against a folder of a real cluster, whichever client it is read with.
+// against a folder of a real cluster, with any client.
 package treetest
 
 import (
@@ -23,15 +23,15 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-// A Store is a cluster and a way into it.
+// A Store is a cluster and a protocol to read it.
 type Store struct {
 	Cluster *hdfstest.Cluster
 	URI     string // without a path: hdfs://HOST:PORT
 	Open    func(ctx context.Context, uri string) (*hdfs.Tree, error)
 }
 
-// A Place is a folder of a cluster, which belongs to the superuser. Its methods
-// report failure through the test it was made with.
+// A Place is a folder of a cluster, owned by the superuser. Its methods report
+// failures to the test they were made with.
 type Place struct {
 	Store
 	Root string
@@ -40,7 +40,7 @@ type Place struct {
 
 var places atomic.Int32
 
-// NewPlace makes an empty folder with an odd name.
+// NewPlace makes an empty folder with an unusual name.
 func (s Store) NewPlace(t *testing.T) Place {
 	t.Helper()
 	p := Place{s, fmt.Sprintf("/trees/a tree #1 ?%%41/%d", places.Add(1)), t}
@@ -71,7 +71,7 @@ func (p Place) Put(file string, b []byte) {
 	p.PutAll(map[string][]byte{file: b})
 }
 
-// Do does one operation of WebHDFS as the superuser.
+// Do runs one operation of WebHDFS as the superuser.
 func (p Place) Do(method, file string, pairs ...string) {
 	p.t.Helper()
 	_, err := p.Cluster.Web(p.t.Context(), method, path.Join(p.Root, file), pairs...)
@@ -84,7 +84,7 @@ func (p Place) MakeDirectory(dir string) { p.t.Helper(); p.Do("PUT", dir, "op", 
 // Remove deletes a file.
 func (p Place) Remove(file string) { p.t.Helper(); p.Do("DELETE", file, "op", "DELETE") }
 
-// Deny leaves a file to its owner.
+// Deny makes a file readable only by its owner.
 func (p Place) Deny(file string) {
 	p.t.Helper()
 	p.Do("PUT", file, "op", "SETPERMISSION", "permission", "600")
@@ -145,7 +145,7 @@ func (s Store) Source(t *testing.T) {
 	})
 }
 
-// MayRead asks who may read.
+// MayRead tests permission checks.
 func (s Store) MayRead(t *testing.T) {
 	p := s.NewPlace(t)
 	p.PutAll(map[string][]byte{"a/1": nil, "a/2": nil})

@@ -1,5 +1,5 @@
 // Package shardstest runs sourcetest, the suite of every source, for a format
-// that has many images in a file. A new format's test says how to pack files
+// with many images in a file. The test of a new format says how to pack files
 // into a shard, and calls Run.
 package shardstest
 
@@ -24,26 +24,26 @@ import (
 	"tkit/datasets/sourcetest"
 )
 
-// File is a file to be packed: under its key, to be found with its label.
+// File is a file to be packed, with its key and label.
 type File struct {
 	sourcetest.File
-	// Denied says that it must be listed and must not be readable.
+	// Denied means that it must be listed but not readable.
 	Denied bool
 }
 
-// Format is what a test knows of a format.
+// Format is the format under test.
 type Format struct {
-	Extension string // of shards, with the dot
-	// Pack makes a shard of files, in their order.
+	Extension string // of shards, including the dot
+	// Pack makes a shard of files, in order.
 	Pack func(t testing.TB, packed []File) []byte
 	// New opens the source.
 	New func(tree files.Tree, c shards.Config) (*shards.Source, error)
-	// Open opens a URI, as a later process would.
+	// Open opens a URI, like a later process.
 	Open func(ctx context.Context, uri string) (datasets.Source, error)
 }
 
-// Run runs the suite over shards in a local folder: of five files, so that
-// there are several, and some end within what is read at a time.
+// Run runs the suite over shards in a local folder. Each shard has five files,
+// so that there are several shards, and some end within a read.
 func Run(t *testing.T, f Format) {
 	for name, trust := range map[string]time.Duration{"Asking": -1, "Trusting": time.Nanosecond} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func (f Format) fixture(t *testing.T, stored []sourcetest.File, trust time.Durat
 	}
 }
 
-// Member is the name within its shard that an example's key ends in.
+// Member returns the name within its shard at the end of an example's key.
 func Member(key string) string {
 	_, within, _ := strings.Cut(key, "!")
 	_, member, _ := strings.Cut(within, "/")
@@ -92,7 +92,7 @@ func (f Format) open(t *testing.T, root string, c shards.Config) *shards.Source 
 	return src
 }
 
-// packed is files in shards of five.
+// packed holds files in shards of five.
 type packed struct {
 	t      *testing.T
 	format Format
@@ -126,9 +126,9 @@ func (p *packed) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(p.files, key, func(f File, key string) int { return strings.Compare(f.Key, key) })
 }
 
-// store writes the shards that are not there as they should be. A new one takes
-// the old one's place at once and is of an hour ago, as shards are that were
-// not written just now: of those a local tree cannot tell two states by time.
+// store writes the changed shards. A new one replaces the old one atomically
+// and has a time one hour ago, like shards that were not just written: for new
+// files a local tree cannot distinguish two states by time.
 func (p *packed) store() {
 	p.t.Helper()
 	number := 0
@@ -154,7 +154,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Write stores shards by name in a new folder, as of an hour ago.
+// Write stores shards by name in a new folder, with times one hour ago.
 func Write(t testing.TB, stored map[string][]byte) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -168,14 +168,14 @@ func Write(t testing.TB, stored map[string][]byte) (root string) {
 	return root
 }
 
-// Found is an example as it was found.
+// Found is an example as found.
 type Found struct {
 	Label, Group, Split string
 	Bytes               string
-	Err                 error // of opening or reading it
+	Err                 error // of opening or reading
 }
 
-// List lists a source and reads all that it lists. The error is the listing's.
+// List lists a source and reads everything listed. The error is the listing's.
 func List(ctx context.Context, src datasets.Source) (keys []string, found map[string]Found, err error) {
 	found = make(map[string]Found)
 	for e, err := range src.Examples(ctx) {
@@ -198,9 +198,9 @@ func read(ctx context.Context, e datasets.Example) ([]byte, error) {
 	return b, errors.Join(err, r.Close())
 }
 
-// Take lists a shard alone with the given bytes, as fuzzing makes them, and
-// reads what it lists. It fails the test where an image is read that is larger
-// than the shard may hold unpacked.
+// Take lists a single shard with the given bytes, for fuzzing, and reads what
+// it lists. It fails the test if an image is larger than the shard could hold
+// uncompressed.
 func Take(t testing.TB, f Format, b []byte, limit int) {
 	src, err := f.New(memory(b), shards.Config{File: "shard"})
 	must(t, err)
@@ -213,7 +213,7 @@ func Take(t testing.TB, f Format, b []byte, limit int) {
 	}
 }
 
-// memory is a tree of one file, shard.
+// memory is a tree with one file, shard.
 type memory []byte
 
 func (m memory) URI() string { return "memory://shard" }
