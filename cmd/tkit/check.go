@@ -23,7 +23,7 @@ func checkDataset(c *cli.Context, a *asking) (err error) {
 	if err != nil {
 		return err
 	}
-	src, err := d.open(c)
+	src, err := d.open(c.Context)
 	if err != nil {
 		return err
 	}

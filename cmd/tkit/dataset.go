@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,8 +64,8 @@ func locate(given string) (string, error) {
 func (d *dataset) restricted(p *access.Policy) bool { return len(p.DatasetsOf(d.data)) > 0 }
 
 // open opens the dataset.
-func (d *dataset) open(c *cli.Context) (datasets.Source, error) {
-	return all.OpenIf(c.Context, d.uri, d.admit)
+func (d *dataset) open(ctx context.Context) (datasets.Source, error) {
+	return all.OpenIf(ctx, d.uri, d.admit)
 }
 
 // readable decides whether who runs the command may see a dataset's data, and

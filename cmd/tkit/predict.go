@@ -135,7 +135,8 @@ func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose fu
 	if err := claim.Authorize(c.Context); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	release := hold(c, claim)
+	held, release := hold(c.Context, claim)
+	c.Context = held
 	return func(err error) error {
 		if lost := release(); err != nil && lost != nil {
 			err = lost

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,140 +13,163 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/datasets"
-	"tkit/internal/preprocessing"
-	"tkit/train"
+	"tkit/registry"
+	"tkit/train/job"
 )
 
 // watched is how often a run looks whether it may go on.
 const watched = time.Second
 
-// hold ends the command's context when a claim is lost, until the caller releases
-// it. Release says why it was lost, or nil where it was not before the command's
-// own context ended.
-func hold(c *cli.Context, claim *access.Permission) (release func() (lost error)) {
-	before := c.Context
-	held, stop := claim.Hold(before, watched)
-	c.Context = held
-	return func() error {
+// hold returns a context that ends when a permission is lost. Release says why
+// it was lost, or nil where ctx ended before.
+func hold(ctx context.Context, permission *access.Permission) (held context.Context, release func() (lost error)) {
+	held, stop := permission.Hold(ctx, watched)
+	return held, func() error {
 		lost := context.Cause(held)
 		stop()
-		c.Context = before
-		if before.Err() != nil {
+		if ctx.Err() != nil {
 			return nil
 		}
 		return lost
 	}
 }
 
-// claim finds the dataset and decides, before anything is read, whether the
-// run may begin. From then on the command's context ends when the run may not
-// go on. The caller calls lose with the run's error when the run is over, for
-// the reason why it ended, and for its source to be closed.
-func (t *training) claim(c *cli.Context) (lose func(error) error, err error) {
-	a, err := openAuthority(c)
-	if err != nil {
-		return nil, err
+// trainingRights are what who runs the command may do with the data and the base
+// of a training.
+type trainingRights struct {
+	c        *cli.Context
+	registry *registry.Registry
+	asking   *asking
+	policy   *access.Policy
+
+	dataset    *dataset
+	source     datasets.Source // nil until it is open
+	permission *access.Permission
+	names      []string            // of the registered datasets that the data is of
+	release    func() (lost error) // nil until the run begins
+}
+
+var _ job.Rights = (*trainingRights)(nil)
+
+// Find finds the dataset.
+func (t *trainingRights) Find(_ context.Context, data string) (err error) {
+	if t.policy, err = t.asking.policy(t.c); err != nil {
+		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}()
-	p, err := a.policy(c)
-	if err != nil {
-		return nil, err
-	}
-	if t.dataset, err = findDataset(p, c.String("data")); err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
-	}
+	t.dataset, err = findDataset(t.policy, data)
+	return err
+}
+
+// Begin decides whether the run may begin, before anything is read.
+func (t *trainingRights) Begin(ctx context.Context, base *registry.Manifest) (held context.Context, err error) {
 	needs := access.Needs{Data: []access.Data{t.dataset.data}}
-	if t.builtOn != nil {
-		if needs.Base, err = catalog.Origins(c.Context, t.registry, t.builtOn); err != nil {
-			return nil, fmt.Errorf("--base: %w", err)
+	if base != nil {
+		if needs.Base, err = catalog.Origins(ctx, t.registry, base); err != nil {
+			return nil, err
 		}
 	}
-	t.asking = a
-	t.rights = a.NewPermission(access.Caller{Principal: a.who.Principal, Purpose: a.who.Purpose}, needs)
-	if err := t.rights.Authorize(c.Context); err != nil {
+	who := t.asking.who
+	t.permission = t.asking.NewPermission(access.Caller{Principal: who.Principal, Purpose: who.Purpose}, needs)
+	if err := t.permission.Authorize(ctx); err != nil {
 		return nil, err
 	}
-	t.dataset.whole = t.dataset.restricted(p)
-	release := hold(c, t.rights)
-	held := c.Context
+	t.dataset.whole = t.dataset.restricted(t.policy)
+	held, t.release = hold(ctx, t.permission)
 	t.dataset.admit = func(user, opened string) error {
 		var err error
-		if t.dataset.data, err = p.Opened(t.dataset.data, user, opened); err != nil {
+		if t.dataset.data, err = t.policy.Opened(t.dataset.data, user, opened); err != nil {
 			return err
 		}
 		// What was opened may be restricted where what its name led to was not.
-		t.dataset.whole = t.dataset.whole || t.dataset.restricted(p)
-		return t.rights.Opened(held, user, opened)
+		t.dataset.whole = t.dataset.whole || t.dataset.restricted(t.policy)
+		return t.permission.Opened(held, user, opened)
 	}
-	return func(err error) error {
-		lost := release()
-		if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && c.Context.Err() == nil {
-			err = t.rights.Denied(c.Context, err)
-		}
-		if err != nil && lost != nil {
-			err = fmt.Errorf("%w; nothing was registered", lost)
-		}
-		if t.source != nil { // which the looks asked
-			err = errors.Join(err, datasets.Close(t.source))
-		}
-		return errors.Join(err, a.Close())
-	}, nil
+	return held, nil
 }
 
-// admit is what a run asks with the snapshot of its data. What is derived from
-// it is kept in a folder of the given name, by itself for each set of
-// restrictions: what one run made of restricted data is found by no other that
-// the policy keeps from it. What a plugin makes that is not deterministic is not
-// kept at all.
-func (t *training) admit(folder string, p preprocessing.Preprocessing) train.Admit {
-	return func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (string, error) {
-		var err error
-		if t.names, err = t.rights.Found(ctx, s.Digest, len(s.Entries)); err != nil {
-			return "", err
-		}
-		if t.reads, err = t.mayName(s); err != nil {
-			return "", err
-		}
-		if len(t.names) > 0 {
-			if err := whole(r); err != nil {
-				return "", err
-			}
-			t.rights.Watch(t.someOf(s))
-		}
-		domain, err := t.rights.Domain(ctx)
-		t.derived = filepath.Join(t.Path("home"), folder)
-		if domain != "" {
-			t.derived = filepath.Join(t.Path("home"), "restricted", domain, folder)
-		}
-		if err != nil {
-			return "", err
-		}
-		kept, err := t.plugins.Deterministic(p)
-		if err != nil || !kept {
-			return "", err
-		}
-		return t.derived, nil
+// Open opens the dataset.
+func (t *trainingRights) Open(ctx context.Context) (datasets.Source, bool, error) {
+	var err error
+	t.source, err = t.dataset.open(ctx)
+	return t.source, t.dataset.whole, err
+}
+
+// Found decides again by the content of the data: it may be a copy of a
+// registered dataset.
+func (t *trainingRights) Found(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (found job.Terms, err error) {
+	if t.names, err = t.permission.Found(ctx, s.Digest, len(s.Entries)); err != nil {
+		return found, err
 	}
+	found.Datasets = t.names
+	if found.Names, err = t.mayName(s); err != nil {
+		return found, err
+	}
+	if len(t.names) > 0 {
+		if err := whole(r); err != nil {
+			return found, err
+		}
+		t.permission.Watch(t.someOf(s))
+	}
+	found.Domain, err = t.permission.Domain(ctx)
+	return found, err
 }
 
 // mayName decides whether who trains may read the names of images in the report:
 // to train on data is not to see it.
-func (t *training) mayName(s *datasets.Snapshot) (bool, error) {
-	p, err := t.asking.policy(t.Context)
+func (t *trainingRights) mayName(s *datasets.Snapshot) (bool, error) {
+	p, err := t.asking.policy(t.c)
 	if err != nil {
 		return false, err
 	}
 	data := t.dataset.data
 	data.Digest = s.Digest
-	err = mayRead(t.Context, t.asking, p, data, datasets.User(t.source))
+	err = mayRead(t.c, t.asking, p, data, datasets.User(t.source))
 	if errors.Is(err, access.ErrDenied) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Register asks the store for every file of restricted data, decides once more
+// and registers. The decision is recorded before, and holds in the transaction.
+func (t *trainingRights) Register(ctx context.Context, n registry.Registration, s *datasets.Snapshot) (registry.Version, error) {
+	if len(t.names) > 0 {
+		if err := datasets.MayRead(ctx, t.source, keysOf(s.Entries)); err != nil {
+			return registry.Version{}, err
+		}
+	}
+	if err := t.permission.Authorize(ctx); err != nil {
+		return registry.Version{}, err
+	}
+	n.Permitted = t.permission.Check
+	v, err := t.registry.Register(ctx, n)
+	if err != nil {
+		err = fmt.Errorf("register: %w", err)
+	}
+	return v, err
+}
+
+// Promote makes a version the production version.
+func (t *trainingRights) Promote(ctx context.Context, m *registry.Manifest, by registry.Change) error {
+	_, err := moveAlias(t.c, t.registry, m.Model, "promote", func(admit registry.AdmitMove) (registry.Alias, error) {
+		return t.registry.Promote(ctx, m.Model, m.Version, registry.Production, by, admit)
+	})
+	return err
+}
+
+// End closes the data, and finds out why the run ended.
+func (t *trainingRights) End(ctx context.Context, err error) error {
+	lost := t.release()
+	if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && ctx.Err() == nil {
+		err = t.permission.Denied(ctx, err)
+	}
+	if err != nil && lost != nil {
+		err = fmt.Errorf("%w; nothing was registered", lost)
+	}
+	if t.source != nil { // which the looks asked
+		err = errors.Join(err, datasets.Close(t.source))
+	}
+	return err
 }
 
 // whole says what of restricted data the store has withheld. That it is restricted
@@ -166,7 +188,7 @@ const perLook = 16
 
 // someOf asks the store for the next few files of a snapshot each time it is
 // called, and from the first again after the last.
-func (t *training) someOf(s *datasets.Snapshot) func(context.Context) error {
+func (t *trainingRights) someOf(s *datasets.Snapshot) func(context.Context) error {
 	next := 0
 	return func(ctx context.Context) error {
 		from := next
@@ -175,14 +197,6 @@ func (t *training) someOf(s *datasets.Snapshot) func(context.Context) error {
 		}
 		return datasets.MayRead(ctx, t.source, keysOf(s.Entries[from:min(from+perLook, len(s.Entries))]))
 	}
-}
-
-// stillReadable asks the store for every file of a snapshot of restricted data.
-func (t *training) stillReadable(s *datasets.Snapshot) error {
-	if len(t.names) == 0 {
-		return nil
-	}
-	return datasets.MayRead(t.Context.Context, t.source, keysOf(s.Entries))
 }
 
 func keysOf(entries []datasets.Entry) iter.Seq[string] {

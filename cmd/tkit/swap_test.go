@@ -27,7 +27,7 @@ func (g *guarded) opening(t *testing.T, given string, late bool, between func())
 		if !late {
 			between()
 		}
-		src, err := d.open(c)
+		src, err := d.open(c.Context)
 		if err != nil {
 			return err
 		}

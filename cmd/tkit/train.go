@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,16 +9,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/access"
-	"tkit/architectures"
-	"tkit/datasets"
-	"tkit/internal/bottlenecks"
+	"tkit/internal/present"
 	"tkit/internal/printable"
-	"tkit/internal/workfolder"
-	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
-	"tkit/train/head"
+	"tkit/train/job"
 	"tkit/train/progress"
 	"tkit/train/scratch"
 )
@@ -113,204 +107,132 @@ func trainFlags() []cli.Flag {
 
 // trainVersion trains what the flags say and registers it.
 func trainVersion(c *cli.Context) (err error) {
-	if err := checkTrainFlags(c); err != nil {
-		return err
-	}
-	r, err := openRegistry(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	run := &training{Context: c, registry: r, plugins: pluginSteps(c)}
-	if run.builtOn, err = builtOn(c, r); err != nil {
-		return err
-	}
-	lose, err := run.claim(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = lose(err) }()
-	if run.source, err = run.dataset.open(c); err != nil {
-		return fmt.Errorf("--data: %w", err)
-	}
-	work, err := workfolder.New(c.Path("home"), registry.WorkPrefix)
-	if err != nil {
-		return fmt.Errorf("--home: %w", err)
-	}
-	defer func() { err = errors.Join(err, work.Close()) }()
-	run.work = work.Path
-
-	look, end, err := lookAlikes(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, end()) }()
-	// A restricted dataset is used whole or not at all.
-	run.snapshot = datasets.SnapshotOptions{AllOrNothing: run.dataset.whole, Look: look}
-
-	observe, ended := train.JSONLines(c.App.Writer), func() {}
-	if !c.Bool("json") {
-		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
-	}
-	record := train.JSONLines(&run.told)
-	run.observe = func(e train.Event) {
-		switch e.(type) {
-		case train.PhaseBegan, train.Progress, train.DataFound: // passing, or kept by itself
-		default:
-			record(e)
-		}
-		if found, ok := e.(train.DataFound); ok && !run.reads {
-			found.Report = found.Report.Unnamed()
-			e = found
-		}
-		observe(e)
-	}
-	var result *train.Result
-	if c.String("base") != "" {
-		result, err = run.fineTune()
-	} else {
-		result, err = run.fromScratch()
-	}
-	ended()
-	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
-		return fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, result.Close()) }()
-	return run.register(result)
-}
-
-func checkTrainFlags(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("train: unexpected %q; every setting has a flag, see `tkit train --help`", c.Args().First())
-	}
-	if (c.String("base") == "") == (c.String("architecture") == "") {
-		return errors.New("train: give either --base, to put a new head on a network, or --architecture, to train one from scratch")
-	}
-	for _, needed := range []string{"data", "name"} {
-		if c.String(needed) == "" {
-			return fmt.Errorf("train: --%s is missing; see `tkit train --help`", needed)
-		}
-	}
-	if err := registry.CheckModelName(c.String("name")); err != nil {
-		return fmt.Errorf("--name: %w", err)
-	}
-	if varied := (&training{Context: c}).augment() != (scratch.Augment{}); c.Int("copies") > 0 != varied && c.String("base") != "" {
-		return errors.New("train: --copies needs a way to vary, and the other way round: --shift, --flip, --brightness or --contrast")
 	}
 	for _, f := range trainFlags() {
 		if name := f.Names()[0]; c.IsSet(name) && idle(c, f) {
 			return fmt.Errorf("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
 		}
 	}
-	return nil
+	look, end, err := lookAlikes(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	o := trainOptions(c)
+	o.Look = look
+	if err := o.Check(); err != nil {
+		return trainError(err)
+	}
+	v, err := runTraining(c, o)
+	if v.Manifest == nil {
+		if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+			err = fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
+		}
+		return trainError(err)
+	}
+	return errors.Join(err, printTrained(c, v, err == nil && o.Promote))
 }
 
-// idle says whether a flag is for the other way to train.
+func runTraining(c *cli.Context, o job.Options) (v registry.Version, err error) {
+	r, err := openRegistry(c)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	a, err := openAuthority(c)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	observe, ended := train.JSONLines(c.App.Writer), func() {}
+	if !c.Bool("json") {
+		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
+	}
+	defer ended()
+	return job.Run(c.Context, job.Env{
+		Home: c.Path("home"), Registry: r, Rights: &trainingRights{c: c, registry: r, asking: a}, Plugins: pluginSteps(c), Observer: observe,
+	}, o)
+}
+
+// trainError names the flags of the option that an error is about.
+func trainError(err error) error {
+	var about *job.OptionError
+	if !errors.As(err, &about) {
+		return err
+	}
+	other := ""
+	switch {
+	case errors.Is(err, job.ErrChoose):
+		other = " (--input, --output)"
+	case errors.Is(err, job.ErrVary):
+		other = " (--shift, --flip, --brightness, --contrast)"
+	}
+	return fmt.Errorf("--%s: %w%s", about.Option, about.Err, other)
+}
+
+func trainOptions(c *cli.Context) job.Options {
+	return job.Options{
+		Model: c.String("name"), Description: c.String("description"), Data: c.String("data"),
+		Base: c.String("base"), Architecture: c.String("architecture"),
+		Tags: c.StringSlice("tag"), Signature: c.String("signature"), Input: c.String("input"), Output: c.String("output"),
+		Preprocessing: c.String("preprocessing"), Split: fractions(c), Seed: c.Uint64("seed"),
+		Cut: c.String("cut"), Balanced: c.Bool("balanced"), Copies: c.Int("copies"), CacheSize: int64(c.Int("cache-size")) << 30,
+		Training: scratch.Options{
+			Optimiser: scratch.Optimiser(c.String("optimiser")), LearningRate: c.Float64("learning-rate"), Momentum: c.Float64("momentum"),
+			WeightDecay: c.Float64("weight-decay"), LabelSmoothing: c.Float64("label-smoothing"),
+			Schedule: scratch.Schedule(c.String("schedule")), Warmup: c.Float64("warmup"), Epochs: c.Int("epochs"),
+			BatchSize: c.Int("batch-size"), Patience: c.Int("patience"), Threads: c.Int("threads"),
+		},
+		Augment: scratch.Augment{Shift: c.Int("shift"), Flip: c.Bool("flip"), Brightness: c.Float64("brightness"), Contrast: c.Float64("contrast")},
+		Promote: c.Bool("promote"), By: change(c), Code: version, Command: os.Args, Parameters: parameters(c),
+	}
+}
+
+// parameters are the values of the flags that the run uses, as its version
+// records them.
+func parameters(c *cli.Context) map[string]string {
+	values := map[string]string{}
+	for _, f := range trainFlags() {
+		if idle(c, f) {
+			continue
+		}
+		name := f.Names()[0]
+		text := fmt.Sprint(c.Value(name))
+		if several, ok := c.Value(name).(cli.StringSlice); ok {
+			text = strings.Join(several.Value(), " ")
+		}
+		if text != "" {
+			values[name] = text
+		}
+	}
+	return values
+}
+
+// idle reports whether a flag is for the other way to train.
 func idle(c *cli.Context, f cli.Flag) bool {
 	return heading(f) == headFlags && c.String("base") == "" || heading(f) == scratchFlags && c.String("architecture") == ""
 }
 
 func heading(f cli.Flag) string { return f.(cli.CategorizableFlag).GetCategory() }
 
-// training is one run of the command.
-type training struct {
-	*cli.Context
-	registry *registry.Registry
-	source   datasets.Source
-	snapshot datasets.SnapshotOptions
-	work     string
-	observe  train.Observer
-	told     bytes.Buffer   // what lasts of the events, as lines of JSON
-	base     *registry.Base // nil from scratch
-	plugins  *steps.Steps
-
-	builtOn *registry.Manifest // the registered version behind --base, or nil
-	dataset *dataset
-	rights  *access.Permission
-	derived string   // where what outlives the run is kept
-	names   []string // of the registered datasets that the data is of
-	reads   bool     // who trains may also see the data, and so names of images
-	asking  *asking
-}
-
-func (t *training) augment() scratch.Augment {
-	return scratch.Augment{Shift: t.Int("shift"), Flip: t.Bool("flip"),
-		Brightness: t.Float64("brightness"), Contrast: t.Float64("contrast")}
-}
-
-func (t *training) fineTune() (*train.Result, error) {
-	b, err := openBase(t)
-	if err != nil {
-		return nil, err
+// printTrained shows what the version is worth and how to go on.
+func printTrained(c *cli.Context, v registry.Version, promoted bool) error {
+	w, m := c.App.Writer, v.Manifest
+	if c.Bool("json") {
+		return train.WriteJSON(w, "registered", v)
 	}
-	defer b.network.Close()
-	t.base = &b.lineage
-	result, err := train.FineTune(t.Context.Context, train.FineTuneOptions{
-		Base: b.network, Preprocessing: b.preprocessing, Plugins: t.plugins, Source: t.source, Split: fractions(t.Context),
-		Cut: t.String("cut"), Head: head.Options{Balanced: t.Bool("balanced")},
-		Copies: t.Int("copies"), Augment: t.augment(), Seed: t.Uint64("seed"),
-		Admit: t.admit("bottlenecks", b.preprocessing), Snapshot: t.snapshot, Work: t.work, Observer: t.observe,
-	})
-	if err != nil {
-		return nil, err
-	}
-	keep := int64(t.Int("cache-size")) << 30
-	if t.warnOfUnequal() {
-		keep = 0 // nobody knows which bottlenecks to believe
-	}
-	if _, err := bottlenecks.Prune(t.derived, keep); err != nil {
-		return nil, errors.Join(err, result.Close())
-	}
-	return result, nil
-}
-
-func (t *training) fromScratch() (*train.Result, error) {
-	a, err := architectures.Lookup(t.String("architecture"))
-	if err != nil {
-		return nil, fmt.Errorf("--architecture: %w", err)
-	}
-	p := a.Preprocessing
-	if given := t.String("preprocessing"); given != "" {
-		if p, err = parsePreprocessing(t.Context.Context, given, a.Input); err != nil {
-			return nil, err
+	if m.Metrics != nil {
+		if err := m.Metrics.WriteText(w); err != nil {
+			return err
 		}
 	}
-	if p, err = p.Pin(t.plugins.Pin); err != nil {
-		return nil, err
+	printable.Fprintf(w, "\nregistered %s, cut at %s%s\n", m.Ref(), m.Cut.Endpoint, present.Prefixed(":", m.Cut.Pool))
+	if promoted {
+		printable.Fprintf(w, "it is in production: tkit predict --model %s IMAGE, or tkit serve\n", m.Model)
+		return nil
 	}
-	result, err := train.FromScratch(t.Context.Context, train.ScratchOptions{
-		Architecture: a, Source: t.source, Split: fractions(t.Context), Preprocessing: p, Plugins: t.plugins, Observer: t.observe,
-		Admit: t.admit("checkpoints", p), Snapshot: t.snapshot,
-		Training: scratch.Options{
-			Optimiser:      scratch.Optimiser(t.String("optimiser")),
-			LearningRate:   t.Float64("learning-rate"),
-			Momentum:       t.Float64("momentum"),
-			WeightDecay:    t.Float64("weight-decay"),
-			LabelSmoothing: t.Float64("label-smoothing"),
-			Schedule:       scratch.Schedule(t.String("schedule")),
-			Warmup:         t.Float64("warmup"),
-			Epochs:         t.Int("epochs"),
-			BatchSize:      t.Int("batch-size"),
-			Patience:       t.Int("patience"),
-			Threads:        t.Int("threads"),
-			Seed:           t.Uint64("seed"),
-			Augment:        t.augment(),
-		},
-	})
-	t.warnOfUnequal()
-	return result, err
-}
-
-// warnOfUnequal says which plugins were caught lying about being deterministic,
-// if any.
-func (t *training) warnOfUnequal() bool {
-	caught := t.plugins.Unequal()
-	if len(caught) > 0 {
-		printable.Fprintf(t.App.ErrWriter, "warning: %s answered the same images differently, though said to be deterministic: "+
-			"this run cannot be repeated, and nothing that it computed is kept for the next\n", strings.Join(caught, ", "))
-	}
-	return len(caught) > 0
+	_, err := printable.Fprintf(w, "try it:      tkit predict --model %s IMAGE\npromote it:  tkit registry promote %s\n", m.Ref(), m.Ref())
+	return err
 }

@@ -1,0 +1,66 @@
+package job
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tkit/train/scratch"
+)
+
+// Options that cannot be run are refused by the name of the option.
+func TestCheck(t *testing.T) {
+	flipped := scratch.Augment{Flip: true}
+	for name, c := range map[string]struct {
+		o      Options
+		option string
+	}{
+		"neither":                {Options{Model: "m", Data: "d"}, "architecture"},
+		"both":                   {Options{Model: "m", Data: "d", Base: "b", Architecture: "lenet5"}, "base"},
+		"no data":                {Options{Model: "m", Base: "b"}, "data"},
+		"no model":               {Options{Data: "d", Base: "b"}, "name"},
+		"bad model":              {Options{Model: "a b", Data: "d", Base: "b"}, "name"},
+		"copies as they are":     {Options{Model: "m", Data: "d", Base: "b", Copies: 2}, "copies"},
+		"a way without copies":   {Options{Model: "m", Data: "d", Base: "b", Augment: flipped}, "copies"},
+		"varied copies":          {Options{Model: "m", Data: "d", Base: "b", Copies: 2, Augment: flipped}, ""},
+		"from scratch":           {Options{Model: "m", Data: "d", Architecture: "lenet5"}, ""},
+		"from scratch, and flip": {Options{Model: "m", Data: "d", Architecture: "lenet5", Augment: flipped}, ""},
+	} {
+		err := c.o.Check()
+		var about *OptionError
+		if errors.As(err, &about) != (c.option != "") || about != nil && about.Option != c.option {
+			t.Errorf("%s: %v, want an error about %q", name, err, c.option)
+		}
+	}
+}
+
+func TestParsePreprocessing(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	open := [3]int{}
+	for _, c := range []struct {
+		given string
+		size  [3]int
+		want  string
+	}{
+		{"caffe", [3]int{224, 224, 3}, ""},
+		{"caffe", open, "images of any size"},
+		{"keras", open, "neither one of"},
+		{file("empty.yaml", ""), open, "is empty"},
+		{file("unknown.yaml", "step: []"), open, `no "step"`},
+		{file("steps.yaml", "steps: [{decode: {channels: 3}}]"), open, ""},
+	} {
+		_, err := parsePreprocessing(t.Context(), c.given, c.size)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.given, err, c.want)
+		}
+	}
+}

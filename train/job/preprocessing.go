@@ -1,0 +1,63 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"tkit/internal/bases"
+	"tkit/internal/inputfile"
+	"tkit/internal/preprocessing"
+)
+
+// choosePreprocessing returns the one that is given, else the base's own.
+func choosePreprocessing(ctx context.Context, given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
+	if given == "" && len(own.Steps) > 0 {
+		return own, nil
+	}
+	if given == "" && b.Pixels {
+		given = preprocessing.None
+	}
+	if given == "" {
+		return own, errors.New("the base does not say how images become its input; choose " +
+			"caffe (Keras's VGG and ResNet v1), tf (Inception, MobileNet, ResNet v2), torch (DenseNet), unit (0 to 1, TF Hub), none (0 to 255), or a YAML file of steps")
+	}
+	var size [3]int
+	if in := b.Network.Inputs[0]; len(in.Shape) == 4 {
+		for i, d := range in.Shape[1:] {
+			size[i] = int(d)
+		}
+	}
+	return parsePreprocessing(ctx, given, size)
+}
+
+// parsePreprocessing reads a mode, which needs the size, or a YAML file, whose
+// steps are checked once its plugins are known.
+func parsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
+	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
+	if slices.Contains(modes, given) {
+		if slices.Min(size[:]) < 1 {
+			return preprocessing.Preprocessing{}, fmt.Errorf("%s: the base takes images of any size (%v); give a YAML file that resizes to one", given, size)
+		}
+		p := preprocessing.ForMode(given, size[0], size[1], size[2])
+		return p, p.Validate()
+	}
+	var p preprocessing.Preprocessing
+	raw, err := inputfile.Read(ctx, given, inputfile.MaxText)
+	if err != nil {
+		return p, fmt.Errorf("neither one of %v nor a file: %w", modes, err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&p); errors.Is(err, io.EOF) {
+		return p, fmt.Errorf("%s is empty; want a YAML file of steps", given)
+	} else if err != nil {
+		return p, fmt.Errorf("%s: %w", given, err)
+	}
+	return p, nil
+}
