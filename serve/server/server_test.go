@@ -321,18 +321,22 @@ func TestServeFailure(t *testing.T) {
 	home := inferencetest.New(t)
 	o := Defaults()
 	o.Home, o.Drain, o.Log = home.Path, 0, slog.New(slog.DiscardHandler)
-	source, err := openSource(t.Context(), o)
+	c, err := openCatalog(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Registry.Close()
+	defer c.Close()
 	broken := errors.New("the network is gone")
-	door, err := openDoor(t.Context(), o, source.Registry, listeners{})
+	a, err := newAuthorizer(t.Context(), c, o, listeners{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer door.close()
-	err = newServer(o, source, "fp32", door.admission, nil).run(t.Context(), listeners{http: brokenListener{broken}})
+	defer a.Close()
+	source, err := newSource(t.Context(), a.Registry(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = newServer(o, source, "fp32", a, nil).run(t.Context(), listeners{http: brokenListener{broken}})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
