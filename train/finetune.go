@@ -37,10 +37,10 @@ type FineTuneOptions struct {
 	Copies  int
 	Augment scratch.Augment
 	Seed    uint64
-	// Cache is the folder of the bottleneck cache; "" keeps none. Permit, where
+	// Cache is the folder of the bottleneck cache; "" keeps none. Admit, where
 	// set, is asked for it.
-	Cache  string
-	Permit Permit
+	Cache string
+	Admit Admit
 	// Work is an existing folder for files that are removed at the end.
 	Work string
 	// Session is how TensorFlow computes; the zero value lets extraction
@@ -68,7 +68,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	defer base.Close()
 	step := o.Preprocessing.Decoding()
 	o.Snapshot.Decode, o.Snapshot.MaxPixels, o.Snapshot.AnyFile = &step, step.Bound(), o.Preprocessing.TakesAnyFile()
-	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Permit, &o.Cache, o.Observer)
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Cache, o.Observer)
 	if err != nil {
 		return nil, err
 	}

@@ -93,12 +93,12 @@ func removePlugin(c *cli.Context, s store.Store) (err error) {
 	if err != nil {
 		return err
 	}
-	k, who, err := openCatalog(c)
+	r, err := openRegistry(c)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, k.Close()) }()
-	versions, err := k.VersionsPinning(c.Context, who, i.Digest)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	versions, err := r.Pinning(c.Context, i.Digest)
 	if err != nil {
 		return err
 	}

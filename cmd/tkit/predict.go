@@ -9,6 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/inference"
 	"tkit/internal/independence"
@@ -66,19 +68,21 @@ func predictImages(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	k, who, err := openCatalog(c)
+	r, err := openRegistry(c)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, k.Close()) }()
-	use, err := k.UseVersion(c.Context, who, ref)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	m, err := r.Resolve(c.Context, ref)
 	if err != nil {
 		return err
 	}
-	defer func() { err = use.End(err) }()
-	c.Context = use.Context()
-	m := use.Manifest
-	classifier, closeAll, err := openClassifier(c.Context, use.Registry(), m, pluginSteps(c))
+	lose, err := mayAsk(c, r, m)
+	if err != nil {
+		return err
+	}
+	defer func() { err = lose(err) }()
+	classifier, closeAll, err := openClassifier(c.Context, r, m, pluginSteps(c))
 	if err != nil {
 		return fmt.Errorf("load %s: %w", m.Ref(), err)
 	}
@@ -113,6 +117,32 @@ func predictImages(c *cli.Context) (err error) {
 		return fmt.Errorf("predict: %d of %d images could not be used", failed, len(paths))
 	}
 	return nil
+}
+
+// mayAsk decides whether who runs the command may use a version. From then on the
+// command's context ends when they may no longer. The caller calls lose at the
+// end, with the command's error, for the reason why it ended.
+func mayAsk(c *cli.Context, r *registry.Registry, m *registry.Manifest) (lose func(error) error, err error) {
+	lineage, err := catalog.Origins(c.Context, r, m)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openAuthority(c)
+	if err != nil {
+		return nil, err
+	}
+	claim := a.NewPermission(access.Caller{Principal: a.who.Principal, Purpose: a.who.Purpose}, access.Needs{Used: lineage})
+	if err := claim.Authorize(c.Context); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	held, release := hold(c.Context, claim)
+	c.Context = held
+	return func(err error) error {
+		if lost := release(); err != nil && lost != nil {
+			err = lost
+		}
+		return errors.Join(err, a.Close())
+	}, nil
 }
 
 // openClassifier loads a version, with the plugins that it pins; the caller

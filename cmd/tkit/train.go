@@ -136,17 +136,24 @@ func trainVersion(c *cli.Context) (err error) {
 }
 
 func runTraining(c *cli.Context, o job.Options) (v registry.Version, err error) {
-	k, who, err := openCatalog(c)
+	r, err := openRegistry(c)
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, k.Close()) }()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	a, err := openAuthority(c)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
 	observe, ended := train.JSONLines(c.App.Writer), func() {}
 	if !c.Bool("json") {
 		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
 	}
 	defer ended()
-	return job.Run(c.Context, job.Env{Catalog: k, Caller: who, Plugins: pluginSteps(c), Observer: observe}, o)
+	return job.Run(c.Context, job.Env{
+		Home: c.Path("home"), Registry: r, Rights: &trainingRights{c: c, registry: r, asking: a}, Plugins: pluginSteps(c), Observer: observe,
+	}, o)
 }
 
 // trainError names the flags of the option that an error is about.

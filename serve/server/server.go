@@ -25,7 +25,6 @@ import (
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
 	"tkit/plugins/store"
-	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
 	"tkit/serve/rpc"
@@ -52,6 +51,10 @@ type Options struct {
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
 	Models []string
+	// Folder is served instead of the home's models: a SavedModel, or a folder of
+	// versions as TensorFlow Serving has them; see [inference.FolderSource]. Name is
+	// the name of its model, "" that of the folder.
+	Folder, Name string
 
 	Precision string // of trunks: fp32, or bf16 where the processor has it
 	Threads   int    // of one pass through a trunk; 0: all cores
@@ -122,11 +125,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
 		return err
 	}
-	c, err := openCatalog(ctx, o)
+	source, models, err := openSource(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
+	if models != nil {
+		defer func() { err = errors.Join(err, models.Close()) }()
+	}
 	certificate, err := o.certificate()
 	if err != nil {
 		return err
@@ -135,29 +140,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := newAuthorizer(ctx, c, o, listeners)
+	door, err := openDoor(ctx, o, models, listeners)
 	if err != nil {
 		return errors.Join(err, listeners.close())
 	}
-	defer a.Close()
-	source, err := newSource(ctx, a.Registry(), o)
-	if err != nil {
-		return errors.Join(err, listeners.close())
-	}
-	return newServer(o, source, precision, a, certificate).run(ctx, listeners)
-}
-
-// newSource follows the versions of a registry that the options name.
-func newSource(ctx context.Context, r *registry.Registry, o Options) (*inference.RegistrySource, error) {
-	source := &inference.RegistrySource{Registry: r, Every: o.Watch, Log: o.Log}
-	for _, m := range o.Models {
-		ref, err := registry.ParseRef(m)
-		if err != nil {
-			return nil, err
-		}
-		source.Wanted = append(source.Wanted, ref)
-	}
-	return source, source.Check(ctx)
+	defer func() { err = errors.Join(err, door.close()) }()
+	s := newServer(o, source, precision, door.admission, certificate)
+	return s.run(ctx, listeners)
 }
 
 // A server is the running parts.
@@ -177,8 +166,8 @@ type server struct {
 // few of the largest.
 const bodies = 64 << 20
 
-func newServer(o Options, source inference.Source, precision inference.Precision, a authorizer, certificate *tls.Config) *server {
-	s := &server{Options: o, policy: a.Ready}
+func newServer(o Options, source inference.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
+	s := &server{Options: o, policy: who.Check}
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	requests, metrics := serve.NewMetrics(gatherer), inference.NewMetrics()
@@ -190,20 +179,22 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Plugins:   steps.New(store.In(o.Home), o.Plugins),
-		Permit:    a.load,
+		Permit:    who.Load,
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
-	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{Metrics: metrics, Log: o.Log, Permit: a.use, Published: s.published})
+	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{
+		Metrics: metrics, Log: o.Log, Permit: who.Admit, Published: s.published,
+	})
 	s.health = rpc.NewHealth()
-	memory := serve.NewMemory(8*o.MaxBody + bodies)
+	memory, authenticate := serve.NewMemory(8*o.MaxBody+bodies), authenticator(who)
 	s.http = frontEnd(rest.New(rest.Options{
-		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: a.authenticate,
+		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: authenticate,
 		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Memory: memory, Origins: o.Origins,
 		Timeout: o.Timeout, Draining: s.draining.Load, Policy: s.policy, Log: o.Log,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: a.authenticate,
+		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: authenticate,
 		MaxMessage: int(o.MaxBody), Memory: memory, Timeout: o.Timeout, Log: o.Log,
 	})
 	s.grpc = frontEnd(s.calls, certificate, o.Log)

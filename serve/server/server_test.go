@@ -70,12 +70,17 @@ type process struct {
 	log       *bytes.Buffer
 }
 
-// spawn starts a server and returns when it is ready.
+// spawn starts a server of a home and returns when it is ready.
 func spawn(t *testing.T, home string, drain, grace time.Duration) *process {
 	t.Helper()
-	options, err := json.Marshal(map[string]any{
-		"Home": home, "HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", "Drain": drain, "Grace": grace,
-	})
+	return spawnWith(t, map[string]any{"Home": home, "Drain": drain, "Grace": grace})
+}
+
+// spawnWith starts a server with options and returns when it is ready.
+func spawnWith(t *testing.T, given map[string]any) *process {
+	t.Helper()
+	given["HTTP"], given["GRPC"] = "127.0.0.1:0", "127.0.0.1:0"
+	options, err := json.Marshal(given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,22 +326,18 @@ func TestServeFailure(t *testing.T) {
 	home := inferencetest.New(t)
 	o := Defaults()
 	o.Home, o.Drain, o.Log = home.Path, 0, slog.New(slog.DiscardHandler)
-	c, err := openCatalog(t.Context(), o)
+	source, models, err := openSource(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer models.Close()
 	broken := errors.New("the network is gone")
-	a, err := newAuthorizer(t.Context(), c, o, listeners{})
+	door, err := openDoor(t.Context(), o, models, listeners{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
-	source, err := newSource(t.Context(), a.Registry(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = newServer(o, source, "fp32", a, nil).run(t.Context(), listeners{http: brokenListener{broken}})
+	defer door.close()
+	err = newServer(o, source, "fp32", door.admission, nil).run(t.Context(), listeners{http: brokenListener{broken}})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
