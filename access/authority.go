@@ -44,7 +44,10 @@ func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
 // Accept makes a home usable that Open refuses: one whose database was restored from
 // a backup that is older than the audit log, or whose log was lost. The log then has
 // a record of it. Only an administrator may.
-func Accept(ctx context.Context, home, reason string) (err error) {
+func Accept(ctx context.Context, who Caller, home, reason string) (err error) {
+	if who.Principal == "" {
+		return errNobody
+	}
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("%w: say why", ErrInvalid)
 	}
@@ -56,20 +59,16 @@ func Accept(ctx context.Context, home, reason string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	who, err := Self()
-	if err != nil {
-		return err
-	}
 	wrong := a.log.Compare(ctx)
 	switch {
 	case wrong == nil:
 		return fmt.Errorf("%w: the database and the audit log of %s fit: there is nothing to accept", ErrInvalid, home)
 	case !errors.Is(wrong, audit.ErrMissing) && !errors.Is(wrong, audit.ErrAhead):
 		return wrong
-	case !slices.Contains(a.administrators, who):
-		return fmt.Errorf("%w: %s does not administer this home", ErrDenied, who)
+	case !slices.ContainsFunc(a.administrators, who.is):
+		return fmt.Errorf("%w: %s does not administer this home", ErrDenied, who.Principal)
 	}
-	return a.log.Accept(ctx, audit.Record{Who: string(who), As: a.as, Action: "accept", Outcome: audit.Allowed, Reason: fmt.Sprintf("%s: %v", reason, wrong)})
+	return a.log.Accept(ctx, audit.Record{Who: string(who.Principal), As: a.as, Action: "accept", Outcome: audit.Allowed, Reason: fmt.Sprintf("%s: %v", reason, wrong)})
 }
 
 // open is Open for a home whose log may not fit.
@@ -137,25 +136,50 @@ func (a *Authority) groupsOf(ctx context.Context, m member) ([]Principal, error)
 	return a.groups.(ClusterGroups).OfCluster(ctx, m.cluster, m.principal)
 }
 
-// RequireAdministrator refuses everybody but the administrators of the home. Only a
-// refusal is recorded.
-func (a *Authority) RequireAdministrator(ctx context.Context, who Caller, action string) error {
-	return a.require(ctx, who, action, a.administers)
+// CheckAdministrator refuses everybody but the administrators of a home. It needs no
+// database and records nothing: it is for a home that cannot be opened.
+func CheckAdministrator(home string, who Caller) error {
+	if who.Principal == "" {
+		return errNobody
+	}
+	_, all, err := administrators(home)
+	if err == nil && !slices.ContainsFunc(all, who.is) {
+		err = fmt.Errorf("%w: %s does not administer this home", ErrDenied, who.Principal)
+	}
+	return err
 }
+
+// homeObject is the object of decisions about a home as a whole in the audit log.
+const homeObject Object = "home"
+
+// AuthorizeAdministrator refuses everybody but the administrators of the home, and
+// records the decision.
+func (a *Authority) AuthorizeAdministrator(ctx context.Context, who Caller, action string) error {
+	return a.require(ctx, who, action, func(p *Policy, who Caller) Decision { return a.administers(p, who, homeObject) })
+}
+
+// RequireAdministrator is AuthorizeAdministrator that records only a refusal.
+func (a *Authority) RequireAdministrator(ctx context.Context, who Caller, action string) error {
+	return a.require(ctx, who, action, func(p *Policy, who Caller) Decision { return a.administers(p, who, "") })
+}
+
+// IsAccount says whether a caller is the system account of this process.
+func (a *Authority) IsAccount(who Caller) bool { return who.Principal == User(a.as) }
 
 // RequireAccount refuses everybody but the system account of this process. Only a
 // refusal is recorded.
 func (a *Authority) RequireAccount(ctx context.Context, who Caller, action string) error {
-	return a.require(ctx, who, action, func(p *Policy, who Caller, _ Object) Decision {
+	return a.require(ctx, who, action, func(p *Policy, who Caller) Decision {
 		return Decision{
-			Generation: p.generation, Allowed: who.Principal == User(a.as),
-			Reason: fmt.Sprintf("nobody registered it, so that it is for the account %s alone", a.as),
+			Generation: p.generation, Allowed: a.IsAccount(who),
+			Reason: fmt.Sprintf("what nobody registered is for the account %s alone", a.as),
 		}
 	})
 }
 
-// require decides by a rule and records a refusal.
-func (a *Authority) require(ctx context.Context, who Caller, action string, rule func(*Policy, Caller, Object) Decision) error {
+// require decides by a rule and records the decision, unless it allows and is about
+// no object.
+func (a *Authority) require(ctx context.Context, who Caller, action string, rule func(*Policy, Caller) Decision) error {
 	who, err := a.Resolve(ctx, who)
 	if err != nil {
 		return err
@@ -164,7 +188,7 @@ func (a *Authority) require(ctx context.Context, who Caller, action string, rule
 	if err != nil {
 		return err
 	}
-	d, r := rule(p, who, ""), Request{Action: action}
+	d, r := rule(p, who), Request{Action: action}
 	if err := a.record(ctx, p, who, r, d); err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ type Caller struct {
 // is says whether the caller is a principal or belongs to it.
 func (c Caller) is(p Principal) bool { return c.Principal == p || slices.Contains(c.Groups, p) }
 
+// errNobody is the error of a request without a caller.
+var errNobody = fmt.Errorf("%w: the request has no caller", ErrUnauthenticated)
+
 type callerKey struct{}
 
 // WithCaller returns a context for a request of a caller.
@@ -61,7 +64,7 @@ func Authenticate(p *Policy, header string, now time.Time) (Caller, error) {
 // ErrUnknownGroups where the groups cannot be found out.
 func (a *Authority) Resolve(ctx context.Context, c Caller) (Caller, error) {
 	if c.Principal == "" {
-		return Caller{}, fmt.Errorf("%w: the request has no caller", ErrUnauthenticated)
+		return Caller{}, errNobody
 	}
 	if _, err := ParsePrincipal(string(c.Principal)); err != nil {
 		return Caller{}, err

@@ -146,7 +146,7 @@ func TestDivide(t *testing.T) {
 			t.Errorf("%v is no leak", g)
 		}
 	}
-	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], fmt.Sprint(len(leaks))) || !strings.Contains(w[0], "--look-alikes together") {
+	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], fmt.Sprint(len(leaks))) || !strings.Contains(w[0], "keep look-alikes together") {
 		t.Errorf("%q", w)
 	}
 	train := 0

@@ -23,7 +23,7 @@ func (r *Report) Warnings() (warnings []string) {
 		return warnings
 	}
 	if leaks := len(n.Leaks()); leaks > 0 {
-		warn("%s on more than one side of the split, so the evaluation includes images like those trained on: --look-alikes together keeps each on one side",
+		warn("%s on more than one side of the split, so the evaluation includes images like those trained on: keep look-alikes together on one side",
 			groupsOf(leaks))
 	}
 	contradicting := 0

@@ -17,6 +17,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -125,6 +126,17 @@ func (r *Registry) BlobPath(ctx context.Context, d Digest) (string, error) {
 		return "", fmt.Errorf("registry: %w", err)
 	}
 	return path, nil
+}
+
+// OpenBlob opens a part of a version for reading. Reading checks the bytes: where
+// they are not what the digest says, the Read that would have returned io.EOF
+// returns an error instead. The caller closes it.
+func (r *Registry) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, error) {
+	b, err := r.blobs.Open(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return b, nil
 }
 
 // querier is a transaction, or the reader.

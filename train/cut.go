@@ -12,6 +12,9 @@ import (
 	"tkit/train/head"
 )
 
+// ErrCut is wrapped by errors about the cut that was asked for.
+var ErrCut = errors.New("the cut")
+
 // AutoCut has the cut chosen by cross-validation.
 const AutoCut = "auto"
 
@@ -137,7 +140,7 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 		width := int(widths[i])
 		best, err := head.Assess(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
 		if errors.Is(err, head.ErrNothingHeldOut) {
-			return tried, 0, fmt.Errorf("cuts cannot be compared with so few images (%w): name one with --cut, or give more training images", err)
+			return tried, 0, fmt.Errorf("%w cannot be chosen with so few images (%w): name one, or give more training images", ErrCut, err)
 		}
 		if err != nil {
 			return tried, 0, fmt.Errorf("cut %s: %w", Cut{p.Endpoint, p.Pool}, err)

@@ -24,14 +24,14 @@ type dataset struct {
 	examples []datasets.Example
 }
 
-// Admit decides on a snapshot and the report with it, before anything is made of
+// Permit decides on a snapshot and the report with it, before anything is made of
 // it, whether the run may go on. It names the folder for what is derived from the data and outlives
 // the run: bottlenecks, checkpoints.
-type Admit func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (derived string, err error)
+type Permit func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (derived string, err error)
 
 // open takes the snapshot of a source, has it admitted and splits it. Derived
 // stays what it is where nobody is asked.
-func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, admit Admit, derived *string, tell Observer) (*dataset, error) {
+func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, permit Permit, derived *string, tell Observer) (*dataset, error) {
 	progress, end := tell.phase(Snapshot, 0, "images")
 	o.Progress = progress
 	snapshot, report, err := datasets.TakeSnapshot(ctx, src, o)
@@ -39,8 +39,8 @@ func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o data
 		return nil, err
 	}
 	end()
-	if admit != nil {
-		if *derived, err = admit(ctx, snapshot, report); err != nil {
+	if permit != nil {
+		if *derived, err = permit(ctx, snapshot, report); err != nil {
 			return nil, err
 		}
 	}

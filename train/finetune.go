@@ -37,10 +37,10 @@ type FineTuneOptions struct {
 	Copies  int
 	Augment scratch.Augment
 	Seed    uint64
-	// Cache is the folder of the bottleneck cache; "" keeps none. Admit, where
+	// Cache is the folder of the bottleneck cache; "" keeps none. Permit, where
 	// set, is asked for it.
-	Cache string
-	Admit Admit
+	Cache  string
+	Permit Permit
 	// Work is an existing folder for files that are removed at the end.
 	Work string
 	// Session is how TensorFlow computes; the zero value lets extraction
@@ -68,7 +68,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	defer base.Close()
 	step := o.Preprocessing.Decoding()
 	o.Snapshot.Decode, o.Snapshot.MaxPixels, o.Snapshot.AnyFile = &step, step.Bound(), o.Preprocessing.TakesAnyFile()
-	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Cache, o.Observer)
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Permit, &o.Cache, o.Observer)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (f *fineTuning) run(ctx context.Context) (*Result, error) {
 	}
 	trunk, rest, err := f.base.Cut(cut.Endpoint, cut.Pool)
 	if err != nil {
-		return nil, fmt.Errorf("--cut: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrCut, err)
 	}
 	if err := errors.Join(rest.Close(), vector(trunk, cut)); err != nil {
 		return nil, errors.Join(err, trunk.Close())
@@ -133,7 +133,7 @@ func (f *fineTuning) run(ctx context.Context) (*Result, error) {
 // vector says whether the trunk gives a vector for an image.
 func vector(trunk *network.Network, c Cut) error {
 	if shape := trunk.Outputs[0].Shape; len(shape) != 2 || shape[1] < 1 {
-		return fmt.Errorf("--cut %s gives bottlenecks of shape %v: choose a pool, such as %s:%s", c, shape, c.Endpoint, network.PoolAverage)
+		return fmt.Errorf("%w %s gives bottlenecks of shape %v: choose a pool, such as %s:%s", ErrCut, c, shape, c.Endpoint, network.PoolAverage)
 	}
 	return nil
 }

@@ -28,10 +28,10 @@ type ScratchOptions struct {
 	// Plugins has the plugins that the preprocessing names; nil where it names
 	// none.
 	Plugins pipeline.Plugins
-	// Training goes to package scratch, whose Progress is replaced. Admit, where
+	// Training goes to package scratch, whose Progress is replaced. Permit, where
 	// set, is asked for its Checkpoints.
 	Training scratch.Options
-	Admit    Admit
+	Permit   Permit
 	Snapshot datasets.SnapshotOptions
 	Observer Observer
 }
@@ -59,7 +59,7 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	defer pipeline.Close()
 	step := p.Decoding()
 	o.Snapshot.Decode, o.Snapshot.MaxPixels, o.Snapshot.AnyFile = &step, step.Bound(), p.TakesAnyFile()
-	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Admit, &o.Training.Checkpoints, o.Observer)
+	data, err := open(ctx, o.Source, o.Split, o.Snapshot, o.Permit, &o.Training.Checkpoints, o.Observer)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,10 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
-	"tkit/access/hadoop"
 	"tkit/catalog"
 	"tkit/internal/printable"
-	"tkit/registry"
 )
 
 func accessCommand() *cli.Command {
@@ -34,7 +31,7 @@ operating system's; for datasets in HDFS then those that the NameNode knows.
 
 Examples:
    tkit access whoami`,
-				Action: withAuthority(0, 0, whoAmI),
+				Action: withCatalog(0, 0, whoAmI),
 			},
 			{
 				Name:  "accept",
@@ -54,101 +51,27 @@ Examples:
 	}
 }
 
-// asking is an authority and who asks it: the account that runs the command.
-type asking struct {
-	*access.Authority
-	who access.Caller
-}
-
-// purposeFlag is on every command whose decision a purpose may change.
-func purposeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"}
-}
-
-// openAuthority opens the authority of the home for who runs the command. The
-// caller closes it.
-func openAuthority(c *cli.Context) (*asking, error) {
-	self, err := access.Self()
-	if err != nil {
-		return nil, err
-	}
-	a, err := access.Open(c.Context, c.Path("home"), hadoop.New(c.Path("home")))
-	if err != nil {
-		return nil, err
-	}
-	who, err := a.Resolve(c.Context, access.Caller{Principal: self, Purpose: c.String("purpose")})
-	if err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
-	return &asking{a, who}, nil
-}
-
-// policy is the one in force.
-func (a *asking) policy(c *cli.Context) (*access.Policy, error) { return a.Store().Policy(c.Context) }
-
-// decide asks for a right on a dataset or model, or on a version.
-func (a *asking) decide(c *cli.Context, q access.Request) error {
-	_, err := a.Authorize(c.Context, a.who, q)
-	return err
-}
-
-// allowed decides whether who runs the command has a right on a version.
-func allowed(c *cli.Context, r *registry.Registry, m *registry.Manifest, action string, right access.Right) error {
-	lineage, err := catalog.Origins(c.Context, r, m)
-	if err != nil {
-		return err
-	}
-	return asked(c, func(a *asking) error {
-		return a.decide(c, access.Request{Action: action, Right: right, Lineage: lineage})
-	})
-}
-
-// restricted says whether anything restricts a version.
-func restricted(c *cli.Context, r *registry.Registry, m *registry.Manifest) (found bool, err error) {
-	lineage, err := catalog.Origins(c.Context, r, m)
-	if err != nil {
-		return false, err
-	}
-	err = asked(c, func(a *asking) error {
-		p, err := a.policy(c)
-		if err != nil {
-			return err
-		}
-		found = len(p.Restrictions(lineage)) > 0
-		return nil
-	})
-	return found, err
-}
-
-// withAuthority makes an action of one that needs the authority and takes
-// between least and most arguments.
-func withAuthority(least, most int, act func(*cli.Context, *asking) error) cli.ActionFunc {
-	return func(c *cli.Context) (err error) {
-		if err := checkArguments(c, least, most); err != nil {
-			return err
-		}
-		a, err := openAuthority(c)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, a.Close()) }()
-		return act(c, a)
-	}
-}
-
 func acceptHome(c *cli.Context) error {
-	if c.Args().Present() {
-		return errors.New("accept takes no argument; see its --help")
-	}
-	if err := access.Accept(c.Context, c.Path("home"), c.String("reason")); err != nil {
+	if err := checkArguments(c, 0, 0); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"accepted": c.Path("home")}, "went on with what is there; look through the rights: tkit datasets list, tkit datasets acl NAME")
+	who, err := catalog.Self("")
+	if err != nil {
+		return err
+	}
+	if err := catalog.AcceptHome(c.Context, who, c.Path("home"), c.String("reason")); err != nil {
+		return err
+	}
+	return showDone(c, map[string]any{"accepted": c.Path("home")}, "the home is accepted as it is; look through the rights: tkit datasets list, tkit datasets acl NAME")
 }
 
-func whoAmI(c *cli.Context, a *asking) error {
-	return show(c, map[string]any{"principal": a.who.Principal, "groups": a.who.Groups}, func(w io.Writer) error {
-		for _, p := range append([]access.Principal{a.who.Principal}, a.who.Groups...) {
+func whoAmI(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	who, err := k.WhoAmI(c.Context, who)
+	if err != nil {
+		return err
+	}
+	return show(c, map[string]any{"principal": who.Principal, "groups": who.Groups}, func(w io.Writer) error {
+		for _, p := range append([]access.Principal{who.Principal}, who.Groups...) {
 			printable.Fprintf(w, "%s\n", p)
 		}
 		return nil

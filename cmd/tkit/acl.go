@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
+	"tkit/catalog"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -22,28 +23,33 @@ func aclFlags() []cli.Flag {
 	}
 }
 
-// changeACL carries out what stands behind NAME on the command line: nothing,
-// or grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL.
-func changeACL(c *cli.Context, a *asking, object access.Object) error {
+// changeACL carries out what follows NAME on the command line: nothing, or
+// grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL.
+func changeACL(c *cli.Context, k *catalog.Catalog, who access.Caller, object access.Object) error {
 	args := c.Args().Slice()[1:]
 	if len(args) == 0 {
-		return showACL(c, a, object)
+		return showACL(c, k, who, object)
 	}
 	switch verb := args[0]; {
 	case (verb == "grant" || verb == "deny") && len(args) == 3:
-		effect := map[string]access.Effect{"grant": access.Allow, "deny": access.Deny}[verb]
-		return give(c, a, object, effect, args[1], args[2])
+		o, err := grantOptions(c, args[1], args[2])
+		if err != nil {
+			return err
+		}
+		o.Object, o.Effect = object, map[string]access.Effect{"grant": access.Allow, "deny": access.Deny}[verb]
+		added, err := k.AddGrants(c.Context, who, o)
+		return errors.Join(err, printGrants(c, added))
 	case verb == "revoke" && len(args) == 2:
 		id, err := strconv.ParseInt(args[1], 10, 64)
 		if err != nil {
 			return fmt.Errorf("revoke %q: name a grant by its number; `acl` without more lists them", args[1])
 		}
-		if err := a.RevokeGrant(c.Context, a.who, object, id); err != nil {
+		if err := k.RevokeGrant(c.Context, who, object, id); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
 	case verb == "owner" && len(args) == 2:
-		if err := a.SetOwner(c.Context, a.who, object, access.Principal(args[1])); err != nil {
+		if err := k.SetOwner(c.Context, who, object, access.Principal(args[1])); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
@@ -51,60 +57,31 @@ func changeACL(c *cli.Context, a *asking, object access.Object) error {
 	return errors.New("acl NAME takes nothing more, or grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL; see its --help")
 }
 
-// give adds one grant for each right.
-func give(c *cli.Context, a *asking, object access.Object, effect access.Effect, to, words string) error {
-	principal, err := access.ParsePrincipal(to)
-	if err != nil {
-		return err
+// grantOptions reads what to grant or deny to whom.
+func grantOptions(c *cli.Context, to, words string) (o catalog.GrantOptions, err error) {
+	if o.Principal, err = access.ParsePrincipal(to); err != nil {
+		return o, err
 	}
-	rights, err := access.ParseRights(words)
-	if err != nil {
-		return err
+	if o.Rights, err = access.ParseRights(words); err != nil {
+		return o, err
 	}
 	if c.IsSet("only-for") && c.String("only-for") == "" {
-		return errors.New("--only-for is empty: name a purpose, or leave the flag out for a grant for all")
+		return o, errors.New("--only-for is empty: name a purpose, or leave the flag out for a grant for all")
 	}
-	expires, err := expiry(c, "expires")
-	if err != nil {
-		return err
-	}
-	var given []access.Grant
-	for _, r := range rights {
-		g, err := a.AddGrant(c.Context, a.who, access.Grant{
-			Object: object, Effect: effect, Principal: principal, Right: r,
-			Purpose: c.String("only-for"), Expires: expires, Reason: c.String("reason"),
-		})
-		if err != nil {
-			return errors.Join(err, printGrants(c, given))
-		}
-		given = append(given, g)
-	}
-	return printGrants(c, given)
+	o.Purpose, o.Reason = c.String("only-for"), c.String("reason")
+	o.Expires, err = expiry(c, "expires")
+	return o, err
 }
 
-// showACL shows who may do what, to those who may see the object.
-func showACL(c *cli.Context, a *asking, object access.Object) error {
-	p, err := a.policy(c)
+func showACL(c *cli.Context, k *catalog.Catalog, who access.Caller, object access.Object) error {
+	g, err := k.ShowGrants(c.Context, who, object)
 	if err != nil {
 		return err
 	}
-	owner, governed := p.Owner(object)
-	if !governed {
-		_, err := p.Registered(object.Name())
-		if object.Kind() == "model" {
-			err = fmt.Errorf("%s has no policy of its own: those may have it whom the data behind it allows; `tkit registry protect %s` begins one", object, object.Name())
-		}
-		return err
-	}
-	if object.Kind() == "dataset" {
-		if err := a.decide(c, access.Request{Action: "show-acl", Right: access.List, Object: object}); err != nil {
-			return err
-		}
-	}
 	if !c.Bool("json") {
-		printable.Fprintf(c.App.Writer, "%s is owned by %s\n", object, owner)
+		printable.Fprintf(c.App.Writer, "%s is owned by %s\n", object, g.Owner)
 	}
-	return printGrants(c, p.Grants(object))
+	return printGrants(c, g.Grants)
 }
 
 func printGrants(c *cli.Context, grants []access.Grant) error {

@@ -9,7 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
 	"tkit/access/audit"
+	"tkit/catalog"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -29,7 +31,7 @@ Examples:
    tkit datasets audit
    tkit datasets audit --last 0 --json | jq -r 'select(.outcome == "denied").who'
    tkit datasets audit verify`,
-		Action: inHome(withAuthority(0, 0, showAudit)),
+		Action: inHome(withCatalog(0, 0, showAudit)),
 		Subcommands: []*cli.Command{{
 			Name:  "verify",
 			Usage: "find decisions that were changed, removed or moved",
@@ -44,25 +46,15 @@ with --known.
 Examples:
    tkit datasets audit verify
    tkit datasets audit verify --known 1207:5f0c…`,
-			Action: inHome(withAuthority(0, 0, verifyAudit)),
+			Action: inHome(withCatalog(0, 0, verifyAudit)),
 		}},
 	}
 }
 
-func showAudit(c *cli.Context, a *asking) error {
-	var last []audit.Record
-	keep := c.Int("last")
-	for r, err := range a.Log().Records(c.Context) {
-		if err != nil {
-			return err
-		}
-		last = append(last, r)
-		if keep > 0 && len(last) > 2*keep {
-			last = append(last[:0], last[len(last)-keep:]...)
-		}
-	}
-	if keep > 0 && len(last) > keep {
-		last = last[len(last)-keep:]
+func showAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	last, err := k.AuditRecords(c.Context, who, c.Int("last"))
+	if err != nil {
+		return err
 	}
 	if c.Bool("json") {
 		return present.Lines(c.App.Writer, last)
@@ -78,7 +70,7 @@ func showAudit(c *cli.Context, a *asking) error {
 	return present.Table(c.App.Writer, []string{"number", "time", "who", "did", "with", "outcome", "why"}, rows)
 }
 
-func verifyAudit(c *cli.Context, a *asking) error {
+func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	var known []audit.Position
 	for _, text := range c.StringSlice("known") {
 		number, hash, _ := strings.Cut(text, ":")
@@ -88,7 +80,7 @@ func verifyAudit(c *cli.Context, a *asking) error {
 		}
 		known = append(known, audit.Position{Sequence: n, Hash: hash})
 	}
-	v, err := a.Log().Verify(c.Context, known...)
+	v, err := k.VerifyAudit(c.Context, who, known...)
 	if err != nil {
 		return err
 	}

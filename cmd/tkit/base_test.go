@@ -23,7 +23,7 @@ func TestChoosesInputAndOutput(t *testing.T) {
 		{"two_images", "undecided", nil, []string{`"left"`, `"right"`, "(--input, --output)"}, true},
 		{"two_images", "absent", []string{"--input", "middle"}, []string{`"middle"`, `"left"`, `"right"`}, true},
 		{"two_images", "right", []string{"--input", "right"}, []string{`"right" takes the images`}, false},
-		{"auxiliary", "main", []string{"--cut", "deepest:avg"}, []string{`"Logits" is taken`}, false},
+		{"auxiliary", "main", []string{"--cut", "deepest:avg"}, []string{`"Logits" is used`}, false},
 		{"auxiliary", "side", []string{"--output", "AuxLogits", "--cut", "shallow:avg"}, nil, false},
 		{"auxiliary", "beyond", []string{"--output", "AuxLogits", "--cut", "deepest:avg"}, []string{`deepest`}, true},
 		{"auxiliary", "neither", []string{"--output", "Scores"}, []string{`"Scores"`, `"AuxLogits"`}, true},

@@ -90,11 +90,3 @@ func (l limits) text(f cli.Flag) string {
 	}
 	return strconv.FormatFloat(l.least, 'f', -1, 64) + " to " + strconv.FormatFloat(l.most, 'f', -1, 64)
 }
-
-// boundCommands has every command check its numbers before it does anything.
-func boundCommands(commands []*cli.Command) {
-	for _, c := range commands {
-		c.Before = checkBounds
-		boundCommands(c.Subcommands)
-	}
-}

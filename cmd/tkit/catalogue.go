@@ -1,14 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
-	"tkit/internal/home"
+	"tkit/catalog"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -35,7 +34,7 @@ nothing but its files' own permissions.
 Examples:
    tkit datasets add scans /data/scans
    tkit datasets add xrays hdfs://namenode/data/xrays --owner group:radiology`,
-			Action: withAuthority(2, 2, addDataset),
+			Action: withCatalog(2, 2, addDataset),
 		},
 		{
 			Name:  "list",
@@ -43,7 +42,7 @@ Examples:
 			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets list`,
-			Action: inHome(withAuthority(0, 0, listDatasets)),
+			Action: inHome(withCatalog(0, 0, listDatasets)),
 		},
 		{
 			Name:      "show",
@@ -53,7 +52,7 @@ Examples:
 			Description: `Examples:
    tkit datasets show scans`,
 			BashComplete: completeDatasets,
-			Action:       inHome(withAuthority(1, 1, showDataset)),
+			Action:       inHome(withCatalog(1, 1, showDataset)),
 		},
 		{
 			Name:      "acl",
@@ -82,8 +81,8 @@ Examples:
    tkit datasets acl scans revoke 3
    tkit datasets acl scans owner user:olga`,
 			BashComplete: completeDatasets,
-			Action: inHome(withAuthority(1, 4, func(c *cli.Context, a *asking) error {
-				return changeACL(c, a, access.Dataset(c.Args().First()))
+			Action: inHome(withCatalog(1, 4, func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+				return changeACL(c, k, who, access.Dataset(c.Args().First()))
 			})),
 		},
 		{
@@ -94,117 +93,60 @@ Examples:
 			Description: `Examples:
    tkit datasets snapshots scans`,
 			BashComplete: completeDatasets,
-			Action:       inHome(withAuthority(1, 1, listSnapshots)),
+			Action:       inHome(withCatalog(1, 1, listSnapshots)),
 		},
 		auditCommand(),
 	}
 }
 
-// completeDatasets prints the names that the shell may offer: those that who asks
-// may see, which is written down as any listing is. It makes no home.
-func completeDatasets(c *cli.Context) {
-	if home.Exists(c.Path("home")) != nil || c.NArg() > 0 {
-		return
-	}
-	a, err := openAuthority(c)
-	if err != nil {
-		return
-	}
-	defer a.Close()
-	p, err := a.policy(c)
-	if err != nil {
-		return
-	}
-	seen, err := a.ListDatasets(c.Context, p, a.who)
-	if err != nil {
-		return
-	}
-	for _, d := range seen {
-		fmt.Fprintln(c.App.Writer, d.Name)
-	}
-}
-
-func addDataset(c *cli.Context, a *asking) error {
-	owner := a.who.Principal
-	if given := c.String("owner"); given != "" {
-		owner = access.Principal(given)
-	}
-	d, err := a.RegisterDataset(c.Context, a.who, c.Args().First(), c.Args().Get(1), owner)
+func addDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	d, err := k.RegisterDataset(c.Context, who, catalog.DatasetOptions{
+		Name: c.Args().First(), URI: c.Args().Get(1), Owner: access.Principal(c.String("owner")),
+	})
 	if err != nil {
 		return err
 	}
 	return showDone(c, d, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS", d.Name, d.URI, d.Owner)
 }
 
-func listDatasets(c *cli.Context, a *asking) error {
-	p, err := a.policy(c)
+func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	listed, err := k.ListDatasets(c.Context, who)
 	if err != nil {
 		return err
 	}
-	seen, err := a.ListDatasets(c.Context, p, a.who)
-	if err != nil {
-		return err
-	}
-	return showList(c, seen, "no registered dataset that you may see; `tkit datasets add` registers one",
-		[]string{"dataset", "owner", "snapshots", "registered", "place"}, func(d access.Registered) []string {
-			return []string{d.Name, string(d.Owner), strconv.Itoa(len(p.Snapshots(d.Name))), present.Time(d.Created), d.URI}
+	return showList(c, listed, "no registered dataset that you may see; `tkit datasets add` registers one",
+		[]string{"dataset", "owner", "snapshots", "registered", "place"}, func(d catalog.ListedDataset) []string {
+			return []string{d.Name, string(d.Owner), strconv.Itoa(d.Snapshots), present.Time(d.Created), d.URI}
 		})
 }
 
-func showDataset(c *cli.Context, a *asking) error {
-	p, err := a.policy(c)
+func showDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	d, err := k.ShowDataset(c.Context, who, c.Args().First())
 	if err != nil {
 		return err
 	}
-	d, err := p.Registered(c.Args().First())
-	if err != nil {
-		return err
-	}
-	object := access.Dataset(d.Name)
-	if err := a.decide(c, access.Request{Action: "show", Right: access.List, Object: object}); err != nil {
-		return err
-	}
-	type may struct {
-		Right access.Right `json:"right"`
-		access.Decision
-	}
-	var rights []may
-	for _, r := range []access.Right{access.List, access.Read, access.Train, access.Use, access.Download, access.Promote, access.Administer} {
-		answer, err := a.Decide(c.Context, p, a.who, access.Request{Right: r, Object: object})
-		if err != nil {
-			return err
-		}
-		rights = append(rights, may{r, answer})
-	}
-	shown := struct {
-		access.Registered
-		Snapshots []access.Snapshot `json:"snapshots"`
-		You       []may             `json:"you"`
-	}{d, p.Snapshots(d.Name), rights}
-	return show(c, shown, func(w io.Writer) error {
-		printable.Fprintf(w, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, present.Time(d.Created), d.By, len(p.Snapshots(d.Name)))
-		rows := make([][]string, len(rights))
-		for i, r := range rights {
-			rows[i] = []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
-		}
-		return present.Table(w, []string{"right", string(a.who.Principal), "why"}, rows)
+	return show(c, d, func(w io.Writer) error {
+		printable.Fprintf(w, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, present.Time(d.Created), d.By, len(d.Snapshots))
+		return printRights(w, who, d.You)
 	})
 }
 
-func listSnapshots(c *cli.Context, a *asking) error {
-	p, err := a.policy(c)
-	if err != nil {
-		return err
+// printRights prints which rights a caller has, and why.
+func printRights(w io.Writer, who access.Caller, rights []catalog.RightDecision) error {
+	rows := make([][]string, len(rights))
+	for i, r := range rights {
+		rows[i] = []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
 	}
-	d, err := p.Registered(c.Args().First())
+	return present.Table(w, []string{"right", string(who.Principal), "why"}, rows)
+}
+
+func listSnapshots(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	snapshots, err := k.DatasetSnapshots(c.Context, who, c.Args().First())
 	if err != nil {
-		return err
-	}
-	if err := a.decide(c, access.Request{Action: "snapshots", Right: access.List, Object: access.Dataset(d.Name)}); err != nil {
 		return err
 	}
 	header := []string{"digest", "examples", "first found", "by"}
-	return showList(c, p.Snapshots(d.Name), "no run has taken a snapshot of it yet", header, func(s access.Snapshot) []string {
+	return showList(c, snapshots, "no run has taken a snapshot of it yet", header, func(s access.Snapshot) []string {
 		return []string{s.Digest, strconv.Itoa(s.Entries), present.Time(s.At), string(s.By)}
 	})
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
+	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/datasets/pictures"
 	"tkit/datasets/reportpage"
@@ -18,34 +20,30 @@ import (
 	"tkit/internal/printable"
 )
 
-func checkDataset(c *cli.Context, a *asking) (err error) {
-	d, err := readable(c, a, c.Args().First())
+func checkDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) (err error) {
+	d, err := k.OpenDataset(c.Context, who, "check", c.Args().First())
 	if err != nil {
 		return err
 	}
-	src, err := d.open(c.Context)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, datasets.Close(src)) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	look, end, err := lookAlikes(c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	snapshot, report, err := datasets.TakeSnapshot(c.Context, src, datasets.SnapshotOptions{Look: look})
+	snapshot, report, err := datasets.TakeSnapshot(c.Context, d.Source, datasets.SnapshotOptions{Look: look})
 	if report == nil {
 		return err
 	}
 	if err == nil {
-		if err := readableByContent(c, a, d, src, snapshot); err != nil {
+		if err := d.Found(c.Context, snapshot); err != nil {
 			return err
 		}
 		// That it cannot be split is a part of the report.
 		_, _ = report.Divide(snapshot, fractions(c))
 	}
 	if file := c.Path("html"); file != "" {
-		if e := writeDataPage(c, src, snapshot, report, file); e != nil {
+		if e := writeDataPage(c, d.Source, snapshot, report, file); e != nil {
 			return errors.Join(err, fmt.Errorf("--html: %w", e))
 		}
 	}
@@ -63,18 +61,6 @@ func lost(r *datasets.Report) error {
 		labels[i] = strconv.Quote(labels[i])
 	}
 	return fmt.Errorf("datasets check: no image can be used of %d of the classes: %s", len(labels), strings.Join(labels[:min(len(labels), 10)], ", "))
-}
-
-// readableByContent decides once more, now that it is known whether the data is
-// a copy of what somebody registered.
-func readableByContent(c *cli.Context, a *asking, d *dataset, src datasets.Source, s *datasets.Snapshot) error {
-	p, err := a.policy(c)
-	if err != nil {
-		return err
-	}
-	data := d.data
-	data.Digest = s.Digest
-	return mayRead(c, a, p, data, datasets.User(src))
 }
 
 // writeDataPage writes the report as a page with thumbnails. Whoever runs the

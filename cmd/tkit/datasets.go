@@ -54,7 +54,7 @@ Examples:
    tkit datasets check --look-alikes together --test 0.3 photos
    tkit datasets check --json photos | jq '.quarantined[].key'
    tkit datasets check --json photos | jq '.near_duplicates.groups[] | select(.leak)'`,
-				Action: withAuthority(1, 1, checkDataset),
+				Action: withCatalog(1, 1, checkDataset),
 			},
 			{
 				Name:      "sample",

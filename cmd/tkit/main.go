@@ -89,8 +89,7 @@ func app() *cli.App {
 			completionCommand(),
 		},
 	}
-	sayUsageErrors(a.Commands)
-	boundCommands(a.Commands)
+	prepare(a.Commands)
 	return a
 }
 

@@ -93,12 +93,12 @@ func removePlugin(c *cli.Context, s store.Store) (err error) {
 	if err != nil {
 		return err
 	}
-	r, err := openRegistry(c)
+	k, who, err := openCatalog(c)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	versions, err := r.Pinning(c.Context, i.Digest)
+	defer func() { err = errors.Join(err, k.Close()) }()
+	versions, err := k.VersionsPinning(c.Context, who, i.Digest)
 	if err != nil {
 		return err
 	}

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"tkit/inference/inferencetest"
+	"tkit/inference/predict"
 )
 
-// predict runs `tkit predict` in this process.
-func predict(t *testing.T, home string, args ...string) (string, error) {
+// runPredict runs `tkit predict` in this process.
+func runPredict(t *testing.T, home string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	a := app()
@@ -33,12 +34,12 @@ func TestPredict(t *testing.T) {
 		return path
 	}
 	var good []string
-	for i := range predictBatch + 1 { // more than one batch
+	for i := range predict.BatchSize + 1 { // more than one batch
 		good = append(good, file(string(rune('a'+i))+".png", inferencetest.PNG(t, uint64(i))))
 	}
 	text, bad := file("text.png", []byte("no image")), filepath.Join(dir, "missing.png")
 
-	out, err := predict(t, home.Path, append(good, "--model", "digits")...)
+	out, err := runPredict(t, home.Path, append(good, "--model", "digits")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestPredict(t *testing.T) {
 		t.Errorf("got\n%s", out)
 	}
 
-	out, err = predict(t, home.Path, "--model", "digits@1", "--json", "--top", "2", good[0], text, bad, good[1])
+	out, err = runPredict(t, home.Path, "--model", "digits@1", "--json", "--top", "2", good[0], text, bad, good[1])
 	if err == nil || !strings.Contains(err.Error(), "2 of 4 images") {
 		t.Errorf("two bad images: %v", err)
 	}
@@ -56,7 +57,7 @@ func TestPredict(t *testing.T) {
 		image, err string
 		labels     int
 	}{{good[0], "", 2}, {text, "unsupported format", 0}, {bad, "no such file", 0}, {good[1], "", 2}} {
-		var v verdict
+		var v predict.Result
 		if err := d.Decode(&v); err != nil {
 			t.Fatalf("%v in\n%s", err, out)
 		}
@@ -79,7 +80,7 @@ func TestPredictRefuses(t *testing.T) {
 		{[]string{"--model", "digits@2", "x.png"}, "digits@2"},
 		{[]string{"--model", "digits", "--top", "0", "x.png"}, "--top"},
 	} {
-		if _, err := predict(t, home.Path, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := runPredict(t, home.Path, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.args, err, test.want)
 		}
 	}

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os/user"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/db"
-	"tkit/internal/home"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -33,7 +28,7 @@ Examples:
    tkit registry list flowers
    tkit registry list --json | jq -r '.[].name'`,
 				BashComplete: completeModels,
-				Action:       withRegistry(0, 1, listRegistry),
+				Action:       inHome(withCatalog(0, 1, listRegistry)),
 			},
 			{
 				Name:      "show",
@@ -57,7 +52,7 @@ Examples:
    tkit registry show --json flowers@champion | jq .manifest.lineage
    tkit registry show flowers --attachment training.jsonl | jq 'select(.event == "head").data.penalty'`,
 				BashComplete: completeVersions,
-				Action:       withRegistry(1, 1, showVersion),
+				Action:       inHome(withCatalog(1, 1, withVersion(showVersion))),
 			},
 			{
 				Name:      "promote",
@@ -70,7 +65,7 @@ Examples:
    tkit registry promote --alias champion --reason "better on tulips" flowers@7
    tkit registry promote flowers@champion`,
 				BashComplete: completeVersions,
-				Action:       withRegistry(1, 1, promoteVersion),
+				Action:       inHome(withCatalog(1, 1, withVersion(promoteVersion))),
 			},
 			{
 				Name:      "rollback",
@@ -84,7 +79,7 @@ Examples:
    tkit registry rollback flowers
    tkit registry rollback --reason "slow" flowers@champion`,
 				BashComplete: completeVersions,
-				Action:       withRegistry(1, 1, rollBack),
+				Action:       inHome(withCatalog(1, 1, withVersion(rollBack))),
 			},
 			{
 				Name:      "remove-alias",
@@ -94,7 +89,7 @@ Examples:
 				Description: `Examples:
    tkit registry remove-alias flowers@champion`,
 				BashComplete: completeVersions,
-				Action:       withRegistry(1, 1, removeAlias),
+				Action:       inHome(withCatalog(1, 1, withVersion(removeAlias))),
 			},
 			{
 				Name:      "history",
@@ -105,7 +100,7 @@ Examples:
    tkit registry history
    tkit registry history flowers`,
 				BashComplete: completeModels,
-				Action:       withRegistry(0, 1, showHistory),
+				Action:       inHome(withCatalog(0, 1, showHistory)),
 			},
 			{
 				Name:      "export",
@@ -130,7 +125,7 @@ Examples:
    tkit registry export flowers exported/flowers/1 --with-preprocessing
    tkit registry export flowers@7 flowers-7`,
 				BashComplete: completeVersions,
-				Action:       withRegistry(2, 2, exportVersion),
+				Action:       inHome(withCatalog(2, 2, withVersion(exportVersion))),
 			},
 			{
 				Name:  "verify",
@@ -140,7 +135,7 @@ Examples:
 
 Examples:
    tkit registry verify`,
-				Action: withRegistry(0, 0, verifyRegistry),
+				Action: inHome(withCatalog(0, 0, verifyRegistry)),
 			},
 			{
 				Name:  "gc",
@@ -156,7 +151,7 @@ nothing where the database does not say for sure what is in use.
 Examples:
    tkit registry gc --dry-run
    tkit registry gc`,
-				Action: withRegistryBy(openToCollect, 0, 0, collectBlobs),
+				Action: inHome(collectBlobs),
 			},
 		}, protectionCommands()...),
 	}
@@ -171,83 +166,7 @@ func changeFlags() []cli.Flag {
 	}
 }
 
-// change says who runs the command, and why.
+// change says who changes the registry, where the command line does, and why.
 func change(c *cli.Context) registry.Change {
-	by := registry.Change{Actor: c.String("actor"), Reason: c.String("reason")}
-	if by.Actor == "" {
-		by.Actor = "unknown"
-		if u, err := user.Current(); err == nil {
-			by.Actor = u.Username
-		}
-	}
-	return by
-}
-
-// openRegistry opens the registry in the home that the flags name.
-func openRegistry(c *cli.Context) (*registry.Registry, error) {
-	return registry.Open(c.Context, c.Path("home"))
-}
-
-// openToCollect opens it so that gc works on a full disk. A database that is older
-// than the audit log may have forgotten versions.
-func openToCollect(c *cli.Context) (*registry.Registry, error) {
-	err := asked(c, func(*asking) error { return nil })
-	if err != nil && !errors.Is(err, db.ErrFull) {
-		return nil, err
-	}
-	return registry.OpenToCollect(c.Context, c.Path("home"))
-}
-
-// withRegistry makes an action of one that needs the registry and takes
-// between least and most arguments.
-func withRegistry(least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
-	return withRegistryBy(openRegistry, least, most, act)
-}
-
-// withRegistryBy is withRegistry for an action that opens it in another way.
-func withRegistryBy(open func(*cli.Context) (*registry.Registry, error), least, most int, act func(*cli.Context, *registry.Registry) error) cli.ActionFunc {
-	return inHome(func(c *cli.Context) (err error) {
-		if err := checkArguments(c, least, most); err != nil {
-			return err
-		}
-		r, err := open(c)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, r.Close()) }()
-		return act(c, r)
-	})
-}
-
-func completeModels(c *cli.Context) { complete(c, false) }
-
-func completeVersions(c *cli.Context) { complete(c, true) }
-
-// complete prints the names that the shell may offer. It makes no registry
-// where there is none, and keeps silent where it cannot be read.
-func complete(c *cli.Context, versions bool) {
-	if home.Exists(c.Path("home")) != nil {
-		return
-	}
-	r, err := openRegistry(c)
-	if err != nil {
-		return
-	}
-	defer r.Close()
-	models, err := r.List(c.Context)
-	if err != nil {
-		return
-	}
-	for _, m := range models {
-		fmt.Fprintln(c.App.Writer, m.Name)
-		if !versions {
-			continue
-		}
-		for _, a := range m.Aliases {
-			fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Alias: a.Name})
-		}
-		for v := m.Latest; v > 0; v-- {
-			fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Version: v})
-		}
-	}
+	return registry.Change{Actor: c.String("actor"), Reason: c.String("reason")}
 }

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,235 +12,93 @@ import (
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
-	"tkit/registry/export"
 )
 
 const emptyRegistry = "the registry is empty; `tkit train` registers a model"
 
-func listRegistry(c *cli.Context, r *registry.Registry) error {
-	if c.NArg() == 1 {
-		return listVersions(c, r)
+func listRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	if model := c.Args().First(); model != "" {
+		versions, err := k.ListVersions(c.Context, who, model)
+		if err != nil {
+			return err
+		}
+		return show(c, versions, func(w io.Writer) error { return printVersions(w, versions) })
 	}
-	models, err := r.List(c.Context)
+	models, err := k.ListModels(c.Context, who)
 	if err != nil {
 		return err
 	}
 	return showList(c, models, emptyRegistry, []string{"model", "newest", "production", "other aliases", "created"}, modelRow)
 }
 
-func listVersions(c *cli.Context, r *registry.Registry) error {
-	versions, err := r.Versions(c.Context, c.Args().First())
-	if err != nil {
-		return err
-	}
-	if err := hideOthers(c, r, versions); err != nil {
-		return err
-	}
-	return show(c, versions, func(w io.Writer) error { return printVersions(w, versions) })
-}
-
-// hideOthers leaves of the versions that who runs the command may not use what
-// tells nothing of their data: that they are there, since when, and their aliases.
-func hideOthers(c *cli.Context, r *registry.Registry, versions []registry.Version) error {
-	lineages := make([][]access.Origin, len(versions))
-	for i, v := range versions {
-		var err error
-		if lineages[i], err = catalog.Origins(c.Context, r, v.Manifest); err != nil {
-			return err
-		}
-	}
-	return asked(c, func(a *asking) error {
-		p, err := a.policy(c)
-		if err != nil {
-			return err
-		}
-		may, err := a.UsableVersions(c.Context, p, a.who, lineages)
-		for i := range may {
-			if m := versions[i].Manifest; !may[i] {
-				versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "not yours to use"}
-			}
-		}
-		return err
-	})
-}
-
-func showVersion(c *cli.Context, r *registry.Registry) error {
-	ref, err := registry.ParseRef(c.Args().First())
-	if err != nil {
-		return err
-	}
-	v, err := r.Version(c.Context, ref)
-	if err != nil {
-		return err
-	}
+func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
 	if name := c.String("attachment"); name != "" {
-		return printAttachment(c, r, v.Manifest, name)
+		return printAttachment(c, k, who, ref)
 	}
-	// What a model is worth and made of was derived from its data.
-	if err := allowed(c, r, v.Manifest, "show", access.Use); err != nil {
+	v, err := k.ShowVersion(c.Context, who, ref)
+	if err != nil {
 		return err
 	}
 	if file := c.Path("html"); file != "" {
-		if err := writeVersionPage(c, r, v, file); err != nil {
+		if err := writeVersionPage(c, k, who, v, file); err != nil {
 			return fmt.Errorf("--html: %w", err)
 		}
 	}
 	return show(c, v, func(w io.Writer) error { return printVersion(w, v) })
 }
 
-// printAttachment writes what was derived from a version's data, to those who
-// may have the version itself.
-func printAttachment(c *cli.Context, r *registry.Registry, m *registry.Manifest, name string) (err error) {
-	part, ok := m.Attachments[name]
-	if !ok {
-		return fmt.Errorf("--attachment: %s has no %q; it has %s", m.Ref(), name, strings.Join(slices.Sorted(maps.Keys(m.Attachments)), ", "))
-	}
-	if err := allowed(c, r, m, "show "+name, access.Download); err != nil {
-		return err
-	}
-	path, err := r.BlobPath(c.Context, part.Digest)
+func printAttachment(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) (err error) {
+	r, err := k.Attachment(c.Context, who, ref, c.String("attachment"))
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = io.Copy(present.Content(c.App.Writer), f)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	_, err = io.Copy(present.Content(c.App.Writer), r)
 	return err
 }
 
-func promoteVersion(c *cli.Context, r *registry.Registry) error {
-	ref, err := registry.ParseRef(c.Args().First())
-	if err != nil {
-		return err
-	}
-	m, err := r.Resolve(c.Context, ref)
-	if err != nil {
-		return err
-	}
-	a, err := moveAlias(c, r, m.Model, "promote", func(admit registry.AdmitMove) (registry.Alias, error) {
-		return r.Promote(c.Context, m.Model, m.Version, c.String("alias"), change(c), admit)
-	})
+func promoteVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
+	a, err := k.Promote(c.Context, who, ref, c.String("alias"), change(c))
 	if err != nil {
 		return err
 	}
 	return printAlias(c, a)
 }
 
-func rollBack(c *cli.Context, r *registry.Registry) error {
-	ref, err := aliasRef(c.Args().First())
-	if err != nil {
-		return err
-	}
-	a, err := moveAlias(c, r, ref.Model, "rollback", func(admit registry.AdmitMove) (registry.Alias, error) {
-		return r.Rollback(c.Context, ref.Model, ref.Alias, change(c), admit)
-	})
+func rollBack(c *cli.Context, k *catalog.Catalog, who access.Caller, alias registry.Ref) error {
+	a, err := k.Rollback(c.Context, who, alias, change(c))
 	if err != nil {
 		return err
 	}
 	return printAlias(c, a)
 }
 
-func removeAlias(c *cli.Context, r *registry.Registry) error {
-	ref, err := aliasRef(c.Args().First())
-	if err != nil {
+func removeAlias(c *cli.Context, k *catalog.Catalog, who access.Caller, alias registry.Ref) error {
+	if err := k.RemoveAlias(c.Context, who, alias, change(c)); err != nil {
 		return err
 	}
-	_, err = moveAlias(c, r, ref.Model, "remove-alias", func(admit registry.AdmitMove) (registry.Alias, error) {
-		return registry.Alias{}, r.RemoveAlias(c.Context, ref.Model, ref.Alias, change(c), admit)
-	})
-	if err != nil {
-		return err
-	}
-	return showDone(c, map[string]any{"removed": ref.String()}, "removed %s", ref)
+	return showDone(c, map[string]any{"removed": alias.String()}, "removed %s", alias)
 }
 
-// errLooking ends a move that is only to tell where from and where to.
-var errLooking = errors.New("not moved yet")
-
-// moveAlias moves an alias if who runs the command may promote both the version
-// that it names and the one that it is to name. What is decided is written down
-// before the move, which then is that one or none.
-func moveAlias(c *cli.Context, r *registry.Registry, model, action string,
-	move func(registry.AdmitMove) (registry.Alias, error)) (registry.Alias, error) {
-	var from, to int
-	_, err := move(func(f, t int) error {
-		from, to = f, t
-		return errLooking
-	})
-	if !errors.Is(err, errLooking) {
-		return registry.Alias{}, err
-	}
-	err = asked(c, func(a *asking) error {
-		for _, version := range slices.Compact([]int{from, to}) {
-			if version == 0 {
-				continue
-			}
-			_, lineage, err := lineageOf(c, r, registry.Ref{Model: model, Version: version})
-			if err != nil {
-				return err
-			}
-			if err := a.decide(c, access.Request{Action: action, Right: access.Promote, Lineage: lineage}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return registry.Alias{}, err
-	}
-	return move(func(f, t int) error {
-		if f != from || t != to {
-			return errors.New("somebody moved it meanwhile: look again")
-		}
-		return nil
-	})
-}
-
-// aliasRef reads a reference to an alias, not to a version.
-func aliasRef(s string) (registry.Ref, error) {
-	ref, err := registry.ParseRef(s)
-	if err == nil && ref.Version != 0 {
-		err = fmt.Errorf("%s is a version, and versions stay; name an alias, as in %s@champion", ref, ref.Model)
-	}
-	return ref, err
-}
-
-func showHistory(c *cli.Context, r *registry.Registry) error {
-	events, err := r.History(c.Context, c.Args().First())
+func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	events, err := k.History(c.Context, who, c.Args().First())
 	if err != nil {
 		return err
 	}
 	return showList(c, events, emptyRegistry, []string{"time", "who", "did", "model", "what", "why"}, eventRow)
 }
 
-func exportVersion(c *cli.Context, r *registry.Registry) error {
-	ref, err := registry.ParseRef(c.Args().First())
-	if err != nil {
-		return err
-	}
-	m, err := r.Resolve(c.Context, ref)
-	if err != nil {
-		return err
-	}
-	if err := allowed(c, r, m, "export", access.Download); err != nil {
-		return err
-	}
-	o := export.Options{Preprocessing: c.Bool("with-preprocessing")}
-	if o.Private, err = restricted(c, r, m); err != nil {
-		return err
-	}
+func exportVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
 	dir := c.Args().Get(1)
-	if m, err = export.Write(c.Context, r, m.Ref(), dir, o); err != nil {
+	m, err := k.Export(c.Context, who, ref, catalog.ExportOptions{Folder: dir, Preprocessing: c.Bool("with-preprocessing")})
+	if err != nil {
 		return err
 	}
 	return showDone(c, m, "exported %s to %s", m.Ref(), dir)
 }
 
-func verifyRegistry(c *cli.Context, r *registry.Registry) error {
-	problems, err := r.Verify(c.Context)
+func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	problems, err := k.VerifyRegistry(c.Context, who)
 	if err != nil {
 		return err
 	}
@@ -265,14 +118,17 @@ func verifyRegistry(c *cli.Context, r *registry.Registry) error {
 	return err
 }
 
-func collectBlobs(c *cli.Context, r *registry.Registry) error {
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
-	defer cancel()
-	collected, err := r.Collect(ctx, c.Bool("dry-run"))
+func collectBlobs(c *cli.Context) error {
+	if err := checkArguments(c, 0, 0); err != nil {
+		return err
+	}
+	who, err := catalog.Self("")
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w; something is being registered: try again later or raise --wait", err)
-		}
+		return err
+	}
+	collected, err := catalog.Collect(c.Context, who, catalog.Options{Home: c.Path("home")},
+		catalog.CollectOptions{DryRun: c.Bool("dry-run"), Wait: c.Duration("wait")})
+	if err != nil {
 		return err
 	}
 	if !c.Bool("dry-run") {

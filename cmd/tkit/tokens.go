@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
+	"tkit/catalog"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -32,7 +33,7 @@ Examples:
    tkit access token create
    tkit access token create --expires 30d --note "ward 7" service:triage > token
    curl -H "Authorization: Bearer $(cat token)" …`,
-				Action: withAuthority(0, 1, createToken),
+				Action: withCatalog(0, 1, createToken),
 			},
 			{
 				Name:  "list",
@@ -40,7 +41,7 @@ Examples:
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token list`,
-				Action: inHome(withAuthority(0, 0, listTokens)),
+				Action: inHome(withCatalog(0, 0, listTokens)),
 			},
 			{
 				Name:      "revoke",
@@ -49,22 +50,20 @@ Examples:
 				Flags:     []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token revoke 1f6b20c4`,
-				Action: inHome(withAuthority(1, 1, revokeToken)),
+				Action: inHome(withCatalog(1, 1, revokeToken)),
 			},
 		},
 	}
 }
 
-func createToken(c *cli.Context, a *asking) error {
-	t := access.Token{Principal: a.who.Principal, Purpose: c.String("purpose"), Note: c.String("note")}
-	if given := c.Args().First(); given != "" {
-		t.Principal = access.Principal(given)
-	}
-	var err error
-	if t.Expires, err = expiry(c, "expires"); err != nil {
+func createToken(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	expires, err := expiry(c, "expires")
+	if err != nil {
 		return err
 	}
-	t, secret, err := a.CreateToken(c.Context, a.who, t)
+	t, secret, err := k.CreateToken(c.Context, who, catalog.TokenOptions{
+		Principal: access.Principal(c.Args().First()), Purpose: c.String("purpose"), Note: c.String("note"), Expires: expires,
+	})
 	if err != nil {
 		return err
 	}
@@ -79,8 +78,8 @@ func createToken(c *cli.Context, a *asking) error {
 	return nil
 }
 
-func listTokens(c *cli.Context, a *asking) error {
-	tokens, err := a.Tokens(c.Context, a.who)
+func listTokens(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	tokens, err := k.ListTokens(c.Context, who)
 	if err != nil {
 		return err
 	}
@@ -94,8 +93,8 @@ func listTokens(c *cli.Context, a *asking) error {
 	})
 }
 
-func revokeToken(c *cli.Context, a *asking) error {
-	if err := a.RevokeToken(c.Context, a.who, c.Args().First()); err != nil {
+func revokeToken(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	if err := k.RevokeToken(c.Context, who, c.Args().First()); err != nil {
 		return err
 	}
 	return showDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())

@@ -123,53 +123,30 @@ func trainVersion(c *cli.Context) (err error) {
 	o := trainOptions(c)
 	o.Look = look
 	if err := o.Check(); err != nil {
-		return trainError(err)
+		return err
 	}
 	v, err := runTraining(c, o)
 	if v.Manifest == nil {
 		if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
 			err = fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
 		}
-		return trainError(err)
+		return err
 	}
 	return errors.Join(err, printTrained(c, v, err == nil && o.Promote))
 }
 
 func runTraining(c *cli.Context, o job.Options) (v registry.Version, err error) {
-	r, err := openRegistry(c)
+	k, who, err := openCatalog(c)
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	a, err := openAuthority(c)
-	if err != nil {
-		return v, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
+	defer func() { err = errors.Join(err, k.Close()) }()
 	observe, ended := train.JSONLines(c.App.Writer), func() {}
 	if !c.Bool("json") {
 		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
 	}
 	defer ended()
-	return job.Run(c.Context, job.Env{
-		Home: c.Path("home"), Registry: r, Rights: &trainingRights{c: c, registry: r, asking: a}, Plugins: pluginSteps(c), Observer: observe,
-	}, o)
-}
-
-// trainError names the flags of the option that an error is about.
-func trainError(err error) error {
-	var about *job.OptionError
-	if !errors.As(err, &about) {
-		return err
-	}
-	other := ""
-	switch {
-	case errors.Is(err, job.ErrChoose):
-		other = " (--input, --output)"
-	case errors.Is(err, job.ErrVary):
-		other = " (--shift, --flip, --brightness, --contrast)"
-	}
-	return fmt.Errorf("--%s: %w%s", about.Option, about.Err, other)
+	return job.Run(c.Context, job.Env{Catalog: k, Caller: who, Plugins: pluginSteps(c), Observer: observe}, o)
 }
 
 func trainOptions(c *cli.Context) job.Options {

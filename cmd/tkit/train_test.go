@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/inference/predict"
 	"tkit/registry"
 )
 
@@ -98,7 +99,7 @@ func TestMainJob(t *testing.T) {
 	}
 	right := 0
 	for line := range strings.Lines(mustRun(t, home, append([]string{"predict", "--model", "digits", "--json"}, images[:20]...)...)) {
-		var v verdict
+		var v predict.Result
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
 			t.Fatal(err)
 		}

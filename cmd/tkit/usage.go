@@ -10,12 +10,15 @@ import (
 	"tkit/internal/spelling"
 )
 
-// sayUsageErrors has every command say what is wrong with its flags in a line,
-// where cli would print all of its help.
-func sayUsageErrors(commands []*cli.Command) {
+// prepare has every command check its numbers before it does anything, and say in
+// a line what is wrong: cli would print all of its help.
+func prepare(commands []*cli.Command) {
 	for _, c := range commands {
-		c.OnUsageError = usageError
-		sayUsageErrors(c.Subcommands)
+		c.OnUsageError, c.Before = usageError, checkBounds
+		if act := c.Action; act != nil {
+			c.Action = func(c *cli.Context) error { return withFlags(act(c)) }
+		}
+		prepare(c.Subcommands)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/access"
 	"tkit/catalog"
 	"tkit/internal/page"
 	"tkit/internal/printable"
@@ -13,23 +14,12 @@ import (
 )
 
 // writeVersionPage writes what a version is, and what restricts it, as a page.
-func writeVersionPage(c *cli.Context, r *registry.Registry, v registry.Version, file string) error {
-	lineage, err := catalog.Origins(c.Context, r, v.Manifest)
+func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v registry.Version, file string) error {
+	a, err := k.VersionAccess(c.Context, who, v.Manifest.Ref())
 	if err != nil {
 		return err
 	}
-	shown := &versionpage.Page{Version: v, By: version}
-	err = asked(c, func(a *asking) error {
-		p, err := a.policy(c)
-		if err != nil {
-			return err
-		}
-		shown.Restrictions = restrictions(p, v.Manifest, p.Restrictions(lineage), p.Exemptions(v.Manifest.Ref().String()))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+	shown := &versionpage.Page{Version: v, By: version, Restrictions: restrictions(a)}
 	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
 		return err
 	}

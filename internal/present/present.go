@@ -35,6 +35,15 @@ func Lines[T any](w io.Writer, items []T) error {
 	return nil
 }
 
+// Rows writes one row for each item, with aligned columns and without a header.
+func Rows[T any](w io.Writer, items []T, row func(T) []string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, item := range items {
+		writeRow(t, row(item))
+	}
+	return t.Flush()
+}
+
 // Table writes rows below a header, with aligned columns.
 // Cells may hold any text.
 func Table(w io.Writer, header []string, rows [][]string) error {

@@ -21,6 +21,9 @@ import (
 //go:embed README.md pyproject.toml requirements.txt tkit_plugins/*.py tkit_plugins/*.pyi tkit_plugins/py.typed
 var SDK embed.FS
 
+// ErrInterpreter is wrapped where the Python interpreter cannot be used.
+var ErrInterpreter = errors.New("choose another Python interpreter")
+
 // IsProject says whether a path is the project of a plugin in Python: a folder
 // with a pyproject.toml.
 func IsProject(path string) bool {
@@ -52,7 +55,7 @@ func Build(ctx context.Context, interpreter, project, archive string) (err error
 		return fmt.Errorf("build %s: %s", project, words)
 	}
 	if err != nil {
-		return fmt.Errorf("build %s: %w; --python names an interpreter", project, err)
+		return fmt.Errorf("build %s: %w; %w", project, err, ErrInterpreter)
 	}
 	return nil
 }

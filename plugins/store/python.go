@@ -18,6 +18,7 @@ import (
 
 	"tkit/internal/durable"
 	"tkit/plugins/host"
+	"tkit/plugins/python"
 )
 
 // Python is what a plugin in Python runs with: an interpreter, and the packages
@@ -59,7 +60,7 @@ func (s Store) python(ctx context.Context, path string, o Options) (*Python, err
 	}
 	interpreter := o.interpreter()
 	if err := p.find(ctx, interpreter); err != nil {
-		return nil, fmt.Errorf("it is in Python: %w; --python names an interpreter", err)
+		return nil, fmt.Errorf("it is in Python: %w; %w", err, python.ErrInterpreter)
 	}
 	key := sha256.Sum256(append([]byte(p.Version+"\n"+p.Interpreter+"\n"), lock...))
 	p.Folder = packagesPrefix + hex.EncodeToString(key[:16])
@@ -101,7 +102,7 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 		return err
 	}
 	if err := s.runPip(ctx, interpreter, wheels, beside, "--target", to, "--requirement", file); err != nil {
-		return fmt.Errorf("its packages, for Python %s: %w; a lock is for one version of Python, which --python names; --wheels names a folder that has the packages", p.Version, err)
+		return fmt.Errorf("its packages, for Python %s: %w; a lock is for one version of Python: %w, or %w", p.Version, err, python.ErrInterpreter, ErrPackages)
 	}
 	// What pip writes for people, with paths of this machine in it.
 	if err := os.RemoveAll(filepath.Join(to, "bin")); err != nil {

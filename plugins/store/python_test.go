@@ -136,8 +136,8 @@ func TestPythonRefuses(t *testing.T) {
 		{changed("pyproject.toml", `"numpy"`, `"scipy"`), o, "requirements.txt has no scipy"},
 		{changed("requirements.txt", "numpy==1.26.4", "numpy>=1.26"), o, "want NAME==VERSION"},
 		{changed("requirements.txt", "--hash=sha256:6", "--hash=sha256:7"), o, "do not match"}, // pip's words
-		{project, without, "--wheels names a folder"},
-		{project, store.Options{Python: "no-such-python"}, "--python names an interpreter"},
+		{project, without, "name a folder that has the packages"},
+		{project, store.Options{Python: "no-such-python"}, "choose another Python interpreter"},
 		{zipapp, o, "without requirements.txt"},
 	} {
 		if _, err := s.Install(t.Context(), c.path, c.o); err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(c.words)) {

@@ -25,6 +25,9 @@ import (
 	"tkit/plugins/python"
 )
 
+// ErrPackages is wrapped where the packages of a plugin in Python cannot be had.
+var ErrPackages = errors.New("name a folder that has the packages")
+
 // ErrNotInstalled is wrapped where a plugin is not there.
 var ErrNotInstalled = errors.New("is not installed")
 

@@ -133,26 +133,26 @@ func (s *scanner) word() []byte {
 	return s.text[start:]
 }
 
-// float takes a number that a float of so many bits can hold.
-func (s *scanner) float(bits int) (float64, error) {
+// float takes a number that a float32 can hold.
+func (s *scanner) float() (float32, error) {
 	switch w := string(s.word()); w {
 	case "NaN":
-		return math.NaN(), nil
+		return float32(math.NaN()), nil
 	case "Infinity":
-		return math.Inf(1), nil
+		return float32(math.Inf(1)), nil
 	case "-Infinity":
-		return math.Inf(-1), nil
+		return float32(math.Inf(-1)), nil
 	case "":
 		return 0, s.errorf("expected a number")
 	default:
 		if !isNumber(w) {
 			return 0, s.errorf("%.20q is not a number", w)
 		}
-		v, err := strconv.ParseFloat(w, bits)
+		v, err := strconv.ParseFloat(w, 32)
 		if err != nil {
-			return 0, s.errorf("%.40s does not fit in a float%d", w, bits)
+			return 0, s.errorf("%.40s does not fit in a float32", w)
 		}
-		return v, nil
+		return float32(v), nil
 	}
 }
 

@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
+// ErrCertificate is wrapped where a certificate or its key is missing.
+var ErrCertificate = errors.New("a certificate and its key")
+
 // certificate is how connections are secured; nil for not at all.
 func (o Options) certificate() (*tls.Config, error) {
 	if o.TLSCert == "" && o.TLSKey == "" {
 		return nil, nil
 	}
 	if o.TLSCert == "" || o.TLSKey == "" {
-		return nil, errors.New("serve: --tls-cert and --tls-key go together")
+		return nil, fmt.Errorf("serve: one of %w is missing", ErrCertificate)
 	}
 	c := &certificate{cert: o.TLSCert, key: o.TLSKey}
 	if _, err := c.get(nil); err != nil {

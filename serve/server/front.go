@@ -1,14 +1,10 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"time"
-
-	"tkit/access"
-	"tkit/serve"
 )
 
 // The limits of a connection, the same for both front ends.
@@ -46,16 +42,4 @@ func frontEnd(h http.Handler, certificate *tls.Config, log *slog.Logger) *http.S
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	return s
-}
-
-// authenticator finds callers for the front ends. The connection of a caller that
-// is known is in use until the request ends.
-func authenticator(who *serve.Admission) func(context.Context, string) (access.Caller, error) {
-	return func(ctx context.Context, header string) (access.Caller, error) {
-		c, err := who.Authenticate(header)
-		if err == nil {
-			useConnection(ctx)
-		}
-		return c, err
-	}
 }

@@ -74,7 +74,7 @@ func (l *listeners) add(ctx context.Context, address string, secured bool) (net.
 	}
 	if !resolved.IP.IsLoopback() {
 		if !secured {
-			return nil, fmt.Errorf("%s can be reached from other machines, and tokens must not travel in clear: give --tls-cert and --tls-key, or use 127.0.0.1:%d", address, resolved.Port)
+			return nil, fmt.Errorf("%s can be reached from other machines, and tokens must not travel in clear: give %w, or use 127.0.0.1:%d", address, ErrCertificate, resolved.Port)
 		}
 		l.open = true
 	}

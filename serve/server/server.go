@@ -25,6 +25,7 @@ import (
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
 	"tkit/plugins/store"
+	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
 	"tkit/serve/rpc"
@@ -51,10 +52,6 @@ type Options struct {
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
 	Models []string
-	// Folder is served instead of the home's models: a SavedModel, or a folder of
-	// versions as TensorFlow Serving has them; see [inference.FolderSource]. Name is
-	// the name of its model, "" that of the folder.
-	Folder, Name string
 
 	Precision string // of trunks: fp32, or bf16 where the processor has it
 	Threads   int    // of one pass through a trunk; 0: all cores
@@ -125,13 +122,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
 		return err
 	}
-	source, models, err := openSource(ctx, o)
+	c, err := openCatalog(ctx, o)
 	if err != nil {
 		return err
 	}
-	if models != nil {
-		defer func() { err = errors.Join(err, models.Close()) }()
-	}
+	defer func() { err = errors.Join(err, c.Close()) }()
 	certificate, err := o.certificate()
 	if err != nil {
 		return err
@@ -140,13 +135,29 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	door, err := openDoor(ctx, o, models, listeners)
+	a, err := newAuthorizer(ctx, c, o, listeners)
 	if err != nil {
 		return errors.Join(err, listeners.close())
 	}
-	defer func() { err = errors.Join(err, door.close()) }()
-	s := newServer(o, source, precision, door.admission, certificate)
-	return s.run(ctx, listeners)
+	defer a.Close()
+	source, err := newSource(ctx, a.Registry(), o)
+	if err != nil {
+		return errors.Join(err, listeners.close())
+	}
+	return newServer(o, source, precision, a, certificate).run(ctx, listeners)
+}
+
+// newSource follows the versions of a registry that the options name.
+func newSource(ctx context.Context, r *registry.Registry, o Options) (*inference.RegistrySource, error) {
+	source := &inference.RegistrySource{Registry: r, Every: o.Watch, Log: o.Log}
+	for _, m := range o.Models {
+		ref, err := registry.ParseRef(m)
+		if err != nil {
+			return nil, err
+		}
+		source.Wanted = append(source.Wanted, ref)
+	}
+	return source, source.Check(ctx)
 }
 
 // A server is the running parts.
@@ -166,8 +177,8 @@ type server struct {
 // few of the largest.
 const bodies = 64 << 20
 
-func newServer(o Options, source inference.Source, precision inference.Precision, who *serve.Admission, certificate *tls.Config) *server {
-	s := &server{Options: o, policy: who.Check}
+func newServer(o Options, source inference.Source, precision inference.Precision, a authorizer, certificate *tls.Config) *server {
+	s := &server{Options: o, policy: a.Ready}
 	gatherer := prometheus.NewRegistry()
 	gatherer.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	requests, metrics := serve.NewMetrics(gatherer), inference.NewMetrics()
@@ -179,22 +190,20 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 		Decoders:  runtime.GOMAXPROCS(0),
 		Images:    o.MaxImages,
 		Plugins:   steps.New(store.In(o.Home), o.Plugins),
-		Permit:    who.Load,
+		Permit:    a.load,
 		Metrics:   metrics,
 		Log:       o.Log,
 	})
-	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{
-		Metrics: metrics, Log: o.Log, Permit: who.Admit, Published: s.published,
-	})
+	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{Metrics: metrics, Log: o.Log, Permit: a.use, Published: s.published})
 	s.health = rpc.NewHealth()
-	memory, authenticate := serve.NewMemory(8*o.MaxBody+bodies), authenticator(who)
+	memory := serve.NewMemory(8*o.MaxBody + bodies)
 	s.http = frontEnd(rest.New(rest.Options{
-		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: authenticate,
+		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: a.authenticate,
 		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Memory: memory, Origins: o.Origins,
 		Timeout: o.Timeout, Draining: s.draining.Load, Policy: s.policy, Log: o.Log,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: authenticate,
+		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: a.authenticate,
 		MaxMessage: int(o.MaxBody), Memory: memory, Timeout: o.Timeout, Log: o.Log,
 	})
 	s.grpc = frontEnd(s.calls, certificate, o.Log)

@@ -70,17 +70,12 @@ type process struct {
 	log       *bytes.Buffer
 }
 
-// spawn starts a server of a home and returns when it is ready.
+// spawn starts a server and returns when it is ready.
 func spawn(t *testing.T, home string, drain, grace time.Duration) *process {
 	t.Helper()
-	return spawnWith(t, map[string]any{"Home": home, "Drain": drain, "Grace": grace})
-}
-
-// spawnWith starts a server with options and returns when it is ready.
-func spawnWith(t *testing.T, given map[string]any) *process {
-	t.Helper()
-	given["HTTP"], given["GRPC"] = "127.0.0.1:0", "127.0.0.1:0"
-	options, err := json.Marshal(given)
+	options, err := json.Marshal(map[string]any{
+		"Home": home, "HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", "Drain": drain, "Grace": grace,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,9 +262,9 @@ func TestRunRefuses(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "--tls-key, or use 127.0.0.1:8501"},
-		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "--tls-cert"},
-		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "--tls-cert"},
+		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "a certificate and its key, or use 127.0.0.1:8501"},
+		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "a certificate and its key"},
+		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "a certificate and its key"},
 		{"a certificate without a key", func(o *Options) { o.TLSCert = "cert.pem" }, "go together"},
 		{"no certificate", func(o *Options) { o.TLSCert, o.TLSKey = "cert.pem", "key.pem" }, "cert.pem"},
 		{"no groups", func(o *Options) { o.Groups = "groups.yaml" }, "groups.yaml"},
@@ -326,18 +321,22 @@ func TestServeFailure(t *testing.T) {
 	home := inferencetest.New(t)
 	o := Defaults()
 	o.Home, o.Drain, o.Log = home.Path, 0, slog.New(slog.DiscardHandler)
-	source, models, err := openSource(t.Context(), o)
+	c, err := openCatalog(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer models.Close()
+	defer c.Close()
 	broken := errors.New("the network is gone")
-	door, err := openDoor(t.Context(), o, models, listeners{})
+	a, err := newAuthorizer(t.Context(), c, o, listeners{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer door.close()
-	err = newServer(o, source, "fp32", door.admission, nil).run(t.Context(), listeners{http: brokenListener{broken}})
+	defer a.Close()
+	source, err := newSource(t.Context(), a.Registry(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = newServer(o, source, "fp32", a, nil).run(t.Context(), listeners{http: brokenListener{broken}})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

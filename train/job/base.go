@@ -15,7 +15,6 @@ import (
 	"tkit/internal/preprocessing"
 	"tkit/internal/savedmodel"
 	"tkit/registry"
-	"tkit/registry/export"
 )
 
 // ErrChoose is wrapped where the base has several inputs or outputs and one has
@@ -57,13 +56,10 @@ func (r *run) openBase(ctx context.Context) (*base, error) {
 // readBase reads the base's network, and returns the preprocessing that is
 // recorded with it. That has no steps where none is.
 func (r *run) readBase(ctx context.Context, b *base) (own preprocessing.Preprocessing, err error) {
-	if r.builtOn != nil {
-		b.lineage.Version = r.builtOn.Ref().String()
-	}
-	if r.builtOn != nil && !isFolder(r.Base) {
-		b.lineage.Name = r.builtOn.Model
-		b.network, err = export.Network(ctx, r.Registry, r.builtOn)
-		return r.builtOn.Preprocessing, err
+	if version := r.permitted.BaseVersion(); version != nil && !isFolder(r.Base) {
+		b.lineage.Name = version.Model
+		b.network, err = r.permitted.BaseNetwork()
+		return version.Preprocessing, err
 	}
 	b.lineage.Name = filepath.Base(r.Base)
 	if own, err = recordedPreprocessing(ctx, r.Base); err != nil {
@@ -89,59 +85,6 @@ func (r *run) preprocess(ctx context.Context, b *base, own preprocessing.Preproc
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// findBase finds the registered version that the base is, or that it was
-// exported from: an export has the restrictions of its version. It returns nil
-// where the base is neither.
-func (r *run) findBase(ctx context.Context) (*registry.Manifest, error) {
-	if r.Base == "" {
-		return nil, nil
-	}
-	if isFolder(r.Base) {
-		return r.exportedFrom(ctx, r.Base)
-	}
-	ref, err := registry.ParseRef(r.Base)
-	var m *registry.Manifest
-	if err == nil {
-		m, err = r.Registry.Resolve(ctx, ref)
-	}
-	if _, missing := os.Stat(r.Base); err != nil && missing == nil {
-		return nil, nil // a file: reading it as a SavedModel says what is wrong
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a folder, and %w", r.Base, err)
-	}
-	return m, nil
-}
-
-// exportedFrom finds the version of this registry that a SavedModel was exported
-// from, by the manifest in it.
-func (r *run) exportedFrom(ctx context.Context, dir string) (*registry.Manifest, error) {
-	raw, err := inputfile.Read(ctx, filepath.Join(dir, export.Extra, "manifest.json"), inputfile.MaxText)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	written, err := registry.DecodeManifest(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	ours, err := r.Registry.Resolve(ctx, written.Ref())
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil, nil // another registry's
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, errA := written.Digest()
-	b, errB := ours.Digest()
-	if err := errors.Join(errA, errB); err != nil || a != b {
-		return nil, err
-	}
-	return ours, nil
 }
 
 // recordedName is the file in which a SavedModel that was exported for tkit has

@@ -8,58 +8,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
+	"tkit/access"
 	"tkit/architectures"
+	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/preprocessing"
-	"tkit/internal/workfolder"
 	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
 	"tkit/train/head"
 )
 
-// Rights decide what a run may do, from its beginning to its end. Run calls the
-// methods in the order in which they stand here.
-type Rights interface {
-	// Find finds the data by its name, path or URI.
-	Find(ctx context.Context, data string) error
-	// Begin decides whether the run may use the data, and build on base, which is
-	// nil where it builds on no registered version. The context that it returns
-	// ends when the run must stop.
-	Begin(ctx context.Context, base *registry.Manifest) (context.Context, error)
-	// Open opens the data. Whole reports that the data must be used whole or not
-	// at all.
-	Open(ctx context.Context) (src datasets.Source, whole bool, err error)
-	// Found decides again, now that the content of the data is known.
-	Found(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (Terms, error)
-	// Register registers the result if the run still may.
-	Register(ctx context.Context, n registry.Registration, s *datasets.Snapshot) (registry.Version, error)
-	// Promote makes a version the production version of its model.
-	Promote(ctx context.Context, m *registry.Manifest, by registry.Change) error
-	// End closes the data. It returns err, or the reason why the run had to stop.
-	End(ctx context.Context, err error) error
-}
-
-// Terms are what a run may do with its data.
-type Terms struct {
-	// Datasets are the registered datasets that the data belongs to.
-	Datasets []string
-	// Domain separates what is derived from restricted data; "" for data that
-	// nothing restricts.
-	Domain string
-	// Names reports that the run's user may see the names of the images.
-	Names bool
-}
-
 // Env is where a job runs.
 type Env struct {
-	Home     string
-	Registry *registry.Registry
-	Rights   Rights
+	Catalog  *catalog.Catalog
+	Caller   access.Caller // who trains
 	Plugins  *steps.Steps
 	Observer train.Observer
 }
@@ -68,14 +34,11 @@ type Env struct {
 type run struct {
 	Env
 	Options
-	builtOn  *registry.Manifest // the registered version behind the base, or nil
-	base     *registry.Base     // nil from scratch
-	source   datasets.Source
-	snapshot datasets.SnapshotOptions
-	work     string
-	terms    Terms
-	derived  string       // the folder of what is kept for other runs
-	told     bytes.Buffer // the events that the version keeps, as lines of JSON
+	permitted *catalog.TrainingRun
+	base      *registry.Base // nil from scratch
+	snapshot  datasets.SnapshotOptions
+	work      string
+	told      bytes.Buffer // the events that the version keeps, as lines of JSON
 }
 
 // Run trains what the options say and registers it. Where it fails, nothing is
@@ -86,28 +49,19 @@ func Run(ctx context.Context, env Env, o Options) (v registry.Version, err error
 		return v, err
 	}
 	r := &run{Env: env, Options: o}
-	if r.builtOn, err = r.findBase(ctx); err != nil {
-		return v, of("base", err)
-	}
-	if err := r.Rights.Find(ctx, o.Data); err != nil {
-		return v, of("data", err)
-	}
-	held, err := r.Rights.Begin(ctx, r.builtOn)
+	r.permitted, err = r.Catalog.BeginTraining(ctx, r.Caller, catalog.TrainingOptions{Data: o.Data, Base: o.Base})
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = r.Rights.End(ctx, err) }()
-	if r.source, r.snapshot.AllOrNothing, err = r.Rights.Open(held); err != nil {
-		return v, of("data", err)
-	}
-	r.snapshot.Look = o.Look
-	work, err := workfolder.New(r.Home, registry.WorkPrefix)
+	defer func() { err = r.permitted.End(err) }()
+	r.snapshot = datasets.SnapshotOptions{AllOrNothing: r.permitted.AllOrNothing(), Look: o.Look}
+	work, err := r.permitted.NewWorkFolder()
 	if err != nil {
 		return v, of("home", err)
 	}
 	defer func() { err = errors.Join(err, work.Close()) }()
 	r.work = work.Path
-	return r.trainAndRegister(held)
+	return r.trainAndRegister(r.permitted.Context())
 }
 
 func (r *run) trainAndRegister(ctx context.Context) (v registry.Version, err error) {
@@ -125,14 +79,14 @@ func (r *run) trainAndRegister(ctx context.Context) (v registry.Version, err err
 	if err != nil {
 		return v, err
 	}
-	if v, err = r.Rights.Register(ctx, n, result.Snapshot); err != nil {
-		return v, err
+	if v, err = r.permitted.Register(n); err != nil {
+		return v, fmt.Errorf("register: %w", err)
 	}
 	if err := result.Kept(); err != nil {
 		return v, err
 	}
 	if r.Promote {
-		if err := r.Rights.Promote(ctx, v.Manifest, r.By); err != nil {
+		if _, err := r.permitted.Promote(v.Manifest.Ref(), registry.Production, r.By); err != nil {
 			return v, fmt.Errorf("%s is registered, but not promoted: %w", v.Manifest.Ref(), err)
 		}
 	}
@@ -147,9 +101,9 @@ func (r *run) fineTune(ctx context.Context) (*train.Result, error) {
 	defer b.network.Close()
 	r.base = &b.lineage
 	result, err := train.FineTune(ctx, train.FineTuneOptions{
-		Base: b.network, Preprocessing: b.preprocessing, Plugins: r.Plugins, Source: r.source, Split: r.Split,
+		Base: b.network, Preprocessing: b.preprocessing, Plugins: r.Plugins, Source: r.permitted.Source, Split: r.Split,
 		Cut: r.Cut, Head: head.Options{Balanced: r.Balanced}, Copies: r.Copies, Augment: r.Augment, Seed: r.Seed,
-		Admit: r.admit("bottlenecks", b.preprocessing), Snapshot: r.snapshot, Work: r.work, Observer: r.observe,
+		Permit: r.permit(bottleneckFolder, b.preprocessing), Snapshot: r.snapshot, Work: r.work, Observer: r.observe,
 	})
 	if err != nil {
 		return nil, err
@@ -158,7 +112,7 @@ func (r *run) fineTune(ctx context.Context) (*train.Result, error) {
 	if r.noteUnequal() {
 		keep = 0 // nobody knows which bottlenecks to believe
 	}
-	if _, err := bottlenecks.Prune(r.derived, keep); err != nil {
+	if _, err := bottlenecks.Prune(r.permitted.DerivedFolder(bottleneckFolder), keep); err != nil {
 		return nil, errors.Join(err, result.Close())
 	}
 	return result, nil
@@ -181,30 +135,31 @@ func (r *run) fromScratch(ctx context.Context) (*train.Result, error) {
 	training := r.Training
 	training.Seed, training.Augment = r.Seed, r.Augment
 	result, err := train.FromScratch(ctx, train.ScratchOptions{
-		Architecture: a, Source: r.source, Split: r.Split, Preprocessing: p, Plugins: r.Plugins, Training: training,
-		Admit: r.admit("checkpoints", p), Snapshot: r.snapshot, Observer: r.observe,
+		Architecture: a, Source: r.permitted.Source, Split: r.Split, Preprocessing: p, Plugins: r.Plugins, Training: training,
+		Permit: r.permit(checkpointFolder, p), Snapshot: r.snapshot, Observer: r.observe,
 	})
 	r.noteUnequal()
 	return result, err
 }
 
-// admit decides on the snapshot of the data. What is derived from restricted data
-// is kept in a folder by itself for each set of restrictions: no run finds it
-// that the policy keeps from that data. The results of plugins that are not
-// deterministic are not kept at all.
-func (r *run) admit(folder string, p preprocessing.Preprocessing) train.Admit {
+// The folders of what is derived from data and kept for other runs.
+const (
+	bottleneckFolder = "bottlenecks"
+	checkpointFolder = "checkpoints"
+)
+
+// permit decides about the data once its content is known, and returns the folder of
+// what is derived from it. The results of plugins that are not deterministic are not
+// kept.
+func (r *run) permit(folder string, p preprocessing.Preprocessing) train.Permit {
 	return func(ctx context.Context, s *datasets.Snapshot, report *datasets.Report) (derived string, err error) {
-		if r.terms, err = r.Rights.Found(ctx, s, report); err != nil {
+		if err := r.permitted.Found(ctx, s, report); err != nil {
 			return "", err
-		}
-		r.derived = filepath.Join(r.Home, folder)
-		if domain := r.terms.Domain; domain != "" {
-			r.derived = filepath.Join(r.Home, "restricted", domain, folder)
 		}
 		if kept, err := r.Plugins.Deterministic(p); err != nil || !kept {
 			return "", err
 		}
-		return r.derived, nil
+		return r.permitted.DerivedFolder(folder), nil
 	}
 }
 
@@ -217,7 +172,7 @@ func (r *run) observe(e train.Event) {
 	default:
 		train.JSONLines(&r.told)(e)
 	}
-	if found, ok := e.(train.DataFound); ok && !r.terms.Names {
+	if found, ok := e.(train.DataFound); ok && !r.permitted.MayRead() {
 		found.Report = found.Report.Unnamed()
 		e = found
 	}

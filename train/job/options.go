@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 
+	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/registry"
 	"tkit/train/scratch"
@@ -53,23 +54,16 @@ type Options struct {
 // ErrVary is the error of copies that nothing varies.
 var ErrVary = errors.New("copies need a way to vary")
 
-// An OptionError says what is wrong with one option.
-type OptionError struct {
-	// Option is the option's name: its flag's on the command line.
-	Option string
-	Err    error
-}
-
-func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
-
-func (e *OptionError) Unwrap() error { return e.Err }
+// An OptionError says what is wrong with one option, by the name of its flag on the
+// command line.
+type OptionError = catalog.OptionError
 
 // of returns nil, or err as the error of an option.
 func of(option string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &OptionError{option, err}
+	return &OptionError{Option: option, Err: err}
 }
 
 // Check reports what is wrong with the options themselves, before anything is

@@ -34,9 +34,8 @@ func (r *run) registration(result *train.Result) (n registry.Registration, err e
 			Signature: registry.Signature{Inputs: export.Ports(result.Trunk.Inputs), Outputs: export.Ports(result.Head.Outputs)},
 			Metrics:   result.Evaluation,
 			Lineage: registry.Lineage{
-				Snapshots: []registry.SnapshotRef{{URI: result.Snapshot.URI, Digest: registry.Digest(result.Snapshot.Digest),
-					Entries: len(result.Snapshot.Entries), Datasets: r.terms.Datasets}},
-				Base: r.base, Code: r.Code, Seed: r.Seed, Command: r.Command, Parameters: r.Parameters,
+				Snapshots: []registry.SnapshotRef{{URI: result.Snapshot.URI, Digest: registry.Digest(result.Snapshot.Digest), Entries: len(result.Snapshot.Entries)}},
+				Base:      r.base, Code: r.Code, Seed: r.Seed, Command: r.Command, Parameters: r.Parameters,
 			},
 		},
 		Trunk: registry.FromEncoder(result.Trunk),

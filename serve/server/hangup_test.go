@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"log/slog"
@@ -14,7 +14,7 @@ import (
 // SIGHUP does not end the process, and the log says so.
 func TestHangup(t *testing.T) {
 	var log logtest.Buffer
-	end := ignoreHangups(slog.New(slog.NewTextHandler(&log, nil)))
+	end := IgnoreHangups(slog.New(slog.NewTextHandler(&log, nil)))
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}

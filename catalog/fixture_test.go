@@ -1,0 +1,150 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tkit/access"
+	"tkit/datasets/digits"
+	"tkit/datasets/folder"
+	"tkit/inference/inferencetest"
+	"tkit/registry"
+)
+
+// The callers of the tests. Olga owns the dataset, mallory has no right, and
+// nobody is not authenticated.
+var (
+	olga    = access.Caller{Principal: "user:olga"}
+	mallory = access.Caller{Principal: "user:mallory"}
+	nobody  = access.Caller{}
+)
+
+// noGroups knows every user and no group.
+type noGroups struct{}
+
+func (noGroups) Of(context.Context, access.Principal) ([]access.Principal, error) {
+	return []access.Principal{}, nil
+}
+
+// A fixture is a home with the registered dataset scans, which is olga's, and two
+// versions of the model m that were trained on it. Version 1 has been in production
+// before version 2. There are grant 1 on the dataset and declassification 1 of
+// version 1, and the account that the server runs as may use the model.
+type fixture struct {
+	*Catalog
+	home, data string
+	plain      string        // a folder that nobody registered
+	account    access.Caller // of this process
+	token      string        // the ID of olga's
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	h := inferencetest.New(t)
+	f := &fixture{home: h.Path, data: filepath.Join(t.TempDir(), "scans")}
+	var err error
+	if f.Catalog, err = Open(t.Context(), Options{Home: f.home, Groups: noGroups{}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if f.account, err = Self(""); err != nil {
+		t.Fatal(err)
+	}
+	f.plain = filepath.Join(t.TempDir(), "plain")
+	writeDigits(t, f.plain, 7, 8)
+	writeDigits(t, f.data, 1, 2)
+	d, err := f.RegisterDataset(t.Context(), f.account, DatasetOptions{Name: "scans", URI: f.data, Owner: olga.Principal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Lineage.Snapshots = []registry.SnapshotRef{{URI: d.URI, Digest: registry.Digest("sha256:" + strings.Repeat("0", 64)), Entries: 2, Datasets: []string{"scans"}}}
+	for seed := range uint64(2) {
+		h.RegisterWith(t, "m", seed, map[string]registry.Content{"data.json": registry.FromReader(strings.NewReader("{}"))})
+		h.Promote(t, "m", int(seed)+1, registry.Production)
+	}
+	f.grant(t, f.account.Principal, access.Use)
+	if _, err := f.Declassify(t.Context(), olga, DeclassifyOptions{Version: m1, Dataset: "scans", Right: access.Download, Expires: soon(), Reason: "approved"}); err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := f.CreateToken(t.Context(), olga, TokenOptions{Expires: soon()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.token = token.ID
+	return f
+}
+
+func writeDigits(t *testing.T, folderName string, which ...int) {
+	t.Helper()
+	if err := digits.Write(t.Context(), folderName, which, folder.Format); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// records is how many records the audit log has.
+func (f *fixture) records(t *testing.T) int {
+	t.Helper()
+	n := 0
+	for _, err := range f.authority.Log().Records(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// grant has olga allow a principal rights on her dataset.
+func (f *fixture) grant(t *testing.T, to access.Principal, rights ...access.Right) []access.Grant {
+	t.Helper()
+	added, err := f.AddGrants(t.Context(), olga, GrantOptions{Object: access.Dataset("scans"), Effect: access.Allow, Principal: to, Rights: rights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+// serving calls f with a server's side of the catalog.
+func (f *fixture) serving(use func(*Serving) error) error {
+	s, err := f.Serve(context.Background(), ServingOptions{Server: f.account, Every: time.Second, Log: discard})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return use(s)
+}
+
+// manifest is a version's.
+func (f *fixture) manifest(ctx context.Context, ref registry.Ref) *registry.Manifest {
+	m, err := f.registry.Resolve(ctx, ref)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func soon() time.Time { return time.Now().Add(time.Hour) }
+
+// outcome names the reason of an error.
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "allowed"
+	case errors.Is(err, access.ErrUnauthenticated):
+		return "unauthenticated"
+	case errors.Is(err, access.ErrDenied):
+		return "denied"
+	}
+	return err.Error()
+}

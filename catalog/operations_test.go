@@ -1,0 +1,255 @@
+package catalog
+
+import (
+	"context"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"tkit/access"
+	"tkit/registry"
+)
+
+// An operation of the table: what it does, who may, and how many records it writes.
+type operation struct {
+	name string
+	// may is who has the right to it; nil is olga.
+	may func(f *fixture) access.Caller
+	do  func(ctx context.Context, f *fixture, who access.Caller) error
+	// allowed and refused are the records of the right caller and of mallory.
+	allowed, refused int
+	// open says that mallory may, too, or sees less.
+	open bool
+}
+
+func administrator(f *fixture) access.Caller { return f.account }
+
+var (
+	change = registry.Change{Actor: "test"}
+	m1     = registry.Ref{Model: "m", Version: 1}
+	m2     = registry.Ref{Model: "m", Version: 2}
+	live   = registry.Ref{Model: "m", Alias: registry.Production}
+	scans  = access.Dataset("scans")
+)
+
+var operations = []operation{
+	{name: "RegisterDataset", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.RegisterDataset(ctx, who, DatasetOptions{Name: "more", URI: filepath.Dir(f.home)})
+		return err
+	}},
+	{name: "ListDatasets", allowed: 1, refused: 1, open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		listed, err := f.ListDatasets(ctx, who)
+		if err == nil && len(listed) == 0 {
+			err = access.ErrDenied
+		}
+		return err
+	}},
+	{name: "ShowDataset", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ShowDataset(ctx, who, "scans")
+		return err
+	}},
+	{name: "DatasetSnapshots", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.DatasetSnapshots(ctx, who, "scans")
+		return err
+	}},
+	{name: "OpenDataset", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		d, err := f.OpenDataset(ctx, who, "check", "scans")
+		if err != nil {
+			return err
+		}
+		return d.Close()
+	}},
+	{name: "OpenDataset, unregistered", may: administrator, allowed: 0, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		d, err := f.OpenDataset(ctx, who, "check", f.plain)
+		if err != nil {
+			return err
+		}
+		return d.Close()
+	}},
+	{name: "BeginTraining", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		r, err := f.BeginTraining(ctx, who, TrainingOptions{Data: "scans"}) // decided again when it is opened
+		if err != nil {
+			return err
+		}
+		return r.End(nil)
+	}},
+	{name: "BeginTraining, with a base", allowed: 6, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		r, err := f.BeginTraining(ctx, who, TrainingOptions{Data: "scans", Base: "m@2"})
+		if err != nil {
+			return err
+		}
+		return r.End(nil)
+	}},
+	{name: "UseVersion", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		u, err := f.UseVersion(ctx, who, m2)
+		if err != nil {
+			return err
+		}
+		return u.End(nil)
+	}},
+	{name: "ListModels", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ListModels(ctx, who)
+		return err
+	}},
+	{name: "ListVersions", allowed: 1, refused: 1, open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		versions, err := f.ListVersions(ctx, who, "m")
+		if err == nil && len(versions[0].Manifest.Labels) == 0 {
+			err = access.ErrDenied
+		}
+		return err
+	}},
+	{name: "ShowVersion", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ShowVersion(ctx, who, m2)
+		return err
+	}},
+	{name: "Attachment", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		r, err := f.Attachment(ctx, who, m2, "data.json")
+		if err != nil {
+			return err
+		}
+		return r.Close()
+	}},
+	{name: "Export", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Export(ctx, who, m2, ExportOptions{Folder: filepath.Join(filepath.Dir(f.data), "exported-"+who.Principal.Name())})
+		return err
+	}},
+	{name: "VersionAccess", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.VersionAccess(ctx, who, m2)
+		return err
+	}},
+	{name: "VersionsPinning", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.VersionsPinning(ctx, who, "sha256:1")
+		return err
+	}},
+	{name: "VerifyRegistry", may: administrator, allowed: 0, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.VerifyRegistry(ctx, who)
+		return err
+	}},
+	{name: "Promote", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Promote(ctx, who, m1, "", change)
+		return err
+	}},
+	{name: "Rollback", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Rollback(ctx, who, live, change)
+		return err
+	}},
+	{name: "RemoveAlias", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.RemoveAlias(ctx, who, live, change)
+	}},
+	{name: "History", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.History(ctx, who, "m")
+		return err
+	}},
+	{name: "ShowGrants", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ShowGrants(ctx, who, scans)
+		return err
+	}},
+	{name: "AddGrants", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.AddGrants(ctx, who, GrantOptions{Object: scans, Effect: access.Allow, Principal: "user:bob", Rights: []access.Right{access.List, access.Read}})
+		return err
+	}},
+	{name: "RevokeGrant", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.RevokeGrant(ctx, who, scans, 1)
+	}},
+	{name: "SetOwner", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.SetOwner(ctx, who, scans, "user:otto")
+	}},
+	{name: "ProtectModel", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ProtectModel(ctx, who, "m", "")
+		return err
+	}},
+	{name: "Declassify", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Declassify(ctx, who, DeclassifyOptions{Version: m1, Dataset: "scans", Right: access.Use, Expires: soon(), Reason: "approved"})
+		return err
+	}},
+	{name: "Reclassify", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.Reclassify(ctx, who, 1)
+	}},
+	{name: "WhoAmI", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.WhoAmI(ctx, who)
+		return err
+	}},
+	{name: "CreateToken", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, _, err := f.CreateToken(ctx, who, TokenOptions{Principal: "user:bob", Expires: soon()})
+		return err
+	}},
+	{name: "ListTokens", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ListTokens(ctx, who)
+		return err
+	}},
+	{name: "RevokeToken", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.RevokeToken(ctx, who, f.token)
+	}},
+	{name: "AuditRecords", may: administrator, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.AuditRecords(ctx, who, 1)
+		return err
+	}},
+	{name: "VerifyAudit", may: administrator, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.VerifyAudit(ctx, who)
+		return err
+	}},
+	{name: "Serve", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		s, err := f.Serve(ctx, ServingOptions{Server: who, Every: time.Second, Log: discard})
+		if err == nil {
+			s.Close()
+		}
+		return err
+	}},
+	{name: "AuthorizeUse", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.serving(func(s *Serving) error { // and the server loads it
+			return s.AuthorizeUse(ctx, who, f.manifest(ctx, m2))
+		})
+	}},
+	{name: "Collect", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := Collect(ctx, who, Options{Home: f.home, Groups: noGroups{}}, CollectOptions{})
+		return err
+	}},
+}
+
+// TestOperations runs every operation for nobody, for mallory, who has no right, and
+// for a caller with the right, and counts the records.
+func TestOperations(t *testing.T) {
+	for i, o := range operations {
+		t.Run(strconv.Itoa(i)+" "+o.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			may := olga
+			if o.may != nil {
+				may = o.may(f)
+			}
+			refused := "denied"
+			if o.open && o.refused == 0 {
+				refused = "allowed"
+			}
+			for _, c := range []struct {
+				who     access.Caller
+				want    string
+				records int
+			}{{nobody, "unauthenticated", 0}, {mallory, refused, o.refused}, {may, "allowed", o.allowed}} {
+				before := f.records(t)
+				err := o.do(t.Context(), f, c.who)
+				if got := outcome(err); got != c.want {
+					t.Errorf("%q: %s, want %s", c.who.Principal, got, c.want)
+				}
+				if n := f.records(t) - before; n != c.records {
+					t.Errorf("%q: %d records, want %d", c.who.Principal, n, c.records)
+				}
+			}
+		})
+	}
+}
+
+// Every exported method of a Catalog is in the table.
+func TestTableIsComplete(t *testing.T) {
+	methods := reflect.TypeFor[*Catalog]()
+	for i := range methods.NumMethod() {
+		name := methods.Method(i).Name
+		inTable := slices.ContainsFunc(operations, func(o operation) bool { return o.name == name })
+		if !inTable && name != "Close" {
+			t.Errorf("the operation %s is missing in the table", name)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tkit/access"
+	"tkit/registry"
+)
+
+// ErrUnavailable is the error of a decision that cannot be made now, or of a
+// version that this server may not load. Its text may be told to clients.
+var ErrUnavailable = errors.New("unavailable")
+
+// Serving authenticates the requests of a server and decides which versions their
+// callers may use. Its methods may be called concurrently.
+//
+// A decision is made and recorded once for each caller, version and generation of
+// the policy. It is kept for the requests that follow, until the policy or the
+// caller's groups change or something expires.
+type Serving struct {
+	catalog   *Catalog
+	policy    *access.Follower
+	server    access.Caller
+	anonymous access.Caller
+	log       *slog.Logger
+	stop      context.CancelFunc
+	following sync.WaitGroup
+
+	mu        sync.RWMutex
+	decisions map[decisionKey]keptDecision
+	recording chan struct{} // is held while the audit log is written
+}
+
+type decisionKey struct {
+	principal access.Principal
+	purpose   string
+	version   registry.Ref
+}
+
+// keptDecision is a decision with the groups that it was made by.
+type keptDecision struct {
+	access.Decision
+	clusters    []string // whose groups may decide
+	memberships string
+}
+
+// maxDecisions bounds the decisions that are kept. When there are as many, all are
+// dropped.
+const maxDecisions = 10_000
+
+// ServingOptions say how requests are decided.
+type ServingOptions struct {
+	// Server is the account that loads the versions. It must have the right to use
+	// what it serves, as the callers must.
+	Server access.Caller
+	// Anonymous is the caller of requests without a token. Nobody means that they
+	// are refused.
+	Anonymous access.Caller
+	// Every is the time between looks at the policy.
+	Every time.Duration
+	Log   *slog.Logger
+}
+
+// Serve begins to follow the policy for a server. The caller closes it after the
+// last request, before the catalog.
+func (c *Catalog) Serve(ctx context.Context, o ServingOptions) (*Serving, error) {
+	if _, err := c.authority.Resolve(ctx, o.Server); err != nil {
+		return nil, err // now, and not at every request
+	}
+	policy, err := c.authority.Store().Follow(ctx, o.Every)
+	if err != nil {
+		return nil, err
+	}
+	s := &Serving{
+		catalog: c, policy: policy, server: o.Server, anonymous: o.Anonymous, log: o.Log,
+		decisions: make(map[decisionKey]keptDecision), recording: make(chan struct{}, 1),
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.following.Go(func() { policy.Run(following, o.Log) })
+	return s, nil
+}
+
+// Close ends what Serve began.
+func (s *Serving) Close() {
+	s.stop()
+	s.following.Wait()
+}
+
+// Registry is where the server finds the versions to load.
+func (s *Serving) Registry() *registry.Registry { return s.catalog.registry }
+
+// Ready returns why no request can be decided now: the policy cannot be read. It is
+// nil where requests can be decided. The error wraps ErrUnavailable and is for the
+// log.
+func (s *Serving) Ready() error {
+	_, err := s.inForce()
+	return err
+}
+
+// inForce returns the policy in force.
+func (s *Serving) inForce() (*access.Policy, error) {
+	p, err := s.policy.Policy()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return p, nil
+}
+
+// Authenticate finds the caller of a request by its Authorization header. The error
+// wraps access.ErrUnauthenticated, or ErrUnavailable where the policy cannot be
+// read.
+func (s *Serving) Authenticate(header string) (access.Caller, error) {
+	if header == "" && s.anonymous.Principal != "" {
+		return s.anonymous, nil
+	}
+	p, err := s.inForce()
+	if err != nil {
+		return access.Caller{}, err
+	}
+	return access.Authenticate(p, header, time.Now())
+}
+
+// AuthorizeUse decides whether a caller may use a version, and whether this server
+// may have it loaded. The error wraps access.ErrDenied, access.ErrUnauthenticated
+// or ErrUnavailable and may be told to clients. Why it is refused is logged: what
+// is behind a model is not for every client.
+func (s *Serving) AuthorizeUse(ctx context.Context, who access.Caller, m *registry.Manifest) error {
+	d, err := s.decide(ctx, who, "serve", m)
+	switch {
+	case errors.Is(err, access.ErrUnauthenticated):
+		return err
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		s.log.ErrorContext(ctx, "cannot decide who may use a version", "version", m.Ref(), "principal", who.Principal, "error", err)
+		return fmt.Errorf("%w: cannot decide now who may use %s", ErrUnavailable, m.Ref())
+	case !d.Allowed:
+		return fmt.Errorf("%w: %s may not use %s", access.ErrDenied, who.Principal, m.Ref())
+	}
+	return s.AuthorizeLoad(ctx, m)
+}
+
+// AuthorizeLoad decides whether this server may load a version. The error wraps
+// ErrUnavailable and may be told to clients.
+func (s *Serving) AuthorizeLoad(ctx context.Context, m *registry.Manifest) error {
+	d, err := s.decide(ctx, s.server, "load", m)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		s.log.ErrorContext(ctx, "cannot decide whether this server may load a version", "version", m.Ref(), "error", err)
+		return fmt.Errorf("%w: cannot decide now whether %s may be served here", ErrUnavailable, m.Ref())
+	case !d.Allowed:
+		return fmt.Errorf("%w: %s may not be served here: the account that runs the server has no right to use it", ErrUnavailable, m.Ref())
+	}
+	return nil
+}
+
+// decide decides whether a caller may use a version. The action is for the record.
+func (s *Serving) decide(ctx context.Context, who access.Caller, action string, m *registry.Manifest) (access.Decision, error) {
+	p, err := s.inForce()
+	if err != nil {
+		return access.Decision{}, err
+	}
+	authority := s.catalog.authority
+	if who, err = authority.Resolve(ctx, who); err != nil {
+		return access.Decision{}, err
+	}
+	key := decisionKey{who.Principal, who.Purpose, m.Ref()}
+	if d, holds := s.kept(ctx, key, p, who); holds {
+		return d, nil
+	}
+	select { // one request at a time writes the audit log
+	case s.recording <- struct{}{}:
+		defer func() { <-s.recording }()
+	case <-ctx.Done():
+		return access.Decision{}, context.Cause(ctx)
+	}
+	if d, holds := s.kept(ctx, key, p, who); holds {
+		return d, nil
+	}
+	origins, err := s.catalog.origins(ctx, m)
+	if err != nil {
+		return access.Decision{}, err
+	}
+	clusters := p.Clusters(p.Restrictions(origins))
+	who = authority.ResolveIn(ctx, who, clusters)
+	d, err := authority.AuthorizeBy(ctx, p, who, access.Request{Action: action, Right: access.Use, Lineage: origins})
+	if err != nil && !errors.Is(err, access.ErrDenied) {
+		return d, err
+	}
+	if !d.Allowed {
+		s.log.InfoContext(ctx, "refused", "action", action, "principal", who.Principal, "version", m.Ref(), "reason", d.Reason)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.decisions) >= maxDecisions {
+		clear(s.decisions)
+	}
+	s.decisions[key] = keptDecision{d, clusters, who.Memberships()}
+	return d, nil
+}
+
+// kept returns a decision that was made before and still holds.
+func (s *Serving) kept(ctx context.Context, key decisionKey, p *access.Policy, who access.Caller) (access.Decision, bool) {
+	s.mu.RLock()
+	d, found := s.decisions[key]
+	s.mu.RUnlock()
+	if !found || !d.Holds(p.Generation(), time.Now()) {
+		return access.Decision{}, false
+	}
+	return d.Decision, s.catalog.authority.ResolveIn(ctx, who, d.clusters).Memberships() == d.memberships
+}

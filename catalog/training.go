@@ -1,0 +1,268 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+
+	"tkit/access"
+	"tkit/datasets"
+	"tkit/datasets/all"
+	"tkit/internal/workfolder"
+	"tkit/registry"
+)
+
+// TrainingOptions say what a run trains on.
+type TrainingOptions struct {
+	// Data is a registered dataset's name, or a path or URI.
+	Data string
+	// Base is what the model is built on: the reference of a registered version, or
+	// the folder of a SavedModel, which may be an export of one; "" is nothing.
+	Base string
+}
+
+// A TrainingRun is a run that may train on its data and build on its base for as
+// long as it goes on. It registers the version that comes of it.
+type TrainingRun struct {
+	// Source is the data.
+	Source datasets.Source
+
+	held
+	catalog *Catalog
+	who     access.Caller
+	base    *registry.Manifest
+	data    access.Data
+	whole   bool
+
+	found    *datasets.Snapshot
+	datasets []string // the registered ones that the data belongs to
+	domain   string
+	readable bool
+}
+
+// BeginTraining decides, before anything is read, whether the caller may train on
+// the data and build on the base, and opens the data. The decision is recorded
+// for each registered dataset, and twice for the base: to use and to download it.
+// All of it is decided and recorded again when the data is opened, when its content
+// is known, and before the version is registered. The caller of BeginTraining
+// calls End. An error about one of the options is a [OptionError], "data" or
+// "base".
+//
+// Files and data that nobody registered can be named only by the account that this
+// process runs as.
+func (c *Catalog) BeginTraining(ctx context.Context, who access.Caller, o TrainingOptions) (_ *TrainingRun, err error) {
+	who, p, err := c.begin(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.locate(ctx, p, who, "train", o.Data)
+	if err != nil {
+		return nil, &OptionError{"data", err}
+	}
+	base, err := c.baseVersion(ctx, who, o.Base)
+	if err != nil {
+		return nil, &OptionError{"base", err}
+	}
+	needs := access.Needs{Data: []access.Data{found.data}}
+	if base != nil {
+		if needs.Base, err = c.origins(ctx, base); err != nil {
+			return nil, &OptionError{"base", err}
+		}
+	}
+	permission := c.authority.NewPermission(who, needs)
+	if err := permission.Authorize(ctx); err != nil {
+		return nil, err
+	}
+	r := &TrainingRun{held: hold(ctx, permission), catalog: c, who: who, base: base, data: found.data}
+	r.whole = len(p.DatasetsOf(r.data)) > 0
+	if r.Source, err = all.OpenIf(r.ctx, found.uri, func(user, opened string) error { return r.opened(p, user, opened) }); err != nil {
+		return nil, r.End(&OptionError{"data", err})
+	}
+	return r, nil
+}
+
+// opened decides again when the data is opened, before anything of it is read.
+func (r *TrainingRun) opened(p *access.Policy, user, uri string) error {
+	var err error
+	if r.data, err = p.Opened(r.data, user, uri); err != nil {
+		return err
+	}
+	// What was opened may be restricted where what its name led to was not.
+	r.whole = r.whole || len(p.DatasetsOf(r.data)) > 0
+	return r.permission.Opened(r.ctx, user, uri)
+}
+
+// NewWorkFolder makes a folder in the home for this run alone. The caller closes it;
+// what a killed run leaves is found by Collect.
+func (r *TrainingRun) NewWorkFolder() (*workfolder.Folder, error) {
+	return workfolder.New(r.catalog.home, registry.WorkPrefix)
+}
+
+// Context ends when the permission is lost, with the reason as its cause.
+func (r *TrainingRun) Context() context.Context { return r.ctx }
+
+// AllOrNothing says that the data is restricted: it is used whole or not at all.
+func (r *TrainingRun) AllOrNothing() bool { return r.whole }
+
+// Found decides again once the content of the data is known: it may be a copy of a
+// registered dataset. From then on the store of restricted data is asked
+// whether it still lets its user read. Found is called before anything is
+// derived from the data.
+func (r *TrainingRun) Found(ctx context.Context, s *datasets.Snapshot, report *datasets.Report) (err error) {
+	if r.datasets, err = r.permission.Found(ctx, s.Digest, len(s.Entries)); err != nil {
+		return err
+	}
+	if r.readable, err = r.mayRead(ctx, s); err != nil {
+		return err
+	}
+	if len(r.datasets) > 0 {
+		if err := checkWhole(report); err != nil {
+			return err
+		}
+		r.permission.Watch(r.sampleStore(s))
+	}
+	if r.domain, err = r.permission.Domain(ctx); err == nil {
+		r.found = s
+	}
+	return err
+}
+
+// mayRead decides whether the caller may see the data: to train on data is not to
+// see it.
+func (r *TrainingRun) mayRead(ctx context.Context, s *datasets.Snapshot) (bool, error) {
+	who, p, err := r.catalog.begin(ctx, r.who)
+	if err != nil {
+		return false, err
+	}
+	data := r.data
+	data.Digest, data.Store = s.Digest, datasets.User(r.Source)
+	err = r.catalog.authorizeRead(ctx, p, who, "train", data)
+	if errors.Is(err, access.ErrDenied) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// MayRead says, after Found, whether the caller may see the data and the names of
+// its images.
+func (r *TrainingRun) MayRead() bool { return r.readable }
+
+// DerivedFolder is where what is derived from the data is kept after the run,
+// below a name such as "bottlenecks". There is one folder for each set of
+// restrictions: what one run derived from restricted data is not found by a run
+// that the policy keeps from that data. It is "" before Found.
+func (r *TrainingRun) DerivedFolder(name string) string {
+	switch {
+	case r.found == nil:
+		return ""
+	case r.domain == "":
+		return filepath.Join(r.catalog.home, name)
+	}
+	return filepath.Join(r.catalog.home, "restricted", r.domain, name)
+}
+
+// Register registers the version that the run has trained. The permission is
+// decided and recorded once more, and still holds in the transaction in which the
+// version appears. Register sets in the lineage which registered datasets the
+// snapshot belongs to and which version the base is.
+func (r *TrainingRun) Register(n registry.Registration) (registry.Version, error) {
+	if err := r.completeLineage(&n.Manifest.Lineage); err != nil {
+		return registry.Version{}, err
+	}
+	if len(r.datasets) > 0 {
+		if err := datasets.MayRead(r.ctx, r.Source, keysOf(r.found.Entries)); err != nil {
+			return registry.Version{}, err
+		}
+	}
+	if err := r.permission.Authorize(r.ctx); err != nil {
+		return registry.Version{}, err
+	}
+	if n.By.Actor == "" {
+		n.By.Actor = r.who.Principal.Name()
+	}
+	n.Permitted = r.permission.Check
+	return r.catalog.registry.Register(r.ctx, n)
+}
+
+// completeLineage makes the lineage of a registration that of the run.
+func (r *TrainingRun) completeLineage(l *registry.Lineage) error {
+	if r.found == nil {
+		return errors.New("register: the content of the data is not known: call Found first")
+	}
+	if len(l.Snapshots) != 1 || string(l.Snapshots[0].Digest) != r.found.Digest {
+		return fmt.Errorf("register: the lineage has other data than the run, which was trained on %s", r.found.Digest)
+	}
+	l.Snapshots = []registry.SnapshotRef{l.Snapshots[0]}
+	l.Snapshots[0].Datasets = r.datasets
+	if r.base == nil {
+		return nil
+	}
+	if l.Base == nil {
+		return fmt.Errorf("register: the lineage lacks the base %s", r.base.Ref())
+	}
+	base := *l.Base
+	base.Version = r.base.Ref().String()
+	l.Base = &base
+	return nil
+}
+
+// Promote makes an alias name a version, as [Catalog.Promote] does.
+func (r *TrainingRun) Promote(ref registry.Ref, alias string, by registry.Change) (registry.Alias, error) {
+	return r.catalog.Promote(r.ctx, r.who, ref, alias, by)
+}
+
+// End ends the run and closes its data. It returns err, the error of the run, with
+// the reason where the permission was lost.
+func (r *TrainingRun) End(err error) error {
+	lost := r.release()
+	if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && r.outer.Err() == nil {
+		err = r.permission.Denied(r.outer, err)
+	}
+	if err != nil && lost != nil {
+		err = fmt.Errorf("%w; nothing was registered", lost)
+	}
+	if r.Source != nil { // which the checks asked
+		err = errors.Join(err, datasets.Close(r.Source))
+	}
+	return err
+}
+
+// checkWhole refuses restricted data of which the store has withheld a part. That
+// it is restricted may be known only by its content.
+func checkWhole(r *datasets.Report) error {
+	for _, q := range r.Quarantined {
+		if q.Reason == datasets.Denied {
+			return fmt.Errorf("%s: the dataset is used whole or not at all: %w: %w: %s", q.Key, datasets.ErrDenied, fs.ErrPermission, q.Detail)
+		}
+	}
+	return nil
+}
+
+// filesPerCheck is how many files the store is asked for at each check.
+const filesPerCheck = 16
+
+// sampleStore returns a function that asks the store for the next few files of a
+// snapshot each time it is called, and begins again after the last.
+func (r *TrainingRun) sampleStore(s *datasets.Snapshot) func(context.Context) error {
+	next := 0
+	return func(ctx context.Context) error {
+		from := next
+		if next += filesPerCheck; next >= len(s.Entries) {
+			next = 0
+		}
+		return datasets.MayRead(ctx, r.Source, keysOf(s.Entries[from:min(from+filesPerCheck, len(s.Entries))]))
+	}
+}
+
+func keysOf(entries []datasets.Entry) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, e := range entries {
+			if !yield(e.Key) {
+				return
+			}
+		}
+	}
+}

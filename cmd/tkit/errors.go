@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"tkit/catalog"
+	"tkit/plugins/python"
+	"tkit/plugins/store"
+	"tkit/serve/server"
+	"tkit/train"
+	"tkit/train/job"
+)
+
+// remedies are the flags that help against errors of packages, which know no
+// flags.
+var remedies = []struct {
+	err   error
+	flags string
+}{
+	{job.ErrChoose, "--input, --output"},
+	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
+	{train.ErrCut, "--cut"},
+	{server.ErrCertificate, "--tls-cert, --tls-key"},
+	{store.ErrPackages, "--python, --wheels"},
+	{python.ErrInterpreter, "--python"},
+}
+
+// withFlags adds to an error the flags that it is about.
+func withFlags(err error) error {
+	for { // errors.Join also wraps a single error
+		joined, ok := err.(interface{ Unwrap() []error })
+		if !ok || len(joined.Unwrap()) != 1 {
+			break
+		}
+		err = joined.Unwrap()[0]
+	}
+	var about *catalog.OptionError
+	switch {
+	case !errors.As(err, &about):
+	case err == error(about):
+		err = fmt.Errorf("--%s: %w", about.Option, about.Err)
+	default:
+		err = fmt.Errorf("%w (--%s)", err, about.Option)
+	}
+	for _, r := range remedies {
+		if errors.Is(err, r.err) {
+			return fmt.Errorf("%w (%s)", err, r.flags)
+		}
+	}
+	return err
+}
