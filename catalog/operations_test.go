@@ -200,7 +200,7 @@ var operations = []operation{
 	}},
 	{name: "AuthorizeUse", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		return f.serving(func(s *Serving) error { // and the server loads it
-			return s.AuthorizeUse(ctx, who, f.manifest(ctx, m2))
+			return s.AuthorizeUse(ctx, who, "m@2", f.manifest(ctx, m2))
 		})
 	}},
 	{name: "Collect", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {

@@ -39,7 +39,7 @@ type Serving struct {
 type decisionKey struct {
 	principal access.Principal
 	purpose   string
-	version   registry.Ref
+	version   string
 }
 
 // keptDecision is a decision with the groups that it was made by.
@@ -126,44 +126,45 @@ func (s *Serving) Authenticate(header string) (access.Caller, error) {
 	return access.Authenticate(p, header, time.Now())
 }
 
-// AuthorizeUse decides whether a caller may use a version, and whether this server
-// may have it loaded. The error wraps access.ErrDenied, access.ErrUnauthenticated
+// AuthorizeUse decides whether a caller may use a version, named as in "flowers@7",
+// and whether this server may have it loaded. A version without a manifest is not of
+// the registry, and nothing restricts it. The error wraps access.ErrDenied, access.ErrUnauthenticated
 // or ErrUnavailable and may be told to clients. Why it is refused is logged: what
 // is behind a model is not for every client.
-func (s *Serving) AuthorizeUse(ctx context.Context, who access.Caller, m *registry.Manifest) error {
-	d, err := s.decide(ctx, who, "serve", m)
+func (s *Serving) AuthorizeUse(ctx context.Context, who access.Caller, name string, m *registry.Manifest) error {
+	d, err := s.decide(ctx, who, "serve", name, m)
 	switch {
 	case errors.Is(err, access.ErrUnauthenticated):
 		return err
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		s.log.ErrorContext(ctx, "cannot decide who may use a version", "version", m.Ref(), "principal", who.Principal, "error", err)
-		return fmt.Errorf("%w: cannot decide now who may use %s", ErrUnavailable, m.Ref())
+		s.log.ErrorContext(ctx, "cannot decide who may use a version", "version", name, "principal", who.Principal, "error", err)
+		return fmt.Errorf("%w: cannot decide now who may use %s", ErrUnavailable, name)
 	case !d.Allowed:
-		return fmt.Errorf("%w: %s may not use %s", access.ErrDenied, who.Principal, m.Ref())
+		return fmt.Errorf("%w: %s may not use %s", access.ErrDenied, who.Principal, name)
 	}
-	return s.AuthorizeLoad(ctx, m)
+	return s.AuthorizeLoad(ctx, name, m)
 }
 
 // AuthorizeLoad decides whether this server may load a version. The error wraps
 // ErrUnavailable and may be told to clients.
-func (s *Serving) AuthorizeLoad(ctx context.Context, m *registry.Manifest) error {
-	d, err := s.decide(ctx, s.server, "load", m)
+func (s *Serving) AuthorizeLoad(ctx context.Context, name string, m *registry.Manifest) error {
+	d, err := s.decide(ctx, s.server, "load", name, m)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		s.log.ErrorContext(ctx, "cannot decide whether this server may load a version", "version", m.Ref(), "error", err)
-		return fmt.Errorf("%w: cannot decide now whether %s may be served here", ErrUnavailable, m.Ref())
+		s.log.ErrorContext(ctx, "cannot decide whether this server may load a version", "version", name, "error", err)
+		return fmt.Errorf("%w: cannot decide now whether %s may be served here", ErrUnavailable, name)
 	case !d.Allowed:
-		return fmt.Errorf("%w: %s may not be served here: the account that runs the server has no right to use it", ErrUnavailable, m.Ref())
+		return fmt.Errorf("%w: %s may not be served here: the account that runs the server has no right to use it", ErrUnavailable, name)
 	}
 	return nil
 }
 
 // decide decides whether a caller may use a version. The action is for the record.
-func (s *Serving) decide(ctx context.Context, who access.Caller, action string, m *registry.Manifest) (access.Decision, error) {
+func (s *Serving) decide(ctx context.Context, who access.Caller, action, name string, m *registry.Manifest) (access.Decision, error) {
 	p, err := s.inForce()
 	if err != nil {
 		return access.Decision{}, err
@@ -172,7 +173,7 @@ func (s *Serving) decide(ctx context.Context, who access.Caller, action string, 
 	if who, err = authority.Resolve(ctx, who); err != nil {
 		return access.Decision{}, err
 	}
-	key := decisionKey{who.Principal, who.Purpose, m.Ref()}
+	key := decisionKey{who.Principal, who.Purpose, name}
 	if d, holds := s.kept(ctx, key, p, who); holds {
 		return d, nil
 	}
@@ -185,7 +186,7 @@ func (s *Serving) decide(ctx context.Context, who access.Caller, action string, 
 	if d, holds := s.kept(ctx, key, p, who); holds {
 		return d, nil
 	}
-	origins, err := s.catalog.origins(ctx, m)
+	origins, err := s.origins(ctx, name, m)
 	if err != nil {
 		return access.Decision{}, err
 	}
@@ -196,7 +197,7 @@ func (s *Serving) decide(ctx context.Context, who access.Caller, action string, 
 		return d, err
 	}
 	if !d.Allowed {
-		s.log.InfoContext(ctx, "refused", "action", action, "principal", who.Principal, "version", m.Ref(), "reason", d.Reason)
+		s.log.InfoContext(ctx, "refused", "action", action, "principal", who.Principal, "version", name, "reason", d.Reason)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,6 +206,14 @@ func (s *Serving) decide(ctx context.Context, who access.Caller, action string, 
 	}
 	s.decisions[key] = keptDecision{d, clusters, who.Memberships()}
 	return d, nil
+}
+
+// origins returns what restricts a version.
+func (s *Serving) origins(ctx context.Context, name string, m *registry.Manifest) ([]access.Origin, error) {
+	if m == nil {
+		return []access.Origin{{Version: name + " (not of the registry)"}}, nil
+	}
+	return s.catalog.origins(ctx, m)
 }
 
 // kept returns a decision that was made before and still holds.

@@ -49,10 +49,14 @@ func (h *Handle) Signature(name string) (string, Signature, error) {
 	}
 	all := h.servable.Signatures()
 	s, ok := all[name]
-	if !ok {
-		return name, s, &Error{Reason: BadRequest, Err: fmt.Errorf("%s has no signature %.100q; it has %q", h.Version, name, sortedNames(all))}
+	if ok {
+		return name, s, nil
 	}
-	return name, s, nil
+	err := fmt.Errorf("%s has no signature %.100q; it has %q", h.Version, name, sortedNames(all))
+	if partial, ok := h.servable.(interface{ Refused(signature string) error }); ok && partial.Refused(name) != nil {
+		err = fmt.Errorf("%s does not serve signature %.100q: %w", h.Version, name, partial.Refused(name))
+	}
+	return name, s, &Error{Reason: BadRequest, Err: err}
 }
 
 // Run computes outputs of a signature, in the order of their names; no names

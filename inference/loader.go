@@ -68,6 +68,9 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (*Handle, 
 
 // open makes the servable of a version, of the kind that its parts are for.
 func (l *Loader) open(ctx context.Context, parts Parts) (Servable, error) {
+	if parts.SavedModel != "" {
+		return l.openSavedModel(ctx, parts.SavedModel)
+	}
 	return l.openClassifier(ctx, parts)
 }
 

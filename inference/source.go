@@ -14,12 +14,17 @@ type Source interface {
 	// Changes sends whenever the aspirations may have changed, until ctx ends.
 	// Sends that come together may be one.
 	Changes(ctx context.Context) <-chan struct{}
-	// Parts finds a version's manifest and the files of its trunk and head.
+	// Parts finds what a version is made of.
 	Parts(ctx context.Context, model string, version int) (Parts, error)
 }
 
-// Parts are what a version is made of.
+// Parts are what a version is made of: a manifest with the files of a trunk and a
+// head, or a SavedModel.
 type Parts struct {
+	// SavedModel is the folder of a SavedModel that is served as it is; then there
+	// is nothing else.
+	SavedModel string
+
 	Manifest  *registry.Manifest
 	TrunkPath string
 	HeadPath  string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,10 +20,13 @@ import (
 func serveCommand() *cli.Command {
 	o := server.Defaults()
 	return &cli.Command{
-		Name:  "serve",
-		Usage: "answer questions about images with the models that are in production",
+		Name:      "serve",
+		Usage:     "answer requests with the models that are in production, or with a SavedModel",
+		ArgsUsage: "[DIR]",
 		Description: "Loads the production version of every model of the registry and follows its aliases:\n" +
 			"a promotion or rollback takes effect without a restart and without a failed request.\n" +
+			"With DIR it serves that folder instead: any SavedModel, or a folder of numbered\n" +
+			"versions (1, 2, …) of which the newest answers, as TensorFlow Serving has them.\n" +
 			"Answers tkit's own :classify-image and TensorFlow Serving's REST and gRPC APIs.\n" +
 			"Who asks is known by a token, given as Authorization: Bearer TOKEN; requests from\n" +
 			"this machine without one come from the account that runs the server. Each may use\n" +
@@ -39,6 +43,7 @@ func serveCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow-origin", Usage: "let web pages of `ORIGIN`, such as https://lab.example.org, ask over HTTP (CORS); may be repeated"},
 			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's and HDFS's", Destination: &o.Groups},
 			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
+			&cli.StringFlag{Name: "name", Usage: "serve DIR under `NAME`", DefaultText: "the folder's name", Destination: &o.Name},
 			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
 			&cli.IntFlag{Name: "threads", Usage: "spread one pass through a trunk over `N` threads; 0 for all cores", Destination: &o.Threads},
 			&cli.IntFlag{Name: "max-batch", Usage: "send at most `N` images through a trunk at a time", Value: o.MaxBatch, Destination: &o.MaxBatch},
@@ -52,8 +57,14 @@ func serveCommand() *cli.Command {
 			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
 		}, hostFlags()...),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("serve takes no arguments, got %q; name models with --models", c.Args().First())
+			if c.NArg() > 1 {
+				return fmt.Errorf("serve takes one folder, got %q; name models of the registry with --models", c.Args().Slice())
+			}
+			if o.Folder = c.Args().First(); o.Folder != "" && c.IsSet("models") {
+				return errors.New("serve takes a folder or --models of the registry, not both")
+			}
+			if o.Folder == "" && c.IsSet("name") {
+				return errors.New("--name is the name of a folder's model: give the folder too")
 			}
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))

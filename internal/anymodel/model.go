@@ -159,52 +159,44 @@ func (m *Model) Signature(key string) (*Signature, error) {
 	return nil, inputError("there is no signature %.100q; there are %q", key, slices.Sorted(maps.Keys(m.Signatures)))
 }
 
-// Check says what is wrong with an input, of which only the name, the type and the
-// shape are known yet. The error is an [InputError].
-func (s *Signature) Check(name string, dt tensorflow.DataType, shape []int64) error {
-	i := slices.IndexFunc(s.Inputs, func(p network.Port) bool { return p.Name == name })
-	if i < 0 {
-		return inputError("signature %q has no input %.100q; it has %q", s.Key, name, names(s.Inputs))
+// Run computes the outputs, in the order of the signature's, of inputs in theirs.
+// The caller closes both. Inputs of another number, type or shape than declared, and
+// those that an operation of the model refuses, are an [InputError].
+func (s *Signature) Run(ctx context.Context, inputs ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
+	if len(inputs) != len(s.Inputs) {
+		return nil, inputError("signature %q takes %d inputs, %q; %d are given", s.Key, len(s.Inputs), names(s.Inputs), len(inputs))
 	}
-	p := s.Inputs[i]
-	if dt != p.DataType {
-		return inputError("input %q is %v; signature %q takes %v", name, dt, s.Key, p.DataType)
+	for i, t := range inputs {
+		if err := check(s.Inputs[i], t); err != nil {
+			return nil, err
+		}
+	}
+	out, err := s.step.Run(ctx, inputs...)
+	if e, ok := errors.AsType[*tensorflow.Error](err); ok && refuses(e.Code) {
+		return nil, &InputError{err}
+	}
+	return out, err
+}
+
+// check refuses a tensor of another type or shape than a port declares. Some of
+// TensorFlow's operations end the process when they are given another rank than
+// the one that their graph was made for.
+func check(p network.Port, t *tensorflow.Tensor) error {
+	if t.DataType() != p.DataType {
+		return inputError("input %q is %v; want %v", p.Name, t.DataType(), p.DataType)
 	}
 	if p.Shape == nil {
 		return nil
 	}
+	shape := t.Shape()
 	fits := len(shape) == len(p.Shape)
 	for i := 0; fits && i < len(p.Shape); i++ {
 		fits = p.Shape[i] < 0 || p.Shape[i] == shape[i]
 	}
 	if !fits {
-		return inputError("input %q has the shape %v; signature %q takes %v", name, shape, s.Key, p.Shape)
+		return inputError("input %q has the shape %v; want %v", p.Name, shape, p.Shape)
 	}
 	return nil
-}
-
-// Run computes the outputs, in the order of the signature's, of inputs by name.
-// The caller closes both. Inputs that are missing, too many, of another type or of
-// another shape than declared, and those that an operation of the model refuses,
-// are an [InputError].
-func (s *Signature) Run(ctx context.Context, inputs map[string]*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		t := inputs[name]
-		if err := s.Check(name, t.DataType(), t.Shape()); err != nil {
-			return nil, err
-		}
-	}
-	in := make([]*tensorflow.Tensor, len(s.Inputs))
-	for i, p := range s.Inputs {
-		if in[i] = inputs[p.Name]; in[i] == nil {
-			return nil, inputError("input %q is missing; signature %q takes %q", p.Name, s.Key, names(s.Inputs))
-		}
-	}
-	out, err := s.step.Run(ctx, in...)
-	if e, ok := errors.AsType[*tensorflow.Error](err); ok && refuses(e.Code) {
-		return nil, &InputError{err}
-	}
-	return out, err
 }
 
 // refuses says whether an operation that fails with a code does so for its

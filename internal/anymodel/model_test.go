@@ -142,11 +142,13 @@ func same(t testing.TB, name string, got *tensorflow.Tensor, want array) {
 
 func run(t testing.TB, s *anymodel.Signature, inputs map[string]array) ([]*tensorflow.Tensor, error) {
 	t.Helper()
-	in := map[string]*tensorflow.Tensor{}
-	for name, a := range inputs {
-		in[name] = a.tensor(t)
+	var in []*tensorflow.Tensor
+	for _, p := range s.Inputs {
+		if a, ok := inputs[p.Name]; ok {
+			in = append(in, a.tensor(t))
+		}
 	}
-	out, err := s.Run(t.Context(), in)
+	out, err := s.Run(t.Context(), in...)
 	t.Cleanup(func() {
 		for _, o := range out {
 			o.Close()
@@ -211,8 +213,7 @@ func TestInputErrors(t *testing.T) {
 		change func(map[string]array)
 		want   string
 	}{
-		"missing":         {func(in map[string]array) { delete(in, "mask") }, `input "mask" is missing`},
-		"unknown":         {func(in map[string]array) { in["more"] = in["mask"] }, `no input "more"`},
+		"missing":         {func(in map[string]array) { delete(in, "mask") }, `takes 3 inputs, ["mask" "numbers" "scale"]; 2 are given`},
 		"type":            {func(in map[string]array) { in["mask"] = in["scale"] }, `input "mask" is int64`},
 		"rank":            {func(in map[string]array) { in["numbers"] = in["scale"] }, `input "numbers" has the shape []`},
 		"fixed dimension": {func(in map[string]array) { a := in["numbers"]; a.Shape = []int64{3, 2}; in["numbers"] = a }, `has the shape [3 2]`},
@@ -245,7 +246,7 @@ func TestAssertion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer large.Close()
-	_, err = s.Run(t.Context(), map[string]*tensorflow.Tensor{"x": large})
+	_, err = s.Run(t.Context(), large)
 	if err == nil || !errors.As(err, new(*anymodel.InputError)) || !strings.Contains(err.Error(), "x must be below 100") {
 		t.Errorf("%v", err)
 	}

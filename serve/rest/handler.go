@@ -196,6 +196,7 @@ func (h *handler) answered(w http.ResponseWriter, r *http.Request, q *question, 
 	if r.Body, err = h.unpack(w, r, account); err != nil {
 		return nil, err
 	}
+	q.account = account
 	return answer(w, r, q)
 }
 
@@ -204,7 +205,8 @@ func (h *handler) answered(w http.ResponseWriter, r *http.Request, q *question, 
 type question struct {
 	ref            inference.Ref
 	begun          time.Time
-	model, version string // "" until a servable is found
+	account        *serve.Account // what is held for it
+	model, version string         // "" until a servable is found
 }
 
 // acquire finds the servable that answers; the caller releases it.

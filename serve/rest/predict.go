@@ -3,7 +3,6 @@ package rest
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"tkit/inference"
@@ -33,51 +32,75 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 		return nil, err
 	}
 	defer s.Release()
-	input := s.Signatures()[inference.DefaultSignature].Inputs[0].Name
-	request, err := parsePredict(body, input)
-	if err != nil {
-		return nil, &inference.Error{Reason: inference.BadRequest, Err: err}
-	}
-	outputs, _, err := s.Run(r.Context(), request.signature,
-		[]inference.Tensor{inference.Float32Tensor(input, request.input.shape, request.input.data)}, nil)
+	request, err := parsePredict(body, s.Signature, q.account.Hold)
 	if err != nil {
 		return nil, err
 	}
-	return append(appendOutputs(nil, request.row, outputs), '\n'), nil
+	outputs, _, err := s.Run(r.Context(), request.signature, request.inputs, nil)
+	if err != nil {
+		return nil, err
+	}
+	text, err := appendOutputs(nil, request.row, outputs)
+	return append(text, '\n'), err
 }
 
 // appendOutputs writes the outputs by TensorFlow Serving's rules: a request by
 // rows is answered by rows, and a single output goes without its name.
-func appendOutputs(b []byte, row bool, outputs []inference.Tensor) []byte {
-	object := func(b []byte, each func(b []byte, o inference.Tensor) []byte) []byte {
+func appendOutputs(b []byte, row bool, outputs []inference.Tensor) ([]byte, error) {
+	writers := make([]elementWriter, len(outputs))
+	for i, o := range outputs {
+		var err error
+		if writers[i], err = writer(o); err != nil {
+			return nil, err
+		}
+	}
+	object := func(b []byte, each func(b []byte, i int) []byte) []byte {
 		if len(outputs) == 1 {
-			return each(b, outputs[0])
+			return each(b, 0)
 		}
 		b = append(b, '{')
 		for i, o := range outputs {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = fmt.Appendf(b, "%q:", o.Name)
-			b = each(b, o)
+			b = append(appendText(b, o.Name), ':')
+			b = each(b, i)
 		}
 		return append(b, '}')
 	}
 	if !row {
 		b = append(b, `{"outputs":`...)
-		b = object(b, func(b []byte, o inference.Tensor) []byte { return appendArray(b, o.Shape, o.Float32()) })
-		return append(b, '}')
+		b = object(b, func(b []byte, i int) []byte { return appendNested(b, outputs[i].Shape, 0, writers[i]) })
+		return append(b, '}'), nil
+	}
+	rows, err := rowsOf(outputs)
+	if err != nil {
+		return nil, err
 	}
 	b = append(b, `{"predictions":[`...)
-	for i := range int(outputs[0].Shape[0]) {
-		if i > 0 {
+	for row := range int(rows) {
+		if row > 0 {
 			b = append(b, ',')
 		}
-		b = object(b, func(b []byte, o inference.Tensor) []byte {
-			values := o.Float32()
-			stride := len(values) / int(o.Shape[0])
-			return appendArray(b, slices.Clone(o.Shape[1:]), values[i*stride:(i+1)*stride])
+		b = object(b, func(b []byte, i int) []byte {
+			shape := outputs[i].Shape[1:]
+			stride := 1
+			for _, d := range shape {
+				stride *= int(d)
+			}
+			return appendNested(b, shape, row*stride, writers[i])
 		})
 	}
-	return append(b, "]}"...)
+	return append(b, "]}"...), nil
+}
+
+// rowsOf returns how many rows the outputs have, which must be the same for all.
+func rowsOf(outputs []inference.Tensor) (int64, error) {
+	for _, o := range outputs {
+		if len(o.Shape) == 0 || o.Shape[0] != outputs[0].Shape[0] {
+			return 0, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf(
+				"output %q has the shape %v and cannot be given by rows: ask with \"inputs\" instead of \"instances\"", o.Name, o.Shape)}
+		}
+	}
+	return outputs[0].Shape[0], nil
 }

@@ -133,26 +133,26 @@ func (s *scanner) word() []byte {
 	return s.text[start:]
 }
 
-// float takes a number that a float32 can hold.
-func (s *scanner) float() (float32, error) {
+// float takes a number that a float of so many bits can hold.
+func (s *scanner) float(bits int) (float64, error) {
 	switch w := string(s.word()); w {
 	case "NaN":
-		return float32(math.NaN()), nil
+		return math.NaN(), nil
 	case "Infinity":
-		return float32(math.Inf(1)), nil
+		return math.Inf(1), nil
 	case "-Infinity":
-		return float32(math.Inf(-1)), nil
+		return math.Inf(-1), nil
 	case "":
 		return 0, s.errorf("expected a number")
 	default:
 		if !isNumber(w) {
 			return 0, s.errorf("%.20q is not a number", w)
 		}
-		v, err := strconv.ParseFloat(w, 32)
+		v, err := strconv.ParseFloat(w, bits)
 		if err != nil {
-			return 0, s.errorf("%.40s does not fit in a float32", w)
+			return 0, s.errorf("%.40s does not fit in a float%d", w, bits)
 		}
-		return float32(v), nil
+		return v, nil
 	}
 }
 

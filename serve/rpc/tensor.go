@@ -53,6 +53,28 @@ func elementOf[V any](field protoreflect.Name, get func(*tensorpb.TensorProto) *
 	}
 }
 
+// pairOf makes an element of two numbers of the field of another, as complex
+// numbers are.
+func pairOf[V any](part element, get func(*tensorpb.TensorProto) *[]V, size int, put func(to []byte, v V)) element {
+	return element{
+		field:  part.field,
+		given:  func(t *tensorpb.TensorProto) int { return len(*get(t)) / 2 },
+		unpack: part.unpack,
+		pack: func(t *tensorpb.TensorProto, n int) []byte {
+			data, values := make([]byte, 2*n*size), *get(t)
+			for i := range 2 * n {
+				put(data[i*size:], values[min(i, len(values)/2*2-2+i%2)])
+			}
+			return data
+		},
+	}
+}
+
+func putFloat(to []byte, v float32)  { little.PutUint32(to, math.Float32bits(v)) }
+func readFloat(from []byte) float32  { return math.Float32frombits(little.Uint32(from)) }
+func putDouble(to []byte, v float64) { little.PutUint64(to, math.Float64bits(v)) }
+func readDouble(from []byte) float64 { return math.Float64frombits(little.Uint64(from)) }
+
 // ints, halves and the others are the fields of TensorProto.
 func ints(t *tensorpb.TensorProto) *[]int32      { return &t.IntVal }
 func halves(t *tensorpb.TensorProto) *[]int32    { return &t.HalfVal }
@@ -63,18 +85,19 @@ func bools(t *tensorpb.TensorProto) *[]bool      { return &t.BoolVal }
 func floats(t *tensorpb.TensorProto) *[]float32  { return &t.FloatVal }
 func doubles(t *tensorpb.TensorProto) *[]float64 { return &t.DoubleVal }
 
+func complexes(t *tensorpb.TensorProto) *[]float32       { return &t.ScomplexVal }
+func doubleComplexes(t *tensorpb.TensorProto) *[]float64 { return &t.DcomplexVal }
+
 // halfElement is a float of 16 bits, which half_val carries as a whole number.
 var halfElement = elementOf("half_val", halves, 2,
 	func(to []byte, v int32) { little.PutUint16(to, uint16(v)) }, func(from []byte) int32 { return int32(little.Uint16(from)) })
 
 var elements = map[inference.DataType]element{
-	tensorflow.Float32: elementOf("float_val", floats, 4,
-		func(to []byte, v float32) { little.PutUint32(to, math.Float32bits(v)) },
-		func(from []byte) float32 { return math.Float32frombits(little.Uint32(from)) }),
-	tensorflow.Float64: elementOf("double_val", doubles, 8,
-		func(to []byte, v float64) { little.PutUint64(to, math.Float64bits(v)) },
-		func(from []byte) float64 { return math.Float64frombits(little.Uint64(from)) }),
-	tensorflow.Float16: halfElement, tensorflow.BFloat16: halfElement,
+	tensorflow.Float32:    elementOf("float_val", floats, 4, putFloat, readFloat),
+	tensorflow.Float64:    elementOf("double_val", doubles, 8, putDouble, readDouble),
+	tensorflow.Complex64:  pairOf(elementOf("scomplex_val", complexes, 4, putFloat, readFloat), complexes, 4, putFloat),
+	tensorflow.Complex128: pairOf(elementOf("dcomplex_val", doubleComplexes, 8, putDouble, readDouble), doubleComplexes, 8, putDouble),
+	tensorflow.Float16:    halfElement, tensorflow.BFloat16: halfElement,
 	tensorflow.Int32: elementOf("int_val", ints, 4,
 		func(to []byte, v int32) { little.PutUint32(to, uint32(v)) }, func(from []byte) int32 { return int32(little.Uint32(from)) }),
 	tensorflow.Int16: elementOf("int_val", ints, 2,

@@ -51,12 +51,12 @@ func (a authorizer) authenticate(ctx context.Context, header string) (access.Cal
 // use decides whether the caller of a request may use a version.
 func (a authorizer) use(ctx context.Context, v inference.Version) error {
 	c, _ := access.CallerOf(ctx) // or nobody
-	return withReason(a.AuthorizeUse(ctx, c, v.Manifest))
+	return withReason(a.AuthorizeUse(ctx, c, v.String(), v.Manifest))
 }
 
 // load decides whether the server may load a version.
 func (a authorizer) load(ctx context.Context, v inference.Version) error {
-	return withReason(a.AuthorizeLoad(ctx, v.Manifest))
+	return withReason(a.AuthorizeLoad(ctx, v.String(), v.Manifest))
 }
 
 // withReason gives an error of the catalog its reason.

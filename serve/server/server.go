@@ -25,7 +25,6 @@ import (
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
 	"tkit/plugins/store"
-	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
 	"tkit/serve/rpc"
@@ -52,6 +51,10 @@ type Options struct {
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
 	Models []string
+	// Folder is served instead of the home's models: a SavedModel, or a folder of
+	// versions as TensorFlow Serving has them; see [inference.FolderSource]. Name is
+	// the name of its model, "" that of the folder.
+	Folder, Name string
 
 	Precision string // of trunks: fp32, or bf16 where the processor has it
 	Threads   int    // of one pass through a trunk; 0: all cores
@@ -145,19 +148,6 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, listeners.close())
 	}
 	return newServer(o, source, precision, a, certificate).run(ctx, listeners)
-}
-
-// newSource follows the versions of a registry that the options name.
-func newSource(ctx context.Context, r *registry.Registry, o Options) (*inference.RegistrySource, error) {
-	source := &inference.RegistrySource{Registry: r, Every: o.Watch, Log: o.Log}
-	for _, m := range o.Models {
-		ref, err := registry.ParseRef(m)
-		if err != nil {
-			return nil, err
-		}
-		source.Wanted = append(source.Wanted, ref)
-	}
-	return source, source.Check(ctx)
 }
 
 // A server is the running parts.

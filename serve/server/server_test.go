@@ -70,12 +70,17 @@ type process struct {
 	log       *bytes.Buffer
 }
 
-// spawn starts a server and returns when it is ready.
+// spawn starts a server of a home and returns when it is ready.
 func spawn(t *testing.T, home string, drain, grace time.Duration) *process {
 	t.Helper()
-	options, err := json.Marshal(map[string]any{
-		"Home": home, "HTTP": "127.0.0.1:0", "GRPC": "127.0.0.1:0", "Drain": drain, "Grace": grace,
-	})
+	return spawnWith(t, map[string]any{"Home": home, "Drain": drain, "Grace": grace})
+}
+
+// spawnWith starts a server with options and returns when it is ready.
+func spawnWith(t *testing.T, given map[string]any) *process {
+	t.Helper()
+	given["HTTP"], given["GRPC"] = "127.0.0.1:0", "127.0.0.1:0"
+	options, err := json.Marshal(given)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tkit/inference"
+	"tkit/registry"
+)
+
+// folderEvery is the time between looks at a folder. What has not changed from one
+// look to the next is taken to be complete.
+const folderEvery = time.Second
+
+// newSource follows the versions of a registry that the options name, or the folder
+// that is served instead of them.
+func newSource(ctx context.Context, r *registry.Registry, o Options) (inference.Source, error) {
+	if o.Folder != "" {
+		return openFolder(o)
+	}
+	source := &inference.RegistrySource{Registry: r, Every: o.Watch, Log: o.Log}
+	for _, m := range o.Models {
+		ref, err := registry.ParseRef(m)
+		if err != nil {
+			return nil, err
+		}
+		source.Wanted = append(source.Wanted, ref)
+	}
+	return source, source.Check(ctx)
+}
+
+func openFolder(o Options) (inference.Source, error) {
+	if len(o.Models) > 0 {
+		return nil, fmt.Errorf("serve: models %q of the registry are asked for, and the folder %s", o.Models, o.Folder)
+	}
+	source := &inference.FolderSource{Dir: o.Folder, Model: o.Name, Every: folderEvery, Log: o.Log}
+	var err error
+	if source.Model == "" {
+		if source.Model, err = inference.ModelName(o.Folder); err != nil {
+			return nil, fmt.Errorf("serve: %w", err)
+		}
+	}
+	if err := source.Check(); err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	return source, nil
+}
