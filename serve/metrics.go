@@ -21,17 +21,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "tkit_requests_total", Help: "Requests by front end, method, model, version and outcome.",
 		}, []string{"api", "method", "model", "version", "outcome"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tkit_request_seconds", Help: "Time from a request's arrival to its answer.", Buckets: inference.Seconds,
+			Name: "tkit_request_seconds", Help: "Time from a request's arrival until its answer is ready.", Buckets: inference.Seconds,
 		}, []string{"api", "method", "model"}),
 	}
 	r.MustRegister(m.requests, m.latency)
 	return m
 }
 
-// Request records one finished request. The version is "" where none was
-// found. The outcome is "ok" or an [inference.Reason]. A model that is not served
-// is given as "", so that names invented by callers make no series.
-func (m *Metrics) Request(api, method, model, version, outcome string, took time.Duration) {
-	m.requests.WithLabelValues(api, method, model, version, outcome).Inc()
-	m.latency.WithLabelValues(api, method, model).Observe(took.Seconds())
+// request records one finished request. Model and version are "" where none was
+// found. The outcome is "ok" or an [inference.Reason].
+func (m *Metrics) request(r Request, model, version, outcome string, took time.Duration) {
+	m.requests.WithLabelValues(r.API, r.Method, model, version, outcome).Inc()
+	m.latency.WithLabelValues(r.API, r.Method, model).Observe(took.Seconds())
 }

@@ -46,7 +46,7 @@ type timings struct {
 }
 
 // classify answers :classify-image.
-func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
+func (h *handler) classify(w http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r, "top"); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,8 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 	if err != nil {
 		return nil, &inference.Error{Reason: inference.BadRequest, Err: err}
 	}
-	if err := h.exists(r.Context(), q); err != nil {
+	s, err := q.find(r.Context()) // before the body is read
+	if err != nil {
 		return nil, err
 	}
 	images, err := readImages(w, r, h.Limits)
@@ -62,11 +63,6 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 		return nil, err
 	}
 	m := mediaOf(r)
-	s, err := h.acquire(r.Context(), q)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Release()
 	encoded := make([][]byte, len(images))
 	for i, img := range images {
 		encoded[i] = img.data
@@ -86,8 +82,7 @@ func (h *handler) classify(w http.ResponseWriter, r *http.Request, q *question) 
 		}
 		c.Predictions = append(c.Predictions, one)
 	}
-	text, err := json.Marshal(c)
-	return append(text, '\n'), err
+	return json.Marshal(c)
 }
 
 func parseTop(query url.Values) (int, error) {

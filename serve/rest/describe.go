@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,22 +39,16 @@ func newModelStatus(s inference.ModelStatus) modelStatus {
 	return m
 }
 
-// describe answers GETs below /v1/models/: status, or metadata.
-func (h *handler) describe(w http.ResponseWriter, r *http.Request, a address) {
+// status answers TensorFlow Serving's status of a model.
+func (h *handler) status(_ http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r); err != nil {
-		h.fail(w, r, err)
-		return
+		return nil, err
 	}
-	if a.part == "metadata" {
-		h.metadata(w, r, a.ref)
-		return
-	}
-	s, err := h.Manager.Status(a.ref)
+	s, err := h.Manager.Status(q.ref)
 	if err != nil {
-		h.fail(w, r, err)
-		return
+		return nil, err
 	}
-	h.answer(w, http.StatusOK, newModelStatus(s))
+	return json.Marshal(newModelStatus(s))
 }
 
 // list answers GET /v1/models, which is tkit's own: the status of each model, and
@@ -101,13 +96,14 @@ func tensorInfos(all []inference.TensorInfo) map[string]tensorInfo {
 
 // metadata answers TensorFlow Serving's metadata, and beside the signature
 // what a caller of :classify-image may want to know.
-func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref inference.Ref) {
-	s, err := h.Manager.Acquire(r.Context(), ref)
-	if err != nil {
-		h.fail(w, r, err)
-		return
+func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
+	if err := knownQuery(r); err != nil {
+		return nil, err
 	}
-	defer s.Release()
+	s, err := q.find(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	signatures := map[string]any{}
 	for name, signature := range s.Signatures() {
 		signatures[name] = map[string]any{
@@ -121,7 +117,7 @@ func (h *handler) metadata(w http.ResponseWriter, r *http.Request, ref inference
 	if m := s.Manifest; m != nil {
 		metadata["labels"], metadata["preprocessing"], metadata["created"], metadata["trunk"] = m.Labels, m.Preprocessing, m.Created, m.Trunk.Digest
 	}
-	h.answer(w, http.StatusOK, map[string]any{
+	return json.Marshal(map[string]any{
 		"model_spec": map[string]string{"name": s.Model, "signature_name": "", "version": strconv.Itoa(s.Number)},
 		"metadata":   metadata,
 	})

@@ -7,10 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,13 +28,10 @@ type Limits struct {
 
 // Options say what a handler answers with.
 type Options struct {
-	Manager  *inference.Manager
-	Metrics  *serve.Metrics
+	*serve.Service
 	Gatherer prometheus.Gatherer // what /metrics shows
 	Limits   Limits
-	Memory   *serve.Memory // for the requests of all front ends
-	Timeout  time.Duration // of a request; 0: none
-	Draining func() bool   // the server is about to stop: it is not ready
+	Draining func() bool // the server is about to stop: it is not ready
 	// Policy says why the policy cannot be read, and then the server is not
 	// ready; nil: there is none.
 	Policy func() error
@@ -45,7 +40,6 @@ type Options struct {
 	// Authenticate finds the caller of a request by its Authorization header;
 	// nil: nobody asks. /livez and /readyz answer everybody.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
-	Log          *slog.Logger
 }
 
 // New makes the HTTP API:
@@ -98,23 +92,25 @@ func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// model answers what is below /v1/models/: questions to models by POST,
+// model answers requests below /v1/models/: questions to models by POST, and
 // descriptions of them by GET.
 func (h *handler) model(w http.ResponseWriter, r *http.Request, path string) {
 	a, err := parseAddress(path)
-	ask := map[string]answerer{"classify-image": h.classify, "predict": h.predict}[a.verb]
-	if err == nil && a.verb != "" && (ask == nil || a.part != "") {
+	post := map[string]answerer{"classify-image": h.classify, "predict": h.predict}[a.verb]
+	if err == nil && a.verb != "" && (post == nil || a.part != "") {
 		err = errors.New("a model answers :classify-image and :predict")
 	}
 	switch {
 	case err != nil:
 		h.fail(w, r, &inference.Error{Reason: inference.NotFound, Err: err})
-	case a.verb == "":
-		h.reading(func(w http.ResponseWriter, r *http.Request) { h.describe(w, r, a) })(w, r)
-	case r.Method != http.MethodPost:
+	case a.verb != "" && r.Method != http.MethodPost:
 		h.wrongMethod(w, r, http.MethodPost)
+	case a.verb != "":
+		h.ask(w, r, a.ref, a.verb, post)
+	case a.part == "metadata":
+		h.reading(func(w http.ResponseWriter, r *http.Request) { h.ask(w, r, a.ref, "metadata", h.metadata) })(w, r)
 	default:
-		h.ask(w, r, a, ask)
+		h.reading(func(w http.ResponseWriter, r *http.Request) { h.ask(w, r, a.ref, "status", h.status) })(w, r)
 	}
 }
 
@@ -156,81 +152,41 @@ func (h *handler) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// An answerer finds the text of the answer to a question. The writer is for
-// reading the request's body with: a limit closes the connection.
-type answerer func(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error)
+// An answerer answers a request to a model with a JSON text. The writer is for
+// reading the request's body: a limit closes the connection.
+type answerer func(w http.ResponseWriter, r *http.Request, q question) ([]byte, error)
 
-// ask answers a question to a model and measures it. While the answer is sent,
-// at the client's pace, nothing is held for it any more.
-func (h *handler) ask(w http.ResponseWriter, r *http.Request, a address, answer answerer) {
+// A question is one request to a model.
+type question struct {
+	*serve.Call
+	ref   inference.Ref
+	begun time.Time
+}
+
+// find finds the version that answers.
+func (q question) find(ctx context.Context) (*inference.Handle, error) { return q.Find(ctx, q.ref) }
+
+// ask answers a request to a model. Nothing is held for it any more while the
+// answer is sent, at the client's pace.
+func (h *handler) ask(w http.ResponseWriter, r *http.Request, ref inference.Ref, method string, answer answerer) {
 	begun := time.Now()
-	if h.Timeout > 0 {
-		ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
-		defer cancel()
-		r = r.WithContext(ctx)
-	}
-	q := &question{ref: a.ref, begun: begun}
-	text, err := h.answered(w, r, q, answer)
+	var text []byte
+	err := h.Do(r.Context(), serve.Request{API: "rest", Method: method}, func(ctx context.Context, c *serve.Call) (err error) {
+		defer func() {
+			if c.Account.Refused() {
+				w.Header().Set("Connection", "close") // now, not when the rest has come
+			}
+		}()
+		r := r.WithContext(ctx)
+		if r.Body, err = h.unpack(w, r, c.Account); err != nil {
+			return err
+		}
+		text, err = answer(w, r, question{c, ref, begun})
+		return err
+	})
 	if err != nil {
 		h.fail(w, r, err)
-	} else {
-		write(w, http.StatusOK, text)
+		return
 	}
-	h.Metrics.Request("rest", a.verb, q.model, q.version, outcome(err), time.Since(begun))
-	h.Log.DebugContext(r.Context(), "request", "method", a.verb, "model", serve.Brief(a.ref.Model), "version", q.version,
-		"outcome", outcome(err), "took", time.Since(begun))
-}
-
-// answered finds the answer to a question, and counts its body until then.
-func (h *handler) answered(w http.ResponseWriter, r *http.Request, q *question, answer answerer) ([]byte, error) {
-	account, err := h.Memory.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if account.Refused() {
-			w.Header().Set("Connection", "close") // now, not when the rest has come
-		}
-		account.Close()
-	}()
-	if r.Body, err = h.unpack(w, r, account); err != nil {
-		return nil, err
-	}
-	q.account = account
-	return answer(w, r, q)
-}
-
-// A question is one request to a model, and for the measurements, what
-// answered it.
-type question struct {
-	ref            inference.Ref
-	begun          time.Time
-	account        *serve.Account // what is held for it
-	model, version string         // "" until a servable is found
-}
-
-// acquire finds the servable that answers; the caller releases it.
-func (h *handler) acquire(ctx context.Context, q *question) (*inference.Handle, error) {
-	s, err := h.Manager.Acquire(ctx, q.ref)
-	if err == nil {
-		q.model, q.version = s.Model, strconv.Itoa(s.Number)
-	}
-	return s, err
-}
-
-// exists refuses a request to what is not served, or not to its caller, before
-// its body is read.
-func (h *handler) exists(ctx context.Context, q *question) error {
-	s, err := h.acquire(ctx, q)
-	if err == nil {
-		s.Release()
-	}
-	return err
-}
-
-func outcome(err error) string {
-	if err == nil {
-		return "ok"
-	}
-	return string(inference.ReasonOf(err))
+	write(w, http.StatusOK, append(text, '\n'))
 }

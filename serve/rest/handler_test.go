@@ -47,10 +47,12 @@ func start(t *testing.T, models ...string) *service {
 	s.home.Serve(t, models...)
 	s.manager = s.home.Start(t)
 	s.Server = httptest.NewServer(rest.New(rest.Options{
-		Manager: s.manager.Manager, Metrics: serve.NewMetrics(s.manager.Gatherer), Gatherer: s.manager.Gatherer,
-		Limits: rest.Limits{MaxBody: 1 << 20, MaxImages: inferencetest.MaxImages}, Memory: serve.NewMemory(memory),
-		Origins: []string{page},
-		Timeout: time.Minute, Draining: s.draining.Load, Log: slog.New(slog.DiscardHandler),
+		Service: &serve.Service{
+			Manager: s.manager.Manager, Metrics: serve.NewMetrics(s.manager.Gatherer), Memory: serve.NewMemory(memory),
+			Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
+		},
+		Gatherer: s.manager.Gatherer, Limits: rest.Limits{MaxBody: 1 << 20, MaxImages: inferencetest.MaxImages},
+		Origins: []string{page}, Draining: s.draining.Load,
 	}))
 	t.Cleanup(s.Close)
 	return s

@@ -9,11 +9,12 @@ import (
 )
 
 // predict answers TensorFlow Serving's :predict: tensors in, tensors out.
-func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) ([]byte, error) {
+func (h *handler) predict(w http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r); err != nil {
 		return nil, err
 	}
-	if err := h.exists(r.Context(), q); err != nil {
+	s, err := q.find(r.Context()) // before the body is read
+	if err != nil {
 		return nil, err
 	}
 	body, err := readBody(w, r, h.Limits.MaxBody)
@@ -27,12 +28,7 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 	if body, err = jsonText(body, m); err != nil {
 		return nil, err
 	}
-	s, err := h.acquire(r.Context(), q)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Release()
-	request, err := parsePredict(body, s.Signature, q.account.Hold)
+	request, err := parsePredict(body, s.Signature, q.Account.Hold)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +36,7 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q *question) (
 	if err != nil {
 		return nil, err
 	}
-	text, err := appendOutputs(nil, request.row, outputs)
-	return append(text, '\n'), err
+	return appendOutputs(nil, request.row, outputs)
 }
 
 // appendOutputs writes the outputs by TensorFlow Serving's rules: a request by

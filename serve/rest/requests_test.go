@@ -243,8 +243,8 @@ func TestPanic(t *testing.T) {
 	running := home.Start(t)
 	var log logtest.Buffer
 	s := httptest.NewServer(rest.New(rest.Options{
-		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Gatherer: running.Gatherer, Memory: serve.NewMemory(1 << 20),
-		Draining: func() bool { return false }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Service:  &serve.Service{Manager: running.Manager, Log: slog.New(slog.NewTextHandler(&log, nil))},
+		Gatherer: running.Gatherer, Draining: func() bool { return false },
 		Authenticate: func(context.Context, string) (access.Caller, error) { panic("/secret/path") },
 	}))
 	defer s.Close()
@@ -281,7 +281,8 @@ func TestReadinessOfThePolicy(t *testing.T) {
 	running := home.Start(t)
 	unreadable := error(nil)
 	h := rest.New(rest.Options{
-		Manager: running.Manager, Gatherer: running.Gatherer, Draining: func() bool { return false }, Log: slog.New(slog.DiscardHandler),
+		Service:  &serve.Service{Manager: running.Manager, Log: slog.New(slog.DiscardHandler)},
+		Gatherer: running.Gatherer, Draining: func() bool { return false },
 		Policy: func() error { return unreadable },
 	})
 	ready := func() int {

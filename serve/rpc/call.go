@@ -17,6 +17,8 @@ import (
 
 	"tkit/access"
 	"tkit/serve"
+
+	"tkit/inference"
 )
 
 const (
@@ -92,7 +94,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, 
 	}
 	answer, ok := s.methods[r.URL.Path]
 	if !ok {
-		return nil, &coded{codes.Unimplemented, fmt.Sprintf("nothing answers the method %.100q", r.URL.Path)}
+		return nil, newCoded(codes.Unimplemented, inference.NotFound, "nothing answers the method %.100q", r.URL.Path)
 	}
 	text, err := s.exchange(ctx, controller, r, answer)
 	controller.SetWriteDeadline(time.Now().Add(sending))
@@ -114,36 +116,31 @@ func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.
 	return nil
 }
 
-// exchange reads the message of a call and gives the answer, as it is sent.
-func (s *Server) exchange(ctx context.Context, controller *http.ResponseController, r *http.Request, answer method) ([]byte, error) {
+// exchange reads the message of a call and returns the answer, as it is sent.
+func (s *Server) exchange(ctx context.Context, controller *http.ResponseController, r *http.Request, m method) (text []byte, err error) {
 	packed, err := isPacked(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	within, err := s.timeout(r.Header)
+	within, err := timeout(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	if within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, within)
-		defer cancel()
-		controller.SetReadDeadline(time.Now().Add(min(within, receiving)))
-	}
-	account, err := s.Memory.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer account.Close()
-	raw, err := readMessage(r.Body, packed, int64(s.MaxMessage), account)
-	if err != nil {
-		return nil, err
-	}
-	answered, err := answer(s, ctx, raw, account)
-	if err != nil {
-		return nil, err
-	}
-	text, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, frameHeader), answered)
+	err = s.Do(ctx, serve.Request{API: "grpc", Method: m.name, Within: within}, func(ctx context.Context, c *serve.Call) error {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < receiving {
+			controller.SetReadDeadline(deadline)
+		}
+		raw, err := readMessage(r.Body, packed, int64(s.MaxMessage), c.Account)
+		if err != nil {
+			return err
+		}
+		answer, err := m.answer(s, ctx, raw, c)
+		if err != nil {
+			return err
+		}
+		text, err = proto.MarshalOptions{}.MarshalAppend(make([]byte, frameHeader), answer)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -168,16 +165,15 @@ func isPacked(h http.Header) (bool, error) {
 	case "gzip":
 		return true, nil
 	default:
-		return false, &coded{codes.Unimplemented, fmt.Sprintf("messages packed by %.50q are not understood; by gzip they are", encoding)}
+		return false, newCoded(codes.Unimplemented, serve.UnsupportedMedia, "messages packed by %.50q are not understood; by gzip they are", encoding)
 	}
 }
 
-// timeout is how long a call may take: what its client gives it, and no longer
-// than the server does; 0 is for ever.
-func (s *Server) timeout(h http.Header) (time.Duration, error) {
+// timeout is how long the client gives a call; 0 is for ever.
+func timeout(h http.Header) (time.Duration, error) {
 	text := h.Get("Grpc-Timeout")
 	if text == "" {
-		return s.Timeout, nil
+		return 0, nil
 	}
 	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond}
 	unit, ok := units[text[len(text)-1]]
@@ -186,9 +182,5 @@ func (s *Server) timeout(h http.Header) (time.Duration, error) {
 		return 0, badRequest("grpc-timeout is %.20q; want digits and a unit of H, M, S, m, u or n", text)
 	}
 	n = min(n, uint64(math.MaxInt64/unit)) // hours of eight digits do not fit
-	within := max(time.Duration(n)*unit, time.Nanosecond)
-	if s.Timeout > 0 {
-		within = min(within, s.Timeout)
-	}
-	return within, nil
+	return max(time.Duration(n)*unit, time.Nanosecond), nil
 }

@@ -18,7 +18,7 @@ import (
 const signatureField = "signature_def"
 
 // metadata answers PredictionService.GetModelMetadata.
-func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, _ *serve.Account) (*pb.GetModelMetadataResponse, error) {
+func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, c *serve.Call) (*pb.GetModelMetadataResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
@@ -26,11 +26,10 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, _ 
 	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
 		return nil, badRequest("metadata_field must be %q; there is no other", signatureField)
 	}
-	h, err := s.Manager.Acquire(ctx, ref)
+	h, err := c.Find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	defer h.Release()
 	defs := &pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{}}
 	for name, signature := range h.Signatures() {
 		defs.SignatureDef[name] = &corepb.SignatureDef{
@@ -75,7 +74,7 @@ var states = map[inference.State]pb.ModelVersionStatus_State{
 }
 
 // status answers ModelService.GetModelStatus.
-func (s *Server) status(_ context.Context, r *pb.GetModelStatusRequest, _ *serve.Account) (*pb.GetModelStatusResponse, error) {
+func (s *Server) status(_ context.Context, r *pb.GetModelStatusRequest, _ *serve.Call) (*pb.GetModelStatusResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err

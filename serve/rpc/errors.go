@@ -46,16 +46,21 @@ func code(r inference.Reason) codes.Code {
 // A coded error is one that gRPC has a code of its own for.
 type coded struct {
 	code codes.Code
-	text string
+	err  *inference.Error
 }
 
-func (e *coded) Error() string { return e.text }
+func newCoded(c codes.Code, r inference.Reason, format string, args ...any) error {
+	return &coded{c, &inference.Error{Reason: r, Err: fmt.Errorf(format, args...)}}
+}
+
+func (e *coded) Error() string { return e.err.Error() }
+func (e *coded) Unwrap() error { return e.err }
 
 // statusOf gives an error gRPC's form, with what clients are told. One that says
 // when to come back carries that as a RetryInfo.
 func statusOf(err error) *status.Status {
 	if e, ok := errors.AsType[*coded](err); ok {
-		return status.New(e.code, e.text)
+		return status.New(e.code, serve.Tell(e))
 	}
 	s := status.New(code(inference.ReasonOf(err)), serve.Tell(err))
 	if e, ok := errors.AsType[*inference.Error](err); ok && e.RetryAfter > 0 {

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
@@ -251,8 +250,8 @@ func TestUnauthenticated(t *testing.T) {
 		return access.Caller{}, &inference.Error{Reason: serve.Unauthenticated, Err: access.ErrUnauthenticated}
 	}
 	address := listen(t, rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: rpc.NewHealth(), MaxMessage: maxMessage,
-		Memory: serve.NewMemory(4 * maxMessage), Authenticate: denied, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Service: newService(running, 4*maxMessage, slog.NewTextHandler(&log, nil)), Health: rpc.NewHealth(), MaxMessage: maxMessage,
+		Authenticate: denied,
 	}))
 	endless := func() io.Reader { return io.MultiReader(bytes.NewReader([]byte{0, 0, 15, 255, 255}), zeros{}) }
 	for method, want := range map[string]codes.Code{
@@ -289,8 +288,7 @@ func TestWatchEnds(t *testing.T) {
 	running := home.Start(t)
 	health := rpc.NewHealth()
 	api := rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: health, MaxMessage: maxMessage,
-		Memory: serve.NewMemory(4 * maxMessage), Log: slog.New(slog.DiscardHandler),
+		Service: newService(running, 4*maxMessage, slog.DiscardHandler), Health: health, MaxMessage: maxMessage,
 	})
 	conn := dial(t, listen(t, api))
 	watch, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
@@ -342,7 +340,7 @@ func TestReflection(t *testing.T) {
 // What is no gRPC is told so.
 func TestOtherProtocols(t *testing.T) {
 	s := start(t, "digits")
-	api := rpc.New(rpc.Options{Health: rpc.NewHealth(), Memory: serve.NewMemory(1 << 20), Log: slog.New(slog.DiscardHandler)})
+	api := rpc.New(rpc.Options{Service: &serve.Service{Log: slog.New(slog.DiscardHandler)}, Health: rpc.NewHealth()})
 	defer api.Close()
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, httptest.NewRequest("POST", predictMethod, nil))
@@ -359,8 +357,7 @@ func BenchmarkPredict(b *testing.B) {
 	home := inferencetest.New(b)
 	running := home.Start(b)
 	conn := dial(b, listen(b, rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: rpc.NewHealth(), MaxMessage: maxMessage,
-		Memory: serve.NewMemory(64 * maxMessage), Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Service: newService(running, 64*maxMessage, slog.DiscardHandler), Health: rpc.NewHealth(), MaxMessage: maxMessage,
 	})))
 	r := request("none", images(1, 224, 224, 3))
 	r.Inputs["images"].Dtype = typespb.DataType_DT_FLOAT

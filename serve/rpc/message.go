@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -65,7 +64,7 @@ func readMessage(from io.Reader, packed bool, most int64, account *serve.Account
 }
 
 func tooLarge(most int64) error {
-	return &coded{codes.ResourceExhausted, fmt.Sprintf("the message is larger than %d bytes", most)}
+	return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message is larger than %d bytes", most)
 }
 
 // receiveError is the error of a message that did not come. What the network says
@@ -107,7 +106,7 @@ func (s *Server) unmarshal(raw []byte, message proto.Message, account *serve.Acc
 	most := growth * int64(s.MaxMessage)
 	weight, err := weigh(raw, message.ProtoReflect().Descriptor(), most)
 	if errors.Is(err, errHeavy) {
-		return &coded{codes.ResourceExhausted, fmt.Sprintf("the message has too many parts: in memory they take more than %d bytes", most)}
+		return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message has too many parts: in memory they take more than %d bytes", most)
 	}
 	if err == nil {
 		if err := account.Hold(weight); err != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"time"
 
 	tensorpb "github.com/wamuir/graft/tensorflow/core/framework/tensor_go_proto"
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
@@ -17,34 +15,22 @@ import (
 )
 
 // predict answers PredictionService.Predict: tensors in, tensors out.
-func (s *Server) predict(ctx context.Context, r *pb.PredictRequest, account *serve.Account) (answer *pb.PredictResponse, err error) {
-	begun := time.Now()
-	var model, version string
-	defer func() {
-		outcome := "ok"
-		if err != nil {
-			outcome = string(inference.ReasonOf(err))
-		}
-		s.Metrics.Request("grpc", "predict", model, version, outcome, time.Since(begun))
-	}()
+func (s *Server) predict(ctx context.Context, r *pb.PredictRequest, c *serve.Call) (*pb.PredictResponse, error) {
 	ref, err := refOf(r.GetModelSpec())
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.Manager.Acquire(ctx, ref)
+	h, err := c.Find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	defer h.Release()
-	model, version = h.Model, strconv.Itoa(h.Number)
-
 	signature, takes, err := h.Signature(r.GetModelSpec().GetSignatureName())
 	if err != nil {
 		return nil, err
 	}
 	var inputs []inference.Tensor
 	for _, name := range slices.Sorted(maps.Keys(r.GetInputs())) {
-		in, err := s.readTensor(name, r.GetInputs()[name], takes, account)
+		in, err := s.readTensor(name, r.GetInputs()[name], takes, c.Account)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +40,7 @@ func (s *Server) predict(ctx context.Context, r *pb.PredictRequest, account *ser
 	if err != nil {
 		return nil, err
 	}
-	answer = &pb.PredictResponse{ModelSpec: specOf(h, signature), Outputs: map[string]*tensorpb.TensorProto{}}
+	answer := &pb.PredictResponse{ModelSpec: specOf(h, signature), Outputs: map[string]*tensorpb.TensorProto{}}
 	for _, o := range outputs {
 		answer.Outputs[o.Name] = tensorProto(o)
 	}

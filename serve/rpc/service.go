@@ -14,10 +14,8 @@ package rpc
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime/debug"
 	"strconv"
-	"time"
 
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
 	"google.golang.org/grpc"
@@ -35,13 +33,9 @@ import (
 
 // Options say what a server answers with.
 type Options struct {
-	Manager    *inference.Manager
-	Metrics    *serve.Metrics
+	*serve.Service
 	Health     *Health
-	MaxMessage int           // bytes of a request, unpacked
-	Memory     *serve.Memory // for the requests of all front ends
-	Timeout    time.Duration // of a request; 0: none
-	Log        *slog.Logger
+	MaxMessage int // bytes of a request, unpacked
 	// Authenticate finds the caller by the metadata "authorization"; nil:
 	// nobody asks. The health service answers everybody.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
@@ -82,8 +76,11 @@ func (s *Server) Close() {
 	s.grpc.Stop()
 }
 
-// A method answers the message of a call, which the account holds.
-type method func(s *Server, ctx context.Context, raw []byte, account *serve.Account) (proto.Message, error)
+// A method answers the message of a call. Its name is for measurements.
+type method struct {
+	name   string
+	answer func(s *Server, ctx context.Context, raw []byte, c *serve.Call) (proto.Message, error)
+}
 
 // A message is a pointer to a generated message.
 type message[M any] interface {
@@ -93,14 +90,14 @@ type message[M any] interface {
 
 // unary makes a method of a function.
 func unary[Request, Answer any, PRequest message[Request], PAnswer message[Answer]](
-	answer func(*Server, context.Context, PRequest, *serve.Account) (PAnswer, error)) method {
-	return func(s *Server, ctx context.Context, raw []byte, account *serve.Account) (proto.Message, error) {
+	name string, answer func(*Server, context.Context, PRequest, *serve.Call) (PAnswer, error)) method {
+	return method{name, func(s *Server, ctx context.Context, raw []byte, c *serve.Call) (proto.Message, error) {
 		request := PRequest(new(Request))
-		if err := s.unmarshal(raw, request, account); err != nil {
+		if err := s.unmarshal(raw, request, c.Account); err != nil {
 			return nil, err
 		}
-		return answer(s, ctx, request, account)
-	}
+		return answer(s, ctx, request, c)
+	}}
 }
 
 // The services of TensorFlow Serving's prediction_service.proto and
@@ -111,9 +108,9 @@ const (
 )
 
 var methods = map[string]method{
-	"/" + predictionService + "/Predict":          unary((*Server).predict),
-	"/" + predictionService + "/GetModelMetadata": unary((*Server).metadata),
-	"/" + modelService + "/GetModelStatus":        unary((*Server).status),
+	"/" + predictionService + "/Predict":          unary("predict", (*Server).predict),
+	"/" + predictionService + "/GetModelMetadata": unary("metadata", (*Server).metadata),
+	"/" + modelService + "/GetModelStatus":        unary("status", (*Server).status),
 }
 
 // GetServiceInfo has the reflection list what the server answers.

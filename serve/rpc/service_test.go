@@ -41,6 +41,14 @@ type service struct {
 
 const maxMessage = 1 << 20
 
+// newService answers for a running manager, with the memory given.
+func newService(running inferencetest.Running, memory int64, log slog.Handler) *serve.Service {
+	return &serve.Service{
+		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Memory: serve.NewMemory(memory),
+		Timeout: time.Minute, Log: slog.New(log),
+	}
+}
+
 func start(t *testing.T, models ...string) *service {
 	t.Helper()
 	home := inferencetest.New(t)
@@ -48,8 +56,7 @@ func start(t *testing.T, models ...string) *service {
 	running := home.Start(t)
 	s := &service{health: rpc.NewHealth()}
 	api := rpc.New(rpc.Options{
-		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Health: s.health,
-		MaxMessage: maxMessage, Memory: serve.NewMemory(4 * maxMessage), Timeout: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Service: newService(running, 4*maxMessage, slog.DiscardHandler), Health: s.health, MaxMessage: maxMessage,
 	})
 	s.address = listen(t, api)
 	s.conn = dial(t, s.address)

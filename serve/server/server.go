@@ -186,15 +186,16 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 	})
 	s.manager = inference.NewManager(source, loader, inference.ManagerOptions{Metrics: metrics, Log: o.Log, Permit: a.use, Published: s.published})
 	s.health = rpc.NewHealth()
-	memory := serve.NewMemory(8*o.MaxBody + bodies)
+	service := &serve.Service{
+		Manager: s.manager, Metrics: requests, Memory: serve.NewMemory(8*o.MaxBody + bodies), Timeout: o.Timeout, Log: o.Log,
+	}
 	s.http = frontEnd(rest.New(rest.Options{
-		Manager: s.manager, Metrics: requests, Gatherer: gatherer, Authenticate: a.authenticate,
-		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Memory: memory, Origins: o.Origins,
-		Timeout: o.Timeout, Draining: s.draining.Load, Policy: s.policy, Log: o.Log,
+		Service: service, Gatherer: gatherer, Authenticate: a.authenticate,
+		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Origins: o.Origins,
+		Draining: s.draining.Load, Policy: s.policy,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
-		Manager: s.manager, Metrics: requests, Health: s.health, Authenticate: a.authenticate,
-		MaxMessage: int(o.MaxBody), Memory: memory, Timeout: o.Timeout, Log: o.Log,
+		Service: service, Health: s.health, Authenticate: a.authenticate, MaxMessage: int(o.MaxBody),
 	})
 	s.grpc = frontEnd(s.calls, certificate, o.Log)
 	return s

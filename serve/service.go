@@ -1,0 +1,90 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"tkit/inference"
+	"tkit/internal/guard"
+)
+
+// A Service is what all front ends do for a request to a model, whatever the kind
+// of model: bound its time and memory, find its version, measure it, and log it.
+type Service struct {
+	Manager *inference.Manager
+	Metrics *Metrics
+	Memory  *Memory       // of the requests of all front ends together
+	Timeout time.Duration // of a request; 0 is none
+	Log     *slog.Logger
+}
+
+// A Request is what a front end knows of a request before it reads it.
+type Request struct {
+	API, Method string        // for measurements and the log, such as "rest" and "predict"
+	Within      time.Duration // the client's own limit of its time; 0 is none
+}
+
+// A Call is one request while it is being answered.
+type Call struct {
+	// Account holds the memory of the request.
+	Account *Account
+
+	service *Service
+	handle  *inference.Handle
+}
+
+// Do has answer answer a request, and returns its error; a panic becomes one. What
+// the call holds ends with answer: the memory, the model and the context's time.
+func (s *Service) Do(ctx context.Context, r Request, answer func(context.Context, *Call) error) error {
+	begun := time.Now()
+	c := &Call{service: s}
+	err := s.run(ctx, r, c, answer)
+	var model, version string // those of callers' own invention would make series without end
+	if c.handle != nil {
+		model, version = c.handle.Model, strconv.Itoa(c.handle.Number)
+	}
+	outcome, took := "ok", time.Since(begun)
+	if err != nil {
+		outcome = string(inference.ReasonOf(err))
+	}
+	s.Metrics.request(r, model, version, outcome, took)
+	s.Log.DebugContext(ctx, "request", "api", r.API, "method", r.Method, "model", model, "version", version, "outcome", outcome, "took", took)
+	return err
+}
+
+func (s *Service) run(ctx context.Context, r Request, c *Call, answer func(context.Context, *Call) error) (err error) {
+	within := s.Timeout
+	if r.Within > 0 && (within == 0 || r.Within < within) {
+		within = r.Within
+	}
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	if c.Account, err = s.Memory.Open(); err != nil {
+		return err
+	}
+	defer c.Account.Close()
+	defer func() {
+		if c.handle != nil {
+			c.handle.Release()
+		}
+	}()
+	return guard.Call(func() error { return answer(ctx, c) })
+}
+
+// Find finds the version that answers a ref, and holds it until the call ends. It
+// is called once, and decides whether the caller may use the version. The error is
+// that of [inference.Manager.Acquire].
+func (c *Call) Find(ctx context.Context, ref inference.Ref) (*inference.Handle, error) {
+	if c.handle != nil {
+		return nil, errors.New("serve: a call has one model")
+	}
+	var err error
+	c.handle, err = c.service.Manager.Acquire(ctx, ref)
+	return c.handle, err
+}
