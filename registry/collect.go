@@ -2,12 +2,12 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
 	"tkit/internal/workfolder"
 	"tkit/registry/blobs"
+	"tkit/registry/metadata"
 )
 
 // ErrUncertain: the database does not say for sure which blobs are in use.
@@ -39,7 +39,7 @@ func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, erro
 // used are the blobs that versions refer to. Every table is compared with the
 // others first: a version that is missing is one whose blobs would be removed.
 func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
-	damage, err := r.db.Check(ctx)
+	damage, err := r.metadata.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	for _, d := range damage {
 		v.found("database", d)
 	}
-	if err := r.db.Read(ctx, func(tx *sql.Tx) error { return v.checkTables(ctx, tx) }); err != nil {
+	if err := r.metadata.View(ctx, func(rows metadata.Reader) error { return v.checkTables(ctx, rows) }); err != nil {
 		return nil, err
 	}
 	if len(v.problems) > 0 {

@@ -1,14 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
 	"tkit/registry/blobs"
+	"tkit/registry/metadata"
 )
 
 // Content is where the bytes of a part come from: it puts them into a store
@@ -42,7 +43,7 @@ func FromEncoder(e interface{ Encode(io.Writer) error }) Content {
 // another version.
 func Stored(d Digest) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
-		if _, err := s.Path(ctx, d); err != nil {
+		if err := s.Verify(ctx, d); err != nil {
 			return blobs.Blob{}, err
 		}
 		return s.Stat(ctx, d)
@@ -75,7 +76,7 @@ func (r *Registry) Register(ctx context.Context, n Registration) (Version, error
 	if err := CheckModelName(m.Model); err != nil {
 		return Version{}, err
 	}
-	if err := n.By.check(); err != nil {
+	if err := checkChange(n.By); err != nil {
 		return Version{}, err
 	}
 	release, err := r.blobs.Hold(ctx)
@@ -106,31 +107,19 @@ func (r *Registry) insertPermitted(ctx context.Context, m Manifest, n Registrati
 				return Version{}, err
 			}
 		}
-		err = r.db.Write(ctx, func(tx *sql.Tx) error {
+		err = r.metadata.Update(ctx, func(w metadata.Writer) error {
 			if n.Permitted != nil {
-				if err := checkGeneration(ctx, tx, generation); err != nil {
-					return err
+				if now, err := w.PolicyGeneration(); err != nil || now != generation {
+					return cmp.Or(err, errPolicyChanged)
 				}
 			}
-			v, err = insert(ctx, tx, m, n.By)
+			v, err = insert(w, m, n.By)
 			return err
 		})
 		if !errors.Is(err, errPolicyChanged) {
 			return v, err
 		}
 	}
-}
-
-// checkGeneration compares the generation of the home's access policy.
-func checkGeneration(ctx context.Context, tx *sql.Tx, want int64) error {
-	var generation int64
-	if err := tx.QueryRowContext(ctx, "SELECT n FROM access_generation").Scan(&generation); err != nil {
-		return err
-	}
-	if generation != want {
-		return errPolicyChanged
-	}
-	return nil
 }
 
 // putParts stores the blobs and enters them in the manifest.
@@ -165,39 +154,35 @@ func (r *Registry) putParts(ctx context.Context, m *Manifest, n Registration) er
 }
 
 // insert gives the manifest its number and writes the version's rows.
-func insert(ctx context.Context, tx *sql.Tx, m Manifest, by Change) (Version, error) {
-	m.Format, m.Created = ManifestFormat, now()
-	_, err := tx.ExecContext(ctx, "INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING", m.Model, moment(m.Created).String())
+func insert(w metadata.Writer, m Manifest, by Change) (Version, error) {
+	m.Format, m.Created, m.Version = ManifestFormat, now(), 1
+	before, err := w.Versions(m.Model)
 	if err != nil {
 		return Version{}, err
 	}
-	err = tx.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) + 1 FROM versions WHERE model = ?", m.Model).Scan(&m.Version)
-	if err != nil {
-		return Version{}, err
+	if n := len(before); n > 0 {
+		m.Version = before[n-1].Number + 1
 	}
 	text, err := m.Encode()
 	if err != nil {
 		return Version{}, err
 	}
-	// What is kept is what can be read again.
+	// What is stored must be readable again.
 	read, err := DecodeManifest(text)
 	if err != nil {
 		return Version{}, err
 	}
 	v := Version{Manifest: read, Digest: digestOf(text)}
-	_, err = tx.ExecContext(ctx, "INSERT INTO versions VALUES (?, ?, ?, ?)", m.Model, m.Version, v.Digest, string(text))
-	if err != nil {
-		return Version{}, err
+	added := metadata.NewVersion{
+		Version: metadata.Version{Model: m.Model, Number: m.Version, Digest: v.Digest},
+		Created: m.Created, Manifest: text, Parts: make(map[string]Digest),
 	}
 	for name, p := range m.parts() {
-		_, err := tx.ExecContext(ctx, "INSERT INTO parts VALUES (?, ?, ?, ?)", m.Model, m.Version, name, p.Digest)
-		if err != nil {
-			return Version{}, err
-		}
+		added.Parts[name] = p.Digest
 	}
-	_, err = record(ctx, tx, event{
-		Event:  Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by},
-		digest: v.Digest,
-	})
+	if err := w.AddVersion(added); err != nil {
+		return Version{}, err
+	}
+	_, err = w.AddEvent(Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by, Digest: v.Digest})
 	return v, err
 }

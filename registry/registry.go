@@ -13,17 +13,15 @@ package registry
 
 import (
 	"context"
-	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 
 	"tkit/internal/db"
-	"tkit/internal/home"
 	"tkit/registry/blobs"
+	"tkit/registry/metadata"
+	"tkit/registry/metadata/sqlite"
 )
 
 // Digest names content by its SHA-256: "sha256:" and 64 hexadecimal digits.
@@ -39,89 +37,70 @@ var (
 	ErrCorrupt = errors.New("the stored manifest is not what was registered")
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// A Registry is an open registry. Its methods may be called at once.
+// A Registry is an open registry. Its methods may be called concurrently.
 type Registry struct {
-	home  string
-	db    *db.DB
-	blobs blobs.Store
-	cache manifests
-
-	byVersion, byAlias *sql.Stmt
+	home     string
+	metadata metadata.Store
+	blobs    blobs.Store
+	cache    manifests
 }
 
-// Open opens the registry of the home in a folder, its tables in the home's
+// Open opens the registry of the home in a folder, its metadata in the home's
 // database and its blobs in blobs/, and makes what is missing. It refuses a
-// database that is not the one that the home was used with; see [home.Open].
+// database that is not the one that the home was used with; see package internal/home.
 func Open(ctx context.Context, folder string) (*Registry, error) {
-	scripts, err := fs.Sub(migrations, "migrations")
+	m, err := sqlite.Open(ctx, folder)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	d, err := home.Open(ctx, folder, db.Schema{Name: "registry", Migrations: scripts})
-	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
-	}
-	return over(ctx, folder, d)
+	return over(folder, m)
 }
 
-// OpenToCollect opens a registry that is there for Collect, also on a disk that is
-// full, where nothing else can open it.
+// OpenToCollect opens a registry for Collect, also on a disk that is full, where Open
+// cannot.
 func OpenToCollect(ctx context.Context, folder string) (*Registry, error) {
 	r, err := Open(ctx, folder)
 	if !errors.Is(err, db.ErrFull) {
 		return r, err
 	}
-	d, alone := home.OpenAlone(ctx, folder)
+	m, alone := sqlite.OpenAlone(ctx, folder)
 	if alone != nil {
 		return nil, fmt.Errorf("registry: %w", errors.Join(err, alone))
 	}
-	return over(ctx, folder, d)
+	return over(folder, m)
 }
 
-// over is the registry of a home over its database, which it closes.
-func over(ctx context.Context, folder string, d *db.DB) (*Registry, error) {
-	store, err := blobs.NewLocal(filepath.Join(folder, "blobs"))
+// over is the registry of a home over its metadata, which it closes.
+func over(folder string, m metadata.Store) (*Registry, error) {
+	b, err := blobs.NewLocal(filepath.Join(folder, "blobs"))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: %w", err), d.Close())
+		return nil, errors.Join(fmt.Errorf("registry: %w", err), m.Close())
 	}
-	r := &Registry{home: folder, db: d, blobs: store}
-	if err := r.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: %w", err), r.Close())
-	}
-	return r, nil
+	return New(folder, m, b), nil
 }
 
-// prepare compiles the statements that Resolve runs on every request.
-func (r *Registry) prepare(ctx context.Context) (err error) {
-	r.byVersion, err = r.db.Reader().PrepareContext(ctx,
-		"SELECT version, digest FROM versions WHERE model = ? AND version = ?")
-	if err != nil {
-		return err
-	}
-	r.byAlias, err = r.db.Reader().PrepareContext(ctx,
-		`SELECT v.version, v.digest FROM aliases AS a JOIN versions AS v USING (model, version)
-		WHERE a.model = ? AND a.name = ?`)
-	return err
+// New returns the registry of a home with its metadata and blobs in given stores. It
+// closes the metadata.
+func New(home string, m metadata.Store, b blobs.Store) *Registry {
+	return &Registry{home: home, metadata: m, blobs: b}
 }
 
 // Close closes the registry once the calls in progress have returned.
-func (r *Registry) Close() error {
-	var err error
-	for _, s := range []*sql.Stmt{r.byVersion, r.byAlias} {
-		if s != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}
-	return errors.Join(err, r.db.Close())
-}
+func (r *Registry) Close() error { return r.metadata.Close() }
 
-// BlobPath returns the path of a local file that holds a part of a version.
-// Its bytes have been checked against the digest. It must not be written to.
+// ErrNotLocal is the error of a blob that is no file of this machine.
+var ErrNotLocal = errors.New("the blobs are not stored on this machine")
+
+// BlobPath returns the path of a local file that holds a part of a version, for what
+// maps it into memory; see OpenBlob for what reads it. Its bytes have been checked
+// against the digest. It must not be written to. The error is ErrNotLocal where the
+// blobs are stored elsewhere.
 func (r *Registry) BlobPath(ctx context.Context, d Digest) (string, error) {
-	path, err := r.blobs.Path(ctx, d)
+	local, ok := r.blobs.(blobs.LocalStore)
+	if !ok {
+		return "", fmt.Errorf("registry: blob %s: %w", d, ErrNotLocal)
+	}
+	path, err := local.Path(ctx, d)
 	if err != nil {
 		return "", fmt.Errorf("registry: %w", err)
 	}
@@ -137,28 +116,4 @@ func (r *Registry) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, error
 		return nil, fmt.Errorf("registry: %w", err)
 	}
 	return b, nil
-}
-
-// querier is a transaction, or the reader.
-type querier interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}
-
-// rowsOf collects the rows of a query; never nil.
-func rowsOf[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all := []T{}
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
 }

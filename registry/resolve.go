@@ -2,58 +2,59 @@ package registry
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"tkit/internal/spelling"
+	"tkit/registry/metadata"
 )
 
 // Resolve returns the manifest of the version that ref refers to now. It
 // touches no blob and costs some tens of microseconds once the version was
 // seen, so it may be asked for every request.
 func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
-	statement, which := r.byVersion, any(ref.Version)
-	if ref.Version == 0 {
-		statement, which = r.byAlias, ref.Alias
-	}
-	var version int
-	var digest Digest
-	switch err := statement.QueryRowContext(ctx, ref.Model, which).Scan(&version, &digest); {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, r.notFound(ctx, ref)
+	v, found, err := r.metadata.Find(ctx, ref.Model, ref.Version, ref.Alias)
+	switch {
 	case err != nil:
 		return nil, fmt.Errorf("registry: resolving %s: %w", ref, err)
+	case !found:
+		return nil, r.notFound(ctx, ref)
 	}
-	return r.manifest(ctx, r.db.Reader(), Ref{Model: ref.Model, Version: version}, digest)
-}
-
-// manifest returns a version's manifest, from the database at first and from
-// memory later on: versions do not change.
-func (r *Registry) manifest(ctx context.Context, q querier, ref Ref, digest Digest) (*Manifest, error) {
-	if m := r.cache.get(ref, digest); m != nil {
+	if m := r.cache.get(v); m != nil {
 		return m, nil
 	}
-	m, err := readManifest(ctx, q, ref, digest)
+	var m *Manifest
+	err = r.metadata.View(ctx, func(rows metadata.Reader) (err error) {
+		m, err = r.manifest(rows, v)
+		return err
+	})
+	return m, err
+}
+
+// manifest returns a version's manifest, from the store at first and from memory
+// later on: versions are immutable.
+func (r *Registry) manifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
+	if m := r.cache.get(v); m != nil {
+		return m, nil
+	}
+	m, err := readManifest(rows, v)
 	if err != nil {
 		return nil, err
 	}
-	r.cache.put(m, digest)
+	r.cache.put(m, v.Digest)
 	return m, nil
 }
 
 // readManifest reads a version's manifest and checks it against the digest
-// that was noted when it was registered.
-func readManifest(ctx context.Context, q querier, ref Ref, digest Digest) (*Manifest, error) {
-	var text []byte
-	err := q.QueryRowContext(ctx, "SELECT manifest FROM versions WHERE model = ? AND version = ?",
-		ref.Model, ref.Version).Scan(&text)
+// that was stored when it was registered.
+func readManifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
+	ref := Ref{Model: v.Model, Version: v.Number}
+	text, err := rows.Manifest(v.Model, v.Number)
 	if err != nil {
 		return nil, fmt.Errorf("registry: reading %s: %w", ref, err)
 	}
-	if digestOf(text) != digest {
+	if digestOf(text) != v.Digest {
 		return nil, fmt.Errorf("registry: %s: %w; restore the registry from a backup", ref, ErrCorrupt)
 	}
 	m, err := DecodeManifest(text)
@@ -122,10 +123,10 @@ type manifests struct {
 // cached bounds the manifests in memory. More than a server has loaded.
 const cached = 512
 
-func (c *manifests) get(ref Ref, digest Digest) *Manifest {
+func (c *manifests) get(v metadata.Version) *Manifest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m := c.byDigest[digest]; m != nil && m.Ref() == ref {
+	if m := c.byDigest[v.Digest]; m != nil && m.Model == v.Model && m.Version == v.Number {
 		return m
 	}
 	return nil

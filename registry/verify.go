@@ -2,12 +2,13 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"tkit/registry/metadata"
 )
 
 // A Problem is something that Verify found wrong.
@@ -23,14 +24,14 @@ type Problem struct {
 // look, not that it found something.
 func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 	v := newVerification()
-	damage, err := r.db.Check(ctx)
+	damage, err := r.metadata.Check(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
 	for _, d := range damage {
 		v.found("database", d)
 	}
-	err = r.db.Read(ctx, func(tx *sql.Tx) error { return v.checkTables(ctx, tx) })
+	err = r.metadata.View(ctx, func(rows metadata.Reader) error { return v.checkTables(ctx, rows) })
 	if err != nil {
 		return v.problems, fmt.Errorf("registry: %w", err)
 	}
@@ -58,18 +59,18 @@ func (v *verification) found(subject, detail string) {
 
 // checkTables compares what the tables say with each other, and notes the blobs that
 // they refer to.
-func (v *verification) checkTables(ctx context.Context, tx *sql.Tx) error {
-	registered, err := v.checkHistory(ctx, tx)
+func (v *verification) checkTables(ctx context.Context, rows metadata.Reader) error {
+	registered, err := v.checkHistory(rows)
 	if err != nil {
 		return err
 	}
-	return v.checkVersions(ctx, tx, registered)
+	return v.checkVersions(ctx, rows, registered)
 }
 
 // checkHistory plays the history and compares where it leads with the aliases.
 // It returns the digests of the manifests that were registered.
-func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Digest, error) {
-	events, err := history(ctx, tx, "WHERE ?1 = ?1", 0)
+func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error) {
+	events, err := rows.Events("", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -83,21 +84,21 @@ func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Di
 		alias := Ref{Model: e.Model, Alias: e.Alias}
 		switch e.Action {
 		case Registered:
-			registered[Ref{Model: e.Model, Version: e.Version}] = e.digest
+			registered[Ref{Model: e.Model, Version: e.Version}] = e.Digest
 		case AliasRemoved:
 			delete(named, alias)
 		default:
 			named[alias] = e.Version
 		}
 	}
-	var last int64 // that was ever given, kept by SQLite
-	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'").Scan(&last); err != nil {
+	last, err := rows.LastEvent()
+	if err != nil {
 		return nil, err
 	}
 	if last > int64(len(events)) {
 		v.found("history", fmt.Sprintf("it ends with event %d, and event %d was written: events are missing", len(events), last))
 	}
-	aliases, err := readAliases(ctx, tx, "")
+	aliases, err := rows.Aliases("")
 	if err != nil {
 		return nil, err
 	}
@@ -115,21 +116,19 @@ func (v *verification) checkHistory(ctx context.Context, tx *sql.Tx) (map[Ref]Di
 }
 
 // checkVersions compares the versions with the history and notes their blobs.
-func (v *verification) checkVersions(ctx context.Context, tx *sql.Tx, registered map[Ref]Digest) error {
-	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r versionRow, err error) {
-		err = rows.Scan(&r.ref.Model, &r.ref.Version, &r.digest)
-		return r, err
-	}, "SELECT model, version, digest FROM versions ORDER BY model, version")
+func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, registered map[Ref]Digest) error {
+	versions, err := rows.Versions("")
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		name := row.ref.String()
-		if registered[row.ref] != row.digest {
-			v.found(name, fmt.Sprintf("its manifest has the digest %s, by the history %s", row.digest, registered[row.ref]))
+	for _, found := range versions {
+		ref := Ref{Model: found.Model, Version: found.Number}
+		name := ref.String()
+		if registered[ref] != found.Digest {
+			v.found(name, fmt.Sprintf("its manifest has the digest %s, by the history %s", found.Digest, registered[ref]))
 		}
-		delete(registered, row.ref)
-		m, err := readManifest(ctx, tx, row.ref, row.digest)
+		delete(registered, ref)
+		m, err := readManifest(rows, found)
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
@@ -141,7 +140,7 @@ func (v *verification) checkVersions(ctx context.Context, tx *sql.Tx, registered
 			v.parts[p.Digest] = append(v.parts[p.Digest], part+" of "+name)
 			v.sizes[p.Digest] = p.Size
 		}
-		if err := v.checkParts(ctx, tx, m); err != nil {
+		if err := v.checkParts(rows, m); err != nil {
 			return err
 		}
 	}
@@ -153,24 +152,17 @@ func (v *verification) checkVersions(ctx context.Context, tx *sql.Tx, registered
 
 // checkParts compares the rows that keep Collect from a version's blobs with
 // its manifest.
-func (v *verification) checkParts(ctx context.Context, tx *sql.Tx, m *Manifest) error {
-	type row struct {
-		name   string
-		digest Digest
-	}
-	rows, err := rowsOf(ctx, tx, func(rows *sql.Rows) (r row, err error) {
-		err = rows.Scan(&r.name, &r.digest)
-		return r, err
-	}, "SELECT name, digest FROM parts WHERE model = ? AND version = ?", m.Model, m.Version)
+func (v *verification) checkParts(rows metadata.Reader, m *Manifest) error {
+	stored, err := rows.Parts(m.Model, m.Version)
 	if err != nil {
 		return err
 	}
 	want := m.parts()
-	for _, r := range rows {
-		if want[r.name].Digest != r.digest {
-			v.found(m.Ref().String(), fmt.Sprintf("its part %s is noted as %s", r.name, r.digest))
+	for name, digest := range stored {
+		if want[name].Digest != digest {
+			v.found(m.Ref().String(), fmt.Sprintf("its part %s is noted as %s", name, digest))
 		}
-		delete(want, r.name)
+		delete(want, name)
 	}
 	for name := range want {
 		v.found(m.Ref().String(), fmt.Sprintf("its part %s is not noted", name))

@@ -46,10 +46,10 @@ type Store interface {
 	// io.EOF returns an error that wraps ErrCorrupt instead.
 	Open(ctx context.Context, d Digest) (io.ReadCloser, error)
 
-	// Path returns the path of a local file that holds the blob, its bytes
-	// checked at the first call in this process and again whenever the file's
-	// size or time has changed. The file must not be written to.
-	Path(ctx context.Context, d Digest) (string, error)
+	// Verify checks that a blob is there and that its bytes are what the digest
+	// says. It may rely on an earlier check in this process where nothing shows
+	// that the blob has changed since.
+	Verify(ctx context.Context, d Digest) error
 
 	// All yields the blobs in no particular order. An error ends it.
 	All(ctx context.Context) iter.Seq2[Blob, error]
@@ -65,6 +65,16 @@ type Store interface {
 	// only says what it would remove. used is called once, with the store
 	// closed to holders.
 	Collect(ctx context.Context, dry bool, used func(context.Context) (map[Digest]bool, error)) (Collected, error)
+}
+
+// A LocalStore is a Store whose blobs are files of this machine. What maps files into
+// memory, such as the weights of trunks, needs one.
+type LocalStore interface {
+	Store
+
+	// Path returns the path of the file that holds a blob, its bytes checked as
+	// Verify does. The file must not be written to.
+	Path(ctx context.Context, d Digest) (string, error)
 }
 
 // Collected is what a Collect removed, or would remove.

@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// Local is a Store in a folder of a local disk:
+// Local is a LocalStore in a folder of a local disk:
 //
 //	sha256/ab/abcd…   the blobs, read-only, in a folder by their first digits
 //	writing/          files being written
@@ -28,7 +28,7 @@ type Local struct {
 	verified map[Digest]*verification
 }
 
-var _ Store = (*Local)(nil)
+var _ LocalStore = (*Local)(nil)
 
 // NewLocal opens the store in the folder root, which is made when missing.
 func NewLocal(root string) (*Local, error) {

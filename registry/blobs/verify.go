@@ -23,7 +23,14 @@ type stamp struct {
 
 func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
-// Path implements Store.
+// Verify implements Store. It checks the bytes at the first call in this process, and
+// again whenever the file's size or time has changed.
+func (l *Local) Verify(ctx context.Context, d Digest) error {
+	_, err := l.Path(ctx, d)
+	return err
+}
+
+// Path implements LocalStore.
 func (l *Local) Path(ctx context.Context, d Digest) (string, error) {
 	path, err := l.path(d)
 	if err != nil {
@@ -65,6 +72,6 @@ func (l *Local) verification(d Digest) *verification {
 // sound says whether a blob is there and is what its digest says. The error
 // tells only of a context that ended.
 func (l *Local) sound(ctx context.Context, d Digest) (bool, error) {
-	_, err := l.Path(ctx, d)
+	err := l.Verify(ctx, d)
 	return err == nil, ctx.Err()
 }

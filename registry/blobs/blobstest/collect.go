@@ -24,7 +24,7 @@ func using(used ...blobs.Blob) func(context.Context) (map[blobs.Digest]bool, err
 func collect(t *testing.T, k Kind, name string) {
 	s := k.Open(t, name)
 	kept, dropped := put(t, s, "kept"), put(t, s, "dropped")
-	if _, err := s.Path(t.Context(), dropped.Digest); err != nil {
+	if err := s.Verify(t.Context(), dropped.Digest); err != nil {
 		t.Fatal(err)
 	}
 	for _, dry := range []bool{true, false} {
@@ -40,8 +40,8 @@ func collect(t *testing.T, k Kind, name string) {
 			t.Errorf("Collect(dry %t): Stat of the blob says %v", dry, err)
 		}
 	}
-	if _, err := s.Path(t.Context(), dropped.Digest); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Path of a collected blob: %v, want fs.ErrNotExist", err)
+	if err := s.Verify(t.Context(), dropped.Digest); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Verify of a collected blob: %v, want fs.ErrNotExist", err)
 	}
 	holds(t, s, []byte("kept"))
 	put(t, s, "dropped")
@@ -114,9 +114,9 @@ func ended(t *testing.T, k Kind, name string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, errPut := s.Put(ctx, bytes.NewReader([]byte("late")))
-	_, errPath := fresh.Path(ctx, b.Digest)
+	errVerify := fresh.Verify(ctx, b.Digest)
 	_, errCollect := s.Collect(ctx, false, using())
-	for i, err := range []error{errPut, errPath, errCollect} {
+	for i, err := range []error{errPut, errVerify, errCollect} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("call %d with an ended context: %v", i, err)
 		}

@@ -80,7 +80,14 @@ func holds(t *testing.T, s blobs.Store, content []byte) {
 	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("Open gave %d bytes, %v; want %d", len(got), err, len(content))
 	}
-	path, err := s.Path(t.Context(), d)
+	if err := s.Verify(t.Context(), d); err != nil {
+		t.Errorf("Verify: %v", err)
+	}
+	local, ok := s.(blobs.LocalStore)
+	if !ok {
+		return
+	}
+	path, err := local.Path(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +141,9 @@ func missing(t *testing.T, k Kind, name string) {
 	s := k.Open(t, name)
 	calls := func(d blobs.Digest) []error {
 		_, stat := s.Stat(t.Context(), d)
-		_, path := s.Path(t.Context(), d)
+		verify := s.Verify(t.Context(), d)
 		_, open := s.Open(t.Context(), d)
-		return []error{stat, path, open}
+		return []error{stat, verify, open}
 	}
 	for i, err := range calls(digest([]byte("never put"))) {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -219,7 +226,7 @@ func sameContent(t *testing.T, k Kind, name string) {
 				if _, err := s.Put(context.Background(), bytes.NewReader(content)); err != nil {
 					t.Error(err)
 				}
-				if _, err := s.Path(context.Background(), digest(content)); err != nil {
+				if err := s.Verify(context.Background(), digest(content)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -236,13 +243,13 @@ func sameContent(t *testing.T, k Kind, name string) {
 func damage(t *testing.T, k Kind, name string) {
 	s := k.Open(t, name)
 	b := put(t, s, "precious weights")
-	if _, err := s.Path(t.Context(), b.Digest); err != nil {
+	if err := s.Verify(t.Context(), b.Digest); err != nil {
 		t.Fatal(err)
 	}
 	k.Damage(t, name, b.Digest)
 	for _, s := range []blobs.Store{s, k.Open(t, name)} {
-		if _, err := s.Path(t.Context(), b.Digest); !errors.Is(err, blobs.ErrCorrupt) {
-			t.Errorf("Path of a damaged blob: %v, want ErrCorrupt", err)
+		if err := s.Verify(t.Context(), b.Digest); !errors.Is(err, blobs.ErrCorrupt) {
+			t.Errorf("Verify of a damaged blob: %v, want ErrCorrupt", err)
 		}
 		r, err := s.Open(t.Context(), b.Digest)
 		if err != nil {

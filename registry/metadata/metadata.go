@@ -1,0 +1,174 @@
+// Package metadata defines what a registry stores besides its blobs: models, their
+// versions and aliases, and the history of all changes. The registry has the rules;
+// a [Store] keeps rows. Package sqlite is the store of a home, and metadatatest the
+// suite that every store passes.
+package metadata
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"tkit/registry/blobs"
+)
+
+// A Store keeps the metadata of one registry. Its methods may be called concurrently,
+// also by several processes that share the store.
+type Store interface {
+	// Find returns the version of a model with a number or, where number is 0, the
+	// one that an alias names. A server calls it for every request: it must not
+	// take longer than some tens of microseconds where the store is local.
+	Find(ctx context.Context, model string, number int, alias string) (v Version, found bool, err error)
+
+	// View calls f once, with all of its reads from one state of the store.
+	View(ctx context.Context, f func(Reader) error) error
+
+	// Update calls f once, in the only transaction that may write at that time. When
+	// Update returns nil, what f wrote is durable and seen by every Find and View
+	// that begins afterwards. Otherwise nothing was written.
+	Update(ctx context.Context, f func(Writer) error) error
+
+	// Changes yields nil at once, and then whenever anybody may have written since
+	// it last yielded, looking in intervals. An error tells that a look failed; the
+	// next is made all the same. The sequence ends with the context.
+	Changes(ctx context.Context, every time.Duration) iter.Seq[error]
+
+	// Check reads everything and returns what the store itself finds damaged. An
+	// error means that it could not look.
+	Check(ctx context.Context) ([]string, error)
+
+	// Close closes the store once the calls in progress have returned.
+	Close() error
+}
+
+// A Reader reads the rows of a store. It is valid until the function returns that it
+// was given to. What there is none of is an empty result and no error.
+type Reader interface {
+	// Models returns all models by name.
+	Models() ([]Model, error)
+	// Versions returns the versions of a model by number, or all by model and
+	// number where model is "".
+	Versions(model string) ([]Version, error)
+	// Version returns one version.
+	Version(model string, number int) (v Version, found bool, err error)
+	// Manifest returns the text of a version's manifest.
+	Manifest(model string, number int) ([]byte, error)
+	// Parts returns the digests of a version's blobs by their names.
+	Parts(model string, number int) (map[string]blobs.Digest, error)
+	// Aliases returns the aliases of a model by name, or all by model and name where
+	// model is "".
+	Aliases(model string) ([]Alias, error)
+	// Alias returns one alias.
+	Alias(model, name string) (a Alias, found bool, err error)
+	// Standing returns the standing of an alias, zero where there is no such alias.
+	Standing(model, name string) (Standing, error)
+	// Replaced returns the standing that a promotion, by its event, replaced; zero
+	// where it made the alias.
+	Replaced(promotion int64) (Standing, error)
+	// Events returns the events of a model after one by its ID, the oldest first;
+	// those of all models where model is "".
+	Events(model string, after int64) ([]Event, error)
+	// LastEvent returns the highest ID that an event was ever given, 0 where none
+	// was, even if the event is lost.
+	LastEvent() (int64, error)
+}
+
+// A Writer reads and writes the rows of a store.
+type Writer interface {
+	Reader
+	// AddVersion adds a version, and its model where that is missing. A version that
+	// exists is an error: versions are immutable.
+	AddVersion(NewVersion) error
+	// AddEvent adds an event to the history and returns its ID, one more than the
+	// last.
+	AddEvent(Event) (id int64, err error)
+	// SetAlias makes an alias name a version, by an event.
+	SetAlias(model, name string, s Standing, changed int64) error
+	// RemoveAlias removes an alias.
+	RemoveAlias(model, name string) error
+	// PolicyGeneration returns the generation of the home's access policy, which
+	// does not change before the transaction ends.
+	PolicyGeneration() (int64, error)
+}
+
+// A Model is a name with versions.
+type Model struct {
+	Name     string
+	Created  time.Time
+	Versions int // how many
+	Latest   int // the highest number
+}
+
+// A Version is a version without its manifest.
+type Version struct {
+	Model  string
+	Number int
+	Digest blobs.Digest // of the manifest's text
+}
+
+// A NewVersion is a version to add.
+type NewVersion struct {
+	Version
+	Created  time.Time
+	Manifest []byte
+	Parts    map[string]blobs.Digest
+}
+
+// A Change says who changes the registry, and why.
+type Change struct {
+	// Actor is a user, service or job; never empty.
+	Actor string `json:"actor"`
+	// Reason is a sentence for people, or nothing.
+	Reason string `json:"reason,omitempty"`
+}
+
+// An Alias is a movable name for a version of a model.
+type Alias struct {
+	Model   string `json:"model"`
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	// Since is when it came to name this version, by this change.
+	Since time.Time `json:"since"`
+	Change
+}
+
+// A Standing is the version that an alias names and the promotion, an event, that is
+// in force. The zero Standing is that of no alias.
+type Standing struct {
+	Version   int
+	Promotion int64
+}
+
+// An Action is what an event did.
+type Action string
+
+// The actions.
+const (
+	Registered   Action = "register"
+	Promoted     Action = "promote"
+	RolledBack   Action = "rollback"
+	AliasRemoved Action = "remove-alias"
+)
+
+// An Event is a line of the history.
+type Event struct {
+	// ID numbers the events of a registry, 1, 2, 3 …
+	ID     int64     `json:"id"`
+	At     time.Time `json:"at"`
+	Action Action    `json:"action"`
+	Model  string    `json:"model"`
+	// Version is the one registered, or that the alias names from then on; 0
+	// for a removed alias.
+	Version int `json:"version,omitempty"`
+	// Alias is what was moved, and Previous the version it named before, 0
+	// where there was none.
+	Alias    string `json:"alias,omitempty"`
+	Previous int    `json:"previous,omitempty"`
+	Change
+
+	// Digest is that of the manifest; only of Registered.
+	Digest blobs.Digest `json:"-"`
+	// Replaced is the promotion that was in force before, 0 where there was none;
+	// only of Promoted.
+	Replaced int64 `json:"-"`
+}

@@ -1,0 +1,132 @@
+// Package sqlite keeps the metadata of a registry in the database of a home.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"time"
+
+	"tkit/internal/db"
+	"tkit/internal/home"
+	"tkit/registry/metadata"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A Store is a metadata.Store in a home's database.
+type Store struct {
+	db                *db.DB
+	byNumber, byAlias *sql.Stmt
+}
+
+var _ metadata.Store = (*Store)(nil)
+
+// Open opens the store of the home in a folder and makes what is missing. It refuses a
+// database that is not the one that the home was used with; see [home.Open].
+func Open(ctx context.Context, folder string) (*Store, error) {
+	scripts, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	d, err := home.Open(ctx, folder, db.Schema{Name: "registry", Migrations: scripts})
+	if err != nil {
+		return nil, err
+	}
+	return prepare(ctx, d)
+}
+
+// OpenAlone opens the store for reading on a disk that is full, where Open cannot; see
+// [home.OpenAlone].
+func OpenAlone(ctx context.Context, folder string) (*Store, error) {
+	d, err := home.OpenAlone(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	return prepare(ctx, d)
+}
+
+// prepare compiles the statements of Find.
+func prepare(ctx context.Context, d *db.DB) (*Store, error) {
+	s := &Store{db: d}
+	var err error
+	s.byNumber, err = d.Reader().PrepareContext(ctx, "SELECT version, digest FROM versions WHERE model = ? AND version = ?")
+	if err == nil {
+		s.byAlias, err = d.Reader().PrepareContext(ctx,
+			`SELECT v.version, v.digest FROM aliases AS a JOIN versions AS v USING (model, version)
+			WHERE a.model = ? AND a.name = ?`)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close implements metadata.Store.
+func (s *Store) Close() error {
+	var err error
+	for _, statement := range []*sql.Stmt{s.byNumber, s.byAlias} {
+		if statement != nil {
+			err = errors.Join(err, statement.Close())
+		}
+	}
+	return errors.Join(err, s.db.Close())
+}
+
+// Find implements metadata.Store.
+func (s *Store) Find(ctx context.Context, model string, number int, alias string) (metadata.Version, bool, error) {
+	statement, which := s.byNumber, any(number)
+	if number == 0 {
+		statement, which = s.byAlias, alias
+	}
+	v := metadata.Version{Model: model}
+	err := statement.QueryRowContext(ctx, model, which).Scan(&v.Number, &v.Digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, false, nil
+	}
+	return v, err == nil, err
+}
+
+// View implements metadata.Store.
+func (s *Store) View(ctx context.Context, f func(metadata.Reader) error) error {
+	return s.db.Read(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
+}
+
+// Update implements metadata.Store.
+func (s *Store) Update(ctx context.Context, f func(metadata.Writer) error) error {
+	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
+}
+
+// Changes implements metadata.Store. A look costs some microseconds.
+func (s *Store) Changes(ctx context.Context, every time.Duration) iter.Seq[error] {
+	return s.db.Changes(ctx, every)
+}
+
+// Check implements metadata.Store.
+func (s *Store) Check(ctx context.Context) ([]string, error) { return s.db.Check(ctx) }
+
+// moment is a time in a column: RFC 3339 in UTC with microseconds.
+type moment time.Time
+
+const momentLayout = "2006-01-02T15:04:05.000000Z"
+
+func (m moment) String() string { return time.Time(m).UTC().Format(momentLayout) }
+
+// Scan reads a column.
+func (m *moment) Scan(column any) error {
+	text, ok := column.(string)
+	if !ok {
+		return fmt.Errorf("a time is a %T in the database", column)
+	}
+	t, err := time.Parse(momentLayout, text)
+	if err != nil {
+		return err
+	}
+	*m = moment(t)
+	return nil
+}
