@@ -27,7 +27,7 @@ var internalLayers = [][]string{
 	{"anymodel", "pipeline"},
 	{"bases", "home", "independence", "raster", "savedmodel"},
 	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
-	{"bottlenecks", "db", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "similarity", "spelling", "tensorflow", "workfolder"},
+	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},
 }
 
 // graftUsers may name graft's TensorFlow API; graft frees tensors only in

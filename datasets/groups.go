@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tkit/internal/disjoint"
 )
 
 // side is a side of a split; the zero value is none.
@@ -92,23 +94,34 @@ func (s *Snapshot) splitGroups(f Fractions, links [][]int32) (Split, error) {
 // group in byte order, or, if it has none, of its image with the smallest
 // SHA-256.
 func (p *parting) link() {
-	n := len(p.entries)
-	parent := make([]int32, n)
-	for i := range parent {
-		parent[i] = int32(i)
-	}
-	root := func(i int32) int32 {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
+	sets, byGroup := p.connect()
+	n, units := len(p.entries), 0
+	for i := range n {
+		if sets.First(int32(i)) == int32(i) {
+			units++
 		}
-		return i
 	}
+	p.unitOf, p.units = make([]int32, n), make([]unit, 0, units)
+	for i := range n {
+		if first := sets.First(int32(i)); int(first) == i {
+			p.unitOf[i] = int32(len(p.units))
+			p.units = append(p.units, unit{place: -1})
+		} else {
+			p.unitOf[i] = p.unitOf[first]
+		}
+	}
+	p.place(byGroup)
+}
+
+// connect joins the entries that must be on the same side: those that are linked,
+// have the same content, or are in the same group. It also returns the entries
+// ordered by group and content, those without a group first.
+func (p *parting) connect() (sets disjoint.Sets, byGroup []int32) {
+	sets = disjoint.New(len(p.entries))
 	join := func(order []int32, same func(a, b *Entry) bool) {
 		for i := 1; i < len(order); i++ {
 			if a, b := order[i-1], order[i]; same(&p.entries[a], &p.entries[b]) {
-				x, y := root(a), root(b)
-				parent[max(x, y)] = min(x, y)
+				sets.Join(a, b)
 			}
 		}
 	}
@@ -122,32 +135,21 @@ func (p *parting) link() {
 			bytes.Compare(p.entries[a].SHA256[:], p.entries[b].SHA256[:]), cmp.Compare(a, b))
 	})
 	join(order, func(a, b *Entry) bool { return a.Group == b.Group && a.Group != "" })
+	return sets, order
+}
 
-	units := 0
-	for i := range parent {
-		if root(int32(i)) == int32(i) {
-			units++
-		}
-	}
-	p.unitOf, p.units = make([]int32, n), make([]unit, 0, units)
-	for i := range parent {
-		if r := root(int32(i)); int(r) == i {
-			p.unitOf[i] = int32(len(p.units))
-			p.units = append(p.units, unit{place: -1})
-		} else {
-			p.unitOf[i] = p.unitOf[r]
-		}
-	}
+// place gives every unit its place.
+func (p *parting) place(byGroup []int32) {
 	seed := p.fractions.Seed
 	var name []byte
-	for _, i := range order { // the ungrouped first, then group by group
+	for _, i := range byGroup {
 		u := &p.units[p.unitOf[i]]
 		if g := p.entries[i].Group; g != "" && u.place < 0 {
 			name = append(append(name[:0], "group "...), g...)
 			u.place = place(seed, sha256.Sum256(name))
 		}
 	}
-	for _, i := range order {
+	for _, i := range byGroup {
 		if u := &p.units[p.unitOf[i]]; u.place < 0 {
 			u.place = place(seed, p.entries[i].SHA256)
 		}

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tkit/datasets/similarity"
 	"tkit/internal/guard"
 	"tkit/internal/preprocessing"
-	"tkit/internal/similarity"
 )
 
 // finding is the result of reading one example.
@@ -56,22 +56,12 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 	encoded, release, err := r.read(ctx, example, own)
 	defer release()
 	errors.As(err, &mismatch)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return finding{}, ctx.Err()
-	case errors.Is(err, ErrUnavailable):
-		return finding{}, fmt.Errorf("%s: %w", example.Key, err)
-	case r.allOrNothing && errors.Is(err, fs.ErrPermission):
-		return finding{}, fmt.Errorf("%s: the dataset must be readable as a whole: %w", example.Key, denied(err))
-	case errors.Is(err, fs.ErrPermission):
-		return quarantine(Denied, err.Error())
-	case errors.Is(err, ErrRefused):
-		return quarantine(Refused, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "))
-	case errors.Is(err, errTooLong):
-		return quarantine(TooLarge, err.Error())
-	default:
-		return quarantine(Unreadable, err.Error())
+	if err != nil {
+		reason, detail, err := r.unread(ctx, example.Key, err)
+		if err != nil {
+			return finding{}, err
+		}
+		return quarantine(reason, detail)
 	}
 	if example.Label == "" {
 		return quarantine(Unlabelled, cmp.Or(example.Unlabelled, "it is not in a class folder"))
@@ -112,6 +102,26 @@ func (r *reader) inspect(ctx context.Context, example Example, own []byte) (find
 		}
 	}
 	return f, nil
+}
+
+// unread returns why an example that cannot be read is quarantined. It returns
+// an error if the whole snapshot must end.
+func (r *reader) unread(ctx context.Context, key string, err error) (Reason, string, error) {
+	switch {
+	case ctx.Err() != nil:
+		return "", "", ctx.Err()
+	case errors.Is(err, ErrUnavailable):
+		return "", "", fmt.Errorf("%s: %w", key, err)
+	case r.allOrNothing && errors.Is(err, fs.ErrPermission):
+		return "", "", fmt.Errorf("%s: the dataset must be readable as a whole: %w", key, denied(err))
+	case errors.Is(err, fs.ErrPermission):
+		return Denied, err.Error(), nil
+	case errors.Is(err, ErrRefused):
+		return Refused, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "), nil
+	case errors.Is(err, errTooLong):
+		return TooLarge, err.Error(), nil
+	}
+	return Unreadable, err.Error(), nil
 }
 
 // widePixels is the size above which images are decoded for their details one

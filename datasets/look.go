@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"strings"
 
-	"tkit/internal/similarity"
+	"tkit/datasets/similarity"
 )
 
 // Look makes the print of an encoded image, for finding images that look alike.

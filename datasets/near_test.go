@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"tkit/datasets"
+	"tkit/datasets/similarity"
 	"tkit/datasets/sourcetest"
-	"tkit/internal/similarity"
 )
 
 // Special values of a file's second to last byte, as seen by look. Other

@@ -121,17 +121,9 @@ func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer
 	failures := make([]error, len(d.examples))
 
 	progress, end := tell.phase(Decoding, len(d.examples), "images")
-	var done atomic.Int64
+	count, counted := counter(progress)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.NumCPU() + 1) // one reads while the others decode
-	ticks := make(chan struct{}, 1)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		for range ticks {
-			progress(int(done.Load()), 0)
-		}
-	}()
 	for i := range d.examples {
 		g.Go(func() error {
 			dst := make([]float32, size)
@@ -145,17 +137,12 @@ func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer
 			case keep:
 				tensors[i] = dst
 			}
-			done.Add(1)
-			select {
-			case ticks <- struct{}{}:
-			default: // the observer is behind; the next one tells it more
-			}
+			count()
 			return nil
 		})
 	}
 	err := g.Wait()
-	close(ticks)
-	<-watched
+	counted()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,6 +159,31 @@ func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer
 		}
 	}
 	return out, reasons, nil
+}
+
+// counter returns what workers call when one more image is done, and what ends
+// the count. Progress is told in a goroutine of its own, so that no worker waits
+// for the observer.
+func counter(progress func(done int, bytes int64)) (count, end func()) {
+	var done atomic.Int64
+	ticks, ended := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range ticks {
+			progress(int(done.Load()), 0)
+		}
+	}()
+	count = func() {
+		done.Add(1)
+		select {
+		case ticks <- struct{}{}:
+		default: // the observer is behind; the next tick tells it more
+		}
+	}
+	return count, func() {
+		close(ticks)
+		<-ended
+	}
 }
 
 func (d *decoded) into(ctx context.Context, entry int, dst []float32) error {

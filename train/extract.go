@@ -209,7 +209,7 @@ func (f *fineTuning) items(inputs []input) iter.Seq[inference.Item] {
 // vary makes the copy of a key out of the image.
 func (f *fineTuning) vary(image []float32, key bottlenecks.Sum) {
 	height, width, channels := f.pipeline.Shape()
-	f.Augment.Apply(image, slices.Clone(image), height, width, channels, rand.New(rand.NewChaCha8(key)))
+	f.Augment.Apply(image, slices.Clone(image), [3]int{height, width, channels}, rand.New(rand.NewChaCha8(key)))
 }
 
 // write encodes a network to a file.

@@ -118,7 +118,7 @@ func (o ScratchOptions) train(ctx context.Context, g *architectures.Graph, d *da
 	}
 	// The preprocessing decides the tensors as much as the bytes do.
 	id := d.snapshot.Digest + " " + images.pipeline.Description().Digest() + fmt.Sprintf(" %+v", o.Split)
-	trained, err := scratch.Train(ctx, g, id, side{images, d.split.Train}, side{images, d.split.Validation}, t)
+	trained, err := scratch.Train(ctx, g, scratch.Data{ID: id, Train: side{images, d.split.Train}, Validation: side{images, d.split.Validation}}, t)
 	if end != nil {
 		end()
 	}

@@ -19,7 +19,7 @@ import (
 
 	"tkit/bench/measure"
 	"tkit/datasets"
-	"tkit/internal/similarity"
+	"tkit/datasets/similarity"
 )
 
 // resident runs this program with -snapshot and returns its row.

@@ -26,7 +26,7 @@ import (
 	"tkit/bench/photographs"
 	"tkit/datasets/digits"
 	"tkit/datasets/pictures"
-	"tkit/internal/similarity"
+	"tkit/datasets/similarity"
 )
 
 func main() {

@@ -9,9 +9,9 @@ import (
 	"math"
 
 	"tkit/datasets"
+	"tkit/datasets/similarity"
 	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
-	"tkit/internal/similarity"
 )
 
 // Printer makes prints of encoded images. It is safe for concurrent use.

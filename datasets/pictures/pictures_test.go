@@ -18,7 +18,7 @@ import (
 	"testing"
 
 	"tkit/datasets"
-	"tkit/internal/similarity"
+	"tkit/datasets/similarity"
 )
 
 // scene returns a random picture with detail at every scale.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"tkit/internal/disjoint"
 )
 
 // mostComparisons bounds the work of a search to some minutes. Only a dataset
@@ -44,23 +46,18 @@ func (t Threshold) Groups(ctx context.Context, prints *Prints) (groups [][]int32
 	return s.components(), s.left > 0, nil
 }
 
-// search is the state of a search. parent is a forest of the components, each
-// under its first member.
+// search is the state of a search.
 type search struct {
 	threshold Threshold
 	prints    *Prints
-	parent    []int32
+	sets      disjoint.Sets // of prints that resemble each other
 	leaders   []leader
 	sorted    []leader // by the part being joined
 	left      int64    // remaining comparisons
 }
 
 func newSearch(t Threshold, prints *Prints) *search {
-	s := &search{threshold: t, prints: prints, parent: make([]int32, prints.Len()), left: mostComparisons}
-	for i := range s.parent {
-		s.parent[i] = int32(i)
-	}
-	return s
+	return &search{threshold: t, prints: prints, sets: disjoint.New(prints.Len()), left: mostComparisons}
 }
 
 // leader represents the prints of equal hash that resemble it.
@@ -69,22 +66,12 @@ type leader struct {
 	print int32
 }
 
-func (s *search) root(i int32) int32 {
-	for s.parent[i] != i {
-		s.parent[i] = s.parent[s.parent[i]]
-		i = s.parent[i]
-	}
-	return i
-}
-
-func (s *search) link(i, j int32) {
-	a, b := s.root(i), s.root(j)
-	s.parent[max(a, b)] = min(a, b)
-}
-
 // represent chooses the leaders.
 func (s *search) represent() {
-	order := slices.Clone(s.parent) // 0, 1, 2, …
+	order := make([]int32, s.prints.Len())
+	for i := range order {
+		order[i] = int32(i)
+	}
 	slices.SortFunc(order, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(s.prints.At(a).Hash, s.prints.At(b).Hash), cmp.Compare(a, b))
 	})
@@ -101,7 +88,7 @@ func (s *search) represent() {
 		})
 		switch {
 		case found >= 0:
-			s.link(i, s.leaders[first+found].print)
+			s.sets.Join(i, s.leaders[first+found].print)
 		case s.left > 0:
 			s.leaders = append(s.leaders, leader{spread(p.Hash), i})
 		}
@@ -188,7 +175,7 @@ func (s *search) compare(a, b []leader, same bool) bool {
 		for _, y := range b {
 			if Distance(x.code, y.code) <= s.threshold.Distance &&
 				s.prints.At(x.print).Correlation(s.prints.At(y.print)) >= s.threshold.Correlation {
-				s.link(x.print, y.print)
+				s.sets.Join(x.print, y.print)
 			}
 		}
 	}
@@ -209,15 +196,15 @@ func masksWithin(bits int) (masks []int) {
 // components lists the members of each component of two or more.
 func (s *search) components() [][]int32 {
 	sizes := make(map[int32]int)
-	for i := range s.parent {
-		if r := s.root(int32(i)); r != int32(i) {
+	for i := range s.sets.Len() {
+		if r := s.sets.First(int32(i)); r != int32(i) {
 			sizes[r]++
 		}
 	}
 	index := make(map[int32]int, len(sizes))
 	var groups [][]int32
-	for i := range s.parent {
-		r := s.root(int32(i))
+	for i := range s.sets.Len() {
+		r := s.sets.First(int32(i))
 		n, shared := sizes[r]
 		if !shared {
 			continue

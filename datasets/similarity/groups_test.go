@@ -62,7 +62,7 @@ func everyPair(limit Threshold, prints *Prints) [][]int32 {
 	for i := range int32(prints.Len()) {
 		for j := range i {
 			if limit.Alike(prints.At(i), prints.At(j)) {
-				s.link(i, j)
+				s.sets.Join(i, j)
 			}
 		}
 	}

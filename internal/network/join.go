@@ -30,21 +30,7 @@ func Join(trunk, head *Network) (*Network, error) {
 
 	from, to := mustRef(out.Tensor), mustRef(in.Tensor)
 	same := common(trunk, head)
-	taken := newIndex(trunk.Graph.GetNode())
-	rename := func(name string) string { return name }
-	for _, node := range head.Graph.GetNode() {
-		if name := node.GetName(); taken.nodes[name] != nil && !same[name] && name != to.node {
-			scope := taken.freeScope("head")
-			rename = func(name string) string {
-				if same[name] {
-					return name
-				}
-				return scope + "/" + name
-			}
-			break
-		}
-	}
-
+	rename := headNames(trunk, head, to.node, same)
 	nodes := slices.Clone(trunk.Graph.GetNode())
 	for _, node := range head.Graph.GetNode() {
 		if name := node.GetName(); !same[name] && name != to.node {
@@ -78,6 +64,27 @@ func Join(trunk, head *Network) (*Network, error) {
 		joined.mapped = append(joined.mapped, m.retain())
 	}
 	return joined, nil
+}
+
+// headNames returns how the head's nodes are named in the joined network: as they
+// are, or below a scope of their own if one has the name of a node of the trunk
+// and another value. entry is the head's input.
+func headNames(trunk, head *Network, entry string, same map[string]bool) func(string) string {
+	taken := newIndex(trunk.Graph.GetNode())
+	for _, node := range head.Graph.GetNode() {
+		name := node.GetName()
+		if taken.nodes[name] == nil || same[name] || name == entry {
+			continue
+		}
+		scope := taken.freeScope("head")
+		return func(name string) string {
+			if same[name] {
+				return name
+			}
+			return scope + "/" + name
+		}
+	}
+	return func(name string) string { return name }
 }
 
 // common returns the names of nodes with the same value in both: equal

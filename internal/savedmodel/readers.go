@@ -230,17 +230,7 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		r.keep(n)
 		return nil
 	case "ResourceGather":
-		v.read = true
-		batch := n.GetAttr()["batch_dims"].GetI()
-		axis := network.ConstNode(r.free(n.GetName()+"/axis"), tensorflow.Int32, []int64{}, binary.LittleEndian.AppendUint32(nil, uint32(batch)))
-		r.keep(axis)
-		n.Op = "GatherV2"
-		n.Input = []string{v.at.String(), n.GetInput()[1], axis.GetName()}
-		n.Attr = attributes{"Tparams": dataType, "Tindices": n.GetAttr()["Tindices"], "Taxis": axis.GetAttr()["dtype"], "batch_dims": n.GetAttr()["batch_dims"]}
-		if n.Attr["batch_dims"] == nil {
-			delete(n.Attr, "batch_dims")
-		}
-		r.keep(n)
+		r.rewriteGather(n, v)
 		return nil
 	case "ResourceGatherNd":
 		v.read = true
@@ -263,6 +253,22 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		return fmt.Errorf("%w: %w, and uses variable %q", ErrUnsupported, err, v.node)
 	}
 	return fmt.Errorf("%w: node %q (%s) uses variable %q other than by reading it", ErrUnsupported, n.GetName(), n.GetOp(), v.node)
+}
+
+// rewriteGather makes a gather from a variable one from its value.
+func (r *reader) rewriteGather(n *nodepb.NodeDef, v value) {
+	dataType := r.nodes[v.name].GetAttr()["dtype"]
+	v.read = true
+	batch := n.GetAttr()["batch_dims"].GetI()
+	axis := network.ConstNode(r.free(n.GetName()+"/axis"), tensorflow.Int32, []int64{}, binary.LittleEndian.AppendUint32(nil, uint32(batch)))
+	r.keep(axis)
+	n.Op = "GatherV2"
+	n.Input = []string{v.at.String(), n.GetInput()[1], axis.GetName()}
+	n.Attr = attributes{"Tparams": dataType, "Tindices": n.GetAttr()["Tindices"], "Taxis": axis.GetAttr()["dtype"], "batch_dims": n.GetAttr()["batch_dims"]}
+	if n.Attr["batch_dims"] == nil {
+		delete(n.Attr, "batch_dims")
+	}
+	r.keep(n)
 }
 
 // shapeConst replaces a node that returns a variable's shape by a constant.

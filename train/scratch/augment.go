@@ -16,9 +16,10 @@ type Augment struct {
 	Contrast   float64 `json:"contrast,omitempty"`
 }
 
-// Apply writes the varied image to dst; both are height × width × channels, and
-// not the same.
-func (a Augment) Apply(dst, src []float32, height, width, channels int, random *rand.Rand) {
+// Apply writes the varied image to dst. Both have the shape height, width,
+// channels; they must not be the same memory.
+func (a Augment) Apply(dst, src []float32, shape [3]int, random *rand.Rand) {
+	height, width, channels := shape[0], shape[1], shape[2]
 	dy, dx := 0, 0
 	if a.Shift > 0 {
 		dy, dx = random.IntN(2*a.Shift+1)-a.Shift, random.IntN(2*a.Shift+1)-a.Shift

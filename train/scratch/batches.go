@@ -115,7 +115,7 @@ func (l *loader) fill(ctx context.Context, b *batch, indices []int) error {
 				return err
 			}
 			random := generator(l.seed, "augment", uint64(b.step), uint64(i))
-			l.augment.Apply(dst, src, l.height, l.width, l.channels, random)
+			l.augment.Apply(dst, src, [3]int{l.height, l.width, l.channels}, random)
 			return nil
 		})
 	}

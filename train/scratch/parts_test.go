@@ -59,7 +59,7 @@ func TestAugment(t *testing.T) {
 	counts := map[[4]float32]int{}
 	for i := range 400 {
 		dst := make([]float32, 4)
-		Augment{Flip: true}.Apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
+		Augment{Flip: true}.Apply(dst, src, [3]int{2, 2, 1}, generator(1, "augment", uint64(i)))
 		counts[[4]float32(dst)]++
 	}
 	if len(counts) != 2 || counts[[4]float32{2, 1, 4, 3}] < 150 || counts[[4]float32{1, 2, 3, 4}] < 150 {
@@ -68,7 +68,7 @@ func TestAugment(t *testing.T) {
 	clear(counts)
 	for i := range 900 {
 		dst := make([]float32, 4)
-		Augment{Shift: 1}.Apply(dst, src, 2, 2, 1, generator(1, "augment", uint64(i)))
+		Augment{Shift: 1}.Apply(dst, src, [3]int{2, 2, 1}, generator(1, "augment", uint64(i)))
 		counts[[4]float32(dst)]++
 	}
 	if len(counts) != 9 || counts[[4]float32{4, 0, 0, 0}] < 50 || counts[[4]float32{0, 0, 0, 1}] < 50 {
@@ -82,7 +82,7 @@ func TestFirstStepOfAdamW(t *testing.T) {
 	const rate, decay = 1e-3, 0.5
 	o := Options{Optimiser: AdamW, LearningRate: rate, Schedule: Constant, WeightDecay: decay, Epochs: 1, BatchSize: 8, Threads: 1, Seed: 3}
 	g := lenet(t)
-	r, err := Train(context.Background(), g, "bars", bars{8, 32, 1}, nil, o)
+	r, err := Train(context.Background(), g, Data{"bars", bars{8, 32, 1}, nil}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,21 +55,27 @@ func (r *Result) Discard() error {
 	return nil
 }
 
-// Train trains g on the images and watches its loss on the validation images,
-// of which there may be none (nil). The dataset's digest says what the images
-// are, so that a checkpoint of other images is not taken up.
+// Data is what a network is trained on.
+type Data struct {
+	// ID identifies the images: a run resumes from a checkpoint of the same ID only.
+	ID string
+	// Train has one image or more. Validation may be nil.
+	Train, Validation Images
+}
+
+// Train trains g and watches its loss on the validation images.
 //
 // When the context ends Train keeps a checkpoint, where it keeps any, and
 // returns the context's error.
-func Train(ctx context.Context, g *architectures.Graph, dataset string, train, validation Images, o Options) (*Result, error) {
+func Train(ctx context.Context, g *architectures.Graph, d Data, o Options) (*Result, error) {
 	o = o.WithDefaults()
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if train.Len() == 0 {
+	if d.Train.Len() == 0 {
 		return nil, errors.New("no images to train on")
 	}
-	r, err := start(ctx, g, dataset, train, validation, o)
+	r, err := start(ctx, g, d, o)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +108,7 @@ type run struct {
 	saved   time.Time
 }
 
-func start(ctx context.Context, g *architectures.Graph, dataset string, train, validation Images, o Options) (_ *run, err error) {
+func start(ctx context.Context, g *architectures.Graph, d Data, o Options) (_ *run, err error) {
 	p, err := compile(g, o)
 	if err != nil {
 		return nil, err
@@ -113,18 +119,18 @@ func start(ctx context.Context, g *architectures.Graph, dataset string, train, v
 			r.close()
 		}
 	}()
-	r.perEpoch = stepsPerEpoch(train.Len(), o.BatchSize)
+	r.perEpoch = stepsPerEpoch(d.Train.Len(), o.BatchSize)
 	r.steps = o.Epochs * r.perEpoch
 	logits, err := g.Shape(g.Logits)
 	if err != nil {
 		return nil, err
 	}
-	r.train = &loader{images: train, height: g.Input[0], width: g.Input[1], channels: g.Input[2], classes: logits.Channels(),
+	r.train = &loader{images: d.Train, height: g.Input[0], width: g.Input[1], channels: g.Input[2], classes: logits.Channels(),
 		smoothing: o.LabelSmoothing, augment: o.Augment, seed: o.Seed, augmenting: true}
-	if validation != nil && validation.Len() > 0 {
-		r.validation = &loader{images: validation, height: g.Input[0], width: g.Input[1], channels: g.Input[2], classes: logits.Channels()}
+	if d.Validation != nil && d.Validation.Len() > 0 {
+		r.validation = &loader{images: d.Validation, height: g.Input[0], width: g.Input[1], channels: g.Input[2], classes: logits.Channels()}
 	}
-	if r.id, err = identity(g, dataset, o); err != nil {
+	if r.id, err = identity(g, d.ID, o); err != nil {
 		return nil, err
 	}
 	if o.Checkpoints != "" {

@@ -74,7 +74,7 @@ func TestTrainLearns(t *testing.T) {
 					epochs = append(epochs, *p.Done)
 				}
 			}
-			r, err := Train(context.Background(), lenet(t), "bars", bars{160, 32, 1}, bars{60, 32, 2}, o)
+			r, err := Train(context.Background(), lenet(t), Data{"bars", bars{160, 32, 1}, bars{60, 32, 2}}, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestTrainLearns(t *testing.T) {
 
 func TestTrainRepeatsToTheBit(t *testing.T) {
 	train := func() []*network.Weight {
-		r, err := Train(context.Background(), lenet(t), "bars", bars{64, 32, 1}, nil, options())
+		r, err := Train(context.Background(), lenet(t), Data{"bars", bars{64, 32, 1}, nil}, options())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestChild(t *testing.T) {
 			select {}
 		}
 	}
-	r, err := Train(context.Background(), g, "bars", bars{40, 32, 1}, bars{10, 32, 2}, o)
+	r, err := Train(context.Background(), g, Data{"bars", bars{40, 32, 1}, bars{10, 32, 2}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestChild(t *testing.T) {
 func TestCancelKeepsACheckpoint(t *testing.T) {
 	o := options()
 	o.Checkpoints, o.CheckpointEvery = t.TempDir(), time.Hour
-	undisturbed, err := Train(context.Background(), lenet(t), "bars", bars{64, 32, 1}, bars{8, 32, 2}, options())
+	undisturbed, err := Train(context.Background(), lenet(t), Data{"bars", bars{64, 32, 1}, bars{8, 32, 2}}, options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,12 +209,12 @@ func TestCancelKeepsACheckpoint(t *testing.T) {
 				cancel()
 			}
 		}
-		if _, err := Train(ctx, lenet(t), "bars", bars{64, 32, 1}, bars{8, 32, 2}, o); !errors.Is(err, context.Canceled) {
+		if _, err := Train(ctx, lenet(t), Data{"bars", bars{64, 32, 1}, bars{8, 32, 2}}, o); !errors.Is(err, context.Canceled) {
 			t.Fatalf("cancelled at step %d: error %v", at, err)
 		}
 	}
 	o.Progress = nil
-	r, err := Train(context.Background(), lenet(t), "bars", bars{64, 32, 1}, bars{8, 32, 2}, o)
+	r, err := Train(context.Background(), lenet(t), Data{"bars", bars{64, 32, 1}, bars{8, 32, 2}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := Train(ctx, lenet(t), "bars", bars{64, 32, 1}, nil, o); !errors.Is(err, context.Canceled) {
+	if _, err := Train(ctx, lenet(t), Data{"bars", bars{64, 32, 1}, nil}, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	found, err := filepath.Glob(filepath.Join(o.Checkpoints, "*", checkpointPrefix+"*", "variables.data*"))
@@ -262,7 +262,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	slices.Sort(found)
 	flip(found[1])
 	o.Progress = nil
-	r, err := Train(context.Background(), lenet(t), "bars", bars{64, 32, 1}, nil, o)
+	r, err := Train(context.Background(), lenet(t), Data{"bars", bars{64, 32, 1}, nil}, o)
 	if err != nil {
 		t.Fatalf("with the newest checkpoint damaged: %v", err)
 	}
@@ -289,7 +289,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := ok
 			c.options(&o)
-			_, err := Train(context.Background(), lenet(t), "bars", c.images, nil, o)
+			_, err := Train(context.Background(), lenet(t), Data{"bars", c.images, nil}, o)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
