@@ -1,17 +1,19 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/png"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"tkit/access"
-	"tkit/datasets/digits"
-	"tkit/datasets/folder"
 	"tkit/inference/inferencetest"
 	"tkit/registry"
 )
@@ -48,22 +50,15 @@ var discard = slog.New(slog.DiscardHandler)
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	h := inferencetest.New(t)
-	f := &fixture{home: h.Path, data: filepath.Join(t.TempDir(), "scans")}
+	f := &fixture{Catalog: openCatalog(t, h.Path), home: h.Path, data: filepath.Join(t.TempDir(), "scans")}
 	var err error
-	if f.Catalog, err = Open(t.Context(), Options{Home: f.home, Groups: noGroups{}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if f.account, err = Self(""); err != nil {
 		t.Fatal(err)
 	}
 	f.plain = filepath.Join(t.TempDir(), "plain")
-	writeDigits(t, f.plain, 7, 8)
-	writeDigits(t, f.data, 1, 2)
+	for _, folder := range []string{f.plain, f.data} {
+		writeImages(t, folder)
+	}
 	d, err := f.RegisterDataset(t.Context(), f.account, DatasetOptions{Name: "scans", URI: f.data, Owner: olga.Principal})
 	if err != nil {
 		t.Fatal(err)
@@ -85,10 +80,32 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func writeDigits(t *testing.T, folderName string, which ...int) {
+func openCatalog(t *testing.T, home string) *Catalog {
 	t.Helper()
-	if err := digits.Write(t.Context(), folderName, which, folder.Format); err != nil {
+	c, err := Open(t.Context(), Options{Home: home, Groups: noGroups{}})
+	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// writeImages writes a dataset of two images.
+func writeImages(t *testing.T, folder string) {
+	t.Helper()
+	for _, class := range []string{"a", "b"} {
+		var encoded bytes.Buffer
+		if err := png.Encode(&encoded, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+			t.Fatal(err)
+		}
+		err := errors.Join(os.MkdirAll(filepath.Join(folder, class), 0o755), os.WriteFile(filepath.Join(folder, class, "1.png"), encoded.Bytes(), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

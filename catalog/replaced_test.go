@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"tkit/access"
 	"tkit/datasets"
 	"tkit/datasets/digits"
+	"tkit/datasets/folder"
 	"tkit/datasets/tarshards"
 )
 
@@ -38,9 +40,24 @@ func (f *fixture) readReplaced(t *testing.T, given string, late bool, replace fu
 	return labels, errors.Join(err, d.Close())
 }
 
+// writeSamples writes the digits 7 and 8, and 1 and 2, as folders and as shards.
+func writeSamples(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, which := range map[string][]int{"plain": {7, 8}, "scans": {1, 2}} {
+		err := errors.Join(digits.Write(t.Context(), filepath.Join(dir, name), which, folder.Format),
+			digits.Write(t.Context(), filepath.Join(dir, name+"-tar"), which, tarshards.Format))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // What replaces a dataset after the decision is decided on, too, or not read: a
 // folder, a folder above it, a file, and a registered dataset.
 func TestReplacedAfterTheDecision(t *testing.T) {
+	samples := writeSamples(t)
 	for name, c := range map[string]struct{ given, replaced, by string }{
 		"folder":            {"plain", "plain", "data/scans"},
 		"folder above":      {"above/scans", "above", "data"},
@@ -49,44 +66,55 @@ func TestReplacedAfterTheDecision(t *testing.T) {
 		"registered":        {"dataset:mine", "mine", "data/scans"},
 	} {
 		for _, late := range []bool{false, true} {
-			f, dir := newFixture(t), t.TempDir()
-			at := func(path string) string { return filepath.Join(dir, path) }
-			for _, sample := range []string{"plain", "above/scans", "mine"} {
-				writeDigits(t, at(sample), 7, 8)
-			}
-			writeDigits(t, at("data/scans"), 1, 2)
-			for folder, which := range map[string][]int{"tars": {7, 8}, "data": {1, 2}} {
-				err := errors.Join(digits.Write(t.Context(), at("made"), which, tarshards.Format), os.MkdirAll(at(folder), 0o755),
-					os.Rename(at("made/digits.tar"), at(folder+"/digits.tar")), os.Remove(at("made")))
-				if err != nil {
-					t.Fatal(err)
+			t.Run(fmt.Sprintf("%s, late %t", name, late), func(t *testing.T) {
+				t.Parallel()
+				f, dir := &fixture{Catalog: openCatalog(t, t.TempDir())}, t.TempDir()
+				at := func(path string) string { return filepath.Join(dir, path) }
+				for to, from := range map[string]string{
+					"plain": "plain", "above/scans": "plain", "mine": "plain", "tars": "plain-tar", "data": "scans-tar", "data/scans": "scans",
+				} {
+					if err := os.CopyFS(at(to), os.DirFS(filepath.Join(samples, from))); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			for name, owner := range map[string]access.Principal{"mine": "", "data/scans": olga.Principal, "data/digits.tar": olga.Principal} {
-				o := DatasetOptions{Name: filepath.Base(name), URI: at(name), Owner: owner}
-				if name == "data/scans" {
-					o.Name = "others"
+				f.registerSamples(t, at)
+				given := c.given
+				if given != "dataset:mine" {
+					given = at(given)
 				}
-				if _, err := f.RegisterDataset(t.Context(), f.account, o); err != nil {
-					t.Fatal(err)
+				labels, err := f.readReplaced(t, given, late, func() {
+					err := errors.Join(os.Rename(at(c.replaced), at(c.replaced)+".before"), os.Symlink(at(c.by), at(c.replaced)))
+					if err != nil {
+						t.Error(err)
+					}
+				})
+				if slices.Contains(labels, "1") || !late && !errors.Is(err, access.ErrDenied) && !errors.Is(err, datasets.ErrRefused) {
+					t.Errorf("read %v, %v", labels, err)
 				}
-			}
-			given := c.given
-			if given != "dataset:mine" {
-				given = at(given)
-			}
-			labels, err := f.readReplaced(t, given, late, func() {
-				err := errors.Join(os.Rename(at(c.replaced), at(c.replaced)+".before"), os.Symlink(at(c.by), at(c.replaced)))
-				if err != nil {
-					t.Error(err)
+				if whole := name != "one shard"; late && whole && (err != nil || !slices.Equal(labels, []string{"7", "8"})) {
+					t.Errorf("replaced after it was opened: read %v, %v", labels, err)
 				}
 			})
-			if slices.Contains(labels, "1") || !late && !errors.Is(err, access.ErrDenied) && !errors.Is(err, datasets.ErrRefused) {
-				t.Errorf("%s replaced (late: %t): read %v, %v", name, late, labels, err)
-			}
-			if whole := name != "one shard"; late && whole && (err != nil || !slices.Equal(labels, []string{"7", "8"})) {
-				t.Errorf("%s replaced after it was opened: read %v, %v", name, labels, err)
-			}
+		}
+	}
+}
+
+// registerSamples registers one of the samples for the account of this process and
+// the others for olga.
+func (f *fixture) registerSamples(t *testing.T, at func(path string) string) {
+	t.Helper()
+	var err error
+	if f.account, err = Self(""); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]DatasetOptions{
+		"mine":            {Name: "mine"},
+		"data/scans":      {Name: "scans", Owner: olga.Principal},
+		"data/digits.tar": {Name: "shard", Owner: olga.Principal},
+	} {
+		o.URI = at(name)
+		if _, err := f.RegisterDataset(t.Context(), f.account, o); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -29,7 +29,7 @@ type dataset struct {
 // the run: bottlenecks, checkpoints.
 type Permit func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (derived string, err error)
 
-// open takes the snapshot of a source, has it admitted and splits it. Derived
+// open takes the snapshot of a source, has it permitted and splits it. Derived
 // stays what it is where nobody is asked.
 func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, permit Permit, derived *string, tell Observer) (*dataset, error) {
 	progress, end := tell.phase(Snapshot, 0, "images")

@@ -14,18 +14,22 @@ import (
 
 func datasetsCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "datasets",
-		Usage: "look at labelled images before training on them, and say who may",
-		Subcommands: append([]*cli.Command{
-			{
-				Name:      "check",
-				Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
-				ArgsUsage: "FOLDER|FILE|URI|NAME",
-				Flags: append([]cli.Flag{
-					&cli.PathFlag{Name: "html", Usage: "write the report with thumbnails to `FILE`, one page without a script, which only you can read"},
-					purposeFlag(), jsonFlag(),
-				}, splitFlags("how training would split it:")...),
-				Description: `A dataset is one of these, in a folder of this machine or in HDFS
+		Name:        "datasets",
+		Usage:       "look at labelled images before training on them, and say who may",
+		Subcommands: append([]*cli.Command{checkCommand(), sampleCommand()}, catalogueCommands()...),
+	}
+}
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
+		ArgsUsage: "FOLDER|FILE|URI|NAME",
+		Flags: append([]cli.Flag{
+			&cli.PathFlag{Name: "html", Usage: "write the report with thumbnails to `FILE`, one page without a script, which only you can read"},
+			purposeFlag(), jsonFlag(),
+		}, splitFlags("how training would split it:")...),
+		Description: `A dataset is one of these, in a folder of this machine or in HDFS
 (hdfs://, webhdfs://, swebhdfs://):
    a folder with a folder of images for each class
    a manifest: CSV, or lines of JSON, with path, label and maybe group and split
@@ -54,27 +58,28 @@ Examples:
    tkit datasets check --look-alikes together --test 0.3 photos
    tkit datasets check --json photos | jq '.quarantined[].key'
    tkit datasets check --json photos | jq '.near_duplicates.groups[] | select(.leak)'`,
-				Action: withCatalog(1, 1, checkDataset),
-			},
-			{
-				Name:      "sample",
-				Usage:     "write the scanned digits that ship with tkit, in any format of datasets",
-				ArgsUsage: "FOLDER",
-				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
-					&cli.StringFlag{Name: "format", Value: folder.Format, Usage: "one of `" + strings.Join(digits.Formats(), "|") + "`"},
-					jsonFlag(),
-				},
-				Description: `1,797 scans of 8×8 pixels, UCI Machine Learning Repository, CC BY 4.0
+		Action: withCatalog(1, 1, checkDataset),
+	}
+}
+
+func sampleCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "sample",
+		Usage:     "write the scanned digits that ship with tkit, in any format of datasets",
+		ArgsUsage: "FOLDER",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
+			&cli.StringFlag{Name: "format", Value: folder.Format, Usage: "one of `" + strings.Join(digits.Formats(), "|") + "`"},
+			jsonFlag(),
+		},
+		Description: `1,797 scans of 8×8 pixels, UCI Machine Learning Repository, CC BY 4.0
 (E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, 1998).
 
 Examples:
    tkit datasets sample digits
    tkit datasets sample --digits 5-9 digits-5-9
    tkit datasets sample --format tfrecord shards && tkit datasets check shards`,
-				Action: writeSample,
-			},
-		}, catalogueCommands()...),
+		Action: writeSample,
 	}
 }
 

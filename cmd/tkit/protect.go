@@ -64,6 +64,12 @@ Examples:
 				return changeACL(c, k, who, access.Model(c.Args().First()))
 			})),
 		},
+	}
+}
+
+// declassificationCommands are those of `tkit registry` that lift restrictions.
+func declassificationCommands() []*cli.Command {
+	return []*cli.Command{
 		{
 			Name:      "declassify",
 			Usage:     "lift a dataset's restriction from a version, for one right and a time",

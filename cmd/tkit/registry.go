@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,31 +16,37 @@ func registryCommand() *cli.Command {
 		Usage: "see, promote, roll back and export the versions of models",
 		Description: `A version is written MODEL@7, or MODEL@production by an alias; MODEL alone
 means MODEL@production. Versions never change, aliases move.`,
-		Subcommands: append([]*cli.Command{
-			{
-				Name:      "list",
-				Usage:     "list the models, or the versions of one",
-				ArgsUsage: "[MODEL]",
-				Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-				Description: `What a version is worth is told to those who may use it.
+		Subcommands: slices.Concat(versionCommands(), aliasCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
+	}
+}
+
+// versionCommands are those of `tkit registry` that read versions.
+func versionCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name:      "list",
+			Usage:     "list the models, or the versions of one",
+			ArgsUsage: "[MODEL]",
+			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: `What a version is worth is told to those who may use it.
 
 Examples:
    tkit registry list
    tkit registry list flowers
    tkit registry list --json | jq -r '.[].name'`,
-				BashComplete: completeModels,
-				Action:       inHome(withCatalog(0, 1, listRegistry)),
+			BashComplete: completeModels,
+			Action:       inHome(withCatalog(0, 1, listRegistry)),
+		},
+		{
+			Name:      "show",
+			Usage:     "show all there is to know of a version",
+			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
+			Flags: []cli.Flag{
+				&cli.PathFlag{Name: "html", Usage: "write it to `FILE` as well, a page without a script, which only you can read"},
+				&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
+				purposeFlag(), jsonFlag(),
 			},
-			{
-				Name:      "show",
-				Usage:     "show all there is to know of a version",
-				ArgsUsage: "MODEL[@VERSION|@ALIAS]",
-				Flags: []cli.Flag{
-					&cli.PathFlag{Name: "html", Usage: "write it to `FILE` as well, a page without a script, which only you can read"},
-					&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
-					purposeFlag(), jsonFlag(),
-				},
-				Description: `It takes the right to use the version; ` + "`tkit registry access`" + ` says who may.
+			Description: `It takes the right to use the version; ` + "`tkit registry access`" + ` says who may.
 
 Attachments are the list of its images (snapshot.jsonl), what was found in them
 (data.json), what the training told (training.jsonl), and a few images to compare
@@ -51,66 +58,23 @@ Examples:
    tkit registry show flowers@7
    tkit registry show --json flowers@champion | jq .manifest.lineage
    tkit registry show flowers --attachment training.jsonl | jq 'select(.event == "head").data.penalty'`,
-				BashComplete: completeVersions,
-				Action:       inHome(withCatalog(1, 1, withVersion(showVersion))),
-			},
-			{
-				Name:      "promote",
-				Usage:     "make an alias name a version; servers follow within a second",
-				ArgsUsage: "MODEL@VERSION",
-				Flags: append(changeFlags(), jsonFlag(),
-					&cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}),
-				Description: `Examples:
-   tkit registry promote flowers@7
-   tkit registry promote --alias champion --reason "better on tulips" flowers@7
-   tkit registry promote flowers@champion`,
-				BashComplete: completeVersions,
-				Action:       inHome(withCatalog(1, 1, withVersion(promoteVersion))),
-			},
-			{
-				Name:      "rollback",
-				Usage:     "make an alias name again what it named before its last promotion",
-				ArgsUsage: "MODEL[@ALIAS]",
-				Flags:     append(changeFlags(), jsonFlag()),
-				Description: `Each rollback undoes one more promotion, back to the first. A promotion after
-a rollback starts from where the rollback led.
+			BashComplete: completeVersions,
+			Action:       inHome(withCatalog(1, 1, withVersion(showVersion))),
+		},
+		exportCommand(),
+	}
+}
 
-Examples:
-   tkit registry rollback flowers
-   tkit registry rollback --reason "slow" flowers@champion`,
-				BashComplete: completeVersions,
-				Action:       inHome(withCatalog(1, 1, withVersion(rollBack))),
-			},
-			{
-				Name:      "remove-alias",
-				Usage:     "remove an alias; the version stays",
-				ArgsUsage: "MODEL@ALIAS",
-				Flags:     append(changeFlags(), jsonFlag()),
-				Description: `Examples:
-   tkit registry remove-alias flowers@champion`,
-				BashComplete: completeVersions,
-				Action:       inHome(withCatalog(1, 1, withVersion(removeAlias))),
-			},
-			{
-				Name:      "history",
-				Usage:     "show who did what, when and why",
-				ArgsUsage: "[MODEL]",
-				Flags:     []cli.Flag{jsonFlag()},
-				Description: `Examples:
-   tkit registry history
-   tkit registry history flowers`,
-				BashComplete: completeModels,
-				Action:       inHome(withCatalog(0, 1, showHistory)),
-			},
-			{
-				Name:      "export",
-				Usage:     "write a version as one complete SavedModel",
-				ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
-				Flags: []cli.Flag{
-					&cli.BoolFlag{Name: "with-preprocessing", Usage: "add the signature " + export.BytesSignature + ", which takes encoded images as image_bytes"},
-					purposeFlag(), jsonFlag(),
-				},
-				Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write a version as one complete SavedModel",
+		ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "with-preprocessing", Usage: "add the signature " + export.BytesSignature + ", which takes encoded images as image_bytes"},
+			purposeFlag(), jsonFlag(),
+		},
+		Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
 and Triton load it; assets.extra/ holds the manifest, the labels and the
 preprocessing. The signature serving_default takes preprocessed images.
 
@@ -124,36 +88,94 @@ Examples:
    tkit registry export flowers exported/flowers/1
    tkit registry export flowers exported/flowers/1 --with-preprocessing
    tkit registry export flowers@7 flowers-7`,
-				BashComplete: completeVersions,
-				Action:       inHome(withCatalog(2, 2, withVersion(exportVersion))),
-			},
-			{
-				Name:  "verify",
-				Usage: "read everything that is stored and check it against its digests",
-				Flags: []cli.Flag{jsonFlag()},
-				Description: `The exit status is 1 where something is not as it was registered.
+		BashComplete: completeVersions,
+		Action:       inHome(withCatalog(2, 2, withVersion(exportVersion))),
+	}
+}
+
+// aliasCommands are those of `tkit registry` about aliases.
+func aliasCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name:      "promote",
+			Usage:     "make an alias name a version; servers follow within a second",
+			ArgsUsage: "MODEL@VERSION",
+			Flags: append(changeFlags(), jsonFlag(),
+				&cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}),
+			Description: `Examples:
+   tkit registry promote flowers@7
+   tkit registry promote --alias champion --reason "better on tulips" flowers@7
+   tkit registry promote flowers@champion`,
+			BashComplete: completeVersions,
+			Action:       inHome(withCatalog(1, 1, withVersion(promoteVersion))),
+		},
+		{
+			Name:      "rollback",
+			Usage:     "make an alias name again what it named before its last promotion",
+			ArgsUsage: "MODEL[@ALIAS]",
+			Flags:     append(changeFlags(), jsonFlag()),
+			Description: `Each rollback undoes one more promotion, back to the first. A promotion after
+a rollback starts from where the rollback led.
+
+Examples:
+   tkit registry rollback flowers
+   tkit registry rollback --reason "slow" flowers@champion`,
+			BashComplete: completeVersions,
+			Action:       inHome(withCatalog(1, 1, withVersion(rollBack))),
+		},
+		{
+			Name:      "remove-alias",
+			Usage:     "remove an alias; the version stays",
+			ArgsUsage: "MODEL@ALIAS",
+			Flags:     append(changeFlags(), jsonFlag()),
+			Description: `Examples:
+   tkit registry remove-alias flowers@champion`,
+			BashComplete: completeVersions,
+			Action:       inHome(withCatalog(1, 1, withVersion(removeAlias))),
+		},
+		{
+			Name:      "history",
+			Usage:     "show who did what, when and why",
+			ArgsUsage: "[MODEL]",
+			Flags:     []cli.Flag{jsonFlag()},
+			Description: `Examples:
+   tkit registry history
+   tkit registry history flowers`,
+			BashComplete: completeModels,
+			Action:       inHome(withCatalog(0, 1, showHistory)),
+		},
+	}
+}
+
+// maintenanceCommands are those of `tkit registry` about its files.
+func maintenanceCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name:  "verify",
+			Usage: "read everything that is stored and check it against its digests",
+			Flags: []cli.Flag{jsonFlag()},
+			Description: `The exit status is 1 where something is not as it was registered.
 
 Examples:
    tkit registry verify`,
-				Action: inHome(withCatalog(0, 0, verifyRegistry)),
+			Action: inHome(withCatalog(0, 0, verifyRegistry)),
+		},
+		{
+			Name:  "gc",
+			Usage: "remove files that no version refers to",
+			Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be removed"},
+				&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait `TIME` at most for registrations in progress"},
+				jsonFlag(),
 			},
-			{
-				Name:  "gc",
-				Usage: "remove files that no version refers to",
-				Flags: []cli.Flag{
-					&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be removed"},
-					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait `TIME` at most for registrations in progress"},
-					jsonFlag(),
-				},
-				Description: `It also removes what killed runs left. It works on a full disk, and removes
+			Description: `It also removes what killed runs left. It works on a full disk, and removes
 nothing where the database does not say for sure what is in use.
 
 Examples:
    tkit registry gc --dry-run
    tkit registry gc`,
-				Action: inHome(collectBlobs),
-			},
-		}, protectionCommands()...),
+			Action: inHome(collectBlobs),
+		},
 	}
 }
 

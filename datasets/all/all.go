@@ -53,17 +53,17 @@ func Open(ctx context.Context, uri string) (datasets.Source, error) {
 	return OpenIf(ctx, uri, func(string, string) error { return nil })
 }
 
-// OpenIf is Open with a permission check: admit is called with the user that
+// OpenIf is Open with a permission check: permit is called with the user that
 // the store is read as (datasets.User) and the URI opened there, before
 // anything is read, and its error is returned. A local folder is already open
 // by then and stays open: its URI is its real path, and whatever replaces it is
 // not read. A local file is read under its own name and never through a link.
-func OpenIf(ctx context.Context, uri string, admit func(user, opened string) error) (datasets.Source, error) {
+func OpenIf(ctx context.Context, uri string, permit func(user, opened string) error) (datasets.Source, error) {
 	n, err := parse(uri)
 	if err != nil {
 		return nil, err
 	}
-	return n.open(ctx, admit)
+	return n.open(ctx, permit)
 }
 
 // URI returns a URI for an argument of Open: a local path with options becomes

@@ -70,8 +70,8 @@ func shardsConfig(file string, o url.Values) shards.Config {
 }
 
 // open finds the tree and the format, and opens the dataset.
-func (n name) open(ctx context.Context, admit func(user, opened string) error) (datasets.Source, error) {
-	tree, file, err := n.find(ctx, admit)
+func (n name) open(ctx context.Context, permit func(user, opened string) error) (datasets.Source, error) {
+	tree, file, err := n.find(ctx, permit)
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +111,15 @@ func (n name) openIn(ctx context.Context, tree files.Tree, file string) (dataset
 }
 
 // find opens the tree of the folder given, or that contains the file given.
-func (n name) find(ctx context.Context, admit func(user, opened string) error) (tree files.Tree, file string, err error) {
+func (n name) find(ctx context.Context, permit func(user, opened string) error) (tree files.Tree, file string, err error) {
 	folder, last, ok := n.parent()
 	if !ok || !n.maybeFile(last) {
-		tree, err = n.openTree(ctx, n.at, "", admit)
+		tree, err = n.openTree(ctx, n.at, "", permit)
 		if !ok || !errors.Is(err, files.ErrIsFile) {
 			return tree, "", n.missing(err)
 		}
 	}
-	if tree, err = n.openTree(ctx, folder, last, admit); err != nil {
+	if tree, err = n.openTree(ctx, folder, last, permit); err != nil {
 		return nil, "", err
 	}
 	info, err := tree.Stat(ctx, last)
@@ -130,19 +130,19 @@ func (n name) find(ctx context.Context, admit func(user, opened string) error) (
 		if err := tree.Close(); err != nil {
 			return nil, "", err
 		}
-		tree, err = n.openTree(ctx, n.at, "", admit) // its error says what is missing
+		tree, err = n.openTree(ctx, n.at, "", permit) // its error says what is missing
 		return tree, "", n.missing(err)
 	}
 	return nil, "", errors.Join(fmt.Errorf("dataset %s: %w", n.at, err), tree.Close())
 }
 
 // openTree opens a tree if reading it is permitted: the file, or all of it.
-func (n name) openTree(ctx context.Context, uri, file string, admit func(user, opened string) error) (files.Tree, error) {
+func (n name) openTree(ctx context.Context, uri, file string, permit func(user, opened string) error) (files.Tree, error) {
 	tree, err := OpenTree(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
-	if err := admit(files.User(tree), files.URI(tree, file, n.options)); err != nil {
+	if err := permit(files.User(tree), files.URI(tree, file, n.options)); err != nil {
 		return nil, errors.Join(err, tree.Close())
 	}
 	return tree, nil

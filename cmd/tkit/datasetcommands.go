@@ -54,12 +54,28 @@ Examples:
 			BashComplete: completeDatasets,
 			Action:       inHome(withCatalog(1, 1, showDataset)),
 		},
+		datasetACLCommand(),
 		{
-			Name:      "acl",
-			Usage:     "show or change who may do what with a dataset",
-			ArgsUsage: "NAME [grant|deny PRINCIPAL RIGHTS | revoke NUMBER | owner PRINCIPAL]",
-			Flags:     aclFlags(),
-			Description: `Principals are user:NAME, group:NAME and service:NAME. Rights, separated by
+			Name:      "snapshots",
+			Usage:     "list the contents that a registered dataset was found to have",
+			ArgsUsage: "NAME",
+			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: `Examples:
+   tkit datasets snapshots scans`,
+			BashComplete: completeDatasets,
+			Action:       inHome(withCatalog(1, 1, listSnapshots)),
+		},
+		auditCommand(),
+	}
+}
+
+func datasetACLCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "acl",
+		Usage:     "show or change who may do what with a dataset",
+		ArgsUsage: "NAME [grant|deny PRINCIPAL RIGHTS | revoke NUMBER | owner PRINCIPAL]",
+		Flags:     aclFlags(),
+		Description: `Principals are user:NAME, group:NAME and service:NAME. Rights, separated by
 commas:
    list      see that it is there
    read      see the data
@@ -80,22 +96,10 @@ Examples:
    tkit datasets acl scans deny user:bob train,use --reason "left the study"
    tkit datasets acl scans revoke 3
    tkit datasets acl scans owner user:olga`,
-			BashComplete: completeDatasets,
-			Action: inHome(withCatalog(1, 4, func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-				return changeACL(c, k, who, access.Dataset(c.Args().First()))
-			})),
-		},
-		{
-			Name:      "snapshots",
-			Usage:     "list the contents that a registered dataset was found to have",
-			ArgsUsage: "NAME",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `Examples:
-   tkit datasets snapshots scans`,
-			BashComplete: completeDatasets,
-			Action:       inHome(withCatalog(1, 1, listSnapshots)),
-		},
-		auditCommand(),
+		BashComplete: completeDatasets,
+		Action: inHome(withCatalog(1, 4, func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+			return changeACL(c, k, who, access.Dataset(c.Args().First()))
+		})),
 	}
 }
 
