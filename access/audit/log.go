@@ -66,17 +66,11 @@ func (l *Log) Append(ctx context.Context, r Record) error {
 }
 
 func (l *Log) append(ctx context.Context, r Record) (err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	unlock, err := l.hold(ctx, unix.LOCK_EX)
+	head, unlock, err := l.acquire(ctx, unix.LOCK_EX)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	head, err := l.head.Head(ctx)
-	if err != nil {
-		return err
-	}
 	f, end, err := l.newest()
 	if err != nil {
 		return err
@@ -103,6 +97,25 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 		return err
 	}
 	return l.head.SetHead(ctx, Position{r.Sequence, hashOf(line[:len(line)-1])})
+}
+
+// acquire locks the log and returns its anchor and what unlocks it.
+func (l *Log) acquire(ctx context.Context, how int) (anchor Anchor, end func(), err error) {
+	l.mu.Lock()
+	unlock, err := l.hold(ctx, how)
+	if err != nil {
+		l.mu.Unlock()
+		return Anchor{}, nil, err
+	}
+	end = func() {
+		unlock()
+		l.mu.Unlock()
+	}
+	if anchor, err = l.head.Head(ctx); err != nil {
+		end()
+		return Anchor{}, nil, err
+	}
+	return anchor, end, nil
 }
 
 // hold takes the lock of all processes, waiting for it.

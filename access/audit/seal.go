@@ -67,17 +67,11 @@ var (
 // Compare compares the end of the log with its anchor. The error wraps ErrMissing or
 // ErrAhead. It does not look for records that were changed; see Verify.
 func (l *Log) Compare(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	unlock, err := l.hold(ctx, unix.LOCK_SH)
+	anchor, unlock, err := l.acquire(ctx, unix.LOCK_SH)
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	defer unlock()
-	anchor, err := l.head.Head(ctx)
-	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
 	end, err := l.end()
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -127,17 +121,11 @@ func (l *Log) Accept(ctx context.Context, r Record) error {
 }
 
 func (l *Log) catchUp(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	unlock, err := l.hold(ctx, unix.LOCK_EX)
+	anchor, unlock, err := l.acquire(ctx, unix.LOCK_EX)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	anchor, err := l.head.Head(ctx)
-	if err != nil {
-		return err
-	}
 	end, err := l.end()
 	if err != nil || end.Sequence <= anchor.Sequence || !anchor.genuine(end.record, end.line) {
 		return err

@@ -45,17 +45,11 @@ func (l *Log) Verify(ctx context.Context, known ...Position) (Verification, erro
 }
 
 func (l *Log) verify(ctx context.Context, known []Position) (Verification, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	unlock, err := l.hold(ctx, unix.LOCK_SH)
+	head, unlock, err := l.acquire(ctx, unix.LOCK_SH)
 	if err != nil {
 		return Verification{}, err
 	}
 	defer unlock()
-	head, err := l.head.Head(ctx)
-	if err != nil {
-		return Verification{}, err
-	}
 	names, err := files(l.dir)
 	if err != nil {
 		return Verification{}, err

@@ -81,12 +81,7 @@ func readProgram(ctx context.Context, dir string, tags []string) (*Program, erro
 	if err != nil {
 		return nil, err
 	}
-	ops, err := registry()
-	if err != nil {
-		return nil, err
-	}
-	b := newBudget(ctx)
-	restored, err := restoredFrom(b, meta, ops)
+	b, ops, restored, err := begin(ctx, meta)
 	if err != nil {
 		return nil, err
 	}

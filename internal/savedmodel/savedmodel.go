@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 
+	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+
 	"tkit/internal/network"
 )
 
@@ -77,15 +79,7 @@ func read(ctx context.Context, dir string, o Options) (*network.Network, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	ops, err := registry()
-	if err != nil {
-		return nil, err
-	}
-	b := newBudget(ctx)
-	restored, err := restoredFrom(b, meta, ops)
+	b, ops, restored, err := begin(ctx, meta)
 	if err != nil {
 		return nil, err
 	}
@@ -102,4 +96,19 @@ func read(ctx context.Context, dir string, o Options) (*network.Network, error) 
 		}
 	}
 	return p.withValues(ctx, meta, restored, dir)
+}
+
+// begin returns what every reading of a meta graph begins with: a budget, the
+// known operations, and where the checkpoint has the variables.
+func begin(ctx context.Context, meta *metapb.MetaGraphDef) (*budget, operations, map[string]place, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, operations{}, nil, err
+	}
+	ops, err := registry()
+	if err != nil {
+		return nil, operations{}, nil, err
+	}
+	b := newBudget(ctx)
+	restored, err := restoredFrom(b, meta, ops)
+	return b, ops, restored, err
 }
