@@ -95,7 +95,7 @@ func writeSample(c *cli.Context) error {
 	if err := digits.Write(c.Context, dir, which, format); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %[1]s", dir)
+	return showDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %s", dir, digits.Path(dir, format))
 }
 
 // parseDigits reads "5-9" and "1,7" and their mixtures.

@@ -121,10 +121,7 @@ func TestWriteFormats(t *testing.T) {
 		if err := digits.Write(t.Context(), dir, []int{3, 7}, format); err != nil {
 			t.Fatal(err)
 		}
-		if format == "manifest" {
-			dir = filepath.Join(dir, "digits.csv")
-		}
-		src, err := all.Open(t.Context(), dir)
+		src, err := all.Open(t.Context(), digits.Path(dir, format))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,9 @@ type file struct {
 	bytes  []byte
 }
 
+// manifestName is the file of the manifest format.
+const manifestName = "digits.csv"
+
 // writers writes each format, by the format's name in URIs.
 var writers = map[string]func(dir string, files []file) error{
 	folder.Format:       writeFolder,
@@ -74,6 +77,15 @@ func Write(ctx context.Context, dir string, digits []int, format string) error {
 		return err
 	}
 	return write(dir, files)
+}
+
+// Path returns what to name as the dataset that Write has written to dir: the
+// folder or, of a manifest, its file.
+func Path(dir, format string) string {
+	if format == manifest.Format {
+		return filepath.Join(dir, manifestName)
+	}
+	return dir
 }
 
 func encode(digits []int) ([]file, error) {
@@ -127,7 +139,7 @@ func writeManifest(dir string, files []file) error {
 		}
 		rows = append(rows, []string{path, f.label})
 	}
-	return inOneFile("digits.csv", func(w io.Writer, _ []file) error { return csv.NewWriter(w).WriteAll(rows) })(dir, files)
+	return inOneFile(manifestName, func(w io.Writer, _ []file) error { return csv.NewWriter(w).WriteAll(rows) })(dir, files)
 }
 
 // inOneFile turns a function that writes to a writer into one that writes a
