@@ -13,6 +13,7 @@ import (
 	"tkit/datasets/digits"
 	"tkit/datasets/folder"
 	"tkit/datasets/tarshards"
+	"tkit/internal/needs"
 )
 
 // readReplaced decides on a dataset, opens it and returns the classes that are read.
@@ -58,6 +59,7 @@ func writeSamples(t *testing.T) (dir string) {
 // folder, a folder above it, a file, and a registered dataset.
 func TestReplacedAfterTheDecision(t *testing.T) {
 	samples := writeSamples(t)
+	needs.Minutes(t)
 	for name, c := range map[string]struct{ given, replaced, by string }{
 		"folder":            {"plain", "plain", "data/scans"},
 		"folder above":      {"above/scans", "above", "data"},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tkit/architectures/builder"
+	"tkit/internal/needs"
 	"tkit/internal/network"
 )
 
@@ -47,6 +48,7 @@ func TestInitialDependsOnSeedAndNameAlone(t *testing.T) {
 }
 
 func TestInitialDistributions(t *testing.T) {
+	needs.Minutes(t)
 	paper, small := [3]int{32, 32, 1}, [3]int{32, 32, 3}
 	for _, c := range []struct {
 		architecture string

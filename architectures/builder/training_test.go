@@ -11,11 +11,13 @@ import (
 
 	"tkit/architectures"
 	"tkit/architectures/builder"
+	"tkit/internal/needs"
 )
 
 // TestGradientsReachEveryVariable trains every kind of network by one backward
 // pass from its own initial weights; depths of one table differ in nothing else.
 func TestGradientsReachEveryVariable(t *testing.T) {
+	needs.Minutes(t)
 	for _, c := range []struct {
 		name  string
 		input [3]int

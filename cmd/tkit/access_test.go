@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"tkit/access"
+	"tkit/internal/needs"
 	"tkit/registry"
 )
 
@@ -85,6 +86,7 @@ func (g *guarded) refused(t *testing.T, args ...string) error {
 var quickly = []string{"train", "--architecture", "lenet5", "--epochs", "1", "--per-class", "5"}
 
 func TestTrainingNeedsTheRight(t *testing.T) {
+	needs.Minutes(t)
 	g := newGuarded(t)
 	dir := filepath.Dir(filepath.Dir(g.data))
 	link, copied := filepath.Join(dir, "link"), filepath.Join(dir, "copied")
@@ -128,6 +130,7 @@ func TestTrainingNeedsTheRight(t *testing.T) {
 }
 
 func TestRestrictionsFollowTheModel(t *testing.T) {
+	needs.Minutes(t)
 	g := newGuarded(t)
 	image := filepath.Join(g.data, "1", firstIn(t, filepath.Join(g.data, "1")))
 	open := filepath.Join(filepath.Dir(g.data), "..", "open")
@@ -249,6 +252,7 @@ func TestRevokedDuringARun(t *testing.T) {
 // Who may train on data and not read it is told how much is wrong with it, and no
 // image's name.
 func TestTrainingNamesNoImages(t *testing.T) {
+	needs.Minutes(t)
 	g := newGuarded(t)
 	if err := os.WriteFile(filepath.Join(g.data, "1", "mrs-smith.png"), []byte("no image"), 0o600); err != nil {
 		t.Fatal(err)
@@ -338,6 +342,7 @@ func TestRevokedBeforeRegistration(t *testing.T) {
 // An alias is moved by those who may promote what it leaves and what it comes
 // to: neither way leads around the right.
 func TestAliasesNeedBothRights(t *testing.T) {
+	needs.Minutes(t)
 	g := newGuarded(t)
 	open := filepath.Join(filepath.Dir(g.data), "..", "open")
 	mustRun(t, g.home, "datasets", "sample", "--digits", "3,4", open)
@@ -365,6 +370,7 @@ func TestAliasesNeedBothRights(t *testing.T) {
 // What a version is worth and was made of is told to those who may use it, and
 // the list says of others no more than that they are there.
 func TestDescriptionsNeedTheRightToUse(t *testing.T) {
+	needs.Minutes(t)
 	g := newGuarded(t)
 	g.olga(t, "train,promote")
 	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans", "--promote")...)

@@ -12,11 +12,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 // TestNewPlugin goes the author's way: a new project, built, tested, measured
 // and installed.
 func TestNewPlugin(t *testing.T) {
+	needs.Minutes(t)
 	home, folder := t.TempDir(), filepath.Join(t.TempDir(), "brighten")
 	mustRun(t, home, "plugins", "new", "--lang", "go", folder)
 	refused(t, home, "is there already", "plugins", "new", folder)
@@ -72,6 +75,7 @@ func TestNewPlugin(t *testing.T) {
 
 // A plugin that takes files is tried with those that are named.
 func TestPluginSamples(t *testing.T) {
+	needs.Minutes(t)
 	home, dir := t.TempDir(), t.TempDir()
 	program := filepath.Join(dir, "dicom-window")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "tkit/plugins/examples/dicom-window")
@@ -99,6 +103,7 @@ func TestPluginSamples(t *testing.T) {
 
 // A check that fails is told, in JSON too, and by the exit status.
 func TestPluginThatFailsItsChecks(t *testing.T) {
+	needs.Minutes(t)
 	home, program := t.TempDir(), buildFaulty(t, "1.0.0")
 	out, _, err := tkit(t, home, "plugins", "test", "--json", "--config", `{"do": "lie"}`, "--rounds", "10", program)
 	if err == nil || !strings.Contains(err.Error(), "faulty@1.0.0 fails ") {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins/store"
 	"tkit/registry"
 )
@@ -46,6 +47,7 @@ func refused(t *testing.T, home, words string, args ...string) {
 // TestPluginJob installs a plugin, trains with it and asks the version, which
 // then needs exactly this plugin.
 func TestPluginJob(t *testing.T) {
+	needs.Minutes(t)
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)
@@ -95,6 +97,7 @@ func TestPluginJob(t *testing.T) {
 // Training goes on with a plugin that lies about being deterministic, says so,
 // and leaves out images that it refuses or spoils.
 func TestTrainingWithAFaultyPlugin(t *testing.T) {
+	needs.Minutes(t)
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)

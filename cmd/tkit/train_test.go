@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tkit/inference/predict"
+	"tkit/internal/needs"
 	"tkit/registry"
 )
 
@@ -49,6 +50,7 @@ func versions(t *testing.T, home, model string) int {
 
 // TestMainJob trains a base, puts a head on it, and asks it.
 func TestMainJob(t *testing.T) {
+	needs.Minutes(t)
 	dir := t.TempDir()
 	home, low, high := filepath.Join(dir, "home"), filepath.Join(dir, "low"), filepath.Join(dir, "high")
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1,7", low)

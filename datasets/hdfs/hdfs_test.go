@@ -154,9 +154,9 @@ func TestParseConfig(t *testing.T) {
 		"webhdfs://nn/a":          "the scheme is not hdfs",
 		"hdfs://alice@nn/a":       "must not contain a user",
 		"hdfs://alice:secret@n/a": "must not contain a user",
-		"hdfs://nn/a?x=y":         "nothing else",
-		"hdfs://nn/a#b":           "nothing else",
-		"hdfs:nn/a":               "nothing else",
+		"hdfs://nn/a?x=y":         "only have a host and a path",
+		"hdfs://nn/a#b":           "only have a host and a path",
+		"hdfs:nn/a":               "only have a host and a path",
 		"hdfs://nn/a%00":          "zero byte",
 		"hdfs://nn:port/":         "port",
 	} {

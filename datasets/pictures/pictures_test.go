@@ -19,6 +19,7 @@ import (
 
 	"tkit/datasets"
 	"tkit/datasets/similarity"
+	"tkit/internal/needs"
 )
 
 // scene returns a random picture with detail at every scale.
@@ -75,6 +76,7 @@ func newPrinter(t testing.TB) *Printer {
 
 // A picture is recognised in every format and size; a different one is not.
 func TestPrint(t *testing.T) {
+	needs.Minutes(t)
 	p := newPrinter(t)
 	print := func(encoded []byte) *similarity.Print {
 		t.Helper()

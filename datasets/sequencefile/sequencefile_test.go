@@ -166,6 +166,7 @@ func TestKeysThatAreWholePaths(t *testing.T) {
 // Every cut is detected, except between two records or blocks; then the records
 // before it are intact.
 func TestTruncated(t *testing.T) {
+	needs.Minutes(t)
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
 			whole := p.pack(t, four())
@@ -195,6 +196,7 @@ func TestTruncated(t *testing.T) {
 // An uncompressed image has none: the snapshot's SHA-256 is the first check.
 // Files that are accepted have the right number of records.
 func TestDamaged(t *testing.T) {
+	needs.Minutes(t)
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
 			whole := p.pack(t, four())

@@ -47,8 +47,8 @@ func TestParseConfig(t *testing.T) {
 		"hdfs://nn/a":                "the scheme is not webhdfs or swebhdfs",
 		"webhdfs://alice@nn/a":       "must not contain a user",
 		"webhdfs://alice:secret@n/a": "must not contain a user",
-		"webhdfs://nn/a?op=OPEN":     "nothing else",
-		"webhdfs://nn/a#b":           "nothing else",
+		"webhdfs://nn/a?op=OPEN":     "only have a host and a path",
+		"webhdfs://nn/a#b":           "only have a host and a path",
 		"webhdfs://nn/a%00":          "zero byte",
 		"webhdfs://nn:port/":         "port",
 	} {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 func listed(t *testing.T, n *Network) []string {
@@ -138,6 +140,7 @@ func TestNearest(t *testing.T) {
 
 // A graph that is one long chain needs little stack and time.
 func TestPlacesOfALongChain(t *testing.T) {
+	needs.Minutes(t)
 	b := newBuilder()
 	x := b.input(2)
 	for i := range 200_000 {

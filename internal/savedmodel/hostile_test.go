@@ -15,6 +15,7 @@ import (
 	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 
+	"tkit/internal/needs"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
@@ -84,6 +85,7 @@ func (h *hostile) read(b *budget) error {
 // TestLinear reads models that would take quadratic or exponential time if
 // anything were computed twice.
 func TestLinear(t *testing.T) {
+	needs.Minutes(t)
 	const n = 20000
 	truth := network.ConstNode("c0", tensorflow.Bool, []int64{}, []byte{1})
 	for name, build := range map[string]func(h *hostile){

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/host"
 	"tkit/plugins/proto"
@@ -53,6 +54,7 @@ func TestLeaksAreBounded(t *testing.T) {
 // Memory that is shared with nobody, or lies in files without a name, is as good
 // as any other; and so is what is put into the memory that is shared with tkit.
 func TestMemoryIsBoundedWhereverItIs(t *testing.T) {
+	needs.Minutes(t)
 	for _, where := range []string{"leak shared", "leak file", "leak into the shared memory"} {
 		t.Run(where, func(t *testing.T) {
 			p := open(t, built.v1, host.Config{Processes: 1, Audit: -1, Memory: 300 << 20})
@@ -350,6 +352,7 @@ func TestForksEndWithThePlugin(t *testing.T) {
 
 // TestNoOrphans kills a program that runs a plugin, which has forked.
 func TestNoOrphans(t *testing.T) {
+	needs.Minutes(t)
 	const mark = "98762.5"
 	if os.Getenv("ORPHANING") != "" {
 		p := open(t, built.v1, host.Config{Processes: 2, Audit: -1})

@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/internal/needs"
 )
 
 // TestEmbeddedLauncher builds the launcher and has the tests of the sandbox run
 // as in a program that embeds it, as `make build` makes tkit.
 func TestEmbeddedLauncher(t *testing.T) {
+	needs.Minutes(t)
 	dir := t.TempDir()
 	launcher, overlay := filepath.Join(dir, "launcher"), filepath.Join(dir, "overlay.json")
 	output(t, "go", "build", "-o", launcher, "../internal/launch/launcher")

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -108,6 +109,7 @@ func TestEncoded(t *testing.T) {
 
 // Each fault is found by the check that is for it.
 func TestFaultsAreFound(t *testing.T) {
+	needs.Minutes(t)
 	calls := 0
 	var kept [][]byte
 	good := inverter().process
@@ -189,6 +191,7 @@ func answers(change func(*plugins.Batch)) func(*within) {
 
 // What a process alone can do wrong is found there.
 func TestFaultsOfProcessesAreFound(t *testing.T) {
+	needs.Minutes(t)
 	program := build(t, "tkit/plugins/host/testdata/faulty")
 	for do, want := range map[string]struct{ check, words string }{
 		"print":  {"standard output", "lines to standard output"},

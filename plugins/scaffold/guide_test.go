@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"tkit/internal/needs"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/python/pythontest"
 	"tkit/plugins/scaffold"
@@ -58,6 +59,7 @@ func place(t *testing.T, folder, language, sign string) {
 
 // The guide's code in Go is a plugin that passes its tests.
 func TestGuideInGo(t *testing.T) {
+	needs.Minutes(t)
 	folder := filepath.Join(t.TempDir(), "unvignette")
 	if err := scaffold.Go(folder); err != nil {
 		t.Fatal(err)

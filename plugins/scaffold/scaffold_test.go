@@ -39,6 +39,7 @@ func run(t *testing.T, folder, name string, args ...string) string {
 // A new project in Go is built, vetted and passes its tests as it is, outside
 // of tkit's own tree, and its executable has nothing of C.
 func TestGo(t *testing.T) {
+	needs.Minutes(t)
 	folder := filepath.Join(t.TempDir(), "brighten")
 	if err := scaffold.Go(folder); err != nil {
 		t.Fatal(err)

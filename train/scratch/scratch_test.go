@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tkit/architectures"
+	"tkit/internal/needs"
 	"tkit/internal/network"
 )
 
@@ -115,6 +116,7 @@ func same(t *testing.T, a, b []*network.Weight) {
 // TestResumeAfterKill kills the process at several steps in turn and has the
 // last one's result agree to the bit with that of a run that nobody disturbed.
 func TestResumeAfterKill(t *testing.T) {
+	needs.Minutes(t)
 	for _, c := range []struct {
 		architecture string
 		optimiser    Optimiser

@@ -13,11 +13,13 @@ import (
 	"testing"
 
 	"tkit/internal/fuzztest"
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/preprocesstest"
 )
 
 func TestConformance(t *testing.T) {
+	needs.Minutes(t)
 	preprocesstest.Run(t, window{}, preprocesstest.Options{
 		Config:  json.RawMessage(`{"centre": 1000, "width": 2000}`),
 		Samples: [][]byte{dicom(nil), scan16(t, 0, 1000, 2000, 65535)},

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/preprocesstest"
 )
 
 func TestConformance(t *testing.T) {
+	needs.Minutes(t)
 	preprocesstest.Run(t, crop{}, preprocesstest.Options{Config: json.RawMessage(`{"margin": 0.1}`)})
 }
 
