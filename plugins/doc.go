@@ -1,6 +1,6 @@
-// Package plugins is what the author of a preprocessor builds on. A preprocessor
-// is a program of its own that tkit starts, feeds with batches of images and
-// ends; it is written as two methods and a call:
+// Package plugins is the SDK for preprocessors. A preprocessor is a separate
+// program that tkit starts, feeds with batches of images and ends. It consists
+// of two methods and a call:
 //
 //	type invert struct{}
 //
@@ -19,7 +19,7 @@
 //
 //	func main() { plugins.Serve(invert{}) }
 //
-// `tkit plugins new` writes such a program with its tests. The package needs
-// neither cgo nor TensorFlow. What runs the program is plugins/host; what it
-// must hold to is tested by plugins/preprocesstest.
+// `tkit plugins new` creates such a program with its tests. The package needs
+// neither cgo nor TensorFlow. plugins/host runs the program, and
+// plugins/preprocesstest tests its contract.
 package plugins

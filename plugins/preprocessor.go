@@ -10,11 +10,10 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Batch is a number of images of one kind and, where they are pixels, of one
-// shape.
+// Batch is a number of images of one kind and, for pixels, of one shape.
 type Batch = preprocessing.Batch
 
-// Kind is what a Batch holds.
+// Kind is the kind of images in a Batch.
 type Kind = preprocessing.Kind
 
 // The kinds of a Batch.
@@ -26,54 +25,56 @@ const (
 
 // Preprocessor turns batches of images into batches of images.
 type Preprocessor interface {
-	// Describe says what the preprocessor is. It is constant.
+	// Describe returns the preprocessor's description. It is constant.
 	Describe() Description
-	// Process gives as many images as it takes, in the same order, whatever
-	// else is in the batch: an image's answer must not depend on its neighbours.
+	// Process returns as many images as it takes, in the same order. The result
+	// for an image must not depend on the other images of the batch.
 	//
-	// config is a JSON object that the host has checked against the schema of
-	// the Description, or empty where there is no schema. Calls do not overlap
+	// config is a JSON object that the host has validated against the schema of
+	// the Description, or empty if there is no schema. Calls do not overlap
 	// within one process; the host runs several processes instead.
 	//
-	// The batch may lie in memory that is used again after the call: Process
-	// neither changes nor keeps it, but may answer with it or a part of it.
-	// Process returns soon after ctx ends.
+	// The batch's memory may be reused after the call: Process must not modify
+	// or keep it, but may return it or a part of it. Process returns soon after
+	// ctx ends.
 	//
-	// An *ImageError says that an image is at fault; any other error that the
-	// preprocessor is.
+	// An *ImageError means that an image is at fault; any other error means
+	// that the preprocessor is.
 	Process(ctx context.Context, config json.RawMessage, in Batch) (Batch, error)
 }
 
-// Description is what a preprocessor says of itself.
+// Description describes a preprocessor.
 type Description struct {
-	// Name is of lower-case letters, digits and hyphens, such as "dicom-window".
+	// Name has lower-case letters, digits and hyphens, such as "dicom-window".
 	Name string `json:"name"`
-	// Version is MAJOR.MINOR.PATCH, with what semantic versioning allows after.
+	// Version is MAJOR.MINOR.PATCH, optionally with the suffixes of semantic
+	// versioning.
 	Version string `json:"version"`
-	// Summary says in a line what it is good for.
+	// Summary describes the purpose in one line.
 	Summary string `json:"summary,omitempty"`
-	// ConfigSchema is a JSON Schema (draft 2020-12) for the configuration, which
-	// is an object. Without one there is no configuration.
+	// ConfigSchema is a JSON Schema (draft 2020-12) for the configuration,
+	// which is an object. Without a schema there is no configuration.
 	ConfigSchema json.RawMessage `json:"config_schema,omitempty"`
-	// Takes and Gives are the images before and after.
+	// Takes and Gives describe the images before and after.
 	Takes Form `json:"takes"`
 	Gives Form `json:"gives"`
-	// Deterministic promises that equal batches and configurations have equal
-	// answers, to the last bit, in every process on every machine. What was
-	// computed once may then be kept.
+	// Deterministic promises that equal batches and configurations give equal
+	// results, to the last bit, in every process on every machine. Results may
+	// then be cached.
 	Deterministic bool `json:"deterministic"`
 }
 
 // The sides of a Form that are not a number of pixels.
 const (
-	// Any size is taken; in what is given: the size that was taken.
+	// Any size is accepted; in Gives: the size of the input.
 	Any = 0
-	// Varies is a size that Process decides by batch. A resize must follow.
+	// Varies is a size that Process chooses for each batch. A resize must
+	// follow.
 	Varies = -1
 )
 
 // Form is a kind of image with its height, width and channels, each a number,
-// Any or, in what is given, Varies. Encoded images have no shape.
+// Any or, in Gives, Varies. Encoded images have no shape.
 type Form struct {
 	Kind  Kind   `json:"kind"`
 	Shape [3]int `json:"shape"`
@@ -87,8 +88,8 @@ var (
 	versions = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 )
 
-// Validate says what is wrong with a description. Whether the schema is one is
-// for the host to say, which knows JSON Schema.
+// Validate checks the description. The host validates the schema, because it
+// has a JSON Schema library.
 func (d Description) Validate() error {
 	switch {
 	case len(d.Name) > 64 || !names.MatchString(d.Name):
@@ -107,14 +108,14 @@ func (d Description) Validate() error {
 	if d.Takes.Kind == Encoded && d.Gives.Kind != Encoded {
 		for _, side := range d.Gives.Shape {
 			if side == Any {
-				return errors.New("gives: encoded images have no size to keep: name one, or say Varies")
+				return errors.New("gives: encoded images have no size to keep: set one, or use Varies")
 			}
 		}
 	}
 	return nil
 }
 
-// String is such as "invert@1.0.0".
+// String returns the name and version, such as "invert@1.0.0".
 func (d Description) String() string { return d.Name + "@" + d.Version }
 
 func (f Form) validate(least int) error {
@@ -136,43 +137,44 @@ func (f Form) validate(least int) error {
 	return nil
 }
 
-// Admits says why a preprocessor that takes f cannot take a batch, or nil.
+// Admits returns an error if a preprocessor that takes f cannot take a batch.
 func (f Form) Admits(b Batch) error {
 	if b.Kind != f.Kind {
-		return fmt.Errorf("takes %s images, given %s", f.Kind, b.Kind)
+		return fmt.Errorf("takes %s images, got %s", f.Kind, b.Kind)
 	}
 	for i, side := range f.Shape {
 		if side != Any && side != b.Shape[i] {
-			return fmt.Errorf("takes images of %s, given %s", shape(f.Shape), shape(b.Shape))
+			return fmt.Errorf("takes images of %s, got %s", shape(f.Shape), shape(b.Shape))
 		}
 	}
 	return nil
 }
 
-// Answers says why out cannot be the answer of a preprocessor that gives f to
-// in, or nil. It does not look at the values.
+// Answers returns an error if out cannot be the result for in of a preprocessor
+// that gives f. It does not check the values.
 func (f Form) Answers(in, out Batch) error {
 	if err := out.Validate(); err != nil {
 		return err
 	}
 	if out.Count != in.Count {
-		return fmt.Errorf("answered %d images for %d", out.Count, in.Count)
+		return fmt.Errorf("returned %d images for %d", out.Count, in.Count)
 	}
 	if out.Kind != f.Kind {
-		return fmt.Errorf("gives %s images, answered %s", f.Kind, out.Kind)
+		return fmt.Errorf("gives %s images, returned %s", f.Kind, out.Kind)
 	}
 	for i, side := range f.Shape {
 		if side == Any {
 			side = in.Shape[i]
 		}
 		if f.Kind != Encoded && side != Varies && side != out.Shape[i] {
-			return fmt.Errorf("gives images of %s for %s, answered %s", shape(f.Shape), shape(in.Shape), shape(out.Shape))
+			return fmt.Errorf("gives images of %s for %s, returned %s", shape(f.Shape), shape(in.Shape), shape(out.Shape))
 		}
 	}
 	return nil
 }
 
-// String is such as "uint8 224×224×3" or "float32 any×any×1".
+// String returns the form as text, such as "uint8 224×224×3" or "float32
+// any×any×1".
 func (f Form) String() string {
 	if f.Kind == Encoded {
 		return f.Kind.String()
@@ -198,7 +200,7 @@ func shape(s [3]int) string {
 	return text
 }
 
-// NewBatch makes an empty batch of count images.
+// NewBatch returns an empty batch of count images.
 func NewBatch(kind Kind, count int, shape [3]int) Batch {
 	b := Batch{Kind: kind, Count: count, Shape: shape}
 	switch kind {
@@ -213,9 +215,9 @@ func NewBatch(kind Kind, count int, shape [3]int) Batch {
 }
 
 // ImageError is the fault of one image, not of the preprocessor: the image can
-// be set aside and the rest of its batch be tried again.
+// be set aside and the rest of its batch retried.
 type ImageError struct {
-	Image  int // its place in the batch, counted from 0
+	Image  int // its index in the batch, from 0
 	Reason string
 }
 

@@ -23,10 +23,11 @@ import (
 	"tkit/plugins/proto"
 )
 
-// serve is the process as go-plugin's host expects it, which docs/plugins.md
-// tells for other languages: it listens, says where, and answers until it is
-// asked to end. Go-plugin's own Serve leaves no say in how the connection is
-// read and written, and batches depend on that.
+// serve implements the process side of go-plugin's protocol, which
+// docs/plugins.md describes for other languages: it listens, announces its
+// address, and answers until it is asked to end. Go-plugin's own Serve does not
+// allow control of how the connection is read and written, which batches depend
+// on.
 func (s *server) serve() error {
 	config, ours, err := mutualTLS(os.Getenv(contract.CertificateVariable))
 	if err != nil {
@@ -59,12 +60,12 @@ func (s *server) serve() error {
 	return g.Serve(listener)
 }
 
-// mutualTLS lets in whoever has the host's certificate, and gives what the host
-// is to be told of ours.
+// mutualTLS accepts only the host's certificate, and returns this side's
+// certificate for the host.
 func mutualTLS(theirs string) (*tls.Config, string, error) {
 	hosts := x509.NewCertPool()
 	if !hosts.AppendCertsFromPEM([]byte(theirs)) {
-		return nil, "", fmt.Errorf("the host has set %s to no certificate", contract.CertificateVariable)
+		return nil, "", fmt.Errorf("the host has set %s to an invalid certificate", contract.CertificateVariable)
 	}
 	own, err := link.Certificate()
 	if err != nil {
@@ -77,7 +78,7 @@ func mutualTLS(theirs string) (*tls.Config, string, error) {
 	}, base64.RawStdEncoding.EncodeToString(own.Certificate[0]), nil
 }
 
-// controller is what go-plugin calls to end a plugin.
+// controller implements go-plugin's call to end a plugin.
 var controller = grpc.ServiceDesc{
 	ServiceName: "plugin.GRPCController",
 	HandlerType: (*any)(nil),
@@ -91,7 +92,7 @@ var controller = grpc.ServiceDesc{
 			if err := read(&emptypb.Empty{}); err != nil {
 				return nil, err
 			}
-			go g.GracefulStop() // once this is answered
+			go g.GracefulStop() // after the response to this call
 			return &emptypb.Empty{}, nil
 		},
 	}},

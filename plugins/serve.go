@@ -7,10 +7,10 @@ import (
 	"tkit/plugins/internal/contract"
 )
 
-// Serve makes the program a plugin: it answers tkit until tkit ends it, and does
-// not return. It is the last call in main, before which nothing may be printed
-// to standard output; what is printed later goes into tkit's log, as standard
-// error does all along.
+// Serve makes the program a plugin: it answers tkit until tkit ends it, and
+// does not return. It is the last call in main. Nothing may be printed to
+// standard output before it; later output, and all of standard error, goes to
+// tkit's log.
 func Serve(p Preprocessor) {
 	d := p.Describe()
 	if err := d.Validate(); err != nil {

@@ -16,12 +16,12 @@ import (
 	"tkit/plugins/proto"
 )
 
-// server answers the contract for a Preprocessor.
+// server implements the contract for a Preprocessor.
 type server struct {
 	proto.UnimplementedPreprocessorServer
 	preprocessor Preprocessor
-	area         *shared.Area  // nil where the host shares no memory
-	turn         chan struct{} // holds a value while a batch is under way
+	area         *shared.Area  // nil if the host shares no memory
+	turn         chan struct{} // holds a value while a batch is processed
 }
 
 func newServer(p Preprocessor) (*server, error) {
@@ -32,7 +32,7 @@ func newServer(p Preprocessor) (*server, error) {
 	}
 	fd, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("%s=%s is no file descriptor", contract.MemoryVariable, text)
+		return nil, fmt.Errorf("%s=%s is not a file descriptor", contract.MemoryVariable, text)
 	}
 	s.area, err = shared.Attach(uintptr(fd))
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -69,16 +69,17 @@ func (s *server) Process(ctx context.Context, r *proto.ProcessRequest) (*proto.P
 		return nil, status.Error(codes.Unknown, err.Error())
 	}
 	if err := out.Validate(); err != nil {
-		return nil, status.Errorf(codes.Internal, "it answered %v", err)
+		return nil, status.Errorf(codes.Internal, "it returned %v", err)
 	}
 	m, err := s.answer(r, out)
 	if err != nil {
-		return nil, status.Errorf(codes.Internal, "its answer: %v", err)
+		return nil, status.Errorf(codes.Internal, "its result: %v", err)
 	}
 	return &proto.ProcessResponse{Answer: &proto.ProcessResponse_Batch{Batch: m}}, nil
 }
 
-// answer says where out is, and puts it into the shared memory where it fits.
+// answer returns the message for out, and copies out into the shared memory if
+// it fits.
 func (s *server) answer(r *proto.ProcessRequest, out Batch) (*proto.Batch, error) {
 	if s.area == nil {
 		return wire.Inline(out), nil

@@ -41,7 +41,7 @@ func TestNewPlugin(t *testing.T) {
 	if out := mustRun(t, home, "plugins", "bench", "--sides", "32x32x3", "--batch", "4", program); !strings.Contains(out, "4 images of 32×32×3") || !strings.Contains(out, "\ngRPC ") {
 		t.Errorf("plugins bench: %s", out)
 	}
-	refused(t, home, "fails its schema", "plugins", "bench", "--config", `{"by": 400}`, program)
+	refused(t, home, "does not match its schema", "plugins", "bench", "--config", `{"by": 400}`, program)
 	refused(t, home, "--sides: ", "plugins", "bench", "--sides", "32x32x3x1", program)
 	refused(t, home, "want a JSON object", "plugins", "test", "--config", "by: 40", program)
 	refused(t, home, "want a JSON object", "plugins", "test", "--config", "[40]", program)
@@ -70,7 +70,7 @@ func TestNewPlugin(t *testing.T) {
 	if err := os.WriteFile(steps, []byte(strings.Join(lines, "")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, home, "plugin brighten@0.1.0: it takes uint8 images, and what stands before it gives float32: it stands straight after the decode", train...)
+	refused(t, home, "plugin brighten@0.1.0: it takes uint8 images, but the step before it gives float32: put it directly after the decode", train...)
 }
 
 // A plugin that takes files is tried with those that are named.
@@ -120,7 +120,7 @@ func TestPluginThatFailsItsChecks(t *testing.T) {
 	}
 	found := false
 	for _, c := range told.Checks {
-		found = found || c.Check == "determinism" && strings.Contains(c.Fault, "answers an equal batch differently")
+		found = found || c.Check == "determinism" && strings.Contains(c.Fault, "returns different results for equal batches")
 	}
 	if told.Passed || told.Plugin != "faulty@1.0.0" || !told.Protections["powers"] || !found {
 		t.Errorf("told %+v", told)

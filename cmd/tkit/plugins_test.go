@@ -58,7 +58,7 @@ func TestPluginJob(t *testing.T) {
 	}
 	refused(t, home, "plugin faulty is not installed; `tkit plugins install` does it", train("{name: faulty}")...)
 	mustRun(t, home, "plugins", "install", executable)
-	refused(t, home, "fails its schema", train("{name: faulty, config: {undo: it}}")...)
+	refused(t, home, "does not match its schema", train("{name: faulty, config: {undo: it}}")...)
 	refused(t, home, "there are 1.0.0", train("{name: faulty, version: 2.0.0}")...)
 	refused(t, home, `line 4: plugin has no "conf"`, train("{name: faulty, conf: {}}")...)
 
@@ -113,7 +113,7 @@ func TestTrainingWithAFaultyPlugin(t *testing.T) {
 		t.Errorf("%d parts of the bottleneck cache are kept, %v", len(parts), err)
 	}
 	for do, words := range map[string]string{
-		"nan": "not a finite number", "shape": "1×1×1", "crash": "a bug of the author's", "error": "cannot do that",
+		"nan": "a value that is not finite", "shape": "1×1×1", "crash": "a bug of the author's", "error": "cannot do that",
 	} {
 		if out, status, err := train(do); err == nil || !strings.Contains(err.Error()+out+status, words) {
 			t.Errorf("%s: %v, want %q told\n%s", do, err, words, status)

@@ -16,9 +16,9 @@ import (
 	"tkit/plugins/proto"
 )
 
-// A process that makes the shared memory large, which costs it nothing, cannot
-// have tkit take as much.
-func TestAbsurdAnswersAreNotTaken(t *testing.T) {
+// A process that enlarges the shared memory, which costs it nothing, cannot
+// make tkit allocate as much.
+func TestExcessiveAnswersAreRefused(t *testing.T) {
 	area, err := shared.New()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestAbsurdAnswersAreNotTaken(t *testing.T) {
 	}
 }
 
-// tooLarge is a process whose answer gRPC does not take.
+// tooLarge is a process whose response gRPC rejects.
 type tooLarge struct{ proto.PreprocessorClient }
 
 func (tooLarge) Process(context.Context, *proto.ProcessRequest, ...grpc.CallOption) (*proto.ProcessResponse, error) {

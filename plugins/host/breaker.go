@@ -2,13 +2,13 @@ package host
 
 import "time"
 
-// breaker decides when a plugin that fails may be started again. It is a value
-// without clock or lock: whoever has it asks and tells.
+// breaker decides when a failing plugin may be started again. It is a value
+// without clock or lock, driven by its owner.
 //
-// The first failure after a success costs nothing, since what killed the
-// process may have come from outside. Further ones in a row cost ever longer
-// waits; from maxFailures on nobody waits any more, but is refused, until one
-// trial after coolDown succeeds.
+// The first failure after a success has no delay, because an external cause may
+// have killed the process. Further failures in a row cause increasing delays.
+// From maxFailures on, calls are refused until one trial after coolDown
+// succeeds.
 type breaker struct {
 	failures int       // in a row
 	since    time.Time // of the last
@@ -25,7 +25,8 @@ func (b breaker) failed(now time.Time, err error) breaker {
 	return breaker{b.failures + 1, now, err}
 }
 
-// wait is how long to wait before the next start, or the error to refuse with.
+// wait returns how long to wait before the next start, or the error to refuse
+// with.
 func (b breaker) wait(now time.Time) (time.Duration, error) {
 	if b.failures >= maxFailures {
 		if until := b.since.Add(coolDown); now.Before(until) {

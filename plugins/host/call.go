@@ -17,18 +17,18 @@ import (
 	"tkit/plugins/proto"
 )
 
-// fate is what became of a process in a call.
+// fate is the state of a process after a call.
 type fate int
 
 const (
 	alive   fate = iota
-	busy         // with a batch that was given up
+	busy         // with an abandoned batch
 	crashed      // it ended
-	hung         // it must be ended
+	hung         // it must be killed
 )
 
-// process has the batch processed. The answer is a copy, checked against the
-// plugin's description.
+// process sends a batch to the process. The result is a copy, checked against
+// the plugin's description.
 func (p *process) process(ctx context.Context, config json.RawMessage, in plugins.Batch) (plugins.Batch, fate, error) {
 	request, err := p.request(config, in)
 	if err != nil {
@@ -38,9 +38,9 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	defer cancel()
 	began := time.Now()
 	answer, err := p.rpc.Process(call, request)
-	// The process never counts a deadline as over before it is: gRPC tells it how
-	// much time is left, rounded up, and it counts from when it hears of that. But
-	// its error may be here before this side's timer has run.
+	// The process never sees a deadline expire early: gRPC sends it the
+	// remaining time, rounded up, which starts when it receives it. But its
+	// error may arrive before this side's timer fires.
 	if at, _ := call.Deadline(); err != nil && !time.Now().Before(at) {
 		<-call.Done()
 	}
@@ -53,13 +53,13 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	case status.Code(err) == codes.Unknown || status.Code(err) == codes.InvalidArgument || status.Code(err) == codes.Internal && !p.child.gone():
 		return plugins.Batch{}, alive, &ProcessError{printable.Line(status.Convert(err).Message(), longestMessage)}
 	case status.Code(err) == codes.ResourceExhausted && !p.child.gone(): // before it is read
-		return plugins.Batch{}, alive, &Breach{"its answer is larger than a batch may be: " + printable.Line(status.Convert(err).Message(), longestMessage)}
+		return plugins.Batch{}, alive, &Breach{"its response is larger than a batch may be: " + printable.Line(status.Convert(err).Message(), longestMessage)}
 	default:
 		return plugins.Batch{}, crashed, err
 	}
 	if fault := answer.GetFault(); fault != nil {
 		if int(fault.GetImage()) >= in.Count {
-			return plugins.Batch{}, alive, &Breach{fmt.Sprintf("it finds fault with image %d of %d", fault.GetImage()+1, in.Count)}
+			return plugins.Batch{}, alive, &Breach{fmt.Sprintf("it reports an error of image %d of %d", fault.GetImage()+1, in.Count)}
 		}
 		return plugins.Batch{}, alive, &plugins.ImageError{Image: int(fault.GetImage()), Reason: printable.Line(fault.GetReason(), longestMessage)}
 	}
@@ -67,7 +67,7 @@ func (p *process) process(ctx context.Context, config json.RawMessage, in plugin
 	return out, alive, err
 }
 
-// request puts the batch where the process will look for it.
+// request writes the batch to the shared memory or the message.
 func (p *process) request(config json.RawMessage, in plugins.Batch) (*proto.ProcessRequest, error) {
 	r := &proto.ProcessRequest{Config: config}
 	if p.area == nil {
@@ -87,7 +87,7 @@ func (p *process) request(config json.RawMessage, in plugins.Batch) (*proto.Proc
 	return r, nil
 }
 
-// room is how many bytes the answer to in is likely to take.
+// room returns the expected size of the result for in, in bytes.
 func (p *process) room(in plugins.Batch) int {
 	gives := p.description.Gives
 	if gives.Kind == plugins.Encoded {
@@ -106,8 +106,8 @@ func (p *process) room(in plugins.Batch) int {
 	return min(max(n, 0), maxRoom)
 }
 
-// maxRoom bounds the memory that is set aside for an answer; a larger one comes
-// by gRPC.
+// maxRoom bounds the memory reserved for a result; a larger one is sent by
+// gRPC.
 const maxRoom = 1 << 30
 
 func (p *process) answer(m *proto.Batch, in plugins.Batch) (plugins.Batch, error) {
@@ -119,10 +119,10 @@ func (p *process) answer(m *proto.Batch, in plugins.Batch) (plugins.Batch, error
 		return plugins.Batch{}, &Breach{err.Error()}
 	}
 	if m.GetShared() != nil {
-		out = clone(out) // before it is looked at: the process may still write to its memory
+		out = clone(out) // before it is checked: the process may still write to its memory
 	}
 	if image, ok := out.Finite(); !ok {
-		return plugins.Batch{}, &Breach{fmt.Sprintf("image %d of its answer has a value that is not a finite number", image+1)}
+		return plugins.Batch{}, &Breach{fmt.Sprintf("image %d of its result has a value that is not finite", image+1)}
 	}
 	return out, nil
 }
@@ -139,7 +139,7 @@ func clone(b plugins.Batch) plugins.Batch {
 	return b
 }
 
-// over says whether the process has ended.
+// over reports whether the process has ended.
 func (p *child) over() bool {
 	select {
 	case <-p.ended:
@@ -149,8 +149,8 @@ func (p *child) over() bool {
 	}
 }
 
-// gone waits a moment for a process that seems to have ended, and says whether
-// it has.
+// gone waits briefly for a process that seems to have ended, and reports
+// whether it has.
 func (p *child) gone() bool {
 	select {
 	case <-p.ended:
@@ -160,7 +160,8 @@ func (p *child) gone() bool {
 	}
 }
 
-// how says how the process ended, such as "exit status 2" or "signal: killed".
+// how returns how the process ended, such as "exit status 2" or "signal:
+// killed".
 func (p *child) how() string {
 	select {
 	case <-p.ended:
@@ -173,7 +174,7 @@ func (p *child) how() string {
 	return p.endErr.Error()
 }
 
-// crash describes the end of a process at a batch.
+// crash returns the error about the end of a process during a batch.
 func (p *process) crash(err error) error {
 	p.child.kill()
 	p.child.release()
@@ -184,7 +185,7 @@ func (p *process) crash(err error) error {
 	return &CrashError{how, p.child.said()}
 }
 
-// blamesImage says whether an error is about an image and not the plugin.
+// blamesImage reports whether an error is about an image and not the plugin.
 func blamesImage(err error) bool {
 	return errors.As(err, new(*plugins.ImageError))
 }

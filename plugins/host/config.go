@@ -7,54 +7,54 @@ import (
 	"time"
 )
 
-// Config says how plugins are run. The zero value of a member has the meaning
-// that stands beside it.
+// Config configures the host. The comments state the meaning of zero values.
 type Config struct {
-	// Folders are those below which executables may lie. There are no others:
-	// without any, no plugin is started.
+	// Folders are the folders below which executables must be. If there are
+	// none, no plugin is started.
 	Folders []string
-	// Readable are the files and folders that plugins may read besides those of
-	// the system (/usr, /etc and the like) and their own.
+	// Readable lists files and folders that plugins may read, in addition to
+	// the system's (/usr, /etc and the like) and their own.
 	Readable []string
-	// Path is where programs are looked for first, before /usr/local/bin,
-	// /usr/bin and /bin: a plugin in Python finds its python3 there.
+	// Path is searched for programs first, before /usr/local/bin, /usr/bin and
+	// /bin: a plugin in Python finds its python3 there.
 	Path []string
-	// Environment is what plugins see of the environment besides PATH, HOME,
+	// Environment is the plugins' environment, in addition to PATH, HOME,
 	// TMPDIR, LANG and the numbers of threads; NAME=VALUE each.
 	Environment []string
-	// Network lets plugins reach the network. By default they don't.
+	// Network gives plugins access to the network.
 	Network bool
 
-	// Processes is how many of one plugin run side by side. Zero: 2.
+	// Processes is the number of processes of one plugin. Zero: 2.
 	Processes int
-	// Memory bounds the bytes that a process and all that it starts take, the
-	// shared memory not counted. Zero: 1 GiB.
+	// Memory bounds the memory of a process and its children in bytes, without
+	// the shared memory. Zero: 1 GiB.
 	Memory int64
-	// CPUs is how many processors one process may use. Zero: all, shared out
-	// among the processes of a plugin.
+	// CPUs is how many processors one process may use. Zero: all, divided among
+	// the processes of a plugin.
 	CPUs int
 
-	// Start bounds the time from the start of a process to its first answer.
+	// Start bounds the time from the start of a process to its first response.
 	// Zero: 20 s.
 	Start time.Duration
 	// Timeout bounds the time of one batch. Zero: 30 s.
 	Timeout time.Duration
-	// Grace is how long a process may go on with a batch that was given up, or
-	// take to end. Zero: 2 s.
+	// Grace is how long a process may continue with an abandoned batch, or take
+	// to end. Zero: 2 s.
 	Grace time.Duration
-	// Health is how often idle processes are asked whether they live. Zero: 5 s.
+	// Health is the interval of health checks of idle processes. Zero: 5 s.
 	Health time.Duration
-	// Audit has every so manieth batch processed twice, the first included,
-	// where a plugin says that it is deterministic. Zero: 1,000; negative: never.
+	// Audit is the interval, in batches, at which a batch is processed twice if
+	// the plugin declares itself deterministic, beginning with the first. Zero:
+	// 1,000; negative: never.
 	Audit int
 
 	// NoSharedMemory sends all data by gRPC.
 	NoSharedMemory bool
-	// shared runs processes without namespaces of their own, as where users may
-	// not have them.
+	// shared runs processes without namespaces, as on machines where users
+	// cannot create them.
 	shared bool
 
-	// Log is told what plugins print and what becomes of them. Nil: nobody.
+	// Log receives the plugins' output and events. Nil: no log.
 	Log *slog.Logger
 }
 

@@ -9,12 +9,12 @@ import (
 	"tkit/plugins/internal/launch"
 )
 
-// Protections are the parts of the sandbox that this machine could close around
-// a process.
+// Protections lists the parts of the sandbox that are active for a process on
+// this machine.
 type Protections = launch.Protections
 
-// run starts the process and reaps it, on one thread from beginning to end: the
-// kernel ends the process with the thread that started it.
+// run starts the process and reaps it, on one thread throughout: the kernel
+// kills the process with the thread that started it.
 func (p *child) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -33,8 +33,8 @@ func (p *child) run(started chan<- error) {
 		p.kill()
 	}
 	started <- p.refusal
-	// Before the process is reaped its number names no other: now the whole
-	// group can be ended.
+	// Until the process is reaped, its PID cannot be reused: now the whole
+	// group can be killed.
 	for {
 		if err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
 			break
@@ -47,8 +47,8 @@ func (p *child) run(started chan<- error) {
 	p.pid = 0
 }
 
-// launch starts the process, in namespaces of its own where the kernel, or the
-// container around tkit, lets users have them.
+// launch starts the process, in its own namespaces if the kernel, or the
+// container around tkit, allows users to create them.
 func (p *child) launch() (*launch.Process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,9 +68,9 @@ func (p *child) launch() (*launch.Process, error) {
 	return launched, err
 }
 
-// kill ends the process and its group, or has it not start. In a namespace
-// everything in it ends with the process; without one, all are ended that still
-// have their parents.
+// kill kills the process and its group, or prevents its start. In a PID
+// namespace all processes in it are killed; without one, all that still have
+// their parents.
 func (p *child) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

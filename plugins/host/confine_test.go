@@ -51,8 +51,8 @@ func TestLeaksAreBounded(t *testing.T) {
 	answers(t, p)
 }
 
-// Memory that is shared with nobody, or lies in files without a name, is as good
-// as any other; and so is what is put into the memory that is shared with tkit.
+// Memory that is shared with nobody, or in files without a name, is counted
+// like any other, and so is what is put into the memory shared with tkit.
 func TestMemoryIsBoundedWhereverItIs(t *testing.T) {
 	needs.Minutes(t)
 	for _, where := range []string{"leak shared", "leak file", "leak into the shared memory"} {
@@ -108,7 +108,7 @@ func TestNoProgram(t *testing.T) {
 	if err := os.WriteFile(path, []byte("Dear Sir"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := tryOpen(t, path, host.Config{}); err == nil || !strings.Contains(err.Error(), "no program for this machine") || !errors.Is(err, syscall.ENOEXEC) && !strings.Contains(err.Error(), "exec format error") {
+	if p, err := tryOpen(t, path, host.Config{}); err == nil || !strings.Contains(err.Error(), "not a program for this machine") || !errors.Is(err, syscall.ENOEXEC) && !strings.Contains(err.Error(), "exec format error") {
 		t.Errorf("opened %v, %v", p, err)
 	}
 }
@@ -137,7 +137,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// In the machine's /dev/shm a plugin puts nothing; what it has of its own is small.
+// A plugin cannot write to the machine's /dev/shm; its own is small.
 func TestSharedMemoryOfTheMachine(t *testing.T) {
 	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
 		t.Run(way, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestSharedMemoryOfTheMachine(t *testing.T) {
 	}
 }
 
-// shown is a folder that a plugin is given to read.
+// shown returns a folder that a plugin may read.
 func shown(t *testing.T) string {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -217,7 +217,7 @@ func TestOnlyItsHostMayCall(t *testing.T) {
 	}
 }
 
-// someCertificate is one that the plugin has not been told of.
+// someCertificate returns a certificate unknown to the plugin.
 func someCertificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	config, _, err := host.MutualTLS()
@@ -247,13 +247,13 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// ways are the two in which processes are confined: in namespaces of their own,
-// and where users may have none.
+// ways are the two forms of confinement: in namespaces, and without them if
+// users cannot create any.
 func ways(c host.Config) map[string]host.Config {
 	return map[string]host.Config{"in namespaces": c, "without": host.WithoutNamespaces(c)}
 }
 
-// A plugin does not reach what is outside of its sandbox.
+// A plugin cannot reach anything outside its sandbox.
 func TestBreakingOut(t *testing.T) {
 	t.Setenv("SECRET", "of the server's")
 	for way, c := range ways(host.Config{Processes: 1, Audit: -1}) {
@@ -299,7 +299,7 @@ func TestBreakingOut(t *testing.T) {
 	}
 }
 
-// What the kernel can do is made use of.
+// All protections that the kernel supports are used.
 func TestProtections(t *testing.T) {
 	namespaces := exec.Command("/bin/true")
 	namespaces.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
@@ -315,8 +315,8 @@ func TestProtections(t *testing.T) {
 	}
 }
 
-// Neither the sockets of daemons in the file system nor abstract ones, of streams
-// nor of datagrams, can be reached.
+// Neither the sockets of daemons in the file system nor abstract ones, of
+// streams or datagrams, can be reached.
 func TestUnixSockets(t *testing.T) {
 	for name, address := range map[string]string{"a path": filepath.Join(t.TempDir(), "socket"), "abstract": fmt.Sprintf("@tkit-test-%d", os.Getpid())} {
 		l, err := net.Listen("unix", address)
@@ -350,7 +350,7 @@ func TestForksEndWithThePlugin(t *testing.T) {
 	gone(t, func() bool { return len(named(t, mark)) == 0 })
 }
 
-// TestNoOrphans kills a program that runs a plugin, which has forked.
+// TestNoOrphans kills a program that runs a plugin which has forked.
 func TestNoOrphans(t *testing.T) {
 	needs.Minutes(t)
 	const mark = "98762.5"
@@ -395,7 +395,7 @@ func TestNoOrphans(t *testing.T) {
 	gone(t, func() bool { return len(named(t, mark)) == 0 })
 }
 
-// named are the processes that have an argument.
+// named returns the processes with a given argument.
 func named(t *testing.T, argument string) (pids []int) {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -6,67 +6,67 @@ import (
 	"time"
 )
 
-// ErrReplaced says that an executable is not the one that was installed.
+// ErrReplaced means that an executable differs from the installed one.
 var ErrReplaced = errors.New("the executable was replaced")
 
-// ErrClosed says that a plugin was used after its Close.
+// ErrClosed means that a plugin was used after Close.
 var ErrClosed = errors.New("the plugin is closed")
 
-// A ContractError is a plugin that speaks another version of the contract.
+// A ContractError means that a plugin uses another version of the contract.
 type ContractError struct {
 	Plugin, Host int
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("it was built against version %d of the plugin contract, this tkit speaks %d; build it with this tkit's SDK (`tkit plugins new` shows how)",
+	return fmt.Sprintf("it was built against version %d of the plugin contract, but this tkit supports %d; build it with this tkit's SDK (`tkit plugins new` shows how)",
 		e.Plugin, e.Host)
 }
 
-// A StartError is a plugin whose process does not come up.
+// A StartError means that a plugin's process did not start.
 type StartError struct {
 	Err error
-	// Said is the last that it printed.
+	// Said is its last output.
 	Said string
 }
 
 func (e *StartError) Error() string { return withSaid("it does not start: "+e.Err.Error(), e.Said) }
 func (e *StartError) Unwrap() error { return e.Err }
 
-// A CrashError is a batch at which the process of a plugin ended, twice.
+// A CrashError means that a plugin's process ended during a batch, twice.
 type CrashError struct {
 	How  string // the exit status or signal
-	Said string // the last that it printed
+	Said string // its last output
 }
 
 func (e *CrashError) Error() string {
-	return withSaid("its process ended at the batch: "+e.How, e.Said)
+	return withSaid("its process ended during the batch: "+e.How, e.Said)
 }
 
-// A TimeoutError is a batch that took longer than allowed; its process was ended.
+// A TimeoutError means that a batch took too long; its process was killed.
 type TimeoutError struct {
 	After time.Duration
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("it took longer than %v for a batch, so its process was ended", e.After)
+	return fmt.Sprintf("it took longer than %v for a batch, so its process was killed", e.After)
 }
 
-// A Breach is an answer against the contract or the plugin's own description.
+// A Breach is a violation of the contract or of the plugin's own description.
 type Breach struct {
 	What string
 }
 
-func (e *Breach) Error() string { return "it breaks its promise: " + e.What }
+func (e *Breach) Error() string { return "it violates its contract: " + e.What }
 
-// A ProcessError is what the plugin itself says went wrong.
+// A ProcessError is an error reported by the plugin.
 type ProcessError struct {
 	Message string
 }
 
-func (e *ProcessError) Error() string { return "it says: " + e.Message }
+func (e *ProcessError) Error() string { return "it reports: " + e.Message }
 
-// An UnavailableError is a plugin that has failed so often that it is left
-// alone for a while.
+// An UnavailableError means that a plugin has failed so often that it is not
+// started for a while.
 type UnavailableError struct {
 	Failures int
 	Until    time.Time

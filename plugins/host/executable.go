@@ -15,8 +15,8 @@ import (
 	"tkit/plugins/internal/sealed"
 )
 
-// Digest is "sha256:" and the hexadecimal SHA-256 of a plugin's executable, by
-// which manifests name it.
+// Digest returns "sha256:" and the hexadecimal SHA-256 of a plugin's
+// executable, which manifests use to identify it.
 func Digest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -30,9 +30,9 @@ func Digest(path string) (string, error) {
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// executable is a copy in memory of a plugin's executable, which nobody can
-// change any more: what was checked against the digest is what runs, whatever
-// happens to the file.
+// executable is an immutable copy in memory of a plugin's executable: the
+// content checked against the digest is what runs, whatever happens to the
+// file.
 type executable struct {
 	path   string
 	digest string
@@ -55,7 +55,7 @@ func openExecutable(path, digest string, folders []string) (*executable, error) 
 	secure := plugin.SecureConfig{Checksum: want, Hash: sha256.New()}
 	same, err := secure.Check(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 	if err == nil && !same {
-		err = fmt.Errorf("%w: it is not %s any more; install it again", ErrReplaced, digest)
+		err = fmt.Errorf("%w: its digest is no longer %s; install it again", ErrReplaced, digest)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("plugin %s: %w", path, err), file.Close())
@@ -65,7 +65,7 @@ func openExecutable(path, digest string, folders []string) (*executable, error) 
 
 func (e *executable) close() error { return e.file.Close() }
 
-// allowed follows the links of path and says where it ends, if that is a file
+// allowed resolves the links of path and returns the result if it is a file
 // below one of the folders.
 func allowed(path string, folders []string) (string, error) {
 	real, err := resolve(path)
@@ -77,7 +77,7 @@ func allowed(path string, folders []string) (string, error) {
 		return "", fmt.Errorf("plugin: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		return "", fmt.Errorf("plugin %s: no executable file", real)
+		return "", fmt.Errorf("plugin %s: not an executable file", real)
 	}
 	for _, folder := range folders {
 		root, err := resolve(folder)
@@ -88,7 +88,7 @@ func allowed(path string, folders []string) (string, error) {
 			return real, guarded(real, root)
 		}
 	}
-	return "", fmt.Errorf("plugin %s: lies in none of the folders that plugins may be started from (%s)", real, strings.Join(folders, ", "))
+	return "", fmt.Errorf("plugin %s: is outside the folders that plugins may be started from (%s)", real, strings.Join(folders, ", "))
 }
 
 // guarded refuses an executable that everybody may replace.
@@ -115,7 +115,7 @@ func resolve(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// sealedCopy is the content of a file in memory, sealed against all change.
+// sealedCopy returns a file's content in memory, sealed against changes.
 func sealedCopy(path string) (*os.File, error) {
 	from, err := os.Open(path)
 	if err != nil {

@@ -1,6 +1,7 @@
 package host
 
-// WithoutNamespaces has processes run as where users may have no namespaces.
+// WithoutNamespaces runs processes as on machines where users cannot create
+// namespaces.
 func WithoutNamespaces(c Config) Config {
 	c.shared = true
 	return c

@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// family is a process with all that it has started and that these have, as far
-// as they still have their parents.
+// family returns a process with its descendants, as far as they still have
+// their parents.
 func family(pid int) []int {
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
 		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i]))
 		for _, list := range lists {
-			text, _ := os.ReadFile(list) // none, if it has just ended
+			text, _ := os.ReadFile(list) // empty if it has just ended
 			for _, field := range bytes.Fields(text) {
 				if child, err := strconv.Atoi(string(field)); err == nil {
 					all = append(all, child)
@@ -27,10 +27,10 @@ func family(pid int) []int {
 	return all
 }
 
-// taken is how many processes there are of a plugin's, with all that it has
-// started, and how much memory they take, in bytes. What it shares with tkit and
-// its own executable, a file in memory, are not counted; other files in memory
-// are, as nothing else bounds them.
+// taken returns the number of a plugin's processes, including descendants, and
+// their memory in bytes. Memory shared with tkit and the plugin's executable, a
+// file in memory, are not counted; other files in memory are, because nothing
+// else bounds them.
 func (p *process) taken() (processes int, memory int64) {
 	pid, err := strconv.Atoi(p.child.ID())
 	if err != nil {
@@ -59,8 +59,8 @@ func (p *process) taken() (processes int, memory int64) {
 	return len(members), private + max(mapped, kept-allowed)
 }
 
-// filesInMemory adds the files without a name that a process holds open, by
-// number, with their sizes. They are all of one device.
+// filesInMemory adds the unnamed files that a process holds open, by inode,
+// with their sizes. They are all on one device.
 func filesInMemory(pid int, device uint64, sizes map[uint64]int64) {
 	descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, d := range descriptors {
@@ -71,8 +71,8 @@ func filesInMemory(pid int, device uint64, sizes map[uint64]int64) {
 	}
 }
 
-// resident is the memory that a process takes, in bytes: of its own, on the disk
-// included, and such as others may share.
+// resident returns a process's memory in bytes: private memory, including swap,
+// and memory that may be shared.
 func resident(pid int) (own, shared int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

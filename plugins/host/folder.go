@@ -11,10 +11,12 @@ import (
 	"tkit/plugins/internal/claim"
 )
 
-// folderPattern names the folders of processes, below that for temporary files.
+// folderPattern matches the folders of processes, below the folder for
+// temporary files.
 const folderPattern = "tkit-plugin-*"
 
-// folder is a process's own, with the socket; it goes with the process.
+// folder is a process's own folder, with the socket; it is removed with the
+// process.
 type folder struct {
 	path  string
 	claim *os.File
@@ -36,20 +38,20 @@ func (f *folder) remove() error {
 	return errors.Join(os.RemoveAll(f.path), f.claim.Close())
 }
 
-// tidyFolders removes, once, those of processes whose tkit was killed.
+// tidyFolders removes, once, the folders of processes whose tkit was killed.
 var tidyFolders = sync.OnceFunc(func() { tidyFoldersOlderThan(time.Minute) })
 
-// tidyFoldersOlderThan leaves alone what was made so lately that its tkit may not
-// have claimed it yet, and what belongs to somebody else.
+// tidyFoldersOlderThan skips folders made so recently that their tkit may not
+// have claimed them yet, and other users' folders.
 func tidyFoldersOlderThan(age time.Duration) {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPattern)) // the pattern is good
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPattern)) // the pattern is valid
 	for _, path := range left {
 		info, err := os.Lstat(path)
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < age {
 			continue
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) == os.Geteuid() && claim.Abandoned(path) {
-			os.RemoveAll(path) // what cannot be removed is nobody's harm
+			os.RemoveAll(path) // failure to remove is harmless
 		}
 	}
 }

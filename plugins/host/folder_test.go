@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Of the folders of processes, those go whose tkit was killed, and no others.
+// Only folders of processes whose tkit was killed are removed.
 func TestFoldersAreTidied(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -43,6 +43,6 @@ func TestFoldersAreTidied(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(mine.path); err == nil {
-		t.Error("a folder stays behind its process")
+		t.Error("a folder outlives its process")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"tkit/internal/needs"
 )
 
-// TestEmbeddedLauncher builds the launcher and has the tests of the sandbox run
-// as in a program that embeds it, as `make build` makes tkit.
+// TestEmbeddedLauncher builds the launcher and runs the tests of the sandbox in
+// a program that embeds it, like tkit from `make build`.
 func TestEmbeddedLauncher(t *testing.T) {
 	needs.Minutes(t)
 	dir := t.TempDir()

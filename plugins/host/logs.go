@@ -15,28 +15,29 @@ import (
 	"tkit/internal/printable"
 )
 
-// StreamKey is the attribute of a record that a plugin printed: stdout or stderr.
+// StreamKey is the log attribute with the stream that a plugin printed to:
+// stdout or stderr.
 const StreamKey = "stream"
 
-// longestLine is the length at which a line that a plugin prints is cut, and
+// longestLine is the length at which a plugin's output lines are cut, and
 // longestMessage that of its other texts, in bytes.
 const (
 	longestLine    = 8 << 10
 	longestMessage = 1 << 10
 )
 
-// What a plugin may have logged: so many bytes at once, and so many a second for
-// as long as it goes on. The rest is counted.
+// The rate limit of a plugin's log: a burst in bytes, and bytes per second.
+// Lines beyond it are counted.
 const (
 	logBurst     = 256 << 10
 	logPerSecond = 8 << 10
 )
 
-// deaths are the lines with which programs in Go begin to say why they end.
+// deaths matches the lines with which Go programs begin to report why they end.
 var deaths = regexp.MustCompile(`^(panic: |fatal error: |runtime: .*(memory|mmap)|SIG[A-Z]+: )`)
 
-// lines passes on what a plugin prints to the log, line by line, and remembers
-// the last of it for error messages.
+// lines passes a plugin's output to the log, line by line, and remembers the
+// end of it for error messages.
 type lines struct {
 	log    *slog.Logger
 	stream string
@@ -45,10 +46,10 @@ type lines struct {
 	mu      sync.Mutex
 	part    []byte
 	last    []string
-	died    string // the line that begins Go's report of its own end
+	died    string // the first line of Go's report of its own end
 	left    float64
 	since   time.Time
-	omitted int // lines since one was logged
+	omitted int // lines since the last one logged
 }
 
 func newLines(log *slog.Logger, stream string) *lines {
@@ -88,7 +89,7 @@ func (l *lines) flush() {
 	}
 }
 
-// tell logs a line, unless there were too many: one that is left out costs
+// tell logs a line, unless the rate limit is exceeded: an omitted line costs
 // little.
 func (l *lines) tell(line string) {
 	now := l.now()
@@ -99,19 +100,19 @@ func (l *lines) tell(line string) {
 		return
 	}
 	text := printable.Line(line, longestLine)
-	l.left -= float64(len(text) + 100) // a record has more than its text
+	l.left -= float64(len(text) + 100) // a record is longer than its text
 	l.tellOmitted()
 	l.log.Info(text, StreamKey, l.stream)
 }
 
 func (l *lines) tellOmitted() {
 	if l.omitted > 0 {
-		l.log.Warn("a plugin prints more than is logged", StreamKey, l.stream, "lines left out", l.omitted)
+		l.log.Warn("a plugin's output exceeds the rate limit of the log", StreamKey, l.stream, "lines left out", l.omitted)
 		l.omitted = 0
 	}
 }
 
-// close logs what is left to say once the process has ended.
+// close logs the rest after the process has ended.
 func (l *lines) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,7 +120,7 @@ func (l *lines) close() {
 	l.tellOmitted()
 }
 
-// said is the last that was printed, or why the process ended.
+// said returns the last output, or why the process ended.
 func (l *lines) said() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -130,7 +131,7 @@ func (l *lines) said() string {
 	return strings.Join(l.last, " | ")
 }
 
-// firstLine reads up to the first line break, or as much as a line may have.
+// firstLine reads up to the first line break, or up to the limit of a line.
 func firstLine(r *bufio.Reader) (string, error) {
 	var line []byte
 	for len(line) < longestLine {
@@ -148,8 +149,7 @@ func firstLine(r *bufio.Reader) (string, error) {
 	return string(line), nil
 }
 
-// libraryLog has what go-plugin says of its own doing go to log, for those who
-// look closely.
+// libraryLog passes go-plugin's own messages to log, at debug level.
 func libraryLog(log *slog.Logger) hclog.Logger {
 	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Debug})
 	l.RegisterSink(sink{log})

@@ -11,7 +11,7 @@ import (
 )
 
 // A plugin that floods the log gets a burst, then a rate; the log says how many
-// lines were left out.
+// lines were omitted.
 func TestFloodsAreBounded(t *testing.T) {
 	var log logtest.Buffer
 	l := newLines(slog.New(slog.NewTextHandler(&log, nil)), "stderr")
@@ -36,12 +36,12 @@ func TestFloodsAreBounded(t *testing.T) {
 	if _, err := l.Write([]byte("and on\n")); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "prints more than is logged") || !strings.Contains(log.String(), "and on") {
+	if !strings.Contains(log.String(), "exceeds the rate limit") || !strings.Contains(log.String(), "and on") {
 		t.Error("the log does not say that lines are left out")
 	}
 }
 
-// What a plugin prints steers no terminal, neither in the log nor in an error.
+// A plugin's output controls no terminal, neither in the log nor in an error.
 func TestOutputSteersNoTerminal(t *testing.T) {
 	var log logtest.Buffer
 	l := newLines(slog.New(slog.NewTextHandler(&log, nil)), "stdout")

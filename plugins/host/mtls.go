@@ -8,14 +8,14 @@ import (
 	"tkit/plugins/internal/link"
 )
 
-// mutualTLS makes the certificate of one connection, and its text for the plugin:
-// go-plugin's AutoMTLS, with a key that every language can read.
+// mutualTLS makes the certificate of one connection, and its text for the
+// plugin: go-plugin's AutoMTLS, with a key that every language supports.
 func mutualTLS() (*tls.Config, string, error) {
 	own, err := link.Certificate()
 	if err != nil {
 		return nil, "", err
 	}
-	// Go-plugin adds the plugin's own certificate as the only one to trust.
+	// Go-plugin adds the plugin's certificate as the only trusted one.
 	config := &tls.Config{
 		Certificates: []tls.Certificate{own},
 		RootCAs:      x509.NewCertPool(),

@@ -1,10 +1,11 @@
-// Package host runs plugins: it starts their processes from executables that it
-// has checked, confines them, feeds them with batches, checks what they answer,
+// Package host runs plugins: it starts their processes from verified
+// executables, confines them, feeds them with batches, checks their results,
 // and ends them.
 //
-// A plugin may hang, crash or lie; a batch then fails with an error that says
-// so, and the next one finds the plugin restarted. What a plugin can and cannot
-// do to its host is told in docs/security-plugins.md.
+// A plugin may hang, crash or return wrong results. The batch then fails with
+// an error that says so, and the plugin is restarted for the next one.
+// docs/security-plugins.md describes what a plugin can and cannot do to its
+// host.
 package host
 
 import (
@@ -21,21 +22,21 @@ import (
 	"tkit/plugins"
 )
 
-// Plugin is a plugin that runs, in a few processes. It may be used by several
-// goroutines at a time; Close ends it.
+// Plugin is a running plugin with a few processes. It is safe for concurrent
+// use. Close ends it.
 type Plugin struct {
 	config      Config
 	exe         *executable
 	description plugins.Description
-	shares      bool // memory with its processes
+	shares      bool // whether it shares memory with its processes
 	protections Protections
 	log         *slog.Logger
 	slots       chan *slot
-	ctx         context.Context // ends with Close
+	ctx         context.Context // cancelled by Close
 	cancel      context.CancelFunc
 	closing     sync.Once
 	closed      error
-	work        sync.WaitGroup // goroutines of its own
+	work        sync.WaitGroup // its goroutines
 
 	mu      sync.Mutex
 	breaker breaker
@@ -45,21 +46,21 @@ type Plugin struct {
 	audited atomic.Int64
 }
 
-// slot is the place of one process, which is nil while there is none.
+// slot holds one process, nil while there is none.
 type slot struct{ process *process }
 
-// Stats counts what became of a plugin since it was opened.
+// Stats counts events since a plugin was opened.
 type Stats struct {
-	Batches, Images int64 // answered
-	Retried         int64 // batches that a crash had met
-	Crashes         int64 // processes that ended by themselves
-	Timeouts        int64 // processes ended since a batch took too long
-	Breaches        int64 // answers against the contract
-	Unequal         int64 // answers that differed though said to be deterministic
+	Batches, Images int64 // completed
+	Retried         int64 // batches retried after a crash
+	Crashes         int64 // processes that ended unexpectedly
+	Timeouts        int64 // processes killed because a batch took too long
+	Breaches        int64 // violations of the contract
+	Unequal         int64 // differing results though declared deterministic
 }
 
-// Open starts the executable at path, whose digest is as given, and waits until
-// its first process has said what it is.
+// Open starts the executable at path, which must have the given digest, and
+// waits for its first process's description.
 func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
 	tidyFolders()
 	c = c.withDefaults()
@@ -90,26 +91,26 @@ func Open(ctx context.Context, path, digest string, c Config) (*Plugin, error) {
 	return p, nil
 }
 
-// Describe says what the plugin is.
+// Describe returns the plugin's description.
 func (p *Plugin) Describe() plugins.Description { return p.description }
 
-// Digest is that of the executable.
+// Digest returns the digest of the executable.
 func (p *Plugin) Digest() string { return p.exe.digest }
 
-// SharesMemory says whether batches go to its processes by shared memory, and
-// not in messages.
+// SharesMemory reports whether batches are passed in shared memory instead of
+// messages.
 func (p *Plugin) SharesMemory() bool { return p.shares }
 
-// Protections says how its processes are confined on this machine.
+// Protections returns how its processes are confined on this machine.
 func (p *Plugin) Protections() Protections { return p.protections }
 
-// Stats says what became of the plugin so far.
+// Stats returns the counts so far.
 func (p *Plugin) Stats() Stats {
 	s := &p.stats
 	return Stats{s.batches.Load(), s.images.Load(), s.retried.Load(), s.crashes.Load(), s.timeouts.Load(), s.breaches.Load(), s.unequal.Load()}
 }
 
-// PIDs are the numbers of the plugin's processes.
+// PIDs returns the process IDs of the plugin's processes.
 func (p *Plugin) PIDs() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,8 +123,8 @@ func (p *Plugin) PIDs() []int {
 	return pids
 }
 
-// Memory is how many bytes its processes take, with all that they have started;
-// what they share with tkit is not counted.
+// Memory returns the bytes used by its processes and their descendants, without
+// the memory shared with tkit.
 func (p *Plugin) Memory() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,8 +136,8 @@ func (p *Plugin) Memory() int64 {
 	return sum
 }
 
-// Process has a batch processed. config must follow the plugin's schema; see
-// With. The errors are a *plugins.ImageError, those of this package, or ctx's.
+// Process processes a batch. config must match the plugin's schema; see With.
+// The errors are a *plugins.ImageError, those of this package, or ctx's.
 func (p *Plugin) Process(ctx context.Context, config json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
 	if err := in.Validate(); err != nil {
 		return plugins.Batch{}, p.wrap(err)
@@ -164,8 +165,8 @@ func (p *Plugin) wrap(err error) error {
 	return fmt.Errorf("plugin %s: %w", p.description, err)
 }
 
-// once has the batch processed by the next free process, and says whether that
-// ended at it.
+// once processes the batch in the next free process, and reports whether the
+// process crashed.
 func (p *Plugin) once(ctx context.Context, config json.RawMessage, in plugins.Batch) (out plugins.Batch, crash bool, err error) {
 	s, err := p.take(ctx)
 	if err != nil {
@@ -191,31 +192,31 @@ func (p *Plugin) once(ctx context.Context, config json.RawMessage, in plugins.Ba
 	}
 	if errors.As(err, new(*Breach)) {
 		p.stats.breaches.Add(1)
-		p.log.Error("a plugin breaks its promise", "error", err)
+		p.log.Error("a plugin violates its contract", "error", err)
 	}
 	return out, fate == crashed, err
 }
 
-// due says whether a batch's answer is to be compared with that of a second try.
+// due reports whether a batch is processed a second time for comparison.
 func (p *Plugin) due() bool {
 	return p.description.Deterministic && p.config.Audit > 0 && (p.audited.Add(1)-1)%int64(p.config.Audit) == 0
 }
 
-// audit has a batch processed again. A difference is told and counted, but the
-// work goes on: a caller that must not go on looks at the Stats.
+// audit processes a batch again. A difference is logged and counted, but the
+// result is used: callers that need to stop check Stats.
 func (p *Plugin) audit(ctx context.Context, by *process, config json.RawMessage, in, out plugins.Batch) (fate, error) {
 	again, fate, err := by.process(ctx, config, in)
 	if fate == alive && (err != nil || !again.Equal(out)) {
 		p.stats.unequal.Add(1)
-		p.log.Error("a plugin that says it is deterministic answered the same batch differently; what was computed with it cannot be repeated", "error", err)
+		p.log.Error("a plugin that declares itself deterministic returned different results for the same batch; its results are not reproducible", "error", err)
 		return alive, nil
 	}
 	return fate, err
 }
 
-// take waits for a process that is free, and starts one where there is none. One
-// that has ended while it had nothing to do is replaced beside the callers, who
-// go on with the others.
+// take waits for a free process, and starts one if there is none. A process
+// that ended while idle is replaced in the background, and callers continue
+// with the others.
 func (p *Plugin) take(ctx context.Context) (*slot, error) {
 	for {
 		var s *slot
@@ -237,14 +238,14 @@ func (p *Plugin) take(ctx context.Context) (*slot, error) {
 			return s, nil
 		}
 		p.stats.crashes.Add(1)
-		p.replace(s, s.process.crash(errors.New("while it had nothing to do")))
+		p.replace(s, s.process.crash(errors.New("while idle")))
 	}
 }
 
-// give puts a slot back.
+// give returns a slot.
 func (p *Plugin) give(s *slot) { p.slots <- s }
 
-// start starts a slot's process when the breaker allows it.
+// start starts a slot's process if the breaker allows it.
 func (p *Plugin) start(ctx context.Context, s *slot) error {
 	p.mu.Lock()
 	wait, err := p.breaker.wait(time.Now())
@@ -289,16 +290,15 @@ func (p *Plugin) replace(s *slot, err error) {
 	p.refill(s)
 }
 
-// refill starts a slot's process beside the callers, after it has ended the
-// last, and puts the slot back in any case: who takes it without a process
-// learns why.
+// refill ends a slot's process and starts another in the background. It returns
+// the slot in any case: without a process, the next taker gets the error.
 func (p *Plugin) refill(s *slot) {
 	p.work.Go(func() {
 		if s.process != nil {
 			p.end(s, false)
 		}
 		if err := p.start(p.ctx, s); err != nil && p.ctx.Err() == nil {
-			p.log.Warn("a plugin's process is not there", "error", err)
+			p.log.Warn("a plugin's process could not be started", "error", err)
 		}
 		p.give(s)
 	})
@@ -313,12 +313,12 @@ func (p *Plugin) end(s *slot, gracefully bool) {
 	s.process = nil
 }
 
-// settle gives a slot back once its process is done with a batch that was given
-// up; it ends a process that goes on with it.
+// settle returns a slot once its process has finished an abandoned batch; it
+// kills a process that does not finish.
 func (p *Plugin) settle(s *slot) {
 	p.work.Go(func() {
 		if err := s.process.settle(); err != nil {
-			p.log.Warn("a plugin goes on with a batch that was given up; its process is ended", "error", err)
+			p.log.Warn("a plugin continues with an abandoned batch; its process is killed", "error", err)
 			p.refill(s)
 			return
 		}
@@ -339,8 +339,8 @@ func (p *Plugin) succeeded() {
 	p.breaker = breaker{}
 }
 
-// watch ends processes that take too much, asks idle ones for their
-// health and replaces the dead.
+// watch kills processes that exceed their limits, runs health checks on idle
+// ones, and replaces dead ones.
 func (p *Plugin) watch() {
 	memory, health := time.NewTicker(time.Second), time.NewTicker(p.config.Health)
 	defer memory.Stop()
@@ -369,7 +369,7 @@ func (p *Plugin) endExcesses() {
 	defer p.mu.Unlock()
 	for running := range p.running {
 		if err := running.excess(); err != nil {
-			p.log.Error("a plugin's process is ended", "error", err)
+			p.log.Error("a plugin's process is killed", "error", err)
 			running.child.kill()
 		}
 	}
@@ -381,13 +381,13 @@ func (p *Plugin) check(s *slot) {
 		return
 	}
 	if err := s.process.healthy(p.ctx); err != nil && p.ctx.Err() == nil {
-		p.replace(s, fmt.Errorf("an idle process is not healthy: %w", err))
+		p.replace(s, fmt.Errorf("an idle process failed its health check: %w", err))
 		return
 	}
 	p.give(s)
 }
 
-// Close waits for the batches under way and ends the processes.
+// Close waits for active batches and ends the processes.
 func (p *Plugin) Close() error {
 	p.closing.Do(func() {
 		p.cancel()

@@ -21,7 +21,7 @@ import (
 	"tkit/plugins/host"
 )
 
-// built are the executables of testdata/faulty, by version.
+// built holds the executables of testdata/faulty, by version.
 var built = struct {
 	dir string
 	v1  string
@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 	built.dir, built.v1, built.v2 = dir, filepath.Join(dir, "v1"), filepath.Join(dir, "v2")
 	for path, version := range map[string]string{built.v1: "1.0.0", built.v2: "2.0.0"} {
 		cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", path, "./testdata/faulty")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // authors need none
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // authors need no cgo
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build ./testdata/faulty: %v\n%s", err, out)
 			return 1
@@ -132,8 +132,8 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// TestFaults has a process do what no plugin should, and looks for the error
-// and for the next batch to be answered.
+// TestFaults makes a process misbehave, and checks the error and that the next
+// batch succeeds.
 func TestFaults(t *testing.T) {
 	p := open(t, built.v1, host.Config{Processes: 1, Timeout: 2 * time.Second, Grace: time.Second, Audit: -1})
 	for _, c := range []struct {
@@ -144,9 +144,9 @@ func TestFaults(t *testing.T) {
 		{"hang", as[*host.TimeoutError], "longer than 2s"},
 		{"crash", as[*host.CrashError], "a bug of the author's"},
 		{"shape", as[*host.Breach], "1×1×1"},
-		{"count", as[*host.Breach], "answered 4 images for 3"},
-		{"kind", as[*host.Breach], "answered uint8"},
-		{"nan", as[*host.Breach], "image 3 of its answer has a value that is not a finite number"},
+		{"count", as[*host.Breach], "returned 4 images for 3"},
+		{"kind", as[*host.Breach], "returned uint8"},
+		{"nan", as[*host.Breach], "image 3 of its result has a value that is not finite"},
 		{"error", as[*host.ProcessError], "cannot do that"},
 		{"image", as[*plugins.ImageError], "image 3: too dark"},
 		{"image out of range", as[*host.Breach], "image 4 of 3"},
@@ -172,7 +172,7 @@ func as[E error](err error) bool {
 
 func TestCrashIsRetriedOnce(t *testing.T) {
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
-	// A restarted process counts its calls afresh, so it crashes again.
+	// A restarted process restarts its count, so it crashes again.
 	_, err := p.Process(t.Context(), do("crash once"), images(1))
 	if !as[*host.CrashError](err) || !strings.Contains(err.Error(), "exit status 3") {
 		t.Fatalf("error %v, want a crash with exit status 3", err)
@@ -210,7 +210,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A deadline that the process sees before the host does is no crash.
+// A deadline that the process sees before the host does is not a crash.
 func TestDeadlinesEndNoProcess(t *testing.T) {
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
 	before := p.PIDs()
@@ -235,8 +235,8 @@ func TestFaultsAtStart(t *testing.T) {
 		{"exit", "exit status 7"},
 		{"exit", "no licence found"},
 		{"print", `printed "starting up" to standard output`},
-		{"hang", "not ready after 1s"},
-		{"contract", "version 2 of the plugin contract, this tkit speaks 1"},
+		{"hang", "not ready within 1s"},
+		{"contract", "version 2 of the plugin contract, but this tkit supports 1"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			_, err := tryOpen(t, built.v1, host.Config{Start: time.Second, Environment: []string{"FAULT=" + c.fault}})
@@ -246,7 +246,7 @@ func TestFaultsAtStart(t *testing.T) {
 		})
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("remaining folders: %v", left)
 	}
 }
 
@@ -256,7 +256,7 @@ func TestOutputIsLogged(t *testing.T) {
 	if _, err := p.Process(t.Context(), do("print"), images(1)); err != nil {
 		t.Fatal(err)
 	}
-	answers(t, p) // a full pipe would stop it
+	answers(t, p) // a full pipe would block it
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,8 @@ func TestReplacedOnDisk(t *testing.T) {
 	if _, err := host.Open(t.Context(), path, digest, host.Config{Folders: []string{dir}}); !errors.Is(err, host.ErrReplaced) {
 		t.Errorf("error %v, want that it was replaced", err)
 	}
-	// What runs goes on with what was checked, over a restart too.
+	// The running plugin continues with the verified content, also after a
+	// restart.
 	if _, err := running.Process(t.Context(), do("crash"), images(1)); !as[*host.CrashError](err) {
 		t.Errorf("error %v, want a crash", err)
 	}

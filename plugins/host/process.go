@@ -37,13 +37,13 @@ type process struct {
 	child       *child
 	rpc         proto.PreprocessorClient
 	health      grpc_health_v1.HealthClient
-	area        *shared.Area // nil where the process does not share memory
+	area        *shared.Area // nil if the process does not share memory
 	description plugins.Description
 	folder      *folder
 	log         *slog.Logger
 }
 
-// startProcess starts a process and waits until it has said what it is.
+// startProcess starts a process and waits for its description.
 func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logger) (_ *process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Start)
 	defer cancel()
@@ -98,14 +98,14 @@ func startProcess(ctx context.Context, exe *executable, c Config, log *slog.Logg
 
 var missingTold sync.Once
 
-// tellMissing says once what this machine's sandbox lacks.
+// tellMissing logs once what this machine's sandbox lacks.
 func tellMissing(log *slog.Logger, missing []string) {
 	missingTold.Do(func() {
-		log.Warn("this machine confines plugins less than it could; docs/security-plugins.md says what that means", "missing", missing)
+		log.Warn("some protections for plugins are not available on this machine; see docs/security-plugins.md", "missing", missing)
 	})
 }
 
-// connect starts the process and finds its service; ctx ends both.
+// connect starts the process and connects to its service; ctx ends both.
 func (p *process) connect(ctx context.Context) error {
 	type result struct {
 		service any
@@ -125,7 +125,7 @@ func (p *process) connect(ctx context.Context) error {
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		// Go-plugin itself gives up only after StartTimeout.
+		// Go-plugin itself waits until StartTimeout.
 		p.child.kill()
 		<-done
 		return ctx.Err()
@@ -150,7 +150,7 @@ func dialOptions(c *tls.Config) []grpc.DialOption {
 	}
 }
 
-// caller hands out the connection.
+// caller returns the connection.
 type caller struct{ plugin.NetRPCUnsupportedPlugin }
 
 func (caller) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return errors.ErrUnsupported }
@@ -159,7 +159,7 @@ func (caller) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.Cli
 	return conn, nil
 }
 
-// maxDescription bounds what a plugin says of itself, in bytes.
+// maxDescription bounds a plugin's description, in bytes.
 const maxDescription = maxSchemaBytes + 64<<10
 
 func (p *process) describe(ctx context.Context) error {
@@ -168,7 +168,7 @@ func (p *process) describe(ctx context.Context) error {
 		return fmt.Errorf("its description is larger than %d bytes", maxDescription)
 	}
 	if err != nil {
-		return fmt.Errorf("asked what it is: %s", printable.Line(err.Error(), longestMessage))
+		return fmt.Errorf("asking for its description: %s", printable.Line(err.Error(), longestMessage))
 	}
 	p.description = plugins.Description{
 		Name: m.GetName(), Version: m.GetVersion(), Summary: m.GetSummary(), ConfigSchema: m.GetConfigSchema(),
@@ -189,7 +189,7 @@ func form(m *proto.Form) plugins.Form {
 	return plugins.Form{Kind: plugins.Kind(m.GetKind()), Shape: [3]int{int(m.GetHeight()), int(m.GetWidth()), int(m.GetChannels())}}
 }
 
-// startError says why a process did not come up, in words for its author.
+// startError explains to the author why a process did not start.
 func (p *process) startError(ctx context.Context, err error) error {
 	p.child.kill()
 	p.child.release()
@@ -201,38 +201,38 @@ func (p *process) startError(ctx context.Context, err error) error {
 	line := strings.TrimSpace(p.child.handshake)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = fmt.Errorf("it was not ready after %v", p.config.Start)
+		err = fmt.Errorf("it was not ready within %v", p.config.Start)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case line != "" && strings.Contains(err.Error(), "Unrecognized remote plugin message"):
-		err = fmt.Errorf("it printed %q to standard output where only the SDK's Serve may, or is no plugin", line)
+		err = fmt.Errorf("it printed %q to standard output, which only the SDK's Serve may do, or it is not a plugin", line)
 	case line == "" && errors.Is(p.child.refusal, unix.ENOEXEC):
-		err = fmt.Errorf("it is no program for this machine: %w", p.child.refusal)
+		err = fmt.Errorf("it is not a program for this machine: %w", p.child.refusal)
 	case p.child.refusal != nil:
-		err = fmt.Errorf("its process cannot be made ready: %w", p.child.refusal)
+		err = fmt.Errorf("its process cannot be prepared: %w", p.child.refusal)
 	case line == "":
 		err = fmt.Errorf("it ended at once (%s)", p.child.how())
 	}
 	return &StartError{err, said}
 }
 
-// mostProcesses is how many a process of a plugin may be with all that it has
-// started.
+// mostProcesses bounds the number of processes of a plugin's process, including
+// its descendants.
 const mostProcesses = 256
 
-// excess is the error of a process that, with all that it has started, takes
-// more than it may.
+// excess returns an error if the process, with its descendants, exceeds its
+// limits.
 func (p *process) excess() error {
 	switch processes, memory := p.taken(); {
 	case memory > p.config.Memory:
-		return fmt.Errorf("it takes %d MB of memory with all that it has started, and may take %d", memory>>20, p.config.Memory>>20)
+		return fmt.Errorf("it and the processes it started use %d MB of memory, more than the allowed %d", memory>>20, p.config.Memory>>20)
 	case processes > mostProcesses:
-		return fmt.Errorf("it has started %d processes, and may start %d", processes-1, mostProcesses-1)
+		return fmt.Errorf("it has started %d processes, more than the allowed %d", processes-1, mostProcesses-1)
 	}
 	return nil
 }
 
-// healthy asks an idle process whether it lives.
+// healthy runs a health check on an idle process.
 func (p *process) healthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Grace)
 	defer cancel()
@@ -243,7 +243,7 @@ func (p *process) healthy(ctx context.Context) error {
 	return err
 }
 
-// settle waits until a batch that was given up is done with.
+// settle waits until an abandoned batch is finished.
 func (p *process) settle() error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.Grace)
 	defer cancel()
@@ -251,8 +251,8 @@ func (p *process) settle() error {
 	return err
 }
 
-// end ends the process: asked to, with Grace to do so, or at once. It returns
-// when nothing is left of it.
+// end ends the process: gracefully within Grace, or at once. It returns when
+// all of its processes have ended.
 func (p *process) end(gracefully bool) {
 	if p.child != nil {
 		if gracefully {
@@ -273,7 +273,7 @@ func (p *process) end(gracefully bool) {
 	}
 	if p.folder != nil {
 		if err := p.folder.remove(); err != nil {
-			p.log.Warn("a plugin's folder is left behind", "folder", p.folder.path, "error", err)
+			p.log.Warn("a plugin's folder could not be removed", "folder", p.folder.path, "error", err)
 		}
 	}
 }

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processors are what the processes of all plugins have been given.
+// processors counts the processors assigned to the processes of all plugins.
 var processors shares
 
-// shares counts the processes that were given each processor.
+// shares counts the processes assigned to each processor.
 type shares struct {
 	mu    sync.Mutex
 	given map[int]int
 }
 
-// take chooses n of the processors that tkit itself may use, those that the
-// fewest processes have: a process that follows one that has ended gets its
-// place. It is nil where there are no more than n.
+// take selects n of the processors available to tkit, those with the fewest
+// processes: a process that replaces an ended one gets the same processors. It
+// returns nil if there are no more than n.
 func (s *shares) take(n int) []int {
 	var own unix.CPUSet
 	if unix.SchedGetaffinity(0, &own) != nil || own.Count() <= n {
@@ -44,7 +44,7 @@ func (s *shares) take(n int) []int {
 	return chosen
 }
 
-// give takes back what was chosen.
+// give releases the selected processors.
 func (s *shares) give(chosen []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

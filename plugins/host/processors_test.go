@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whichever process ends, the one that follows it gets its place.
+// A process that replaces an ended one gets the same processors.
 func TestProcessors(t *testing.T) {
 	var own unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &own); err != nil {
@@ -21,7 +21,7 @@ func TestProcessors(t *testing.T) {
 	if slices.Equal(a, b) {
 		t.Fatalf("both get %v", a)
 	}
-	for range 3 { // the same one ends again and again
+	for range 3 { // the same one ends repeatedly
 		s.give(b)
 		if b = s.take(1); slices.Equal(a, b) {
 			t.Fatalf("both get %v", a)

@@ -22,46 +22,47 @@ import (
 	"tkit/plugins/internal/launch"
 )
 
-// child is the process of a plugin, as go-plugin wants to see it. Go-plugin is
-// shown the first line of standard output and nothing else: it would stop
-// reading at a long line, and fall over JSON that it does not expect.
+// child is a plugin's process as a runner for go-plugin. Go-plugin gets only
+// the first line of standard output: it would stop reading at a long line, and
+// fail on JSON that it does not expect.
 type child struct {
 	spec        launch.Spec
-	files       []*os.File // that it inherits
-	shared      bool       // it gets no namespaces of its own, though it could
-	share       int        // of the processors
+	files       []*os.File // inherited by it
+	shared      bool       // without namespaces, even if available
+	share       int        // number of processors
 	socketDir   string
 	stdout      *lines
 	stderr      *lines
-	isolated    bool // the process is in namespaces of its own
+	isolated    bool // the process runs in its own namespaces
 	protections Protections
 	out, err    *os.File // our ends of the pipes
 	outEnd      *os.File // and those of the process
 	errEnd      *os.File
 	reading     sync.WaitGroup
 
-	// The first line of standard output, and its way to go-plugin.
+	// The first line of standard output, and the pipe to go-plugin.
 	head      *io.PipeReader
 	headIn    *io.PipeWriter
 	handshake string
 
 	mu     sync.Mutex
-	pid    int           // 0 before the start and again once the process is reaped
-	number int           // the same, kept
-	doomed bool          // it is to end, or not even to start
+	pid    int           // 0 before the start and after the process is reaped
+	number int           // the same, kept afterwards
+	doomed bool          // it is to be killed, or must not start
 	ended  chan struct{} // closed when it is reaped
 	endErr error
 
-	refusal error // why the process has not become the plugin; set before Start returns
+	refusal error // why the process could not become the plugin; set before Start returns
 }
 
 var _ runner.Runner = (*child)(nil)
 
-// newChild makes a process that equip readies for its start.
+// newChild returns a process that equip prepares for its start.
 func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.Logger) *child {
 	p := &child{
 		spec: launch.Spec{
-			// The sealed copy, whose descriptor the process inherits as its first.
+			// The sealed copy, inherited by the process as its first
+			// descriptor.
 			Path: "/proc/self/fd/3", Args: []string{filepath.Base(exe.path)}, Folder: dir,
 			Environment: environment(c, dir), Readable: c.Readable, Network: c.Network, Memory: uint64(c.Memory),
 		},
@@ -79,28 +80,27 @@ func newChild(exe *executable, memory *os.File, c Config, dir string, log *slog.
 	return p
 }
 
-// equip adds what go-plugin wants the process to know, and where it wants it to
-// put its socket.
+// equip adds go-plugin's settings for the process, including the folder for its
+// socket.
 func (p *child) equip(_ hclog.Logger, spec *exec.Cmd, socketDir string) (runner.Runner, error) {
 	p.spec.Environment, p.socketDir = append(p.spec.Environment, spec.Env...), socketDir
 	return p, nil
 }
 
-// environment is all that a plugin sees of it.
+// environment returns the plugin's complete environment.
 func environment(c Config, dir string) []string {
 	threads := strconv.Itoa(c.CPUs)
 	return append([]string{
 		"PATH=" + strings.Join(append(c.Path[:len(c.Path):len(c.Path)], "/usr/local/bin", "/usr/bin", "/bin"), ":"),
 		"HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8",
 		"GOMAXPROCS=" + threads, "OMP_NUM_THREADS=" + threads, "OPENBLAS_NUM_THREADS=" + threads,
-		// Go collects garbage harder before the limit ends it.
+		// Go's garbage collector works harder before the limit kills it.
 		"GOMEMLIMIT=" + strconv.FormatInt(c.Memory/10*9, 10),
 		"PYTHONDONTWRITEBYTECODE=1", "PYTHONNOUSERSITE=1",
 	}, c.Environment...)
 }
 
-// Start starts the process and confines it, and returns when it has become the
-// plugin.
+// Start starts and confines the process, and returns when it runs the plugin.
 func (p *child) Start(context.Context) error {
 	var err error
 	if p.out, p.outEnd, err = os.Pipe(); err != nil {
@@ -125,14 +125,15 @@ func (p *child) Start(context.Context) error {
 	return err
 }
 
-// Stdout is the first line of it.
+// Stdout returns the first line of standard output.
 func (p *child) Stdout() io.ReadCloser { return p.head }
 
-// Stderr is empty, as it is read here, and ends with the process: go-plugin would
-// begin to wait for its readers before both are there, if this one ended at once.
+// Stderr is empty until the process ends, because it is read here: go-plugin
+// would begin to wait for its readers before both exist if this one ended at
+// once.
 func (p *child) Stderr() io.ReadCloser { return untilEnd{p.ended} }
 
-// untilEnd is empty once ended is closed.
+// untilEnd is empty and ends when ended is closed.
 type untilEnd struct{ ended <-chan struct{} }
 
 func (u untilEnd) Read([]byte) (int, error) {
@@ -148,14 +149,14 @@ func (p *child) Wait(context.Context) error {
 	return p.endErr
 }
 
-// Kill ends the process and all that belong to it.
+// Kill kills the process and its descendants.
 func (p *child) Kill(context.Context) error {
 	p.kill()
 	return nil
 }
 
-// release closes the pipes once they are read to their end, or after a moment:
-// something that got away may hold them open.
+// release closes the pipes when they are read to their end, or after a moment:
+// an escaped process may hold them open.
 func (p *child) release() {
 	p.head.Close()
 	if p.out == nil {
@@ -174,28 +175,28 @@ func (p *child) release() {
 	p.stderr.close()
 }
 
-// said is the last that the process printed.
+// said returns the process's last output.
 func (p *child) said() string {
 	return strings.Trim(p.stdout.said()+" | "+p.stderr.said(), " |")
 }
 
-// PluginToHost accepts no address but a socket in the folder made for it.
+// PluginToHost accepts only a socket in the process's folder as an address.
 func (p *child) PluginToHost(network, address string) (string, string, error) {
 	if network != "unix" || filepath.Dir(filepath.Clean(address)) != filepath.Clean(p.socketDir) {
-		return "", "", fmt.Errorf("it wants to be called at %s %q, which is not a socket in the folder that it was given", network, address)
+		return "", "", fmt.Errorf("it listens at %s %q, which is not a socket in its folder", network, address)
 	}
 	return network, address, nil
 }
 
-// HostToPlugin is the same address.
+// HostToPlugin returns the same address.
 func (p *child) HostToPlugin(network, address string) (string, string, error) {
 	return network, address, nil
 }
 
-// Name is the executable's.
+// Name returns the executable's name.
 func (p *child) Name() string { return p.spec.Args[0] }
 
-// ID is the number of the process.
+// ID returns the process ID.
 func (p *child) ID() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,5 +206,5 @@ func (p *child) ID() string {
 	return strconv.Itoa(p.number)
 }
 
-// Diagnose has nothing to add.
+// Diagnose returns nothing.
 func (p *child) Diagnose(context.Context) string { return "" }

@@ -16,14 +16,14 @@ import (
 	"tkit/plugins"
 )
 
-// Step is a plugin with a configuration, which follows the plugin's schema.
+// Step is a plugin with a configuration, validated against the plugin's schema.
 type Step struct {
 	plugin *Plugin
 	config json.RawMessage
 }
 
-// With is the plugin with a configuration, or says how that fails the plugin's
-// schema.
+// With returns the plugin with a configuration, or an error if it does not
+// match the plugin's schema.
 func (p *Plugin) With(config json.RawMessage) (*Step, error) {
 	if err := CheckConfig(p.description, config); err != nil {
 		return nil, p.wrap(err)
@@ -31,23 +31,23 @@ func (p *Plugin) With(config json.RawMessage) (*Step, error) {
 	return &Step{p, config}, nil
 }
 
-// Process has a batch processed with the step's configuration.
+// Process processes a batch with the step's configuration.
 func (s *Step) Process(ctx context.Context, in plugins.Batch) (plugins.Batch, error) {
 	return s.plugin.Process(ctx, s.config, in)
 }
 
-// Plugin is what does the step.
+// Plugin returns the step's plugin.
 func (s *Step) Plugin() *Plugin { return s.plugin }
 
-// A schema and a configuration are of at most so many bytes, and nested so deep.
+// The limits of a schema or configuration in bytes and nesting.
 const (
 	maxSchemaBytes = 64 << 10
 	maxConfigBytes = 64 << 10
 	maxJSONDepth   = 32
 )
 
-// CheckConfig says how a configuration fails the schema of a description. None
-// at all is an empty object to a schema. The time it takes is bounded, whatever
+// CheckConfig validates a configuration against the schema of a description. An
+// empty configuration counts as an empty object. The time is bounded, whatever
 // the schema says.
 func CheckConfig(d plugins.Description, config json.RawMessage) error {
 	schema, err := compileSchema(d.ConfigSchema)
@@ -67,7 +67,7 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 	}
 	if schema == nil {
 		if len(members) > 0 {
-			return errors.New("it takes no configuration, and is given one")
+			return errors.New("it takes no configuration, but has one")
 		}
 		return nil
 	}
@@ -75,20 +75,19 @@ func CheckConfig(d plugins.Description, config json.RawMessage) error {
 		return fmt.Errorf("its configuration: %w", err)
 	}
 	if err := schema.Validate(value); err != nil {
-		return fmt.Errorf("its configuration fails its schema: %s", printable.Line(err.Error(), longestMessage))
+		return fmt.Errorf("its configuration does not match its schema: %s", printable.Line(err.Error(), longestMessage))
 	}
 	return nil
 }
 
-// CheckSchema says what is wrong with the schema of a description: that it is
-// none, refers to something outside itself, or would take too long to check a
-// configuration by.
+// CheckSchema checks the schema of a description: it must be valid, must not
+// refer to anything outside itself, and must not take too long to check.
 func CheckSchema(text json.RawMessage) error {
 	_, err := compileSchema(text)
 	return err
 }
 
-// compileSchema is nil where there is no schema.
+// compileSchema returns nil if there is no schema.
 func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	if len(text) == 0 {
 		return nil, nil
@@ -110,8 +109,8 @@ func compileBounded(text json.RawMessage) (*jsonschema.Schema, error) {
 	}
 	const name = "tkit:config"
 	c := jsonschema.NewCompiler()
-	c.UseLoader(jsonschema.SchemeURLLoader{}) // which loads nothing
-	var badPattern error                      // which the library tells among much else
+	c.UseLoader(jsonschema.SchemeURLLoader{}) // loads nothing
+	var badPattern error                      // the library mixes it with much else
 	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
 		compiled, err := boundedPattern(text)
 		badPattern = cmp.Or(badPattern, err)
@@ -128,11 +127,11 @@ func compileBounded(text json.RawMessage) (*jsonschema.Schema, error) {
 	return schema, affordableSchema(schema)
 }
 
-// boundedJSON reads JSON that is small, shallow and free of numbers that take
-// more room than they look like, such as 1e999999999.
+// boundedJSON parses JSON that is small, not deeply nested, and free of numbers
+// that expand, such as 1e999999999.
 func boundedJSON(text []byte, most int) (any, error) {
 	if len(text) > most {
-		return nil, fmt.Errorf("it is of %d bytes, and may be of %d", len(text), most)
+		return nil, fmt.Errorf("it has %d bytes, more than the allowed %d", len(text), most)
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
@@ -143,7 +142,7 @@ func boundedJSON(text []byte, most int) (any, error) {
 
 func boundedValue(value any, depth int) error {
 	if depth < 0 {
-		return fmt.Errorf("it is nested more than %d deep", maxJSONDepth)
+		return fmt.Errorf("it is nested more than %d levels deep", maxJSONDepth)
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -162,7 +161,7 @@ func boundedValue(value any, depth int) error {
 		if _, err := v.Float64(); err != nil || len(v) > maxDigits {
 			return fmt.Errorf("its number %s is out of range", printable.Line(v.String(), maxDigits))
 		}
-		// A tiny number is zero as a float, and long as a fraction.
+		// A tiny number is zero as a float, but long as a fraction.
 		if _, exponent, _ := strings.Cut(strings.ToLower(v.String()), "e"); len(strings.TrimLeft(exponent, "+-0")) > 3 {
 			return fmt.Errorf("its number %s is out of range", v)
 		}
@@ -173,12 +172,12 @@ func boundedValue(value any, depth int) error {
 // maxDigits bounds the length of a number, in bytes.
 const maxDigits = 64
 
-// knownDialects refuses a schema that brings rules for schemas of its own.
+// knownDialects refuses a schema with its own meta-schema.
 func knownDialects(value any) error {
 	switch v := value.(type) {
 	case map[string]any:
 		if dialect, named := v["$schema"].(string); named && !officialDialect.MatchString(dialect) {
-			return fmt.Errorf("its $schema %q is none of json-schema.org's", printable.Line(dialect, 100))
+			return fmt.Errorf("its $schema %q is not one of json-schema.org", printable.Line(dialect, 100))
 		}
 		for _, member := range v {
 			if err := knownDialects(member); err != nil {

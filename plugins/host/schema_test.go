@@ -12,7 +12,7 @@ import (
 	"tkit/plugins/host"
 )
 
-// doubling is a schema whose definitions use the next one twice, by way of a
+// doubling returns a schema whose definitions use the next one twice, through a
 // keyword: n of them take 2ⁿ checks.
 func doubling(n int, keyword string) string {
 	var b strings.Builder
@@ -24,19 +24,19 @@ func doubling(n int, keyword string) string {
 	return b.String()
 }
 
-// A schema that takes without end to check by, or much memory, is refused.
+// A schema that takes endless time or much memory to check is refused.
 func TestSchemasAreBounded(t *testing.T) {
 	for name, c := range map[string]struct{ schema, words string }{
-		"doubling":         {`{"$ref": "#/$defs/d0", ` + doubling(32, `"allOf"`) + `}`, "may take 1e+06"},
-		"alternatives":     {`{"$ref": "#/$defs/d0", ` + doubling(60, `"anyOf"`) + `}`, "may take 1e+06"},
-		"deep in it":       {`{"properties": {"a": {"items": {"$ref": "#/$defs/d0"}}}, ` + doubling(32, `"oneOf"`) + `}`, "may take 1e+06"},
-		"a loop":           {`{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}`, "without end"},
+		"doubling":         {`{"$ref": "#/$defs/d0", ` + doubling(32, `"allOf"`) + `}`, "the allowed 1e+06"},
+		"alternatives":     {`{"$ref": "#/$defs/d0", ` + doubling(60, `"anyOf"`) + `}`, "the allowed 1e+06"},
+		"deep in it":       {`{"properties": {"a": {"items": {"$ref": "#/$defs/d0"}}}, ` + doubling(32, `"oneOf"`) + `}`, "the allowed 1e+06"},
+		"a loop":           {`{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}`, "endlessly"},
 		"patterns":         {`{"patternProperties": {"` + strings.Repeat("(a?){1000}", 400) + `": {}}}`, "pattern"},
 		"a pattern":        {`{"properties": {"a": {"pattern": "((a{30}){30}){30}"}}}`, "pattern"},
 		"another pattern":  {`{"properties": {"a": {"pattern": "(a{30}){30}(b{30}){30}(c{30}){30}"}}}`, "repeats too much"},
-		"a large one":      {`{"description": "` + strings.Repeat("x", 1<<17) + `"}`, "may be of 65536"},
-		"a deep one":       {strings.Repeat(`{"not":`, 40) + `true` + strings.Repeat(`}`, 40), "nested more than 32 deep"},
-		"a very deep one":  {strings.Repeat(`{"not":`, 20_000) + `true` + strings.Repeat(`}`, 20_000), "may be of 65536"},
+		"a large one":      {`{"description": "` + strings.Repeat("x", 1<<17) + `"}`, "the allowed 65536"},
+		"a deep one":       {strings.Repeat(`{"not":`, 40) + `true` + strings.Repeat(`}`, 40), "nested more than 32 levels"},
+		"a very deep one":  {strings.Repeat(`{"not":`, 20_000) + `true` + strings.Repeat(`}`, 20_000), "the allowed 65536"},
 		"a huge number":    {`{"minimum": 1e999999999}`, "out of range"},
 		"a tiny number":    {`{"multipleOf": 1e-999999999}`, "out of range"},
 		"from elsewhere":   {`{"$ref": "https://example.org/schema.json"}`, "example.org"},
@@ -58,7 +58,7 @@ func TestSchemasAreBounded(t *testing.T) {
 	}
 }
 
-// So is a configuration by which a schema takes that long, and no other.
+// So is a configuration that takes a schema that long, and no other.
 func TestConfigurationsAreBounded(t *testing.T) {
 	tree := `{"$ref": "#/$defs/node", "$defs": {"node": {"type": ["object", "number"], "additionalProperties": {"$ref": "#/$defs/node"}}}}`
 	twice := `{"$ref": "#/$defs/node", "$defs": {"node": {"anyOf": [
@@ -72,11 +72,11 @@ func TestConfigurationsAreBounded(t *testing.T) {
 		"a tree":             {tree, deep(30), ""},
 		"a table":            {tables, table, ""},
 		"a name":             {tables, `{"name": "left-eye"}`, ""},
-		"no name":            {tables, `{"name": "Left Eye"}`, "fails its schema"},
-		"no tables":          {tables, `{"table": [2]}`, "fails its schema"},
-		"twice at each step": {twice, deep(30), "may take 1e+06"},
-		"a deep one":         {tree, deep(40), "nested more than 32 deep"},
-		"a large one":        {tables, `{"name": "` + strings.Repeat("x", 1<<17) + `"}`, "may be of 65536"},
+		"no name":            {tables, `{"name": "Left Eye"}`, "does not match its schema"},
+		"no tables":          {tables, `{"table": [2]}`, "does not match its schema"},
+		"twice at each step": {twice, deep(30), "the allowed 1e+06"},
+		"a deep one":         {tree, deep(40), "nested more than 32 levels"},
+		"a large one":        {tables, `{"name": "` + strings.Repeat("x", 1<<17) + `"}`, "the allowed 65536"},
 		"a huge number":      {tables, `{"table": [1e999999999]}`, "out of range"},
 		"a tiny number":      {tables, `{"table": [1e-999999999]}`, "out of range"},
 	} {
@@ -92,7 +92,7 @@ func TestConfigurationsAreBounded(t *testing.T) {
 	}
 }
 
-// checking is what a million checks may cost.
+// checking bounds the cost of a million checks.
 var checking = fuzztest.Limit{Bytes: 256 << 20, PerByte: 4 << 10, Time: 20 * time.Second}
 
 // FuzzCheckConfig looks for schemas and configurations that take long.

@@ -12,32 +12,31 @@ import (
 	"tkit/internal/printable"
 )
 
-// A schema is a program: one of 3 kB can ask for 2³² checks, as each of its
+// A schema is a program: one of 3 kB can cause 2³² checks if each of its
 // definitions uses the next one twice. The library that runs it cannot be
-// stopped; so the checks are counted before. Each pair of a schema and a value is
-// counted once, and its sum used wherever the two meet again: counting 2³² takes
-// 33 steps.
+// interrupted, so the checks are counted first. Each pair of a schema and a
+// value is counted once, and its sum reused: counting 2³² takes 33 steps.
 type counter struct {
 	known map[meeting]float64
 	under map[meeting]bool // being counted
 }
 
-// meeting is a schema and the value that it looks at. A nil value stands for any
-// that has no members.
+// meeting is a schema and the value that it checks. A nil value represents any
+// value without members.
 type meeting struct {
 	schema *jsonschema.Schema
 	value  *value
 }
 
-// maxChecks is how many checks a schema may ask for, of a value without members
-// and of a configuration.
+// maxChecks bounds the checks that a schema may cause for a value without
+// members and for a configuration.
 const maxChecks = 1_000_000
 
-// value is one of a configuration, with its members.
+// value is a part of a configuration, with its members.
 type value struct {
 	size    int // of its text, in words
 	named   map[string]*value
-	members []*value // the same or an array's, and the names of the former
+	members []*value // the members of an object or array, and the names of the former
 }
 
 func valueOf(from any) *value {
@@ -62,15 +61,15 @@ func valueOf(from any) *value {
 	return v
 }
 
-// affordable says whether a configuration can be checked by a schema in a bounded
-// time.
+// affordable returns an error unless a configuration can be checked by a schema
+// in bounded time.
 func affordable(s *jsonschema.Schema, config any) error {
 	c := counter{map[meeting]float64{}, map[meeting]bool{}}
 	return c.check(meeting{s, valueOf(config)})
 }
 
-// affordableSchema says whether each part of a schema can check a value without
-// members in a bounded time.
+// affordableSchema returns an error unless each part of a schema can check a
+// value without members in bounded time.
 func affordableSchema(root *jsonschema.Schema) error {
 	c := counter{map[meeting]float64{}, map[meeting]bool{}}
 	seen, next := map[*jsonschema.Schema]bool{}, []*jsonschema.Schema{root}
@@ -92,7 +91,7 @@ func affordableSchema(root *jsonschema.Schema) error {
 func (c counter) check(m meeting) error {
 	n, err := c.count(m)
 	if err == nil && n > maxChecks {
-		err = fmt.Errorf("it takes %.3g checks, and may take %.3g: refer less often from one definition to another", n, float64(maxChecks))
+		err = fmt.Errorf("it takes %.3g checks, more than the allowed %.3g: use fewer references between definitions", n, float64(maxChecks))
 	}
 	return err
 }
@@ -102,10 +101,10 @@ func (c counter) count(m meeting) (float64, error) {
 		return n, nil
 	}
 	if c.under[m] {
-		return 0, errors.New("it refers to itself without end")
+		return 0, errors.New("it refers to itself endlessly")
 	}
 	if m.schema.DynamicRef != nil || m.schema.RecursiveRef != nil {
-		return 0, errors.New("it has a $dynamicRef or a $recursiveRef, whose meaning changes on the way; use $ref")
+		return 0, errors.New("it has a $dynamicRef or a $recursiveRef, whose target depends on the context; use $ref")
 	}
 	c.under[m] = true
 	defer delete(c.under, m)
@@ -119,14 +118,14 @@ func (c counter) count(m meeting) (float64, error) {
 			return 0, err
 		}
 		if sum += n; len(c.known) > maxChecks {
-			return sum, nil // each that is known is a check
+			return sum, nil // each known one is a check
 		}
 	}
 	c.known[m] = sum
 	return sum, nil
 }
 
-// meetings are those that a check of m leads to.
+// meetings returns the pairs that a check of m leads to.
 func meetings(m meeting) []meeting {
 	var all []meeting
 	for _, s := range sameValue(m.schema) {
@@ -148,7 +147,7 @@ func meetings(m meeting) []meeting {
 	return all
 }
 
-// own counts the checks of a schema's own words.
+// own counts the checks of a schema's own keywords.
 func own(s *jsonschema.Schema) float64 {
 	n := 1 + len(s.Required) + patternSize(s.Pattern)
 	for _, names := range s.DependentRequired {
@@ -170,7 +169,7 @@ func own(s *jsonschema.Schema) float64 {
 	return float64(n)
 }
 
-// sameValue are the schemas that look at the same value as s.
+// sameValue returns the schemas that check the same value as s.
 func sameValue(s *jsonschema.Schema) []*jsonschema.Schema {
 	all := slices.Concat([]*jsonschema.Schema{s.Ref, s.Not, s.If, s.Then, s.Else}, s.AllOf, s.AnyOf, s.OneOf)
 	for _, dependent := range s.DependentSchemas {
@@ -182,7 +181,7 @@ func sameValue(s *jsonschema.Schema) []*jsonschema.Schema {
 	return slices.DeleteFunc(all, func(s *jsonschema.Schema) bool { return s == nil })
 }
 
-// members are the schemas that look at the members of what s looks at.
+// members returns the schemas that check the members of the value.
 func members(s *jsonschema.Schema) []*jsonschema.Schema {
 	all := anyMember(s)
 	for _, property := range s.Properties {
@@ -191,7 +190,7 @@ func members(s *jsonschema.Schema) []*jsonschema.Schema {
 	return all
 }
 
-// anyMember are those of them that may look at any member, whatever its name.
+// anyMember returns those that may check any member, whatever its name.
 func anyMember(s *jsonschema.Schema) []*jsonschema.Schema {
 	all := slices.Concat([]*jsonschema.Schema{s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems},
 		s.PrefixItems, schemas(s.AdditionalProperties), schemas(s.Items), schemas(s.AdditionalItems))
@@ -201,7 +200,7 @@ func anyMember(s *jsonschema.Schema) []*jsonschema.Schema {
 	return slices.DeleteFunc(all, func(s *jsonschema.Schema) bool { return s == nil })
 }
 
-// schemas are those in a member that may have one, several or none.
+// schemas returns the schemas in a field that may have one, several or none.
 func schemas(member any) []*jsonschema.Schema {
 	switch m := member.(type) {
 	case *jsonschema.Schema:
@@ -212,8 +211,8 @@ func schemas(member any) []*jsonschema.Schema {
 	return nil
 }
 
-// pattern is a regular expression with the size of its program, by which the
-// time of a match grows.
+// pattern is a regular expression with the size of its program, which
+// determines the time of a match.
 type pattern struct {
 	*regexp.Regexp
 	size int
@@ -226,7 +225,7 @@ const (
 
 func boundedPattern(text string) (jsonschema.Regexp, error) {
 	if len(text) > maxPatternBytes {
-		return nil, fmt.Errorf("a pattern is of %d bytes, and may be of %d", len(text), maxPatternBytes)
+		return nil, fmt.Errorf("a pattern has %d bytes, more than the allowed %d", len(text), maxPatternBytes)
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {

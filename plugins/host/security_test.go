@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Every line of the security page's table names tests that there are: of this
-// folder where it names no other.
+// Every row of the security page's table names existing tests, in this folder
+// unless it names another.
 func TestSecurityPage(t *testing.T) {
 	const root = "../.."
 	page, err := os.ReadFile(filepath.Join(root, "docs", "security-plugins.md"))
@@ -26,7 +26,7 @@ func TestSecurityPage(t *testing.T) {
 	for line := range strings.Lines(table) {
 		named := test.FindAllStringSubmatch(line, -1)
 		if len(named) == 0 {
-			t.Errorf("no test stands beside %s", line)
+			t.Errorf("no test for %s", line)
 		}
 		for _, n := range named {
 			folder := cmp.Or(n[2], "plugins/host")
@@ -37,7 +37,7 @@ func TestSecurityPage(t *testing.T) {
 	}
 }
 
-// tests is the code of a folder's tests.
+// tests returns the code of a folder's tests.
 func tests(t *testing.T, folder string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))

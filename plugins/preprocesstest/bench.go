@@ -10,26 +10,28 @@ import (
 	"tkit/plugins/host"
 )
 
-// Times is how long a plugin takes, as its host sees it. Durations are in
-// nanoseconds where they are written as JSON.
+// Times holds a plugin's times as measured by its host. Durations are in
+// nanoseconds in JSON.
 type Times struct {
 	Plugin string `json:"plugin"`
-	// Batch says what was sent, in batches of Images.
+	// Batch describes the batches sent, of Images each.
 	Batch  string `json:"batch"`
 	Images int    `json:"images"`
-	// Starts are from the start of a process to its first answer, to one image.
+	// Starts are the times from the start of a process to its first result, for
+	// one image.
 	Starts []time.Duration `json:"starts"`
-	// Shared and GRPC are for a batch each, with its pixels or files in shared
-	// memory and in messages. Shared is empty where a side has no such memory.
+	// Shared and GRPC are the times of a batch, with its data in shared memory
+	// and in messages. Shared is empty if shared memory is not supported.
 	Shared []time.Duration `json:"shared_memory"`
 	GRPC   []time.Duration `json:"grpc"`
 }
 
-// benchTurn is how long each way is measured, after a tenth of it to warm up.
+// benchTurn is how long each transport is measured, after a tenth of it for
+// warm-up.
 const benchTurn = 2 * time.Second
 
-// Bench measures a plugin, which open starts with the configuration that it is
-// given, on batches of so many images, of 224×224×3 where it takes any.
+// Bench measures a plugin, which open starts with the given configuration, on
+// batches of the given number of images, of 224×224×3 if it accepts any size.
 func Bench(ctx context.Context, open func(host.Config) (*host.Plugin, error), o Options, images int) (Times, error) {
 	t := Times{Images: images}
 	for range 5 {
@@ -49,7 +51,7 @@ func Bench(ctx context.Context, open func(host.Config) (*host.Plugin, error), o 
 	return t, nil
 }
 
-// start measures how long a process takes to come up.
+// start measures how long a process takes to start.
 func (t *Times) start(ctx context.Context, open func(host.Config) (*host.Plugin, error), o Options) error {
 	began := time.Now()
 	p, err := open(host.Config{Processes: 1, Audit: -1})

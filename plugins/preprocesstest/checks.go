@@ -12,7 +12,7 @@ import (
 	"tkit/plugins/host"
 )
 
-// describes: the description is valid and constant, its schema is one.
+// describes: the description is valid and constant, and so is its schema.
 func (t *trial) describes() error {
 	if err := t.description.Validate(); err != nil {
 		return err
@@ -24,11 +24,11 @@ func (t *trial) describes() error {
 	return host.CheckSchema(t.description.ConfigSchema)
 }
 
-// configures: the configuration follows the schema, and a misspelt key does
-// not pass in silence.
+// configures: the configuration matches the schema, and a misspelt key is
+// rejected.
 func (t *trial) configures() error {
 	if err := host.CheckConfig(t.description, t.Config); err != nil {
-		return fmt.Errorf("%w; say with which configuration to test it", err)
+		return fmt.Errorf("%w; provide a configuration for the test", err)
 	}
 	if len(t.description.ConfigSchema) == 0 {
 		return nil
@@ -45,13 +45,13 @@ func (t *trial) configures() error {
 		return err
 	}
 	if host.CheckConfig(t.description, misspelt) == nil {
-		return errors.New("its schema lets unknown keys pass, and so misspelt ones: set additionalProperties to false")
+		return errors.New("its schema accepts unknown keys, and so misspelt ones: set additionalProperties to false")
 	}
 	return nil
 }
 
-// shapes: batches of several numbers and sizes of images have the answers that
-// the description promises.
+// shapes: batches of different numbers and sizes of images have the results
+// that the description promises.
 func (t *trial) shapes() error {
 	for variant := range variants {
 		for _, n := range []int{1, 2, 7} {
@@ -61,7 +61,7 @@ func (t *trial) shapes() error {
 			}
 			if _, err := t.answer(in); err != nil {
 				if t.description.Takes.Kind == plugins.Encoded && len(t.Samples) == 0 && refusal(err) {
-					return fmt.Errorf("%w; if it takes neither JPEG nor PNG, give it samples of what it takes", err)
+					return fmt.Errorf("%w; if it takes neither JPEG nor PNG, provide samples", err)
 				}
 				return err
 			}
@@ -70,10 +70,10 @@ func (t *trial) shapes() error {
 	return nil
 }
 
-// keepsInput: the batch is not written to.
+// keepsInput: the input batch is not modified.
 func (t *trial) keepsInput() error {
 	if t.Plugin != nil {
-		t.skipped = "what it does in its own memory stays there; the check within the author's tests looks at it"
+		t.skipped = "the memory of another process cannot be checked; the author's tests run this check in-process"
 		return nil
 	}
 	in, err := t.batch(3, 0, 1)
@@ -85,15 +85,16 @@ func (t *trial) keepsInput() error {
 		return err
 	}
 	if !in.Equal(before) {
-		return errors.New("it changes the batch that it is given: write to a batch of your own")
+		return errors.New("it modifies its input batch: write to a new batch")
 	}
 	return nil
 }
 
-// singles: an image's answer does not depend on its neighbours.
+// singles: the result for an image does not depend on the other images of the
+// batch.
 func (t *trial) singles() error {
 	if !t.description.Deterministic {
-		t.skipped = "it does not promise to be deterministic"
+		t.skipped = "it is not declared deterministic"
 		return nil
 	}
 	for variant := range variants {
@@ -114,14 +115,14 @@ func (t *trial) singles() error {
 				return fmt.Errorf("image %d alone: %w", i+1, err)
 			}
 			if !alone.Equal(one(out, i)) {
-				return fmt.Errorf("%s: image %d alone has another answer than among the others", describe(in), i+1)
+				return fmt.Errorf("%s: the result for image %d alone differs from the result in the batch", describe(in), i+1)
 			}
 		}
 	}
 	return nil
 }
 
-// varies says whether the preprocessor decides on sizes by batch.
+// varies reports whether the preprocessor chooses sizes for each batch.
 func (t *trial) varies() bool {
 	for _, side := range t.description.Gives.Shape {
 		if side == plugins.Varies {
@@ -131,11 +132,11 @@ func (t *trial) varies() bool {
 	return false
 }
 
-// repeats: equal batches have equal answers, in another process too, whatever
-// came between.
+// repeats: equal batches have equal results, also in another process, whatever
+// was processed in between.
 func (t *trial) repeats() error {
 	if !t.description.Deterministic {
-		t.skipped = "it does not promise to be deterministic"
+		t.skipped = "it is not declared deterministic"
 		return nil
 	}
 	in, err := t.batch(4, 0, 3)
@@ -148,7 +149,7 @@ func (t *trial) repeats() error {
 	}
 	first = copied(first)
 	for round := range 5 {
-		if round == 3 && t.Plugin != nil { // a new process answers
+		if round == 3 && t.Plugin != nil { // a new process is used
 			for _, pid := range t.Plugin.PIDs() {
 				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 					return fmt.Errorf("end its process: %w", err)
@@ -167,15 +168,14 @@ func (t *trial) repeats() error {
 			return err
 		}
 		if !again.Equal(first) {
-			return errors.New("it promises to be deterministic, and answers an equal batch differently: " +
-				"it may depend on time, chance, the order of a map, earlier batches or the number of threads")
+			return errors.New("it is declared deterministic, but returns different results for equal batches: " +
+				"they may depend on time, randomness, the order of a map, earlier batches or the number of threads")
 		}
 	}
 	return nil
 }
 
-// badInput: what can be no image is refused by its place, and nothing else
-// comes of it.
+// badInput: an invalid image is reported by its index, and has no other effect.
 func (t *trial) badInput() error {
 	good, err := t.batch(1, 0, 4)
 	if err != nil {
@@ -195,9 +195,9 @@ func (t *trial) badInput() error {
 				return fmt.Errorf("%s: %w", bad.what, err)
 			}
 		case errors.As(err, &fault) && fault.Image != bad.at:
-			return fmt.Errorf("%s: it finds fault with image %d (counted from 0), want %d", bad.what, fault.Image, bad.at)
+			return fmt.Errorf("%s: it reports image %d (counted from 0), want %d", bad.what, fault.Image, bad.at)
 		case fault == nil:
-			return fmt.Errorf("%s: want an image error, or an answer: %w", bad.what, err)
+			return fmt.Errorf("%s: want an image error, or a result: %w", bad.what, err)
 		}
 	}
 	after, err := t.answer(good)
@@ -205,18 +205,18 @@ func (t *trial) badInput() error {
 		return fmt.Errorf("after bad input: %w", err)
 	}
 	if t.description.Deterministic && !after.Equal(before) {
-		return errors.New("after bad input it answers a good batch differently")
+		return errors.New("after bad input the result for a good batch differs")
 	}
 	return nil
 }
 
 type badBatch struct {
 	what  string
-	at    int // where in the batch the bad image is
+	at    int // index of the bad image in the batch
 	batch plugins.Batch
 }
 
-// bad are batches at the edge of what there is.
+// bad returns batches of extreme and invalid images.
 func (t *trial) bad(good plugins.Batch) []badBatch {
 	if good.Kind == plugins.Encoded {
 		encoded := func(what string, files ...[]byte) badBatch {

@@ -11,17 +11,16 @@ import (
 	"tkit/plugins"
 )
 
-// grace is how long a preprocessor may go on with a batch that nobody waits for
-// any more; the host's default. patience is how long it is watched, beyond what
-// a small batch takes: a machine that is busy with other things is not its
-// fault.
+// grace is how long a preprocessor may continue with an abandoned batch; it is
+// the host's default. patience is how long it is watched, in addition to the
+// time of a small batch: a busy machine is not its fault.
 const (
 	grace    = 2 * time.Second
 	patience = 5 * time.Second
 )
 
-// cancels: Process returns soon after its context ends, and the next batch is
-// answered, by the same process.
+// cancels: Process returns soon after its context ends, and the same process
+// answers the next batch.
 func (t *trial) cancels() error {
 	in, err := t.batch(32, 2, 5)
 	if err != nil {
@@ -48,16 +47,16 @@ func (t *trial) cancels() error {
 		return goesOn(allowed)
 	}
 	if longest > grace {
-		t.note = fmt.Sprintf("it went on with a batch that was given up for %v, and tkit ends what does so for more than %v", longest.Round(time.Millisecond), grace)
+		t.note = fmt.Sprintf("it continued with an abandoned batch for %v; tkit kills processes that do so for more than %v", longest.Round(time.Millisecond), grace)
 	}
 	return nil
 }
 
 func goesOn(by time.Duration) error {
-	return fmt.Errorf("it goes on with a batch that was given up for more than %v: look at the context between images", by.Round(time.Millisecond))
+	return fmt.Errorf("it continues with an abandoned batch for more than %v: check the context between images", by.Round(time.Millisecond))
 }
 
-// giveUp gives a batch up and says how much later the next one was answered.
+// giveUp abandons a batch and returns how much later the next result came.
 func (t *trial) giveUp(in, next plugins.Batch, after, allowed time.Duration) (wentOn time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(t.ctx, after)
 	defer cancel()
@@ -79,10 +78,10 @@ func (t *trial) giveUp(in, next plugins.Batch, after, allowed time.Duration) (we
 		return 0, goesOn(allowed)
 	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		return 0, fmt.Errorf("a batch that was given up: %w", err)
+		return 0, fmt.Errorf("an abandoned batch: %w", err)
 	}
 	if _, err := t.answer(next); err != nil {
-		return 0, fmt.Errorf("after a batch was given up: %w", err)
+		return 0, fmt.Errorf("after an abandoned batch: %w", err)
 	}
 	return time.Since(at), nil
 }
@@ -94,11 +93,11 @@ func (t *trial) pids() []int {
 	return t.Plugin.PIDs()
 }
 
-// allowance is what memory may grow by between two looks: collectors of garbage
-// do not come at once.
+// allowance is how much memory may grow between two measurements: garbage is
+// not collected at once.
 const allowance = 48 << 20
 
-// leaks: many batches leave no more memory and goroutines behind than few.
+// leaks: many batches use no more memory and goroutines than few.
 func (t *trial) leaks() error {
 	var batches []plugins.Batch
 	for variant := range variants {
@@ -116,7 +115,7 @@ func (t *trial) leaks() error {
 		}
 		return nil
 	}
-	if err := send(t.Rounds / 3); err != nil { // it warms up
+	if err := send(t.Rounds / 3); err != nil { // warm-up
 		return err
 	}
 	memory, goroutines := t.taken()
@@ -126,10 +125,10 @@ func (t *trial) leaks() error {
 	}
 	after, goroutinesAfter := t.taken()
 	if n := t.crashes() - crashes; n > 0 {
-		return fmt.Errorf("its process ended %d times in %d batches: it may have taken more memory than it may", n, t.Rounds)
+		return fmt.Errorf("its process ended %d times in %d batches: it may have exceeded its memory limit", n, t.Rounds)
 	}
 	if grown := after - memory; grown > allowance {
-		return fmt.Errorf("it takes %d MB more after %d batches: it keeps what it should let go of", grown>>20, t.Rounds)
+		return fmt.Errorf("it uses %d MB more after %d batches: it leaks memory", grown>>20, t.Rounds)
 	}
 	if grown := goroutinesAfter - goroutines; grown > 8 {
 		return fmt.Errorf("%d more goroutines run after %d batches", grown, t.Rounds)
@@ -145,7 +144,7 @@ func (t *trial) crashes() int64 {
 	return t.Plugin.Stats().Crashes
 }
 
-// taken is the memory in use, and within this process the goroutines.
+// taken returns the memory in use and, in-process, the number of goroutines.
 func (t *trial) taken() (memory int64, goroutines int) {
 	if t.Plugin != nil {
 		return t.Plugin.Memory(), 0
@@ -159,7 +158,7 @@ func (t *trial) taken() (memory int64, goroutines int) {
 // quiet: nothing is printed to standard output for a batch.
 func (t *trial) quiet() error {
 	if t.Printed == nil {
-		t.skipped = "only a process of its own has one"
+		t.skipped = "only a separate process has a standard output"
 		return nil
 	}
 	in, err := t.batch(1, 0, 7)
@@ -172,13 +171,12 @@ func (t *trial) quiet() error {
 		}
 	}
 	if n := t.Printed(); n > 0 {
-		return fmt.Errorf("it has printed %d lines to standard output, which a server would log for ever: print to standard error what an operator must know, and no more", n)
+		return fmt.Errorf("it printed %d lines to standard output, which a server would keep logging: print only messages for the operator, to standard error", n)
 	}
 	return nil
 }
 
-// speed says how long an image takes. It cannot fail: what is fast enough is
-// for others to say.
+// speed reports the time per image. It cannot fail: there is no required speed.
 func (t *trial) speed() error {
 	const batchOf = 8
 	in, err := t.batch(batchOf, 2, 8)
@@ -195,6 +193,6 @@ func (t *trial) speed() error {
 	}
 	slices.Sort(took)
 	median := took[len(took)/2] / batchOf
-	t.note = fmt.Sprintf("%.3f ms an image, in batches of %s", float64(median.Nanoseconds())/1e6, describe(in))
+	t.note = fmt.Sprintf("%.3f ms per image, in batches of %s", float64(median.Nanoseconds())/1e6, describe(in))
 	return nil
 }

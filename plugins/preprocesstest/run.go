@@ -15,9 +15,9 @@ import (
 	"tkit/plugins/host"
 )
 
-// Run makes all checks, within the test's process and with the program as a
-// process of its own: Options.Program, or what `go build` makes of the package
-// whose tests run.
+// Run makes all checks, in the test's process and with the program as a
+// separate process: Options.Program, or the output of `go build` for the
+// package under test.
 func Run(t *testing.T, p plugins.Preprocessor, o Options) {
 	t.Run("within", func(t *testing.T) { run(t, Subject{Preprocessor: p}, o) })
 	t.Run("process", func(t *testing.T) {
@@ -32,13 +32,13 @@ func Run(t *testing.T, p plugins.Preprocessor, o Options) {
 		}
 		described := RunProcess(t, func(c host.Config) (*host.Plugin, error) { return open(t.Context(), program, c) }, o)
 		if within := p.Describe(); within.String() != described.String() {
-			t.Errorf("the program is %s, and what is tested within %s", described, within)
+			t.Errorf("the program is %s, but the preprocessor in the test is %s", described, within)
 		}
 	})
 }
 
-// RunProcess makes all checks on a plugin as a process of its own, which open
-// starts with the configuration that it is given, and says what the plugin is.
+// RunProcess makes all checks on a plugin as a separate process, which open
+// starts with the given configuration, and returns the plugin's description.
 func RunProcess(t *testing.T, open func(host.Config) (*host.Plugin, error), o Options) plugins.Description {
 	t.Helper()
 	s, err := Start(t.Context(), open, slog.NewTextHandler(t.Output(), nil))
@@ -81,10 +81,9 @@ func open(ctx context.Context, program string, c host.Config) (*host.Plugin, err
 	return host.Open(ctx, program, digest, c)
 }
 
-// Start starts a plugin the way that Check wants it, by open with the
-// configuration that it is given, and passes on to log what it prints and
-// nothing else: what the checks do to it is no news. The caller closes the
-// Subject's Plugin.
+// Start starts a plugin for Check, by calling open with a suitable
+// configuration. Only the plugin's output is passed to log: the effects of the
+// checks are expected. The caller closes the Subject's Plugin.
 func Start(ctx context.Context, open func(host.Config) (*host.Plugin, error), log slog.Handler) (Subject, error) {
 	counter := &stdoutCounter{Handler: log, lines: new(atomic.Int64)}
 	p, err := open(host.Config{Processes: 1, Audit: -1, Timeout: time.Minute, Grace: 2 * patience, Log: slog.New(counter)})
@@ -97,13 +96,14 @@ func Start(ctx context.Context, open func(host.Config) (*host.Plugin, error), lo
 	return Subject{Preprocessor: p, Plugin: p, Printed: func() int { return int(counter.lines.Load()) }}, nil
 }
 
-// stdoutCounter counts what the host says was printed to standard output.
+// stdoutCounter counts the lines printed to standard output according to the
+// host.
 type stdoutCounter struct {
 	slog.Handler
 	lines *atomic.Int64
 }
 
-// Enabled is true, so that everything is counted.
+// Enabled returns true, so that everything is counted.
 func (h *stdoutCounter) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *stdoutCounter) Handle(ctx context.Context, r slog.Record) error {

@@ -12,8 +12,8 @@ import (
 	"tkit/plugins"
 )
 
-// batch makes a batch of n images that the preprocessor takes, others for each
-// seed; where any size is taken, variants differ in it.
+// batch makes a batch of n images that the preprocessor takes, different for
+// each seed. If any size is accepted, variants differ in size.
 func (t *trial) batch(n, variant int, seed uint64) (plugins.Batch, error) {
 	takes := t.description.Takes
 	if takes.Kind == plugins.Encoded {
@@ -43,10 +43,10 @@ func (t *trial) batch(n, variant int, seed uint64) (plugins.Batch, error) {
 	return filled(plugins.NewBatch(takes.Kind, n, shape), seed), nil
 }
 
-// variants is how many batches of different sizes there are.
+// variants is the number of batches of different sizes.
 const variants = 4
 
-// filled puts soft noise between 0 and 255 into a batch.
+// filled fills a batch with smooth noise between 0 and 255.
 func filled(b plugins.Batch, seed uint64) plugins.Batch {
 	r := rand.New(rand.NewPCG(seed, 7))
 	for i := range b.Uint8 {
@@ -58,7 +58,7 @@ func filled(b plugins.Batch, seed uint64) plugins.Batch {
 	return b
 }
 
-// drawn are a JPEG and a PNG, of different sizes.
+// drawn returns a JPEG and a PNG of different sizes.
 func drawn() ([][]byte, error) {
 	draw := func(width, height int) image.Image {
 		m := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -79,7 +79,7 @@ func drawn() ([][]byte, error) {
 	return [][]byte{a.Bytes(), b.Bytes()}, nil
 }
 
-// one is an image of a batch as a batch of its own.
+// one returns an image of a batch as a batch of one.
 func one(b plugins.Batch, n int) plugins.Batch {
 	out := plugins.Batch{Kind: b.Kind, Count: 1, Shape: b.Shape}
 	from, to := n*b.Elements(), (n+1)*b.Elements()
@@ -94,7 +94,7 @@ func one(b plugins.Batch, n int) plugins.Batch {
 	return out
 }
 
-// copied is a batch with memory of its own.
+// copied returns a batch with its own memory.
 func copied(b plugins.Batch) plugins.Batch {
 	out := b
 	out.Uint8, out.Float32 = bytes.Clone(b.Uint8), append([]float32(nil), b.Float32...)

@@ -1,10 +1,9 @@
-// Package preprocesstest is the suite that every preprocessor passes. An author
-// runs it in a test:
+// Package preprocesstest is the test suite for preprocessors. An author runs it
+// in a test:
 //
 //	func TestInvert(t *testing.T) { preprocesstest.Run(t, invert{}, preprocesstest.Options{}) }
 //
-// and `tkit plugins test` runs the same checks on a plugin that is built, in any
-// language.
+// `tkit plugins test` runs the same checks on a built plugin, in any language.
 package preprocesstest
 
 import (
@@ -18,54 +17,55 @@ import (
 	"tkit/plugins/host"
 )
 
-// Options say what the checks need to know. The zero value does for a
-// preprocessor that works without a configuration, on images of any size and,
-// if it takes encoded ones, on JPEG or PNG.
+// Options configures the checks. The zero value suits a preprocessor without a
+// required configuration that takes images of any size or, if it takes encoded
+// ones, JPEG or PNG.
 type Options struct {
-	// Config is the configuration to run with; without one, none.
+	// Config is the configuration to use.
 	Config json.RawMessage
-	// Samples are encoded images that it takes. Without any: a JPEG and a PNG.
+	// Samples are encoded images that it takes. Default: a JPEG and a PNG.
 	Samples [][]byte
-	// Sides are height, width and channels of pixels where it takes any. A side
-	// that is 0 is chosen, differently from one check to the next.
+	// Sides are height, width and channels for pixels if it accepts any. A side
+	// of 0 is chosen differently for each check.
 	Sides [3]int
-	// Rounds is how many batches are sent to look for leaks. Zero: 300.
+	// Rounds is the number of batches for the leak check. Zero: 300.
 	Rounds int
-	// Program is, for Run, the executable that is also run as a process.
-	// Without one it is built from the package whose tests run.
+	// Program is, for Run, the executable that is also run as a process. By
+	// default it is built from the package under test.
 	Program string
 }
 
-// Subject is what is tested.
+// Subject is the preprocessor under test.
 type Subject struct {
 	plugins.Preprocessor
-	// Plugin is the preprocessor as a process of its own, with one process and
-	// without audits; nil where it is tested within this one.
+	// Plugin is the preprocessor as a separate process, with one process and
+	// without audits; nil if it is tested in-process.
 	Plugin *host.Plugin
-	// Printed is, with Plugin, how many lines it has printed to standard output.
+	// Printed returns, with Plugin, the number of lines printed to standard
+	// output.
 	Printed func() int
 }
 
-// Result is what came of one check.
+// Result is the result of one check.
 type Result struct {
 	Check string `json:"check"`
-	// Skipped says why the check has no meaning here; "" where it was made.
+	// Skipped says why the check does not apply; "" if it was made.
 	Skipped string `json:"skipped,omitempty"`
-	// Note is worth knowing though nothing is wrong.
+	// Note is information about a passed check.
 	Note string        `json:"note,omitempty"`
 	Took time.Duration `json:"nanoseconds"`
 	Err  error         `json:"-"`
-	// Fault is Err in words.
+	// Fault is the text of Err.
 	Fault string `json:"fault,omitempty"`
 }
 
-// check is one promise. It says what is wrong, in words for the author.
+// check is one promise of the contract. Its error is for the author.
 type check struct {
 	name string
 	run  func(*trial) error
 }
 
-// checks are in the order in which they teach most.
+// checks are ordered so that the most informative come first.
 var checks = []check{
 	{"description", (*trial).describes},
 	{"configuration", (*trial).configures},
@@ -80,8 +80,8 @@ var checks = []check{
 	{"speed", (*trial).speed},
 }
 
-// Check makes all checks and tells of each as it is done. It says whether all
-// were passed. The error is ctx's.
+// Check makes all checks, reports each when it is done, and returns whether all
+// passed. The error is ctx's.
 func Check(ctx context.Context, s Subject, o Options, tell func(Result)) (passed bool, err error) {
 	if o.Rounds == 0 {
 		o.Rounds = 300
@@ -103,7 +103,7 @@ func Check(ctx context.Context, s Subject, o Options, tell func(Result)) (passed
 	return passed, nil
 }
 
-// trial is one check under way.
+// trial is the state of a check.
 type trial struct {
 	Subject
 	Options
@@ -112,7 +112,7 @@ type trial struct {
 	skipped, note string
 }
 
-// guarded makes a check; a panic of the preprocessor's is its failure.
+// guarded makes a check; a panic of the preprocessor is a failure.
 func (t *trial) guarded(c check) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -122,7 +122,7 @@ func (t *trial) guarded(c check) (err error) {
 	return c.run(t)
 }
 
-// answer has a batch processed and looks at what comes back.
+// answer processes a batch and checks the result.
 func (t *trial) answer(in plugins.Batch) (plugins.Batch, error) {
 	out, err := t.Process(t.ctx, t.Config, in)
 	if err != nil {
@@ -136,12 +136,12 @@ func (t *trial) fits(in, out plugins.Batch) error {
 		return fmt.Errorf("%s: it %w", describe(in), err)
 	}
 	if image, ok := out.Finite(); !ok {
-		return fmt.Errorf("%s: image %d of the answer has a value that is not a finite number", describe(in), image+1)
+		return fmt.Errorf("%s: image %d of the result has a value that is not finite", describe(in), image+1)
 	}
 	return nil
 }
 
-// refusal says whether an error is the preprocessor's word on one image.
+// refusal reports whether an error is an image error of the preprocessor.
 func refusal(err error) bool { return errors.As(err, new(*plugins.ImageError)) }
 
 func describe(b plugins.Batch) string {

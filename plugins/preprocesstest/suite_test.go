@@ -20,7 +20,7 @@ import (
 	"tkit/plugins/host"
 )
 
-// within is a preprocessor of functions.
+// within is a preprocessor made of functions.
 type within struct {
 	description plugins.Description
 	process     func(context.Context, json.RawMessage, plugins.Batch) (plugins.Batch, error)
@@ -32,7 +32,7 @@ func (w *within) Process(ctx context.Context, c json.RawMessage, in plugins.Batc
 	return w.process(ctx, c, in)
 }
 
-// inverter is a preprocessor without a fault.
+// inverter is a correct preprocessor.
 func inverter() *within {
 	pixels := plugins.Form{Kind: plugins.Uint8}
 	return &within{plugins.Description{Name: "invert", Version: "1.0.0", Takes: pixels, Gives: pixels, Deterministic: true},
@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 	Run(t, inverter(), Options{Program: build(t, "./testdata/invert")})
 }
 
-// decoder takes encoded images and gives their first pixels.
+// decoder takes encoded images and returns their first pixels.
 func decoder() *within {
 	return &within{plugins.Description{Name: "decode", Version: "1.0.0", Takes: plugins.Form{Kind: plugins.Encoded},
 		Gives: plugins.Form{Kind: plugins.Float32, Shape: [3]int{1, 1, 1}}, Deterministic: true},
@@ -107,7 +107,7 @@ func TestEncoded(t *testing.T) {
 	}
 }
 
-// Each fault is found by the check that is for it.
+// Each fault is found by the check for it.
 func TestFaultsAreFound(t *testing.T) {
 	needs.Minutes(t)
 	calls := 0
@@ -121,12 +121,12 @@ func TestFaultsAreFound(t *testing.T) {
 		{name: "name", check: "description", words: "lower-case", spoil: func(w *within) { w.description.Name = "In vert" }},
 		{name: "schema", check: "description", words: "schema", spoil: func(w *within) { w.description.ConfigSchema = json.RawMessage(`{"type": 5}`) }},
 		{name: "loose schema", check: "configuration", words: "additionalProperties", spoil: func(w *within) { w.description.ConfigSchema = json.RawMessage(`{"type": "object"}`) }},
-		{name: "needs a configuration", check: "configuration", words: "say with which configuration", spoil: func(w *within) {
+		{name: "needs a configuration", check: "configuration", words: "provide a configuration", spoil: func(w *within) {
 			w.description.ConfigSchema = json.RawMessage(`{"type": "object", "required": ["level"]}`)
 		}},
-		{name: "another shape", check: "shapes", words: "answered 1×1×3", spoil: answers(func(b *plugins.Batch) { *b = plugins.NewBatch(b.Kind, b.Count, [3]int{1, 1, 3}) })},
-		{name: "another number", check: "shapes", words: "answered 2 images for 1", spoil: answers(func(b *plugins.Batch) { *b = plugins.NewBatch(b.Kind, b.Count+1, b.Shape) })},
-		{name: "NaN", check: "shapes", words: "not a finite number", spoil: func(w *within) {
+		{name: "another shape", check: "shapes", words: "returned 1×1×3", spoil: answers(func(b *plugins.Batch) { *b = plugins.NewBatch(b.Kind, b.Count, [3]int{1, 1, 3}) })},
+		{name: "another number", check: "shapes", words: "returned 2 images for 1", spoil: answers(func(b *plugins.Batch) { *b = plugins.NewBatch(b.Kind, b.Count+1, b.Shape) })},
+		{name: "NaN", check: "shapes", words: "not finite", spoil: func(w *within) {
 			w.description.Gives.Kind = plugins.Float32
 			answers(func(b *plugins.Batch) {
 				*b = plugins.NewBatch(plugins.Float32, b.Count, b.Shape)
@@ -136,7 +136,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{name: "panic", check: "shapes", words: "it panics: oh", spoil: func(w *within) {
 			w.process = func(context.Context, json.RawMessage, plugins.Batch) (plugins.Batch, error) { panic("oh") }
 		}},
-		{name: "writes to the input", check: "input unchanged", words: "batch of your own", spoil: func(w *within) {
+		{name: "writes to the input", check: "input unchanged", words: "modifies its input", spoil: func(w *within) {
 			w.process = func(_ context.Context, _ json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
 				for i, v := range in.Uint8 {
 					in.Uint8[i] = 255 - v
@@ -144,8 +144,8 @@ func TestFaultsAreFound(t *testing.T) {
 				return in, nil
 			}
 		}},
-		{name: "neighbours", check: "batch equals singles", words: "alone has another answer", spoil: answers(func(b *plugins.Batch) { b.Uint8[0] = uint8(b.Count) })},
-		{name: "counts calls", check: "determinism", words: "answers an equal batch differently", spoil: answers(func(b *plugins.Batch) { calls++; b.Uint8[0] = uint8(calls) })},
+		{name: "neighbours", check: "batch equals singles", words: "alone differs", spoil: answers(func(b *plugins.Batch) { b.Uint8[0] = uint8(b.Count) })},
+		{name: "counts calls", check: "determinism", words: "returns different results", spoil: answers(func(b *plugins.Batch) { calls++; b.Uint8[0] = uint8(calls) })},
 		{name: "errors", check: "bad input", words: "want an image error", spoil: func(w *within) {
 			w.process = func(ctx context.Context, c json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
 				if in.Shape[1] > 4000 {
@@ -154,7 +154,7 @@ func TestFaultsAreFound(t *testing.T) {
 				return good(ctx, c, in)
 			}
 		}},
-		{name: "goes on", check: "cancellation", words: "look at the context", spoil: func(w *within) {
+		{name: "goes on", check: "cancellation", words: "check the context", spoil: func(w *within) {
 			w.process = func(ctx context.Context, c json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
 				if in.Count == 32 {
 					<-t.Context().Done()
@@ -162,7 +162,7 @@ func TestFaultsAreFound(t *testing.T) {
 				return good(ctx, c, in)
 			}
 		}},
-		{name: "keeps", check: "leaks", words: "keeps what it should let go of", spoil: answers(func(b *plugins.Batch) { kept = append(kept, make([]byte, 1<<20)) })},
+		{name: "keeps", check: "leaks", words: "leaks memory", spoil: answers(func(b *plugins.Batch) { kept = append(kept, make([]byte, 1<<20)) })},
 		{name: "goroutines", check: "leaks", words: "more goroutines", spoil: answers(func(*plugins.Batch) { go func() { <-t.Context().Done() }() })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
-// answers has the inverter's answer changed.
+// answers returns the inverter with a changed result.
 func answers(change func(*plugins.Batch)) func(*within) {
 	return func(w *within) {
 		good := w.process
@@ -189,16 +189,16 @@ func answers(change func(*plugins.Batch)) func(*within) {
 	}
 }
 
-// What a process alone can do wrong is found there.
+// Faults that only a process can have are found.
 func TestFaultsOfProcessesAreFound(t *testing.T) {
 	needs.Minutes(t)
 	program := build(t, "tkit/plugins/host/testdata/faulty")
 	for do, want := range map[string]struct{ check, words string }{
 		"print":  {"standard output", "lines to standard output"},
-		"leak":   {"leaks", "keeps what it should let go of"},
+		"leak":   {"leaks", "leaks memory"},
 		"crash":  {"shapes", "a bug of the author's"},
-		"lie":    {"determinism", "answers an equal batch differently"},
-		"lonely": {"shapes", "nobody knows how to lonely"},
+		"lie":    {"determinism", "returns different results for equal batches"},
+		"lonely": {"shapes", "unknown action lonely"},
 	} {
 		t.Run(do, func(t *testing.T) {
 			s, err := Start(t.Context(), func(c host.Config) (*host.Plugin, error) { return open(t.Context(), program, c) }, slog.DiscardHandler)

@@ -4,13 +4,13 @@
 // 	protoc        v5.29.0
 // source: preprocessor.proto
 
-// The contract between tkit and a preprocessor that runs as a process of its
-// own, in any language. Its version is in the package's name; within a version
-// only members that an older side may ignore are added.
+// The contract between tkit and a preprocessor that runs as a separate process,
+// in any language. Its version is in the package's name; within a version only
+// fields that an older side may ignore are added.
 //
-// The process is started, finds its peer and ends as hashicorp/go-plugin
-// prescribes (core protocol 1, transport "grpc", automatic mutual TLS); see
-// docs/plugins.md for what a language without an SDK has to do.
+// The process is started, connected and ended by the protocol of
+// hashicorp/go-plugin (core protocol 1, transport "grpc", automatic mutual TLS);
+// docs/plugins.md describes what a language without an SDK must implement.
 
 package proto
 
@@ -33,8 +33,8 @@ type Kind int32
 
 const (
 	Kind_KIND_UNSPECIFIED Kind = 0
-	Kind_KIND_ENCODED     Kind = 1 // files as they came
-	Kind_KIND_UINT8       Kind = 2 // pixels, a byte each
+	Kind_KIND_ENCODED     Kind = 1 // files in their original encoding
+	Kind_KIND_UINT8       Kind = 2 // pixels, one byte per value
 	Kind_KIND_FLOAT32     Kind = 3 // pixels, little-endian IEEE 754
 )
 
@@ -127,10 +127,10 @@ type Description struct {
 	ConfigSchema []byte `protobuf:"bytes,4,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
 	Takes        *Form  `protobuf:"bytes,5,opt,name=takes,proto3" json:"takes,omitempty"`
 	Gives        *Form  `protobuf:"bytes,6,opt,name=gives,proto3" json:"gives,omitempty"`
-	// Equal batches and configurations have equal answers, to the last bit, in
+	// Equal batches and configurations give equal results, to the last bit, in
 	// every process on every machine.
 	Deterministic bool `protobuf:"varint,7,opt,name=deterministic,proto3" json:"deterministic,omitempty"`
-	// The process has mapped the memory that the host gave it.
+	// The process has mapped the host's shared memory.
 	SharedMemory  bool `protobuf:"varint,8,opt,name=shared_memory,json=sharedMemory,proto3" json:"shared_memory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -225,8 +225,8 @@ func (x *Description) GetSharedMemory() bool {
 type Form struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=tkit.plugins.v1.Kind" json:"kind,omitempty"`
-	// Of pixels. In what is taken, 0 is any; in what is given, 0 is as taken and
-	// -1 is decided by batch.
+	// Of pixels. In takes, 0 means any; in gives, 0 means the input's size, and -1
+	// that it is chosen for each batch.
 	Height        int32 `protobuf:"zigzag32,2,opt,name=height,proto3" json:"height,omitempty"`
 	Width         int32 `protobuf:"zigzag32,3,opt,name=width,proto3" json:"width,omitempty"`
 	Channels      int32 `protobuf:"zigzag32,4,opt,name=channels,proto3" json:"channels,omitempty"`
@@ -296,11 +296,11 @@ type Batch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=tkit.plugins.v1.Kind" json:"kind,omitempty"`
 	Count uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// Of each image; all 0 where encoded. Pixels are row-major, channels last.
+	// Of each image; all 0 if encoded. Pixels are row-major, channels last.
 	Height   uint32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
 	Width    uint32 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
 	Channels uint32 `protobuf:"varint,5,opt,name=channels,proto3" json:"channels,omitempty"`
-	// The length of each encoded image; they stand one after the other.
+	// The lengths of the encoded images, which are concatenated.
 	Lengths []uint64 `protobuf:"varint,6,rep,packed,name=lengths,proto3" json:"lengths,omitempty"`
 	// Types that are valid to be assigned to Data:
 	//
@@ -479,11 +479,11 @@ func (x *Span) GetLength() uint64 {
 
 type ProcessRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A JSON object that follows the schema, or empty for none.
+	// A JSON object that matches the schema, or empty for none.
 	Config []byte `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	Batch  *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
-	// Where the answer's data may be put; if they do not fit, they go inline. The
-	// answer may also be a part of what was given.
+	// Where the result's data may be put; if it does not fit, it is sent inline. The
+	// result may also be a part of the input.
 	Room          *Span `protobuf:"bytes,3,opt,name=room,proto3" json:"room,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

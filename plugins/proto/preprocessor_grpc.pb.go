@@ -4,13 +4,13 @@
 // - protoc             v5.29.0
 // source: preprocessor.proto
 
-// The contract between tkit and a preprocessor that runs as a process of its
-// own, in any language. Its version is in the package's name; within a version
-// only members that an older side may ignore are added.
+// The contract between tkit and a preprocessor that runs as a separate process,
+// in any language. Its version is in the package's name; within a version only
+// fields that an older side may ignore are added.
 //
-// The process is started, finds its peer and ends as hashicorp/go-plugin
-// prescribes (core protocol 1, transport "grpc", automatic mutual TLS); see
-// docs/plugins.md for what a language without an SDK has to do.
+// The process is started, connected and ended by the protocol of
+// hashicorp/go-plugin (core protocol 1, transport "grpc", automatic mutual TLS);
+// docs/plugins.md describes what a language without an SDK must implement.
 
 package proto
 
@@ -36,14 +36,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type PreprocessorClient interface {
-	// Describe says what the preprocessor is. The answer is the same each time.
+	// Describe returns the preprocessor's description. It is constant.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*Description, error)
-	// Process takes a batch of images and gives as many in the same order. Calls
-	// do not overlap. Where an image is at fault the answer names it; a status
-	// other than OK says that the preprocessor is.
+	// Process takes a batch of images and returns as many in the same order. Calls
+	// do not overlap. If an image is at fault the response names it; a status other
+	// than OK means that the preprocessor is.
 	Process(ctx context.Context, in *ProcessRequest, opts ...grpc.CallOption) (*ProcessResponse, error)
-	// Settle answers once no Process is under way, so that the memory of a batch
-	// that was given up may be used again.
+	// Settle returns when no Process call is active, so that the memory of an
+	// abandoned batch may be reused.
 	Settle(ctx context.Context, in *SettleRequest, opts ...grpc.CallOption) (*SettleResponse, error)
 }
 
@@ -89,14 +89,14 @@ func (c *preprocessorClient) Settle(ctx context.Context, in *SettleRequest, opts
 // All implementations must embed UnimplementedPreprocessorServer
 // for forward compatibility.
 type PreprocessorServer interface {
-	// Describe says what the preprocessor is. The answer is the same each time.
+	// Describe returns the preprocessor's description. It is constant.
 	Describe(context.Context, *DescribeRequest) (*Description, error)
-	// Process takes a batch of images and gives as many in the same order. Calls
-	// do not overlap. Where an image is at fault the answer names it; a status
-	// other than OK says that the preprocessor is.
+	// Process takes a batch of images and returns as many in the same order. Calls
+	// do not overlap. If an image is at fault the response names it; a status other
+	// than OK means that the preprocessor is.
 	Process(context.Context, *ProcessRequest) (*ProcessResponse, error)
-	// Settle answers once no Process is under way, so that the memory of a batch
-	// that was given up may be used again.
+	// Settle returns when no Process call is active, so that the memory of an
+	// abandoned batch may be reused.
 	Settle(context.Context, *SettleRequest) (*SettleResponse, error)
 	mustEmbedUnimplementedPreprocessorServer()
 }

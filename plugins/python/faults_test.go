@@ -13,8 +13,8 @@ import (
 	"tkit/plugins/host"
 )
 
-// TestFaults has a process do what no plugin should, and looks for the error
-// and for the next batch to be answered.
+// TestFaults makes a process misbehave, and checks the error and that the next
+// batch succeeds.
 func TestFaults(t *testing.T) {
 	c := config
 	c.Memory = 512 << 20
@@ -26,8 +26,8 @@ func TestFaults(t *testing.T) {
 	}{
 		{"last", as[*host.Breach], "answered 1 images for 3"},
 		{"repeat", as[*host.Breach], "gives images of any×any×any for 4×5×3, answered 12×5×3"},
-		{"nan", as[*host.Breach], "image 3 of its answer has a value that is not a finite number"},
-		{"double", as[*host.ProcessError], "array of float64, and says it gives float32"},
+		{"nan", as[*host.Breach], "image 3 of its result has a value that is not finite"},
+		{"double", as[*host.ProcessError], "array of float64, but declares float32"},
 		{"write", as[*host.ProcessError], "read-only"},
 		{"raise", as[*host.ProcessError], "ValueError: cannot do that"},
 		{"image", as[*plugins.ImageError], "image 3: too dark"},
@@ -52,7 +52,7 @@ func as[E error](err error) bool {
 	return errors.As(err, &target)
 }
 
-// A batch that is given up is let go of: the same process answers the next.
+// A cancelled batch is abandoned: the same process answers the next.
 func TestCancellation(t *testing.T) {
 	p := open(t, config)
 	before := p.PIDs()
@@ -68,7 +68,7 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
-// What goes on in the background does not keep a process from ending.
+// Background threads do not keep a process from ending.
 func TestThreadsEndWithIt(t *testing.T) {
 	p := open(t, config)
 	if _, err := p.Process(t.Context(), do("thread"), images(plugins.Float32, 1, [3]int{4, 5, 3})); err != nil {
@@ -83,8 +83,8 @@ func TestFaultsAtStart(t *testing.T) {
 	c := config
 	c.Start = 3 * time.Second
 	for fault, words := range map[string]string{
-		"exit": "no licence found", "raise": "ImportError: no such library", "hang": "not ready after 3s",
-		"form": "its description: takes: (-5, 0, 0)", "name": "its pyproject.toml as faulty-python 1.0.0: say the same in both",
+		"exit": "no licence found", "raise": "ImportError: no such library", "hang": "not ready within 3s",
+		"form": "its description: takes: (-5, 0, 0)", "name": "but as faulty-python 1.0.0 in pyproject.toml",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			p, err := tryOpen(t, c, "FAULT="+fault)
@@ -98,7 +98,7 @@ func TestFaultsAtStart(t *testing.T) {
 	}
 }
 
-// What is printed, at any time, is logged and does no other harm.
+// Output at any time is logged and does no other harm.
 func TestPrints(t *testing.T) {
 	var log logtest.Buffer
 	c := config
@@ -125,9 +125,9 @@ func TestPrints(t *testing.T) {
 	}
 }
 
-// TestMultiprocessing tries the ways of Python's multiprocessing in a confined
-// plugin. By fork, pipes work, and pools where the plugin has a /dev/shm of its
-// own; what connects to sockets does not.
+// TestMultiprocessing tries the start methods of Python's multiprocessing in a
+// confined plugin. With fork, pipes work, and pools if the plugin has its own
+// /dev/shm; connections to sockets do not.
 func TestMultiprocessing(t *testing.T) {
 	c := config
 	c.Timeout = time.Minute

@@ -1,5 +1,5 @@
-// Package python has what the author of a plugin in Python builds on, which the
-// program carries so that it can hand it out and build with it.
+// Package python contains the SDK for plugins in Python, embedded so that the
+// program can copy it and build with it.
 package python
 
 import (
@@ -15,25 +15,25 @@ import (
 	"time"
 )
 
-// SDK has the package tkit_plugins, as a folder that pip installs, and in
-// requirements.txt the lock of a plugin that needs no more than it.
+// SDK holds the package tkit_plugins, as a folder for pip, and in
+// requirements.txt the lock of a plugin without other dependencies.
 //
 //go:embed README.md pyproject.toml requirements.txt tkit_plugins/*.py tkit_plugins/*.pyi tkit_plugins/py.typed
 var SDK embed.FS
 
-// ErrInterpreter is wrapped where the Python interpreter cannot be used.
+// ErrInterpreter is wrapped by errors about an unusable Python interpreter.
 var ErrInterpreter = errors.New("choose another Python interpreter")
 
-// IsProject says whether a path is the project of a plugin in Python: a folder
+// IsProject reports whether a path is a project of a plugin in Python: a folder
 // with a pyproject.toml.
 func IsProject(path string) bool {
 	info, err := os.Stat(filepath.Join(path, "pyproject.toml"))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Build makes of a project the archive that is installed, by an interpreter
-// (a command or a path), which needs no packages. The archive is the same for
-// the same files, and there whole or not at all.
+// Build makes a project's archive for installation, with an interpreter (a
+// command or a path), which needs no packages. Equal files give equal archives,
+// and the archive is written atomically.
 func Build(ctx context.Context, interpreter, project, archive string) (err error) {
 	sdk, err := os.MkdirTemp("", "tkit-plugin-sdk-")
 	if err != nil {
@@ -46,7 +46,7 @@ func Build(ctx context.Context, interpreter, project, archive string) (err error
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, interpreter, "-ISB", filepath.Join(sdk, "tkit_plugins", "build.py"), project, archive)
 	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.WaitDelay = time.Second // what it has started may hold its output open
+	cmd.WaitDelay = time.Second // its children may hold its output open
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()

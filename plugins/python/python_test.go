@@ -18,7 +18,7 @@ import (
 	"tkit/plugins/python/pythontest"
 )
 
-// config is how the plugin of testdata/faulty is run.
+// config is the host's configuration for testdata/faulty.
 var config = host.Config{Processes: 1, Audit: -1, Timeout: 2 * time.Second, Grace: time.Second}
 
 func tryOpen(t *testing.T, c host.Config, environment ...string) (*host.Plugin, error) {
@@ -59,7 +59,7 @@ func images(kind plugins.Kind, n int, shape [3]int) plugins.Batch {
 
 func do(what string) json.RawMessage { return json.RawMessage(fmt.Sprintf(`{"do": %q}`, what)) }
 
-// same checks that a plugin answers with what it is given.
+// same checks that a plugin returns its input.
 func same(t *testing.T, p *host.Plugin, in plugins.Batch) {
 	t.Helper()
 	if out, err := p.Process(t.Context(), nil, in); err != nil || !out.Equal(in) {
@@ -86,7 +86,7 @@ func TestEveryKind(t *testing.T) {
 	}
 }
 
-// What is made anew, a part of what was given, and what is not contiguous.
+// New arrays, parts of the input, and non-contiguous arrays.
 func TestAnswers(t *testing.T) {
 	p := open(t, config)
 	in := images(plugins.Float32, 1, [3]int{2, 1, 1})
@@ -112,7 +112,7 @@ func TestConcurrentBatches(t *testing.T) {
 	all.Wait()
 }
 
-// Neither the environment nor what is installed elsewhere reaches a plugin.
+// Neither the environment nor packages installed elsewhere affect a plugin.
 func TestIsolation(t *testing.T) {
 	p := open(t, config, "PYTHONPATH=/from-the-environment")
 	_, err := p.Process(t.Context(), do("show"), images(plugins.Float32, 1, [3]int{1, 1, 1}))
@@ -121,7 +121,7 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
-// TestConformance is the suite that every preprocessor passes.
+// TestConformance runs the suite for preprocessors.
 func TestConformance(t *testing.T) {
 	preprocesstest.RunProcess(t, func(c host.Config) (*host.Plugin, error) { return tryOpen(t, c) }, preprocesstest.Options{})
 }

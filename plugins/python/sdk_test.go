@@ -6,12 +6,12 @@ import (
 	"tkit/plugins/python/pythontest"
 )
 
-// TestSDK runs the tests of the package in its own language.
+// TestSDK runs the package's Python tests.
 func TestSDK(t *testing.T) {
 	pythontest.Run(t, ".", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 }
 
-// TestSDKTypes checks the types that the package gives to its users.
+// TestSDKTypes checks the package's types for its users.
 func TestSDKTypes(t *testing.T) {
 	pythontest.Run(t, ".", "-m", "mypy", "--cache-dir", t.TempDir())
 }

@@ -24,7 +24,7 @@ func guide(t *testing.T) string {
 	return string(text)
 }
 
-// snippets are the guide's blocks in a language.
+// snippets returns the guide's code blocks in a language.
 func snippets(t *testing.T, language string) []string {
 	t.Helper()
 	var all []string
@@ -41,8 +41,8 @@ func snippets(t *testing.T, language string) []string {
 	return all
 }
 
-// place puts the snippets into a project, each into the file that its first line
-// names after a comment's sign.
+// place writes the snippets into a project, each into the file named in the
+// comment on its first line.
 func place(t *testing.T, folder, language, sign string) {
 	t.Helper()
 	for _, code := range snippets(t, language) {
@@ -57,7 +57,7 @@ func place(t *testing.T, folder, language, sign string) {
 	}
 }
 
-// The guide's code in Go is a plugin that passes its tests.
+// The guide's Go code is a plugin that passes its tests.
 func TestGuideInGo(t *testing.T) {
 	needs.Minutes(t)
 	folder := filepath.Join(t.TempDir(), "unvignette")
@@ -72,7 +72,7 @@ func TestGuideInGo(t *testing.T) {
 	run(t, folder, "go", "test", "./...")
 }
 
-// The guide's code in Python has types, and does what the project's tests want.
+// The guide's Python code passes the type checks and the project's tests.
 func TestGuideInPython(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "brighten")
 	if err := scaffold.Python(folder); err != nil {
@@ -92,7 +92,7 @@ func TestGuidePipeline(t *testing.T) {
 	}
 }
 
-// Every test that the guide's table names is there.
+// Every test in the guide's table exists.
 func TestGuideFaults(t *testing.T) {
 	folders := map[string]string{"host": "../host", "store": "../store", "server": "../../serve/server", "tkit": "../../cmd/tkit"}
 	code := map[string]string{}
@@ -117,7 +117,7 @@ func TestGuideFaults(t *testing.T) {
 		lines++
 		named := test.FindAllStringSubmatch(line, -1)
 		if len(named) == 0 {
-			t.Errorf("no test stands beside %s", line)
+			t.Errorf("no test for %s", line)
 		}
 		for _, n := range named {
 			_, after, found := strings.Cut(code[n[1]], "\nfunc "+n[2]+"(t *testing.T)")

@@ -1,5 +1,5 @@
-// Package scaffold begins plugins: it writes projects that build and pass their
-// own tests.
+// Package scaffold creates projects for plugins, which build and pass their
+// tests.
 package scaffold
 
 import (
@@ -19,9 +19,9 @@ import (
 //go:embed go python
 var templates embed.FS
 
-// Go writes a project for a plugin in Go into a folder, which it makes and whose
-// name is the plugin's. The folder has all that the project is built from but
-// the modules that its go.mod names by version.
+// Go creates a project for a plugin in Go in a new folder, whose name is the
+// plugin's. The folder has everything needed to build the project except the
+// modules in its go.mod.
 func Go(folder string) error {
 	return begin(folder, func(beside, name string) error {
 		if err := fill(beside, "go", name); err != nil {
@@ -31,8 +31,8 @@ func Go(folder string) error {
 	})
 }
 
-// Python writes a project for a plugin in Python like Go does; its packages are
-// those of its lock.
+// Python creates a project for a plugin in Python like Go does; its packages
+// are those of its lock.
 func Python(folder string) error {
 	return begin(folder, func(beside, name string) error {
 		if err := fill(beside, "python", name); err != nil {
@@ -53,8 +53,8 @@ func Python(folder string) error {
 	})
 }
 
-// Name is the plugin's name that a folder stands for, or says why there can be
-// no such plugin.
+// Name returns the plugin name for a folder, or an error if it is not a valid
+// name.
 func Name(folder string) (string, error) {
 	path, err := filepath.Abs(folder)
 	if err != nil {
@@ -65,14 +65,14 @@ func Name(folder string) (string, error) {
 	return d.Name, d.Validate()
 }
 
-// begin has write fill a folder beside, which then takes its place in one step.
+// begin fills a temporary folder by write, and renames it to its place.
 func begin(folder string, write func(beside, name string) error) (err error) {
 	name, err := Name(folder)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s is there already; name a new folder", folder), err)
+		return errors.Join(fmt.Errorf("%s already exists; choose a new folder", folder), err)
 	}
 	beside, err := os.MkdirTemp(filepath.Dir(filepath.Clean(folder)), ".new-plugin-")
 	if err != nil {
@@ -85,8 +85,8 @@ func begin(folder string, write func(beside, name string) error) (err error) {
 	return errors.Join(os.Chmod(beside, 0o755), os.Rename(beside, folder))
 }
 
-// fill writes the files of a language's templates. A name that begins with a dot
-// is kept without it.
+// fill writes the files of a language's templates. Names that begin with a dot
+// are stored without it.
 func fill(folder, language, name string) error {
 	root, err := fs.Sub(templates, language)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"tkit/plugins/store"
 )
 
-// run runs a program of the author's in a project, without what tkit itself is
-// built with.
+// run runs an author's program in a project, without tkit's own build
+// environment.
 func run(t *testing.T, folder, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -36,8 +36,8 @@ func run(t *testing.T, folder, name string, args ...string) string {
 	return string(out)
 }
 
-// A new project in Go is built, vetted and passes its tests as it is, outside
-// of tkit's own tree, and its executable has nothing of C.
+// A new project in Go builds, passes vet and its tests unchanged, outside
+// tkit's tree, and its executable uses no C.
 func TestGo(t *testing.T) {
 	needs.Minutes(t)
 	folder := filepath.Join(t.TempDir(), "brighten")
@@ -66,8 +66,8 @@ func TestGo(t *testing.T) {
 	}
 }
 
-// A new project in Python passes its tests and those of its types as it is, and
-// the checks that every preprocessor passes, with the packages of its lock.
+// A new project in Python passes its tests and type checks unchanged, and the
+// suite for preprocessors, with the packages of its lock.
 func TestPython(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "brighten")
 	if err := scaffold.Python(folder); err != nil {
@@ -106,6 +106,6 @@ func TestRefusals(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
+		t.Errorf("remaining files: %v, %v", entries, err)
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"tkit"
 )
 
-// sdk is the folder of a project that has what tkit gives its author.
+// sdk is the folder of a project with tkit's SDK.
 const sdk = "sdk"
 
-// sdkModules are those that the packages of the SDK are built from; their
-// versions are tkit's own.
+// sdkModules are the modules that the SDK's packages need, in tkit's own
+// versions.
 var sdkModules = []string{
 	"github.com/fatih/color",
 	"github.com/golang/protobuf",
@@ -36,7 +36,7 @@ var sdkModules = []string{
 }
 
 // writeSDK writes the packages of module tkit, and the go.mod and go.sum of a
-// project that is built from them.
+// project that uses them.
 func writeSDK(folder, name string) error {
 	err := fs.WalkDir(tkit.SDK, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.Contains(path, "/") || strings.HasSuffix(path, "_test.go") {
@@ -86,16 +86,16 @@ func writeSDK(folder, name string) error {
 	return nil
 }
 
-// module is what matters of tkit's own go.mod.
+// module is the relevant part of tkit's go.mod.
 type module struct {
-	language string // the version of Go
+	language string // the Go version
 	requires map[string]require
 }
 
 // require is one line of it.
 type require struct{ version, line string }
 
-// parseModule reads a go.mod in the form that the go command writes it.
+// parseModule parses a go.mod as written by the go command.
 func parseModule(text []byte) module {
 	m := module{requires: map[string]require{}}
 	for line := range strings.Lines(string(text)) {
@@ -110,7 +110,7 @@ func parseModule(text []byte) module {
 	return m
 }
 
-// sums are the lines of tkit's go.sum for the modules of the SDK.
+// sums returns the lines of tkit's go.sum for the SDK's modules.
 func (m module) sums() ([]byte, error) {
 	all, err := tkit.SDK.ReadFile("go.sum")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package steps does the plugin steps of pipelines with the plugins that are
-// installed.
+// Package steps implements the plugin steps of pipelines with the installed
+// plugins.
 package steps
 
 import (
@@ -17,39 +17,39 @@ import (
 	"tkit/plugins/store"
 )
 
-// Steps starts plugins when pipelines want them, and ends them when none does
-// any more. Pipelines that name the same executable share its processes.
+// Steps starts plugins on demand, and ends them when no pipeline uses them.
+// Pipelines with the same executable share its processes.
 type Steps struct {
 	store  store.Store
 	config host.Config
 
 	mu      sync.Mutex
 	open    map[string]*entry // by digest
-	unequal map[string]bool   // plugins that have ended, and lied about being deterministic
+	unequal map[string]bool   // ended plugins that were wrongly declared deterministic
 }
 
 var _ pipeline.Plugins = (*Steps)(nil)
 
-// entry is a plugin that is open, or being opened by the one who holds it.
+// entry is a plugin that is open, or being opened by its first user.
 type entry struct {
 	opening sync.Mutex
 	plugin  *host.Plugin
 	users   int // guarded by Steps.mu
 }
 
-// New starts plugins of a store as a configuration says; where executables may
-// lie is the store's to say.
+// New returns Steps for plugins of a store with a configuration; the store
+// restricts the executables.
 func New(s store.Store, c host.Config) *Steps {
 	return &Steps{store: s, config: c, open: map[string]*entry{}, unequal: map[string]bool{}}
 }
 
-// Pin completes a step by the plugin that is installed.
+// Pin completes a step with the installed plugin.
 func (s *Steps) Pin(step preprocessing.Plugin) (preprocessing.Plugin, error) {
 	return s.store.Pin(step)
 }
 
-// Deterministic says whether every plugin of a pinned preprocessing promises to
-// be: what was made of an image may then be kept instead of being made again.
+// Deterministic reports whether every plugin of a pinned preprocessing is
+// declared deterministic: results may then be cached.
 func (s *Steps) Deterministic(p preprocessing.Preprocessing) (bool, error) {
 	for _, step := range p.Plugins() {
 		i, err := s.store.Find(step.Name, step.Version, step.Digest)
@@ -60,8 +60,8 @@ func (s *Steps) Deterministic(p preprocessing.Preprocessing) (bool, error) {
 	return true, nil
 }
 
-// Unequal names the plugins that were caught answering a batch differently the
-// second time, though they promise to be deterministic.
+// Unequal lists the plugins that returned different results for the same batch,
+// though declared deterministic.
 func (s *Steps) Unequal() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +74,7 @@ func (s *Steps) Unequal() []string {
 	return slices.Sorted(maps.Keys(caught))
 }
 
-// Open gives what does a step. It is an io.Closer.
+// Open returns the plugin for a step. It is an io.Closer.
 func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (pipeline.Preprocessor, error) {
 	installed, err := s.store.Find(step.Name, step.Version, step.Digest)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Steps) Open(ctx context.Context, step preprocessing.Plugin, takes prepr
 	return &opened{step: with, leave: sync.OnceValue(func() error { return s.leave(installed.Digest) })}, nil
 }
 
-// use starts the plugin, or joins those who use it.
+// use starts the plugin, or shares a running one.
 func (s *Steps) use(ctx context.Context, i store.Installed) (*entry, error) {
 	s.mu.Lock()
 	e := s.open[i.Digest]
@@ -141,36 +141,36 @@ func (s *Steps) leave(digest string) error {
 	return e.plugin.Close()
 }
 
-// fits says whether what a plugin takes may be what stands at its place: a
-// side that is not known beforehand is judged by image.
+// fits checks that a plugin takes the images at its position. Unknown sides are
+// checked for each image.
 func fits(wants plugins.Form, has preprocessing.Form) error {
 	if wants.Kind != has.Kind {
-		return fmt.Errorf("it takes %s images, and what stands before it gives %s: %s", wants.Kind, has.Kind, places[wants.Kind])
+		return fmt.Errorf("it takes %s images, but the step before it gives %s: %s", wants.Kind, has.Kind, places[wants.Kind])
 	}
 	for i, side := range wants.Shape {
 		if side != plugins.Any && has.Shape[i] > 0 && side != has.Shape[i] {
-			return fmt.Errorf("it takes images of %s, and what stands before it gives %v", wants, has.Shape)
+			return fmt.Errorf("it takes images of %s, but the step before it gives %v", wants, has.Shape)
 		}
 	}
 	return nil
 }
 
-// places are where a plugin finds what it takes.
+// places says where to put a plugin in a pipeline, by the kind that it takes.
 var places = map[plugins.Kind]string{
-	plugins.Encoded: "it stands before the decode",
-	plugins.Uint8:   "it stands straight after the decode",
-	plugins.Float32: "it stands after a resize, or another step that gives float32",
+	plugins.Encoded: "put it before the decode",
+	plugins.Uint8:   "put it directly after the decode",
+	plugins.Float32: "put it after a resize, or another step that gives float32",
 }
 
-// opened is a step that is done by a plugin.
+// opened is a step with an open plugin.
 type opened struct {
 	step  *host.Step
 	leave func() error
 }
 
-// Process has a batch processed. The plugin's word on an image, and its answer
-// where that cannot be used, are an *pipeline.ImageError: one image of a batch
-// is set aside, and not the batch's whole work.
+// Process processes a batch. An error of the plugin about an image, or an
+// invalid result for it, is a *pipeline.ImageError: one image of a batch is set
+// aside, not the whole batch.
 func (o *opened) Process(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
 	out, err := o.step.Process(ctx, in)
 	if refused := (*plugins.ImageError)(nil); errors.As(err, &refused) {
@@ -182,5 +182,5 @@ func (o *opened) Process(ctx context.Context, in preprocessing.Batch) (preproces
 	return out, err
 }
 
-// Close lets the plugin end, if no other step needs it.
+// Close ends the plugin if no other step uses it.
 func (o *opened) Close() error { return o.leave() }

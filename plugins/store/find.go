@@ -26,8 +26,8 @@ func (s Store) read(digest string) (i Installed, err error) {
 	return i, nil
 }
 
-// List is all that is installed, by name and from the oldest version to the
-// newest.
+// List returns the installed plugins, by name and from the oldest version to
+// the newest.
 func (s Store) List() ([]Installed, error) {
 	entries, err := os.ReadDir(s.folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,9 +55,9 @@ func (s Store) List() ([]Installed, error) {
 	return all, err
 }
 
-// Find is the installed plugin of a name, of the version and the digest where
-// they are not empty, and else the newest. The error, which wraps
-// ErrNotInstalled, says what is there instead.
+// Find returns the installed plugin of a name, with the given version and
+// digest if they are not empty, else the newest. The error, which wraps
+// ErrNotInstalled, lists the alternatives.
 func (s Store) Find(name, version, digest string) (Installed, error) {
 	all, err := s.List()
 	var others []string
@@ -77,11 +77,11 @@ func (s Store) Find(name, version, digest string) (Installed, error) {
 	if len(others) > 0 {
 		return Installed{}, fmt.Errorf("plugin %s %w; there are %s", wanted, ErrNotInstalled, strings.Join(others, ", "))
 	}
-	return Installed{}, fmt.Errorf("plugin %s %w; `tkit plugins install` does it", wanted, ErrNotInstalled)
+	return Installed{}, fmt.Errorf("plugin %s %w; install it by `tkit plugins install`", wanted, ErrNotInstalled)
 }
 
-// Lookup is Find for what people write: NAME, NAME@VERSION or the beginning of
-// a digest.
+// Lookup is Find for user input: NAME, NAME@VERSION or the beginning of a
+// digest.
 func (s Store) Lookup(text string) (Installed, error) {
 	if !strings.HasPrefix(text, "sha256:") {
 		name, version, _ := strings.Cut(text, "@")
@@ -103,11 +103,11 @@ func (s Store) Lookup(text string) (Installed, error) {
 	case 0:
 		return Installed{}, fmt.Errorf("plugin %s %w", text, ErrNotInstalled)
 	}
-	return Installed{}, fmt.Errorf("the digests of %d plugins begin with %s: write more of it", len(found), text)
+	return Installed{}, fmt.Errorf("the digests of %d plugins begin with %s: give a longer prefix", len(found), text)
 }
 
-// Pin completes a step by the plugin that is installed: its version, its
-// digest, and what it gives. The configuration must follow its schema.
+// Pin completes a step with the installed plugin: its version, its digest, and
+// its output. The configuration must match its schema.
 func (s Store) Pin(step preprocessing.Plugin) (preprocessing.Plugin, error) {
 	i, err := s.Find(step.Name, step.Version, step.Digest)
 	if err != nil {

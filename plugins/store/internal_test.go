@@ -51,7 +51,7 @@ func FuzzParseLock(f *testing.F) {
 		}
 		for _, p := range packages {
 			if strings.HasPrefix(p, "-") || strings.ContainsAny(p, " \t\n/:@") || !strings.Contains(p, "==") {
-				t.Errorf("%q passes as a package", p)
+				t.Errorf("%q counts as a package", p)
 			}
 		}
 	})
@@ -68,8 +68,8 @@ func TestSummariesAreLines(t *testing.T) {
 	}
 }
 
-// A program that is given up ends with all that it has started, which may hold
-// its output open.
+// A cancelled program ends together with its children, which may hold its
+// output open.
 func TestRunEndsWhatItStarted(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, "started"), 0o600); err != nil {

@@ -11,13 +11,14 @@ import (
 	"strings"
 )
 
-// lockName is where a plugin in Python names the packages that it runs with.
+// lockName is the file in which a plugin in Python lists its packages.
 const lockName = "requirements.txt"
 
-// maxLock bounds a lock, of which an archive could claim any size.
+// maxLock bounds the size of a lock in an archive.
 const maxLock = 1 << 20
 
-// lockOf is the lock of a plugin that is a Python archive, and nil for others.
+// lockOf returns the lock of a plugin that is a Python archive, and nil for
+// others.
 func lockOf(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,7 +42,7 @@ func lockOf(path string) ([]byte, error) {
 	}
 	lock, err := archive.Open(lockName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("it is a Python archive without %s, and so does not pin what it runs with: build it with `python -m tkit_plugins build`", lockName)
+		return nil, fmt.Errorf("it is a Python archive without %s, so its packages are not pinned: build it with `python -m tkit_plugins build`", lockName)
 	}
 	if err != nil {
 		return nil, err
@@ -56,9 +57,9 @@ func lockOf(path string) ([]byte, error) {
 
 var requirement = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.+!_-]*)((\s+--hash=sha256:[0-9a-f]{64})+)$`)
 
-// parseLock reads a lock: packages by exact version and by the digests of their
-// wheels, and nothing else that pip would understand, such as another place to
-// look for them. It returns the packages as NAME==VERSION.
+// parseLock parses a lock: packages with exact versions and the digests of
+// their wheels, and nothing else that pip supports, such as other indexes. It
+// returns the packages as NAME==VERSION.
 func parseLock(text []byte) ([]string, error) {
 	var packages []string
 	joined := strings.ReplaceAll(string(text), "\\\n", " ")

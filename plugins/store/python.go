@@ -21,24 +21,24 @@ import (
 	"tkit/plugins/python"
 )
 
-// Python is what a plugin in Python runs with: an interpreter, and the packages
-// of its lock, which plugins of equal locks share. The plugin's digest covers
-// the lock, the lock has the digests of the packages' wheels, and Digest is of
-// what pip made of them.
+// Python describes what a plugin in Python runs with: an interpreter, and the
+// packages of its lock, which plugins with equal locks share. The plugin's
+// digest covers the lock, the lock has the digests of the packages' wheels, and
+// Digest covers the files that pip unpacked.
 type Python struct {
-	// Version is the interpreter's, such as "3.11.7"; Prefix is where it and its
-	// library are installed, and Interpreter its executable there.
+	// Version is the interpreter's version, such as "3.11.7"; Prefix is the
+	// installation's folder, and Interpreter its executable.
 	Version     string `json:"version"`
 	Prefix      string `json:"prefix"`
 	Interpreter string `json:"interpreter"`
 	// Packages are those of the lock, NAME==VERSION each.
 	Packages []string `json:"packages"`
-	// Folder has them, below the store's; Digest is of all its files.
+	// Folder is their folder, below the store's; Digest covers all its files.
 	Folder string `json:"folder"`
 	Digest string `json:"digest"`
 }
 
-// packagesVariable tells a plugin's process where its packages are.
+// packagesVariable gives a plugin's process the folder of its packages.
 const packagesVariable = "TKIT_PLUGIN_PACKAGES"
 
 const (
@@ -48,7 +48,7 @@ const (
 	packagesPrefix = "python-"
 )
 
-// python makes ready what an executable runs with; nil if it is not in Python.
+// python prepares the environment of an executable; nil if it is not in Python.
 func (s Store) python(ctx context.Context, path string, o Options) (*Python, error) {
 	lock, err := lockOf(path)
 	if lock == nil || err != nil {
@@ -71,7 +71,8 @@ func (s Store) python(ctx context.Context, path string, o Options) (*Python, err
 	return p, s.makePackages(ctx, p, lock, interpreter, o.Wheels)
 }
 
-// find asks an interpreter, which may be that of a virtual environment, what it is.
+// find asks an interpreter, which may be that of a virtual environment, for its
+// details.
 func (p *Python) find(ctx context.Context, interpreter string) error {
 	asked, err := output(ctx, interpreter, "-I", "-c", `import json, os, platform, sys
 print(json.dumps({"version": platform.python_version(), "prefix": sys.base_prefix,
@@ -90,7 +91,7 @@ func (s Store) readPython(folder string) (p Python, err error) {
 	return p, json.Unmarshal(text, &p)
 }
 
-// makePackages has pip unpack the wheels of a lock into a folder.
+// makePackages unpacks the wheels of a lock into a folder with pip.
 func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpreter, wheels string) (err error) {
 	beside, err := os.MkdirTemp(s.folder, ".installing-")
 	if err != nil {
@@ -104,19 +105,20 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 	if err := s.runPip(ctx, interpreter, wheels, beside, "--target", to, "--requirement", file); err != nil {
 		return fmt.Errorf("its packages, for Python %s: %w; a lock is for one version of Python: %w, or %w", p.Version, err, python.ErrInterpreter, ErrPackages)
 	}
-	// What pip writes for people, with paths of this machine in it.
+	// Scripts written by pip contain paths of this machine.
 	if err := os.RemoveAll(filepath.Join(to, "bin")); err != nil {
 		return err
 	}
-	// Compiled once: a plugin may not write there, and would do it at each start.
+	// Compiled once: a plugin may not write there, and would compile at each
+	// start.
 	if _, err := output(ctx, interpreter, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
-		"-s", to, to); err != nil && !errors.As(err, new(*exec.ExitError)) { // packages hold files that no Python compiles
+		"-s", to, to); err != nil && !errors.As(err, new(*exec.ExitError)) { // some packages contain files that Python cannot compile
 		return err
 	}
 	if p.Digest, err = treeDigest(ctx, to); err != nil {
 		return err
 	}
-	// By the name that the archive calls it by.
+	// The name that the archive uses.
 	if err := errors.Join(os.Mkdir(filepath.Join(beside, programs), 0o755), os.Symlink(p.Interpreter, filepath.Join(beside, programs, "python3"))); err != nil {
 		return err
 	}
@@ -128,23 +130,23 @@ func (s Store) makePackages(ctx context.Context, p *Python, lock []byte, interpr
 		return err
 	}
 	final := filepath.Join(s.folder, p.Folder)
-	if err := os.RemoveAll(final); err != nil { // damaged, or made halfway
+	if err := os.RemoveAll(final); err != nil { // damaged, or incomplete
 		return err
 	}
 	return errors.Join(os.Rename(beside, final), durable.SyncFolder(s.folder))
 }
 
-// pipVariables are those that may say how pip reaches its index, and what any
-// program needs; no others reach it.
+// pipVariables lists the environment variables that configure pip's access to
+// its index, and those that any program needs; no others are passed.
 var pipVariables = []string{
 	"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "PIP_PROXY", "PIP_TRUSTED_HOST",
 }
 
-// runPip unpacks wheels. It runs in a folder of its own, and Python without the
-// user's packages and variables (-I): else a folder named pip, where tkit happens
-// to be started, would run in its place. Where the wheels are given, pip asks
-// nobody and reads no configuration.
+// runPip unpacks wheels. It runs in a separate folder, and Python without the
+// user's packages and variables (-I): otherwise a folder named pip in tkit's
+// working directory would be run instead. If the wheels are given, pip uses no
+// network and no configuration.
 func (s Store) runPip(ctx context.Context, interpreter, wheels, folder string, args ...string) (err error) {
 	environment := []string{"PIP_NO_INPUT=1"}
 	for _, name := range pipVariables {
@@ -176,12 +178,12 @@ func (s Store) runPip(ctx context.Context, interpreter, wheels, folder string, a
 	return errors.Join(err, os.Remove(cwd))
 }
 
-// output runs a program; the error has what it said.
+// output runs a program; the error has its output.
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	return run(ctx, exec.CommandContext(ctx, name, args...))
 }
 
-// run runs a command made with ctx, which ends it and all that it has started.
+// run runs a command made with ctx, whose end kills it and its children.
 func run(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -198,7 +200,7 @@ func run(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// withPython is how a plugin in Python runs.
+// withPython returns the host's configuration for a plugin in Python.
 func (s Store) withPython(ctx context.Context, p Python, c host.Config) (host.Config, error) {
 	if err := s.checkPackages(ctx, p); err != nil {
 		return c, err
@@ -213,36 +215,37 @@ func (s Store) withPython(ctx context.Context, p Python, c host.Config) (host.Co
 	return c, nil
 }
 
-// unchanged says whether the interpreter is still there and, but for corrections,
-// the one that the packages are for.
+// unchanged checks that the interpreter exists and has, except for patch
+// releases, the version that the packages are for.
 func (p *Python) unchanged(ctx context.Context) error {
 	var now Python
 	if err := now.find(ctx, p.Interpreter); err != nil {
-		return fmt.Errorf("its Python %s is gone: %w; install it again", p.Version, err)
+		return fmt.Errorf("its Python %s no longer exists: %w; install it again", p.Version, err)
 	}
 	if minor(now.Version) != minor(p.Version) {
-		return fmt.Errorf("it was installed for Python %s, and %s is Python %s now; install it again", p.Version, p.Interpreter, now.Version)
+		return fmt.Errorf("it was installed for Python %s, but %s is now Python %s; install it again", p.Version, p.Interpreter, now.Version)
 	}
 	return nil
 }
 
-// minor is the part of a version that compiled packages are bound to.
+// minor returns the part of a version that compiled packages depend on.
 func minor(version string) string { return version[:max(0, strings.LastIndexByte(version, '.'))] }
 
-// checkPackages says whether the packages are those that were installed.
+// checkPackages verifies that the packages are unchanged since the
+// installation.
 func (s Store) checkPackages(ctx context.Context, p Python) error {
 	digest, err := treeDigest(ctx, filepath.Join(s.folder, p.Folder, packages))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("its Python packages are gone: %w; install it again", err)
+		return fmt.Errorf("its Python packages no longer exist: %w; install it again", err)
 	}
 	if err == nil && digest != p.Digest {
-		err = fmt.Errorf("%w: its Python packages in %s are not those that were installed; install it again",
+		err = fmt.Errorf("%w: its Python packages in %s were modified; install it again",
 			host.ErrReplaced, filepath.Join(s.folder, p.Folder))
 	}
 	return err
 }
 
-// removeUnusedPackages removes those of plugins that are gone.
+// removeUnusedPackages removes the packages of removed plugins.
 func (s Store) removeUnusedPackages() error {
 	all, err := s.List()
 	if err != nil {

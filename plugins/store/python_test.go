@@ -26,8 +26,8 @@ func offline(t *testing.T) store.Options {
 
 const project = "../python/testdata/faulty"
 
-// TestPython installs the project of a plugin in Python, runs it, damages what
-// it runs with, and mends and removes it.
+// TestPython installs the project of a plugin in Python, runs it, damages its
+// environment, repairs and removes it.
 func TestPython(t *testing.T) {
 	s, o := store.In(t.TempDir()), offline(t)
 	i, err := s.Install(t.Context(), project, o)
@@ -73,7 +73,7 @@ func TestPython(t *testing.T) {
 	echoes(t, s, i)
 	changed, gone := *i.Python, *i.Python
 	changed.Version, gone.Interpreter = "3.4.10", "/no/such/python"
-	for words, p := range map[string]store.Python{"it was installed for Python 3.4.10": changed, "its Python " + gone.Version + " is gone": gone} {
+	for words, p := range map[string]store.Python{"it was installed for Python 3.4.10": changed, "its Python " + gone.Version + " no longer exists": gone} {
 		other := i
 		other.Python = &p
 		if _, err := s.Open(t.Context(), other, host.Config{}); err == nil || !strings.Contains(err.Error(), words) {
@@ -88,7 +88,7 @@ func TestPython(t *testing.T) {
 	}
 }
 
-// echoes says whether the plugin answers with what it is given.
+// echoes checks that the plugin returns its input.
 func echoes(t *testing.T, s store.Store, i store.Installed) {
 	t.Helper()
 	p, err := s.Open(t.Context(), i, host.Config{Processes: 1})
@@ -135,8 +135,8 @@ func TestPythonRefuses(t *testing.T) {
 		{changed("pyproject.toml", "preprocessor", "processor"), o, "[tool.tkit] has no preprocessor"},
 		{changed("pyproject.toml", `"numpy"`, `"scipy"`), o, "requirements.txt has no scipy"},
 		{changed("requirements.txt", "numpy==1.26.4", "numpy>=1.26"), o, "want NAME==VERSION"},
-		{changed("requirements.txt", "--hash=sha256:6", "--hash=sha256:7"), o, "do not match"}, // pip's words
-		{project, without, "name a folder that has the packages"},
+		{changed("requirements.txt", "--hash=sha256:6", "--hash=sha256:7"), o, "do not match"}, // pip's message
+		{project, without, "choose a folder with the packages"},
 		{project, store.Options{Python: "no-such-python"}, "choose another Python interpreter"},
 		{zipapp, o, "without requirements.txt"},
 	} {
@@ -149,8 +149,8 @@ func TestPythonRefuses(t *testing.T) {
 	}
 }
 
-// Nothing of the folder that tkit is started in runs, nor of the environment:
-// neither a package named pip, nor what PYTHONPATH and pip's settings name.
+// Nothing in tkit's working directory or environment is run: neither a package
+// named pip, nor what PYTHONPATH and pip's settings name.
 func TestPipIsIsolated(t *testing.T) {
 	work := t.TempDir()
 	ran := filepath.Join(work, "ran")

@@ -1,5 +1,5 @@
-// Package store keeps installed plugins: each executable under its digest, read
-// only, beside what it said of itself when it was installed.
+// Package store stores installed plugins: each executable under its digest,
+// read only, with the description from its installation.
 package store
 
 import (
@@ -25,50 +25,51 @@ import (
 	"tkit/plugins/python"
 )
 
-// ErrPackages is wrapped where the packages of a plugin in Python cannot be had.
-var ErrPackages = errors.New("name a folder that has the packages")
+// ErrPackages is wrapped by errors about missing packages of a plugin in Python.
+var ErrPackages = errors.New("choose a folder with the packages")
 
-// ErrNotInstalled is wrapped where a plugin is not there.
+// ErrNotInstalled is wrapped by errors about a plugin that is not installed.
 var ErrNotInstalled = errors.New("is not installed")
 
-// Installed is a plugin that is there.
+// Installed is an installed plugin.
 type Installed struct {
 	plugins.Description
 	// Digest is "sha256:" and the hexadecimal SHA-256 of the executable.
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
-	// At is when it was installed.
+	// At is the time of installation.
 	At time.Time `json:"installed"`
-	// Python is what a plugin in Python runs with; nil for others.
+	// Python is the environment of a plugin in Python; nil for others.
 	Python *Python `json:"python,omitempty"`
-	// Path is where the executable is.
+	// Path is the path of the executable.
 	Path string `json:"-"`
 }
 
-// Options say how to install. The zero value does for a plugin that needs no
-// more than the system has.
+// Options configures the installation. The zero value suits a plugin that needs
+// only the system.
 type Options struct {
 	// Python is the interpreter of plugins in Python, as a command or a path.
 	// Empty: python3.
 	Python string
-	// Wheels is a folder that has the packages of plugins in Python. Empty: pip
-	// fetches them from where it is set up to.
+	// Wheels is a folder with the packages of plugins in Python. Empty: pip
+	// downloads them from its configured index.
 	Wheels string
-	// Host says how the plugin is run to ask what it is.
+	// Host configures how the plugin is run to get its description.
 	Host host.Config
 }
 
 func (o Options) interpreter() string { return cmp.Or(o.Python, "python3") }
 
-// Store is a folder of plugins. Several processes may use it at a time.
+// Store is a folder of plugins. It may be used by several processes
+// concurrently.
 type Store struct {
 	folder string
 }
 
-// In is the store of a home.
+// In returns the store of a home.
 func In(home string) Store { return Store{filepath.Join(home, "plugins")} }
 
-// Folder is the one that plugins are started from.
+// Folder returns the folder that plugins are started from.
 func (s Store) Folder() string { return s.folder }
 
 const (
@@ -80,11 +81,11 @@ func (s Store) at(digest string) string {
 	return filepath.Join(s.folder, strings.ReplaceAll(digest, ":", "-"))
 }
 
-// Install copies an executable into the store, starts it to ask what it is, and
-// keeps it; for one in Python it gets the packages that it names. Where path is
-// the project of a plugin in Python, its archive is built first. A plugin that is
-// there already, and whole, is left alone. Another executable of the same name
-// and version is refused: a version is one executable.
+// Install copies an executable into the store, starts it to get its
+// description, and keeps it; for a plugin in Python it gets the packages in its
+// lock. If path is a project of a plugin in Python, its archive is built first.
+// An intact installed plugin is left alone. A different executable with the
+// same name and version is refused: a version is one executable.
 func (s Store) Install(ctx context.Context, path string, o Options) (i Installed, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
 		return i, err
@@ -109,7 +110,7 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 		if s.check(ctx, there) == nil {
 			return there, nil
 		}
-		if err := s.remove(there.Digest); err != nil { // damaged: put it back
+		if err := s.remove(there.Digest); err != nil { // damaged: restore it
 			return i, err
 		}
 	}
@@ -123,7 +124,7 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 		return i, fmt.Errorf("%s: %w", path, err)
 	}
 	if other, err := s.Find(i.Name, i.Version, ""); err == nil {
-		return i, fmt.Errorf("plugin %s is installed already, as %s: give this one another version, or remove that", i.Description, other.Digest)
+		return i, fmt.Errorf("plugin %s is already installed, as %s: change the version of this one, or remove the other", i.Description, other.Digest)
 	}
 	i.At = time.Now().UTC().Truncate(time.Second)
 	text, err := json.MarshalIndent(i, "", "  ")
@@ -146,19 +147,19 @@ func (s Store) Install(ctx context.Context, path string, o Options) (i Installed
 // longestSummary bounds a summary, in bytes.
 const longestSummary = 1 << 10
 
-// checkSummary refuses what is no line of text.
+// checkSummary returns an error unless a summary is a line of text.
 func checkSummary(text string) error {
 	if len(text) > longestSummary {
-		return fmt.Errorf("its summary is of %d bytes, and may be of %d", len(text), longestSummary)
+		return fmt.Errorf("its summary has %d bytes, more than the allowed %d", len(text), longestSummary)
 	}
 	if printable.Text(text) != text {
-		return fmt.Errorf("its summary %q has characters that no line of text has", text)
+		return fmt.Errorf("its summary %q has control characters", text)
 	}
 	return nil
 }
 
-// bring puts the executable at path, or the archive of the project there, into a
-// folder.
+// bring copies the executable at path, or the archive of the project there,
+// into a folder.
 func bring(ctx context.Context, folder, path string, o Options) (i Installed, err error) {
 	i.Path = filepath.Join(folder, executable)
 	from := path
@@ -176,7 +177,7 @@ func bring(ctx context.Context, folder, path string, o Options) (i Installed, er
 	return i, err
 }
 
-// ask starts a plugin to learn what it is.
+// ask starts a plugin to get its description.
 func (s Store) ask(ctx context.Context, i Installed, c host.Config) (plugins.Description, error) {
 	c.Processes = 1
 	p, err := s.Open(ctx, i, c)
@@ -186,8 +187,8 @@ func (s Store) ask(ctx context.Context, i Installed, c host.Config) (plugins.Des
 	return p.Describe(), p.Close()
 }
 
-// Open starts a plugin, after a check that it and what it runs with are what
-// was installed. Executables lie in the store and nowhere else.
+// Open starts a plugin, after verifying that it and its environment are
+// unchanged. Executables outside the store are not started.
 func (s Store) Open(ctx context.Context, i Installed, c host.Config) (*host.Plugin, error) {
 	c.Folders = []string{s.folder}
 	if i.Python != nil {
@@ -199,7 +200,7 @@ func (s Store) Open(ctx context.Context, i Installed, c host.Config) (*host.Plug
 	return host.Open(ctx, i.Path, i.Digest, c)
 }
 
-// lock keeps other processes from changing the store.
+// lock prevents other processes from changing the store.
 func (s Store) lock() (unlock func(), err error) {
 	folder, err := os.Open(s.folder)
 	if err != nil {
@@ -211,8 +212,8 @@ func (s Store) lock() (unlock func(), err error) {
 	return func() { folder.Close() }, nil
 }
 
-// Tidy removes what processes that were killed have left in the store. Where one
-// changes the store, it does so itself.
+// Tidy removes the remains of killed processes from the store. Changes of the
+// store do so themselves.
 func (s Store) Tidy() error {
 	folder, err := os.Open(s.folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -232,12 +233,12 @@ func (s Store) Tidy() error {
 	return s.tidy()
 }
 
-// tidy removes what a process that was killed has left behind: nobody makes the
-// like without the lock, and a trial that goes on has claimed its folder.
+// tidy removes the remains of killed processes: such folders are only made
+// under the lock, and an active trial has claimed its folder.
 func (s Store) tidy() error {
 	var err error
 	for _, kind := range []string{".installing-", ".removing-", trying} {
-		left, _ := filepath.Glob(filepath.Join(s.folder, kind+"*")) // the pattern is good
+		left, _ := filepath.Glob(filepath.Join(s.folder, kind+"*")) // the pattern is valid
 		for _, path := range left {
 			if kind != trying || claim.Abandoned(path) {
 				err = errors.Join(err, os.RemoveAll(path))
@@ -258,7 +259,7 @@ func copyFile(to, from string) (n int64, err error) {
 		return 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s is no file; name the plugin's executable, or the project of one in Python, a folder with a pyproject.toml", from)
+		return 0, fmt.Errorf("%s is not a file; give the plugin's executable, or the project of one in Python, a folder with a pyproject.toml", from)
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o555)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"tkit/plugins/store"
 )
 
-// built has executables of plugins/host/testdata/faulty, by version.
+// built holds executables of plugins/host/testdata/faulty, by version.
 var built string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -48,7 +48,8 @@ func install(t *testing.T, s store.Store, version string) store.Installed {
 	return i
 }
 
-// same says whether a plugin answers as the faulty one does without a fault.
+// same checks that a plugin gives the results of the faulty one without a
+// fault.
 func same(t *testing.T, p *host.Plugin) {
 	t.Helper()
 	in := plugins.NewBatch(plugins.Float32, 2, [3]int{2, 2, 3})
@@ -101,11 +102,11 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.Folder(), ".*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("remaining files: %v", left)
 	}
 }
 
-// Two versions of one plugin run side by side.
+// Two versions of one plugin run at the same time.
 func TestTwoVersions(t *testing.T) {
 	s := store.In(t.TempDir())
 	for _, i := range []store.Installed{install(t, s, "1.0.0"), install(t, s, "1.10.0")} {
@@ -140,8 +141,8 @@ func TestInstallRefuses(t *testing.T) {
 		{built, "is no file"},
 		{write("text", "hello"), "does not start"},
 		{write("script", "#!/bin/sh\necho hello\n"), `printed "hello"`},
-		// Another executable that says it is the same version.
-		{write("same", string(content)+"more"), "faulty@1.0.0 is installed already"},
+		// Another executable that claims the same version.
+		{write("same", string(content)+"more"), "faulty@1.0.0 is already installed"},
 	} {
 		if _, err := s.Install(t.Context(), c.path, store.Options{}); err == nil || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%s: error %v, want %q", c.path, err, c.words)
@@ -155,8 +156,8 @@ func TestInstallRefuses(t *testing.T) {
 	}
 }
 
-// An executable that is replaced in the store is refused by its name, told of
-// by Verify, and mended by installing it again.
+// An executable that is replaced in the store is refused by name, reported by
+// Verify, and repaired by installing it again.
 func TestReplacedAfterInstall(t *testing.T) {
 	s := store.In(t.TempDir())
 	i := install(t, s, "1.0.0")
@@ -198,7 +199,7 @@ func TestRemove(t *testing.T) {
 	if err := s.Remove(i); err != nil {
 		t.Fatal(err)
 	}
-	same(t, p) // what runs goes on
+	same(t, p) // a running plugin continues
 	if _, err := s.Lookup("faulty"); !errors.Is(err, store.ErrNotInstalled) {
 		t.Errorf("error %v, want that it is not installed", err)
 	}
@@ -210,7 +211,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// Of two that install the same at a time both are told that it is there.
+// If two processes install the same plugin concurrently, both succeed.
 func TestInstallConcurrently(t *testing.T) {
 	s := store.In(t.TempDir())
 	var all sync.WaitGroup
@@ -243,7 +244,7 @@ func TestPin(t *testing.T) {
 		step  preprocessing.Plugin
 		words string
 	}{
-		{preprocessing.Plugin{Name: "faulty", Config: []byte(`{"undo": 1}`)}, "fails its schema"},
+		{preprocessing.Plugin{Name: "faulty", Config: []byte(`{"undo": 1}`)}, "does not match its schema"},
 		{preprocessing.Plugin{Name: "faulty", Digest: "sha256:00"}, "is not installed"},
 		{preprocessing.Plugin{Name: "other"}, "plugin other is not installed"},
 	} {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// treeDigest is "sha256:" and the SHA-256 of a list of all files below a folder:
-// "DIGEST  PATH", a line each, by path. Links and devices have no place there.
+// treeDigest returns "sha256:" and the SHA-256 of a list of all files below a
+// folder: "DIGEST PATH", one per line, by path. Links and devices are errors.
 func treeDigest(ctx context.Context, folder string) (string, error) {
 	var paths []string
 	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {

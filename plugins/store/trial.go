@@ -15,12 +15,12 @@ type Trial struct {
 	store     Store
 	installed Installed
 	folder    string
-	claim     *os.File // what keeps others from tidying the folder
+	claim     *os.File // keeps others from removing the folder
 }
 
-// Try makes ready what Install would: a copy of the executable, built where it is
-// the project of a plugin in Python, and the packages of one, which stay for the
-// next time. The caller closes the Trial once all that it opened is closed.
+// Try prepares what Install would: a copy of the executable, built if it is a
+// project of a plugin in Python, and its packages, which are kept for the next
+// time. The caller closes the Trial after closing all plugins opened from it.
 func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err error) {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s Store) Try(ctx context.Context, path string, o Options) (_ *Trial, err e
 	return t, nil
 }
 
-// Digest is that of the executable.
+// Digest returns the digest of the executable.
 func (t *Trial) Digest() string { return t.installed.Digest }
 
 // Open starts the plugin.
@@ -66,5 +66,5 @@ func (t *Trial) Close() error {
 	return err
 }
 
-// trying is how the names of the folders of trials begin.
+// trying is the prefix of the folders of trials.
 const trying = ".trying-"

@@ -10,8 +10,8 @@ import (
 	"tkit/plugins/store"
 )
 
-// What a killed trial has left is removed by the next one and by the next
-// installation; a trial that goes on stays whole beside both.
+// The remains of a killed trial are removed by the next trial and the next
+// installation; an active trial is not affected.
 func TestTrialsAreTidied(t *testing.T) {
 	s := store.In(t.TempDir())
 	left := func() (folders []string) {

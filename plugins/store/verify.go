@@ -10,13 +10,13 @@ import (
 	"tkit/plugins/host"
 )
 
-// Problem is what is wrong with an installed plugin.
+// Problem is a problem of an installed plugin.
 type Problem struct {
 	Plugin string `json:"plugin"`
 	Detail string `json:"detail"`
 }
 
-// Verify reads everything that is installed and checks it against its digests.
+// Verify reads everything that is installed and verifies its digests.
 func (s Store) Verify(ctx context.Context) ([]Problem, error) {
 	all, err := s.List()
 	var found []Problem
@@ -35,14 +35,14 @@ func (s Store) Verify(ctx context.Context) ([]Problem, error) {
 	return found, nil
 }
 
-// check says whether a plugin is what was installed.
+// check verifies that a plugin is unchanged since its installation.
 func (s Store) check(ctx context.Context, i Installed) error {
 	digest, err := host.Digest(i.Path)
 	if err != nil {
 		return err
 	}
 	if digest != i.Digest {
-		return fmt.Errorf("%w: it is %s, and was installed as %s", host.ErrReplaced, digest, i.Digest)
+		return fmt.Errorf("%w: its digest is %s, but %s was installed", host.ErrReplaced, digest, i.Digest)
 	}
 	if i.Python == nil {
 		return nil
@@ -50,8 +50,8 @@ func (s Store) check(ctx context.Context, i Installed) error {
 	return s.checkPackages(ctx, *i.Python)
 }
 
-// Remove removes a plugin, and the packages that no other plugin runs with.
-// Processes that run of it go on, but are not started again.
+// Remove removes a plugin, and the packages that no other plugin uses. Its
+// running processes continue, but are not started again.
 func (s Store) Remove(i Installed) error {
 	unlock, err := s.lock()
 	if err != nil {
@@ -64,7 +64,7 @@ func (s Store) Remove(i Installed) error {
 	return s.removeUnusedPackages()
 }
 
-// remove takes a folder away in one step before it is taken apart.
+// remove renames a folder away before deleting it.
 func (s Store) remove(digest string) error {
 	away, err := os.MkdirTemp(s.folder, ".removing-")
 	if err != nil {

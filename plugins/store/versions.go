@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// compareVersions orders versions as semver.org, version 2.0.0, item 11 says.
+// compareVersions orders versions as in semver.org, version 2.0.0, item 11.
 func compareVersions(a, b string) int {
 	coreA, preA := splitVersion(a)
 	coreB, preB := splitVersion(b)
@@ -15,7 +15,7 @@ func compareVersions(a, b string) int {
 	}
 	switch {
 	case preA == preB:
-		return strings.Compare(a, b) // their builds differ at most
+		return strings.Compare(a, b) // they differ at most in their builds
 	case preA == "":
 		return 1
 	case preB == "":
@@ -30,7 +30,7 @@ func splitVersion(v string) (core, pre string) {
 	return core, pre
 }
 
-// compareFields compares what stands between the dots, numbers as numbers and
+// compareFields compares the fields between dots, numbers numerically and
 // before words.
 func compareFields(a, b string) int {
 	for a != "" || b != "" {

@@ -142,12 +142,12 @@ func TestPluginFaults(t *testing.T) {
 	}{
 		{do: "hang", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "longer than 1s for a batch"},
 		{do: "crash", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "a bug of the author's"},
-		{do: "leak", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "its process ended at the batch"},
+		{do: "leak", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "its process ended during the batch"},
 		{do: "shape", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "1×1×1"},
-		{do: "nan", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "not a finite number"},
+		{do: "nan", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "not finite"},
 		{do: "error", status: http.StatusInternalServerError, words: "the server's log has the cause", logged: "cannot do that"},
 		{do: "image", status: http.StatusBadRequest, words: "too dark"},
-		{do: "lie", status: http.StatusOK, logged: "answered the same batch differently"},
+		{do: "lie", status: http.StatusOK, logged: "returned different results for the same batch"},
 		{do: "print", status: http.StatusOK, logged: "printed by fmt"},
 		{do: "fork", status: http.StatusOK},
 	}

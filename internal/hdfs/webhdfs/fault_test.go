@@ -171,8 +171,8 @@ func TestNameNodeHung(t *testing.T) {
 	ready(t, cluster)
 }
 
-// A file whose writer still has it open is refused; its status tells nothing of
-// that.
+// A file whose writer still has it open is refused, although its status does
+// not show that.
 func TestOpenForWrite(t *testing.T) {
 	cluster := plain(t)
 	path := "/faults/writing"

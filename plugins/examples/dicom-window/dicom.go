@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// explicitLittleEndian is the transfer syntax that is read: pixels as they are,
-// value representations named, least byte first (DICOM PS3.5, A.2).
+// explicitLittleEndian is the supported transfer syntax: uncompressed pixels,
+// explicit value representations, least significant byte first (DICOM PS3.5,
+// A.2).
 const explicitLittleEndian = "1.2.840.10008.1.2.1"
 
-// undefined is the length of what ends with a delimiter (PS3.5, 7.5).
+// undefined is the length of elements that end with a delimiter (PS3.5, 7.5).
 const undefined = math.MaxUint32
 
 // tag is a group and an element.
@@ -36,10 +37,11 @@ const (
 	pixelData        tag = 0x7FE0_0010
 )
 
-// isDICOM says whether a file is of DICOM's Part 10: a preamble and its mark.
+// isDICOM reports whether a file is a DICOM Part 10 file: it has a preamble and
+// a prefix.
 func isDICOM(file []byte) bool { return len(file) >= 132 && string(file[128:132]) == "DICM" }
 
-// readDICOM reads one frame of uncompressed grey.
+// readDICOM reads one frame of uncompressed grey pixels.
 func readDICOM(file []byte) (scan, error) {
 	elements, err := readElements(file[132:])
 	if err != nil {
@@ -52,10 +54,10 @@ func readDICOM(file []byte) (scan, error) {
 	return s, nil
 }
 
-// elements are the values of a data set's upper level.
+// elements holds the values of a data set's top level.
 type elements map[tag][]byte
 
-// readElements reads up to the pixels, which come last of what is wanted.
+// readElements reads up to the pixels, the last element needed.
 func readElements(rest []byte) (elements, error) {
 	found := elements{}
 	for len(rest) > 0 {
@@ -66,7 +68,7 @@ func readElements(rest []byte) (elements, error) {
 		found[t], rest = value, after
 		if t>>16 > 2 {
 			if syntax := found.text(transferSyntax); syntax != explicitLittleEndian {
-				return nil, fmt.Errorf("transfer syntax %q: only %s is read, uncompressed explicit-VR little-endian; convert it first", syntax, explicitLittleEndian)
+				return nil, fmt.Errorf("transfer syntax %q: only %s is supported, uncompressed explicit-VR little-endian; convert it first", syntax, explicitLittleEndian)
 			}
 		}
 		if t == pixelData {
@@ -76,8 +78,8 @@ func readElements(rest []byte) (elements, error) {
 	return nil, errors.New("it has no pixels")
 }
 
-// readElement reads one element (PS3.5, 7.1.2) and says what follows it. The
-// value of a sequence is left out.
+// readElement reads one element (PS3.5, 7.1.2) and returns the rest. The value
+// of a sequence is skipped.
 func readElement(b []byte) (t tag, value, after []byte, err error) {
 	if len(b) < 8 {
 		return 0, nil, nil, errors.New("it ends within an element")
@@ -107,7 +109,7 @@ func readElement(b []byte) (t tag, value, after []byte, err error) {
 
 func (e elements) text(t tag) string { return strings.Trim(string(e[t]), " \x00") }
 
-// number is a US, or otherwise where it is missing.
+// number returns a US, or otherwise if it is missing.
 func (e elements) number(t tag, otherwise int) int {
 	if len(e[t]) < 2 {
 		return otherwise
@@ -115,7 +117,7 @@ func (e elements) number(t tag, otherwise int) int {
 	return int(binary.LittleEndian.Uint16(e[t]))
 }
 
-// decimal is the first number of a DS; false where there is none.
+// decimal returns the first number of a DS; false if there is none.
 func (e elements) decimal(t tag) (float64, bool, error) {
 	first, _, _ := strings.Cut(e.text(t), `\`)
 	if first = strings.TrimSpace(first); first == "" {
@@ -123,7 +125,7 @@ func (e elements) decimal(t tag) (float64, bool, error) {
 	}
 	x, err := strconv.ParseFloat(first, 64)
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-		return 0, false, fmt.Errorf("(%04X,%04X) is %q, no number", uint16(t>>16), uint16(t), first)
+		return 0, false, fmt.Errorf("(%04X,%04X) is %q, not a number", uint16(t>>16), uint16(t), first)
 	}
 	return x, true, nil
 }
@@ -141,7 +143,7 @@ func (e elements) scan() (scan, error) {
 		return s, fmt.Errorf("photometric interpretation %q: want MONOCHROME1 or MONOCHROME2", p)
 	}
 	if n := e.number(samplesPerPixel, 1); n != 1 {
-		return s, fmt.Errorf("%d samples a pixel, want 1", n)
+		return s, fmt.Errorf("%d samples per pixel, want 1", n)
 	}
 	if n := e.text(frames); n != "" && n != "1" {
 		return s, fmt.Errorf("%s frames, want one", n)
@@ -152,7 +154,7 @@ func (e elements) scan() (scan, error) {
 	return s, e.pixels(&s)
 }
 
-// rescaling reads how values are to be rescaled and shown.
+// rescaling reads how values are rescaled and displayed.
 func (e elements) rescaling(s *scan) error {
 	slope, named, err := e.decimal(rescaleSlope)
 	if named {
@@ -167,7 +169,7 @@ func (e elements) rescaling(s *scan) error {
 	}
 	if viewed {
 		if width < 1 {
-			return fmt.Errorf("its window is %v wide, want 1 at least", width)
+			return fmt.Errorf("its window is %v wide, want at least 1", width)
 		}
 		s.view = &view{centre, width}
 	}

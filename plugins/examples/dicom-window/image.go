@@ -10,10 +10,10 @@ import (
 	_ "image/png"
 )
 
-// maxPixels bounds what a header may ask for.
+// maxPixels bounds the size in a header.
 const maxPixels = 1 << 26
 
-// readImage reads a PNG or JPEG; colours become grey of 16 bits.
+// readImage reads a PNG or JPEG; colours become 16-bit grey.
 func readImage(file []byte) (scan, error) {
 	header, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
@@ -42,7 +42,7 @@ func sides(width, height int) error {
 		return errors.New("it has no pixels")
 	}
 	if height > maxPixels/width {
-		return fmt.Errorf("%d × %d pixels are more than %d", width, height, maxPixels)
+		return fmt.Errorf("%d × %d pixels exceed %d", width, height, maxPixels)
 	}
 	return nil
 }

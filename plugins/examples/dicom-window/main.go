@@ -1,5 +1,5 @@
-// Command dicom-window is a plugin of tkit that shows images of up to 16 bits
-// through a window of 8, as a viewer of radiographs does.
+// Command dicom-window is a plugin of tkit that displays 16-bit images through
+// an 8-bit window, like a viewer of radiographs.
 package main
 
 import "tkit/plugins"

@@ -12,38 +12,38 @@ import (
 	"tkit/plugins"
 )
 
-// schema is that of a config.
+// schema is the schema of config.
 const schema = `{
 	"$schema": "https://json-schema.org/draft/2020-12/schema",
 	"type": "object",
 	"properties": {
 		"centre":    {"type": "number", "description": "middle of the window, in rescaled values"},
 		"width":     {"type": "number", "minimum": 1, "description": "width of the window, in rescaled values"},
-		"slope":     {"type": "number", "description": "rescaled value = slope × stored value + intercept; instead of the file's own"},
+		"slope":     {"type": "number", "description": "rescaled value = slope × stored value + intercept; overrides the file"},
 		"intercept": {"type": "number"},
-		"invert":    {"type": "boolean", "description": "show small values white, as MONOCHROME1 files say of themselves; instead of the file's own word"}
+		"invert":    {"type": "boolean", "description": "show small values white, as in MONOCHROME1 files; overrides the file"}
 	},
 	"dependentRequired": {"centre": ["width"], "width": ["centre"], "slope": ["intercept"], "intercept": ["slope"]},
 	"additionalProperties": false
 }`
 
-// config is what stands in the pipeline. What it leaves out is as the file says.
+// config is the step's configuration. Missing values are taken from the file.
 type config struct {
 	Centre, Width    *float64
 	Slope, Intercept *float64
 	Invert           *bool
 }
 
-// scan is a grey image as it was stored.
+// scan is a grey image as stored.
 type scan struct {
 	width, height    int
 	values           []int32 // row by row
 	slope, intercept float64
-	view             *view // nil where the file names none
+	view             *view // nil if the file has none
 	inverted         bool  // small values are white
 }
 
-// view is a part of the rescaled values, to be spread over black to white.
+// view is a range of rescaled values, displayed from black to white.
 type view struct{ centre, width float64 }
 
 type window struct{}
@@ -53,7 +53,8 @@ func (window) Describe() plugins.Description {
 		Name: "dicom-window", Version: "1.0.0",
 		Summary:      "16-bit DICOM and PNG through a window, as 8-bit PNG",
 		ConfigSchema: json.RawMessage(schema),
-		// PNG and not pixels, as the images of a batch may differ in size.
+		// PNG rather than pixels, because the images of a batch may differ in
+		// size.
 		Takes: plugins.Form{Kind: plugins.Encoded}, Gives: plugins.Form{Kind: plugins.Encoded},
 		Deterministic: true,
 	}
@@ -89,7 +90,7 @@ func read(file []byte) (scan, error) {
 	return readImage(file)
 }
 
-// show is the scan through its window. The conversions to float64 keep
+// show displays the scan through its window. The conversions to float64 keep
 // compilers from fusing operations, which would round differently by machine.
 func (s scan) show(c config) *image.Gray {
 	if c.Slope != nil && c.Intercept != nil {
@@ -119,7 +120,7 @@ func (s scan) show(c config) *image.Gray {
 	return shown
 }
 
-// whole is the view that has the least value black and the greatest white.
+// whole returns the view with the smallest value black and the greatest white.
 func whole(values []float64) *view {
 	least, greatest := math.Inf(1), math.Inf(-1)
 	for _, x := range values {
@@ -128,12 +129,13 @@ func whole(values []float64) *view {
 	return &view{centre: float64((least+greatest)/2) + 0.5, width: greatest - least + 1}
 }
 
-// level is a value's, by the linear function of DICOM PS3.3 C.11.2.1.2.1.
+// level returns a value's grey level, by the linear function of DICOM PS3.3
+// C.11.2.1.2.1.
 func (v view) level(x float64) uint8 {
 	from := v.centre - 0.5
 	half := (v.width - 1) / 2
 	switch {
-	case !(x > from-half): // so that what is no number, by an absurd slope, is black
+	case !(x > from-half): // NaN, caused by an absurd slope, is black
 		return 0
 	case x > from+half:
 		return 255
@@ -143,7 +145,7 @@ func (v view) level(x float64) uint8 {
 
 func encode(shown *image.Gray) ([]byte, error) {
 	var b bytes.Buffer
-	// What follows decodes it at once: compression would only cost time.
+	// The next step decodes it at once: compression would only cost time.
 	encoder := png.Encoder{CompressionLevel: png.NoCompression}
 	err := encoder.Encode(&b, shown)
 	return b.Bytes(), err

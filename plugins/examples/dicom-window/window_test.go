@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// dicom is a file of 2 × 2 values of 12 bits, with elements set as given.
+// dicom returns a file of 2 × 2 values of 12 bits, with the given elements.
 func dicom(set map[tag]string) []byte {
 	all := map[tag]string{
 		transferSyntax: explicitLittleEndian + "\x00", photometric: "MONOCHROME2 ",
@@ -65,7 +65,7 @@ func dicom(set map[tag]string) []byte {
 	return file
 }
 
-// scan16 is a 16-bit PNG of one row.
+// scan16 returns a 16-bit PNG of one row.
 func scan16(t testing.TB, values ...uint16) []byte {
 	t.Helper()
 	m := image.NewGray16(image.Rect(0, 0, len(values), 1))
@@ -126,9 +126,9 @@ func TestRefusals(t *testing.T) {
 		"colour":        {dicom(map[tag]string{photometric: "RGB "}), "MONOCHROME1 or MONOCHROME2"},
 		"frames":        {dicom(map[tag]string{frames: "12"}), "12 frames"},
 		"short":         {dicom(map[tag]string{pixelData: "\x00\x00"}), "2 bytes of pixels, want 8"},
-		"huge":          {dicom(map[tag]string{rows: "\xff\xff", columns: "\xff\xff"}), "are more than"},
+		"huge":          {dicom(map[tag]string{rows: "\xff\xff", columns: "\xff\xff"}), "exceed"},
 		"no number":     {dicom(map[tag]string{rescaleSlope: "NaN "}), "no number"},
-		"narrow window": {dicom(map[tag]string{windowCentre: "1 ", windowWidth: "0 "}), "1 at least"},
+		"narrow window": {dicom(map[tag]string{windowCentre: "1 ", windowWidth: "0 "}), "at least 1"},
 		"bits":          {dicom(map[tag]string{bitsAllocated: "\x20\x00"}), "12 bits in 32"},
 		"no pixels":     {dicom(nil)[:160], "it has no pixels"},
 		"cut value":     {dicom(nil)[:150], "has 10 bytes of 20"},

@@ -1,8 +1,8 @@
-"""A plugin that brings photos of pages square and into even light.
+"""A plugin that rectifies photos of pages and evens their lighting.
 
-All that decides on a pixel is whole numbers, or floating-point numbers one operation
-at a time, so that every processor gives the same: OpenCV's own warpPerspective does
-not promise that.
+Pixels are computed with integers, or with floating-point numbers one operation at a
+time, so that results are equal on every processor: OpenCV's own warpPerspective does
+not guarantee that.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tkit_plugins import Batch, Context, Description, Form, ImageError, Kind, Pr
 
 Image = npt.NDArray[Any]  # of uint8; height x width x channels
 Corners = list[tuple[int, int]]
-"""x and y of the upper left corner of a page, then clockwise."""
+"""x and y of the corners of a page, clockwise from the upper left one."""
 
-cv2.ipp.setUseIPP(False)  # which rounds as the processor does it best
+cv2.ipp.setUseIPP(False)  # its rounding depends on the processor
 
 _LEAST_PAGE = 0.05  # of the image's area
-_LEAST_SIDE = 16  # of an image in which a page can be seen
-_FRACTION = cv2.INTER_TAB_SIZE  # parts of a pixel that are told apart
-_LONGEST = 32766  # side that cv2.remap takes
+_LEAST_SIDE = 16  # of an image in which a page can be found
+_FRACTION = cv2.INTER_TAB_SIZE  # resolution in parts of a pixel
+_LONGEST = 32766  # side that cv2.remap supports
 
 
 class PageRectify(Preprocessor):
@@ -34,7 +34,7 @@ class PageRectify(Preprocessor):
         return Description(
             "page-rectify",
             "1.0.0",
-            summary="photos of pages and cards, brought square and into even light",
+            summary="rectifies photos of pages and cards and evens their lighting",
             takes=pixels,
             gives=pixels,
             deterministic=True,
@@ -43,13 +43,13 @@ class PageRectify(Preprocessor):
                 "additionalProperties": False,
                 "properties": {
                     "inset": {
-                        "description": "what is cut off the page's edges, in parts of its sides",
+                        "description": "margin cut off the page's edges, relative to its sides",
                         "type": "number",
                         "minimum": 0,
                         "maximum": 0.25,
                         "default": 0.03,
                     },
-                    "even_light": {"description": "make the paper white all over", "type": "boolean", "default": True},
+                    "even_light": {"description": "make the paper uniformly white", "type": "boolean", "default": True},
                 },
             },
         )
@@ -59,7 +59,7 @@ class PageRectify(Preprocessor):
         out = np.empty_like(given)
         for n, image in enumerate(given):
             if not context.is_active():
-                raise TimeoutError("nobody waits for the answer any more")
+                raise TimeoutError("the caller no longer waits for the result")
             if max(image.shape[:2]) > _LONGEST:
                 raise ImageError(n, f"a side is longer than {_LONGEST} pixels")
             if image.shape[2] not in (1, 3):
@@ -69,8 +69,8 @@ class PageRectify(Preprocessor):
 
 
 def rectified(image: Image, inset: float = 0.03, even_light: bool = True) -> Image:
-    """The page in an image, in an image of the same size; the image as it is where
-    there is no page to be seen."""
+    """Return the page in an image, as an image of the same size, or the image itself if
+    there is no page."""
     corners = page(image)
     if corners is None:
         return image
@@ -79,7 +79,7 @@ def rectified(image: Image, inset: float = 0.03, even_light: bool = True) -> Ima
 
 
 def page(image: Image) -> Corners | None:
-    """The corners of the brightest large thing with four of them."""
+    """Return the corners of the brightest large quadrilateral."""
     height, width, channels = image.shape
     if min(height, width) < _LEAST_SIDE:
         return None
@@ -103,7 +103,7 @@ def page(image: Image) -> Corners | None:
 
 
 def ordered(points: Corners) -> Corners:
-    """Four points clockwise, begun at the one nearest to the upper left."""
+    """Return four points clockwise, beginning with the one nearest to the upper left."""
     middle_x, middle_y = (sum(p[i] for p in points) for i in (0, 1))
 
     def turn(p: tuple[int, int]) -> float:
@@ -115,7 +115,7 @@ def ordered(points: Corners) -> Corners:
 
 
 def warped(image: Image, corners: Corners, inset: float) -> Image:
-    """What lies between the corners, but for the inset, as large as the image."""
+    """Return the area between the corners, without the inset, at the image's size."""
     height, width = image.shape[:2]
     u = inset + (1 - 2 * inset) * ((np.arange(width) + 0.5) / width)
     v = (inset + (1 - 2 * inset) * ((np.arange(height) + 0.5) / height))[:, None]
@@ -130,7 +130,7 @@ def warped(image: Image, corners: Corners, inset: float) -> Image:
 
 
 def square_to(corners: Corners) -> tuple[float, ...]:
-    """The projection of the unit square to four corners (Heckbert, "Fundamentals of
+    """Return the projection of the unit square to four corners (Heckbert, "Fundamentals of
     Texture Mapping and Image Warping", 1989, section 2.2.3), row by row; the ninth
     number is 1."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
@@ -143,8 +143,8 @@ def square_to(corners: Corners) -> tuple[float, ...]:
 
 
 def evened(image: Image) -> Image:
-    """The image divided by what it would be without the ink: writing, which is
-    darker than the paper and thinner than a quarter of it, is closed over."""
+    """Return the image divided by its estimated background: writing, which is darker than
+    the paper and thinner than a quarter of it, is removed by closing."""
     height, width = image.shape[:2]
     size = max(3, min(height, width) // 4) | 1
     paper = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))

@@ -10,13 +10,13 @@ import (
 	"tkit/plugins"
 )
 
-// schema is that of a config.
+// schema is the schema of config.
 const schema = `{
 	"$schema": "https://json-schema.org/draft/2020-12/schema",
 	"type": "object",
 	"properties": {
 		"margin": {"type": "number", "minimum": 0, "maximum": 2, "default": 0.25,
-			"description": "room left on each side, in parts of the longer side of what stands out"}
+			"description": "margin on each side, relative to the longer side of the salient region"}
 	},
 	"additionalProperties": false
 }`
@@ -31,11 +31,11 @@ func (crop) Describe() plugins.Description {
 	pixels := plugins.Form{Kind: plugins.Uint8}
 	return plugins.Description{
 		Name: "saliency-crop", Version: "1.0.0",
-		Summary:      "the part of the image that stands out, at the image's size",
+		Summary:      "the salient region of the image, at the image's size",
 		ConfigSchema: json.RawMessage(schema),
-		// The images of a batch are of one size: the part is brought back to it.
+		// The images of a batch have one size: the region is scaled to it.
 		Takes: pixels, Gives: pixels,
-		Deterministic: true, // all that is computed is whole numbers
+		Deterministic: true, // all computations use integers
 	}
 }
 
@@ -70,8 +70,8 @@ func (p picture) at(x, y, channel int) int {
 	return int(p.pixels[(y*p.width+x)*p.channels+channel])
 }
 
-// frame is the least part of whole that has box in it, with a margin, and
-// whole's proportions. Without a box it is whole.
+// frame returns the smallest part of whole that contains box with a margin and
+// has whole's proportions. Without a box it returns whole.
 func frame(box image.Rectangle, margin float64, whole image.Rectangle) image.Rectangle {
 	if box.Empty() {
 		return whole
@@ -89,7 +89,7 @@ func frame(box image.Rectangle, margin float64, whole image.Rectangle) image.Rec
 	return image.Rect(x, y, x+width, y+height)
 }
 
-// enlarge fills to with a part of from by bilinear interpolation between the
+// enlarge scales a part of from to to by bilinear interpolation between the
 // centres of pixels, in units of 1/65,536 of a pixel.
 func enlarge(from picture, part image.Rectangle, to picture) {
 	columns := places(part.Min.X, part.Max.X, to.width)
@@ -109,10 +109,10 @@ func enlarge(from picture, part image.Rectangle, to picture) {
 
 const one = 1 << 16
 
-// place lies between two pixels: share is the second's.
+// place is a position between two pixels: share is the second's weight.
 type place struct{ first, second, share int }
 
-// places are where n pixels lie that are spread over those from low to high.
+// places returns the positions of n pixels spread evenly from low to high.
 func places(low, high, n int) []place {
 	all := make([]place, n)
 	for i := range all {

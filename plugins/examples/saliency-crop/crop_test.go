@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	preprocesstest.Run(t, crop{}, preprocesstest.Options{Config: json.RawMessage(`{"margin": 0.1}`)})
 }
 
-// blank is an image of one grey with bright boxes.
+// blank returns an image of one grey with bright boxes.
 func blank(width, height, channels int, bright ...image.Rectangle) picture {
 	p := picture{height, width, channels, make([]uint8, width*height*channels)}
 	for y := range height {
@@ -39,13 +39,13 @@ func TestSalient(t *testing.T) {
 	object, speck := image.Rect(30, 10, 42, 26), image.Rect(3, 3, 5, 5)
 	for _, channels := range []int{1, 3} {
 		got := salient(blank(64, 48, channels, object, speck))
-		// The blur reaches two pixels over the edge.
+		// The blur extends two pixels beyond the edge.
 		if !object.In(got) || !got.In(object.Inset(-2)) {
-			t.Errorf("%d channels: %v stands out, want %v", channels, got, object)
+			t.Errorf("%d channels: %v is salient, want %v", channels, got, object)
 		}
 	}
 	if got := salient(blank(64, 48, 3)); !got.Empty() {
-		t.Errorf("%v stands out of nothing", got)
+		t.Errorf("%v is salient in a blank image", got)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestEnlarge(t *testing.T) {
 	}
 }
 
-// An object that fills little of the image fills much of the answer.
+// An object that fills little of the image fills much of the result.
 func TestProcess(t *testing.T) {
 	p := blank(96, 96, 1, image.Rect(70, 5, 90, 25))
 	in := plugins.Batch{Kind: plugins.Uint8, Count: 1, Shape: [3]int{96, 96, 1}, Uint8: p.pixels}

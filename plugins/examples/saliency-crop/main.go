@@ -1,5 +1,5 @@
-// Command saliency-crop is a plugin of tkit that cuts images down to what
-// stands out from their background.
+// Command saliency-crop is a plugin of tkit that crops images to their salient
+// region.
 package main
 
 import "tkit/plugins"

@@ -4,14 +4,15 @@ import (
 	"image"
 )
 
-// salient is the box around what stands out most, empty where nothing does.
+// salient returns the box around the most salient region, empty if there is
+// none.
 //
-// A pixel stands out by how far its colour, blurred, is from the image's mean
-// colour; a region does that is connected, stands out more than twice the mean,
-// and has the greatest sum. R. Achanta, S. Hemami, F. Estrada, S. Süsstrunk,
-// Frequency-tuned Salient Region Detection, CVPR 2009, equations 8 and 10; the
-// distances here are in the channels as they are and not in CIE Lab, which
-// would take fractions.
+// The saliency of a pixel is the distance of its blurred colour from the
+// image's mean colour. The region is connected, more salient than twice the
+// mean, and has the greatest sum. R. Achanta, S. Hemami, F. Estrada, S.
+// Süsstrunk, Frequency-tuned Salient Region Detection, CVPR 2009, equations 8
+// and 10; distances are computed in the given channels instead of CIE Lab,
+// which would need fractions.
 func salient(p picture) image.Rectangle {
 	s := saliency(p)
 	var sum uint64
@@ -21,7 +22,8 @@ func salient(p picture) image.Rectangle {
 	return largest(s, p.width, 2*sum/uint64(len(s)))
 }
 
-// saliency is by pixel the squared distance from the mean, in units of 1/65,536.
+// saliency returns each pixel's squared distance from the mean, in units of
+// 1/65,536.
 func saliency(p picture) []uint64 {
 	s := make([]uint64, p.width*p.height)
 	for c := range p.channels {
@@ -37,10 +39,11 @@ func saliency(p picture) []uint64 {
 	return s
 }
 
-// binomial is the paper's small Gaussian; it adds up to 16.
+// binomial is the paper's small Gaussian; its sum is 16.
 var binomial = [5]int{1, 4, 6, 4, 1}
 
-// blurred is a channel through the binomial kernel in both directions, times 256.
+// blurred returns a channel filtered by the binomial kernel in both directions,
+// times 256.
 func blurred(p picture, channel int) []int {
 	across := make([]int, p.width*p.height)
 	both := make([]int, len(across))
@@ -61,8 +64,9 @@ func blurred(p picture, channel int) []int {
 	return both
 }
 
-// largest is the box around the connected pixels above a threshold, corners
-// included, whose sum is greatest; of equal ones the topmost.
+// largest returns the box around the connected pixels above a threshold,
+// including diagonal neighbours, with the greatest sum; of equal ones the
+// topmost.
 func largest(s []uint64, width int, threshold uint64) image.Rectangle {
 	var box image.Rectangle
 	var greatest uint64

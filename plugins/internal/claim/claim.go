@@ -1,6 +1,5 @@
-// Package claim tells folders that a process works in from those that a process
-// which was killed has left behind: a claim ends with the process, however that
-// ends.
+// Package claim distinguishes folders in use by a process from those of killed
+// processes: a claim ends with the process, however it ends.
 package claim
 
 import (
@@ -11,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Take claims a folder until what it returns is closed. A folder that another
-// process, or this one, has claimed is an error.
+// Take claims a folder until the returned file is closed. It returns an error
+// if the folder is already claimed, even by this process.
 func Take(folder string) (*os.File, error) {
 	f, err := os.Open(folder)
 	if err != nil {
@@ -24,8 +23,8 @@ func Take(folder string) (*os.File, error) {
 	return f, nil
 }
 
-// Abandoned says whether nobody claims a folder. One that was made a moment ago
-// may be about to be claimed: who asks makes sure that it is not such a one.
+// Abandoned reports whether a folder is unclaimed. A new folder may not be
+// claimed yet: the caller must exclude that case.
 func Abandoned(folder string) bool {
 	f, err := Take(folder)
 	if err != nil {

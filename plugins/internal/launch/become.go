@@ -23,8 +23,8 @@ func init() {
 	}
 }
 
-// become confines the process and replaces it by the plugin. It returns only
-// where that fails, after it has told why.
+// become confines the process and replaces it by the plugin. It returns only on
+// failure, after reporting it.
 func become(descriptor string) {
 	first, err := strconv.Atoi(descriptor)
 	if err != nil {
@@ -50,7 +50,7 @@ func become(descriptor string) {
 		r.Step = call.Syscall
 		errors.As(err, &r.Number)
 	}
-	answers.Encode(r) // where it cannot be told, the end of the process tells
+	answers.Encode(r) // if the report cannot be sent, the end of the process shows the failure
 }
 
 func orders(from io.ReadCloser) (s Spec, err error) {
@@ -58,9 +58,9 @@ func orders(from io.ReadCloser) (s Spec, err error) {
 	return s, errors.Join(err, from.Close())
 }
 
-// confine closes the sandbox around the calling thread, which is to execute the
+// confine applies the sandbox to the calling thread, which then executes the
 // plugin. The order matters: mounting needs the capabilities, and every later
-// step narrows what the ones before may do.
+// step restricts the earlier ones.
 func confine(s Spec) (p Protections, err error) {
 	isolated := unix.Getpid() == 1
 	writable := []string{s.Folder}
@@ -71,7 +71,7 @@ func confine(s Spec) (p Protections, err error) {
 			writable = append(writable, sharedMemory)
 		}
 	}
-	if err := os.Chdir(s.Folder); err != nil { // again: it may be mounted anew
+	if err := os.Chdir(s.Folder); err != nil { // again: it may have been mounted anew
 		return p, err
 	}
 	if err := limit(s); err != nil {
@@ -93,7 +93,7 @@ func confine(s Spec) (p Protections, err error) {
 	return p, err
 }
 
-// limit bounds what the process takes.
+// limit sets the resource limits of the process.
 func limit(s Spec) error {
 	if s.CPUs != nil {
 		var set unix.CPUSet
@@ -116,8 +116,8 @@ func limit(s Spec) error {
 	return nil
 }
 
-// refused says whether the kernel, or the container around tkit, does not have
-// or allow what was asked.
+// refused reports whether the kernel, or the container around tkit, does not
+// support or allow the request.
 func refused(err error) bool {
 	for _, no := range []syscall.Errno{unix.EPERM, unix.EINVAL, unix.ENOSPC, unix.EACCES, unix.ENOSYS} {
 		if errors.Is(err, no) {
@@ -127,6 +127,6 @@ func refused(err error) bool {
 	return false
 }
 
-// Refused says whether a process cannot be started in namespaces of its own
-// here, so that it can only be started without.
+// Refused reports whether a process can only be started without its own
+// namespaces.
 func Refused(err error) bool { return refused(err) }

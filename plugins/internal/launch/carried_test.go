@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// With the build tag, what is started is the embedded launcher, not this program.
+// With the build tag, the embedded launcher is started, not this program.
 func TestLauncherIsCarried(t *testing.T) {
 	if len(carried) == 0 {
 		t.Fatal("the program carries no launcher")

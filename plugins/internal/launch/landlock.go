@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a plugin may read of the system: programs, libraries and what these look
-// up, but nobody's data.
+// The system's files that a plugin may read: programs, libraries and their
+// data, but no user data.
 var system = []string{
 	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/sys",
 	"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl", "/etc/pki",
@@ -19,15 +19,15 @@ var system = []string{
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
 }
 
-// What a plugin may read below the machine's own /proc, where it has none to
-// itself: its own folder, by which it sees no other process, and what is about
-// the machine.
+// The files that a plugin may read below the machine's /proc, if it has no own
+// one: its own folder, which shows no other process, and information about the
+// machine.
 var machineProc = []string{
 	"/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/sys",
 	"/proc/uptime", "/proc/version",
 }
 
-// proc is what a plugin may read below /proc.
+// proc returns what a plugin may read below /proc.
 func proc(own bool) []string {
 	if own {
 		return []string{"/proc"}
@@ -35,14 +35,14 @@ func proc(own bool) []string {
 	return machineProc
 }
 
-// Rights of Landlock on files (linux/landlock.h).
+// Landlock's rights on files (linux/landlock.h).
 const (
 	landlockRead  = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	landlockFile  = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	landlockFirst = 1<<13 - 1 // of the first version
 )
 
-// landlockVersion is that of the kernel's Landlock, 0 where there is none.
+// landlockVersion returns the kernel's version of Landlock, 0 if there is none.
 func landlockVersion() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
@@ -51,17 +51,17 @@ func landlockVersion() int {
 	return int(v)
 }
 
-// The versions of Landlock from which it has its scopes. Version 6 has that for
-// signals too, but there it also keeps the threads of one process from each other.
+// The versions of Landlock that introduced its scopes. Version 6 already has
+// the scope for signals, but there it also blocks signals between threads of
+// one process.
 const (
 	landlockSockets = 6
 	landlockSignals = 7
 )
 
-// landlock denies the calling thread every file but those that are readable or
-// writable, each with all that lies below it; and the abstract Unix sockets and
-// the signals to processes outside. version is 0 where the kernel has no
-// Landlock: then nothing is denied.
+// landlock denies the calling thread all files except those below readable and
+// writable paths, and also abstract Unix sockets and signals to processes
+// outside. version is 0 if the kernel has no Landlock: then nothing is denied.
 func landlock(version int, readable, writable []string) error {
 	if version == 0 {
 		return nil
@@ -105,7 +105,7 @@ func landlock(version int, readable, writable []string) error {
 	return nil
 }
 
-// landlockRule allows what lies below path. What does not exist needs no rule.
+// landlockRule allows everything below path. A missing path needs no rule.
 func landlockRule(ruleset int, path string, rights uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -120,7 +120,7 @@ func landlockRule(ruleset int, path string, rights uint64) error {
 		return err
 	}
 	if info.Mode&unix.S_IFMT != unix.S_IFDIR {
-		rights &= landlockFile // others have no meaning for a file
+		rights &= landlockFile // the others do not apply to files
 	}
 	attr := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,

@@ -1,14 +1,14 @@
 // Package launch starts the process of a plugin inside a sandbox.
 //
-// A program that is to be confined cannot be trusted to confine itself, and tkit
-// cannot enter the plugin's namespaces before they exist. So tkit starts a
-// launcher in new namespaces: a program that is linked with this package, which
-// takes over before main, closes the sandbox around itself, and then becomes the
-// plugin. It is one process from beginning to end, with one number.
+// A program that is to be confined cannot be trusted to confine itself, and
+// tkit cannot enter the plugin's namespaces before they exist. So tkit starts a
+// launcher in new namespaces: a program that links this package, which takes
+// over before main, applies the sandbox to itself, and then executes the
+// plugin. It is one process throughout, with one PID.
 //
-// With the build tag launcher, the launcher is the program of the folder
-// launcher, which is embedded and starts in a few milliseconds. Without it, as in
-// the tests of authors, the launcher is the running program itself.
+// With the build tag launcher, the launcher is the program in the folder
+// launcher, which is embedded and starts in a few milliseconds. Without it, as
+// in the tests of authors, the launcher is the running program itself.
 package launch
 
 import (
@@ -22,48 +22,48 @@ import (
 	"syscall"
 )
 
-// name is the first argument of a process that is to become a plugin.
+// name is the first argument of a process that will become a plugin.
 const name = "tkit-plugin-launcher"
 
-// Spec says what to start and what it may have.
+// Spec describes the process to start and its permissions.
 type Spec struct {
 	Path        string   // the executable
-	Args        []string // the first is the name that it sees as its own
-	Environment []string // all of it, NAME=VALUE each
-	Folder      string   // its own, where it starts and the only place it may write to
-	Readable    []string // what it may read besides the system
-	Network     bool     // whether it may reach the network
-	Memory      uint64   // the most bytes of data of one process
+	Args        []string // the first is the name of the program
+	Environment []string // complete, NAME=VALUE each
+	Folder      string   // its working folder, the only place it may write to
+	Readable    []string // readable in addition to the system
+	Network     bool     // whether it may access the network
+	Memory      uint64   // limit of one process's data in bytes
 	CPUs        []int    // the processors it is bound to; nil: all
 }
 
-// Protections are the parts of the sandbox that this machine could close.
+// Protections lists the parts of the sandbox that are active on this machine.
 type Protections struct {
-	// Processes: it sees only its own processes, by a /proc of its own.
+	// Processes: it sees only its own processes, through its own /proc.
 	Processes bool `json:"processes"`
-	// Network: it has a network of its own without any interface, unless it was
-	// given the machine's.
+	// Network: it has its own network namespace without interfaces, unless it
+	// was given the machine's network.
 	Network bool `json:"network"`
-	// ReadOnly: every file system but its own folder is mounted read-only.
+	// ReadOnly: every file system except its own folder is mounted read-only.
 	ReadOnly bool `json:"read_only"`
-	// Files: Landlock keeps it from all files but those it is given.
+	// Files: Landlock denies all files except those it is given.
 	Files bool `json:"files"`
-	// Signals: it cannot signal the processes around it.
+	// Signals: it cannot signal processes outside.
 	Signals bool `json:"signals"`
-	// Calls: a filter denies the system calls that no plugin needs.
+	// Calls: a filter denies the system calls that plugins do not need.
 	Calls bool `json:"calls"`
 	// Powers: it has no capabilities.
 	Powers bool `json:"powers"`
 }
 
-// A Protection is one part of the sandbox, in words for people.
+// A Protection is one part of the sandbox, as text.
 type Protection struct {
 	Words  string
-	Closed bool // on this machine
+	Closed bool // active on this machine
 }
 
-// List is all of them. network says that the plugin was given the network, which
-// is then no part of the sandbox.
+// List returns all protections. network means that the plugin has network
+// access, so that the network is not part of the sandbox.
 func (p Protections) List(network bool) []Protection {
 	all := []Protection{
 		{"other processes hidden (a /proc of its own)", p.Processes},
@@ -79,7 +79,7 @@ func (p Protections) List(network bool) []Protection {
 	return all
 }
 
-// Missing names those that this machine could not close.
+// Missing lists the inactive ones.
 func (p Protections) Missing(network bool) []string {
 	var missing []string
 	for _, one := range p.List(network) {
@@ -90,12 +90,12 @@ func (p Protections) Missing(network bool) []string {
 	return missing
 }
 
-// report is what the launcher tells its starter before it becomes the plugin.
+// report is the launcher's message to its starter before it becomes the plugin.
 type report struct {
 	Protections Protections
-	Step        string        // that failed; empty: none
-	Number      syscall.Errno // of the system's error, or 0
-	Words       string        // of another error
+	Step        string        // the failed step; empty: none
+	Number      syscall.Errno // the system error, or 0
+	Words       string        // text of another error
 }
 
 func (r report) err() error {
@@ -108,18 +108,18 @@ func (r report) err() error {
 	return nil
 }
 
-// Process is a process under way to become a plugin.
+// Process is a process that is becoming a plugin.
 type Process struct {
 	Cmd    *exec.Cmd
 	spec   Spec
-	orders *os.File // our ends of the pipes, nil once they are closed
+	orders *os.File // this side's ends of the pipes, nil when closed
 	report *os.File
 }
 
-// Start starts the launcher, in namespaces of its own where isolated. files
-// become the descriptors from 3 on. The calling goroutine must stay on its
-// thread for as long as the process is to live: the kernel ends the process with
-// the thread. Finish must follow.
+// Start starts the launcher, in its own namespaces if isolated. files become
+// the descriptors from 3 on. The calling goroutine must stay on its thread for
+// the process's lifetime: the kernel kills the process with the thread. Finish
+// must follow.
 func Start(s Spec, stdout, stderr *os.File, files []*os.File, isolated bool) (*Process, error) {
 	launcher, err := program()
 	if err != nil {
@@ -137,7 +137,7 @@ func Start(s Spec, stdout, stderr *os.File, files []*os.File, isolated bool) (*P
 	first := 3 + len(files) // of the launcher's own descriptors
 	p.Cmd = &exec.Cmd{
 		// The launcher is one of its own files: any other descriptor may be
-		// overwritten while these are put in their places.
+		// overwritten while these are moved into place.
 		Path: fmt.Sprintf("/proc/self/fd/%d", first+2), Args: []string{name, strconv.Itoa(first)}, Env: programEnvironment(),
 		Stdout: stdout, Stderr: stderr, ExtraFiles: append(files[:len(files):len(files)], read, write, launcher),
 		SysProcAttr: attributes(s.Network, isolated),
@@ -150,13 +150,13 @@ func Start(s Spec, stdout, stderr *os.File, files []*os.File, isolated bool) (*P
 	return p, nil
 }
 
-// Finish tells the launcher what to do and waits until it has become the plugin,
-// or ends. Whoever kills the process ends the wait.
+// Finish sends the launcher its orders and waits until it has become the plugin
+// or ended. Killing the process ends the wait.
 func (p *Process) Finish() (Protections, error) {
 	sent := json.NewEncoder(p.orders).Encode(p.spec)
 	sent = errors.Join(sent, p.orders.Close())
 	p.orders = nil
-	// One report comes before the last step, and another if that fails.
+	// One report precedes the last step, and another follows if that fails.
 	var last report
 	reports := 0
 	for d := json.NewDecoder(io.LimitReader(p.report, 1<<16)); ; reports++ {
@@ -183,9 +183,9 @@ func (p *Process) close() error {
 	return err
 }
 
-// attributes make the process the head of a session and group of its own, away
-// from the terminal, that ends with tkit. In namespaces of its own all that it
-// starts ends with it, and it sees neither other processes nor a network.
+// attributes make the process the leader of its own session and group, without
+// the terminal, killed with tkit. In its own namespaces all its descendants are
+// killed with it, and it sees neither other processes nor a network.
 func attributes(network, isolated bool) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if !isolated {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The launcher is in memory, byte for byte, and nobody can change it.
+// The launcher is in memory, byte for byte, and immutable.
 func TestLauncherIsSealed(t *testing.T) {
 	content := carried
 	if content == nil {

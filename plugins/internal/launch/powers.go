@@ -8,9 +8,9 @@ import (
 
 const capSysAdmin = unix.CAP_SYS_ADMIN
 
-// dropPowers gives up all capabilities, for this program and for what it starts.
-// It says whether none is left: the account root gets some back at each start
-// where it may not shorten the bounding set.
+// dropPowers drops all capabilities, for this program and those it starts. It
+// reports whether none is left: root regains some at each exec if it may not
+// reduce the bounding set.
 func dropPowers() (bool, error) {
 	none := true
 	for power := uintptr(0); ; power++ {

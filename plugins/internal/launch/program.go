@@ -13,8 +13,8 @@ import (
 	"tkit/plugins/internal/sealed"
 )
 
-// program is what Start executes. It is opened once, and stays open for as long
-// as this process lives.
+// program is the executable that Start runs. It is opened once and stays open
+// for the process's lifetime.
 var program = sync.OnceValues(func() (*os.File, error) {
 	if carried == nil {
 		return os.OpenFile("/proc/self/exe", unix.O_PATH, 0)
@@ -22,7 +22,7 @@ var program = sync.OnceValues(func() (*os.File, error) {
 	return inMemory(carried)
 })
 
-// inMemory is a sealed file with exactly the given content.
+// inMemory returns a sealed file with exactly the given content.
 func inMemory(content []byte) (*os.File, error) {
 	file, err := sealed.Copy(name, bytes.NewReader(content))
 	if err != nil {
@@ -38,8 +38,8 @@ func inMemory(content []byte) (*os.File, error) {
 	return file, nil
 }
 
-// programEnvironment is what the program needs to be loaded. What the plugin sees
-// is in its Spec.
+// programEnvironment returns the environment needed to load the program. The
+// plugin's environment is in its Spec.
 func programEnvironment() []string {
 	if carried != nil {
 		return []string{}

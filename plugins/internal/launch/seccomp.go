@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// platforms are the numbers by which filters know them; on others there is no
-// filter.
+// platforms maps architectures to their numbers in filters. There is no filter
+// on others.
 var platforms = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// denied are the system calls that no plugin needs: those that look into other
-// processes, change namespaces and mounts, make sockets and files by ways that
-// no filter sees, take memory that nobody counts, or ask for parts of the kernel
-// in which faults are found again and again.
+// denied lists the system calls that plugins do not need: those that inspect
+// other processes, change namespaces and mounts, create sockets and files in
+// ways that filters cannot see, allocate uncounted memory, or use parts of the
+// kernel with frequent vulnerabilities.
 var denied = []uint32{
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_MOUNT, unix.SYS_UMOUNT2,
@@ -27,20 +27,20 @@ var denied = []uint32{
 	unix.SYS_SYSLOG, unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
 }
 
-// unknown are those that are answered as by a kernel that does not have them:
-// whoever uses them goes on without. What clone3 asks for lies in memory, where
-// no filter sees it.
+// unknown lists calls answered as by a kernel without them, so that programs
+// use alternatives. The arguments of clone3 are in memory, where filters cannot
+// see them.
 var unknown = []uint32{unix.SYS_CLONE3, unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER}
 
-// Of struct seccomp_data (linux/seccomp.h): where a filter finds the number of
-// the system call, the architecture that it is made by, and the lower halves of
-// its arguments on little-endian machines.
+// Offsets in struct seccomp_data (linux/seccomp.h): the number of the system
+// call, its architecture, and the lower halves of its arguments on
+// little-endian machines.
 const (
 	callNumber    = 0
 	callPlatform  = 4
 	firstArgument = 16
 	nextArgument  = 24
-	otherNumbers  = 0x40000000 // from there on, those of a second way to call on amd64
+	otherNumbers  = 0x40000000 // from there on, the x32 calls on amd64
 )
 
 const (
@@ -49,7 +49,7 @@ const (
 	socketKind = 0xf // without SOCK_CLOEXEC and SOCK_NONBLOCK
 )
 
-// A filter is a program of classic BPF: jumps go forwards only, and count the
+// A filter is a classic BPF program: jumps go forward only, and count the
 // instructions that they skip.
 type filter []unix.SockFilter
 
@@ -57,12 +57,12 @@ func (f *filter) load(offset uint32) {
 	*f = append(*f, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset})
 }
 
-// unless skips the next n instructions where the loaded value passes the test.
+// unless skips the next n instructions if the loaded value passes the test.
 func (f *filter) unless(test uint16, value uint32, n uint8) {
 	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | test, K: value, Jt: n})
 }
 
-// when skips the next n instructions where the loaded value fails the test.
+// when skips the next n instructions if the loaded value fails the test.
 func (f *filter) when(test uint16, value uint32, n uint8) {
 	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | test, K: value, Jf: n})
 }
@@ -79,14 +79,14 @@ func (f *filter) refuse(number uint32) {
 	*f = append(*f, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | number})
 }
 
-// call answers a system call with an error; the number is loaded.
+// call answers a system call with an error. Its number is loaded.
 func (f *filter) call(number, answer uint32) {
 	f.when(unix.BPF_JEQ, number, 1)
 	f.refuse(answer)
 }
 
-// rules makes the filter. bound denies to choose other processors; internet
-// allows sockets of the internet's protocols; connects allows to connect.
+// rules makes the filter. bound denies selecting other processors; internet
+// allows internet sockets; connects allows connect.
 func rules(platform uint32, bound, internet, connects bool) filter {
 	var f filter
 	f.load(callPlatform)
@@ -104,7 +104,7 @@ func rules(platform uint32, bound, internet, connects bool) filter {
 	if bound {
 		f.call(unix.SYS_SCHED_SETAFFINITY, uint32(unix.EPERM))
 	}
-	if !connects { // the only way to the Unix sockets of others
+	if !connects { // the only way to Unix sockets of others
 		f.call(unix.SYS_CONNECT, uint32(unix.EACCES))
 	}
 	f.when(unix.BPF_JEQ, unix.SYS_CLONE, 4)
@@ -117,8 +117,8 @@ func rules(platform uint32, bound, internet, connects bool) filter {
 	return f
 }
 
-// sockets lets a plugin make Unix sockets of the stream kind, which send nowhere
-// before they are connected, and no others but those of the internet.
+// sockets allows Unix stream sockets, which cannot send before they are
+// connected, and otherwise only internet sockets if allowed.
 func (f *filter) sockets(internet bool) {
 	var inner filter
 	inner.load(firstArgument)
@@ -127,7 +127,7 @@ func (f *filter) sockets(internet bool) {
 			inner.when(unix.BPF_JEQ, family, 1)
 			inner.allow()
 		}
-		inner.when(unix.BPF_JEQ, unix.AF_NETLINK, 4) // by which programs list the interfaces
+		inner.when(unix.BPF_JEQ, unix.AF_NETLINK, 4) // used by programs to list the interfaces
 		inner.load(firstArgument + 2*(nextArgument-firstArgument))
 		inner.when(unix.BPF_JEQ, unix.NETLINK_ROUTE, 1)
 		inner.allow()
@@ -145,8 +145,8 @@ func (f *filter) sockets(internet bool) {
 	*f = append(*f, inner...)
 }
 
-// filterCalls has the kernel filter the calling thread's system calls. It says
-// whether the kernel can do that.
+// filterCalls filters the calling thread's system calls in the kernel. It
+// reports whether the kernel supports that.
 func filterCalls(bound, internet, connects bool) (bool, error) {
 	platform, known := platforms[runtime.GOARCH]
 	if !known {
@@ -156,7 +156,7 @@ func filterCalls(bound, internet, connects bool) (bool, error) {
 	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 	runtime.KeepAlive(f)
-	if refused(err) { // by a kernel without filters, or by the container around tkit
+	if refused(err) { // a kernel without filters, or the container around tkit
 		return false, nil
 	}
 	return err == nil, os.NewSyscallError("prctl", err)

@@ -1,5 +1,5 @@
-// Package link is the connection between tkit and a plugin's process: both show
-// a certificate made for it alone, and it carries large batches fast.
+// Package link implements the connection between tkit and a plugin's process:
+// both present a certificate made for it, and it transfers large batches fast.
 package link
 
 import (
@@ -16,9 +16,10 @@ import (
 // Host is the name in the certificates.
 const Host = "localhost"
 
-// Certificate makes the key and certificate of one side of a connection, as
-// go-plugin does under AutoMTLS, but on the curve P-256 instead of P-521: the TLS
-// of gRPC for Python and C++ takes no certificate of the latter, and it is faster.
+// Certificate makes the key and certificate of one side of a connection, like
+// go-plugin's AutoMTLS, but on the curve P-256 instead of P-521: gRPC's TLS for
+// Python and C++ does not support certificates with the latter, and it is
+// faster.
 func Certificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

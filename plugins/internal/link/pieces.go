@@ -10,18 +10,18 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// pieces are the credentials of TLS for a connection over which batches go. TLS
-// reads and writes the socket record by record, of 16 KB each; at most of them one
-// side would fall asleep and be woken, which takes longer than to encrypt the
-// batch. So what is written at a time goes out as one piece, and what is there is
-// read as one.
+// pieces is TLS credentials for connections that transfer batches. TLS reads
+// and writes the socket in records of 16 KB; at most of them one side would
+// sleep and be woken, which takes longer than encrypting the batch. So each
+// write is sent as one piece, and all available data is read as one.
 type pieces struct {
 	credentials.TransportCredentials
 	config *tls.Config
 }
 
-// Credentials make them of a configuration, which may change up to the first
-// connection: go-plugin adds the plugin's certificate when it hears of it.
+// Credentials returns credentials for a configuration, which may change until
+// the first connection: go-plugin adds the plugin's certificate when it
+// receives it.
 func Credentials(c *tls.Config) credentials.TransportCredentials {
 	return pieces{credentials.NewTLS(c), c}
 }
@@ -46,7 +46,7 @@ func (p pieces) ServerHandshake(socket net.Conn) (net.Conn, credentials.AuthInfo
 	return &whole{secured, under}, info, nil
 }
 
-// whole is a connection over TLS that writes in one piece.
+// whole is a TLS connection that sends each write in one piece.
 type whole struct {
 	net.Conn
 	under *buffered
@@ -63,11 +63,11 @@ func (w *whole) Write(p []byte) (int, error) {
 
 const (
 	readAhead    = 256 << 10
-	socketBuffer = 4 << 20 // on its way before the other side reads it
+	socketBuffer = 4 << 20 // in flight before the other side reads it
 )
 
-// buffered is the socket under TLS. It reads ahead, and holds back what is
-// written between hold and flush.
+// buffered is the socket under TLS. It reads ahead, and buffers writes between
+// hold and flush.
 type buffered struct {
 	net.Conn
 	ahead *bufio.Reader
@@ -79,7 +79,7 @@ type buffered struct {
 
 func newBuffered(socket net.Conn) *buffered {
 	if s, ok := socket.(interface{ SetWriteBuffer(int) error }); ok {
-		s.SetWriteBuffer(socketBuffer) // as far as the system allows; any will do
+		s.SetWriteBuffer(socketBuffer) // as far as the system allows; any size works
 	}
 	return &buffered{Conn: socket, ahead: bufio.NewReaderSize(socket, readAhead)}
 }

@@ -26,7 +26,7 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// sides gives both of them the certificate of the other.
+// sides returns configurations with each other's certificate.
 func sides(t *testing.T) (client, server *tls.Config) {
 	t.Helper()
 	var own [2]tls.Certificate
@@ -84,8 +84,8 @@ func connect(t *testing.T, client, server credentials.TransportCredentials) (our
 	return ours, theirs, socket, err
 }
 
-// What is written at a time, of whatever size, arrives whole and goes through the
-// socket at once, while as much comes the other way.
+// Each write, of any size, arrives complete and goes through the socket at
+// once, while as much data comes the other way.
 func TestPieces(t *testing.T) {
 	client, server := sides(t)
 	ours, theirs, socket, err := connect(t, Credentials(client), Credentials(server))
@@ -135,7 +135,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// Nobody is let in, nor called, without the certificate that was agreed on.
+// Neither side accepts a connection without the agreed certificate.
 func TestStrangersAreRefused(t *testing.T) {
 	client, server := sides(t)
 	stranger, pretender := sides(t)

@@ -1,4 +1,4 @@
-// Package sealed makes executables in memory that nobody can change.
+// Package sealed makes immutable executables in memory.
 package sealed
 
 import (
@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Copy returns a file in memory with the content of from, sealed against every
-// change. It can be executed as /proc/self/fd/N. A process of the same user may
-// write to it before it is sealed, so the caller compares its content with what
-// it must be. path names the file in errors.
+// Copy returns a file in memory with the content of from, sealed against
+// changes. It can be executed as /proc/self/fd/N. A process of the same user
+// may write to it before it is sealed, so the caller must verify its content.
+// path is for errors.
 func Copy(path string, from io.Reader) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	name := filepath.Base(path)
-	name = name[:min(len(name), 200)] // the kernel takes 249 bytes
+	name = name[:min(len(name), 200)] // the kernel's limit is 249 bytes
 	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) { // a kernel before 6.3
 		fd, err = unix.MemfdCreate(name, flags)

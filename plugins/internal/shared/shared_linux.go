@@ -1,6 +1,6 @@
-// Package shared is memory that tkit and the process of a plugin both see: a
-// file without a name (memfd) that the process inherits, so that nothing is left
-// behind when both are gone.
+// Package shared provides memory shared by tkit and a plugin's process: an
+// unnamed file (memfd) that the process inherits, so that nothing remains when
+// both have ended.
 package shared
 
 import (
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Area is one such memory, mapped. Its methods may be called by several
-// goroutines; the bytes are the callers' to guard.
+// Area is one such memory, mapped. Its methods are safe for concurrent use;
+// callers must synchronise access to the bytes.
 type Area struct {
 	file *os.File
 
@@ -22,8 +22,8 @@ type Area struct {
 	reserved int
 }
 
-// New makes an empty area. It can grow but not shrink, whoever asks, so that no
-// access to what is mapped can fail.
+// New makes an empty area. It can grow but never shrink, so that no access to
+// mapped memory can fault.
 func New() (*Area, error) {
 	fd, err := unix.MemfdCreate("tkit-plugin-memory", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
 	if errors.Is(err, unix.EINVAL) { // a kernel before 6.3
@@ -39,7 +39,7 @@ func New() (*Area, error) {
 	return a, nil
 }
 
-// Attach takes an area that another process made and this one has inherited.
+// Attach opens an area that another process made and this one inherited.
 func Attach(fd uintptr) (*Area, error) {
 	seals, err := unix.FcntlInt(fd, unix.F_GET_SEALS, 0)
 	if err != nil {
@@ -52,11 +52,11 @@ func Attach(fd uintptr) (*Area, error) {
 	return &Area{file: os.NewFile(fd, "shared memory")}, nil
 }
 
-// File is for the process that inherits the area.
+// File returns the file for the process that inherits the area.
 func (a *Area) File() *os.File { return a.file }
 
-// Reserve makes the area at least size bytes long. What Bytes gave before is
-// no longer valid.
+// Reserve makes the area at least size bytes long. It invalidates earlier
+// results of Bytes.
 func (a *Area) Reserve(size int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,7 +65,7 @@ func (a *Area) Reserve(size int) error {
 		return nil
 	}
 	info, err := a.file.Stat()
-	if err == nil && info.Size() < int64(size) { // the other side may have made it larger
+	if err == nil && info.Size() < int64(size) { // the other side may have enlarged it
 		err = a.file.Truncate(int64(size))
 	}
 	if err != nil {
@@ -74,15 +74,15 @@ func (a *Area) Reserve(size int) error {
 	return a.remap(size)
 }
 
-// Reserved is how much of the area this side has asked for; the other may have
-// made it larger.
+// Reserved returns the size that this side has requested; the other may have
+// enlarged it.
 func (a *Area) Reserved() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return int64(a.reserved)
 }
 
-// Bytes is a part of the area, valid until the area grows or is closed.
+// Bytes returns a part of the area, valid until the area grows or is closed.
 func (a *Area) Bytes(offset, length uint64) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +90,7 @@ func (a *Area) Bytes(offset, length uint64) ([]byte, error) {
 	if end < offset {
 		return nil, fmt.Errorf("shared memory: %d bytes at %d", length, offset)
 	}
-	if end > uint64(len(a.data)) { // it may have grown on the other side
+	if end > uint64(len(a.data)) { // the other side may have enlarged it
 		info, err := a.file.Stat()
 		if err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func (a *Area) remap(size int) error {
 	return unix.Munmap(old)
 }
 
-// Close gives the memory back; what Bytes gave is no longer valid.
+// Close frees the memory and invalidates the results of Bytes.
 func (a *Area) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,7 +1,7 @@
 //go:build !linux
 
-// Package shared is memory that tkit and the process of a plugin both see. Here
-// there is none, and data go by gRPC.
+// Package shared provides memory shared by tkit and a plugin's process. It is
+// not supported here, and data is sent by gRPC.
 package shared
 
 import (
@@ -18,13 +18,13 @@ func New() (*Area, error) { return nil, errors.ErrUnsupported }
 // Attach fails.
 func Attach(fd uintptr) (*Area, error) { return nil, errors.ErrUnsupported }
 
-// File is nil.
+// File returns nil.
 func (*Area) File() *os.File { return nil }
 
 // Reserve fails.
 func (*Area) Reserve(size int) error { return errors.ErrUnsupported }
 
-// Reserved is nothing.
+// Reserved returns 0.
 func (*Area) Reserved() int64 { return 0 }
 
 // Bytes fails.

@@ -6,10 +6,10 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// Buffers is the memory of one connection's messages, kept between them. The
-// pool that gRPC brings clears a buffer each time it is taken, and leaves large
-// ones to the garbage collector: for batches that costs more than to move them.
-// A buffer is handed out as it was left, so its taker must write all of it.
+// Buffers caches the memory of one connection's messages. gRPC's own pool
+// clears a buffer each time it is taken, and leaves large ones to the garbage
+// collector: for batches that costs more than moving them. A buffer is returned
+// with old content, so its user must overwrite all of it.
 type Buffers struct {
 	mu     sync.Mutex
 	frames []*[]byte
@@ -24,7 +24,7 @@ const (
 	keptLarge  = 64 << 20
 )
 
-// Get gives a buffer of a length.
+// Get returns a buffer of a given length.
 func (b *Buffers) Get(length int) *[]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -47,7 +47,7 @@ func (b *Buffers) Get(length int) *[]byte {
 	return &buffer
 }
 
-// Put takes a buffer back that nobody uses any more.
+// Put returns a buffer that is no longer used.
 func (b *Buffers) Put(buffer *[]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,22 +12,22 @@ import (
 	"tkit/plugins/proto"
 )
 
-// Codec is gRPC's codec for protocol buffers, but for the data of batches that
-// come within their messages, whose way takes most of the time: they are copied
-// once, into memory that is kept, when they are sent, and left where they were
-// received. What is sent are protocol buffers like any others.
+// Codec is gRPC's codec for protocol buffers, except for the data of batches
+// inside messages, whose transfer takes most of the time: they are copied once,
+// into cached memory, when they are sent, and not copied when received. The
+// messages are ordinary protocol buffers.
 type Codec struct {
 	encoding.CodecV2
 	buffers *Buffers
-	least   int // the size of messages from which on it is worth the trouble
+	least   int // the size of messages from which the optimisation applies
 }
 
 var _ encoding.CodecV2 = Codec{}
 
-// NewCodec is the codec for either side of a connection.
+// NewCodec returns the codec for either side of a connection.
 func NewCodec(b *Buffers) Codec { return Codec{encoding.GetCodecV2("proto"), b, 64 << 10} }
 
-// Marshal writes a message.
+// Marshal encodes a message.
 func (c Codec) Marshal(message any) (mem.BufferSlice, error) {
 	m, ok := message.(protobuf.Message)
 	if !ok {
@@ -45,7 +45,7 @@ func (c Codec) Marshal(message any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(buffer, c.buffers)}, nil
 }
 
-// Unmarshal reads a message, whose inline data become part of what was received.
+// Unmarshal decodes a message, whose inline data aliases the received bytes.
 func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
 	var batch func() *proto.Batch
 	var field protowire.Number
@@ -62,7 +62,7 @@ func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
 	for i, piece := range received {
 		pieces[i] = piece.ReadOnlyData()
 	}
-	message := bytes.Join(pieces, nil) // unlike make it clears no memory first
+	message := bytes.Join(pieces, nil) // unlike make it does not clear memory first
 	rest, data, ok := cutInline(message, field)
 	if !ok {
 		rest = message
@@ -70,18 +70,18 @@ func (c Codec) Unmarshal(received mem.BufferSlice, into any) error {
 	if err := c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(rest)}, into); err != nil || !ok {
 		return err
 	}
-	if b := batch(); b != nil { // what stands after it in the message may take its place
+	if b := batch(); b != nil { // a later field in the message may replace it
 		b.Data = &proto.Batch_Inline{Inline: data}
 	}
 	return nil
 }
 
-// inlineField is the number of Batch.inline.
+// inlineField is the field number of Batch.inline.
 const inlineField = 7
 
-// cutInline takes the inline data out of a message whose batch is the given
-// field. It is false for messages that are not written the way that libraries
-// write them: one batch, whose data end it.
+// cutInline separates the inline data from a message whose batch is the given
+// field. It returns false unless the message has the usual form of libraries:
+// one batch, with the data at its end.
 func cutInline(message []byte, field protowire.Number) (rest, data []byte, ok bool) {
 	start, batch, end, ok := only(message, field)
 	if !ok {
@@ -98,8 +98,8 @@ func cutInline(message []byte, field protowire.Number) (rest, data []byte, ok bo
 	return rest, data[:len(data):len(data)], true
 }
 
-// only finds the value of a field of bytes that occurs once in a message, and
-// where it starts, with its tag, and ends.
+// only finds the value of a bytes field that occurs once in a message, and the
+// bounds of the field including its tag.
 func only(message []byte, field protowire.Number) (start int, value []byte, end int, ok bool) {
 	for at := 0; at < len(message); {
 		number, kind, n := protowire.ConsumeField(message[at:])

@@ -12,7 +12,7 @@ import (
 	"tkit/plugins/proto"
 )
 
-// eager takes the short way for messages of any size.
+// eager applies the optimisation to messages of any size.
 func eager() Codec {
 	c := NewCodec(&Buffers{})
 	c.least = 0
@@ -45,8 +45,8 @@ func TestInlineDataAreNotCopied(t *testing.T) {
 	}
 }
 
-// Large messages are sent as protocol buffers write them, from memory that is
-// used again once they are.
+// Large messages are encoded like by protocol buffers, in memory that is reused
+// after sending.
 func TestMarshalKeepsItsMemory(t *testing.T) {
 	var buffers Buffers
 	codec := NewCodec(&buffers)
@@ -89,7 +89,7 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// Whatever is received, the codec reads what protocol buffers read.
+// The codec decodes any input like protocol buffers.
 func FuzzCodec(f *testing.F) {
 	f.Add(request(f, preprocessing.Batch{Kind: preprocessing.Uint8, Count: 1, Shape: [3]int{1, 1, 1}, Uint8: []uint8{7}}))
 	f.Add(request(f, preprocessing.Batch{Kind: preprocessing.Encoded, Count: 2, Encoded: [][]byte{[]byte("ab"), nil}}))
@@ -125,7 +125,7 @@ func FuzzCodec(f *testing.F) {
 	})
 }
 
-// A batch is read without a panic and without more than what was sent, or
+// A batch is decoded without a panic and without more memory than was sent, or
 // refused.
 func FuzzBatch(f *testing.F) {
 	for _, b := range []preprocessing.Batch{

@@ -1,5 +1,5 @@
-// Package wire turns batches into the messages of plugins/proto and back. Both
-// sides trust nothing that they are sent.
+// Package wire converts batches to the messages of plugins/proto and back.
+// Neither side trusts its input.
 package wire
 
 import (
@@ -14,13 +14,13 @@ import (
 	"tkit/plugins/proto"
 )
 
-// alignment of what is put into shared memory, that of a cache line.
+// alignment is that of data in shared memory, a cache line.
 const alignment = 64
 
-// Align rounds a size up so that what follows it is aligned.
+// Align rounds a size up so that the following data is aligned.
 func Align(n int) int { return (n + alignment - 1) &^ (alignment - 1) }
 
-// Size is the number of bytes of a batch's data.
+// Size returns the number of bytes of a batch's data.
 func Size(b preprocessing.Batch) int {
 	n := len(b.Uint8) + 4*len(b.Float32)
 	for _, file := range b.Encoded {
@@ -29,7 +29,7 @@ func Size(b preprocessing.Batch) int {
 	return n
 }
 
-// Inline is the message of a batch that carries its data.
+// Inline returns the message of a batch with its data.
 func Inline(b preprocessing.Batch) *proto.Batch {
 	m := header(b)
 	data := raw(b)
@@ -43,8 +43,8 @@ func Inline(b preprocessing.Batch) *proto.Batch {
 	return m
 }
 
-// Shared is the message of a batch whose data it puts into room, which lies at
-// offset and has space for it.
+// Shared returns the message of a batch whose data it copies to room, which is
+// at offset and large enough.
 func Shared(b preprocessing.Batch, room []byte, offset uint64) *proto.Batch {
 	m := header(b)
 	size := Size(b)
@@ -59,8 +59,8 @@ func Shared(b preprocessing.Batch, room []byte, offset uint64) *proto.Batch {
 	return m
 }
 
-// Within is the message of a batch of pixels that lie in memory, which starts
-// at offset, and false where they do not.
+// Within returns the message of a batch of pixels in memory that starts at
+// offset, and false if they are elsewhere.
 func Within(b preprocessing.Batch, memory []byte, offset uint64) (*proto.Batch, bool) {
 	data := raw(b)
 	if len(data) == 0 || len(memory) == 0 {
@@ -76,8 +76,8 @@ func Within(b preprocessing.Batch, memory []byte, offset uint64) (*proto.Batch, 
 	return m, true
 }
 
-// Batch is what a message carries. Its data lie in the message or in the area,
-// which may be nil.
+// Batch returns the batch of a message. Its data is in the message or in the
+// area, which may be nil.
 func Batch(m *proto.Batch, area *shared.Area) (preprocessing.Batch, error) {
 	b := preprocessing.Batch{
 		Kind:  preprocessing.Kind(m.GetKind()),
@@ -120,7 +120,7 @@ func data(m *proto.Batch, area *shared.Area) ([]byte, error) {
 		return d.Inline, nil
 	case *proto.Batch_Shared:
 		if area == nil {
-			return nil, errors.New("a batch in shared memory, where there is none")
+			return nil, errors.New("a batch in shared memory, but no memory is shared")
 		}
 		return area.Bytes(d.Shared.GetOffset(), d.Shared.GetLength())
 	}
@@ -132,17 +132,18 @@ func part(data []byte, lengths []uint64) ([][]byte, error) {
 	files := make([][]byte, len(lengths))
 	for i, n := range lengths {
 		if n > uint64(len(data)) {
-			return nil, fmt.Errorf("encoded image %d has %d bytes, and %d are left", i+1, n, len(data))
+			return nil, fmt.Errorf("encoded image %d has %d bytes, but %d are left", i+1, n, len(data))
 		}
 		files[i], data = data[:n:n], data[n:]
 	}
 	if len(data) > 0 {
-		return nil, fmt.Errorf("%d bytes stand after the last encoded image", len(data))
+		return nil, fmt.Errorf("%d bytes follow the last encoded image", len(data))
 	}
 	return files, nil
 }
 
-// raw is the memory of a batch's pixels, in the byte order of the wire.
+// raw returns the memory of a batch's pixels, in the byte order of the
+// protocol.
 func raw(b preprocessing.Batch) []byte {
 	switch {
 	case b.Kind == preprocessing.Uint8:
@@ -159,10 +160,10 @@ func raw(b preprocessing.Batch) []byte {
 	return data
 }
 
-// floats reads little-endian numbers, without a copy where memory allows.
+// floats converts little-endian numbers, without copying if possible.
 func floats(data []byte) ([]float32, error) {
 	if len(data)%4 != 0 {
-		return nil, fmt.Errorf("%d bytes are no float32s", len(data))
+		return nil, fmt.Errorf("%d bytes are not float32 values", len(data))
 	}
 	if len(data) == 0 {
 		return nil, nil

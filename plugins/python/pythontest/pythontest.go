@@ -1,5 +1,5 @@
 // Package pythontest runs plugins in Python for tests, with the interpreter and
-// the packages that scripts/install-python has installed.
+// the packages installed by scripts/install-python.
 package pythontest
 
 import (
@@ -15,7 +15,7 @@ import (
 	"tkit/plugins/python"
 )
 
-// Wheels is a folder with the wheels of the packages that plugins run with.
+// Wheels returns a folder with the wheels of the packages that plugins need.
 func Wheels(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(needs.Root(t), ".deps", "wheels")
@@ -27,7 +27,7 @@ type Plugin struct {
 	how          host.Config
 }
 
-// Build makes the archive of a project, which goes with the test.
+// Build makes the archive of a project, removed at the end of the test.
 func Build(t *testing.T, project string) Plugin {
 	t.Helper()
 	interpreter := needs.Python(t)
@@ -53,23 +53,23 @@ print(os.path.dirname(sys.executable), os.path.realpath(sys.prefix), sys.base_pr
 	return p
 }
 
-// Open starts the plugin with the interpreter's own packages: none are installed
-// for it.
+// Open starts the plugin with the interpreter's packages, without installing
+// any.
 func (p Plugin) Open(ctx context.Context, c host.Config, environment ...string) (*host.Plugin, error) {
 	c.Folders, c.Path, c.Readable = p.how.Folders, p.how.Path, p.how.Readable
 	c.Environment = append(environment, p.how.Environment...)
 	return host.Open(ctx, p.path, p.digest, c)
 }
 
-// Run runs the interpreter on a project's own tests or the like. What hangs is
-// ended, and fails the test with what it printed.
+// Run runs the interpreter on a project's tests or the like. A hanging process
+// is killed, and the test fails with its output.
 func Run(t *testing.T, project string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, needs.Python(t), append([]string{"-B"}, args...)...)
 	cmd.Dir = project
-	cmd.WaitDelay = 10 * time.Second // what it has started may hold its output open
+	cmd.WaitDelay = 10 * time.Second // its children may hold its output open
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %v\n%s", args, err, out)
 	}

@@ -1,4 +1,4 @@
-"""Calls the process of a plugin as tkit does."""
+"""Calls the process of a plugin like tkit."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Peer:
         return answer
 
     def end(self) -> str:
-        """Wait for the end of the process, and give all that it has printed."""
+        """Wait for the end of the process, and return its output."""
         out, err = self.process.communicate(timeout=20)
         return out.decode() + err.decode()
 
@@ -85,7 +85,7 @@ class Peer:
 
 @pytest.fixture
 def peers(tmp_path: Path) -> Any:
-    """Starts plugins that end with the test."""
+    """Start plugins that end with the test."""
     started: list[Peer] = []
 
     def start(*command: str, shared: bool = False, **environment: str) -> Peer:

@@ -47,7 +47,7 @@ def test_same_everywhere(tmp_path: Path) -> None:
 def test_runs(tmp_path: Path, peers: Callable[..., Peer]) -> None:
     archive = tmp_path / "invert.pyz"
     build(project(tmp_path / "project", noise="hello"), archive)
-    # Its packages are here those that the tests run with.
+    # Its packages are those of the tests.
     site = str(Path(np.__file__).parents[1])
     peer = peers(sys.executable, "-ISB", str(archive), TKIT_PLUGIN_PACKAGES=site)
     assert peer.line.startswith("1|1|unix|")
@@ -63,7 +63,7 @@ def test_runs(tmp_path: Path, peers: Callable[..., Peer]) -> None:
 def test_another_version(tmp_path: Path, peers: Callable[..., Peer]) -> None:
     archive = tmp_path / "invert.pyz"
     build(project(tmp_path / "project", PYPROJECT.replace("1.2.3", "1.2.4")), archive)
-    with pytest.raises(ChildProcessError, match="describes itself as invert 1.2.3, and its pyproject.toml as invert 1.2.4"):
+    with pytest.raises(ChildProcessError, match="describes itself as invert 1.2.3, but as invert 1.2.4 in pyproject.toml"):
         peers(sys.executable, "-ISB", str(archive), TKIT_PLUGIN_PACKAGES=str(Path(np.__file__).parents[1]))
 
 
@@ -92,7 +92,7 @@ def test_no_project(tmp_path: Path) -> None:
         build(tmp_path / "project", tmp_path / "a.pyz")
 
 
-# What is not the project's own file is not read: it would be handed on.
+# Files outside the project are not read: they would become part of the archive.
 def test_links(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
@@ -126,7 +126,7 @@ def test_links(tmp_path: Path) -> None:
     (source / "invert.py").unlink()
     (source / "src").symlink_to(whole)
     for at, words in {
-        file: "symbolic link", folder: "symbolic link", hard: "several names", pipe: "is no file", lock: "symbolic link",
+        file: "symbolic link", folder: "symbolic link", hard: "several names", pipe: "is not a file", lock: "symbolic link",
         pyproject: "symbolic link", case: "differ only in case", module: "symbolic link", source: "symbolic link",
     }.items():
         with pytest.raises(ProjectError, match=words):

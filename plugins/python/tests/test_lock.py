@@ -15,7 +15,7 @@ from tkit_plugins.lock import OWN, main
 
 
 def wheel(folder: Path, name: str, version: str, *requires: str) -> str:
-    """An empty package, and the SHA-256 of its wheel."""
+    """Write an empty package, and return the SHA-256 of its wheel."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info/"
     needs = "".join(f"Requires-Dist: {r}\n" for r in requires)
@@ -51,7 +51,7 @@ def test_lock(tmp_path: Path) -> None:
     assert (project / LOCK).read_text().splitlines() == lines
 
     (project / "pyproject.toml").write_text('[project]\ndependencies = ["missing==1"]\n')
-    with pytest.raises(SystemExit, match="finds no packages that go together"):
+    with pytest.raises(SystemExit, match="finds no compatible packages"):
         main(["--wheels", str(wheels), str(project)])
     assert (project / LOCK).read_text().splitlines() == lines
 

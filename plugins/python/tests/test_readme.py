@@ -1,4 +1,4 @@
-"""What README.md shows works."""
+"""The examples in README.md work."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def request(config: bytes = b"") -> pb.ProcessRequest:
     return pb.ProcessRequest(config=config, batch=batch)
 
 
-def test_what_it_says_first(peers: Start) -> None:
+def test_first_line(peers: Start) -> None:
     line = peers().line.split("|")
     assert line[:3] == ["1", "1", "unix"] and line[4] == "grpc"
 
@@ -69,7 +69,7 @@ def test_shared_memory(peers: Start) -> None:
     "do, code, words",
     [
         ("raise", grpc.StatusCode.UNKNOWN, "KeyError: 'nothing there'"),
-        ("float", grpc.StatusCode.UNKNOWN, "answered an array of float64, and says it gives uint8"),
+        ("float", grpc.StatusCode.UNKNOWN, "returned an array of float64, but declares uint8"),
         ("exit", grpc.StatusCode.UNAVAILABLE, ""),
     ],
 )

@@ -55,7 +55,7 @@ def test_bad_answers(kind: Kind, batch: Any, words: str) -> None:
         (pb.Batch(kind=pb.KIND_ENCODED, count=1, lengths=[9], inline=b"short"), "encoded images"),
         (pb.Batch(kind=pb.KIND_ENCODED, count=2, lengths=[5], inline=b"short"), "encoded images"),
         (pb.Batch(kind=pb.KIND_UNSPECIFIED, inline=b""), "kind 0"),
-        (pb.Batch(kind=pb.KIND_UINT8, shared=pb.Span(length=1)), "there is none"),
+        (pb.Batch(kind=pb.KIND_UINT8, shared=pb.Span(length=1)), "no memory is shared"),
     ],
 )
 def test_bad_batches(message: pb.Batch, words: str) -> None:
@@ -64,7 +64,7 @@ def test_bad_batches(message: pb.Batch, words: str) -> None:
 
 
 def test_any_batch() -> None:
-    """Whatever a message says, it is a batch or a ValueError."""
+    """Any message is a batch or a ValueError."""
     rng = np.random.default_rng(1)
     edges = [0, 1, 2, 3, 5, 64, 2**16, 2**31, 2**32 - 1]
     taken = 0

@@ -18,8 +18,8 @@ CORNERS: Corners = [(40, 20), (170, 50), (150, 160), (25, 120)]
 
 
 def photo(corners: Corners = CORNERS, channels: int = 1, light: float = 0.5) -> Image:
-    """A white page with a black bar in the left of its upper half, on a dark table,
-    in light that falls off to the right."""
+    """Return a white page with a black bar in the left of its upper half, on a dark
+    table, in light that decreases to the right."""
     image = np.full((180, 200, channels), 40, np.uint8)
     cv2.fillConvexPoly(image, np.array(corners), (230,) * channels)
     a, b, c, d, e, f, g, h = square_to(corners)
@@ -79,14 +79,14 @@ def test_rectified(channels: int) -> None:
     height, width = straight.shape[:2]
     dark = straight[:, :, 0] < 128
     where = np.argwhere(dark) / (height, width)
-    # The bar is where it is on the page without its edges, and is all that is dark.
+    # The bar is at its position on the page without its edges, and nothing else is dark.
     np.testing.assert_allclose([where.min(0), where.max(0)], (np.array([[0.2, 0.2], [0.4, 0.4]]) - 0.03) / 0.94, atol=0.02)
     assert dark[int(0.25 * height) : int(0.35 * height), int(0.25 * width) : int(0.35 * width)].all()
     assert straight[int(0.5 * height) :].min() > 230  # the paper, in even light
 
 
 def test_against_warp_perspective() -> None:
-    """The same as OpenCV does it, but for how it rounds."""
+    """The same as OpenCV, except for rounding."""
     image = cv2.GaussianBlur(photo(), (9, 9), 0)[:, :, None]
     height, width = image.shape[:2]
     found = page(image)
@@ -127,13 +127,12 @@ def digest() -> str:
 
 
 def test_same_on_other_processors() -> None:
-    """OpenCV and numpy are told to do without the newer instructions that they
-    would use on this processor."""
+    """OpenCV and numpy must not use the newer instructions of this processor."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "OPENCV_CPU_DISABLE": "SSE4.1,SSE4.2,AVX,FP16,AVX2,FMA3,AVX512-SKX",
         "NPY_DISABLE_CPU_FEATURES": "AVX2,FMA3,AVX512F,AVX512CD,AVX512_SKX",
-        "PYTHONWARNINGS": "ignore",  # numpy's, where the processor has none of them
+        "PYTHONWARNINGS": "ignore",  # numpy's, if the processor lacks them
     }
     old = subprocess.run(
         [sys.executable, "-c", "import cv2, test_page_rectify as t; print(t.digest(), cv2.checkHardwareSupport(11))"],

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// breakOut tries what a confined plugin must not be able to do, and names what
-// it could. parent is the number of tkit's process outside.
+// breakOut tries what a confined plugin must not be able to do, and lists what
+// it could. parent is the PID of tkit's process outside.
 func breakOut(parent string) (could []string) {
 	try := func(what string, err error) {
 		if err == nil {
@@ -50,7 +50,7 @@ func breakOut(parent string) (could []string) {
 	return append(could, askTheKernel()...)
 }
 
-// askTheKernel tries system calls that no plugin needs.
+// askTheKernel tries system calls that plugins do not need.
 func askTheKernel() (could []string) {
 	try := func(what string, number uintptr, args ...uintptr) {
 		args = append(args, 0, 0, 0, 0, 0, 0)
@@ -91,7 +91,7 @@ func askTheKernel() (could []string) {
 	return could
 }
 
-// reopen opens a file for writing, and writes nothing.
+// reopen opens a file for writing without writing.
 func reopen(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

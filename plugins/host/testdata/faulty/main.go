@@ -1,6 +1,6 @@
-// Command faulty is a plugin with every fault that the host promises to
-// survive. Those at start are named by FAULT in its environment, the others by
-// "do" in its configuration.
+// Command faulty is a plugin with every fault that the host must survive.
+// Faults at start are selected by FAULT in its environment, the others by "do"
+// in its configuration.
 package main
 
 import (
@@ -31,7 +31,7 @@ type config struct {
 	Do    string `json:"do"`
 	Bytes int    `json:"bytes"`
 	Path  string `json:"path"`
-	// White has it done only to batches that begin with white.
+	// White restricts it to batches that begin with white.
 	White bool `json:"white"`
 }
 
@@ -52,7 +52,7 @@ func (*faulty) Describe() plugins.Description {
 	}
 }
 
-// Process adds one to every value, unless it is to do otherwise.
+// Process adds one to every value, unless configured otherwise.
 func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.Batch) (plugins.Batch, error) {
 	var c config
 	if len(text) > 0 {
@@ -132,12 +132,12 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 		out.Float32[len(out.Float32)-1] = float32(math.NaN())
 	case "print":
 		fmt.Println("printed by fmt")
-		fmt.Fprintln(os.Stderr, `{"@message": 5}`) // what go-plugin's parser falls over
+		fmt.Fprintln(os.Stderr, `{"@message": 5}`) // go-plugin's parser fails on this
 		syscall.Write(1, []byte("printed by the system call\n"))
 		syscall.Write(1, make([]byte, 1<<20))
 	case "fork":
 		cmd := exec.Command("sleep", c.Path)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from the group
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of the process group
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Start(); err != nil {
 			return out, err
@@ -172,7 +172,7 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 			return out, err
 		}
 		return out, os.NewSyscallError("ftruncate", syscall.Ftruncate(memory, 0))
-	case "processors": // as many as it can get
+	case "processors": // as many as possible
 		var wanted, given unix.CPUSet
 		for cpu := range 1024 {
 			wanted.Set(cpu)
@@ -187,7 +187,7 @@ func (f *faulty) Process(ctx context.Context, text json.RawMessage, in plugins.B
 	case "break out":
 		return out, fmt.Errorf("succeeded: %q", breakOut(c.Path))
 	default:
-		return out, fmt.Errorf("nobody knows how to %s", c.Do)
+		return out, fmt.Errorf("unknown action %s", c.Do)
 	}
 	return out, nil
 }

@@ -1,4 +1,4 @@
-// Command invert is a plugin without a fault.
+// Command invert is a correct plugin.
 package main
 
 import (

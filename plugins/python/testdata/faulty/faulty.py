@@ -1,4 +1,4 @@
-"""A plugin with the faults that a host must survive: those at start are named by
+"""A plugin with the faults that a host must survive: faults at start are selected by
 FAULT in its environment, the others by "do" in its configuration."""
 
 import concurrent.futures
@@ -37,7 +37,7 @@ class Faulty(Preprocessor):
         return Description(name, "1.0.0", takes=form, gives=form, config_schema=schema, deterministic=True)
 
     def process(self, batch, config, context):
-        """Gives what it is given, unless it is to do otherwise."""
+        """Return the input, unless configured otherwise."""
         match config.get("do"):
             case "add":
                 return np.asarray(batch) + np.float32(1)
@@ -94,7 +94,7 @@ def answer_by(pipe):
 
 
 def multiprocessing_ways():
-    """Says of each way to have other processes compute whether it works here."""
+    """Report for each way of computing in other processes whether it works."""
     for method in ("fork", "spawn", "forkserver"):
         context = multiprocessing.get_context(method)
 
@@ -102,7 +102,7 @@ def multiprocessing_ways():
             ours, theirs = context.Pipe()
             process = context.Process(target=answer_by, args=(theirs,), daemon=True)
             process.start()
-            theirs.close()  # so that its end is told
+            theirs.close()  # so that its end is noticed
             ours.send(2)
             answered = ours.recv()
             process.kill()
