@@ -23,14 +23,14 @@ func alexNets() []Architecture {
 // lrn has the constants of §3.3: a radius of 2 is the paper's n = 5.
 var lrn = LRN{Radius: 2, Bias: 2, Alpha: 1e-4, Beta: .75}
 
-// A convStack is five convolutions, the first two and the last pooled, and
-// three dense layers: AlexNet's shape, and ZF Net's.
+// A convStack is five convolutions, the first two and the last followed by a
+// pool, and three dense layers: the form of AlexNet and ZF Net.
 type convStack struct {
 	convs [5]convRow
 	pool  Window
-	// normaliseLast puts the response normalisation behind the pool.
+	// normaliseLast puts the response normalisation after the pool.
 	normaliseLast bool
-	// hiddenBias starts the hidden dense layers' biases.
+	// hiddenBias is the initial bias of the hidden dense layers.
 	hiddenBias float64
 }
 
@@ -42,7 +42,7 @@ type convRow struct {
 }
 
 // The tables: filters, size, stride, padding, groups, initial bias, normalised,
-// pooled. Biases of 1 feed the ReLUs positive inputs at first (§5).
+// pooled. Biases of 1 give the ReLUs positive inputs at first (§5).
 var (
 	alexNetTwoTowers = convStack{hiddenBias: 1, pool: Square(3, 2, Valid), convs: [5]convRow{
 		{96, 11, 4, 0, 1, 0, true, true},
@@ -90,8 +90,8 @@ func (n convStack) build(classes int, input [3]int) (*Graph, error) {
 	return c.graph(c.classifier(x, classes, n.hiddenBias))
 }
 
-// classifier is AlexNet's end, which ZF Net and VGG took over: two hidden layers
-// of 4096 units, half of them dropped out, and the logits.
+// classifier is the end of AlexNet, also used by ZF Net and VGG: two hidden
+// layers of 4096 units with dropout of one half, and the logits.
 func (c *composer) classifier(x string, classes int, hiddenBias float64) string {
 	c.row("fc6", "")
 	x = c.add("flatten", Flatten{}, x)

@@ -1,25 +1,27 @@
-// Package architectures describes convolutional networks as their papers do:
-// one file a paper, its families as rows of the paper's table. A description
-// knows every layer's output shape and parameters; it is pure Go and needs no
-// TensorFlow. Package builder turns it into a TensorFlow graph.
+// Package architectures describes convolutional networks like their papers: one
+// file per paper, with families as rows of the paper's table. A description
+// contains every layer's output shape and parameters; the package is pure Go
+// and needs no TensorFlow. Package builder turns a description into a
+// TensorFlow graph.
 //
 // # Names
 //
 // A name is the family and its depth in lower case, the version of the design
-// where there are several, and, after a hyphen, the variant:
+// if there are several, and, after a hyphen, the variant:
 //
-//	resnet50            as the paper has it
+//	resnet50            as in the paper
 //	resnet50v1.5        a later version of the design
-//	resnet50-keras      as a library has it, where that differs
-//	resnet20-cifar      for another task of the same paper
+//	resnet50-keras      as in a library that differs
+//	resnet20-cifar      for another task in the same paper
 //	googlenet-bn        with batch normalisation
 //
 // # Adding one
 //
-// Write a file headed by the paper's citation: the table as values, a function
-// that composes the layers from it, one row call per row of the table, and a
-// function that lists the variants by define. Add that function to All, and the
-// totals and the endpoints' shapes to the golden test, which fails without them.
+// Write a file that begins with the paper's citation: the table as values, a
+// function that composes the layers from it, with one row call per row of the
+// table, and a function that lists the variants by define. Add that function to
+// All, and the totals and the endpoints' shapes to the golden test, which fails
+// without them.
 package architectures
 
 import (
@@ -40,18 +42,19 @@ type Architecture struct {
 	Input [3]int `json:"input"`
 	// Classes is the paper's number of classes.
 	Classes int `json:"classes"`
-	// Preprocessing is what published weights expect and a good start without them.
+	// Preprocessing is what published weights expect, and a good default
+	// otherwise.
 	Preprocessing preprocessing.Preprocessing `json:"preprocessing"`
-	// LearningRate is the highest of the schedule by which stochastic gradient
-	// descent with momentum trains it; 0: the one that does for networks with batch
-	// normalisation or few layers.
+	// LearningRate is the maximum of the learning rate schedule for stochastic
+	// gradient descent with momentum. 0 means the default, which suits networks
+	// with batch normalisation or few layers.
 	LearningRate float64 `json:"learning_rate,omitempty"`
-	// Build composes the network. It fails where the input is too small for the
+	// Build composes the network. It fails if the input is too small for the
 	// topology or a number is not positive.
 	Build func(classes int, input [3]int) (*Graph, error) `json:"-"`
 }
 
-// Graph builds the network as the paper has it.
+// Graph builds the network of the paper.
 func (a Architecture) Graph() (*Graph, error) { return a.Build(a.Classes, a.Input) }
 
 // All lists the architectures, oldest paper first.
@@ -70,8 +73,8 @@ func All() []Architecture {
 	)
 }
 
-// Lookup finds an architecture by name. The error for an unknown one lists
-// those with a similar name.
+// Lookup finds an architecture by name. The error for an unknown name lists
+// similar ones.
 func Lookup(name string) (Architecture, error) {
 	all := All()
 	for _, a := range all {
@@ -85,8 +88,8 @@ func Lookup(name string) (Architecture, error) {
 	return Architecture{}, fmt.Errorf("no architecture %q: see the list of architectures", name)
 }
 
-// trainedAt returns architectures with the learning rate at which they were trained
-// for their paper. Deep networks without batch normalisation do not learn at more.
+// trainedAt returns architectures with the learning rate used in their paper.
+// Deep networks without batch normalisation do not learn at higher rates.
 func trainedAt(rate float64, all ...Architecture) []Architecture {
 	for i := range all {
 		all[i].LearningRate = rate
@@ -94,7 +97,8 @@ func trainedAt(rate float64, all ...Architecture) []Architecture {
 	return all
 }
 
-// define completes a table's row: errors of Build get the architecture's name.
+// define completes a row of a table: errors of Build get the architecture's
+// name.
 func define(name, title, citation string, input [3]int, classes int, mode string,
 	build func(classes int, input [3]int) (*Graph, error)) Architecture {
 	return Architecture{
@@ -102,7 +106,7 @@ func define(name, title, citation string, input [3]int, classes int, mode string
 		Preprocessing: preprocessing.ForMode(mode, input[0], input[1], input[2]),
 		Build: func(classes int, input [3]int) (*Graph, error) {
 			if classes < 1 {
-				return nil, fmt.Errorf("%s: %d classes: at least one is needed", name, classes)
+				return nil, fmt.Errorf("%s: %d classes: need at least one", name, classes)
 			}
 			g, err := build(classes, input)
 			if err != nil {

@@ -62,7 +62,7 @@ func TestGraphs(t *testing.T) {
 			for _, l := range g.Layers {
 				for _, in := range l.Inputs {
 					if !known[in] {
-						t.Errorf("%s: %s reads %s, which does not come before it", a.Name, l.Name, in)
+						t.Errorf("%s: %s reads %s, which does not precede it", a.Name, l.Name, in)
 					}
 				}
 				known[l.Name] = true
@@ -115,14 +115,14 @@ func TestAuxiliary(t *testing.T) {
 }
 
 // TestBuildRefuses builds every architecture for inputs from impossible to
-// small: it works or says why not.
+// small: it either works or returns a reason.
 func TestBuildRefuses(t *testing.T) {
 	for _, a := range architectures.All() {
 		for _, n := range []int{-1, 0, 1, 2, 5, 16, 31, 33} {
 			g, err := a.Build(10, [3]int{n, n + 1, a.Input[2]})
 			switch {
 			case n <= 0 && err == nil:
-				t.Errorf("%s takes an input of %d×%d", a.Name, n, n+1)
+				t.Errorf("%s accepts an input of %d×%d", a.Name, n, n+1)
 			case err != nil && !strings.Contains(err.Error(), a.Name):
 				t.Errorf("%s: the error %q does not name it", a.Name, err)
 			case err == nil:
@@ -135,7 +135,7 @@ func TestBuildRefuses(t *testing.T) {
 		}
 		for _, classes := range []int{-1, 0} {
 			if _, err := a.Build(classes, a.Input); err == nil {
-				t.Errorf("%s takes %d classes", a.Name, classes)
+				t.Errorf("%s accepts %d classes", a.Name, classes)
 			}
 		}
 	}

@@ -2,9 +2,9 @@ package architectures
 
 import "fmt"
 
-// A composer puts a graph together layer by layer. Its methods take the names
-// of the layers they read and return the name of the layer they add. The first
-// error sticks and is given by graph, so that a network's file reads like its table.
+// A composer composes a graph layer by layer. Its methods take the names of the
+// layers they read and return the name of the new layer. The first error is
+// kept and returned by graph, so that a network's file reads like its table.
 type composer struct {
 	g    *Graph
 	init Init // for convolutions and dense layers
@@ -22,8 +22,8 @@ func compose(input [3]int, init Init) *composer {
 	return c
 }
 
-// row begins the next row of the table: layers added from here on belong to it.
-// The note is its description; empty, the layers describe themselves.
+// row begins the next row of the table: later layers belong to it. The note is
+// its description; if empty, the layers describe themselves.
 func (c *composer) row(name, note string) { c.g.rows = append(c.g.rows, row{name: name, note: note}) }
 
 func (c *composer) add(name string, op Op, inputs ...string) string {
@@ -62,7 +62,7 @@ func (c *composer) append(name string, op Op, inputs []string) error {
 	return nil
 }
 
-// channels is the number of channels that a layer gives.
+// channels returns the number of channels of a layer's output.
 func (c *composer) channels(name string) int {
 	s, err := c.g.Shape(name)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *composer) channels(name string) int {
 	return s.Channels()
 }
 
-// linear is a convolution and, where the network has it, batch normalisation.
+// linear adds a convolution and, if the network has it, batch normalisation.
 func (c *composer) linear(name, x string, conv Conv) string {
 	if conv.Init == (Init{}) {
 		conv.Init = c.init
@@ -83,7 +83,7 @@ func (c *composer) linear(name, x string, conv Conv) string {
 	return x
 }
 
-// conv is linear followed by ReLU: the unit that most networks are made of.
+// conv adds linear followed by ReLU, the unit of most networks.
 func (c *composer) conv(name, x string, conv Conv) string {
 	return c.relu(name+"/relu", c.linear(name, x, conv))
 }
@@ -98,12 +98,12 @@ func (c *composer) dense(name, x string, units int) string {
 	return c.add(name, Dense{Units: units, Init: c.init}, x)
 }
 
-// hidden is a dense layer followed by ReLU.
+// hidden adds a dense layer followed by ReLU.
 func (c *composer) hidden(name, x string, units int) string {
 	return c.relu(name+"/relu", c.dense(name, x, units))
 }
 
-// graph ends the composition with the layer that gives the logits.
+// graph completes the composition with the layer of the logits.
 func (c *composer) graph(logits string) (*Graph, error) {
 	c.g.Logits = logits
 	return c.g, c.err

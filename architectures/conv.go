@@ -2,20 +2,21 @@ package architectures
 
 import "fmt"
 
-// Conv is a two-dimensional convolution (cross-correlation, as everywhere in the field).
+// Conv is a two-dimensional convolution (cross-correlation, as usual in the
+// field).
 type Conv struct {
 	Window
 	Filters int
-	// Groups splits input and output channels into as many parts that do not
-	// see each other. Zero means 1.
+	// Groups divides input and output channels into independent groups. Zero
+	// means 1.
 	Groups int
-	// Connections, where set, lists for each output map the input maps that it
-	// sees: the C3 layer of LeNet-5. The kernel then has one Height×Width slice
-	// per connection, in the order of the table. It excludes Groups.
+	// Connections, if set, lists for each output map its input maps: the C3
+	// layer of LeNet-5. The kernel then has one Height×Width slice per
+	// connection, in the order of the table. It excludes Groups.
 	Connections [][]int
 	Bias        bool
 	Init        Init
-	// BiasInit is the value that biases start with.
+	// BiasInit is the initial value of biases.
 	BiasInit float64
 }
 
@@ -27,7 +28,7 @@ func (c Conv) String() string {
 	return s
 }
 
-// Parts is the number of groups, at least 1.
+// Parts returns the number of groups, at least 1.
 func (c Conv) Parts() int { return max(c.Groups, 1) }
 
 func (c Conv) infer(in []Shape) (Shape, error) {

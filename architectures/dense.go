@@ -23,9 +23,9 @@ func (d Dense) variables(in []Shape) []Variable {
 }
 
 // RBF is LeNet-5's output: unit i is the negated squared distance between the
-// input and Centres[i], which is fixed. Negated, so that the nearest centre
-// answers highest; the softmax of the units is then the posterior that the
-// paper's loss (equation 9, without its "rubbish" class) maximises.
+// input and Centres[i], which is fixed. It is negated so that the nearest
+// centre has the highest value; the softmax of the units is then the posterior
+// that the paper's loss (equation 9, without its "rubbish" class) maximises.
 type RBF struct {
 	weightless
 	Centres [][]float32
@@ -45,13 +45,14 @@ func (r RBF) infer(in []Shape) (Shape, error) {
 	return Shape{len(r.Centres)}, nil
 }
 
-// BatchNorm is batch normalisation over all but the channels: Ioffe and
-// Szegedy, "Batch Normalization", ICML 2015.
+// BatchNorm is batch normalisation over all dimensions except the channels:
+// Ioffe and Szegedy, "Batch Normalization", ICML 2015.
 type BatchNorm struct {
 	Epsilon float64
-	// Momentum is what the running statistics keep at each training step.
+	// Momentum is the fraction of the running statistics kept at each training
+	// step.
 	Momentum float64
-	// NoScale leaves out gamma, which a following ReLU and convolution can absorb.
+	// NoScale omits gamma, which a following ReLU and convolution can absorb.
 	NoScale bool
 }
 

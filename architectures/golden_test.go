@@ -9,8 +9,8 @@ import (
 )
 
 // totals are the trainable parameters and the running statistics at the papers'
-// numbers of classes: as Keras and torchvision count theirs, or counted by hand
-// from the paper's table.
+// numbers of classes, as counted by Keras and torchvision or by hand from the
+// paper's table.
 var totals = map[string][2]int{
 	"lenet5":                  {61_706, 0},
 	"lenet5-paper":            {156 + 12 + 1_516 + 32 + 48_120 + 10_164, 0},
@@ -39,8 +39,9 @@ var totals = map[string][2]int{
 	"resnet50-keras":          {25_583_592, 53_120},
 	"resnet101-keras":         {44_601_832, 105_344},
 	"resnet152-keras":         {60_268_520, 151_424},
-	// The paper's second version has the first one's convolutions and other
-	// batch normalisations: one before each convolution, none at projections.
+	// The second version in the paper has the convolutions of the first and
+	// other batch normalisations: one before each convolution, none at
+	// projections.
 	"resnet18v2":        {11_689_512 - 9_600 + 7_808, 7_808},
 	"resnet34v2":        {21_797_672 - 17_024 + 15_232, 15_232},
 	"resnet50v2":        {25_557_032 - 53_120 + 45_440, 45_440},
@@ -85,7 +86,7 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// tables are the endpoints' shapes at the papers' input sizes and, where the
+// tables are the endpoints' shapes at the papers' input sizes and, if the
 // module's own count is known, its trainable parameters.
 var tables = []struct{ names, rows string }{
 	{"lenet5", `

@@ -8,7 +8,7 @@ import (
 
 const googLeNetCitation = "C. Szegedy et al.: Going Deeper with Convolutions. CVPR 2015, arXiv:1409.4842"
 
-// googLeNetTable is the paper's Table 1 from inception (3a) on: the number of
+// googLeNetTable is Table 1 of the paper from inception (3a) on: the number of
 // filters of each module's convolutions.
 var googLeNetTable = []struct {
 	name                                                     string
@@ -29,9 +29,9 @@ var googLeNetTable = []struct {
 type googLeNet struct {
 	// norm replaces biases and response normalisation by batch normalisation.
 	norm *BatchNorm
-	// auxiliary adds the heads behind 4a and 4d (§5).
+	// auxiliary adds the heads after 4a and 4d (§5).
 	auxiliary bool
-	// five is the size of the filters in the branch of 5×5.
+	// five is the filter size in the branch of 5×5.
 	five int
 	// poolFour is the pool between stages 4 and 5.
 	poolFour Window
@@ -50,7 +50,7 @@ func googLeNets() []Architecture {
 	return append(plain,
 		define("googlenet-bn", "GoogLeNet with batch normalisation", googLeNetCitation, input, 1000, preprocessing.TF,
 			googLeNet{five: 5, poolFour: ceil3, dropout: .2, norm: norm}.build),
-		define("googlenet-torchvision", "GoogLeNet as torchvision has it: batch normalisation, 3×3 for 5×5", googLeNetCitation, input, 1000, preprocessing.Torch,
+		define("googlenet-torchvision", "GoogLeNet as in torchvision: batch normalisation, 3×3 for 5×5", googLeNetCitation, input, 1000, preprocessing.Torch,
 			googLeNet{five: 3, poolFour: Square(2, 2, Ceil), dropout: .2, norm: norm}.build),
 	)
 }
@@ -99,7 +99,7 @@ func (n googLeNet) build(classes int, input [3]int) (*Graph, error) {
 	return c.graph(c.dense("fc", c.add("dropout", Dropout{Rate: n.dropout}, x), classes))
 }
 
-// conv has a bias where no batch normalisation follows.
+// conv has a bias if no batch normalisation follows.
 func (n googLeNet) conv(c *composer, name, x string, filters int, w Window) string {
 	return c.conv(name, x, Conv{Window: w, Filters: filters, Bias: n.norm == nil})
 }

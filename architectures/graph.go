@@ -2,7 +2,7 @@ package architectures
 
 import "fmt"
 
-// Input is the name by which layers refer to the network's input.
+// Input is the name of the network's input in layers.
 const Input = "images"
 
 // A Layer is one operation of a network, with its inferred output.
@@ -12,21 +12,21 @@ type Layer struct {
 	// Inputs are names of earlier layers, or Input.
 	Inputs []string
 	Op     Op
-	// Shape is the output's shape without the batch.
+	// Shape is the output's shape without the batch dimension.
 	Shape     Shape
 	Variables []Variable
 }
 
-// A Graph is a network of a given input size and number of classes: layers in
-// an order in which each comes after its inputs.
+// A Graph is a network for a given input size and number of classes, with its
+// layers in an order in which each follows its inputs.
 type Graph struct {
 	Input  Shape
 	Layers []Layer
-	// Logits is the layer whose output the softmax turns into probabilities.
+	// Logits is the layer whose softmax gives the probabilities.
 	Logits string
-	// Auxiliary are the logits of the heads that only training uses.
+	// Auxiliary lists the logits of the heads used only in training.
 	Auxiliary []string
-	// AuxiliaryWeight is what the paper multiplies each auxiliary loss with.
+	// AuxiliaryWeight is the paper's factor for each auxiliary loss.
 	AuxiliaryWeight float64
 	rows            []row
 	index           map[string]int
@@ -41,7 +41,8 @@ func (g *Graph) Layer(name string) (Layer, bool) {
 	return g.Layers[i], true
 }
 
-// Shape is the shape of a layer's output or, for the name Input, of the input.
+// Shape returns the shape of a layer's output or, for the name Input, of the
+// input.
 func (g *Graph) Shape(name string) (Shape, error) {
 	if name == Input {
 		return g.Input, nil
@@ -53,7 +54,8 @@ func (g *Graph) Shape(name string) (Shape, error) {
 	return l.Shape, nil
 }
 
-// Variables lists all variables in the layers' order, those of auxiliary heads included.
+// Variables lists all variables in the layers' order, including those of
+// auxiliary heads.
 func (g *Graph) Variables() []Variable {
 	var all []Variable
 	for _, l := range g.Layers {
@@ -62,13 +64,13 @@ func (g *Graph) Variables() []Variable {
 	return all
 }
 
-// Parameters counts the values that training changes by gradients and the
-// running statistics of batch normalisation.
+// Parameters counts the values trained by gradients and the running statistics
+// of batch normalisation.
 func (g *Graph) Parameters() (trainable, statistics int) {
 	return count(g.Variables())
 }
 
-// Serving is the graph without the layers that only auxiliary heads use.
+// Serving returns the graph without the layers used only by auxiliary heads.
 func (g *Graph) Serving() *Graph {
 	needed := map[string]bool{g.Logits: true}
 	for i := len(g.Layers) - 1; i >= 0; i-- {

@@ -12,9 +12,9 @@ const inceptionV3Citation = "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. W
 func inceptionV3s() []Architecture {
 	input := [3]int{299, 299, 3}
 	return []Architecture{
-		define("inceptionv3", "Inception v3 as its authors' code and Keras have it", inceptionV3Citation, input, 1000, preprocessing.TF,
+		define("inceptionv3", "Inception v3 as in its authors' code and Keras", inceptionV3Citation, input, 1000, preprocessing.TF,
 			inceptionV3{norm: BatchNorm{Epsilon: 1e-3, Momentum: .99, NoScale: true}}.build),
-		define("inceptionv3-torchvision", "Inception v3 as torchvision has it: scaled batch normalisation, auxiliary head", inceptionV3Citation, input, 1000, preprocessing.Torch,
+		define("inceptionv3-torchvision", "Inception v3 as in torchvision: scaled batch normalisation, auxiliary head", inceptionV3Citation, input, 1000, preprocessing.Torch,
 			inceptionV3{norm: BatchNorm{Epsilon: 1e-3, Momentum: .9}, torchvision: true}.build),
 	}
 }
@@ -23,7 +23,7 @@ func inceptionV3s() []Architecture {
 type inceptionV3 struct {
 	norm BatchNorm
 	// torchvision adds the auxiliary head and dropout, and pads average pools
-	// with zeros that count.
+	// with zeros that are included in the mean.
 	torchvision bool
 }
 
@@ -39,24 +39,23 @@ func same(height, width, filters int) step {
 
 func halve(filters int) step { return step{filters, Square(3, 2, Valid)} }
 
-// A branch is a chain of convolutions behind the module's input. Where split is
-// set, a 1×3 and a 3×1 convolution of that many filters stand side by side at
-// its end.
+// A branch is a chain of convolutions after the module's input. If split is
+// set, it ends in a 1×3 and a parallel 3×1 convolution with that many filters.
 type branch struct {
 	name  string
 	steps []step
 	split int
 }
 
-// A mixed is one module: its branches, and its pool's projection; a module
-// without projection halves the grid and pools by maximum.
+// A mixed is one module: its branches, and the projection of its pool. A module
+// without projection halves the grid and uses max pooling.
 type mixed struct {
 	branches  []branch
 	projected int
 }
 
-// inceptionV3Table lists the modules mixed0 to mixed10: the paper's Figures 5,
-// 6 and 7, with the filters of its authors' code.
+// inceptionV3Table lists the modules mixed0 to mixed10: Figures 5, 6 and 7 of
+// the paper, with the filters of the authors' code.
 var inceptionV3Table = []mixed{
 	gridOf35(32), gridOf35(64), gridOf35(64),
 	{branches: []branch{
@@ -93,7 +92,7 @@ var gridOf8 = mixed{projected: 192, branches: []branch{
 	{name: "3x3dbl", steps: []step{same(1, 1, 448), same(3, 3, 384)}, split: 384},
 }}
 
-// String writes the module as "1×1, 64; 1×1, 48 → 5×5, 64; pool → 32".
+// String formats the module as "1×1, 64; 1×1, 48 → 5×5, 64; pool → 32".
 func (m mixed) String() string {
 	var branches []string
 	for _, b := range m.branches {
@@ -116,7 +115,7 @@ func (n inceptionV3) build(classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: GlorotUniform})
 	c.norm = &n.norm
 	if n.torchvision {
-		c.g.AuxiliaryWeight = .4 // the authors' code; the paper has no number
+		c.g.AuxiliaryWeight = .4 // the authors' code; the paper gives no number
 	}
 	x := n.stem(c)
 	for i, m := range inceptionV3Table {
@@ -136,7 +135,7 @@ func (n inceptionV3) build(classes int, input [3]int) (*Graph, error) {
 	return c.graph(c.dense("fc", x, classes))
 }
 
-// stem is what stands before the first module: 299 to 35.
+// stem is the part before the first module: 299 to 35.
 func (n inceptionV3) stem(c *composer) string {
 	x := Input
 	for i, s := range []step{

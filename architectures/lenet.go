@@ -11,7 +11,8 @@ const lenetCitation = "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Base
 func lenets() []Architecture {
 	input := [3]int{32, 32, 1}
 	paper := define("lenet5-paper", "LeNet-5 as published: trainable subsampling, C3's connection table, RBF output", lenetCitation, input, 10, preprocessing.Unit, lenet5Paper)
-	// Its distances to fixed patterns are sums of 84 squares, with gradients as large.
+	// Its distances to fixed patterns are sums of 84 squares, with
+	// correspondingly large gradients.
 	paper.LearningRate = 0.005
 	return []Architecture{
 		define("lenet5", "LeNet-5 with ReLU, max pooling, a full C3 and a softmax", lenetCitation, input, 10, preprocessing.Unit, lenet5),
@@ -19,7 +20,7 @@ func lenets() []Architecture {
 	}
 }
 
-// lenet5 has the paper's sizes and today's units.
+// lenet5 has the sizes of the paper and modern units.
 func lenet5(classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: HeNormal})
 	c.row("C1", "")
@@ -38,7 +39,7 @@ func lenet5(classes int, input [3]int) (*Graph, error) {
 	return c.graph(c.dense("output", x, classes))
 }
 
-// c3Connections is the paper's Table I: which maps of S2 each map of C3 sees.
+// c3Connections is Table I of the paper: the maps of S2 read by each map of C3.
 var c3Connections = [][]int{
 	{0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}, {0, 4, 5}, {0, 1, 5},
 	{0, 1, 2, 3}, {1, 2, 3, 4}, {2, 3, 4, 5}, {0, 3, 4, 5}, {0, 1, 4, 5}, {0, 1, 2, 5},
@@ -46,7 +47,7 @@ var c3Connections = [][]int{
 	{0, 1, 2, 3, 4, 5},
 }
 
-// lenet5Paper follows §II.B; every layer up to F6 ends in the scaled tanh of
+// lenet5Paper follows §II.B; every layer up to F6 ends with the scaled tanh of
 // appendix A and starts from ±2.4/fan-in.
 func lenet5Paper(classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: FanInUniform, Scale: 2.4})
@@ -67,8 +68,8 @@ func lenet5Paper(classes int, input [3]int) (*Graph, error) {
 	return c.graph(c.add("output", RBF{Centres: centres(classes)}, x))
 }
 
-// digitBitmaps are stylised digits of 7 columns and 12 rows, as the paper's
-// Figure 3 draws its target codes.
+// digitBitmaps are stylised digits of 7 columns and 12 rows, like the target
+// codes in Figure 3 of the paper.
 var digitBitmaps = [10][12]string{
 	{"  ###  ", " #   # ", "#     #", "#     #", "#     #", "#     #", "#     #", "#     #", "#     #", "#     #", " #   # ", "  ###  "},
 	{"   #   ", "  ##   ", " # #   ", "   #   ", "   #   ", "   #   ", "   #   ", "   #   ", "   #   ", "   #   ", "   #   ", " ##### "},
@@ -82,9 +83,9 @@ var digitBitmaps = [10][12]string{
 	{" ##### ", "#     #", "#     #", "#     #", "#     #", " ######", "      #", "      #", "      #", "      #", "     # ", " ####  "},
 }
 
-// centres are the fixed parameters of the RBF units, ±1: the digits' bitmaps
-// for up to ten classes, else random codes, which the paper names as the
-// choice for classes that have no picture. The codes are always the same ones.
+// centres returns the fixed parameters of the RBF units, ±1: the digits'
+// bitmaps for up to ten classes, else random codes, which the paper recommends
+// for classes without a picture. The codes are reproducible.
 func centres(classes int) [][]float32 {
 	random := rand.New(rand.NewPCG(1998, 84))
 	out := make([][]float32, classes)

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// An Op is what a layer computes. The kinds are Conv, Depthwise, Dense, RBF, BatchNorm,
-// Activation, Pool, Subsampling, LRN, Dropout, GlobalAverage, Flatten, Add,
+// An Op is the operation of a layer. The kinds are Conv, Depthwise, Dense, RBF,
+// BatchNorm, Activation, Pool, Subsampling, LRN, Dropout, GlobalAverage, Flatten, Add,
 // Concat and PadShortcut; a builder switches on them.
 type Op interface {
-	// String describes the operation as a cell of a paper's table, or is empty
-	// for one that papers' tables leave out.
+	// String describes the operation like a cell of a paper's table. It is
+	// empty for operations that such tables omit.
 	fmt.Stringer
-	// infer gives the output's shape for the inputs' shapes.
+	// infer returns the output's shape for the inputs' shapes.
 	infer(in []Shape) (Shape, error)
-	// variables lists the weights, named by their role alone.
+	// variables lists the weights, named by their role.
 	variables(in []Shape) []Variable
 }
 
@@ -57,8 +57,8 @@ func (LRN) String() string { return "LRN" }
 
 func (LRN) infer(in []Shape) (Shape, error) { return in[0], wantMap(in[0]) }
 
-// Dropout zeroes values with probability Rate in training and scales the others
-// by 1/(1−Rate), so that inference leaves everything as it is.
+// Dropout sets values to zero with probability Rate in training and scales the
+// others by 1/(1−Rate), so that inference needs no change.
 type Dropout struct {
 	weightless
 	Rate float64
@@ -68,7 +68,7 @@ func (d Dropout) String() string { return fmt.Sprintf("dropout %g", d.Rate) }
 
 func (Dropout) infer(in []Shape) (Shape, error) { return in[0], nil }
 
-// GlobalAverage is the mean over height and width: one value a channel.
+// GlobalAverage is the mean over height and width: one value per channel.
 type GlobalAverage struct{ weightless }
 
 func (GlobalAverage) String() string { return "global average" }
@@ -77,7 +77,7 @@ func (GlobalAverage) infer(in []Shape) (Shape, error) {
 	return Shape{in[0].Channels()}, wantMap(in[0])
 }
 
-// Flatten lays out the activation as one row, in the order height, width, channel.
+// Flatten flattens the activation, in the order height, width, channel.
 type Flatten struct{ weightless }
 
 func (Flatten) String() string { return "" }
@@ -101,7 +101,7 @@ func (Add) infer(in []Shape) (Shape, error) {
 	return in[0], nil
 }
 
-// Concat joins its inputs' channels.
+// Concat concatenates its inputs' channels.
 type Concat struct{ weightless }
 
 func (Concat) String() string { return "" }
@@ -118,7 +118,7 @@ func (Concat) infer(in []Shape) (Shape, error) {
 }
 
 // PadShortcut is the parameter-free shortcut of He et al. 2015, §3.3, option A:
-// every Stride-th row and column, and zeros for the channels that are new.
+// every Stride-th row and column, and zeros for the new channels.
 type PadShortcut struct {
 	weightless
 	Stride, Channels int

@@ -6,11 +6,11 @@ import "fmt"
 type Pool struct {
 	weightless
 	Window
-	// Average takes the mean instead of the maximum.
+	// Average uses the mean instead of the maximum.
 	Average bool
-	// ZeroPadded makes padded positions zeros like any other, which count in the
-	// mean and may be the maximum, as where a padding layer stands before the
-	// pool. Else they are left out.
+	// ZeroPadded makes padded positions ordinary zeros, which count in the mean
+	// and may be the maximum, like a padding layer before the pool. Otherwise
+	// padded positions are ignored.
 	ZeroPadded bool
 }
 
@@ -33,7 +33,8 @@ func (p Pool) infer(in []Shape) (Shape, error) {
 }
 
 // Subsampling is the S layer of LeCun et al. 1998, §II.B: the sum over each
-// Size×Size block, times a coefficient, plus a bias, both trainable and one a map.
+// Size×Size block, times a coefficient, plus a bias, both trainable and one per
+// map.
 type Subsampling struct {
 	Size int
 	Init Init

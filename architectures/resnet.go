@@ -8,7 +8,7 @@ import (
 
 const resNetCitation = "K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition. CVPR 2016, arXiv:1512.03385"
 
-// resNetTable is the paper's Table 1: the units of each stage, and whether a
+// resNetTable is Table 1 of the paper: the units of each stage, and whether a
 // unit is two convolutions of 3×3 or a bottleneck unit of 1×1, 3×3, 1×1.
 var resNetTable = []resNetRow{
 	{18, false, [4]int{2, 2, 2, 2}},
@@ -44,11 +44,11 @@ func (r resNetRow) note(stage int) string {
 // A resNet is a variant of the first version of the design.
 type resNet struct {
 	norm BatchNorm
-	// bias gives the convolutions a bias, which the batch normalisation behind
-	// them makes redundant.
+	// bias gives the convolutions a bias, which the following batch
+	// normalisation makes redundant.
 	bias bool
-	// strideInside moves a bottleneck unit's stride from its first convolution
-	// to the 3×3 one.
+	// strideInside moves the stride of a bottleneck unit from its first
+	// convolution to the 3×3 one.
 	strideInside bool
 }
 
@@ -61,11 +61,11 @@ func resNets() []Architecture {
 		paper = append(paper, define(name, title, resNetCitation, input, 1000, preprocessing.Caffe,
 			resNet{norm: norm}.builder(r)))
 		if !r.bottleneck {
-			continue // the later versions differ in the bottleneck unit alone
+			continue // the later versions differ only in the bottleneck unit
 		}
 		later = append(later, define(name+"v1.5", title+" v1.5: the 3×3 convolutions stride, as in torchvision", resNetCitation, input, 1000, preprocessing.Torch,
 			resNet{norm: norm, strideInside: true}.builder(r)))
-		keras = append(keras, define(name+"-keras", title+" as Keras has it: convolutions with bias", resNetCitation, input, 1000, preprocessing.Caffe,
+		keras = append(keras, define(name+"-keras", title+" as in Keras: convolutions with bias", resNetCitation, input, 1000, preprocessing.Caffe,
 			resNet{norm: BatchNorm{Epsilon: 1.001e-5, Momentum: .99}, bias: true}.builder(r)))
 	}
 	return append(append(paper, later...), keras...)
@@ -97,7 +97,8 @@ func (n resNet) builder(r resNetRow) func(int, [3]int) (*Graph, error) {
 	}
 }
 
-// unit is the paper's Figure 5 with a projection where the size changes (option B).
+// unit is Figure 5 of the paper, with a projection if the size changes (option
+// B).
 func (n resNet) unit(c *composer, name, x string, r resNetRow, width, stride int) string {
 	conv := func(size, stride, filters int) Conv {
 		return Conv{Window: Square(size, stride, Pad(size/2)), Filters: filters, Bias: n.bias}

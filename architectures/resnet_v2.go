@@ -9,13 +9,13 @@ import (
 const resNetV2Citation = "K. He, X. Zhang, S. Ren, J. Sun: Identity Mappings in Deep Residual Networks. ECCV 2016, arXiv:1603.05027"
 
 // A resNetV2 is a variant of the pre-activation design: batch normalisation and
-// ReLU stand before the convolutions, and nothing on the way of the identity.
+// ReLU precede the convolutions, and nothing is on the identity path.
 type resNetV2 struct {
 	norm BatchNorm
-	// keras is the variant of Keras and TF-Slim: the first convolution is not
-	// activated, so that the zeros around it can win in the pool, the outer
-	// convolutions of a unit have biases, and the last unit of a stage strides
-	// instead of the next stage's first.
+	// keras selects the variant of Keras and TF-Slim: the first convolution is
+	// not activated, so that padded zeros can be the maximum in the pool; the
+	// outer convolutions of a unit have biases; and the last unit of a stage
+	// has the stride instead of the first unit of the next.
 	keras bool
 }
 
@@ -27,7 +27,7 @@ func resNetV2s() []Architecture {
 		paper = append(paper, define(name, title, resNetV2Citation, input, 1000, preprocessing.TF,
 			resNetV2{norm: BatchNorm{Epsilon: 1e-5, Momentum: .9}}.builder(r)))
 		if r.bottleneck {
-			keras = append(keras, define(name+"-keras", title+" as Keras has it: strides at the ends of stages", resNetV2Citation, input, 1000, preprocessing.TF,
+			keras = append(keras, define(name+"-keras", title+" as in Keras: strides at the ends of stages", resNetV2Citation, input, 1000, preprocessing.TF,
 				resNetV2{norm: BatchNorm{Epsilon: 1.001e-5, Momentum: .99}, keras: true}.builder(r)))
 		}
 	}
@@ -60,7 +60,7 @@ func (n resNetV2) builder(r resNetRow) func(int, [3]int) (*Graph, error) {
 	}
 }
 
-// A place is where a unit stands, counted from zero.
+// A place is the position of a unit, counted from zero.
 type place struct{ stage, unit int }
 
 func (n resNetV2) stride(r resNetRow, p place) int {
@@ -72,9 +72,9 @@ func (n resNetV2) stride(r resNetRow, p place) int {
 	return 1
 }
 
-// unit is the paper's Figure 4(e). Where the number of channels changes, the
-// shortcut is a projection of the activated input (appendix). The very first
-// unit's input comes activated from conv1, except in Keras.
+// unit is Figure 4(e) of the paper. If the number of channels changes, the
+// shortcut is a projection of the activated input (appendix). The input of the
+// first unit comes activated from conv1, except in Keras.
 func (n resNetV2) unit(c *composer, name, x string, r resNetRow, p place) string {
 	stride, width := n.stride(r, p), resNetWidths[p.stage]
 	active := x

@@ -6,10 +6,10 @@ import (
 )
 
 // A Shape is the size of one example's activation: height, width and channels,
-// or the number of features once the activation is flat.
+// or the number of features of a flat activation.
 type Shape []int
 
-// Elements is the number of values in the activation.
+// Elements returns the number of values in the activation.
 func (s Shape) Elements() int {
 	n := 1
 	for _, d := range s {
@@ -18,10 +18,10 @@ func (s Shape) Elements() int {
 	return n
 }
 
-// Channels is the last dimension: the number of feature maps or of features.
+// Channels returns the last dimension: the number of feature maps or features.
 func (s Shape) Channels() int { return s[len(s)-1] }
 
-// String writes the shape as the papers do: "112×112×64", "4096".
+// String formats the shape like the papers: "112×112×64", "4096".
 func (s Shape) String() string {
 	parts := make([]string, len(s))
 	for i, d := range s {

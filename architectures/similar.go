@@ -7,8 +7,8 @@ import (
 	"tkit/internal/spelling"
 )
 
-// similar names the architectures that the user may have meant: those that
-// begin as the given name does, or are a few edits away, nearest first.
+// similar lists names similar to the given one: those with the same beginning
+// or a small edit distance, nearest first.
 func similar(name string, all []Architecture) []string {
 	type candidate struct {
 		name  string

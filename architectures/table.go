@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// An Endpoint is one row of the paper's table: a named point of the network, its
-// output, and the parameters of the layers between it and the row before.
+// An Endpoint is one row of the paper's table: a named point of the network,
+// its output, and the parameters of the layers since the previous row.
 type Endpoint struct {
 	Name string `json:"name"`
-	// Layer is the layer whose output the endpoint is: the name by which a
-	// network built from the graph is cut there.
+	// Layer is the endpoint's layer, by which a network built from the graph
+	// can be cut there.
 	Layer string `json:"layer"`
-	// Operation describes the row in the paper's manner: "7×7/2, 64".
+	// Operation describes the row like the paper: "7×7/2, 64".
 	Operation string `json:"operation"`
-	// Output is the shape without the batch.
+	// Output is the shape without the batch dimension.
 	Output Shape `json:"output"`
-	// Trainable and Statistics count parameters as Graph.Parameters does.
+	// Trainable and Statistics count parameters like Graph.Parameters.
 	Trainable  int `json:"trainable"`
 	Statistics int `json:"statistics,omitempty"`
-	// Auxiliary marks the heads that only training uses.
+	// Auxiliary marks heads used only in training.
 	Auxiliary bool `json:"auxiliary,omitempty"`
 }
 
@@ -53,7 +53,7 @@ func (g *Graph) Outputs() map[string]string {
 	return out
 }
 
-// A row gathers the layers of one endpoint; the last one gives its output.
+// A row collects the layers of one endpoint; the last one is its output.
 type row struct {
 	name, note string
 	layers     []string

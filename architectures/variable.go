@@ -24,11 +24,12 @@ const (
 	FanOutUniform
 )
 
-// An Init says how a variable starts. The zero value is zeros.
+// An Init describes the initial values of a variable. The zero value means
+// zeros.
 type Init struct {
 	Kind  InitKind
 	Scale float64
-	// FanIn and FanOut are filled in by the layer.
+	// FanIn and FanOut are set by the layer.
 	FanIn, FanOut float64
 }
 
@@ -43,13 +44,13 @@ type Variable struct {
 	// It does not depend on the order in which layers were made.
 	Name  string
 	Shape []int
-	// Trainable is false for batch normalisation's running statistics.
+	// Trainable is false for the running statistics of batch normalisation.
 	Trainable bool
-	// Decay tells whether weight decay applies: to kernels, not to biases or to
-	// batch normalisation's scale and offset.
+	// Decay means that weight decay applies: to kernels, not to biases or to
+	// the scale and offset of batch normalisation.
 	Decay bool
 	Init  Init
 }
 
-// Elements is the number of values in the variable.
+// Elements returns the number of values in the variable.
 func (v Variable) Elements() int { return Shape(v.Shape).Elements() }

@@ -8,7 +8,7 @@ import (
 
 const vggCitation = "K. Simonyan, A. Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. ICLR 2015, arXiv:1409.1556"
 
-// vggTable is the paper's Table 1, configurations A, B, D and E: the number of
+// vggTable is Table 1 of the paper, configurations A, B, D and E: the number of
 // 3×3 convolutions before each pool.
 var vggTable = []struct {
 	depth int
@@ -32,8 +32,8 @@ func vggs() []Architecture {
 	return trainedAt(0.01, all...) // §3.1
 }
 
-// vgg starts from Glorot's distribution, which the authors found to make
-// pre-training of the shallow networks needless (§3.1).
+// vgg starts from Glorot's distribution, with which the authors did not need to
+// pre-train the shallow networks (§3.1).
 func vgg(convs [5]int, classes int, input [3]int) (*Graph, error) {
 	c := compose(input, Init{Kind: GlorotUniform})
 	x := Input

@@ -10,10 +10,10 @@ func zfNets() []Architecture {
 	)
 }
 
-// zfNet is the network of the paper's Figure 3: AlexNet ungrouped, with a
-// smaller first filter and stride. Its pools complete a last partial window,
-// or 110 would pool to 54 and not to the paper's 55. Response normalisation
-// stands for the paper's contrast normalisation, behind the pools.
+// zfNet is the network in Figure 3 of the paper: AlexNet ungrouped, with a
+// smaller first filter and stride. Its pools complete a last partial window;
+// otherwise 110 would pool to 54 instead of the paper's 55. Response
+// normalisation after the pools replaces the paper's contrast normalisation.
 var zfNet = convStack{normaliseLast: true, pool: Square(3, 2, Ceil), convs: [5]convRow{
 	{96, 7, 2, 1, 1, 0, true, true},
 	{256, 5, 2, 0, 1, 0, true, true},

@@ -15,8 +15,7 @@ import (
 )
 
 // calibrate divides a network's logits by a temperature: its outputs become
-// "probabilities", the softmax of the divided logits, and "logits" themselves,
-// divided too.
+// "logits", divided, and "probabilities", their softmax.
 func calibrate(n *network.Network, temperature float64) (*network.Network, error) {
 	logits, err := n.Output("logits")
 	if err != nil {
@@ -28,7 +27,7 @@ func calibrate(n *network.Network, temperature float64) (*network.Network, error
 	const factor, divided, softmax = "calibration/inverse_temperature", "calibration/logits", "calibration/probabilities"
 	for _, node := range n.Graph.Node {
 		if node.Name == factor || node.Name == divided || node.Name == softmax {
-			return nil, fmt.Errorf("node %s: the network is calibrated already", node.Name)
+			return nil, fmt.Errorf("node %s: the network is already calibrated", node.Name)
 		}
 	}
 	raw := binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(1/temperature)))

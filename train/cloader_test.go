@@ -12,8 +12,8 @@ import (
 	"tkit/registry/export"
 )
 
-// byCLoader loads an export by TensorFlow's C++ loader, by which TensorFlow
-// Serving and Triton load, and holds what each signature answers against want.
+// byCLoader loads an export by TensorFlow's C++ loader, as TensorFlow Serving
+// and Triton do, and compares the outputs of each signature with want.
 func byCLoader(t *testing.T, dir string, preprocessing bool, x savedmodeltest.Array, images [][]byte, want map[string]savedmodeltest.Array) {
 	t.Helper()
 	loaded, err := tf.LoadSavedModel(dir, []string{"serve"}, nil)

@@ -12,14 +12,14 @@ import (
 	"tkit/train/head"
 )
 
-// ErrCut is wrapped by errors about the cut that was asked for.
+// ErrCut is wrapped by errors about the requested cut.
 var ErrCut = errors.New("the cut")
 
-// AutoCut has the cut chosen by cross-validation.
+// AutoCut selects the cut by cross-validation.
 const AutoCut = "auto"
 
-// ParseCut reads "ENDPOINT" or "ENDPOINT:POOL". Without a pool a map of
-// features is averaged and a vector taken as it is.
+// ParseCut parses "ENDPOINT" or "ENDPOINT:POOL". Without a pool a feature map
+// is averaged and a vector is used unchanged.
 func ParseCut(s string) (Cut, error) {
 	endpoint, pool, _ := strings.Cut(s, ":")
 	c := Cut{Endpoint: endpoint, Pool: network.Pool(pool)}
@@ -29,7 +29,7 @@ func ParseCut(s string) (Cut, error) {
 	return c, nil
 }
 
-// String is what ParseCut reads.
+// String returns the form that ParseCut parses.
 func (c Cut) String() string {
 	if c.Pool == "" {
 		return c.Endpoint
@@ -37,37 +37,38 @@ func (c Cut) String() string {
 	return c.Endpoint + ":" + string(c.Pool)
 }
 
-// CutTried is one candidate's worth.
+// CutTried is the result for one candidate.
 type CutTried struct {
 	Cut
 	Width int `json:"width"` // of its bottleneck
-	// Loss is the mean negative log-likelihood and Accuracy the share of right
-	// answers on images that the head was not trained on.
+	// Loss is the mean negative log-likelihood and Accuracy the share of
+	// correct predictions on images that the head was not trained on.
 	Loss     float64 `json:"loss"`
 	Accuracy float64 `json:"accuracy"`
 	Chosen   bool    `json:"chosen,omitempty"`
 }
 
-// CutsTried is the comparison behind an automatic cut, from the base's input on.
+// CutsTried lists the candidates compared for an automatic cut, from the base's
+// input on.
 type CutsTried struct {
 	Candidates []CutTried `json:"candidates"`
-	// Images is the number of images that they were compared on.
+	// Images is the number of images used for the comparison.
 	Images int `json:"images"`
 }
 
 func (CutsTried) Name() string { return "cuts" }
 
-// Bounds of what an automatic cut considers: the endpoints nearest to the
-// output, whose bottlenecks are not so wide that a head on them would have to
-// be trained on more than it is worth.
+// Limits of an automatic cut: the endpoints nearest to the output, with
+// bottlenecks not so wide that training a head on them costs more than it
+// gains.
 const (
 	maxEndpoints = 8
 	maxWidth     = 4096
 	maxCompared  = 1000
 )
 
-// candidates lists the cuts worth comparing: for each of the last endpoints,
-// the mean of its map, the means over a grid, and the map itself, unless the
+// candidates lists the cuts to compare: for each of the last endpoints, the
+// mean of its map, the means over a grid, and the map itself, unless the
 // bottleneck would be too wide.
 func candidates(n *network.Network) ([]network.Point, error) {
 	ends, err := n.Endpoints()
@@ -116,10 +117,10 @@ func pools(e network.Endpoint) []network.Point {
 	return points
 }
 
-// choose compares the candidates on the training images alone, each by the loss
-// of a head on images held out from it. Among those within a hundredth of the
-// best the last endpoint wins, the nearest to the output, and of its pools the
-// narrowest: the less is left for the head to compute.
+// choose compares the candidates using only the training images, by the loss of
+// a head on held-out images. Among those within one percent of the best it
+// prefers the last endpoint, nearest to the output, and of its pools the
+// narrowest: this leaves the least work to the head.
 func choose(ctx context.Context, points []network.Point, widths []int64, train, validation head.Set, labels []string, o head.Options,
 	progress func(done int, bytes int64)) (CutsTried, int, error) {
 	tried := CutsTried{Images: train.Len() + validation.Len()}
@@ -128,7 +129,8 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 		o.Tolerance = 1e-4
 	}
 	if len(o.Penalties) == 0 {
-		// A coarser grid ranks cuts as well; the chosen one gets the fine one.
+		// A coarser grid of penalties ranks cuts equally well; the chosen cut
+		// gets the fine grid.
 		for i, p := range head.DefaultPenalties() {
 			if i%2 == 0 {
 				o.Penalties = append(o.Penalties, p)
@@ -140,7 +142,7 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 		width := int(widths[i])
 		best, err := head.Assess(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
 		if errors.Is(err, head.ErrNothingHeldOut) {
-			return tried, 0, fmt.Errorf("%w cannot be chosen with so few images (%w): name one, or give more training images", ErrCut, err)
+			return tried, 0, fmt.Errorf("%w cannot be selected with so few images (%w): choose one, or use more training images", ErrCut, err)
 		}
 		if err != nil {
 			return tried, 0, fmt.Errorf("cut %s: %w", Cut{p.Endpoint, p.Pool}, err)
@@ -156,7 +158,7 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 	return tried, chosen, nil
 }
 
-// preferred is the index of the candidate that choose takes.
+// preferred returns the index of the candidate that choose selects.
 func preferred(tried []CutTried) int {
 	least := math.Inf(1)
 	for _, t := range tried {
@@ -173,7 +175,7 @@ func preferred(tried []CutTried) int {
 	return chosen
 }
 
-// columns takes some consecutive features of every example.
+// columns returns consecutive features of every example.
 func columns(s head.Set, from, width int) head.Set {
 	out := head.Set{Dim: width, Labels: s.Labels, Groups: s.Groups, Features: make([]float32, 0, s.Len()*width)}
 	for i := range s.Len() {

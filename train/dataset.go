@@ -14,7 +14,7 @@ import (
 	"tkit/internal/pipeline"
 )
 
-// dataset is a snapshot with the examples it can be read by, split.
+// dataset is a split snapshot with the examples to read it by.
 type dataset struct {
 	snapshot *datasets.Snapshot
 	report   *datasets.Report
@@ -24,13 +24,13 @@ type dataset struct {
 	examples []datasets.Example
 }
 
-// Permit decides on a snapshot and the report with it, before anything is made of
-// it, whether the run may go on. It names the folder for what is derived from the data and outlives
-// the run: bottlenecks, checkpoints.
+// Permit decides, given a snapshot and its report, whether the run may continue.
+// It returns the folder for data derived from the dataset that outlives the
+// run: bottlenecks, checkpoints.
 type Permit func(ctx context.Context, s *datasets.Snapshot, r *datasets.Report) (derived string, err error)
 
-// open takes the snapshot of a source, has it permitted and splits it. Derived
-// stays what it is where nobody is asked.
+// open takes the snapshot of a source, checks that it is permitted and splits it.
+// Without permit, derived is unchanged.
 func open(ctx context.Context, src datasets.Source, f datasets.Fractions, o datasets.SnapshotOptions, permit Permit, derived *string, tell Observer) (*dataset, error) {
 	progress, end := tell.phase(Snapshot, 0, "images")
 	o.Progress = progress
@@ -66,7 +66,7 @@ func (d *dataset) divide(f datasets.Fractions) error {
 	return err
 }
 
-// without leaves out what could not be decoded and divides anew.
+// without omits images that could not be decoded and splits again.
 func (d *dataset) without(reasons map[string]string, f datasets.Fractions) error {
 	if len(reasons) == 0 {
 		return nil
@@ -80,12 +80,12 @@ func (d *dataset) without(reasons map[string]string, f datasets.Fractions) error
 	}
 	d.snapshot, d.examples = d.snapshot.Without(reasons), examples
 	if len(d.examples) == 0 {
-		return fmt.Errorf("%w in %s: none of them decodes, such as %s", datasets.ErrNoExamples, d.snapshot.URI, d.report.Quarantined[0])
+		return fmt.Errorf("%w in %s: none of them can be decoded, such as %s", datasets.ErrNoExamples, d.snapshot.URI, d.report.Quarantined[0])
 	}
 	return d.divide(f)
 }
 
-// read reads an entry's bytes and makes sure they are the snapshot's.
+// read reads an entry's bytes and verifies that they match the snapshot.
 func (d *dataset) read(ctx context.Context, entry int) ([]byte, error) {
 	return datasets.ReadVerified(ctx, d.examples[entry], d.snapshot.Entries[entry])
 }
@@ -99,19 +99,19 @@ func (d *dataset) tell(o Observer) {
 	o.tell(DataFound{Report: d.report, Train: c.Train, Validation: c.Validation, Test: c.Test})
 }
 
-// inMemory is how many bytes of decoded images are kept; more are decoded anew
-// in every epoch.
+// inMemory bounds the bytes of decoded images kept; if there are more, they are
+// decoded again in every epoch.
 const inMemory = 1 << 30
 
-// decoded are a dataset's images as tensors.
+// decoded holds a dataset's images as tensors.
 type decoded struct {
 	dataset  *dataset
 	pipeline *pipeline.Pipeline
-	kept     map[string][]float32 // by key; nil where they are too many
+	kept     map[string][]float32 // by key; nil if there are too many
 }
 
-// decode decodes every image once and keeps them where they are few enough.
-// The reasons are of those that could not be, by key.
+// decode decodes every image once and keeps them if there are few enough. It
+// returns the reasons for undecodable images, by key.
 func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer) (*decoded, map[string]string, error) {
 	height, width, channels := p.Shape()
 	size := height * width * channels

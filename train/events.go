@@ -10,45 +10,46 @@ import (
 	"tkit/train/scratch"
 )
 
-// An Event tells how a run goes on. Its Go type says what happened; every
-// event encodes to JSON, and Name is what programs tell events apart by.
+// An Event reports the progress of a run. Its Go type says what happened; every
+// event can be encoded as JSON, and Name identifies its type there.
 type Event interface{ Name() string }
 
-// Observer hears a run's events, from one goroutine at a time. It must not
-// block for long: the run waits for it. The package itself prints nothing.
+// Observer receives a run's events, from one goroutine at a time. It must not
+// block for long, because the run waits for it. The package itself prints
+// nothing.
 type Observer func(Event)
 
-// tell is o(e) where there is an observer.
+// tell calls o if it is set.
 func (o Observer) tell(e Event) {
 	if o != nil {
 		o(e)
 	}
 }
 
-// A Phase is a part of a run that takes time.
+// A Phase is a part of a run.
 type Phase string
 
 // The phases.
 const (
-	Importing   Phase = "import"      // read the base and bring it to the plain form
+	Importing   Phase = "import"      // read the base and convert it to the plain form
 	Snapshot    Phase = "snapshot"    // read and hash every image
 	Decoding    Phase = "decode"      // decode every image
 	Bottlenecks Phase = "bottlenecks" // images through the trunk
 	Cutting     Phase = "cut"         // compare the base's endpoints
 	Head        Phase = "head"        // train the head
 	Epochs      Phase = "epochs"      // train from scratch
-	Evaluating  Phase = "evaluate"    // judge on the test images
+	Evaluating  Phase = "evaluate"    // evaluate on the test images
 )
 
-// PhaseBegan says what is done now. Total is the number of Units to do, 0
-// where it isn't known.
+// PhaseBegan reports the start of a phase. Total is the number of Units to do,
+// 0 if unknown.
 type PhaseBegan struct {
 	Phase Phase  `json:"phase"`
 	Total int    `json:"total,omitempty"`
 	Unit  string `json:"unit,omitempty"`
 }
 
-// Progress says how far the phase has come. It comes often.
+// Progress reports the progress of the phase. It is frequent.
 type Progress struct {
 	Phase Phase `json:"phase"`
 	Done  int   `json:"done"`
@@ -56,13 +57,13 @@ type Progress struct {
 	Bytes int64 `json:"bytes,omitempty"`
 }
 
-// PhaseEnded says that the phase is over.
+// PhaseEnded reports the end of the phase.
 type PhaseEnded struct {
 	Phase Phase         `json:"phase"`
 	Took  time.Duration `json:"nanoseconds"`
 }
 
-// DataFound is the dataset as it will be used.
+// DataFound describes the dataset that will be used.
 type DataFound struct {
 	Report *datasets.Report `json:"report"`
 	// Train, Validation and Test are numbers of images.
@@ -71,33 +72,33 @@ type DataFound struct {
 	Test       int `json:"test"`
 }
 
-// HeadTrained is how the head came about.
+// HeadTrained describes how the head was trained.
 type HeadTrained struct {
-	// Penalty is the chosen λ; Trials are the ones tried, strongest first, and
-	// none where there was nothing to choose by.
+	// Penalty is the chosen λ; Trials are the penalties tried, strongest first,
+	// and empty if there was no choice.
 	Penalty float64      `json:"penalty"`
 	Trials  []head.Trial `json:"trials,omitempty"`
-	// Folds is the number of parts of the cross-validation that chose, 0 where
-	// validation images did.
+	// Folds is the number of parts of the cross-validation, 0 if validation
+	// images were used.
 	Folds int `json:"folds,omitempty"`
-	// Objective is the value minimised by the final solution, in Iterations.
+	// Objective is the minimum reached by the final solution, in Iterations.
 	Objective  float64 `json:"objective"`
 	Iterations int     `json:"iterations"`
 }
 
-// EpochEnded is one pass over the training images.
+// EpochEnded reports one pass over the training images.
 type EpochEnded struct {
 	scratch.Epoch
 	Epochs int `json:"epochs"`
 }
 
-// Resumed says that a run goes on from its checkpoint.
+// Resumed reports that a run continues from its checkpoint.
 type Resumed struct {
 	Step  int `json:"step"`
 	Steps int `json:"steps"`
 }
 
-// Noted is something about the base that the user should know.
+// Noted is information about the base for the user.
 type Noted struct {
 	Text string `json:"text"`
 }
@@ -114,7 +115,7 @@ func (Noted) Name() string       { return "note" }
 // JSONLines returns an observer that writes each event as a line of JSON.
 func JSONLines(w io.Writer) Observer {
 	return func(event Event) {
-		// A reader that has gone away is no reason to give up the training.
+		// A closed reader is no reason to abort the training.
 		_ = WriteJSON(w, event.Name(), event)
 	}
 }
@@ -128,7 +129,8 @@ func WriteJSON(w io.Writer, name string, data any) error {
 	}{name, time.Now().UTC(), data})
 }
 
-// phase tells that one begins and returns what tells its progress and its end.
+// phase reports the start of a phase and returns functions that report its
+// progress and its end.
 func (o Observer) phase(p Phase, total int, unit string) (progress func(done int, bytes int64), end func()) {
 	began := time.Now()
 	o.tell(PhaseBegan{Phase: p, Total: total, Unit: unit})

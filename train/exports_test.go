@@ -17,9 +17,10 @@ import (
 	"tkit/registry/export"
 )
 
-// TestExportsLoad exports what was fine-tuned and what was trained from scratch,
-// without and with its preprocessing, and has TensorFlow's C++ loader, Python's
-// TensorFlow, Keras, TFLite, ONNX Runtime and OpenVINO answer as tkit does.
+// TestExportsLoad exports fine-tuned networks and networks trained from
+// scratch, with and without their preprocessing, and compares tkit's outputs
+// with those of TensorFlow's C++ loader, Python's TensorFlow, Keras, TFLite,
+// ONNX Runtime and OpenVINO.
 func TestExportsLoad(t *testing.T) {
 	dir := folder(t, 0, 1, 7)
 	images := [][]byte{read(t, first(t, dir, "0")), read(t, first(t, dir, "1")), read(t, first(t, dir, "7"))}
@@ -83,7 +84,7 @@ func trainedFromScratch(t *testing.T, dir string) *Result {
 	return r
 }
 
-// fineTuned trains a head on one of the small bases that people bring.
+// fineTuned trains a head on one of the small user bases.
 func fineTuned(base string) func(*testing.T, string) *Result {
 	return func(t *testing.T, dir string) *Result {
 		t.Helper()

@@ -19,14 +19,14 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// An input is an image on its way through a trunk, or a varied copy of one.
+// An input is an image for a trunk, or a varied copy of one.
 type input struct {
 	entry int
-	copy  int             // from 1; 0 is the image as it is
+	copy  int             // from 1; 0 is the original image
 	key   bottlenecks.Sum // of its bottleneck
 }
 
-// inputs are entries as they are.
+// inputs returns entries without copies.
 func (f *fineTuning) inputs(entries []int) []input {
 	out := make([]input, len(entries))
 	for i, e := range entries {
@@ -35,8 +35,9 @@ func (f *fineTuning) inputs(entries []int) []input {
 	return out
 }
 
-// withCopies are entries as they are, then their varied copies. A copy is a function of the image's bytes,
-// the way of varying, the seed and its number, and its key is of all of them.
+// withCopies returns entries and their varied copies. A copy is a function of
+// the image's bytes, the augmentation, the seed and its number, and its key
+// covers all of them.
 func (f *fineTuning) withCopies(entries []int) []input {
 	out := f.inputs(entries)
 	for _, e := range entries {
@@ -49,9 +50,9 @@ func (f *fineTuning) withCopies(entries []int) []input {
 	return out
 }
 
-// bottlenecks returns those of inputs, which are asked for anew whenever images
-// turn out not to decode and leave the dataset. What is known, from this run or
-// from the cache, does not go through the trunk.
+// bottlenecks returns the bottlenecks of inputs. inputs is called again
+// whenever undecodable images leave the dataset. Bottlenecks known from this
+// run or from the cache are not computed again.
 func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, inputs func() []input) (map[bottlenecks.Sum][]float32, error) {
 	proved, err := independence.Prove(trunk)
 	if err != nil {
@@ -71,8 +72,8 @@ func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, in
 			}
 		}
 	}
-	// Images that leave the dataset change who is on which side of the split, so
-	// that others may be wanted.
+	// Images that leave the dataset change the split, so that others may be
+	// needed.
 	tried := proved
 	for missing := f.missing(inputs(), rows, cache); len(missing) > 0 || !tried; missing = f.missing(inputs(), rows, cache) {
 		tried = true
@@ -98,7 +99,7 @@ func (f *fineTuning) bottlenecks(ctx context.Context, trunk *network.Network, in
 	return rows, nil
 }
 
-// cache opens the part of the cache for a trunk, nil where none is kept.
+// cache opens the part of the cache for a trunk, nil if there is no cache.
 func (f *fineTuning) cache(trunk *network.Network) (*bottlenecks.Cache, error) {
 	if f.Cache == "" {
 		return nil, nil
@@ -110,8 +111,8 @@ func (f *fineTuning) cache(trunk *network.Network) (*bottlenecks.Cache, error) {
 	return bottlenecks.Open(f.Cache, digest, f.Preprocessing.Digest(), int(trunk.Outputs[0].Shape[1]))
 }
 
-// missing adds what the cache knows to rows and lists one input for each
-// bottleneck that it does not know.
+// missing adds cached bottlenecks to rows and returns one input for each
+// missing bottleneck.
 func (f *fineTuning) missing(inputs []input, rows map[bottlenecks.Sum][]float32, cache *bottlenecks.Cache) []input {
 	var missing []input
 	asked := make(map[bottlenecks.Sum]bool)
@@ -131,8 +132,8 @@ func (f *fineTuning) missing(inputs []input, rows map[bottlenecks.Sum][]float32,
 	return missing
 }
 
-// extract sends inputs through the trunk. The reasons are of the images that do
-// not decode, by the keys of all entries of the same bytes.
+// extract runs inputs through the trunk. It returns the reasons for undecodable
+// images, by the keys of all entries with the same bytes.
 func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs []input,
 	keep func(key bottlenecks.Sum, row []float32) error) (reasons map[string]string, err error) {
 	path := filepath.Join(f.Work, "trunk.network")
@@ -179,14 +180,14 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 	return reasons, nil
 }
 
-// ownAnswers adds the remedy to what is wrong with a base whose answers are not
-// an image's own.
+// ownAnswers adds the remedy to the error about a base whose output for an
+// image depends on more than the image.
 func ownAnswers(err error) error {
 	if !errors.Is(err, independence.ErrMixes) {
 		return err
 	}
-	return fmt.Errorf("base: %w: what is said of an image would depend on the others in its batch, or on chance; "+
-		"export it in inference mode (training=False) and export it without layers that draw random numbers or compute over the batch", err)
+	return fmt.Errorf("base: %w: the output for an image would depend on the other images in its batch, or on random numbers; "+
+		"export it in inference mode (training=False), without layers that draw random numbers or compute over the batch", err)
 }
 
 func (f *fineTuning) items(inputs []input) iter.Seq[inference.Item] {
@@ -206,13 +207,13 @@ func (f *fineTuning) items(inputs []input) iter.Seq[inference.Item] {
 	}
 }
 
-// vary makes the copy of a key out of the image.
+// vary makes the copy with a given key from the image.
 func (f *fineTuning) vary(image []float32, key bottlenecks.Sum) {
 	height, width, channels := f.pipeline.Shape()
 	f.Augment.Apply(image, slices.Clone(image), [3]int{height, width, channels}, rand.New(rand.NewChaCha8(key)))
 }
 
-// write encodes a network to a file.
+// write writes an encoded network to a file.
 func write(n *network.Network, path string) error {
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -18,40 +18,40 @@ import (
 	"tkit/train/scratch"
 )
 
-// FineTuneOptions say which base to put a new head on, and what to train it on.
+// FineTuneOptions selects the base of a new head, and the data to train it on.
 type FineTuneOptions struct {
-	// Base is the pretrained network, unfolded; it stays the caller's. What of
-	// it has to be chosen is chosen by bases.Prepare before.
+	// Base is the pretrained network, unfolded; it remains the caller's.
+	// bases.Prepare has already made the choices about it.
 	Base          *network.Network
 	Preprocessing preprocessing.Preprocessing
-	// Plugins has the plugins that the preprocessing names; nil where it names
-	// none.
+	// Plugins provides the plugins of the preprocessing; nil if it has none.
 	Plugins pipeline.Plugins
 	Source  datasets.Source
 	Split   datasets.Fractions
-	// Cut is AutoCut or what ParseCut reads; "" is AutoCut.
+	// Cut is AutoCut or an argument of ParseCut; "" means AutoCut.
 	Cut  string
 	Head head.Options
-	// Copies is how many varied copies of each training image join it, and
-	// Augment how they vary: worth it where images are few.
+	// Copies is the number of varied copies added for each training image, and
+	// Augment how they vary: useful if there are few images.
 	Copies  int
 	Augment scratch.Augment
 	Seed    uint64
-	// Cache is the folder of the bottleneck cache; "" keeps none. Permit, where
-	// set, is asked for it.
+	// Cache is the folder of the bottleneck cache; "" means no cache. Permit, if
+	// set, replaces it.
 	Cache  string
 	Permit Permit
-	// Work is an existing folder for files that are removed at the end.
+	// Work is an existing folder for temporary files, which are removed at the
+	// end.
 	Work string
-	// Session is how TensorFlow computes; the zero value lets extraction
-	// choose what is fastest on this machine.
+	// Session configures TensorFlow; with the zero value, extraction chooses
+	// what is fastest on this machine.
 	Session  tensorflow.Config
 	Snapshot datasets.SnapshotOptions
 	Observer Observer
 }
 
 // FineTune trains a new head on the bottlenecks of a base. The base's weights
-// stay as they are; every image passes through them once.
+// do not change; every image passes through them once.
 func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	if err := o.Preprocessing.Pinned(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func FineTune(ctx context.Context, o FineTuneOptions) (*Result, error) {
 	return f.run(ctx)
 }
 
-// fold brings the base to the form that runs: one image input of the
+// fold converts the base to its runtime form: one image input of the
 // preprocessing's size, one output, batch norm folded.
 func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err error) {
 	_, end := o.Observer.phase(Importing, 0, "")
@@ -92,7 +92,7 @@ func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err erro
 	height, width, channels := o.Preprocessing.Shape()
 	sized, err := b.Network.WithInput([]int64{-1, int64(height), int64(width), int64(channels)})
 	if err != nil {
-		return nil, fmt.Errorf("base: %w: its preprocessing makes images of %d×%d×%d", err, height, width, channels)
+		return nil, fmt.Errorf("base: %w: the preprocessing makes images of %d×%d×%d", err, height, width, channels)
 	}
 	defer func() { err = errors.Join(err, sized.Close()) }()
 	folded, err := sized.Fold(ctx)
@@ -102,7 +102,7 @@ func (o FineTuneOptions) fold(ctx context.Context) (_ *network.Network, err erro
 	return folded, nil
 }
 
-// fineTuning is one FineTune in progress.
+// fineTuning is the state of one FineTune.
 type fineTuning struct {
 	FineTuneOptions
 	base     *network.Network
@@ -130,7 +130,7 @@ func (f *fineTuning) run(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// vector says whether the trunk gives a vector for an image.
+// vector checks that the trunk's output for an image is a vector.
 func vector(trunk *network.Network, c Cut) error {
 	if shape := trunk.Outputs[0].Shape; len(shape) != 2 || shape[1] < 1 {
 		return fmt.Errorf("%w %s gives bottlenecks of shape %v: choose a pool, such as %s:%s", ErrCut, c, shape, c.Endpoint, network.PoolAverage)
@@ -138,7 +138,7 @@ func vector(trunk *network.Network, c Cut) error {
 	return nil
 }
 
-// cut is the one asked for, or the best one.
+// cut returns the requested cut, or the best one.
 func (f *fineTuning) cut(ctx context.Context) (Cut, error) {
 	if f.Cut == "" || f.Cut == AutoCut {
 		return f.bestCut(ctx)
@@ -159,8 +159,8 @@ func (f *fineTuning) cut(ctx context.Context) (Cut, error) {
 	return c, nil
 }
 
-// bestCut passes the images that heads are trained and chosen on through all
-// candidate trunks at once, and keeps the winner's bottlenecks.
+// bestCut runs the images for training and choosing heads through all candidate
+// trunks in one pass, and keeps the winner's bottlenecks.
 func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 	points, err := candidates(f.base)
 	if err != nil {
@@ -197,9 +197,9 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 	return Cut{points[chosen].Endpoint, points[chosen].Pool}, nil
 }
 
-// sides are the training and validation entries that cuts are compared on.
-// Entries are in the order of their keys, classes beside each other, so every
-// k-th of them is a stratified sample.
+// sides returns the training and validation entries for comparing cuts. Entries
+// are ordered by key, with classes adjacent, so every k-th of them is a
+// stratified sample.
 func (f *fineTuning) sides() (train, validation []int) {
 	total := len(f.data.split.Train)*(1+f.Copies) + len(f.data.split.Validation)
 	k := max(1, (total+maxCompared-1)/maxCompared)
@@ -212,7 +212,7 @@ func (f *fineTuning) sides() (train, validation []int) {
 	return every(f.data.split.Train), every(f.data.split.Validation)
 }
 
-// train trains the head on the trunk's bottlenecks and judges it.
+// train trains the head on the trunk's bottlenecks and evaluates it.
 func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network) (*Result, error) {
 	d := f.data
 	rows, err := f.bottlenecks(ctx, trunk, func() []input {
@@ -256,19 +256,19 @@ func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network)
 	return r, nil
 }
 
-// set gathers the bottlenecks of some entries.
+// set collects the bottlenecks of some entries.
 func (f *fineTuning) set(entries []int, rows map[bottlenecks.Sum][]float32) head.Set {
 	return f.gather(f.inputs(entries), rows)
 }
 
-// trainingSet is training entries with their copies, which stay together.
+// trainingSet is the training entries with their copies, grouped by image.
 func (f *fineTuning) trainingSet(entries []int, rows map[bottlenecks.Sum][]float32) head.Set {
 	if f.Copies == 0 {
 		return f.set(entries, rows)
 	}
 	in := f.withCopies(entries)
 	s := f.gather(in, rows)
-	// Duplicates of an image are one image here.
+	// Duplicates of an image count as one image here.
 	first := make(map[bottlenecks.Sum]int)
 	for _, i := range in {
 		sum := f.data.snapshot.Entries[i.entry].SHA256

@@ -17,7 +17,7 @@ import (
 )
 
 // randomBase is a small convolutional network with its initial weights: random
-// features that tell digits apart well enough.
+// features that distinguish digits well enough.
 func randomBase(t testing.TB) (*network.Network, architectures.Architecture) {
 	t.Helper()
 	a, err := architectures.Lookup("lenet5")
@@ -106,7 +106,7 @@ func TestFineTune(t *testing.T) {
 			}
 			sameAnswers(t, r)
 			if left, _ := os.ReadDir(o.Work); len(left) > 0 {
-				t.Errorf("left behind: %v", left)
+				t.Errorf("remaining files: %v", left)
 			}
 		})
 	}
@@ -138,8 +138,8 @@ func TestFineTuneOnFewImages(t *testing.T) {
 	}
 }
 
-// One image a class trains a head where the cut is named; there is nothing to
-// compare cuts by.
+// With one image per class a head can be trained if the cut is given; cuts
+// cannot be compared.
 func TestFineTuneOnOneImageAClass(t *testing.T) {
 	o := fineTuneOptions(t, folder(t, 5, 6))
 	o.Split = datasets.Fractions{TrainPerClass: 1, Seed: 2}
@@ -191,7 +191,7 @@ func TestFineTuneFaults(t *testing.T) {
 		root := strings.TrimPrefix(o.Source.URI(), "file://")
 		o.Observer = func(e Event) {
 			if e, ok := e.(PhaseBegan); ok && e.Phase == Bottlenecks {
-				// As another program would replace it in the middle of a run.
+				// Like another program that replaces it in the middle of a run.
 				other, err := os.ReadFile(first(t, root, "4"))
 				if err != nil {
 					t.Error(err)

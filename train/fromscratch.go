@@ -17,27 +17,26 @@ import (
 	"tkit/train/scratch"
 )
 
-// ScratchOptions say what to train from its initial weights, and on what.
+// ScratchOptions selects what to train from its initial weights, and the data.
 type ScratchOptions struct {
 	Architecture architectures.Architecture
 	Source       datasets.Source
 	Split        datasets.Fractions
-	// Preprocessing, where it has steps, replaces the architecture's own; its
-	// size is then the network's input.
+	// Preprocessing, if it has steps, replaces the architecture's own; its size
+	// is then the network's input.
 	Preprocessing preprocessing.Preprocessing
-	// Plugins has the plugins that the preprocessing names; nil where it names
-	// none.
+	// Plugins provides the plugins of the preprocessing; nil if it has none.
 	Plugins pipeline.Plugins
-	// Training goes to package scratch, whose Progress is replaced. Permit, where
-	// set, is asked for its Checkpoints.
+	// Training is passed to package scratch, except Progress, which is
+	// replaced. Permit, if set, replaces its Checkpoints.
 	Training scratch.Options
 	Permit   Permit
 	Snapshot datasets.SnapshotOptions
 	Observer Observer
 }
 
-// FromScratch trains an architecture on a dataset. An interrupted run that
-// keeps checkpoints goes on from the last one when it is started again.
+// FromScratch trains an architecture on a dataset. An interrupted run with
+// checkpoints continues from the last one when it is started again.
 func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 	if o.Training.LearningRate == 0 && (o.Training.Optimiser == "" || o.Training.Optimiser == scratch.SGD) {
 		o.Training.LearningRate = o.Architecture.LearningRate
@@ -47,7 +46,7 @@ func FromScratch(ctx context.Context, o ScratchOptions) (*Result, error) {
 		p = o.Preprocessing
 	}
 	if p.Views() > 1 {
-		return nil, errors.New("preprocessing: ten_crop is for a trunk that is trained already: a network is trained from scratch on one view an image")
+		return nil, errors.New("preprocessing: ten_crop is only for pretrained trunks: a network is trained from scratch on one view per image")
 	}
 	if err := p.Pinned(); err != nil {
 		return nil, err
@@ -116,7 +115,7 @@ func (o ScratchOptions) train(ctx context.Context, g *architectures.Graph, d *da
 			progress(p.Step, 0)
 		}
 	}
-	// The preprocessing decides the tensors as much as the bytes do.
+	// The tensors depend on the preprocessing as well as on the bytes.
 	id := d.snapshot.Digest + " " + images.pipeline.Description().Digest() + fmt.Sprintf(" %+v", o.Split)
 	trained, err := scratch.Train(ctx, g, scratch.Data{ID: id, Train: side{images, d.split.Train}, Validation: side{images, d.split.Validation}}, t)
 	if end != nil {
@@ -151,7 +150,7 @@ func (o ScratchOptions) judge(ctx context.Context, r *Result, whole *network.Net
 	return r.part(whole, temperature)
 }
 
-// part cuts a whole network at its last endpoint, before the classifier.
+// part cuts a whole network at its last endpoint before the classifier.
 func (r *Result) part(whole *network.Network, temperature float64) error {
 	whole, err := calibrate(whole, temperature)
 	if err != nil {
@@ -166,8 +165,8 @@ func (r *Result) part(whole *network.Network, temperature float64) error {
 		return err
 	}
 	for _, e := range slices.Backward(ends) {
-		// Dense layers end in vectors of the classes' number; what is before
-		// the last of them is what another head can build on.
+		// Dense layers end in a vector with one value per class; the part
+		// before the last of them is what another head can be built on.
 		if len(e.Shape) == 1 && len(logits.Shape) > 0 && e.Shape[0] == logits.Shape[len(logits.Shape)-1] {
 			continue
 		}
@@ -175,13 +174,13 @@ func (r *Result) part(whole *network.Network, temperature float64) error {
 		r.Trunk, r.Head, err = whole.Cut(e.Name, "")
 		return err
 	}
-	return fmt.Errorf("the network has no endpoint before its classifier to be cut at")
+	return fmt.Errorf("the network has no endpoint before its classifier to cut at")
 }
 
-// evaluationBatch is how many images run through a network at a time.
+// evaluationBatch is the number of images per run of a network.
 const evaluationBatch = 32
 
-// answers are a network's logits for images, a row each.
+// answers returns a network's logits for images, one row each.
 func answers(ctx context.Context, n *network.Network, images side, c tensorflow.Config, progress func(done int)) ([]float32, error) {
 	n, err := n.Prune("logits")
 	if err != nil {

@@ -52,7 +52,7 @@ func scratchOptions(t testing.TB, dir string) ScratchOptions {
 
 func TestFromScratch(t *testing.T) {
 	dir := folder(t, 0, 1, 7)
-	// It has the header and the end of a PNG, and nothing that decodes between.
+	// It has the header and the end of a PNG, but an invalid body.
 	whole, err := os.ReadFile(first(t, dir, "0"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestFromScratch(t *testing.T) {
 	sameAnswers(t, r)
 }
 
-// sameAnswers has the parts, one after the other, agree with their join.
+// sameAnswers checks that the two parts agree with the joined network.
 func sameAnswers(t *testing.T, r *Result) {
 	t.Helper()
 	joined, err := network.Join(r.Trunk, r.Head)
@@ -185,8 +185,8 @@ func TestFromScratchFaults(t *testing.T) {
 	})
 }
 
-// Small networks learn the digits at their defaults. That of the paper needs a
-// learning rate of its own, and is .85 after two epochs, .12 without.
+// Small networks learn the digits with their defaults. That of the paper needs
+// its own learning rate: accuracy is .85 after two epochs, .12 without.
 func TestDefaultsLearn(t *testing.T) {
 	dir := folder(t, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	for _, name := range []string{"lenet5", "lenet5-paper"} {

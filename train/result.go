@@ -9,37 +9,37 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// A Result is a trained classifier: what a registry needs to keep a version.
+// A Result is a trained classifier: what a registry needs for a version.
 type Result struct {
 	// Trunk and Head are the two parts of the network. The trunk's only output
-	// is "bottleneck"; the head's outputs are "probabilities", at the fitted
-	// temperature, and "logits" before their softmax.
+	// is "bottleneck"; the head's outputs are "logits", divided by the fitted
+	// temperature, and "probabilities", their softmax.
 	Trunk, Head *network.Network
 	Cut         Cut
 	// Labels name the classes in the order of the head's outputs.
 	Labels        []string
 	Preprocessing preprocessing.Preprocessing
-	// Evaluation is on the test images, which nothing was chosen by.
+	// Evaluation is on the test images, which influenced no choice.
 	Evaluation *evaluation.Evaluation
-	// Snapshot is the dataset less what could not be decoded; Report says what
-	// was found in it.
+	// Snapshot is the dataset without undecodable images; Report describes the
+	// dataset.
 	Snapshot *datasets.Snapshot
 	Report   *datasets.Report
 	Split    Counts
-	// Sample is some images, encoded, that the head was not trained on where
-	// there are such: a server compares precisions on them.
+	// Sample is some encoded images, if possible not used to train the head: a
+	// server compares precisions on them.
 	Sample [][]byte
-	// Seed is the one that everything drawn was drawn from.
+	// Seed is the seed of all random numbers.
 	Seed uint64
 
 	discard func() error
 }
 
-// Close lets go of the networks' mapped files.
+// Close unmaps the networks' files.
 func (r *Result) Close() error { return errors.Join(r.Trunk.Close(), r.Head.Close()) }
 
-// Kept tells the run that its result is safe elsewhere: what it kept to go on
-// from after an interruption is removed.
+// Kept tells the run that its result is stored elsewhere: data for resuming
+// after an interruption is removed.
 func (r *Result) Kept() error {
 	if r.discard == nil {
 		return nil
@@ -47,7 +47,7 @@ func (r *Result) Kept() error {
 	return r.discard()
 }
 
-// Cut says where a network is parted into trunk and head.
+// Cut is the point where a network is divided into trunk and head.
 type Cut struct {
 	Endpoint string       `json:"endpoint"`
 	Pool     network.Pool `json:"pool,omitempty"`

@@ -2,13 +2,13 @@ package train
 
 import "context"
 
-// sampleSize is how many images a version's sample has: enough to notice a
-// precision that changes one answer in a hundred about half of the time, and
-// little beside a network.
+// sampleSize is the number of images in a version's sample: enough to detect,
+// about half of the time, a precision that changes one prediction in a hundred,
+// and small compared with a network.
 const sampleSize = 64
 
-// sample reads images spread evenly over the side that settings were chosen by,
-// or the test's, or else those that were trained on.
+// sample reads images spread evenly over the validation side, or the test side,
+// or else the training side.
 func (d *dataset) sample(ctx context.Context) ([][]byte, error) {
 	from := d.split.Validation
 	if len(from) == 0 {

@@ -11,7 +11,7 @@ type Assignment struct {
 	Op    *tf.Operation
 }
 
-// Assign adds the means to set the variables, one assignment for each.
+// Assign adds an assignment for each variable.
 func Assign(s *op.Scope, variables []Variable) []Assignment {
 	s = s.SubScope("assign")
 	out := make([]Assignment, len(variables))

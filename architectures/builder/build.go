@@ -1,7 +1,7 @@
 // Package builder turns the descriptions of package architectures into
 // TensorFlow graphs: for inference, or for training with batch statistics,
 // dropout and auxiliary heads. It adds no loss and no optimiser; every layer
-// that it builds has a gradient in TensorFlow's C++ registry.
+// has a gradient in TensorFlow's C++ registry.
 package builder
 
 import (
@@ -13,28 +13,28 @@ import (
 	"tkit/architectures"
 )
 
-// A Mode is what a graph is built for. The zero value is Inference.
+// A Mode is the purpose of a graph. The zero value is Inference.
 type Mode struct {
 	training   bool
 	seed, step tf.Output
 }
 
-// Inference uses running statistics, leaves out dropout and auxiliary heads.
+// Inference uses running statistics and omits dropout and auxiliary heads.
 var Inference = Mode{}
 
-// Training normalises by the batch's statistics, drops values out and builds the
-// auxiliary heads. Dropout's masks are a function of seed, step (both int64
-// scalars, fed or read from a variable) and the layer's name alone, so that a
-// run resumed at a step draws what the uninterrupted run would have drawn.
+// Training normalises by the batch's statistics, applies dropout and builds the
+// auxiliary heads. Dropout masks depend only on seed, step (both int64 scalars,
+// fed or read from a variable) and the layer's name, so that a run resumed at a
+// step draws the same masks as an uninterrupted run.
 func Training(seed, step tf.Output) Mode { return Mode{training: true, seed: seed, step: step} }
 
 // A Variable is a weight in a TensorFlow graph.
 type Variable struct {
 	architectures.Variable
-	// Handle is the resource, to assign to; its shared name is the variable's
+	// Handle is the resource for assignments; its shared name is the variable's
 	// name, so that graphs built in one session share their weights.
 	Handle tf.Output
-	// Value is what the layers read: take gradients with respect to it.
+	// Value is read by the layers: compute gradients with respect to it.
 	Value tf.Output
 }
 
@@ -42,20 +42,20 @@ type Variable struct {
 type Built struct {
 	// Images is the input, float32 [N,H,W,C]. Logits is [N,classes].
 	Images, Logits tf.Output
-	// Auxiliary are the logits of the auxiliary heads, in training only.
+	// Auxiliary lists the logits of the auxiliary heads, only in training.
 	Auxiliary []tf.Output
 	// Endpoints maps the names of the architecture's table to their tensors.
 	Endpoints map[string]tf.Output
 	// Variables are in the layers' order, without auxiliary heads in inference.
 	Variables []Variable
-	// Updates move batch normalisation's running statistics; a training step
-	// runs them once. Empty in inference.
+	// Updates move the running statistics of batch normalisation; a training
+	// step runs them once. They are empty in inference.
 	Updates []*tf.Operation
 }
 
 // Build adds the network to the scope's graph, reading from images (float32,
 // [N,H,W,C] with the graph's input size; N may be unknown). Each layer gets a
-// sub-scope of its name, and each variable its own name below the scope.
+// sub-scope of its name, and each variable its name below the scope.
 func Build(s *op.Scope, g *architectures.Graph, images tf.Output, m Mode) (*Built, error) {
 	if !m.training {
 		g = g.Serving()
@@ -87,7 +87,7 @@ func Build(s *op.Scope, g *architectures.Graph, images tf.Output, m Mode) (*Buil
 	return b.built, nil
 }
 
-// build is one Build in progress.
+// build is the state of one Build.
 type build struct {
 	mode    Mode
 	outputs map[string]tf.Output
@@ -105,7 +105,7 @@ func inputs(g *architectures.Graph, l architectures.Layer) ([]architectures.Shap
 	return shapes, nil
 }
 
-// variables declares the layer's weights and gives them by their role.
+// variables declares the layer's weights and returns them by their role.
 func (b *build) variables(s *op.Scope, l architectures.Layer) map[string]Variable {
 	byRole := make(map[string]Variable, len(l.Variables))
 	for _, v := range l.Variables {
@@ -126,8 +126,8 @@ func handle(s *op.Scope, name string, v architectures.Variable) tf.Output {
 		"dtype": tf.Float, "shape": tf.MakeShape(dims(v.Shape)...), "shared_name": v.Name}})
 }
 
-// add is for operations whose node needs a name of its own, which the
-// generated wrappers do not allow.
+// add is for operations whose node needs a given name, which the generated
+// wrappers do not allow.
 func add(s *op.Scope, spec tf.OpSpec) tf.Output {
 	o := s.AddOperation(spec)
 	if o == nil {

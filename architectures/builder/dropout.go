@@ -10,7 +10,7 @@ import (
 )
 
 // dropout draws its mask from a counter-based generator keyed by the run's
-// seed, the layer's name and the step: no state that a checkpoint would have to keep.
+// seed, the layer's name and the step: a checkpoint needs no extra state.
 func (b *build) dropout(s *op.Scope, d architectures.Dropout, x tf.Output, name string) tf.Output {
 	if !b.mode.training || d.Rate == 0 {
 		return x

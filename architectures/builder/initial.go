@@ -14,9 +14,10 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Initial gives every variable of the graph, auxiliary heads included, its
-// initial value, sorted by name. A value depends on the seed and the variable's
-// name and shape alone: adding or reordering layers changes no other's.
+// Initial returns the initial value of every variable of the graph, including
+// auxiliary heads, sorted by name. A value depends only on the seed and the
+// variable's name and shape: adding or reordering layers does not change
+// others.
 func Initial(g *architectures.Graph, seed uint64) ([]*network.Weight, error) {
 	var weights []*network.Weight
 	for _, v := range g.Variables() {

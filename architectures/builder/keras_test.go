@@ -22,16 +22,17 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// The largest differences from Keras' answers, relative to the largest of them.
-// Batch statistics amplify rounding: each layer divides by the deviation of a
-// small batch.
+// The largest differences from Keras's outputs, relative to the largest of
+// them. Batch statistics amplify rounding: each layer divides by the deviation
+// of a small batch.
 const (
 	tolerance         = 1e-4
 	trainingTolerance = 1e-3
 )
 
 // TestAgreesWithKeras compares every family with the same network built in
-// Keras, from the paper's table or by keras.applications, with the same weights.
+// Keras, from the paper's table or by keras.applications, with the same
+// weights.
 func TestAgreesWithKeras(t *testing.T) {
 	keras := startKeras(t)
 	for _, c := range []struct {
@@ -91,13 +92,13 @@ func TestAgreesWithKeras(t *testing.T) {
 			compare(t, "logits", got[0], want[:len(got[0])], allowed)
 			compare(t, "auxiliary logits and running statistics", rest, want[len(got[0]):], allowed)
 			if first, second := got[0][:7], got[0][7:]; difference(first, second) < 100*tolerance*largest(got[0]) {
-				t.Errorf("the logits hardly depend on the image, so that the test shows nothing: %v, %v", first, second)
+				t.Errorf("the logits hardly depend on the image, so the test is meaningless: %v, %v", first, second)
 			}
 		})
 	}
 }
 
-// statistics are the running statistics as they are now, sorted by name.
+// statistics returns the current running statistics, sorted by name.
 func (m *model) statistics(t *testing.T, training bool) [][]float32 {
 	if !training {
 		return nil
@@ -152,9 +153,9 @@ func largest(a []float32) (most float64) {
 	return most
 }
 
-// lively gives weights with which every part of a network shows in its logits:
-// kernels that keep the signal's size, and biases and running statistics away
-// from their trivial values.
+// lively returns weights with which every part of a network affects its logits:
+// kernels that preserve the signal's size, and biases and running statistics
+// with non-trivial values.
 func lively(g *architectures.Graph) []*network.Weight {
 	random := rand.New(rand.NewPCG(17, 19))
 	around := func(centre, spread float64) func() float64 {
@@ -179,8 +180,8 @@ func lively(g *architectures.Graph) []*network.Weight {
 	return weights
 }
 
-// kerasProcess answers one case after another: loading TensorFlow takes longer
-// than any of them.
+// kerasProcess handles several cases in one process: loading TensorFlow takes
+// longer than any of them.
 type kerasProcess struct {
 	in  io.Writer
 	out *bufio.Scanner
@@ -215,7 +216,7 @@ func startKeras(t *testing.T) *kerasProcess {
 	return &kerasProcess{in: in, out: bufio.NewScanner(out)}
 }
 
-// answer runs the network in Keras on the batch that noise gives.
+// answer runs the network in Keras on the batch of noise.
 func (k *kerasProcess) answer(t *testing.T, name string, g *architectures.Graph, weights []*network.Weight, training bool) []float32 {
 	t.Helper()
 	folder := t.TempDir()

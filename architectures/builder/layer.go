@@ -50,7 +50,7 @@ func (b *build) layer(s *op.Scope, l architectures.Layer, shapes []architectures
 	case architectures.PadShortcut:
 		return padShortcut(s, o, x, shape)
 	default:
-		s.UpdateErr(fmt.Sprintf("%T", l.Op), fmt.Errorf("the builder does not know this kind of layer"))
+		s.UpdateErr(fmt.Sprintf("%T", l.Op), fmt.Errorf("the builder does not support this kind of layer"))
 		return tf.Output{}
 	}
 }
@@ -75,7 +75,7 @@ func activation(s *op.Scope, a architectures.Activation, x tf.Output) tf.Output 
 }
 
 // rbf computes −Σ(x−c)² directly: the expanded form x² − 2xc + c² would lose
-// the digits that decide between close centres.
+// the digits that distinguish close centres.
 func rbf(s *op.Scope, r architectures.RBF, x tf.Output) tf.Output {
 	rows := op.ExpandDims(s, x, constant(s, "axis", int32(1)))
 	d := op.SquaredDifference(s, rows, constant(s, "centres", r.Centres))
@@ -119,5 +119,6 @@ func constant(s *op.Scope, name string, value any) tf.Output {
 	return op.Const(s.SubScope(name), value)
 }
 
-// nested gives each operation of a kind that a layer needs several times its own scope.
+// nested returns a separate scope for each of several operations of one kind in
+// a layer.
 func nested(s *op.Scope, i int) *op.Scope { return s.SubScope(fmt.Sprintf("part%d", i)) }

@@ -16,10 +16,10 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Network gives the inference form of the graph with the given weights: input
+// Network returns the inference form of the graph with the given weights: input
 // port "images" [-1,H,W,C], outputs "probabilities" and "logits" [-1,classes].
-// Every weight that inference needs must be there with its shape; those of
-// auxiliary heads are left out. The weights' bytes are shared, not copied.
+// Every weight needed in inference must exist with its shape; those of
+// auxiliary heads are ignored. The weights' bytes are shared, not copied.
 func Network(g *architectures.Graph, weights []*network.Weight) (*network.Network, error) {
 	s := op.NewScope()
 	shape := append([]int64{-1}, dims(g.Input)...)

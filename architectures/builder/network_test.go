@@ -78,7 +78,7 @@ func TestNetworkPorts(t *testing.T) {
 	}
 }
 
-// TestNetworkCutsAtEndpoints cuts at each row of a table by the layer it names.
+// TestNetworkCutsAtEndpoints cuts at the layer of each row of a table.
 func TestNetworkCutsAtEndpoints(t *testing.T) {
 	for _, c := range []struct {
 		name  string

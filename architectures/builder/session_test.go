@@ -17,7 +17,7 @@ import (
 	"tkit/internal/network"
 )
 
-// model is a network in a session of its own.
+// model is a network in its own session.
 type model struct {
 	*builder.Built
 	session    *tf.Session
@@ -72,8 +72,8 @@ func start(t *testing.T, g *architectures.Graph, training bool, weights []*netwo
 	return m
 }
 
-// asWritten runs graphs without TensorFlow's optimizer, which takes longer here
-// than the single step that it optimises.
+// asWritten runs graphs without TensorFlow's optimizer, which takes longer than
+// the single step.
 func asWritten(t *testing.T) []byte {
 	t.Helper()
 	raw, err := proto.Marshal(&configpb.ConfigProto{GraphOptions: &configpb.GraphOptions{
@@ -84,7 +84,7 @@ func asWritten(t *testing.T) []byte {
 	return raw
 }
 
-// run feeds the images at a step of seed 7 and gives the fetches' values.
+// run feeds the images at a step of seed 7 and returns the fetches' values.
 func (m *model) run(t *testing.T, step int64, images *tf.Tensor, fetches []tf.Output, targets ...*tf.Operation) [][]float32 {
 	t.Helper()
 	feeds := map[tf.Output]*tf.Tensor{m.Images: images}
@@ -135,8 +135,8 @@ func encode(values []float32) []byte {
 	return raw
 }
 
-// noise is a reproducible batch of n images with values in ±1, every second one
-// paler than the one before.
+// noise returns a reproducible batch of n images with values in ±1, every
+// second one with less contrast than the previous one.
 func noise(n int, shape architectures.Shape) (dims []int64, values []float32) {
 	random := rand.New(rand.NewPCG(3, 5))
 	values = make([]float32, n*shape.Elements())

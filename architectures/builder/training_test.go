@@ -14,8 +14,8 @@ import (
 	"tkit/internal/needs"
 )
 
-// TestGradientsReachEveryVariable trains every kind of network by one backward
-// pass from its own initial weights; depths of one table differ in nothing else.
+// TestGradientsReachEveryVariable does one backward pass through every kind of
+// network with its initial weights; networks of one table differ only in depth.
 func TestGradientsReachEveryVariable(t *testing.T) {
 	needs.Minutes(t)
 	for _, c := range []struct {
@@ -51,15 +51,15 @@ func TestGradientsReachEveryVariable(t *testing.T) {
 	}
 }
 
-// checkGradients takes the gradient of the cross-entropy of the logits and of
-// all auxiliary logits.
+// checkGradients computes the gradient of the cross-entropy of the logits and
+// of all auxiliary logits.
 func checkGradients(t *testing.T, g *architectures.Graph) {
 	weights, err := builder.Initial(g, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var trained []builder.Variable
-	var sizes []tf.Output // of each gradient: the sum of its magnitudes
+	var sizes []tf.Output // for each gradient: the sum of its magnitudes
 	m := start(t, g, true, weights, func(s *op.Scope, m *model) {
 		var losses, values []tf.Output
 		for i, logits := range append([]tf.Output{m.Logits}, m.Auxiliary...) {
@@ -85,7 +85,8 @@ func checkGradients(t *testing.T, g *architectures.Graph) {
 	})
 	for i, size := range m.run(t, 0, batch(t, 2, g.Input), sizes) {
 		v, magnitude := trained[i], float64(size[0])
-		// A bias in front of batch normalisation changes nothing: its gradient is zero but for rounding.
+		// A bias before batch normalisation has no effect: its gradient is zero
+		// except for rounding.
 		normalised := len(m.Updates) > 0 && strings.HasSuffix(v.Name, "/bias") && len(v.Shape) == 1 && v.Name != "fc/bias"
 		if math.IsNaN(magnitude) || math.IsInf(magnitude, 0) || magnitude == 0 && !normalised {
 			t.Errorf("gradient of %s: sum of magnitudes %v", v.Name, magnitude)
@@ -93,7 +94,7 @@ func checkGradients(t *testing.T, g *architectures.Graph) {
 	}
 }
 
-// TestDropout looks at fc6, which no other random layer stands before.
+// TestDropout checks fc6, which no other random layer precedes.
 func TestDropout(t *testing.T) {
 	g := build(t, "alexnet-onetower", 3, [3]int{63, 63, 3})
 	weights, err := builder.Initial(g, 1)

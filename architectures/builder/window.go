@@ -11,11 +11,11 @@ import (
 )
 
 // A frame is the padding around an activation. TensorFlow's "VALID" or "SAME"
-// is used where that is what the layer asks for; else a Pad stands before the
-// operation. Explicit paddings of Conv2D are avoided, since its gradient drops
-// them.
+// is used if it equals the layer's padding; otherwise a Pad precedes the
+// operation. Explicit paddings of Conv2D are avoided, because its gradient
+// ignores them.
 type frame struct {
-	padding string // "VALID", "SAME", or empty where only a Pad will do
+	padding string // "VALID", "SAME", or empty if a Pad is needed
 	edges   [][]int32
 }
 
@@ -34,8 +34,8 @@ func surround(s *op.Scope, w architectures.Window, shape architectures.Shape) fr
 	return f
 }
 
-// around pads x where the operation's own padding does not do it, and gives the
-// padding that is left for the operation.
+// around pads x if the operation's own padding does not suffice, and returns
+// the padding left for the operation.
 func (f frame) around(s *op.Scope, x tf.Output, fill float32) (tf.Output, string) {
 	if f.padding != "" {
 		return x, f.padding
@@ -69,8 +69,8 @@ func conv(s *op.Scope, c architectures.Conv, x tf.Output, shape architectures.Sh
 	return y
 }
 
-// grouped convolves each part of the channels on its own: TensorFlow's CPU
-// kernels have no gradient for a convolution in groups.
+// grouped convolves each group of channels separately: TensorFlow's CPU kernels
+// have no gradient for grouped convolutions.
 func grouped(s *op.Scope, parts int, x, kernel tf.Output, strides []int64, padding string) tf.Output {
 	axis := constant(s, "axis", int32(3))
 	inputs := op.Split(s.SubScope("inputs"), axis, x, int64(parts))
@@ -85,8 +85,8 @@ func grouped(s *op.Scope, parts int, x, kernel tf.Output, strides []int64, paddi
 	return op.ConcatV2(s, outputs, axis)
 }
 
-// connected spreads the slices of a kernel with a connection table over a full
-// kernel of zeros, by a product with a 0/1 matrix.
+// connected expands a kernel with a connection table to a full kernel with
+// zeros, by a product with a 0/1 matrix.
 func connected(s *op.Scope, c architectures.Conv, kernel tf.Output, channels int) tf.Output {
 	var spread [][]float32
 	for to, from := range c.Connections {
@@ -105,11 +105,11 @@ func connected(s *op.Scope, c architectures.Conv, kernel tf.Output, channels int
 func pool(s *op.Scope, p architectures.Pool, x tf.Output, shape architectures.Shape) tf.Output {
 	f := surround(s, p.Window, shape)
 	if p.ZeroPadded && f.padding == "SAME" {
-		f.padding = "" // TensorFlow's own padding is always left out
+		f.padding = "" // TensorFlow always ignores its own padding
 	}
 	if p.Average {
 		if !p.ZeroPadded && f.padding == "" {
-			s.UpdateErr("AvgPool", errors.New("a mean that leaves out its padding needs the padding to be Same or none"))
+			s.UpdateErr("AvgPool", errors.New("a mean that ignores its padding requires the padding Same or none"))
 		}
 		x, padding := f.around(s, x, 0)
 		return op.AvgPool(s, x, size(p.Window), strides(p.Window), padding)

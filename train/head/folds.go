@@ -6,11 +6,11 @@ import (
 	"math"
 )
 
-// crossValidation cuts a set into parts that each judge what was learnt from
-// the others, with every class spread over them as evenly as it goes. Examples
-// with the same bottleneck, or of the same group, stay together, or one would
-// give the other's answer away. A class of one bottleneck is only ever learnt;
-// if every class is, there are no parts.
+// crossValidation divides a set into parts, each used to evaluate what was
+// learnt from the others, with every class spread as evenly as possible.
+// Examples with the same bottleneck, or of the same group, stay together;
+// otherwise one would reveal the other's label. A class with a single
+// bottleneck is only learnt; if every class is such, there are no parts.
 func crossValidation(s Set, classes, folds int) []part {
 	groups := distinct(s, classes)
 	for _, class := range groups {
@@ -18,7 +18,7 @@ func crossValidation(s Set, classes, folds int) []part {
 			folds = min(folds, n)
 		}
 	}
-	held := make([][]int, folds) // examples by the fold that judges with them
+	held := make([][]int, folds) // examples by the fold that holds them out
 	at := make([]int, s.Len())
 	for i := range at {
 		at[i] = -1
@@ -53,8 +53,8 @@ func crossValidation(s Set, classes, folds int) []part {
 	return parts
 }
 
-// distinct groups each class's examples by equal bottlenecks, or as the set
-// groups them, in the order of their first members.
+// distinct groups each class's examples by equal bottlenecks, or by the set's
+// groups, in the order of their first members.
 func distinct(s Set, classes int) [][][]int {
 	type key struct {
 		class int

@@ -1,14 +1,14 @@
-// Package head trains the part of a classifier that stands after the cut: a
-// multinomial logistic regression on standardised bottlenecks. The problem is
-// convex, so its answer depends on the data alone: there is no learning rate,
-// no seed and no number of epochs to choose.
+// Package head trains the part of a classifier after the cut: a multinomial
+// logistic regression on standardised bottlenecks. The problem is convex, so
+// the solution depends only on the data: there is no learning rate, seed or
+// number of epochs to choose.
 //
 //	minimise over W, b:  Σᵢ wᵢ·(−log softmax(W·xᵢ + b)[yᵢ]) / Σᵢ wᵢ  +  λ/2·‖W‖²
 //
 // gonum's L-BFGS gives the directions, libtensorflow the products with the
 // features (see solve), a sweep with warm starts finds λ (see Train), and
-// temperature scaling makes the probabilities believable. Everything is folded
-// into one small network (see Model.Network).
+// temperature scaling calibrates the probabilities. Everything is folded into
+// one small network (see Model.Network).
 package head
 
 import (
@@ -23,14 +23,14 @@ import (
 
 // A Set is labelled bottlenecks.
 type Set struct {
-	// Features holds a row of Dim numbers for each example, one after another.
+	// Features holds a row of Dim numbers for each example, concatenated.
 	Features []float32
 	Dim      int
 	// Labels holds each example's class, below the number of classes.
 	Labels []int
-	// Groups, where it is not nil, holds for each example a number that it
-	// shares with other forms of the same image: cross-validation never learns
-	// from one and judges by another.
+	// Groups, if not nil, holds for each example a number shared by all
+	// variants of the same image: cross-validation never learns from one and
+	// evaluates on another.
 	Groups []int
 }
 
@@ -53,8 +53,8 @@ func (s Set) Select(indices []int) Set {
 	return picked
 }
 
-// join returns the examples of both sets, without their groups: they matter to
-// cross-validation alone.
+// join returns the examples of both sets, without their groups, which only
+// matter for cross-validation.
 func (s Set) join(t Set) Set {
 	return Set{Dim: s.Dim, Features: slices.Concat(s.Features, t.Features), Labels: slices.Concat(s.Labels, t.Labels)}
 }
@@ -79,36 +79,36 @@ func (s Set) validate(name string, classes int) error {
 	return nil
 }
 
-// Options says how to train. The zero value is the usual way.
+// Options configures training. The zero value selects the defaults.
 type Options struct {
 	// Penalties are the values of λ to choose from, in any order; nil means
-	// DefaultPenalties. A single one is used as it is.
+	// DefaultPenalties. A single value is used directly.
 	Penalties []float64
 	// Full tries every penalty. Otherwise the sweep, which runs from the
 	// strongest penalty to the weakest, ends once the held-out loss has risen
 	// twice in a row.
 	Full bool
-	// Folds is the number of parts for cross-validation where there is no
-	// validation set, at least 2; 0 means 5. No more are used than the
-	// smallest class has examples.
+	// Folds is the number of parts for cross-validation if there is no
+	// validation set, at least 2; 0 means 5. It is limited to the number of
+	// examples of the smallest class.
 	Folds int
-	// Balanced weighs examples so that every class counts the same.
+	// Balanced weights examples so that every class has the same weight.
 	Balanced bool
-	// Tolerance is how far, relative to itself, the objective may be from its
-	// minimum; 0 means 1e-5.
+	// Tolerance is the relative distance of the objective from its minimum; 0
+	// means 1e-5.
 	Tolerance float64
 	// MaxIterations bounds each solution; 0 means 1000.
 	MaxIterations int
 	// Threads is the number of threads of the products; 0 is one for each
 	// core.
 	Threads int
-	// Progress, if set, is told of every solution found.
+	// Progress, if set, is called for every solution.
 	Progress func(done, total int)
 }
 
 // DefaultPenalties are half a decade apart. With standardised features the
-// strongest ties hundreds of dimensions down to nearly nothing, the weakest
-// lets a separable set be separated.
+// strongest reduces hundreds of dimensions to nearly nothing, and the weakest
+// allows a separable set to be separated.
 func DefaultPenalties() []float64 {
 	var penalties []float64
 	for e := 2; e >= -8; e-- {
@@ -147,7 +147,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case o.Folds < 2:
-		return o, fmt.Errorf("head: %d folds, at least 2 are needed", o.Folds)
+		return o, fmt.Errorf("head: %d folds, need at least 2", o.Folds)
 	case !(o.Tolerance > 0):
 		return o, fmt.Errorf("head: tolerance %v is not a positive number", o.Tolerance)
 	case o.MaxIterations < 0 || o.Threads < 0:
@@ -159,44 +159,44 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// A Result is a trained head and how it came about.
+// A Result is a trained head with details of its training.
 type Result struct {
 	Model *Model
 	// Penalty is the chosen λ.
 	Penalty float64
-	// Trials are the penalties tried, strongest first; none where there was
-	// nothing to choose or nothing to choose by.
+	// Trials are the penalties tried, strongest first; empty if there was no
+	// choice.
 	Trials []Trial
-	// HeldOut are the predictions that chose the penalty and fitted the
-	// temperature, each made by a head that had not seen the example; nil
-	// where no example could be held out, and the temperature is then 1.
+	// HeldOut are the predictions used to choose the penalty and fit the
+	// temperature, each by a head that was not trained on the example; nil if
+	// no example could be held out, and the temperature is then 1.
 	HeldOut *evaluation.Predictions
-	// Folds is the number of parts of the cross-validation; 0 where there was
-	// a validation set or nothing was held out.
+	// Folds is the number of parts of the cross-validation; 0 if there was a
+	// validation set or nothing was held out.
 	Folds int
-	// Objective is the value minimised by the final solution.
+	// Objective is the minimum reached by the final solution.
 	Objective float64
 	// Iterations is the number of iterations of the final solution.
 	Iterations int
 }
 
-// A Trial is what one penalty was worth on the held-out examples.
+// A Trial is the result of one penalty on the held-out examples.
 type Trial struct {
 	Penalty float64 `json:"penalty"`
 	// Loss is the mean negative log-likelihood after the best temperature.
 	Loss        float64 `json:"loss"`
 	Accuracy    float64 `json:"accuracy"`
 	Temperature float64 `json:"temperature"`
-	// Objective is the value minimised, and Iterations what it took; over the
-	// folds of a cross-validation their mean and their sum.
+	// Objective is the minimum reached, and Iterations the number of
+	// iterations; for a cross-validation, the mean and the sum over the folds.
 	Objective  float64 `json:"objective"`
 	Iterations int     `json:"iterations"`
 }
 
-// Train finds the head for the training set. The penalty is the one whose loss
-// on the validation set, after the best temperature for it, is smallest; with
-// an empty validation set the loss is that of stratified cross-validation on
-// the training set. The head is then trained on both sets together.
+// Train finds the head for the training set. The penalty is the one with the
+// smallest loss on the validation set, after its best temperature; with an
+// empty validation set the loss is that of stratified cross-validation on the
+// training set. The head is then trained on both sets together.
 //
 // Labels name the classes. Each needs at least one training example.
 func Train(ctx context.Context, train, validation Set, labels []string, o Options) (*Result, error) {
@@ -208,10 +208,10 @@ func Train(ctx context.Context, train, validation Set, labels []string, o Option
 	return t.train(ctx)
 }
 
-// ErrNothingHeldOut is the error of Assess where each class has one example.
+// ErrNothingHeldOut is the error of Assess if each class has one example.
 var ErrNothingHeldOut = errors.New("no example can be held out: each class has one")
 
-// Assess returns what Train's choice is worth on the examples held out, without
+// Assess returns the result of Train's choice on the held-out examples, without
 // the final head: a way to compare features.
 func Assess(ctx context.Context, train, validation Set, labels []string, o Options) (Trial, error) {
 	t, err := newTrainer(train, validation, labels, o)
@@ -229,16 +229,16 @@ func Assess(ctx context.Context, train, validation Set, labels []string, o Optio
 	return c.trials[c.best], nil
 }
 
-// check reports the first thing wrong with what is given.
+// check returns the first problem of the arguments.
 func check(train, validation Set, labels []string) error {
 	if len(labels) < 2 {
-		return fmt.Errorf("head: %d classes, at least 2 are needed", len(labels))
+		return fmt.Errorf("head: %d classes, need at least 2", len(labels))
 	}
 	if err := train.validate("training set", len(labels)); err != nil {
 		return err
 	}
 	if validation.Dim != train.Dim {
-		return fmt.Errorf("head: the validation set's bottlenecks are %d wide, the training set's %d", validation.Dim, train.Dim)
+		return fmt.Errorf("head: the validation set's bottlenecks have width %d, the training set's %d", validation.Dim, train.Dim)
 	}
 	if err := validation.validate("validation set", len(labels)); err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// blobs returns n examples of overlapping classes, with features of very
-// different scales, correlated, one of them constant.
+// blobs returns n examples of overlapping classes, with correlated features of
+// very different scales, one of them constant.
 func blobs(n, dim, classes int, seed uint64) (Set, []string) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	centres := make([]float64, classes*dim)
@@ -92,8 +92,8 @@ func objective(m *Model, s Set, weight []float64, penalty float64) float64 {
 	return total
 }
 
-// The folded model attains the objective that the solver reports, and no
-// nearby model attains a smaller one.
+// The folded model attains the objective reported by the solver, and no nearby
+// model attains a smaller one.
 func TestSolutionIsTheMinimum(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -106,7 +106,7 @@ func TestSolutionIsTheMinimum(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, labels := blobs(c.n, c.dim, 4, 1)
-			if c.balanced { // lose most of the first class
+			if c.balanced { // drop most of the first class
 				s = s.Select(slices.DeleteFunc(indices(c.n), func(i int) bool { return i%4 == 0 && i > 40 }))
 			}
 			const penalty = .03
@@ -140,7 +140,7 @@ func indices(n int) []int {
 	return list
 }
 
-// The basis of the examples' span changes the cost and nothing else.
+// The basis of the examples' span changes only the cost.
 func TestReductionIsExact(t *testing.T) {
 	s, labels := blobs(40, 81, 3, 2) // just reduced
 	wide := Set{Dim: 79, Labels: s.Labels}
@@ -205,7 +205,7 @@ func loss(trials []Trial, penalty float64) float64 {
 	return math.NaN()
 }
 
-// Without Full the sweep stops, once the loss rises, with the same choice.
+// Without Full the sweep stops when the loss rises, with the same choice.
 func TestSweepStopsEarly(t *testing.T) {
 	learn, labels := blobs(160, 30, 4, 3)
 	judge, _ := blobs(400, 30, 4, 4)
@@ -241,7 +241,7 @@ func TestFolds(t *testing.T) {
 	}
 	add(0, 1, 2, 3, 4, 1, 1) // three are the same image
 	add(1, 5, 6, 7)
-	add(2, 8) // alone: only ever learnt
+	add(2, 8) // alone: only learnt
 	parts := crossValidation(s, 3, 5)
 	if len(parts) != 3 {
 		t.Fatalf("%d folds for a class of 3", len(parts))
@@ -269,7 +269,7 @@ func TestFolds(t *testing.T) {
 	}
 }
 
-// Forms of one image, as varied copies are, never learn for each other.
+// Variants of one image, such as varied copies, are never on both sides.
 func TestGroups(t *testing.T) {
 	s, _ := blobs(24, 3, 2, 1)
 	for i := range s.Len() {
@@ -296,8 +296,8 @@ func TestAssessIsTrainsChoice(t *testing.T) {
 	}
 }
 
-// With one example a class nothing can be held out: there is a head all the
-// same, and it claims no calibration.
+// With one example per class nothing can be held out: the head is trained
+// nevertheless, without calibration.
 func TestOneExampleAClass(t *testing.T) {
 	s, labels := blobs(3, 10, 3, 1)
 	r := train(t, s, Set{}, labels, Options{})
@@ -335,7 +335,8 @@ func TestDegenerateFeatures(t *testing.T) {
 	})
 }
 
-// The network gives the model's logits over the temperature, and their softmax.
+// The network's outputs are the model's logits divided by the temperature, and
+// their softmax.
 func TestNetwork(t *testing.T) {
 	s, labels := blobs(60, 8, 3, 1)
 	r := train(t, s, Set{}, labels, Options{})
@@ -400,7 +401,7 @@ func TestTrainIsCancelled(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s, labels := blobs(12, 4, 3, 1)
 	for want, call := range map[string]func() (Set, Set, []string, Options){
-		"at least 2 are needed": func() (Set, Set, []string, Options) { return s, Set{}, labels[:1], Options{} },
+		"need at least 2": func() (Set, Set, []string, Options) { return s, Set{}, labels[:1], Options{} },
 		"no training example":   func() (Set, Set, []string, Options) { return s, Set{}, append(labels, "none"), Options{} },
 		"class 2 of 2":          func() (Set, Set, []string, Options) { return s, Set{}, labels[:2], Options{} },
 		"numbers for": func() (Set, Set, []string, Options) {

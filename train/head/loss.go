@@ -7,13 +7,13 @@ import (
 )
 
 // A margin is the logits of all training examples along a line: z + t·dz.
-// Since logits are linear in the parameters, the loss anywhere on a line costs
-// one pass over these few numbers and no product with the features; that is
-// what makes exact line searches cheap.
+// Because logits are linear in the parameters, the loss anywhere on a line
+// costs one pass over these few numbers and no product with the features, which
+// makes exact line searches cheap.
 type margin struct {
 	classes int
 	truth   []int
-	weight  []float64 // of each example; they add up to 1
+	weight  []float64 // of each example; their sum is 1
 	z, dz   []float32 // [n, classes]
 }
 
@@ -37,7 +37,7 @@ func (m margin) at(t float64, residual []float32) slope {
 	}
 	wait.Wait()
 	var total slope
-	for _, s := range sums { // always in the same order: results repeat exactly
+	for _, s := range sums { // always in the same order, so that results are reproducible
 		total.value += s.value
 		total.first += s.first
 		total.second += s.second

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The derivatives along a line are those of the value, and the residual is the
+// The derivatives along a line match the value, and the residual is the
 // gradient with respect to the logits.
 func TestMarginDerivatives(t *testing.T) {
 	const n, k, h = 300, 5, 1e-4

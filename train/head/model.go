@@ -10,7 +10,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A Model is a trained head: logits = (x·Weights + Intercepts)/Temperature of
+// A Model is a trained head: logits = (x·Weights + Intercepts)/Temperature for
 // raw bottlenecks x, with the standardisation folded in.
 type Model struct {
 	Dim, Classes int
@@ -58,7 +58,7 @@ func (m *Model) logits(ctx context.Context, by *multiplier, bottlenecks *tensorf
 // example of a set.
 func (m *Model) Logits(ctx context.Context, s Set) ([]float32, error) {
 	if s.Dim != m.Dim {
-		return nil, fmt.Errorf("head: bottlenecks are %d wide, the head takes %d", s.Dim, m.Dim)
+		return nil, fmt.Errorf("head: bottlenecks have width %d, the head takes %d", s.Dim, m.Dim)
 	}
 	by, err := newMultiplier(0)
 	if err != nil {

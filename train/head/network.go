@@ -22,12 +22,12 @@ const (
 	Probabilities = "probabilities" // their softmax
 )
 
-// graphProducer is the version of TensorFlow's graph format that the nodes
-// below are written to: that of TensorFlow 2.18.
+// graphProducer is the version of TensorFlow's graph format of the nodes below:
+// that of TensorFlow 2.18.
 const graphProducer = 1994
 
 // Network returns the head as a network of one product, one sum and one
-// softmax, into which standardisation and temperature are folded.
+// softmax, with standardisation and temperature folded in.
 func (m *Model) Network() (*network.Network, error) {
 	d, k := int64(m.Dim), int64(m.Classes)
 	weights := &network.Weight{Name: "head/weights", DataType: tensorflow.Float32, Shape: []int64{d, k}, Data: m.tempered(m.Weights), Trainable: true}

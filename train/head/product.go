@@ -11,18 +11,17 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A multiplier computes products on libtensorflow's kernels, which are an
-// order of magnitude faster than Go's loops. Matrices are fed as they are: a
-// fed tensor is shared, not copied.
+// A multiplier computes products with libtensorflow's kernels, which are an
+// order of magnitude faster than Go loops. A fed matrix is shared, not copied.
 type multiplier struct {
 	graph   *tensorflow.Graph
 	session *tensorflow.Session
-	// forward gives X·Vᵀ [n,k] from X [n,d], V [k,d]; backward Rᵀ·X [k,d] from
-	// R [n,k], X [n,d]; plain A·B. Both orders keep the large X as it lies in
-	// memory and read it by rows.
+	// forward computes X·Vᵀ [n,k] from X [n,d], V [k,d]; backward Rᵀ·X [k,d]
+	// from R [n,k], X [n,d]; plain A·B. Both orders read the large X by rows,
+	// as it is stored.
 	forward, backward, plain *tensorflow.Step
-	// qr gives the orthonormal Q [d,n] and the upper triangular R [n,n] whose
-	// product is the fed matrix's transpose.
+	// qr computes the orthonormal Q [d,n] and the upper triangular R [n,n]
+	// whose product is the transpose of the fed matrix.
 	qr *tensorflow.Step
 }
 
@@ -84,7 +83,7 @@ func (m *multiplier) close() {
 	m.graph.Close()
 }
 
-// multiply runs a step of two matrices and returns the product, which the
+// multiply runs a step on two matrices and returns the product, which the
 // caller closes.
 func multiply(ctx context.Context, step *tensorflow.Step, a, b *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	out, err := step.Run(ctx, a, b)

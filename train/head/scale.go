@@ -8,26 +8,26 @@ import (
 // A scaling standardises features: (x − mean)·factor.
 type scaling struct {
 	mean   []float64
-	factor []float64 // 1/standard deviation; 0 for a feature that never changes
+	factor []float64 // 1/standard deviation; 0 for a constant feature
 }
 
-// prior is how many examples' weight the typical variance has in the variance
-// of each feature. The variances of a handful of examples are mostly chance,
-// and a feature that hardly ever fires would be blown up to the size of the
-// others: shrunk towards their median, as Opgen-Rhein and Strimmer do
-// ("Accurate ranking of differentially expressed genes by a distribution-free
-// shrinkage approach", SAGMB 6, 2007), they give better heads from five images
-// a class, and the same from many.
+// prior is the weight, in examples, of the typical variance in the variance of
+// each feature. The variances of a few examples are mostly chance, and a
+// feature that is rarely active would be scaled up to the size of the others.
+// Shrunk towards their median, as by Opgen-Rhein and Strimmer ("Accurate
+// ranking of differentially expressed genes by a distribution-free shrinkage
+// approach", SAGMB 6, 2007), they give better heads from five images per class,
+// and equal ones from many.
 const prior = 10
 
 // constant is the standard deviation, relative to the largest magnitude, below
-// which a feature counts as constant. Of the seven digits of a float32 such a
-// feature has less than three that change, and the folded head, which computes
-// on raw features in float32, would amplify the noise of the others.
+// which a feature counts as constant. Fewer than three of the seven digits of
+// such a float32 feature vary, and the folded head, which computes on raw
+// features in float32, would amplify the noise of the others.
 const constant = 1e-4
 
-// newScaling measures the examples of a set. Sums are in float64 and around
-// the first example, so that a large common offset costs no digits.
+// newScaling measures the examples of a set. Sums are in float64 and relative
+// to the first example, so that a large common offset costs no digits.
 func newScaling(s Set) scaling {
 	n := float64(s.Len())
 	sums, squares := make([]float64, s.Dim), make([]float64, s.Dim)

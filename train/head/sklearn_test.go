@@ -28,7 +28,7 @@ for penalty in job["Penalties"]:
 json.dump(answers, sys.stdout)
 `
 
-// scikit-learn, in float64 and to a tight tolerance, finds the same minima.
+// scikit-learn, in float64 and with a tight tolerance, finds the same minima.
 func TestAgainstScikitLearn(t *testing.T) {
 	python := needs.Python(t)
 	penalties := []float64{1, .1, .01}

@@ -12,25 +12,25 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// promised is the part of the tolerance that the quadratic model's promise has
-// to be below.
+// promised is the fraction of the tolerance that the quadratic model's estimate
+// must be below.
 const promised = 0.3
 
-// memory is the number of past steps that L-BFGS learns curvature from.
+// memory is the number of past steps from which L-BFGS estimates the curvature.
 const memory = 10
 
 // A problem is one convex problem over fixed features, whose penalty may be
-// changed between solutions: each then starts from the last.
+// changed between solutions: each starts from the previous one.
 type problem struct {
 	*multiplier
 	features *tensorflow.Tensor // [n, d]
 	n, d, k  int
 	penalty  float64
-	// x holds the weights [k, d], then the intercepts [k] in a unit of their
-	// own: the curvature along an intercept is the mean of p(1−p), about 1/k,
-	// which makes the intercepts by far the flattest directions and the last
-	// to settle. Measured in units of √k they settle with the rest, in half
-	// the iterations.
+	// x holds the weights [k, d], then the intercepts [k] in a different unit:
+	// the curvature along an intercept is the mean of p(1−p), about 1/k, which
+	// makes the intercepts by far the flattest directions and the last to
+	// converge. In units of √k they converge with the rest, in half the
+	// iterations.
 	x    []float64
 	unit float64
 	// margin's z is the logits at x, residual the gradient with respect to
@@ -38,7 +38,7 @@ type problem struct {
 	margin   margin
 	residual *tensorflow.Tensor // [n, k]
 	value    float64
-	line     *tensorflow.Tensor // [k, d], the weights' part of a direction
+	line     *tensorflow.Tensor // [k, d], the weights of a direction
 }
 
 // newProblem starts at zero weights. The features remain the caller's.
@@ -69,7 +69,7 @@ func (p *problem) close() {
 // weights returns the penalised part of a parameter vector.
 func (p *problem) weights(v []float64) []float64 { return v[:p.k*p.d] }
 
-// intercepts returns the rest of it, in the intercepts' unit.
+// intercepts returns the rest of it, in the unit of the intercepts.
 func (p *problem) intercepts(v []float64) []float64 { return v[p.k*p.d:] }
 
 // start moves x to the solution of a problem of the same dimensions.
@@ -85,21 +85,21 @@ func (p *problem) biases() []float64 {
 	return b
 }
 
-// solve moves x to the minimum for the penalty and returns the objective there
-// and the number of iterations.
+// solve moves x to the minimum for the penalty and returns the objective and
+// the number of iterations.
 //
-// The directions are L-BFGS's (Liu and Nocedal, "On the limited memory BFGS
-// method for large scale optimization", Mathematical Programming 45, 1989), as
-// gonum computes them. The search along each is this package's own: a Newton
+// The directions are those of L-BFGS (Liu and Nocedal, "On the limited memory
+// BFGS method for large scale optimization", Mathematical Programming 45,
+// 1989), computed by gonum. The line search is this package's own: a Newton
 // iteration on the margin, so that an iteration costs two products with the
-// features however often the loss is looked at.
+// features however often the loss is evaluated.
 //
-// The tolerance is relative to the objective, where a bound on the gradient
-// would mean something else for each penalty. What is left to gain is judged in
-// two ways. The quadratic model promises ½·gᵀH⁻¹g; it has to be small twice in
-// a row and by a margin, as L-BFGS knows only part of H. And the penalty makes
-// the objective strongly convex in the weights, so that no more than ‖g‖²/2λ
-// can be left once the intercepts have settled.
+// The tolerance is relative to the objective, because a bound on the gradient
+// would have a different meaning for each penalty. The remaining distance is
+// estimated in two ways. The quadratic model's estimate is ½·gᵀH⁻¹g; it must be
+// small twice in a row and by a margin, because L-BFGS knows only part of H.
+// And the penalty makes the objective strongly convex in the weights, so that
+// at most ‖g‖²/2λ remains once the intercepts have converged.
 func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIterations int) (objective float64, iterations int, err error) {
 	p.penalty = penalty
 	p.look()
@@ -107,8 +107,8 @@ func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIter
 	location := &optimize.Location{X: p.x, Gradient: make([]float64, len(p.x))}
 	direction := make([]float64, len(p.x))
 	method := &optimize.LBFGS{Store: memory}
-	fresh := true // the method has forgotten the past
-	close := 0    // how often in a row the promise was small
+	fresh := true // the method has been reset
+	close := 0    // how often in a row the estimate was small
 	for iterations < maxIterations {
 		if err := p.gradient(ctx, location.Gradient); err != nil {
 			return 0, 0, err
@@ -137,7 +137,7 @@ func (p *problem) solve(ctx context.Context, penalty, tolerance float64, maxIter
 			fresh = false
 			continue
 		}
-		if fresh { // not even straight downhill: this is what float32 can tell
+		if fresh { // not even steepest descent improves: float32 resolves no more
 			break
 		}
 		fresh = true
@@ -197,18 +197,17 @@ func (p *problem) project(ctx context.Context, direction []float64) error {
 	return nil
 }
 
-// The search along a direction ends when the slope is this part of what it was
-// at the start, or after so many looks at the loss.
+// A line search ends when the slope is this fraction of the initial slope, or
+// after the given number of evaluations.
 const (
 	searchSlope = 0.1
 	searchLooks = 20
 )
 
-// search moves x along a direction, whose dz is set and whose slope here is
-// downhill, to about the minimum there: the root of the slope, by Newton's
-// method within a bracket. A fresh direction has no length of its own; others
-// are tried as they are first. It stays where it is if no better point is
-// found.
+// search moves x along a direction, whose dz is set and whose slope at x is
+// downhill, to approximately the minimum: the root of the slope, by Newton's
+// method within a bracket. A fresh direction has no natural step length; for
+// others a step of 1 is tried first. x stays if no better point is found.
 func (p *problem) search(direction []float64, downhill float64, fresh bool) {
 	w, d := p.weights(p.x), p.weights(direction)
 	wd, dd, ww := floats.Dot(w, d), floats.Dot(d, d), floats.Dot(w, w)
@@ -248,8 +247,8 @@ func (p *problem) search(direction []float64, downhill float64, fresh bool) {
 }
 
 // rescale moves x to the best multiple of its weights, which is most of the
-// way when the penalty has changed, and needs no product: the weights' part of
-// the logits is known.
+// distance when the penalty has changed, and needs no product: the weights'
+// part of the logits is known.
 func (p *problem) rescale() {
 	w := p.weights(p.x)
 	ww := floats.Dot(w, w)
@@ -273,8 +272,8 @@ func (p *problem) rescale() {
 	p.search(direction, downhill, true)
 }
 
-// refresh computes logits, residual and value at x anew, without what rounding
-// added up to on the way.
+// refresh recomputes logits, residual and value at x, without accumulated
+// rounding errors.
 func (p *problem) refresh(ctx context.Context) error {
 	if err := p.project(ctx, p.x); err != nil {
 		return err

@@ -9,20 +9,20 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A sweep is one training set solved for one penalty after another.
+// A sweep is one training set solved for a sequence of penalties.
 type sweep struct {
 	*multiplier
 	options  Options
 	scaling  scaling
 	features *tensorflow.Tensor // [n, d] standardised
-	// basis [d, r] spans the features where there are fewer examples than
+	// basis [d, r] spans the features if there are fewer examples than
 	// dimensions, and the problem is solved in it; nil otherwise.
 	basis   *tensorflow.Tensor
 	problem *problem
 }
 
-// newSweep prepares a training set. Its examples may be of some of the classes
-// only, as in a fold.
+// newSweep prepares a training set. Its examples may lack some of the classes,
+// as in a fold.
 func newSweep(ctx context.Context, m *multiplier, set Set, classes int, o Options) (s *sweep, err error) {
 	s = &sweep{multiplier: m, options: o, scaling: newScaling(set)}
 	defer func() {
@@ -35,9 +35,10 @@ func newSweep(ctx context.Context, m *multiplier, set Set, classes int, o Option
 	}
 	solved := s.features
 	if 2*set.Len() <= set.Dim {
-		// The minimum lies in the span of the examples: any part of W across
-		// it would cost penalty and change no logit. With X' = QR and W = VQ'
-		// the logits are R'V and the penalties are equal, as Q is orthonormal.
+		// The minimum is in the span of the examples: any part of W orthogonal
+		// to it would increase the penalty and change no logit. With X' = QR
+		// and W = VQ' the logits are R'V and the penalties are equal, because Q
+		// is orthonormal.
 		out, err := m.qr.Run(ctx, s.features)
 		if err != nil {
 			return nil, fmt.Errorf("head: reduce %d examples of width %d: %w", set.Len(), set.Dim, err)
@@ -65,7 +66,7 @@ func (s *sweep) close() {
 	}
 }
 
-// standardised returns a set's features by the training set's scaling.
+// standardised returns a set's features with the training set's scaling.
 func (s *sweep) standardised(set Set) (*tensorflow.Tensor, error) {
 	t, err := tensorflow.NewTensor(tensorflow.Float32, int64(set.Len()), int64(set.Dim))
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *sweep) solve(ctx context.Context, penalty float64) (*Model, float64, in
 	return newModel(weights, s.problem.biases(), s.scaling), objective, iterations, nil
 }
 
-// expand returns V·Qᵀ, the weights [k, d] of those in the basis.
+// expand returns V·Qᵀ, the weights [k, d] for weights in the basis.
 func (s *sweep) expand(ctx context.Context, v []float64) ([]float64, error) {
 	small, err := tensorflow.NewTensor(tensorflow.Float32, int64(s.problem.k), int64(s.problem.d))
 	if err != nil {
@@ -113,8 +114,8 @@ func (s *sweep) expand(ctx context.Context, v []float64) ([]float64, error) {
 	return weights, nil
 }
 
-// exampleWeights adds up to 1: evenly over the examples, or over the classes
-// that occur.
+// exampleWeights returns weights with the sum 1: uniform over the examples, or
+// over the classes that occur.
 func exampleWeights(labels []int, classes int, balanced bool) []float64 {
 	weights := make([]float64, len(labels))
 	n := counts(labels, classes)

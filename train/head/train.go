@@ -10,27 +10,27 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// uninformed is the penalty where several are allowed but no example can be
-// held out to choose by: each class has one.
+// uninformed is the penalty used if several are allowed but no example can be
+// held out, because each class has one.
 const uninformed = 1.0
 
 // worse is how many times in a row the held-out loss may rise before a sweep
 // towards weaker penalties ends.
 const worse = 2
 
-// A trainer is one call of Train or Assess.
+// A trainer is the state of one call of Train or Assess.
 type trainer struct {
 	Options
 	*multiplier
 	labels []string
-	all    Set    // what the final head learns from
-	parts  []part // what the penalty is chosen on
+	all    Set    // the examples for the final head
+	parts  []part // the examples for choosing the penalty
 	folds  int    // the number of parts of a cross-validation
 	done   int    // solutions found
-	total  int    // solutions expected at most
+	total  int    // maximum number of solutions
 }
 
-// newTrainer checks what is given. The caller closes the trainer.
+// newTrainer checks the arguments. The caller closes the trainer.
 func newTrainer(train, validation Set, labels []string, o Options) (*trainer, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -100,26 +100,26 @@ func (t *trainer) solve(ctx context.Context, s *sweep, penalty float64) (*Model,
 	return model, objective, iterations, nil
 }
 
-// A part is examples to learn from and others to judge what was learnt.
+// A part is examples to learn from and others to evaluate on.
 type part struct{ learn, judge Set }
 
-// A candidate is a part on its way through the penalties.
+// A candidate is a part with its sweep over the penalties.
 type candidate struct {
 	*sweep
 	judge *tensorflow.Tensor
 }
 
-// A choice is what the held-out examples said.
+// A choice is the result of the held-out examples.
 type choice struct {
 	trials []Trial // strongest penalty first
 	best   int     // the trial of the smallest loss
 	held   evaluation.Predictions
-	// solution is where a single part's problem stood at the best penalty, near
-	// to that of the same problem with the examples that judged.
+	// solution is the solution of a single part at the best penalty, a good
+	// start for the same problem with the held-out examples added.
 	solution []float64
 }
 
-// choose goes through the penalties on all parts side by side.
+// choose tries the penalties on all parts in parallel.
 func (t *trainer) choose(ctx context.Context) (c choice, err error) {
 	var candidates []*candidate
 	defer func() {
@@ -169,8 +169,8 @@ func (t *trainer) choose(ctx context.Context) (c choice, err error) {
 	return c, nil
 }
 
-// try solves a trial's penalty on all parts and returns the logits of what they
-// hold out.
+// try solves a trial's penalty on all parts and returns the logits of the
+// held-out examples.
 func (t *trainer) try(ctx context.Context, candidates []*candidate, trial *Trial) ([]float32, error) {
 	var held []float32
 	for _, c := range candidates {
@@ -189,7 +189,7 @@ func (t *trainer) try(ctx context.Context, candidates []*candidate, trial *Trial
 	return held, nil
 }
 
-// judge fills in what the predictions of the penalty's heads are worth.
+// judge sets the loss and accuracy of the penalty's heads.
 func (t *Trial) judge(held evaluation.Predictions) error {
 	temperature, err := evaluation.FitTemperature(held)
 	if err != nil {

@@ -2,22 +2,24 @@ package scratch
 
 import "math/rand/v2"
 
-// Augment says how training images are varied. The zero value leaves them as
-// they are.
+// Augment sets how training images are varied. The zero value leaves them
+// unchanged.
 type Augment struct {
-	// Shift moves an image by up to so many pixels in each direction, its edge
-	// filled with zeros: the padded random crop of He et al. 2015, §4.2.
+	// Shift moves an image by up to the given number of pixels in each
+	// direction, filling the edge with zeros: the padded random crop of He et
+	// al. 2015, §4.2.
 	Shift int `json:"shift,omitempty"`
-	// Flip mirrors half of the images left to right: wrong for digits and text.
+	// Flip mirrors half of the images left to right: unsuitable for digits and
+	// text.
 	Flip bool `json:"flip,omitempty"`
-	// Brightness and Contrast change by up to these parts of the image's
-	// standard range, drawn evenly.
+	// Brightness and Contrast vary uniformly by up to these fractions of the
+	// image's standard range.
 	Brightness float64 `json:"brightness,omitempty"`
 	Contrast   float64 `json:"contrast,omitempty"`
 }
 
 // Apply writes the varied image to dst. Both have the shape height, width,
-// channels; they must not be the same memory.
+// channels, and must not overlap.
 func (a Augment) Apply(dst, src []float32, shape [3]int, random *rand.Rand) {
 	height, width, channels := shape[0], shape[1], shape[2]
 	dy, dx := 0, 0

@@ -15,21 +15,21 @@ import (
 
 // Images are labelled images, decoded and preprocessed.
 type Images interface {
-	// Len is their number.
+	// Len returns the number of images.
 	Len() int
-	// Label is the class of image i.
+	// Label returns the class of image i.
 	Label(i int) int
-	// Image writes image i to dst, height × width × channels values. Several
-	// goroutines call it at once.
+	// Image writes image i to dst, height × width × channels values. It is
+	// called concurrently.
 	Image(ctx context.Context, i int, dst []float32) error
 }
 
-// stepsPerEpoch is the number of batches in one pass over n images.
+// stepsPerEpoch returns the number of batches in one pass over n images.
 func stepsPerEpoch(n, batchSize int) int { return (n + batchSize - 1) / batchSize }
 
-// indices gives the images of a step: each epoch is an order of its own, drawn
-// from the seed and the epoch alone, parted into batches whose sizes differ by
-// at most one, so that no batch is too small for batch statistics.
+// indices returns the images of a step: each epoch has its own order, drawn
+// from the seed and the epoch, divided into batches whose sizes differ by at
+// most one, so that no batch is too small for batch statistics.
 func indices(n, batchSize, step int, seed uint64) []int {
 	perEpoch := stepsPerEpoch(n, batchSize)
 	epoch, at := step/perEpoch, step%perEpoch
@@ -37,7 +37,7 @@ func indices(n, batchSize, step int, seed uint64) []int {
 	return order[n*at/perEpoch : n*(at+1)/perEpoch]
 }
 
-// generator draws from a stream of its own for each purpose and numbers.
+// generator returns a separate random stream for each purpose and numbers.
 func generator(seed uint64, purpose string, numbers ...uint64) *rand.Rand {
 	key := binary.LittleEndian.AppendUint64(nil, seed)
 	for _, n := range numbers {
@@ -58,8 +58,8 @@ func (b *batch) close() {
 	b.labels.Close()
 }
 
-// loader makes batches: the shape of the images, the classes and how labels
-// become probabilities.
+// loader makes batches: it has the shape of the images, the classes and the
+// label smoothing.
 type loader struct {
 	images                  Images
 	height, width, channels int
@@ -122,11 +122,11 @@ func (l *loader) fill(ctx context.Context, b *batch, indices []int) error {
 	return g.Wait()
 }
 
-// ahead is how many batches wait while one is trained on.
+// ahead is the number of batches loaded in advance.
 const ahead = 2
 
-// stream loads the batches of steps from to to, in order, ahead of their use.
-// The receiver closes the batches; when the channel is closed early, wait says why.
+// stream loads the batches of the steps in order, in advance. The receiver
+// closes the batches; if the channel is closed early, wait returns the reason.
 func (l *loader) stream(ctx context.Context, from, to, batchSize int) (batches <-chan *batch, wait func() error) {
 	out := make(chan *batch, ahead)
 	g, ctx := errgroup.WithContext(ctx)

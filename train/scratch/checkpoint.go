@@ -16,9 +16,9 @@ import (
 	"tkit/internal/savedmodel/bundle"
 )
 
-// A checkpoint is a folder "step-NNNNNNNNNN" with TensorFlow's own checkpoint
-// files, which check what they hold by CRC-32C, and progress.json. It is
-// written under another name and renamed, so one that is there is complete.
+// A checkpoint is a folder "step-NNNNNNNNNN" with TensorFlow's checkpoint
+// files, which verify their content by CRC-32C, and progress.json. It is
+// written under a temporary name and renamed, so an existing one is complete.
 const (
 	checkpointPrefix = "step-"
 	variablesName    = "variables"
@@ -27,13 +27,13 @@ const (
 	partialPrefix    = ".partial-"
 )
 
-// position is what besides the variables a run goes on from.
+// position is the state of a run besides its variables.
 type position struct {
-	// Run says which run it is of: another run's checkpoint is not used.
+	// Run identifies the run: another run's checkpoint is not used.
 	Run string `json:"run"`
-	// Step is the number of steps done.
+	// Step is the number of completed steps.
 	Step int `json:"step"`
-	// Losses of the epoch under way.
+	// Losses of the current epoch.
 	LossSum float64 `json:"loss_sum"`
 	LossN   int     `json:"loss_images"`
 
@@ -42,7 +42,7 @@ type position struct {
 	BestAt   int     `json:"best_epoch"` // 0: none yet
 }
 
-// save keeps a checkpoint and removes the ones before it.
+// save writes a checkpoint and removes older ones.
 func save(dir string, p position, slots []slot, state, best values) (err error) {
 	defer func() {
 		if err != nil {
@@ -72,7 +72,7 @@ func save(dir string, p position, slots []slot, state, best values) (err error) 
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		return nil // this very step is kept already
+		return nil // this step is already saved
 	}
 	if err := durable.SyncFolder(dir); err != nil {
 		return err
@@ -99,9 +99,9 @@ func writeVariables(prefix string, slots []slot, state, best values) (err error)
 	return w.Finish()
 }
 
-// load finds the newest checkpoint of the run. Without one, found is false. A
-// checkpoint that does not read as it was written is passed over for the one
-// before it, if there is one; an error tells of one that no other replaces.
+// load finds the newest checkpoint of the run. If there is none, found is
+// false. An unreadable checkpoint is skipped if an older one exists; otherwise
+// it is an error.
 func load(dir, run string, slots []slot) (p position, state, best values, found bool, err error) {
 	names, err := checkpoints(dir)
 	if err != nil {
@@ -116,7 +116,7 @@ func load(dir, run string, slots []slot) (p position, state, best values, found 
 			continue
 		}
 		if p.Run != run {
-			return position{}, nil, nil, false, fmt.Errorf("checkpoint %s is of another run; remove it, or use another folder", folder)
+			return position{}, nil, nil, false, fmt.Errorf("checkpoint %s belongs to another run; remove it, or use another folder", folder)
 		}
 		return p, state, best, true, nil
 	}
@@ -161,8 +161,8 @@ func read(folder string, slots []slot) (p position, state, best values, err erro
 	return p, state, best, nil
 }
 
-// checkpoints names the complete ones, oldest first, and clears away what an
-// interrupted write left.
+// checkpoints lists the complete ones, oldest first, and removes the remains of
+// interrupted writes.
 func checkpoints(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -182,10 +182,10 @@ func checkpoints(dir string) ([]string, error) {
 			names = append(names, e.Name())
 		}
 	}
-	return names, nil // ReadDir sorts, and the steps are padded
+	return names, nil // ReadDir sorts, and the step numbers are padded
 }
 
-// kept is how many checkpoints stay, for the case that the newest is damaged.
+// kept is the number of checkpoints kept, in case the newest is damaged.
 const kept = 2
 
 func removeBefore(dir, newest string) error {

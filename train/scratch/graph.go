@@ -12,19 +12,19 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// The names by which a step is fed and fetched.
+// The names of a step's feeds and fetches.
 type names struct {
 	images, labels         string // training
 	rate, seed, step       string
-	beta1Power, beta2Power string // AdamW alone
+	beta1Power, beta2Power string // only AdamW
 	loss                   string
 	update                 []string // targets
 
 	evalImages, evalLogits string // validation
 }
 
-// A slot is a variable of the run's state: a weight, or what an optimiser
-// keeps of one.
+// A slot is a variable of the run's state: a weight, or an optimiser's variable
+// for one.
 type slot struct {
 	name                  string
 	shape                 []int64
@@ -33,7 +33,7 @@ type slot struct {
 	read, value, assigned string // fetch, feed, target
 }
 
-// program is the training graph with the names in it.
+// program is the training graph with its names.
 type program struct {
 	names names
 	slots []slot
@@ -90,15 +90,15 @@ func compile(g *architectures.Graph, o Options) (*program, error) {
 	return p, nil
 }
 
-// compiler is one compile in progress.
+// compiler is the state of one compile.
 type compiler struct {
 	root    *op.Scope
 	options Options
 	program program
 }
 
-// loss is the mean cross-entropy over the batch, to which auxiliary heads count
-// with their weight.
+// loss is the mean cross-entropy over the batch, plus the weighted losses of
+// auxiliary heads.
 func (c *compiler) loss(s *op.Scope, b *builder.Built, labels tf.Output, auxiliary float32) tf.Output {
 	mean := func(s *op.Scope, logits tf.Output) tf.Output {
 		each, _ := op.SoftmaxCrossEntropyWithLogits(s, logits, labels)
@@ -112,7 +112,7 @@ func (c *compiler) loss(s *op.Scope, b *builder.Built, labels tf.Output, auxilia
 	return op.AddN(s, losses)
 }
 
-// state lists the variables and adds the means to read and set them.
+// state lists the variables and adds operations to read and set them.
 func (c *compiler) state(variables []builder.Variable) {
 	s := c.root.SubScope("state")
 	assigned := builder.Assign(s, variables)

@@ -14,7 +14,7 @@ const (
 	epsilon = 1e-8
 )
 
-// descend adds one step of the optimiser on every trainable variable.
+// descend adds one step of the optimiser for every trainable variable.
 func (c *compiler) descend(s *op.Scope, b *builder.Built, loss, rate tf.Output) {
 	var trained []builder.Variable
 	var values []tf.Output
@@ -70,14 +70,14 @@ func (c *compiler) moments(s *op.Scope) func(s *op.Scope, v builder.Variable, ra
 			d := s.SubScope("decay")
 			part := op.Mul(d.SubScope("rate"), rate, op.Const(d.SubScope("factor"), float32(c.options.WeightDecay)))
 			decayed := op.AssignSubVariableOp(d, v.Handle, op.Mul(d, v.Value, part))
-			// In this order always: sums of floats depend on it.
+			// Always in this order, because float sums depend on it.
 			s = s.WithControlDependencies(decayed)
 		}
 		return op.ResourceApplyAdam(s, v.Handle, first, second, power1, power2, rate, b1, b2, small, gradient)
 	}
 }
 
-// keep adds a variable of a weight's shape to the run's state, zero at first.
+// keep adds a variable of a weight's shape to the run's state, initially zero.
 func (c *compiler) keep(s *op.Scope, v builder.Variable, kind string) tf.Output {
 	s = s.SubScope(kind)
 	key := v.Name + "/" + kind

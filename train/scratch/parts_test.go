@@ -77,7 +77,7 @@ func TestAugment(t *testing.T) {
 }
 
 // The first step of Adam moves every weight by the learning rate against the
-// gradient's sign, whatever its size, and AdamW takes ηλw off besides.
+// gradient's sign, whatever its size, and AdamW also subtracts ηλw.
 func TestFirstStepOfAdamW(t *testing.T) {
 	const rate, decay = 1e-3, 0.5
 	o := Options{Optimiser: AdamW, LearningRate: rate, Schedule: Constant, WeightDecay: decay, Epochs: 1, BatchSize: 8, Threads: 1, Seed: 3}

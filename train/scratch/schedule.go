@@ -2,15 +2,15 @@ package scratch
 
 import "math"
 
-// Schedule names how the learning rate goes over a run.
+// Schedule names the course of the learning rate over a run.
 type Schedule string
 
 // The schedules, after the warm-up.
 const (
-	// Constant keeps the rate.
+	// Constant keeps the rate constant.
 	Constant Schedule = "constant"
-	// Cosine falls to zero as half a cosine: Loshchilov and Hutter, "SGDR",
-	// ICLR 2017, without restarts.
+	// Cosine decreases to zero along half a cosine: Loshchilov and Hutter,
+	// "SGDR", ICLR 2017, without restarts.
 	Cosine Schedule = "cosine"
 	// Steps divides the rate by ten after half of the run and again after
 	// three quarters: He et al., "Deep Residual Learning", §4.2.
@@ -19,8 +19,8 @@ const (
 
 func (s Schedule) known() bool { return s == Constant || s == Cosine || s == Steps }
 
-// rate is the learning rate of a step, counted from 0, of a run of steps steps
-// with perEpoch steps an epoch.
+// rate returns the learning rate of a step, counted from 0, of a run of steps
+// steps with perEpoch steps per epoch.
 func (o Options) rate(step, steps, perEpoch int) float64 {
 	warm := o.Warmup * float64(perEpoch)
 	if at := float64(step) + 1; at < warm {

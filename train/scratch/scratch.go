@@ -1,9 +1,9 @@
 // Package scratch trains a whole network from its initial weights.
 //
-// On one CPU and with one number of threads a run is repeatable to the bit:
-// initial weights, the order of the images, their augmentation and dropout are
-// functions of the seed and the step alone. So a run that was killed and goes
-// on from its checkpoint ends with the very weights of a run that was not.
+// On one CPU and with one number of threads a run is bit-reproducible: initial
+// weights, the order of the images, their augmentation and dropout depend only
+// on the seed and the step. So a killed run that continues from its checkpoint
+// ends with exactly the weights of an uninterrupted run.
 package scratch
 
 import (
@@ -24,26 +24,27 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// ErrDiverged is the error of a run whose loss is no longer a number.
+// ErrDiverged is the error of a run whose loss is NaN.
 var ErrDiverged = errors.New("training diverged: the loss is not a number; lower the learning rate")
 
 // Result is a trained network.
 type Result struct {
-	// Weights are the best epoch's where there are validation images, else the
-	// last one's, sorted by name; auxiliary heads' are among them.
+	// Weights are those of the best epoch if there are validation images, else
+	// of the last epoch, sorted by name, including auxiliary heads.
 	Weights []*network.Weight
 	History []Epoch
 	// Best is the number of the epoch whose weights these are.
 	Best int
-	// Stopped tells that the validation loss no longer fell; see Options.Patience.
+	// Stopped means that the validation loss stopped decreasing; see
+	// Options.Patience.
 	Stopped bool
-	// Resumed is the step that a checkpoint gave, 0 for a run from the start.
+	// Resumed is the step of the checkpoint, 0 for a new run.
 	Resumed int
 
 	checkpoints string
 }
 
-// Discard removes the run's checkpoints: to be called when the result is safe
+// Discard removes the run's checkpoints. Call it when the result is stored
 // elsewhere. Until then the same run, started again, ends at once.
 func (r *Result) Discard() error {
 	if r.checkpoints == "" {
@@ -63,10 +64,10 @@ type Data struct {
 	Train, Validation Images
 }
 
-// Train trains g and watches its loss on the validation images.
+// Train trains g and monitors its loss on the validation images.
 //
-// When the context ends Train keeps a checkpoint, where it keeps any, and
-// returns the context's error.
+// When the context ends, Train saves a checkpoint, if enabled, and returns the
+// context's error.
 func Train(ctx context.Context, g *architectures.Graph, d Data, o Options) (*Result, error) {
 	o = o.WithDefaults()
 	if err := o.validate(); err != nil {
@@ -86,11 +87,11 @@ func Train(ctx context.Context, g *architectures.Graph, d Data, o Options) (*Res
 	return r.result(ctx)
 }
 
-// run is one Train in progress.
+// run is the state of one Train.
 type run struct {
 	options           Options
 	id                string // of the run: architecture, images and options
-	dir               string // of its checkpoints; "" keeps none
+	dir               string // of its checkpoints; "" means none
 	train, validation *loader
 	steps, perEpoch   int
 
@@ -150,7 +151,7 @@ func start(ctx context.Context, g *architectures.Graph, d Data, o Options) (_ *r
 	return r, r.restore(ctx, g, p.slots)
 }
 
-// identity is the digest of all that decides a run's result.
+// identity is the digest of everything that determines a run's result.
 func identity(g *architectures.Graph, dataset string, o Options) (string, error) {
 	raw, err := json.Marshal(struct {
 		Dataset string
@@ -165,7 +166,7 @@ func identity(g *architectures.Graph, dataset string, o Options) (string, error)
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// resolve resolves what the run feeds and fetches.
+// resolve resolves the run's feeds and fetches.
 func (r *run) resolve(p *program) (err error) {
 	n := p.names
 	feeds := []string{n.images, n.labels, n.rate, n.seed, n.step}
@@ -182,7 +183,8 @@ func (r *run) resolve(p *program) (err error) {
 	return err
 }
 
-// restore sets the variables: from the run's checkpoint or to their initial values.
+// restore sets the variables from the run's checkpoint or to their initial
+// values.
 func (r *run) restore(ctx context.Context, g *architectures.Graph, slots []slot) error {
 	if r.dir != "" {
 		at, state, best, found, err := load(r.dir, r.id, slots)
@@ -212,8 +214,8 @@ func (r *run) close() {
 	r.graph.Close()
 }
 
-// loop trains until the last step, or until patience is at its end, and keeps
-// a checkpoint of wherever it ends.
+// loop trains until the last step, or until patience runs out, and saves a
+// checkpoint at its end.
 func (r *run) loop(ctx context.Context) error {
 	err := r.descendAll(ctx)
 	switch {
@@ -275,7 +277,8 @@ func (r *run) step(ctx context.Context, b *batch) error {
 		return err
 	}
 	defer closeAll(scalars)
-	// A step is not interrupted: half of its updates would be worse than none.
+	// A step is not interrupted, because a partial update would be worse than
+	// none.
 	out, err := r.descend.Run(context.WithoutCancel(ctx), append(in, scalars...)...)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", b.step+1, err)
@@ -293,7 +296,7 @@ func (r *run) step(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// scalars are the step's feeds besides the batch.
+// scalars returns the step's feeds besides the batch.
 func (r *run) scalars(step int, rate float64) (out []*tensorflow.Tensor, err error) {
 	add := func(t *tensorflow.Tensor, e error) {
 		if e != nil {
@@ -322,7 +325,8 @@ func closeAll(tensors []*tensorflow.Tensor) {
 	}
 }
 
-// epoch closes one pass over the images: validation, and the best weights so far.
+// epoch completes one pass over the images: validation, and the best weights so
+// far.
 func (r *run) epoch(ctx context.Context) error {
 	e := Epoch{
 		Number:       r.at.Step / r.perEpoch,
@@ -380,7 +384,7 @@ func (r *run) checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// result reads the weights out.
+// result reads the weights.
 func (r *run) result(ctx context.Context) (*Result, error) {
 	out := &Result{History: r.at.History, Best: len(r.at.History), Stopped: r.patienceOver(), Resumed: r.resumed, checkpoints: r.dir}
 	state := r.best

@@ -18,7 +18,8 @@ import (
 	"tkit/internal/network"
 )
 
-// bars are images of bright bars on noise: class 0 lies, class 1 stands.
+// bars are images of bright bars on noise: horizontal in class 0, vertical in
+// class 1.
 type bars struct {
 	n, size int
 	seed    uint64
@@ -84,7 +85,7 @@ func TestTrainLearns(t *testing.T) {
 				t.Errorf("accuracy %.2f after %d epochs: %+v", best.ValidationAccuracy, len(r.History), r.History)
 			}
 			if !slices.Equal(epochs, r.History) {
-				t.Errorf("progress told %+v, the history is %+v", epochs, r.History)
+				t.Errorf("progress reported %+v, the history is %+v", epochs, r.History)
 			}
 		})
 	}
@@ -113,8 +114,8 @@ func same(t *testing.T, a, b []*network.Weight) {
 	}
 }
 
-// TestResumeAfterKill kills the process at several steps in turn and has the
-// last one's result agree to the bit with that of a run that nobody disturbed.
+// TestResumeAfterKill kills the process at several steps in turn and checks
+// that the last result equals, bit for bit, that of an uninterrupted run.
 func TestResumeAfterKill(t *testing.T) {
 	needs.Minutes(t)
 	for _, c := range []struct {
@@ -161,7 +162,7 @@ func TestResumeAfterKill(t *testing.T) {
 	}
 }
 
-// TestChild is what TestResumeAfterKill runs in processes of their own.
+// TestChild is run by TestResumeAfterKill in separate processes.
 func TestChild(t *testing.T) {
 	out := os.Getenv("SCRATCH_OUT")
 	if out == "" {

@@ -8,7 +8,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// variables moves the run's state in and out of a session.
+// variables transfers the run's state to and from a session.
 type variables struct {
 	slots  []slot
 	reads  *tensorflow.Step
@@ -31,7 +31,7 @@ func newVariables(s *tensorflow.Session, slots []slot) (*variables, error) {
 	return v, err
 }
 
-// values is the state by name: little-endian float32.
+// values holds the state by name: little-endian float32.
 type values map[string][]byte
 
 // get copies the state out.
@@ -48,7 +48,7 @@ func (v *variables) get(ctx context.Context) (values, error) {
 	return out, nil
 }
 
-// set copies the state in; what it lacks is set to zero.
+// set copies the state in; missing values are set to zero.
 func (v *variables) set(ctx context.Context, state values) error {
 	for i, sl := range v.slots {
 		raw, ok := state[sl.name]
@@ -68,7 +68,7 @@ func (v *variables) set(ctx context.Context, state values) error {
 	return nil
 }
 
-// weights are those of the state's values that belong to the network.
+// weights returns the values that belong to the network.
 func (v *variables) weights(state values) []*network.Weight {
 	var out []*network.Weight
 	for _, sl := range v.slots {

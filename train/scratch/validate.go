@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// validate is the mean cross-entropy and the accuracy on the validation images.
+// validate returns the mean cross-entropy and the accuracy on the validation
+// images.
 func (r *run) validate(ctx context.Context) (loss, accuracy float64, err error) {
 	n, classes := r.validation.images.Len(), r.validation.classes
 	right := 0
@@ -40,7 +41,8 @@ func (r *run) validate(ctx context.Context) (loss, accuracy float64, err error) 
 	return loss / float64(n), float64(right) / float64(n), nil
 }
 
-// crossEntropy is -log softmax(logits)[label], and the class of the highest logit.
+// crossEntropy returns -log softmax(logits)[label], and the class of the
+// highest logit.
 func crossEntropy(logits []float32, label int) (loss float64, best int) {
 	for k, v := range logits {
 		if v > logits[best] {

@@ -127,7 +127,7 @@ func TestRefusals(t *testing.T) {
 		"frames":        {dicom(map[tag]string{frames: "12"}), "12 frames"},
 		"short":         {dicom(map[tag]string{pixelData: "\x00\x00"}), "2 bytes of pixels, want 8"},
 		"huge":          {dicom(map[tag]string{rows: "\xff\xff", columns: "\xff\xff"}), "exceed"},
-		"no number":     {dicom(map[tag]string{rescaleSlope: "NaN "}), "no number"},
+		"no number":     {dicom(map[tag]string{rescaleSlope: "NaN "}), "not a number"},
 		"narrow window": {dicom(map[tag]string{windowCentre: "1 ", windowWidth: "0 "}), "at least 1"},
 		"bits":          {dicom(map[tag]string{bitsAllocated: "\x20\x00"}), "12 bits in 32"},
 		"no pixels":     {dicom(nil)[:160], "it has no pixels"},
