@@ -24,8 +24,8 @@ func TestFaults(t *testing.T) {
 		is    func(error) bool
 		words string
 	}{
-		{"last", as[*host.Breach], "answered 1 images for 3"},
-		{"repeat", as[*host.Breach], "gives images of any×any×any for 4×5×3, answered 12×5×3"},
+		{"last", as[*host.Breach], "returned 1 images for 3"},
+		{"repeat", as[*host.Breach], "gives images of any×any×any for 4×5×3, returned 12×5×3"},
 		{"nan", as[*host.Breach], "image 3 of its result has a value that is not finite"},
 		{"double", as[*host.ProcessError], "array of float64, but declares float32"},
 		{"write", as[*host.ProcessError], "read-only"},

@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ folder, words string }{
 		{"In vert", "lower-case letters"},
 		{"missing/invert", "no such file"},
-		{"taken", "is there already"},
+		{"taken", "already exists"},
 	} {
 		if c.folder == "taken" {
 			if err := os.Mkdir(filepath.Join(dir, c.folder), 0o755); err != nil {

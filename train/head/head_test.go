@@ -401,9 +401,9 @@ func TestTrainIsCancelled(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s, labels := blobs(12, 4, 3, 1)
 	for want, call := range map[string]func() (Set, Set, []string, Options){
-		"need at least 2": func() (Set, Set, []string, Options) { return s, Set{}, labels[:1], Options{} },
-		"no training example":   func() (Set, Set, []string, Options) { return s, Set{}, append(labels, "none"), Options{} },
-		"class 2 of 2":          func() (Set, Set, []string, Options) { return s, Set{}, labels[:2], Options{} },
+		"need at least 2":     func() (Set, Set, []string, Options) { return s, Set{}, labels[:1], Options{} },
+		"no training example": func() (Set, Set, []string, Options) { return s, Set{}, append(labels, "none"), Options{} },
+		"class 2 of 2":        func() (Set, Set, []string, Options) { return s, Set{}, labels[:2], Options{} },
 		"numbers for": func() (Set, Set, []string, Options) {
 			return Set{Dim: 3, Features: s.Features, Labels: s.Labels}, Set{}, labels, Options{}
 		},
