@@ -12,10 +12,10 @@ import (
 	"tkit/train/head"
 )
 
-// bfloat16 opens the trunk in bfloat16, or says why it is refused: by the
-// processor, or by the guard of a precision, which compares the answers of a
-// head trained on the fp32 trunk's bottlenecks of every other photograph, for
-// the photographs between them.
+// bfloat16 opens the trunk in bfloat16, or returns why it is refused: by the
+// processor, or by the precision check, which trains a head on the fp32
+// bottlenecks of every other photograph and compares its results for the
+// remaining photographs.
 func (s *side) bfloat16(ctx context.Context, path, dir string, fp32 *inference.Trunk) (narrow *inference.Trunk, refused, err error) {
 	if err := inference.BF16.Supported(); err != nil {
 		return nil, err, nil
@@ -76,7 +76,8 @@ func (s *side) guard(ctx context.Context, dir string, fp32, narrow *inference.Tr
 	return inference.DefaultGuard.Allows(agreement), nil
 }
 
-// halves are the bottlenecks of every other photograph, and of those between.
+// halves returns the bottlenecks of the photographs with even and with odd
+// indices.
 func (s *side) halves(ctx context.Context, trunk *inference.Trunk) (even, odd head.Set, err error) {
 	perClass := len(s.files) / classes
 	err = s.each(ctx, trunk, s.files, func(i int, bottleneck []float32) {

@@ -1,11 +1,11 @@
-// Bottlenecks takes photographs from JPEG files to the bottlenecks of ResNet-50
-// as training does, in turn with what it is measured against, in one run: the
-// raw loop of the same folded network over one batch that is decoded already,
-// once as a single loop on TensorFlow's own threads and once as as many loops at
-// a time as extraction has batches; and Keras's predict over
-// image_dataset_from_directory in a Python process that has done a round before.
-// All have the same batch size. The ratios are medians over rounds. In bfloat16
-// only where the processor has instructions for it and a head's answers agree.
+// Bottlenecks computes the bottlenecks of ResNet-50 from JPEG files as training
+// does, alternating in one run with what it is compared with: running the same
+// folded network repeatedly on one decoded batch, once in a single loop on
+// TensorFlow's own threads and once in as many parallel loops as extraction has
+// batches; and Keras's predict over image_dataset_from_directory in a warmed-up
+// Python process. All use the same batch size. The ratios are medians over
+// rounds. bfloat16 is measured only if the processor has instructions for it
+// and a head's results agree.
 //
 //	go run ./bench/bottlenecks
 package main
@@ -75,9 +75,9 @@ func bench(ctx context.Context, perClass, rounds, batch int) (rows []measure.Row
 	rows = []measure.Row{
 		row(ours, loop, measure.Row{What: what + " fp32", Against: "raw loop of the same trunk, decoded", Target: 0.95, Note: note}),
 		row(ours, loops, measure.Row{What: what + " fp32", Against: fmt.Sprintf("%d raw loops at a time", s.parallel),
-			Note: "what reading and decoding leave of the cores"}),
+			Note: "the cores also read and decode"}),
 		row(ours, theirs, measure.Row{What: what + " fp32", Against: predict, Target: 1.25,
-			Note: fmt.Sprintf("the first image's bottlenecks differ by %.1e of their largest", apart)}),
+			Note: fmt.Sprintf("the first image's bottlenecks differ by %.1e of their maximum", apart)}),
 	}
 	narrow := measure.Row{What: what + " bf16", Against: predict, Target: 2.2}
 	if s.bf16 == nil {

@@ -100,7 +100,7 @@ func (s *side) loop(ctx context.Context, trunk *inference.Trunk, parallel int) (
 	return float64(runs*s.batch) / time.Since(begun).Seconds(), err
 }
 
-// decoded is a batch of the first files.
+// decoded returns a batch of the first files.
 func (s *side) decoded(ctx context.Context) (*tensorflow.Tensor, error) {
 	height, width, channels := s.pipeline.Shape()
 	images, err := tensorflow.NewTensor(tensorflow.Float32, int64(s.batch), int64(height), int64(width), int64(channels))

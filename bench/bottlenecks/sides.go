@@ -11,15 +11,15 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// sides are all that is measured in turn.
+// sides contains everything that is measured in turn.
 type sides struct {
 	*side
-	plain, fp32 *inference.Trunk // one run at a time on all cores; as extraction has it
-	bf16        *inference.Trunk // nil where it is refused
+	plain, fp32 *inference.Trunk // one run at a time on all cores; as in extraction
+	bf16        *inference.Trunk // nil if it is refused
 	refused     error
-	parallel    int // batches that extraction has in the trunk at a time
+	parallel    int // batches that extraction runs in parallel
 	theirs      *keras.Predictor
-	first       []float32 // their bottleneck of the first photograph, once measured
+	first       []float32 // Keras's bottleneck of the first photograph, once measured
 	work        string
 }
 
@@ -56,7 +56,7 @@ func openSides(ctx context.Context, folder string, base keras.Base, batch int) (
 }
 
 // turns measure images/s: extraction, one raw loop, as many raw loops as
-// extraction has batches, Keras, and extraction in bfloat16 where it is allowed.
+// extraction has batches, Keras, and extraction in bfloat16 if it is allowed.
 func (s *sides) turns(ctx context.Context) []func() (float64, error) {
 	turns := []func() (float64, error){
 		func() (float64, error) { return s.extract(ctx, s.fp32) },
@@ -74,8 +74,8 @@ func (s *sides) turns(ctx context.Context) []func() (float64, error) {
 	return turns
 }
 
-// apart is how far tkit's and Keras's bottlenecks of the first photograph are
-// from each other, by the largest of them.
+// apart returns the difference between tkit's and Keras's bottlenecks of the
+// first photograph, relative to their maximum.
 func (s *sides) apart(ctx context.Context) (float64, error) {
 	var largest, apart float32
 	err := s.each(ctx, s.fp32, s.files[:1], func(_ int, bottleneck []float32) {

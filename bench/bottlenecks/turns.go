@@ -6,8 +6,8 @@ import (
 	"tkit/bench/measure"
 )
 
-// inTurn measures each of the sides once a round, after a round that is not
-// counted, and returns each one's figures.
+// inTurn measures each side once a round, after an uncounted round, and returns
+// the figures of each.
 func inTurn(ctx context.Context, rounds int, sides []func() (float64, error)) ([][]float64, error) {
 	figures := make([][]float64, len(sides))
 	for round := range rounds + 1 {
@@ -27,7 +27,7 @@ func inTurn(ctx context.Context, rounds int, sides []func() (float64, error)) ([
 	return figures, nil
 }
 
-// row fills in images/s of two sides that were measured in turn.
+// row fills in images/s of two sides that were measured alternately.
 func row(measured, reference []float64, r measure.Row) measure.Row {
 	ratios := make([]float64, len(measured))
 	for i := range ratios {

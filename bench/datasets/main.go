@@ -1,10 +1,11 @@
-// Datasets reads 4,000 images of 20 KB from a real HDFS of one NameNode and
-// three DataNodes, as single files and, in turn with that, from tar shards and
-// from SequenceFiles of the same images: listed, opened and read whole by as
-// many readers as are fastest on each side, over WebHDFS and by Hadoop's own
-// protocol. The ratios are medians over rounds. Beside it, it takes the snapshot of a million images that are
-// made as they are asked for, compares their looks, splits it, writes it and
-// reads it again, in a process of its own, and reports the largest resident set of that.
+// Datasets reads 4,000 images of 20 KB from a real HDFS with one NameNode and
+// three DataNodes, as single files and, alternating with that, from tar shards
+// and from SequenceFiles with the same images: listed, opened and read
+// completely, with the fastest number of readers for each side, over WebHDFS
+// and by Hadoop's native protocol. The ratios are medians over rounds. In a
+// separate process, it also takes the snapshot of a million generated images,
+// compares their fingerprints, splits the snapshot, writes it and reads it
+// again, and reports the largest resident memory.
 //
 //	go run ./bench/datasets
 package main
@@ -23,8 +24,8 @@ import (
 func main() {
 	images := flag.Int("images", 4000, "images to read")
 	rounds := flag.Int("rounds", 5, "rounds of both sides, and half as many over WebHDFS")
-	entries := flag.Int("entries", 1_000_000, "entries of the snapshot, or 0 to leave it out")
-	child := flag.Bool("snapshot", false, "only take the snapshot, and print the largest resident set")
+	entries := flag.Int("entries", 1_000_000, "entries of the snapshot, or 0 to skip it")
+	child := flag.Bool("snapshot", false, "only take the snapshot, and print the largest resident memory")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -20,14 +20,15 @@ import (
 
 const perShard = 2000 // images: 40 MB
 
-// A way into the cluster, and in how many rounds it is measured.
+// way is a protocol to access the cluster, and the number of rounds it is
+// measured.
 type way struct {
 	scheme string
 	rounds int
 	open   func(ctx context.Context, cluster *hdfstest.Cluster, root string) (files.Tree, error)
 }
 
-// ways are both, of which WebHDFS takes seconds for a round of single files.
+// ways returns both; over WebHDFS a round of single files takes seconds.
 func ways(rounds int) []way {
 	return []way{
 		{"webhdfs://", (rounds + 1) / 2, func(ctx context.Context, cluster *hdfstest.Cluster, root string) (files.Tree, error) {
@@ -43,7 +44,7 @@ func ways(rounds int) []way {
 	}
 }
 
-// compare stores the images three times, and reads them in turn.
+// compare stores the images in three ways, and reads them in turn.
 func compare(ctx context.Context, n, rounds int) (rows []measure.Row, err error) {
 	cluster, err := hdfstest.Start(hdfstest.Config{})
 	if err != nil {
@@ -63,7 +64,7 @@ func compare(ctx context.Context, n, rounds int) (rows []measure.Row, err error)
 	return rows, nil
 }
 
-// compare reads the formats in turn with single files.
+// compare reads each format alternating with single files.
 func (w way) compare(ctx context.Context, cluster *hdfstest.Cluster, n int) (rows []measure.Row, err error) {
 	single, err := w.side(ctx, cluster, n, "/single", func(t files.Tree) (datasets.Source, error) {
 		return folder.New(t, folder.Config{}), nil
@@ -148,7 +149,7 @@ func sequenceOf(part []reading.Image) ([]byte, error) {
 // side is one way to read the images.
 type side struct {
 	reading.Side
-	readers int // as many as are fastest
+	readers int // the fastest number
 }
 
 func (w way) side(ctx context.Context, cluster *hdfstest.Cluster, images int, root string, of func(files.Tree) (datasets.Source, error)) (*side, error) {

@@ -39,14 +39,14 @@ func resident(ctx context.Context, entries int) (measure.Row, error) {
 		return measure.Row{}, err
 	}
 	return measure.Row{
-		What: fmt.Sprintf("snapshot of %d entries, their looks compared, split, written and read", entries), Against: "largest resident set",
+		What: fmt.Sprintf("snapshot of %d entries: compared for similarity, split, written and read", entries), Against: "largest resident memory",
 		Measured: kB / 1000, Unit: "MB", Ratio: kB / 1000, Target: 300, AtMost: true,
 		Note: "groups of five, two of three groups fixed to a side",
 	}, nil
 }
 
-// made is a source of different images in a hundred classes, made as they are
-// asked for.
+// made is a source of different images in a hundred classes, generated on
+// demand.
 type made struct {
 	n       int
 	picture []byte
@@ -73,8 +73,8 @@ func (m made) Examples(ctx context.Context) iter.Seq2[datasets.Example, error] {
 	}
 }
 
-// look gives every image a print of its own, as they are all one picture: what
-// is measured is the memory of the prints and of their comparison.
+// look gives every image its own fingerprint, since all have the same picture:
+// the memory of the fingerprints and of their comparison is measured.
 func look(_ context.Context, encoded []byte) (p similarity.Print, ok bool, err error) {
 	r := rand.New(rand.NewPCG(uint64(binary.BigEndian.Uint32(encoded[len(encoded)-4:])), 1))
 	p.Hash = r.Uint64()
@@ -84,10 +84,10 @@ func look(_ context.Context, encoded []byte) (p similarity.Print, ok bool, err e
 	return p, true, nil
 }
 
-// snapshot is the work whose memory is measured. It prints the largest resident
-// set in kB.
+// snapshot does the work whose memory is measured, and prints the largest
+// resident memory in kB.
 func snapshot(ctx context.Context, entries int) error {
-	debug.SetGCPercent(50) // as cmd/tkit has it
+	debug.SetGCPercent(50) // as in cmd/tkit
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
 		return err
@@ -108,7 +108,7 @@ func snapshot(ctx context.Context, entries int) error {
 		return err
 	}
 	if again.Digest != digest {
-		return errors.New("the snapshot that was written is read as another")
+		return errors.New("the snapshot differs after it was written and read")
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

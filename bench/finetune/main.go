@@ -1,11 +1,11 @@
-// Finetune puts a head for five classes on ResNet-50, twice: `tkit train` with a
-// new home and so an empty cache, and the recipe of Keras's guide "Transfer
-// learning & fine-tuning", in float32, with its images cached in memory. Both
-// are timed as whole processes from their start to their end, one after the
-// other, and see the same photographs for training and for the test; what tkit
-// sets aside to choose its settings by, Keras trains on. Dataset and base are
-// made beforehand. Ratios are medians over rounds; accuracies are the last
-// round's.
+// Finetune trains a head for five classes on ResNet-50, twice: by `tkit train`
+// with a new home and therefore an empty cache, and by the recipe of Keras's
+// guide "Transfer learning & fine-tuning", in float32, with its images cached
+// in memory. Both are timed as whole processes from start to end, one after the
+// other, and use the same photographs for training and for the test; Keras also
+// trains on the images that tkit reserves for choosing its settings. Dataset
+// and base are created beforehand. Ratios are medians over rounds; accuracies
+// are those of the last round.
 //
 //	go run ./bench/finetune
 package main
@@ -36,11 +36,11 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.images, "images", 600, "photographs, a multiple of 5")
-	flag.IntVar(&o.test, "test", 120, "how many of them are for the test")
-	flag.IntVar(&o.epochs, "epochs", 10, "passes of Keras over the images")
+	flag.IntVar(&o.test, "test", 120, "how many of them are test images")
+	flag.IntVar(&o.epochs, "epochs", 10, "Keras's passes over the images")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds")
-	flag.StringVar(&o.tkit, "tkit", "bin/tkit", "the program, as make build makes it")
-	flag.StringVar(&o.cut, "cut", "conv5_block3_out:avg", "tkit's --cut; Keras's is the default")
+	flag.StringVar(&o.tkit, "tkit", "bin/tkit", "the program built by make build")
+	flag.StringVar(&o.cut, "cut", "conv5_block3_out:avg", "tkit's --cut; the default is that of Keras")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -101,7 +101,7 @@ func bench(ctx context.Context, o options) (rows []measure.Row, err error) {
 		Measured: measure.Median(took), Reference: measure.Median(reference), Unit: "s",
 		Ratio: measure.Median(ratios), Target: 10, Note: "how many times faster",
 	}, {
-		What: "its accuracy on the test images", Against: recipe,
+		What: "accuracy on the test images", Against: recipe,
 		Measured: ours.Value, Reference: theirs, Ratio: ours.Value / theirs, Target: 1,
 		Note: fmt.Sprintf("of %d; 95 %% interval of tkit's %.3f to %.3f", o.test, ours.Low, ours.High),
 	}}, nil

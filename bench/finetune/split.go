@@ -10,17 +10,17 @@ import (
 	"tkit/datasets/all"
 )
 
-// split is the same division of a dataset for both.
+// split is the division of a dataset, the same for both sides.
 type split struct {
-	// Validation and the seed are for tkit, which divides by itself.
+	// Validation and the seed are for tkit, which splits by itself.
 	fractions datasets.Fractions
-	// Two folders of links are for Keras, which is given tkit's training and
-	// validation images to train on.
+	// Two folders of links are for Keras, which trains on tkit's training and
+	// validation images.
 	train, test string
 }
 
-// divide finds the first seed with which tkit's split has exactly so many test
-// images, which it has in expectation only, and lays out the same for Keras.
+// divide finds the first seed with which tkit's split has exactly this number
+// of test images, and creates the same split for Keras.
 func divide(ctx context.Context, folder, work string, test int) (split, error) {
 	src, err := all.Open(ctx, folder)
 	if err != nil {
@@ -49,10 +49,10 @@ func divide(ctx context.Context, folder, work string, test int) (split, error) {
 		}
 		return s, nil
 	}
-	return split{}, fmt.Errorf("no seed splits %d images so that %d are for the test", len(snapshot.Entries), test)
+	return split{}, fmt.Errorf("no seed splits %d images into exactly %d test images", len(snapshot.Entries), test)
 }
 
-// link makes a folder of links to some entries' files.
+// link creates a folder of links to some entries' files.
 func link(s *datasets.Snapshot, entries []int, from, to string) error {
 	for _, i := range entries {
 		key := filepath.FromSlash(s.Entries[i].Key)

@@ -40,7 +40,7 @@ func registered(events []byte) (accuracy evaluation.Proportion, err error) {
 			Data  json.RawMessage `json:"data"`
 		}
 		if err := d.Decode(&e); err != nil {
-			return accuracy, fmt.Errorf("tkit train told of no version: %w", err)
+			return accuracy, fmt.Errorf("tkit train reported no version: %w", err)
 		}
 		if e.Event != "registered" {
 			continue

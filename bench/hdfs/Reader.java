@@ -1,11 +1,11 @@
-// Reads files by Hadoop's own client, as a program that does only this would:
-// one FileSystem, a thread that lists, and threads that open and read whole.
+// Reads files by Hadoop's own client, like a program that does nothing else:
+// one FileSystem, a thread that lists, and threads that open and read files.
 //
 //   java -cp ... Reader.java URI FILES BYTES
 //
 // For each number on a line of standard input it reads all files below the URI
-// by so many threads, and answers with the seconds that took. There must be as
-// many files as said, each of so many bytes.
+// with this number of threads, and prints the time in seconds. There must be
+// exactly FILES files of BYTES bytes each.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;

@@ -22,8 +22,8 @@ import (
 
 const classes = 5 // of the photographs
 
-// bottlenecks takes photographs from HDFS and from a folder to the bottlenecks
-// of ResNet-50, in turn.
+// bottlenecks computes the bottlenecks of photographs from HDFS and from a
+// folder, alternating.
 func bottlenecks(ctx context.Context, cluster *hdfstest.Cluster, perClass, rounds int) (_ measure.Row, err error) {
 	folder, err := photographs.Folder(classes, perClass)
 	if err != nil {
@@ -47,7 +47,7 @@ func bottlenecks(ctx context.Context, cluster *hdfstest.Cluster, perClass, round
 		return measure.Row{}, err
 	}
 	if there.snapshot.Digest != here.snapshot.Digest {
-		return measure.Row{}, errors.New("HDFS has other photographs than the folder")
+		return measure.Row{}, errors.New("the photographs in HDFS differ from those in the folder")
 	}
 	a, b, ratio, err := measure.Interleave(rounds,
 		func() (float64, error) { return there.round(ctx) },
@@ -114,7 +114,7 @@ func (n *network) close() error {
 	return n.trunk.Close()
 }
 
-// side is a dataset whose snapshot is taken.
+// side is a dataset with its snapshot.
 type side struct {
 	*network
 	source   datasets.Source
@@ -133,8 +133,8 @@ func newSide(ctx context.Context, n *network, uri string) (*side, error) {
 	return &side{n, src, snapshot}, nil
 }
 
-// round lists the dataset, reads its images, each compared with the snapshot,
-// takes them through the trunk and returns images/s.
+// round lists the dataset, reads its images, comparing each with the snapshot,
+// runs the trunk on them and returns images/s.
 func (s *side) round(ctx context.Context) (float64, error) {
 	begun := time.Now()
 	var listing error

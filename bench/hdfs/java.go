@@ -19,8 +19,7 @@ import (
 //go:embed Reader.java
 var source []byte
 
-// A javaClient is Hadoop's own client in a process that stays, warm, for all
-// rounds.
+// javaClient is Hadoop's own client in a persistent, warmed-up process.
 type javaClient struct {
 	images int
 	dir    string
@@ -59,7 +58,7 @@ func newJavaClient(ctx context.Context, cluster *hdfstest.Cluster, root string, 
 	return j, nil
 }
 
-// round reads all images by so many threads and returns how many a second.
+// round reads all images with the given number of threads and returns images/s.
 func (j *javaClient) round(readers int) (float64, error) {
 	line, err := j.peer.Ask(strconv.Itoa(readers))
 	if err != nil {

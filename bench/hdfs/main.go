@@ -1,10 +1,10 @@
-// Hdfs reads 3,000 images of 20 KB from a real HDFS of one NameNode and three
-// DataNodes by tkit's hdfs:// source, in turn with Hadoop's own Java client in a
-// process that is warm: listed, opened and read whole by as many readers as are
-// fastest on each side. Then it takes photographs to the bottlenecks of
-// ResNet-50 as training does, from HDFS in turn with the same files on this
-// machine's disk: listed, read and compared with a snapshot that was taken
-// before. The ratios are medians over rounds.
+// Hdfs reads 3,000 images of 20 KB from a real HDFS with one NameNode and three
+// DataNodes by tkit's hdfs:// source, alternating with Hadoop's own Java client
+// in a warmed-up process: listed, opened and read completely, with the fastest
+// number of readers for each side. Then it computes the bottlenecks of
+// ResNet-50 from photographs as training does, from HDFS alternating with the
+// same files on this machine's disk: listed, read and compared with a snapshot
+// taken before. The ratios are medians over rounds.
 //
 //	go run ./bench/hdfs
 package main
@@ -22,8 +22,8 @@ import (
 )
 
 func main() {
-	images := flag.Int("images", 3000, "images of 20 KB, or 0 to leave them out")
-	photographs := flag.Int("photographs", 200, "photographs in a round, a multiple of 5, or 0 to leave them out")
+	images := flag.Int("images", 3000, "images of 20 KB, or 0 to skip them")
+	photographs := flag.Int("photographs", 200, "photographs in a round, a multiple of 5, or 0 to skip them")
 	rounds := flag.Int("rounds", 5, "rounds of reading, of both sides")
 	passes := flag.Int("passes", 5, "rounds of photographs, of both sides")
 	flag.Parse()

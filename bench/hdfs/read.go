@@ -12,7 +12,7 @@ import (
 	"tkit/internal/hdfs/hdfstest"
 )
 
-// read stores the images and reads them in turn with Hadoop's own client.
+// read stores the images and reads them alternating with Hadoop's own client.
 func read(ctx context.Context, cluster *hdfstest.Cluster, images, rounds int) (_ measure.Row, err error) {
 	stored := map[string][]byte{}
 	for _, image := range reading.Draw(images) {
@@ -29,7 +29,7 @@ func read(ctx context.Context, cluster *hdfstest.Cluster, images, rounds int) (_
 		return measure.Row{}, err
 	}
 	defer func() { err = errors.Join(err, theirs.close()) }()
-	// A virtual machine needs some rounds until it is as fast as it gets.
+	// The Java virtual machine needs some rounds to warm up.
 	for range 2 {
 		if _, err := theirs.round(8); err != nil {
 			return measure.Row{}, err

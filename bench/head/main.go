@@ -1,9 +1,10 @@
 // Command head trains a head on 3,000 bottlenecks of 2,048 numbers in 102
-// classes, a sweep of seven penalties with a final solution, in turn with
-// scikit-learn's LogisticRegression (lbfgs) doing the same in a process of its
-// own: same features and objective, float32, its default tolerance, each
-// penalty starting from the last where that helps it. The objectives that both
-// attain are compared penalty by penalty: ours must not be worse than 1e-4.
+// classes, a sweep of seven penalties with a final solution, alternating with
+// scikit-learn's LogisticRegression (lbfgs) doing the same in a separate
+// process: same features and objective, float32, its default tolerance, each
+// penalty starting from the solution of the previous one if that is faster. The
+// objectives that both reach are compared for each penalty: tkit's must not be
+// worse by more than 1e-4.
 package main
 
 import (
@@ -93,14 +94,14 @@ func run(ctx context.Context) error {
 		What: "head, 3,000 × 2,048, 102 classes, 7 penalties", Against: "scikit-learn LogisticRegression(lbfgs)",
 		Measured: speed, Reference: reference, Unit: "sweeps/s", Ratio: ratio, Target: 1, Note: note,
 	}, measure.Row{
-		What: "its worst objective of the sweep", Against: "scikit-learn's at the same tolerance",
+		What: "worst objective of the sweep", Against: "scikit-learn's at the same tolerance",
 		Measured: 1 + worst, Reference: 1, Unit: "×", Ratio: 1 + worst, Target: 1 + 1e-4, AtMost: true,
 	})
 }
 
-// synthesise makes bottlenecks like those of a convolutional network: not
-// negative, correlated, of a spectrum that falls slowly, in classes that
-// overlap.
+// synthesise generates bottlenecks like those of a convolutional network:
+// non-negative, correlated, with a slowly decreasing spectrum, in overlapping
+// classes.
 func synthesise() (train, validation head.Set) {
 	const latent, spread = 256, 2.5
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -144,7 +145,7 @@ type answer struct {
 	Objectives []float64
 }
 
-// startPeer starts the other process.
+// startPeer starts the scikit-learn process.
 func startPeer(ctx context.Context, dir string, train, validation head.Set) (*peer.Peer, error) {
 	for name, s := range map[string]head.Set{"train": train, "validation": validation} {
 		file := make([]byte, 0, 4*len(s.Features))
@@ -164,7 +165,7 @@ func startPeer(ctx context.Context, dir string, train, validation head.Set) (*pe
 		python = filepath.Join(".deps", "python", "bin", "python")
 	}
 	cmd := exec.CommandContext(ctx, python, "-c", script, string(job))
-	// scikit-learn is measured with the BLAS that it finds by itself.
+	// scikit-learn uses the BLAS that it selects by itself.
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "OPENBLAS_") {
 			cmd.Env = append(cmd.Env, v)
@@ -174,7 +175,7 @@ func startPeer(ctx context.Context, dir string, train, validation head.Set) (*pe
 	return peer.Start(cmd)
 }
 
-// fit has the peer do the whole sweep once.
+// fit makes the peer run the whole sweep once.
 func fit(p *peer.Peer) (a answer, err error) {
 	line, err := p.Ask("fit")
 	if err != nil {

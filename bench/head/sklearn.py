@@ -1,9 +1,9 @@
 """scikit-learn's side of bench/head: one sweep for each line on stdin.
 
-Standardise, solve each penalty on the training set, judge it on the validation
-set, solve the best on both. The first time both ways through the penalties are
-tried, each from zero and each from the last one's solution; the faster is kept
-to.
+Standardise, solve each penalty on the training set, evaluate it on the
+validation set, solve the best on both. The first time two ways are tried,
+starting each penalty from zero or from the previous solution; the faster one is
+then used.
 """
 import json
 import sys
@@ -22,7 +22,7 @@ def load(name):
 
 
 def scaling(x):
-    """As train/head standardises: variances shrunk towards their median."""
+    """Standardises like train/head: variances are shrunk towards their median."""
     v, n = x.var(0, dtype=np.float64), len(x)
     v = (n * v + 10 * np.sort(v)[len(v) // 2]) / (n + 10)
     return x.mean(0, dtype=np.float64), np.sqrt(v)

@@ -1,14 +1,15 @@
-"""Makes the base of the benchmarks: ResNet-50 as a SavedModel and as weights.
+"""Creates the base of the benchmarks: ResNet-50 as a SavedModel and as weights.
 
     python base.py FOLDER PHOTOGRAPHS
 
-FOLDER/saved_model is what Keras exports of the whole network, and
-FOLDER/notop.weights.h5 holds the same weights without the classifier's, for
-keras.applications.ResNet50(include_top=False). The kernels are drawn as Keras
-draws them. What makes features of some use without training: batch norm's
-statistics are taken from the photographs, and the last batch norm of each unit
-has a small scale, so that its shortcut carries most of the signal (Goyal et al.
-2017, arXiv:1706.02677, section 5.1, begin training with that).
+FOLDER/saved_model is Keras's export of the whole network, and
+FOLDER/notop.weights.h5 contains the same weights without the classifier's, for
+keras.applications.ResNet50(include_top=False). The kernels have Keras's random
+initial values. Two measures make the features useful without training: the
+statistics of batch normalisation are taken from the photographs, and the last
+batch normalisation of each unit has a small scale, so that its shortcut carries
+most of the signal (Goyal et al. 2017, arXiv:1706.02677, section 5.1, begin
+training with that).
 """
 import sys
 
@@ -27,7 +28,7 @@ momenta = [layer.momentum for layer in norms]
 for layer in norms:
     if layer.name.endswith("_3_bn"):
         layer.gamma.assign(np.full(layer.gamma.shape, 0.2, np.float32))
-    layer.momentum = 0.0  # the statistics become this batch's
+    layer.momentum = 0.0  # the statistics become those of this batch
 model(images, training=True)
 for layer, momentum in zip(norms, momenta):
     layer.momentum = momentum

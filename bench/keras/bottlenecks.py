@@ -3,8 +3,8 @@
     python bottlenecks.py WEIGHTS PHOTOGRAPHS BATCH
 
 For each line on stdin: predict the pooled features of every photograph, read
-anew from its file, and answer with the seconds that took and the first
-photograph's features.
+again from its file, and print the time in seconds and the first photograph's
+features.
 """
 import json
 import sys

@@ -10,12 +10,12 @@ import (
 //go:embed freeze.py
 var freezeScript string
 
-// Frozen is a network as a graph whose weights are constants.
+// Frozen is a network as a graph with constant weights.
 type Frozen struct {
 	Input  string `json:"input"` // "node:0"
 	Output string `json:"output"`
-	// Load is how long TensorFlow takes to load the SavedModel for the second
-	// time in a process, in seconds by loader: "v1" or "v2".
+	// Load is the time to load the SavedModel for the second time in a process,
+	// in seconds by loader: "v1" or "v2".
 	Load map[string]float64 `json:"load"`
 }
 

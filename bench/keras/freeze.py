@@ -3,9 +3,8 @@ to constants, and times loading the SavedModel.
 
     python freeze.py SAVED_MODEL FROZEN_GRAPH
 
-Prints a line of JSON: the frozen graph's input and output tensor, and the
-seconds that a second load in the same process takes by each of TensorFlow's
-loaders.
+Prints a line of JSON: the frozen graph's input and output tensor, and the time
+in seconds of a second load in the same process by each of TensorFlow's loaders.
 """
 
 import json

@@ -1,5 +1,5 @@
-// Package keras runs the benchmarks' other side: Keras 3 on TensorFlow, in
-// Python processes of its own.
+// Package keras runs the Python side of benchmarks: Keras 3 on TensorFlow, in
+// separate processes.
 package keras
 
 import (
@@ -27,19 +27,19 @@ var bottlenecksScript string
 //go:embed finetune.py
 var finetuneScript string
 
-// Base is ResNet-50 with weights drawn at random, in two forms.
+// Base is ResNet-50 with random weights, in two forms.
 type Base struct {
-	SavedModel string // folder of the whole network, as Keras exports it
-	Weights    string // file of all but the classifier's, as Keras loads them
+	SavedModel string // folder with the whole network, as exported by Keras
+	Weights    string // file with all weights except the classifier's, as loaded by Keras
 }
 
-// ResNet50 has Keras make the base, once.
+// ResNet50 creates the base with Keras, once.
 func ResNet50(ctx context.Context) (Base, error) {
-	sample, err := photographs.Folder(5, 8) // what batch norm's statistics are taken from
+	sample, err := photographs.Folder(5, 8) // for the statistics of batch normalisation
 	if err != nil {
 		return Base{}, err
 	}
-	const making = 2 // changes with what base.py makes
+	const making = 2 // changes with the output of base.py
 	dir, err := fixtures.Folder(fmt.Sprintf("resnet50-%d-%s", making, filepath.Base(sample)), func(dir string) error {
 		_, err := run(ctx, baseScript, dir, sample)
 		return err
@@ -47,7 +47,7 @@ func ResNet50(ctx context.Context) (Base, error) {
 	return Base{SavedModel: filepath.Join(dir, "saved_model"), Weights: filepath.Join(dir, "notop.weights.h5")}, err
 }
 
-// FineTune runs the guide's recipe as a process of its own and returns the
+// FineTune runs the guide's recipe in a process of its own and returns the
 // accuracy on the folder test.
 func FineTune(ctx context.Context, weights, train, test string, epochs int) (accuracy float64, err error) {
 	out, err := run(ctx, finetuneScript, weights, train, test, strconv.Itoa(epochs))
@@ -61,8 +61,8 @@ func FineTune(ctx context.Context, weights, train, test string, epochs int) (acc
 	return answer.Accuracy, nil
 }
 
-// A Predictor is a process that computes the bottlenecks of a folder of
-// photographs, again and again. Close ends it.
+// Predictor is a process that repeatedly computes the bottlenecks of a folder
+// of photographs. Close ends it.
 type Predictor struct{ peer *peer.Peer }
 
 // Prediction is one round of a Predictor.
@@ -72,8 +72,8 @@ type Prediction struct {
 	First   []float32 `json:"first"` // bottleneck of the first photograph by name
 }
 
-// NewPredictor starts the process and has it do a first round, in which Keras
-// traces its functions.
+// NewPredictor starts the process and runs a first round, in which Keras traces
+// its functions.
 func NewPredictor(ctx context.Context, weights, photographs string, batch int) (*Predictor, error) {
 	cmd, err := command(ctx, bottlenecksScript, weights, photographs, strconv.Itoa(batch))
 	if err != nil {
@@ -89,7 +89,7 @@ func NewPredictor(ctx context.Context, weights, photographs string, batch int) (
 	return p, nil
 }
 
-// Predict does one round.
+// Predict runs one round.
 func (p *Predictor) Predict() (Prediction, error) {
 	var answer Prediction
 	line, err := p.peer.Ask("predict")
@@ -105,7 +105,7 @@ func (p *Predictor) Predict() (Prediction, error) {
 // Close ends the process.
 func (p *Predictor) Close() error { return p.peer.Close() }
 
-// run runs a script to its end and returns what it printed.
+// run runs a script and returns its output.
 func run(ctx context.Context, script string, args ...string) ([]byte, error) {
 	cmd, err := command(ctx, script, args...)
 	if err != nil {
@@ -129,8 +129,8 @@ func command(ctx context.Context, script string, args ...string) (*exec.Cmd, err
 	return cmd, nil
 }
 
-// Python is the interpreter that has Keras: TKIT_PYTHON, or the one that
-// scripts/install-python has made.
+// Python returns the interpreter with Keras: TKIT_PYTHON, or the one installed
+// by scripts/install-python.
 func Python() (string, error) {
 	python := os.Getenv("TKIT_PYTHON")
 	if python == "" {

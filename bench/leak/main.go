@@ -1,5 +1,5 @@
 // Leak runs a network 10,000 times and loads and unloads it 200 times, and
-// prints the resident set along the way: it has to stay flat after the first
+// prints the resident memory along the way: it must not grow after the first
 // cycles.
 //
 //	go run ./bench/leak
@@ -23,7 +23,7 @@ import (
 
 func main() {
 	runs := flag.Int("runs", 10_000, "runs of a loaded network")
-	cycles := flag.Int("cycles", 200, "loads and unloads of it")
+	cycles := flag.Int("cycles", 200, "loads and unloads of the network")
 	flag.Parse()
 	rows, err := bench(*runs, *cycles)
 	if err == nil {
@@ -51,8 +51,8 @@ func bench(runs, cycles int) ([]measure.Row, error) {
 	return []measure.Row{running.row("runs"), loading.row("load and unload cycles")}, nil
 }
 
-// repeat runs one loaded network n times, in the ways that callers do: without
-// a context to obey, with one, and with one that ends during the run.
+// repeat runs one loaded network n times, in all ways that callers use: without
+// a context, with one, and with one that ends during the run.
 func repeat(n int) (*curve, error) {
 	net, err := load()
 	if err != nil {
@@ -99,8 +99,9 @@ func reload(n int) (*curve, error) {
 	return c, nil
 }
 
-// curve is the resident set over the twenty parts of a series: the least of
-// each, as TensorFlow's threads may still hold a tensor when a run returns.
+// curve is the resident memory over the twenty parts of a series: the minimum
+// of each, since TensorFlow's threads may still hold a tensor when a run
+// returns.
 type curve struct {
 	every int
 	least float64
@@ -120,11 +121,11 @@ func (c *curve) sample(i int) error {
 	return err
 }
 
-// settled is the part of the curve that has to be flat: all but the first
-// quarter, in which pools and arenas fill.
+// settled returns the part of the curve that has to be flat: all but the first
+// quarter, in which pools and arenas fill up.
 func (c *curve) settled() ([]int, []float64) { return c.at[len(c.at)/4:], c.rss[len(c.rss)/4:] }
 
-// slope is the least-squares growth in kB a repetition.
+// slope returns the least-squares growth in kB for each repetition.
 func (c *curve) slope() float64 {
 	at, rss := c.settled()
 	var x, y, xx, xy float64
@@ -156,13 +157,13 @@ func (c *curve) row(what string) measure.Row {
 	half := len(rss) / 2
 	first, second := measure.Median(rss[:half]), measure.Median(rss[half:])
 	return measure.Row{
-		What: fmt.Sprintf("resident set over %d %s", c.at[len(c.at)-1], what), Against: "their first half, warmed up",
+		What: fmt.Sprintf("resident memory over %d %s", c.at[len(c.at)-1], what), Against: "the first half, warmed up",
 		Measured: second, Reference: first, Unit: "MB", Ratio: second / first, Target: 1.02, AtMost: true,
 		Note: fmt.Sprintf("%+.3f kB each over %d", c.slope(), at[len(at)-1]-at[0]),
 	}
 }
 
-// resident is the process's resident set in MB.
+// resident returns the process's resident memory in MB.
 func resident() (float64, error) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -176,8 +177,8 @@ func resident() (float64, error) {
 	return float64(pages) * float64(os.Getpagesize()) / (1 << 20), err
 }
 
-// loaded is a small network in a session: a convolution with a relu, a mean and
-// a dense layer of 8 MB, whose weights are variables.
+// loaded is a small network in a session: a convolution with a ReLU, a mean and
+// a dense layer of 8 MB, with variables as weights.
 type loaded struct {
 	session *tensorflow.Session
 	step    *tensorflow.Step

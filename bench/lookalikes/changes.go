@@ -10,26 +10,26 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// A change is what happens to an image on its way into a dataset a second time.
+// change is a modification of an image that occurs a second time in a dataset.
 type change struct {
 	name string
 	make func(m image.Image) ([]byte, error)
-	// target is the least part of the changed images to be found, 0 where the
+	// target is the minimal proportion of changed images to be found, 0 if the
 	// figure is for information.
 	target float64
 }
 
-// ofPhotographs are the changes that are tried on photographs, ofScans those on
-// scans of 8×8 pixels.
+// ofPhotographs are the changes tried on photographs, ofScans those on scans of
+// 8×8 pixels.
 var (
 	ofPhotographs = []change{
 		{"JPEG at quality 95", encoded(95), 0.99},
 		{"JPEG at quality 75", encoded(75), 0.99},
 		{"JPEG at quality 50", encoded(50), 0.99},
 		{"JPEG at quality 20", encoded(20), 0.99},
-		{"scaled to a half", scaled(0.5, encoded(90)), 0.99},
-		{"scaled to a quarter", scaled(0.25, encoded(90)), 0.99},
-		{"scaled to the double", scaled(2, encoded(90)), 0.99},
+		{"scaled to half size", scaled(0.5, encoded(90)), 0.99},
+		{"scaled to a quarter of the size", scaled(0.25, encoded(90)), 0.99},
+		{"scaled to double size", scaled(2, encoded(90)), 0.99},
 		{"trimmed by 1 %", trimmed(0.01), 0.99},
 		{"trimmed by 2 %", trimmed(0.02), 0.99},
 		{"trimmed by 5 %", trimmed(0.05), 0.5},
@@ -40,8 +40,8 @@ var (
 	ofScans = []change{
 		{"JPEG at quality 90", encoded(90), 0.9},
 		{"JPEG at quality 75", encoded(75), 0},
-		{"scaled to the double", scaled(2, lossless), 0},
-		{"scaled to the fourfold", scaled(4, lossless), 0},
+		{"scaled to double size", scaled(2, lossless), 0},
+		{"scaled to four times the size", scaled(4, lossless), 0},
 		{"20 % darker", lit(0.8), 0.9},
 	}
 )
@@ -69,7 +69,7 @@ func scaled(factor float64, then func(image.Image) ([]byte, error)) func(image.I
 	}
 }
 
-// trimmed takes a part of the width and the height away, half of it on each
+// trimmed removes a proportion of the width and the height, half of it on each
 // side.
 func trimmed(part float64) func(image.Image) ([]byte, error) {
 	return func(m image.Image) ([]byte, error) {
@@ -81,7 +81,7 @@ func trimmed(part float64) func(image.Image) ([]byte, error) {
 	}
 }
 
-// lit multiplies every sample and clips it.
+// lit multiplies all samples and clips the results.
 func lit(gain float64) func(image.Image) ([]byte, error) {
 	return func(m image.Image) ([]byte, error) {
 		out := image.NewRGBA(m.Bounds())

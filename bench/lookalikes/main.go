@@ -1,9 +1,9 @@
-// Lookalikes measures what the report on a dataset finds of images that look
-// alike, at its thresholds: of 300 photographs and 1,797 scanned digits of 8×8
-// pixels, which part is found again after it was encoded anew, scaled, trimmed or
-// lit otherwise; and how many pairs of different ones are taken for one, and so
-// the largest group that such pairs chain together. Photographs and digits are
-// all different, digits of one kind very much alike.
+// Lookalikes measures the detection of similar images by the report on a
+// dataset: of 300 photographs and 1,797 scanned digits of 8×8 pixels, the
+// proportion that is recognised after being encoded again, scaled, trimmed, or
+// made brighter or darker; and the number of pairs of different images that are
+// falsely reported, and the largest group formed by such pairs. All photographs
+// and digits are different, but digits of one class are very similar.
 //
 //	go run ./bench/lookalikes
 package main
@@ -97,7 +97,7 @@ func scanned() (images [][]byte, err error) {
 	return images, nil
 }
 
-// set is some images that are all different.
+// set is a set of different images.
 type set struct {
 	printer *pictures.Printer
 	name    string
@@ -105,7 +105,7 @@ type set struct {
 	prints  []similarity.Print
 }
 
-// print makes a print of each image, or of what it was changed to.
+// print computes a fingerprint of each image or of its changed version.
 func (s *set) print(ctx context.Context, encoded func(i int) ([]byte, error)) ([]similarity.Print, error) {
 	prints := make([]similarity.Print, len(s.images))
 	g, ctx := errgroup.WithContext(ctx)
@@ -118,7 +118,7 @@ func (s *set) print(ctx context.Context, encoded func(i int) ([]byte, error)) ([
 			}
 			var ok bool
 			if prints[i], ok, err = s.printer.Print(ctx, b); err == nil && !ok {
-				err = fmt.Errorf("image %d of the %s has no print", i, s.name)
+				err = fmt.Errorf("image %d of the %s has no fingerprint", i, s.name)
 			}
 			return err
 		})
@@ -126,7 +126,7 @@ func (s *set) print(ctx context.Context, encoded func(i int) ([]byte, error)) ([
 	return prints, g.Wait()
 }
 
-// different counts the pairs that are taken for one image.
+// different counts the pairs falsely reported as the same image.
 func (s *set) different(ctx context.Context) ([]measure.Row, error) {
 	alike, n := 0, len(s.prints)
 	list := new(similarity.Prints)
@@ -148,14 +148,14 @@ func (s *set) different(ctx context.Context) ([]measure.Row, error) {
 	}
 	pairs := float64(n) * float64(n-1) / 2e6
 	return []measure.Row{
-		{What: "pairs of different " + s.name + " taken for one", Against: "all pairs; the ratio is of a million", Measured: float64(alike), Reference: pairs * 1e6,
+		{What: "pairs of different " + s.name + " falsely reported", Against: "all pairs; the ratio is per million", Measured: float64(alike), Reference: pairs * 1e6,
 			Unit: "pairs", Ratio: float64(alike) / pairs, Target: 10, AtMost: true},
 		{What: "largest chain of different " + s.name, Against: fmt.Sprintf("%d images", n), Measured: float64(largest),
 			Unit: "images", Ratio: float64(largest), Target: 4, AtMost: true},
 	}, nil
 }
 
-// changed is the part of the images that is found again.
+// changed measures the proportion of changed images that is recognised.
 func (s *set) changed(ctx context.Context, c change) (measure.Row, error) {
 	prints, err := s.print(ctx, func(i int) ([]byte, error) {
 		m, _, err := image.Decode(bytes.NewReader(s.images[i]))

@@ -1,5 +1,5 @@
-// Package measure is what the benchmark programs share: two things timed in
-// turn in one run, and a row that says how they compare and what was aimed at.
+// Package measure is shared by the benchmark programs: it times two sides
+// alternately in one run, and prints rows with their comparison and target.
 package measure
 
 import (
@@ -13,30 +13,30 @@ import (
 	"text/tabwriter"
 )
 
-// A Row is one measured claim.
+// Row is one measurement.
 type Row struct {
-	// What was measured, and against what, in a few words.
+	// What is measured, and what it is compared with, in a few words.
 	What    string `json:"what"`
 	Against string `json:"against"`
 	// Measured and Reference are the two figures in Unit.
 	Measured  float64 `json:"measured"`
 	Reference float64 `json:"reference,omitempty"`
 	Unit      string  `json:"unit"`
-	// Ratio is what Target bounds; see Row.Reached. Without a target the row is
-	// for information.
+	// Ratio is compared with Target; see Row.Reached. Without a target the row
+	// is for information.
 	Ratio  float64 `json:"ratio"`
 	Target float64 `json:"target"`
-	// AtMost turns the target into an upper bound.
+	// AtMost makes the target an upper bound.
 	AtMost bool `json:"at_most,omitempty"`
-	// Note says what the figures alone don't.
+	// Note adds information to the figures.
 	Note string `json:"note,omitempty"`
-	// Inapplicable says why this machine cannot give the figures, which are
-	// then missing.
+	// Inapplicable is the reason why this machine cannot provide the figures,
+	// which are then missing.
 	Inapplicable string `json:"inapplicable,omitempty"`
 }
 
-// Reached reports whether the ratio keeps the target. It says nothing of a row
-// that is inapplicable.
+// Reached reports whether the ratio meets the target. It is meaningless for an
+// inapplicable row.
 func (r Row) Reached() bool {
 	if r.AtMost {
 		return r.Ratio <= r.Target
@@ -44,8 +44,8 @@ func (r Row) Reached() bool {
 	return r.Ratio >= r.Target
 }
 
-// Print writes rows to standard output: as JSON lines where BENCH_JSON is set,
-// for the program that gathers them, else as a table.
+// Print writes rows to standard output: as JSON lines if BENCH_JSON is set, for
+// the program that collects them, otherwise as a table.
 func Print(rows ...Row) error {
 	if os.Getenv("BENCH_JSON") != "" {
 		e := json.NewEncoder(os.Stdout)
@@ -59,7 +59,7 @@ func Print(rows ...Row) error {
 	return Table(os.Stdout, rows...)
 }
 
-// Table writes rows for people.
+// Table writes rows as a readable table.
 func Table(w io.Writer, rows ...Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\tnote")
@@ -70,7 +70,7 @@ func Table(w io.Writer, rows ...Row) error {
 	return t.Flush()
 }
 
-// Cells are what a table shows of the row under What, Against, Measured,
+// Cells returns the row's cells for the columns What, Against, Measured,
 // Reference, Ratio, Target, which is followed by reached or missed, and Note.
 func (r Row) Cells() [7]string {
 	bound, verdict := "≥", "missed"
@@ -95,7 +95,7 @@ func (r Row) Cells() [7]string {
 	return [7]string{r.What, r.Against, measured, reference, Figure(r.Ratio), strings.TrimSpace(target + " " + verdict), r.Note}
 }
 
-// Figure writes a number with three significant digits and no exponent.
+// Figure formats a number with three significant digits and no exponent.
 func Figure(v float64) string {
 	s := strconv.FormatFloat(v, 'g', 3, 64)
 	if strings.ContainsRune(s, 'e') {
@@ -104,9 +104,9 @@ func Figure(v float64) string {
 	return s
 }
 
-// Interleave runs a and b in turn, rounds times after one uncounted round, and
-// returns the median of each and of the ratios a/b taken pair by pair: what a
-// machine does to both cancels.
+// Interleave runs a and b alternately, rounds times after one uncounted round,
+// and returns the median of each and of the ratios a/b of each pair, so that
+// disturbances by the machine affect both equally.
 func Interleave(rounds int, a, b func() (float64, error)) (medianA, medianB, ratio float64, err error) {
 	var as, bs, ratios []float64
 	for i := range rounds + 1 {
@@ -125,7 +125,7 @@ func Interleave(rounds int, a, b func() (float64, error)) (medianA, medianB, rat
 	return Median(as), Median(bs), Median(ratios), nil
 }
 
-// Median of values, which must not be empty.
+// Median returns the median of values, which must not be empty.
 func Median(values []float64) float64 {
 	v := slices.Sorted(slices.Values(values))
 	if n := len(v); n%2 == 0 {

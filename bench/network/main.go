@@ -1,9 +1,10 @@
-// Network compares the project's own form of ResNet-50, folded, with its weights
-// in variables and run as servers run it, with what TensorFlow makes of the same
-// SavedModel: the speed of its frozen constants at the same precision, by the
-// clock and by the processor's time, which a busy machine disturbs less; the
-// memory of a process that serves it; and a second load against TensorFlow's
-// faster loader. Speeds are taken in this process, in turns of five batches, as
+// Network compares ResNet-50 in tkit's network format, folded, with its weights
+// in variables and run as servers run it, with TensorFlow running the same
+// SavedModel: the speed of its frozen graph at the same precision, by elapsed
+// time and by processor time, which is less sensitive to other load; the memory
+// of a process that serves it; and a second load against TensorFlow's faster
+// loader. Speeds are measured in this process, alternating after every five
+// batches, as medians over pairs.
 // medians over pairs of turns.
 //
 //	go run ./bench/network
@@ -30,7 +31,7 @@ import (
 func main() {
 	batch := flag.Int("batch", 8, "images a run")
 	rounds := flag.Int("rounds", 9, "counted turns of each side")
-	resident := flag.String("resident", "", "only print the resident set of serving this network file")
+	resident := flag.String("resident", "", "only print the resident memory of serving this network file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -89,7 +90,7 @@ func bench(ctx context.Context, batch int, rounds int) (rows []measure.Row, err 
 	return rows, nil
 }
 
-// convert writes the SavedModel's folded plain form.
+// convert writes the folded network of the SavedModel.
 func convert(ctx context.Context, savedModel, file string) (err error) {
 	n, err := savedmodel.Read(ctx, savedModel, savedmodel.Options{})
 	if err != nil {
@@ -108,7 +109,7 @@ func convert(ctx context.Context, savedModel, file string) (err error) {
 	return errors.Join(folded.Encode(f), f.Close())
 }
 
-// loading times opening and loading the file, once it has been loaded before.
+// loading times opening and loading the file, after a first load.
 func loading(file string, theirs keras.Frozen, rounds int) (measure.Row, error) {
 	var seconds []float64
 	for i := range rounds {

@@ -61,7 +61,7 @@ func serve(ctx context.Context, file string, batch int) error {
 	return err
 }
 
-// resident reads a line of the process's status, in MB.
+// resident returns a line of the process's status, in MB.
 func resident(line string) (float64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

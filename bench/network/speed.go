@@ -15,7 +15,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A comparison is of a network file and a frozen graph.
+// comparison compares a network file with a frozen graph.
 type comparison struct {
 	file, graph string
 	frozen      keras.Frozen
@@ -23,21 +23,21 @@ type comparison struct {
 	rounds      int
 }
 
-// loop is the number of batches that a side runs before the other has its turn.
+// loop is the number of batches that a side runs in a row.
 const loop = 5
 
-// shape is that of an image.
+// shape is the shape of an image.
 var shape = [3]int{224, 224, 3}
 
-// A run is one batch through one side.
+// run runs one side on one batch.
 type run func(ctx context.Context, images [][]float32) error
 
-// speed compares both at one precision: TensorFlow's own way to bfloat16 is the
+// speed compares both at one precision: for bfloat16, TensorFlow uses the
 // rewriter of its optimizer.
 func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []measure.Row, err error) {
 	target := map[inference.Precision]float64{inference.FP32: 1, inference.BF16: 1.1}[p]
 	clock := measure.Row{
-		What: fmt.Sprintf("raw loop of ResNet-50, batch %d, %s", c.batch, p), Against: "TensorFlow's frozen constants, same precision",
+		What: fmt.Sprintf("raw loop of ResNet-50, batch %d, %s", c.batch, p), Against: "TensorFlow's frozen graph, same precision",
 		Unit: "images/s", Target: target,
 	}
 	if err := p.Supported(); err != nil {
@@ -78,7 +78,7 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 		ratios = append(ratios, busy[1][1+i]/busy[0][1+i])
 	}
 	processor := clock
-	processor.What += ", processor's time"
+	processor.What += ", processor time"
 	processor.Unit, processor.Target = "ms/image", 0
 	processor.Measured, processor.Reference = 1000*measure.Median(busy[0][1:]), 1000*measure.Median(busy[1][1:])
 	processor.Ratio = measure.Median(ratios)
@@ -142,7 +142,7 @@ func images(batch int) [][]float32 {
 	return rows
 }
 
-// processor returns the processor's time that this process has used.
+// processor returns the processor time used by this process.
 func processor() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -1,5 +1,5 @@
-// Package peer runs the benchmarks' other side: a process that stays, warm, and
-// answers each line with a line.
+// Package peer runs the other side of a benchmark in a persistent process that
+// answers line by line.
 package peer
 
 import (
@@ -10,14 +10,14 @@ import (
 	"os/exec"
 )
 
-// A Peer is such a process. It is not safe for concurrent use.
+// Peer is such a process. It is not safe for concurrent use.
 type Peer struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// Start starts a command as a peer, which the caller closes.
+// Start starts a command as a peer; the caller must close it.
 func Start(cmd *exec.Cmd) (*Peer, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -30,7 +30,7 @@ func Start(cmd *exec.Cmd) (*Peer, error) {
 	return &Peer{cmd, in, bufio.NewReader(out)}, cmd.Start()
 }
 
-// Ask sends a line and returns the one that answers it, with its end.
+// Ask sends a line and returns the response line, including its line end.
 func (p *Peer) Ask(line string) ([]byte, error) {
 	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
 		return nil, err
@@ -42,5 +42,5 @@ func (p *Peer) Ask(line string) ([]byte, error) {
 	return answer, nil
 }
 
-// Close ends the process, which ends with its standard input, and waits for it.
+// Close ends the process by closing its standard input, and waits for it.
 func (p *Peer) Close() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }

@@ -2,16 +2,18 @@ package photographs
 
 import "math"
 
-// A noise is a smooth random function of the plane with values about -1 to 1:
-// octaves of a random lattice, each of half the last one's wavelength.
+// noise is a smooth random function of the plane with values of about -1 to 1:
+// octaves of a random lattice, each with half the wavelength of the previous
+// one.
 type noise struct {
 	seed    uint64
 	longest float64 // wavelength of the first octave in pixels
 	octaves int
-	// persistence is an octave's amplitude by the last one's. Photographs have
-	// about the same contrast at all scales, which is near 0.6.
+	// persistence is an octave's amplitude relative to the previous one's.
+	// Photographs have about the same contrast at all scales, which corresponds
+	// to about 0.6.
 	persistence float64
-	// The plane is turned by the angle and squeezed along it.
+	// The plane is rotated by the angle and compressed along it.
 	cos, sin, squeeze float64
 }
 
@@ -24,7 +26,7 @@ func (n noise) at(x, y float64) float64 {
 		amplitude *= n.persistence
 		frequency *= 2
 	}
-	return 1.7 * sum / total // averages of many cancel
+	return 1.7 * sum / total // compensates for averaging
 }
 
 // lattice interpolates between random values at whole coordinates.

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The same class and seed give the same bytes, of a photograph's size.
+// The same class and seed result in the same bytes, with the size of a
+// photograph.
 func TestScene(t *testing.T) {
 	encode := func(class int, seed uint64) []byte {
 		var b bytes.Buffer

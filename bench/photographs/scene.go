@@ -6,27 +6,27 @@ import (
 	"math/rand/v2"
 )
 
-// A scene is what one image shows: a ground of two colours under a grain of one
-// direction, things lying on it, light falling from one side, and a sensor's
-// noise.
+// scene describes one image: a ground of two colours with a directional grain,
+// objects on it, light from one side, and sensor noise.
 //
-// The class sets the means of the ground's first hue and of the grain's direction
-// and roughness; the images of a class spread about them so far that classes
-// overlap. The second hue, the things and the light say nothing of the class.
+// The class determines the mean of the ground's first hue and of the grain's
+// direction and roughness; the images of a class vary so much that classes
+// overlap. The second hue, the objects and the light are independent of the
+// class.
 type scene struct {
 	random      *rand.Rand
 	relief      noise // lightness
 	patches     noise // which of the two colours
 	ground      [2]colour
 	things      []thing
-	light       [2]float64 // by which lightness grows across and down
+	light       [2]float64 // growth of lightness to the right and down
 	contrast    float64
 	sensorNoise float64
 }
 
 type colour [3]float64 // red, green, blue in 0 … 1
 
-// A thing is an ellipse with a soft edge and a shade of its own.
+// thing is an ellipse with a soft edge and its own shade.
 type thing struct {
 	x, y, cos, sin, a, b float64
 	colour               colour
@@ -92,7 +92,8 @@ func (s *scene) at(x, y float64) colour {
 	return c
 }
 
-// covers says how far a thing covers a point, and how far out on it that is.
+// covers returns how much a thing covers a point, and how far from its centre
+// the point is.
 func (t thing) covers(x, y float64) (cover, inner float64) {
 	dx, dy := x-t.x, y-t.y
 	u, v := (dx*t.cos+dy*t.sin)/t.a, (dy*t.cos-dx*t.sin)/t.b
@@ -104,7 +105,7 @@ func (c colour) to(d colour, t float64) colour {
 	return colour{mix(c[0], d[0], t), mix(c[1], d[1], t), mix(c[2], d[2], t)}
 }
 
-// paint is the colour of a hue, of which 1 is the whole circle.
+// paint returns the colour of a hue, of which 1 is the full circle.
 func paint(hue, saturation, lightness float64) colour {
 	var c colour
 	for i := range c {

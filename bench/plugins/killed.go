@@ -15,7 +15,7 @@ import (
 	"tkit/plugins/store"
 )
 
-// load is what came of batches that were sent without pause.
+// load is the result of sending batches without pause.
 type load struct {
 	took  []float64 // ms, each batch
 	rate  float64   // batches a second
@@ -23,7 +23,7 @@ type load struct {
 }
 
 // killed sends batches through two processes of a plugin while one of them is
-// killed each second, in turn with the same undisturbed.
+// killed each second, alternating with the same undisturbed.
 func killed(ctx context.Context, s store.Store, i store.Installed, o options) (_ []measure.Row, err error) {
 	p, err := s.Open(ctx, i, host.Config{Processes: 2, Audit: -1})
 	if err != nil {
@@ -60,23 +60,23 @@ func killed(ctx context.Context, s store.Store, i store.Installed, o options) (_
 	return []measure.Row{{
 		What: "batches of 8, a process of two killed each second", Against: "undisturbed",
 		Measured: rate, Reference: reference, Unit: "batches/s", Ratio: ratio, Target: 0.90,
-		Note: fmt.Sprintf("%d kills, %d batches, none answered wrongly", kills, batches),
+		Note: fmt.Sprintf("%d kills, %d batches, no wrong results", kills, batches),
 	}, {
-		What: "batches that took 50 ms longer than is usual", Against: "those that were sent again",
+		What: "batches that took 50 ms longer than usual", Against: "batches sent again",
 		Measured: float64(slow), Reference: float64(retried), Unit: "batches", Ratio: float64(slow) / float64(max(1, retried)), Target: 1, AtMost: true,
 		Note: fmt.Sprintf("of %d", batches),
 	}}, nil
 }
 
-// slower is how much longer than the median a batch takes that is called slow,
-// in ms: half of what a process takes to start.
+// slower is the delay above the median, in ms, from which a batch counts as
+// slow: half of what a process takes to start.
 const slower = 50
 
-// senders are as many as there are processes.
+// senders is the number of processes.
 const senders = 2
 
-// send has each of the senders send batches one after the other, and compares
-// the answers with what was sent.
+// send makes each sender send batches one after the other, and compares the
+// results with what was sent.
 func send(ctx context.Context, p *host.Plugin, turn, killEach time.Duration) (load, error) {
 	var l load
 	var number atomic.Uint64
@@ -96,7 +96,7 @@ func send(ctx context.Context, p *host.Plugin, turn, killEach time.Duration) (lo
 				}
 				each[n] = append(each[n], ms(time.Since(at)))
 				if !out.Equal(in) {
-					return errors.New("a batch is answered wrongly")
+					return errors.New("wrong result for a batch")
 				}
 			}
 			return nil

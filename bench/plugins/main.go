@@ -1,11 +1,12 @@
-// Plugins measures what a plugin costs: a batch of 32 images of
-// 224×224×3 bytes through one that does no work, over the same call within the
-// process, by shared memory and by gRPC; from the start of a process to its
-// first answer, in Go and in Python, each as installed; the throughput of
-// classify-image with a plugin step of no work after the decoding and without,
-// two models of one server asked in turn; and batches through two processes of
-// which one is killed each second, in turn with the same undisturbed. There
-// every answer is compared with what it must be.
+// Plugins measures the cost of a plugin: the time for a batch of 32 images of
+// 224×224×3 bytes through a plugin that does nothing, in addition to the same
+// call within the process, by shared memory and by gRPC; the time from the
+// start of a process to its first result, in Go and in Python, both as
+// installed; the throughput of classify-image with and without a plugin step
+// that does nothing after decoding, with requests alternating between two
+// models of one server; and batches through two processes of which one is
+// killed each second, alternating with the same undisturbed, where every result
+// is verified.
 //
 //	go run ./bench/plugins
 package main
@@ -35,8 +36,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds")
 	flag.IntVar(&o.seconds, "seconds", 6, "length of each turn")
-	flag.IntVar(&o.images, "images", 64, "photographs to ask about")
-	flag.StringVar(&o.python, "python", ".deps/python/bin/python", "interpreter of the plugin in Python")
+	flag.IntVar(&o.images, "images", 64, "photographs to classify")
+	flag.StringVar(&o.python, "python", ".deps/python/bin/python", "interpreter of the Python plugin")
 	flag.StringVar(&o.wheels, "wheels", ".deps/wheels", "folder with its packages")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
@@ -90,7 +91,7 @@ func installGo(ctx context.Context, s store.Store, dir string) (store.Installed,
 // alone is one process without audits.
 var alone = host.Config{Processes: 1, Audit: -1}
 
-// starts measures from the start of a process to its first answer.
+// starts measures the time from the start of a process to its first result.
 func starts(ctx context.Context, s store.Store, golang, python store.Installed, o options) ([]measure.Row, error) {
 	var rows []measure.Row
 	for _, c := range []struct {
@@ -113,9 +114,9 @@ func starts(ctx context.Context, s store.Store, golang, python store.Installed, 
 		}
 		median := measure.Median(took[1:])
 		rows = append(rows, measure.Row{
-			What: "plugin in " + c.language + ", start to first answer", Against: "nothing",
+			What: "plugin in " + c.language + ", start to first result", Against: "nothing",
 			Measured: median, Unit: "ms", Ratio: median, Target: c.target, AtMost: true,
-			Note: "the check of its bytes included; the ratio is in ms",
+			Note: "including the check of its digest; the ratio is in ms",
 		})
 	}
 	return rows, nil

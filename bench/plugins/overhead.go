@@ -12,7 +12,7 @@ import (
 	"tkit/plugins/store"
 )
 
-// numbered is a batch of n images that bears a number.
+// numbered returns a batch of n images that contain a number.
 func numbered(n int, number uint64) plugins.Batch {
 	b := plugins.NewBatch(plugins.Uint8, n, [3]int{224, 224, 3})
 	for i := range b.Uint8 {
@@ -22,7 +22,7 @@ func numbered(n int, number uint64) plugins.Batch {
 	return b
 }
 
-// overhead is what the way to a process and back adds to a call.
+// overhead measures the time added to a call by communicating with a process.
 func overhead(ctx context.Context, s store.Store, i store.Installed, o options) ([]measure.Row, error) {
 	const images = 32
 	in := numbered(images, 1)
@@ -54,16 +54,16 @@ func overhead(ctx context.Context, s store.Store, i store.Installed, o options) 
 			return nil, err
 		}
 		rows = append(rows, measure.Row{
-			What: "plugin of no work, batch of 32, by " + way.name, Against: "the same within the process",
+			What: "plugin that does nothing, batch of 32, by " + way.name, Against: "the same within the process",
 			Measured: process, Reference: within, Unit: "ms/image", Ratio: process - within, Target: way.target, AtMost: true,
-			Note: "the ratio is what is added in ms an image",
+			Note: "the ratio is the added ms per image",
 		})
 	}
 	return rows, nil
 }
 
-// copier does within the process what a plugin of no work does: an answer in
-// memory of its own.
+// copier does within the process what a plugin that does nothing does: it
+// returns a copy.
 type copier struct{ plugins.Preprocessor }
 
 func (copier) Process(_ context.Context, _ json.RawMessage, in plugins.Batch) (plugins.Batch, error) {

@@ -16,7 +16,7 @@ import (
 	"tkit/plugins/store"
 )
 
-// throughput asks two models of one server that differ in the plugin step.
+// throughput measures two models of one server that differ in the plugin step.
 func throughput(ctx context.Context, s store.Store, i store.Installed, o options) (_ []measure.Row, err error) {
 	images, err := photographs.Images(1, o.images)
 	if err != nil {
@@ -52,7 +52,7 @@ func throughput(ctx context.Context, s store.Store, i store.Installed, o options
 	}
 	with, without, ratio, err := measure.Interleave(o.rounds, flood(plugged), flood(served.Name))
 	return []measure.Row{{
-		What: "classify-image with a plugin of no work, 8 clients, ResNet-50 fp32", Against: "without it",
+		What: "classify-image with a plugin that does nothing, 8 clients, ResNet-50 fp32", Against: "without the plugin",
 		Measured: with, Reference: without, Unit: "images/s", Ratio: ratio, Target: 0.95,
 		Note: fmt.Sprintf("the step follows the decoding; %d photographs", len(images)),
 	}}, err

@@ -1,10 +1,10 @@
 // Policy decides who may use a version, by a policy of 10,000 grants on 100
-// datasets in HDFS, two of which are behind the version. Those who ask are in
-// ten groups; half of them are allowed, half refused. The figure is the slower
-// half's median over rounds of 2,000 decisions: first of the decision alone, as
-// a server makes it for a caller whom it has not seen since the last change,
-// then with its record in the audit log on this machine's disk. What a server
-// has decided before it looks up.
+// datasets in HDFS, two of which were used for the version. The callers are in
+// ten groups; half of them are allowed, half refused. The figure is the median
+// over rounds of 2,000 decisions, for the slower of the two halves: first of
+// the decision alone, as made by a server for a caller for the first time since
+// the last change, then with its record in the audit log on this machine's
+// disk. A server caches its decisions.
 //
 //	go run ./bench/policy
 package main
@@ -29,7 +29,7 @@ const (
 
 func main() {
 	rounds := flag.Int("rounds", 51, "rounds of 2,000 decisions")
-	recorded := flag.Int("recorded", 101, "decisions that are written down")
+	recorded := flag.Int("recorded", 101, "decisions that are recorded")
 	flag.Parse()
 	rows, err := bench(context.Background(), *rounds, *recorded)
 	if err == nil {
@@ -66,7 +66,7 @@ func bench(ctx context.Context, rounds, recorded int) (_ []measure.Row, err erro
 			Measured: slower, Unit: "µs", Ratio: slower / bound, Target: 1, AtMost: true,
 		},
 		{
-			What: "the same with its record on the disk", Against: "the decision alone",
+			What: "the same with its record on disk", Against: "the decision alone",
 			Measured: written, Reference: slower, Unit: "µs", Ratio: written / slower, Note: "once for each caller, version and state of the policy",
 		},
 	}, nil
@@ -74,7 +74,8 @@ func bench(ctx context.Context, rounds, recorded int) (_ []measure.Row, err erro
 
 func name(i int) string { return fmt.Sprintf("data-%03d", i) }
 
-// policy has as many grants on each dataset, a tenth of them for groups.
+// policy has the same number of grants on each dataset, a tenth of them for
+// groups.
 func policy() *access.Policy {
 	r := access.Rules{Owners: make(map[access.Object]access.Principal)}
 	for i := range datasets {
@@ -108,7 +109,7 @@ func lineage() []access.Origin {
 	return []access.Origin{{Version: "m@1", Model: "model:m", Data: data}}
 }
 
-// decide is how long one decision takes, in µs.
+// decide returns the time of one decision, in µs.
 func decide(p *access.Policy, who access.Caller, rounds int) (float64, error) {
 	const decisions = 2000
 	behind := lineage()
@@ -125,7 +126,7 @@ func decide(p *access.Policy, who access.Caller, rounds int) (float64, error) {
 	return measure.Median(took), nil
 }
 
-// record is how long a decision takes with what is written down of it, in µs.
+// record returns the time of a decision with its record, in µs.
 func record(ctx context.Context, home string, p *access.Policy, n int) (_ float64, err error) {
 	a, err := access.Open(ctx, home, nil)
 	if err != nil {

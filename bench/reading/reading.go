@@ -1,5 +1,6 @@
-// Package reading times how fast the images of a dataset are listed, opened and
-// read whole, for the benchmark programs that compare stores and formats.
+// Package reading measures how fast the images of a dataset are listed, opened
+// and read completely, for the benchmark programs that compare stores and
+// formats.
 package reading
 
 import (
@@ -21,13 +22,13 @@ const (
 	perClass   = 200
 )
 
-// An Image is one of the data set.
+// Image is an image of the dataset.
 type Image struct {
 	Name  string // CLASS/NUMBER.jpg
 	Bytes []byte
 }
 
-// Draw makes images of random bytes: they are read, and not looked at.
+// Draw generates images of random bytes, which are read, but not decoded.
 func Draw(n int) []Image {
 	random := rand.NewChaCha8([32]byte{1})
 	all := make([]Image, n)
@@ -38,11 +39,11 @@ func Draw(n int) []Image {
 	return all
 }
 
-// Readers are the numbers of readers at a time that are tried.
+// Readers are the numbers of parallel readers that are tried.
 var Readers = []int{2, 4, 8, 16}
 
 // Fastest tries all numbers of readers once and returns the one with the most
-// images a second.
+// images/s.
 func Fastest(round func(readers int) (float64, error)) (readers int, err error) {
 	best := 0.0
 	for _, n := range Readers {
@@ -57,13 +58,13 @@ func Fastest(round func(readers int) (float64, error)) (readers int, err error) 
 	return readers, nil
 }
 
-// A Side is one way to read the images.
+// Side is one way to read the images.
 type Side struct {
 	Images int
 	Open   func(ctx context.Context) (datasets.Source, error)
 }
 
-// Round opens the source, reads all images and returns how many a second.
+// Round opens the source, reads all images and returns images/s.
 func (s Side) Round(ctx context.Context, readers int) (perSecond float64, err error) {
 	src, err := s.Open(ctx)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// machine says what was measured on, without saying which one it is.
+// machine describes the machine without identifying it.
 func machine() string {
 	var vectors []string
 	for _, v := range []struct {
@@ -32,7 +32,8 @@ func machine() string {
 		runtime.NumCPU(), memory/(1<<20), strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`))
 }
 
-// field is the value after the first line's key in a file such as /proc/cpuinfo.
+// field returns the value after the first line's key in a file such as
+// /proc/cpuinfo.
 func field(path, key, separator string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -46,7 +47,8 @@ func field(path, key, separator string) string {
 	return "unknown"
 }
 
-// versions are of what tkit and its peers ran on.
+// versions returns the versions of the software used by tkit and by what it is
+// compared with.
 func versions(ctx context.Context) (string, error) {
 	python, err := keras.Python()
 	if err != nil {
@@ -62,7 +64,7 @@ print(", ".join(["Python " + platform.python_version()] + [name + " " + version(
 	return fmt.Sprintf("%s, libtensorflow %s; %s", runtime.Version(), tensorflow.Version(), strings.TrimSpace(string(out))), nil
 }
 
-// code is the commit that is checked out.
+// code returns the commit that is checked out.
 func code(ctx context.Context, root string) string {
 	cmd := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty")
 	cmd.Dir = root
@@ -73,7 +75,7 @@ func code(ctx context.Context, root string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// busy is the share of the processors that is in use, looked at for a while.
+// busy measures for a while the share of the processors that is in use.
 func busy(ctx context.Context, while time.Duration) (float64, error) {
 	idle, total, err := ticks()
 	if err != nil {

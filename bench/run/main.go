@@ -1,5 +1,5 @@
-// Run builds and runs the benchmark programs one after the other, gathers their
-// rows into one table, and writes that to bench/RESULTS.md where asked to.
+// Run builds and runs the benchmark programs one after the other, collects
+// their rows in one table, and writes that to bench/RESULTS.md on request.
 //
 //	go run ./bench/run [--record] [NAME | 'NAME FLAG...']...
 package main
@@ -19,11 +19,11 @@ import (
 	"tkit/bench/measure"
 )
 
-// programs are all there are, in the order of the table.
+// programs lists all programs, in the order of the table.
 var programs = []string{"network", "bottlenecks", "head", "finetune", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "leak"}
 
 func main() {
-	record := flag.Bool("record", false, "write bench/RESULTS.md from the last whole run of each program")
+	record := flag.Bool("record", false, "write bench/RESULTS.md from the last full run of each program")
 	flag.Usage = func() {
 		fmt.Fprintf(os.Stderr, "usage: scripts/bench [--record] [NAME | 'NAME FLAG...']...\nprograms: %s\n", strings.Join(programs, " "))
 		flag.PrintDefaults()
@@ -50,10 +50,10 @@ func bench(ctx context.Context, record bool, asked []string) error {
 	for _, words := range asked {
 		name, flags := strings.Fields(words)[0], strings.Fields(words)[1:]
 		if !slices.Contains(programs, name) {
-			return fmt.Errorf("%q is no benchmark: choose of %s", name, strings.Join(programs, ", "))
+			return fmt.Errorf("%q is not a benchmark: choose from %s", name, strings.Join(programs, ", "))
 		}
 		if record && len(flags) > 0 {
-			return fmt.Errorf("%q: runs with flags of their own are not recorded", words)
+			return fmt.Errorf("%q: runs with flags are not recorded", words)
 		}
 	}
 	for _, words := range asked {

@@ -15,17 +15,17 @@ import (
 	"tkit/bench/measure"
 )
 
-// A program is one of the folders beside this one.
+// program is one of the folders beside this one.
 type program struct {
 	root, name string
 	flags      []string
 }
 
-// A result is one run of a program.
+// result is the result of one run of a program.
 type result struct {
 	Begun time.Time     `json:"begun"`
 	Took  time.Duration `json:"took"`
-	// Busy is the share of the processors that was taken before the run began.
+	// Busy is the share of the processors that was in use before the run began.
 	Busy    float64       `json:"busy"`
 	Machine string        `json:"machine"`
 	Code    string        `json:"code"` // the version that was measured
@@ -33,11 +33,11 @@ type result struct {
 	Failure string        `json:"failure,omitempty"`
 }
 
-// tooBusy is the share of the processors above which figures are no good.
+// tooBusy is the share of the processors above which figures are unreliable.
 const tooBusy = 0.1
 
-// run builds and runs the program. What it printed before it failed is in the
-// result. Runs without flags are kept for the record.
+// run builds and runs the program. The result contains what it printed before a
+// failure. Runs without flags are kept for the record.
 func (p program) run(ctx context.Context) (r result, err error) {
 	binary := filepath.Join(p.root, ".deps", "bench", "bin", p.name)
 	build := exec.CommandContext(ctx, "go", "build", "-tags", "launcher", "-o", binary, "./bench/"+p.name) // as make build does
@@ -49,7 +49,7 @@ func (p program) run(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	if r.Busy > tooBusy {
-		fmt.Fprintf(os.Stderr, "bench/%s: other work takes %.0f %% of the processors: the figures will be worth little\n", p.name, 100*r.Busy)
+		fmt.Fprintf(os.Stderr, "bench/%s: other work uses %.0f %% of the processors: the figures will be unreliable\n", p.name, 100*r.Busy)
 	}
 	r.Machine, r.Code, r.Begun = machine(), code(ctx, p.root), time.Now().UTC()
 	r.Rows, err = p.rows(ctx, binary)
@@ -66,12 +66,12 @@ func (p program) run(ctx context.Context) (r result, err error) {
 	return r, err
 }
 
-// rows runs the binary. A line that is not a row goes to standard error.
+// rows runs the binary. Lines that are not rows go to standard error.
 func (p program) rows(ctx context.Context, binary string) ([]measure.Row, error) {
 	cmd := exec.CommandContext(ctx, binary, p.flags...)
 	cmd.Dir, cmd.Stderr = p.root, os.Stderr
 	cmd.Env = append(os.Environ(), "BENCH_JSON=1")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it has children and files to see to
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it can clean up its children and files
 	cmd.WaitDelay = 30 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -99,7 +99,7 @@ func readRows(from io.Reader, others io.Writer) ([]measure.Row, error) {
 	return rows, lines.Err()
 }
 
-// keep writes the result to where kept finds it.
+// keep writes the result to the place where kept finds it.
 func (r result) keep(root, name string) error {
 	path := keptPath(root, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -112,7 +112,7 @@ func (r result) keep(root, name string) error {
 	return os.WriteFile(path, b, 0o644)
 }
 
-// kept is the last result of a whole run.
+// kept returns the last result of a full run.
 func kept(root, name string) (r result, err error) {
 	b, err := os.ReadFile(keptPath(root, name))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A program that fails has its rows kept, and what isn't a row is passed on.
+// The rows of a failing program are kept, and other lines are passed on.
 func TestRowsOfAFailingProgram(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "program")
 	script := "#!/bin/sh\necho \"{\\\"what\\\":\\\"a $1 $BENCH_JSON\\\",\\\"ratio\\\":2}\"\nexit 3\n"
@@ -38,7 +38,7 @@ func TestReadRows(t *testing.T) {
 	}
 }
 
-// Every program can be run and says how it measures.
+// Every program can be run and describes its method.
 func TestPrograms(t *testing.T) {
 	for _, name := range programs {
 		if text, err := method("../..", name); err != nil || text == "" {

@@ -29,7 +29,7 @@ func writeRecord(ctx context.Context, root string) error {
 		r, err := kept(root, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || err == nil && r.Machine != machine():
-			how.WriteString("\nNot run on this machine yet.\n")
+			how.WriteString("\nNot yet run on this machine.\n")
 			continue
 		case err != nil:
 			return fmt.Errorf("%s: %w; run it again", keptPath(root, name), err)
@@ -41,7 +41,7 @@ func writeRecord(ctx context.Context, root string) error {
 			}
 			fmt.Fprintf(&table, "| %s |\n", strings.Join(c[:], " | "))
 		}
-		fmt.Fprintf(&how, "\nRun on %s at commit %s for %v; other work took %.0f %% of the processors before it.\n",
+		fmt.Fprintf(&how, "\nRun on %s at commit %s for %v; other work used %.0f %% of the processors before it.\n",
 			r.Begun.Format("2 January 2006"), r.Code, r.Took.Round(time.Second), 100*r.Busy)
 		if r.Failure != "" {
 			fmt.Fprintf(&how, "\n**It failed: %s.**\n", r.Failure)
@@ -49,8 +49,8 @@ func writeRecord(ctx context.Context, root string) error {
 	}
 	text := fmt.Sprintf(`# Results
 
-Written by `+"`scripts/bench --record`"+`; do not edit. Two sides of a row were measured in one run of one program, so
-that the ratio says more than the figures do.
+Written by `+"`scripts/bench --record`"+`; do not edit. Both sides of a row were measured in one run of one program, so
+that the ratio is more reliable than the figures.
 
 Machine: %s.
 Software: %s.
@@ -58,12 +58,12 @@ Software: %s.
 | what | against | measured | reference | ratio | target | note |
 |---|---|---|---|---|---|---|
 %s
-# How each is measured
+# Methods
 %s`, machine(), v, table.String(), how.String())
 	return os.WriteFile(filepath.Join(root, "bench", "RESULTS.md"), []byte(text), 0o644)
 }
 
-// method is what a program's package comment says about itself.
+// method returns the description in a program's package comment.
 func method(root, name string) (string, error) {
 	path := filepath.Join(root, "bench", name, "main.go")
 	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
@@ -71,7 +71,7 @@ func method(root, name string) (string, error) {
 		return "", err
 	}
 	if f.Doc == nil {
-		return "", fmt.Errorf("%s has no package comment that says how it measures", path)
+		return "", fmt.Errorf("%s has no package comment that describes its method", path)
 	}
 	var kept []string
 	for _, paragraph := range strings.Split(strings.TrimSpace(f.Doc.Text()), "\n\n") {

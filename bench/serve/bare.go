@@ -11,7 +11,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// bare is the work without the server: its own copies of the parts.
+// bare does the work without the server, with its own copies of the parts.
 type bare struct {
 	pipeline *pipeline.Pipeline
 	trunk    *inference.Trunk
@@ -53,7 +53,7 @@ func (b *bare) close() error {
 	return err
 }
 
-// loop runs the trunk over one batch again and again: images a second.
+// loop runs the trunk repeatedly on one batch, and returns images/s.
 func (b *bare) loop(ctx context.Context, n int, turn time.Duration) (float64, error) {
 	batch, err := tensorflow.NewTensor(tensorflow.Float32, int64(n), int64(b.shape[0]), int64(b.shape[1]), int64(b.shape[2]))
 	if err != nil {
@@ -75,7 +75,7 @@ func (b *bare) loop(ctx context.Context, n int, turn time.Duration) (float64, er
 	return float64(done) / time.Since(begun).Seconds(), nil
 }
 
-// once decodes an image and runs both networks on it, nothing else.
+// once only decodes an image and runs both networks on it.
 func (b *bare) once(ctx context.Context, encoded []byte) (time.Duration, error) {
 	begun := time.Now()
 	in, err := tensorflow.NewTensor(tensorflow.Float32, 1, int64(b.shape[0]), int64(b.shape[1]), int64(b.shape[2]))

@@ -1,7 +1,8 @@
-// Command serve asks a server about JPEG files over HTTP, in turn with the bare
-// work: how much of the trunk's own throughput is served when there is more to
-// do than the machine can, what a lone request pays on top of decoding and the
-// networks, and whether the first answer after ready is as fast as later ones.
+// Command serve sends JPEG files to a server over HTTP, alternating with the
+// same work without a server: the server's throughput under full load relative
+// to that of the trunk alone, the overhead of a single request on top of
+// decoding and the networks, and whether the first response after the server is
+// ready is as fast as later ones.
 //
 //	go run ./bench/serve
 package main
@@ -32,9 +33,9 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 3, "counted rounds")
 	flag.IntVar(&o.seconds, "seconds", 6, "length of each turn")
-	flag.IntVar(&o.images, "images", 128, "photographs to ask about")
-	flag.IntVar(&o.maxBatch, "max-batch", 8, "the server's largest batch")
-	flag.IntVar(&o.loopBatch, "loop-batch", 8, "batch of the bare loop")
+	flag.IntVar(&o.images, "images", 128, "photographs to classify")
+	flag.IntVar(&o.maxBatch, "max-batch", 8, "the server's maximal batch size")
+	flag.IntVar(&o.loopBatch, "loop-batch", 8, "batch size of the loop without a server")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/serve:", err)
@@ -81,25 +82,25 @@ func run(ctx context.Context, o options) (err error) {
 	return measure.Print(append(rows, row)...)
 }
 
-// saturation is the throughput with clients that ask without pause, against
-// the bare loop's.
+// saturation compares the throughput with clients that send requests without
+// pause to that of the loop without a server.
 func saturation(ctx context.Context, s *served.Server, bare *bare, images [][]byte, clients int, o options) (measure.Row, error) {
 	turn := time.Duration(o.seconds) * time.Second
 	served, loop, ratio, err := measure.Interleave(o.rounds,
 		func() (float64, error) { return s.Flood(ctx, served.Name, images, clients, turn) },
 		func() (float64, error) { return bare.loop(ctx, o.loopBatch, turn) })
 	return measure.Row{
-		What: fmt.Sprintf("classify-image, %d clients, ResNet-50 fp32", clients), Against: "the loop of the same trunk on decoded batches",
+		What: fmt.Sprintf("classify-image, %d clients, ResNet-50 fp32", clients), Against: "a loop of the same trunk on decoded batches",
 		Measured: served, Reference: loop, Unit: "images/s", Ratio: ratio, Target: 0.90,
 		Note: fmt.Sprintf("batches of at most %d; the loop's of %d; clients on the same %d cores", o.maxBatch, o.loopBatch, runtime.NumCPU()),
 	}, err
 }
 
-// overhead is what HTTP, batching and everything else add to the decoding and
-// the two networks for a client that is alone: what it waits beyond the time
-// that these took in its own request. The same work done bare in turn with it
-// shows that they take no longer in the server; two copies of one network
-// differ by a hundredth themselves, so that row is the coarser one.
+// overhead measures what HTTP, batching and everything else add to decoding and
+// the two networks for a single client: the waiting time beyond the time of
+// these parts in the same request. The same work done without a server,
+// alternating, shows that they are not slower in the server; since two copies
+// of one network differ by a hundredth themselves, that row is less precise.
 func overhead(ctx context.Context, s *served.Server, bare *bare, images [][]byte, o options) ([]measure.Row, error) {
 	var asked, worked, added, direct, ratios []float64
 	for i := range 40 * (o.rounds + 1) {
@@ -123,16 +124,16 @@ func overhead(ctx context.Context, s *served.Server, bare *bare, images [][]byte
 	return []measure.Row{{
 		What: what, Against: "its decoding and session runs",
 		Measured: measure.Median(asked), Reference: measure.Median(worked), Unit: "ms",
-		Ratio: measure.Median(added), Target: 1, AtMost: true, Note: "the ratio is what is added in ms, median",
+		Ratio: measure.Median(added), Target: 1, AtMost: true, Note: "the ratio is the added time in ms, median",
 	}, {
-		What: what, Against: "the same work without a server, in turn",
+		What: what, Against: "the same work without a server, alternating",
 		Measured: measure.Median(asked), Reference: measure.Median(direct), Unit: "ms",
-		Ratio: measure.Median(ratios), Target: 0.95, Note: "how fast beside it, median of pairs",
+		Ratio: measure.Median(ratios), Target: 0.95, Note: "relative speed, median of pairs",
 	}}, nil
 }
 
-// firstAnswer compares the first answer after ready with the median of later
-// ones, of servers started anew.
+// firstAnswer compares the first response after ready with the median of later
+// ones, of newly started servers.
 func firstAnswer(ctx context.Context, m *served.Model, images [][]byte, o options) (measure.Row, error) {
 	var firsts, laters, ratios []float64
 	for range o.rounds {
@@ -155,7 +156,7 @@ func firstAnswer(ctx context.Context, m *served.Model, images [][]byte, o option
 		firsts, laters, ratios = append(firsts, took[0]), append(laters, later), append(ratios, took[0]/later)
 	}
 	return measure.Row{
-		What: "first answer after ready, ResNet-50 fp32", Against: "later ones",
+		What: "first response after ready, ResNet-50 fp32", Against: "later ones",
 		Measured: measure.Median(firsts), Reference: measure.Median(laters), Unit: "ms",
 		Ratio: measure.Median(ratios), Target: 1.5, AtMost: true, Note: fmt.Sprintf("%d starts", o.rounds),
 	}, nil

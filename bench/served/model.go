@@ -1,5 +1,5 @@
-// Package served is a server of ResNet-50 in the benchmark's own process, and a
-// client of it.
+// Package served runs a server of ResNet-50 in the benchmark's own process,
+// with a client.
 package served
 
 import (
@@ -15,10 +15,10 @@ import (
 	"tkit/registry"
 )
 
-// Name is the model that is served.
+// Name is the name of the served model.
 const Name = "resnet50"
 
-// A Model is a registry with one version in production: ResNet-50, random
+// Model is a registry with one version in production: ResNet-50, random
 // weights, cut before its classifier.
 type Model struct {
 	Home     string
@@ -29,7 +29,7 @@ type Model struct {
 	labels      []string
 }
 
-// New makes the Model in a home that goes with Close.
+// New creates the Model in a home that Close removes.
 func New(ctx context.Context) (_ *Model, err error) {
 	m := &Model{}
 	if m.Home, err = os.MkdirTemp("", "bench-served"); err != nil {
@@ -59,7 +59,7 @@ func New(ctx context.Context) (_ *Model, err error) {
 }
 
 // Register puts the same network in production under another name and with
-// another preprocessing.
+// other preprocessing.
 func (m *Model) Register(ctx context.Context, name string, p preprocessing.Preprocessing) (*registry.Manifest, error) {
 	by := registry.Change{Actor: "bench"}
 	v, err := m.Registry.Register(ctx, registry.Registration{
@@ -77,7 +77,7 @@ func (m *Model) Register(ctx context.Context, name string, p preprocessing.Prepr
 	return v.Manifest, err
 }
 
-// cut builds the network and divides it at its last feature map, pooled.
+// cut builds the network and cuts it after its last feature map, pooled.
 func cut(ctx context.Context, a architectures.Architecture) (trunk, head *network.Network, err error) {
 	graph, err := a.Graph()
 	if err != nil {
@@ -95,7 +95,7 @@ func cut(ctx context.Context, a architectures.Architecture) (trunk, head *networ
 	if err != nil {
 		return nil, nil, err
 	}
-	// What follows the last feature map is the pooling, one vector an image.
+	// The last feature map is followed by the pooling, one vector an image.
 	at := ""
 	for i, e := range endpoints {
 		if i > 0 && len(e.Shape) == 1 && len(endpoints[i-1].Shape) == 3 {

@@ -18,7 +18,7 @@ import (
 	"tkit/serve/server"
 )
 
-// Server runs in this process; it is a client of itself.
+// Server runs in this process, which is also its client.
 type Server struct {
 	url    string
 	client *http.Client
@@ -27,8 +27,8 @@ type Server struct {
 	asked  atomic.Int64
 }
 
-// Start starts a server of a home, with batches of at most so many images, and
-// returns when it is ready.
+// Start starts a server of a home with a maximal batch size, and returns when
+// it is ready.
 func Start(ctx context.Context, home string, maxBatch int) (*Server, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Server{
@@ -58,7 +58,7 @@ func (s *Server) Stop() error {
 	return <-s.ended
 }
 
-// An Answer is what a model says of an image.
+// Answer is a model's result for an image.
 type Answer struct {
 	Predictions []struct {
 		Labels []struct {
@@ -67,17 +67,17 @@ type Answer struct {
 		}
 	}
 	Timings struct{ Decode, Trunk, Head float64 } // milliseconds
-	// Whole is how long the client waited.
+	// Whole is the client's waiting time.
 	Whole time.Duration `json:"-"`
 }
 
-// Work is how long of it were the decoding and the runs of the two networks.
+// Work returns the part of it for decoding and the runs of the two networks.
 func (a Answer) Work() time.Duration {
 	t := a.Timings
 	return time.Duration((t.Decode + t.Trunk + t.Head) * float64(time.Millisecond))
 }
 
-// Ask has a model classify an image.
+// Ask sends an image to a model.
 func (s *Server) Ask(ctx context.Context, model string, encoded []byte) (a Answer, err error) {
 	begun := time.Now()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+model+":classify-image", bytes.NewReader(encoded))
@@ -101,8 +101,8 @@ func (s *Server) Ask(ctx context.Context, model string, encoded []byte) (a Answe
 	return a, json.Unmarshal(text, &a)
 }
 
-// Flood asks a model with clients that never pause: answers a second. No two
-// clients ask about the same image at a time.
+// Flood sends requests to a model by clients that never pause, and returns
+// responses/s. No two clients send the same image at the same time.
 func (s *Server) Flood(ctx context.Context, model string, images [][]byte, clients int, turn time.Duration) (float64, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	begun := time.Now()

@@ -1,4 +1,4 @@
-// Package trunk makes the network that benchmark programs take images through.
+// Package trunk creates the network that benchmark programs run on images.
 package trunk
 
 import (
@@ -11,7 +11,7 @@ import (
 	"tkit/internal/savedmodel"
 )
 
-// Write reads a ResNet-50 as training does, folds it, cuts it behind its last
+// Write reads a ResNet-50 as training does, folds it, cuts it after its last
 // convolutional block and returns the network file.
 func Write(ctx context.Context, base, dir string) (path string, err error) {
 	whole, err := savedmodel.Read(ctx, base, savedmodel.Options{})
@@ -33,7 +33,7 @@ func Write(ctx context.Context, base, dir string) (path string, err error) {
 	return Encode(cut, filepath.Join(dir, "trunk.network"))
 }
 
-// Encode writes a network to a file, whose path it returns.
+// Encode writes a network to a file and returns its path.
 func Encode(n *network.Network, path string) (string, error) {
 	f, err := os.Create(path)
 	if err != nil {

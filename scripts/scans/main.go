@@ -1,9 +1,9 @@
-// Command scans writes the shipped digits as they come from worse scanners, for
+// Command scans writes the included digits as if from poor scanners, for
 // scripts/demo-plugins: a folder for each digit, the same bytes on every run.
 //
-//	scans exposure FOLDER    16-bit PNG, each with its ink in another narrow part of the range
+//	scans exposure FOLDER    16-bit PNG, each with its values in a different narrow part of the range
 //	scans clutter FOLDER     small and anywhere on a large uneven background
-//	scans photos FOLDER      on cards, photographed askew and in uneven light
+//	scans photos FOLDER      on cards, photographed at an angle and unevenly lit
 package main
 
 import (
@@ -70,8 +70,8 @@ func write(path string, scan image.Image) (err error) {
 	return png.Encode(f, scan)
 }
 
-// exposure is a digit from a detector of 16 bits: its black lies anywhere below
-// 40,000, and its white 300 to 1,500 above.
+// exposure returns a digit from a 16-bit detector: its black level is anywhere
+// below 40,000, and its white level 300 to 1,500 above that.
 func exposure(r *rand.Rand, d digits.Digit) image.Image {
 	black, contrast := r.IntN(40000), 300+r.IntN(1200)
 	m := image.NewGray16(image.Rect(0, 0, digits.Side, digits.Side))
@@ -81,8 +81,8 @@ func exposure(r *rand.Rand, d digits.Digit) image.Image {
 	return m
 }
 
-// clutter is a digit of 24 × 24 pixels anywhere on 96 × 96 of slow waves and
-// noise, less than half as bright.
+// clutter returns a digit of 24 × 24 pixels anywhere on 96 × 96 pixels of slow
+// waves and noise, which are less than half as bright.
 func clutter(r *rand.Rand, d digits.Digit) image.Image {
 	const side, times = 96, 3
 	m := image.NewGray(image.Rect(0, 0, side, side))

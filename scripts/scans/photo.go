@@ -8,8 +8,8 @@ import (
 	"tkit/datasets/digits"
 )
 
-// photo is a digit in dark ink on a white card that lies askew on a dark table
-// of 96 × 96 pixels, seen at an angle, in light that falls off to one side.
+// photo returns a digit in dark ink on a white card that is rotated on a dark
+// table of 96 × 96 pixels, seen at an angle, with light that decreases to one side.
 func photo(r *rand.Rand, d digits.Digit) image.Image {
 	const side, samples = 96, 3
 	view := viewOf(card(r, side))
@@ -35,8 +35,8 @@ func photo(r *rand.Rand, d digits.Digit) image.Image {
 
 type point struct{ x, y float64 }
 
-// card are the corners of one, the upper left first and then clockwise: turned
-// by up to 30 degrees, and each moved by itself as a slanted view does.
+// card returns the corners of a card, clockwise from the upper left: rotated by
+// up to 30 degrees, and moved independently as in a slanted view.
 func card(r *rand.Rand, side float64) [4]point {
 	half, turn := side*(0.22+0.1*r.Float64()), (r.Float64()-0.5)*math.Pi/3
 	reach := half * 1.6
@@ -52,9 +52,9 @@ func card(r *rand.Rand, side float64) [4]point {
 	return corners
 }
 
-// view is the projection that a card is seen by: it takes a place of the picture
-// to one of the card, from 0 to 1 from left to right and from top to bottom. It is
-// the inverse of the one of the unit square to four corners (Heckbert,
+// view is the projection of a card: it maps a point of the picture to one of the
+// card, with coordinates from 0 to 1 from left to right and from top to bottom. It
+// is the inverse of the mapping of the unit square to four corners (Heckbert,
 // "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3).
 type view [3][3]float64
 
@@ -83,8 +83,8 @@ func (m view) at(x, y float64) (u, v float64) {
 	return (m[0][0]*x + m[0][1]*y + m[0][2]) / depth, (m[1][0]*x + m[1][1]*y + m[1][2]) / depth
 }
 
-// ink is how dark the digit is at a place of its card, whose edge it keeps away
-// from.
+// ink returns how dark the digit is at a point of its card, with a margin at the
+// edges.
 func ink(d digits.Digit, u, v float64) float64 {
 	const margin = 0.2
 	x, y := int(math.Floor((u-margin)/(1-2*margin)*digits.Side)), int(math.Floor((v-margin)/(1-2*margin)*digits.Side))

@@ -1,4 +1,4 @@
-"""A plugin that does no work: it answers with the images that it was given."""
+"""A plugin that does nothing: it returns the images unchanged."""
 
 from tkit_plugins import Description, Form, Kind, Preprocessor
 

@@ -1,5 +1,5 @@
-// Command identity is a plugin that does no work: it answers with the images
-// that it was given.
+// Command identity is a plugin that does nothing: it returns the images
+// unchanged.
 package main
 
 import (

@@ -1,12 +1,11 @@
-// Cluster starts a real HDFS on the loopback, copies folders into it, and keeps
-// it up until its standard input ends or it is told to stop. It is for trying
-// things and for the demo; the servers store nothing beyond its end.
+// Cluster starts a real HDFS on the loopback interface, copies folders into it,
+// and keeps it running until standard input ends or a signal stops it. It is for
+// experiments and for the demo; its data is removed at the end.
 //
 //	go run ./scripts/hadoop/cluster [FOLDER=/PATH]...
 //
-// It prints three lines when all is there, and nothing else: HADOOP_CONF_DIR=…,
-// WEBHDFS=… and HDFS=…, the cluster's URIs. `make deps-hadoop` installs what it
-// starts.
+// When it is ready it prints three lines, HADOOP_CONF_DIR=…, WEBHDFS=… and HDFS=…,
+// the latter with the cluster's URIs. `make deps-hadoop` installs the servers.
 package main
 
 import (
