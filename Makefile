@@ -1,12 +1,12 @@
-# Every target installs what it needs into .deps, once, and says nothing when
-# there is nothing to do. `make help` lists them.
+# Every target installs its requirements into .deps once, and prints nothing if
+# there is nothing to do. `make help` lists the targets.
 
 SHELL   := bash
 .SHELLFLAGS := -euo pipefail -c
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO      := source .deps/env && go
-# Packages whose promises are about concurrency: their tests run under the race
-# detector, the others' without it.
+# Packages with concurrency: their tests run with the race detector, the others
+# without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/independence ./internal/bottlenecks ./inference/... \
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
@@ -28,23 +28,23 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
 	@scripts/hadoop/install
 
-launcher: # the program that confines plugins, which tkit carries
+launcher: # the program that confines plugins, embedded in tkit
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
 
-build: deps launcher ## make bin/tkit
+build: deps launcher ## build bin/tkit
 	@$(GO) build -trimpath -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
-check: lint ## what to run after an edit: lint, the import rules and the tests that need no Python, no JVM and no minutes
+check: lint ## run after an edit: lint, the import rules and the fast tests that need neither Python nor a JVM
 	@$(GO) test -short ./...
 
-test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change lands
+test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change is merged
 	@$(GO) test -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
 	@$(GO) test -race -timeout 20m $(RACE)
 
-race: deps .deps/python/installed deps-hadoop ## the concurrent packages under the race detector
+race: deps .deps/python/installed deps-hadoop ## the concurrent packages with the race detector
 	@$(GO) test -race -timeout 20m $(RACE)
 
-soak: deps deps-hadoop ## faults at the length they have in life: tickets of a minute in jobs of three
+soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
 
 lint: deps ## gofmt, go vet and staticcheck
@@ -52,17 +52,17 @@ lint: deps ## gofmt, go vet and staticcheck
 	@$(GO) vet ./...
 	@$(GO) tool staticcheck ./...
 
-fuzz: deps ## every fuzz target for a while, with the number of inputs (FUZZTIME=20s FUZZ=PATTERN)
+fuzz: deps ## run every fuzz target for a while and count the inputs (FUZZTIME=20s FUZZ=PATTERN)
 	@scripts/fuzz '$(FUZZ)'
 
-demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the main job on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
+demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the whole workflow on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo
 
-demo-plugins: build .deps/python/installed ## what the example plugins are worth on bad scans, trained with and without them, and served
+demo-plugins: build .deps/python/installed ## train on poor scans with and without the example plugins, and serve
 	@scripts/demo-plugins
 
-bench: build .deps/python/installed deps-hadoop ## the measured claims, as ratios of one run
+bench: build .deps/python/installed deps-hadoop ## run the benchmarks
 	@scripts/bench
 
-clean: ## remove what was built, keep what was downloaded
+clean: ## remove build results, keep downloads
 	@rm -rf bin plugins/internal/launch/_launcher
