@@ -44,7 +44,7 @@ func main() {
 func bench(ctx context.Context, rounds, recorded int) (_ []measure.Row, err error) {
 	p := policy()
 	var slower float64
-	for _, who := range []access.Caller{asker("user:u7"), asker("user:stranger")} {
+	for _, who := range []access.Caller{caller("user:u7"), caller("user:stranger")} {
 		alone, err := decide(p, who, rounds)
 		if err != nil {
 			return nil, err
@@ -92,8 +92,8 @@ func policy() *access.Policy {
 	return access.NewPolicy(r)
 }
 
-// asker is a principal in ten groups that no grant is for.
-func asker(p access.Principal) access.Caller {
+// caller returns a principal in ten groups without grants.
+func caller(p access.Principal) access.Caller {
 	who := access.Caller{Principal: p}
 	for k := range 10 {
 		who.Groups = append(who.Groups, access.Group(fmt.Sprint("team", k)))
@@ -136,7 +136,7 @@ func record(ctx context.Context, home string, p *access.Policy, n int) (_ float6
 	var took []float64
 	for range n {
 		began := time.Now()
-		if _, err := a.AuthorizeBy(ctx, p, asker("user:u7"), access.Request{Action: "serve", Right: access.Use, Lineage: lineage()}); err != nil {
+		if _, err := a.AuthorizeBy(ctx, p, caller("user:u7"), access.Request{Action: "serve", Right: access.Use, Lineage: lineage()}); err != nil {
 			return 0, err
 		}
 		took = append(took, float64(time.Since(began).Nanoseconds())/1000)
