@@ -235,7 +235,7 @@ func (r *TrainingRun) End(err error) error {
 func checkWhole(r *datasets.Report) error {
 	for _, q := range r.Quarantined {
 		if q.Reason == datasets.Denied {
-			return fmt.Errorf("%s: the dataset is used whole or not at all: %w: %w: %s", q.Key, datasets.ErrDenied, fs.ErrPermission, q.Detail)
+			return fmt.Errorf("%s: the dataset must be readable as a whole: %w: %w: %s", q.Key, datasets.ErrDenied, fs.ErrPermission, q.Detail)
 		}
 	}
 	return nil

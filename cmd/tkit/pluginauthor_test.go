@@ -22,7 +22,7 @@ func TestNewPlugin(t *testing.T) {
 	needs.Minutes(t)
 	home, folder := t.TempDir(), filepath.Join(t.TempDir(), "brighten")
 	mustRun(t, home, "plugins", "new", "--lang", "go", folder)
-	refused(t, home, "is there already", "plugins", "new", folder)
+	refused(t, home, "already exists", "plugins", "new", folder)
 	refused(t, home, `--lang is "cobol"`, "plugins", "new", "--lang", "cobol", folder+"-2")
 	refused(t, home, "plugins new takes NAME", "plugins", "new")
 

@@ -292,7 +292,7 @@ func TestStoreWithholdsAFile(t *testing.T) {
 	train := append(quickly, "--name", "m", "--data")
 	permit(one, "600")
 	_, _, err := tkit(t, g.home, append(train, "scans")...)
-	g.withheld(t, err, path.Base(one), "whole or not at all")
+	g.withheld(t, err, path.Base(one), "must be readable as a whole")
 
 	permit(one, "644")
 	mustRun(t, g.home, append(quickly, "--name", "known", "--data", "scans")...)
@@ -303,7 +303,7 @@ func TestStoreWithholdsAFile(t *testing.T) {
 		permit("copied/more/"+name, "600")
 	}
 	_, _, err = tkit(t, g.home, append(train, copied)...)
-	g.withheld(t, err, "more/", "whole or not at all")
+	g.withheld(t, err, "more/", "must be readable as a whole")
 }
 
 // writeNative stores many files in the secure cluster: by Hadoop's own protocol, since
@@ -365,7 +365,7 @@ func TestOneOfAThousandIsWithheld(t *testing.T) {
 	train := append(quickly, "--name", "m", "--data", "scans")
 	permit("600")
 	_, _, err := tkit(t, g.home, train...)
-	g.withheldFrom(t, "alice", err, "2/0333.png", "whole or not at all")
+	g.withheldFrom(t, "alice", err, "2/0333.png", "must be readable as a whole")
 	permit("644")
 	mustRun(t, g.home, train...)
 	if n := versions(t, g.home, "m"); n != 1 {
