@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tkit/access/audit"
+	"tkit/internal/db"
 )
 
 // ErrNotFound is the error of a dataset, grant, exemption or token that does not
@@ -126,7 +127,7 @@ func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri s
 }
 
 func insertObject(ctx context.Context, tx *sql.Tx, o Object, r Registered) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, moment(r.Created).String())
+	_, err := tx.ExecContext(ctx, "INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
 	return err
 }
 
@@ -221,7 +222,7 @@ func (a *Authority) AddGrant(ctx context.Context, who Caller, g Grant) (Grant, e
 		edit{func(tx *sql.Tx) error {
 			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-				g.Object, g.Effect, g.Principal, g.Right, g.Purpose, moment(g.Expires).String(), g.Reason, g.By, moment(g.At).String())
+				g.Object, g.Effect, g.Principal, g.Right, g.Purpose, db.FormatTime(g.Expires), g.Reason, g.By, db.FormatTime(g.At))
 			if err == nil {
 				g.ID, err = result.LastInsertId()
 			}
@@ -244,7 +245,7 @@ func (a *Authority) RevokeGrant(ctx context.Context, who Caller, o Object, id in
 		}
 		return Decision{}, fmt.Errorf("%w: %s has no grant %d", ErrNotFound, o, id)
 	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
 		return err
 	}, func(p *Policy) bool {
 		return !slices.ContainsFunc(p.byObject[o], func(g Grant) bool { return g.ID == id })

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tkit/internal/db"
 )
 
 // maxExemption bounds how long a declassification may last.
@@ -35,7 +37,7 @@ func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lin
 		return p.owns(who, e.Dataset), nil
 	}, edit{func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			e.Version, e.Dataset, e.Right, moment(e.Expires).String(), e.Reason, e.By, moment(e.At).String())
+			e.Version, e.Dataset, e.Right, db.FormatTime(e.Expires), e.Reason, e.By, db.FormatTime(e.At))
 		if err == nil {
 			e.ID, err = result.LastInsertId()
 		}
@@ -65,7 +67,7 @@ func (a *Authority) Reclassify(ctx context.Context, who Caller, id int64) error 
 		}
 		return p.Decide(who, Administer, e.Dataset, time.Now()), nil
 	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
 		return err
 	}, func(p *Policy) bool {
 		_, err := p.exemptionBy(id)

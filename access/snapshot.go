@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tkit/internal/db"
 )
 
 // addSnapshot stores the content that data was found to have as a snapshot of the
@@ -35,7 +37,7 @@ func (s *Store) addSnapshot(ctx context.Context, data []Data, found Snapshot) er
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		for _, o := range names {
 			_, err := tx.ExecContext(ctx, "INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-				o, found.Digest, found.Entries, found.By, moment(now()).String())
+				o, found.Digest, found.Entries, found.By, db.FormatTime(now()))
 			if err != nil {
 				return err
 			}

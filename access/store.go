@@ -162,7 +162,7 @@ func readObjects(ctx context.Context, tx *sql.Tx, r *Rules) error {
 		}
 		var wrong error
 		_, noOwner := ParsePrincipal(string(d.Owner))
-		d.Created, wrong = parseMoment(created)
+		d.Created, wrong = db.ParseTime(created)
 		r.unreadable(o, "registration", noOwner, wrong)
 		r.Owners[o] = d.Owner
 		if o.Kind() != DatasetKind {
@@ -187,7 +187,7 @@ func readSnapshots(ctx context.Context, tx *sql.Tx, r *Rules) error {
 			return err
 		}
 		s.Dataset = o.Name()
-		s.At, _ = parseMoment(at) // it restricts whenever it was taken
+		s.At, _ = db.ParseTime(at) // it restricts whenever it was taken
 		r.Snapshots = append(r.Snapshots, s)
 		return nil
 	})
@@ -203,8 +203,8 @@ func readGrants(ctx context.Context, tx *sql.Tx, r *Rules) error {
 			return err
 		}
 		var noExpiry, noTime error
-		g.Expires, noExpiry = parseMoment(expires)
-		g.At, noTime = parseMoment(at)
+		g.Expires, noExpiry = db.ParseTime(expires)
+		g.At, noTime = db.ParseTime(at)
 		g.unread = r.unreadable(g.Object, fmt.Sprintf("grant %d", g.ID), g.check(), noExpiry, noTime)
 		r.Grants = append(r.Grants, g)
 		return nil
@@ -220,8 +220,8 @@ func readExemptions(ctx context.Context, tx *sql.Tx, r *Rules) error {
 			return err
 		}
 		var noExpiry, noTime error
-		e.Expires, noExpiry = parseMoment(expires)
-		e.At, noTime = parseMoment(at)
+		e.Expires, noExpiry = db.ParseTime(expires)
+		e.At, noTime = db.ParseTime(at)
 		e.unread = r.unreadable("", fmt.Sprintf("declassification %d of %s", e.ID, e.Version), e.check(), noExpiry, noTime)
 		r.Exemptions = append(r.Exemptions, e)
 		return nil
@@ -237,25 +237,13 @@ func readTokens(ctx context.Context, tx *sql.Tx, r *Rules) error {
 			return err
 		}
 		var noTime, noExpiry error
-		t.Created, noTime = parseMoment(created)
-		t.Expires, noExpiry = parseMoment(expires)
+		t.Created, noTime = db.ParseTime(created)
+		t.Expires, noExpiry = db.ParseTime(expires)
 		t.unread = r.unreadable("", "token "+t.ID, t.hash.parse(hash), t.check(), noTime, noExpiry)
 		r.Tokens = append(r.Tokens, t)
 		return nil
 	})
 }
 
-// moment is a time in a column; the zero time is the empty text.
-type moment time.Time
-
-const momentLayout = "2006-01-02T15:04:05.000000Z"
-
 // now is the present, as exact as a column holds it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-func (m moment) String() string {
-	if time.Time(m).IsZero() {
-		return ""
-	}
-	return time.Time(m).UTC().Format(momentLayout)
-}

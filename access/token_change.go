@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tkit/internal/db"
 )
 
 // maxToken bounds a token's life.
@@ -26,7 +28,7 @@ func (a *Authority) CreateToken(ctx context.Context, who Caller, t Token) (_ Tok
 	q := Request{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
 	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, moment(t.Created).String(), moment(t.Expires).String())
+			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, db.FormatTime(t.Created), db.FormatTime(t.Expires))
 		return err
 	}, func(p *Policy) bool { return p.byHash[t.hash] == t }})
 	if err != nil {
@@ -46,7 +48,7 @@ func (a *Authority) RevokeToken(ctx context.Context, who Caller, id string) erro
 		}
 		return Decision{}, fmt.Errorf("%w: token %.40q", ErrNotFound, id)
 	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ?", moment(now()).String(), who.Principal, id)
+		_, err := tx.ExecContext(ctx, "UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
 		return err
 	}, func(p *Policy) bool { return !slices.ContainsFunc(p.tokens, func(t Token) bool { return t.ID == id }) }})
 }

@@ -47,18 +47,6 @@ func (r *Rules) unreadable(on Object, row string, wrong ...error) bool {
 	return err != nil
 }
 
-// parseMoment reads a time from a column.
-func parseMoment(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(momentLayout, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%.40q is no time", text)
-	}
-	return t, nil
-}
-
 // longest is how far away an expiry may be: what is meant to last for ever has
 // none, and a year of five digits cannot be written.
 const longest = 100 * 366 * 24 * time.Hour

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tkit/internal/db"
 )
 
 // damage changes the fixture's database behind its back.
@@ -111,7 +113,7 @@ func TestUnreadableRows(t *testing.T) {
 		t.Error(err)
 	}
 	for _, change := range []string{"expires = '10000-01-01T00:00:00.000000Z'", "expires = 'x'", "principal = 'group:radiology'", "hash = 'x'"} {
-		f.damage(t, "UPDATE access_tokens SET expires = ?, principal = ?, hash = ?", moment(token.Expires).String(), token.Principal, token.hash.String())
+		f.damage(t, "UPDATE access_tokens SET expires = ?, principal = ?, hash = ?", db.FormatTime(token.Expires), token.Principal, token.hash.String())
 		f.damage(t, "UPDATE access_tokens SET "+change)
 		if authentic() {
 			t.Errorf("a token with %s counts", change)

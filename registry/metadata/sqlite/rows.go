@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"tkit/internal/db"
 	"tkit/registry/blobs"
 	"tkit/registry/metadata"
 )
@@ -49,7 +50,7 @@ func (t *transaction) exec(query string, args ...any) error {
 
 func (t *transaction) Models() ([]metadata.Model, error) {
 	return rowsOf(t, func(rows *sql.Rows) (m metadata.Model, err error) {
-		err = rows.Scan(&m.Name, (*moment)(&m.Created), &m.Versions, &m.Latest)
+		err = rows.Scan(&m.Name, (*db.Time)(&m.Created), &m.Versions, &m.Latest)
 		return m, err
 	}, `SELECT name, created, count(*), max(version) FROM models JOIN versions ON model = name
 		GROUP BY name ORDER BY name`)
@@ -93,7 +94,7 @@ const selectAliases = `SELECT a.model, a.name, a.version, e.at, e.actor, e.reaso
 	FROM aliases AS a JOIN events AS e ON e.id = a.changed `
 
 func scanAlias(rows *sql.Rows) (a metadata.Alias, err error) {
-	err = rows.Scan(&a.Model, &a.Name, &a.Version, (*moment)(&a.Since), &a.Actor, &a.Reason)
+	err = rows.Scan(&a.Model, &a.Name, &a.Version, (*db.Time)(&a.Since), &a.Actor, &a.Reason)
 	return a, err
 }
 
@@ -123,7 +124,7 @@ func (t *transaction) Replaced(promotion int64) (s metadata.Standing, err error)
 func (t *transaction) Events(model string, after int64) ([]metadata.Event, error) {
 	return rowsOf(t, func(rows *sql.Rows) (e metadata.Event, err error) {
 		var replaced sql.NullInt64
-		err = rows.Scan(&e.ID, (*moment)(&e.At), &e.Actor, &e.Action, &e.Model, &e.Version, &e.Alias, &e.Previous,
+		err = rows.Scan(&e.ID, (*db.Time)(&e.At), &e.Actor, &e.Action, &e.Model, &e.Version, &e.Alias, &e.Previous,
 			&e.Reason, &e.Digest, &replaced)
 		e.Replaced = replaced.Int64
 		return e, err
@@ -137,7 +138,7 @@ func (t *transaction) LastEvent() (id int64, err error) {
 }
 
 func (t *transaction) AddVersion(v metadata.NewVersion) error {
-	err := t.exec("INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING", v.Model, moment(v.Created).String())
+	err := t.exec("INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING", v.Model, db.FormatTime(v.Created))
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (t *transaction) AddEvent(e metadata.Event) (id int64, err error) {
 	result, err := t.tx.ExecContext(t.ctx,
 		`INSERT INTO events (at, actor, action, model, version, alias, previous, reason, digest, replaced)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		moment(e.At).String(), e.Actor, e.Action, e.Model, e.Version, e.Alias, e.Previous, e.Reason, e.Digest,
+		db.FormatTime(e.At), e.Actor, e.Action, e.Model, e.Version, e.Alias, e.Previous, e.Reason, e.Digest,
 		sql.NullInt64{Int64: e.Replaced, Valid: e.Replaced != 0})
 	if err != nil {
 		return 0, err

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"time"
@@ -109,24 +108,3 @@ func (s *Store) Changes(ctx context.Context, every time.Duration) iter.Seq[error
 
 // Check implements metadata.Store.
 func (s *Store) Check(ctx context.Context) ([]string, error) { return s.db.Check(ctx) }
-
-// moment is a time in a column: RFC 3339 in UTC with microseconds.
-type moment time.Time
-
-const momentLayout = "2006-01-02T15:04:05.000000Z"
-
-func (m moment) String() string { return time.Time(m).UTC().Format(momentLayout) }
-
-// Scan reads a column.
-func (m *moment) Scan(column any) error {
-	text, ok := column.(string)
-	if !ok {
-		return fmt.Errorf("a time is a %T in the database", column)
-	}
-	t, err := time.Parse(momentLayout, text)
-	if err != nil {
-		return err
-	}
-	*m = moment(t)
-	return nil
-}
