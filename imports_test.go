@@ -26,7 +26,7 @@ var layers = [][]string{
 var internalLayers = [][]string{
 	{"anymodel", "pipeline"},
 	{"bases", "home", "independence", "raster", "savedmodel"},
-	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
+	{"commandline", "evaluation", "hdfs", "network", "page", "preprocessing", "present"},
 	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},
 }
 

@@ -20,6 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -117,4 +119,17 @@ func hashOf(line []byte) string {
 type Position struct {
 	Sequence int64  `json:"seq"`
 	Hash     string `json:"hash"`
+}
+
+// String returns what ParsePosition reads.
+func (p Position) String() string { return fmt.Sprintf("%d:%s", p.Sequence, p.Hash) }
+
+// ParsePosition reads NUMBER:HASH.
+func ParsePosition(text string) (Position, error) {
+	number, hash, _ := strings.Cut(text, ":")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || hash == "" {
+		return Position{}, fmt.Errorf("%q: want NUMBER:HASH", text)
+	}
+	return Position{Sequence: n, Hash: hash}, nil
 }

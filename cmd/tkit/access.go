@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
 
@@ -52,7 +51,7 @@ Examples:
 }
 
 func acceptHome(c *cli.Context) error {
-	if err := checkArguments(c, 0, 0); err != nil {
+	if err := commandline.CheckArguments(c, 0, 0); err != nil {
 		return err
 	}
 	who, err := catalog.Self("")
@@ -78,28 +77,15 @@ func whoAmI(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	})
 }
 
-// expiry reads a flag that is a length of time, such as 720h or 30d, or a day,
-// such as 2027-01-31, to whose end in the local time zone it reaches. Empty is
-// never.
+// expiry reads a flag that says when something expires. Without the flag it never
+// does.
 func expiry(c *cli.Context, flag string) (time.Time, error) {
-	text := c.String(flag)
-	if !c.IsSet(flag) && text == "" {
-		return time.Time{}, nil
-	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		end := day.AddDate(0, 0, 1)
-		if !end.After(time.Now()) {
-			return time.Time{}, fmt.Errorf("--%s %s is past already", flag, text)
+	if text := c.String(flag); c.IsSet(flag) || text != "" {
+		t, err := access.ParseExpiry(text, time.Now())
+		if err != nil {
+			err = fmt.Errorf("--%s: %w", flag, err)
 		}
-		return end, nil
+		return t, err
 	}
-	factor := time.Duration(1)
-	if days, ok := strings.CutSuffix(text, "d"); ok && strings.Trim(days, "0123456789.") == "" {
-		text, factor = days+"h", 24
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 || d > math.MaxInt64/factor {
-		return time.Time{}, fmt.Errorf("--%s %q: want a time from now, at most a hundred years, such as 30d or 12h, or a day, such as 2027-01-31", flag, c.String(flag))
-	}
-	return time.Now().Add(factor * d), nil
+	return time.Time{}, nil
 }

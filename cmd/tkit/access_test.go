@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"tkit/access"
+	"tkit/internal/commandline"
 	"tkit/internal/needs"
 	"tkit/registry"
 )
@@ -454,7 +455,7 @@ func TestDatasetCommands(t *testing.T) {
 		var out bytes.Buffer
 		a.Writer, a.ErrWriter = &out, &bytes.Buffer{}
 		args := strings.Fields(strings.Replace(c.args, "DATA", g.data, 1))
-		err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", g.home}, args...)))
+		err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", g.home}, args...)))
 		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, want an error with %q", c.args, err, c.err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/architectures"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 )
 
@@ -63,7 +64,7 @@ func listArchitectures(c *cli.Context) error {
 }
 
 func showArchitecture(c *cli.Context) error {
-	if err := checkArguments(c, 1, 1); err != nil {
+	if err := commandline.CheckArguments(c, 1, 1); err != nil {
 		return fmt.Errorf("%w; `tkit architectures list` has the names", err)
 	}
 	a, err := architectures.Lookup(c.Args().First())

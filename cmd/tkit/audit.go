@@ -73,12 +73,11 @@ func showAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	var known []audit.Position
 	for _, text := range c.StringSlice("known") {
-		number, hash, _ := strings.Cut(text, ":")
-		n, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || n < 1 || hash == "" {
-			return fmt.Errorf("--known %q: want NUMBER:HASH", text)
+		p, err := audit.ParsePosition(text)
+		if err != nil {
+			return fmt.Errorf("--known: %w", err)
 		}
-		known = append(known, audit.Position{Sequence: n, Hash: hash})
+		known = append(known, p)
 	}
 	v, err := k.VerifyAudit(c.Context, who, known...)
 	if err != nil {
@@ -89,7 +88,7 @@ func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 			printable.Fprintf(w, "%s\n", p)
 		}
 		if len(v.Problems) == 0 {
-			printable.Fprintf(w, "nothing was changed in %d decisions; the last is %d:%s\n", v.Records, v.Last.Sequence, v.Last.Hash)
+			printable.Fprintf(w, "nothing was changed in %d decisions; the last is %s\n", v.Records, v.Last)
 		}
 		return nil
 	})

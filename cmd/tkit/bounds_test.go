@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"tkit/internal/commandline"
 )
 
 // Numbers that nobody means are refused before anything is read, by the flag's name
@@ -33,7 +35,7 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		a := app()
-		err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", t.TempDir()}, words...)))
+		err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", t.TempDir()}, words...)))
 		if err == nil || !strings.Contains(err.Error(), flag+" is ") || !strings.Contains(err.Error(), "want ") {
 			t.Errorf("tkit %s: %v", args, err)
 		}
@@ -49,10 +51,9 @@ func TestBoundsFit(t *testing.T) {
 			for _, f := range c.Flags {
 				name := f.Names()[0]
 				key := c.Name
-				l, known := bounds[key][name]
-				if !known {
+				l, known := bounds.Of(key, name)
+				if _, own := bounds[key][name]; !own {
 					key = ""
-					l, known = bounds[key][name]
 				}
 				if !known {
 					switch f.(type) {
@@ -75,7 +76,7 @@ func TestBoundsFit(t *testing.T) {
 				default:
 					t.Errorf("%s --%s has bounds and is a %T", c.Name, name, f)
 				}
-				if value != 0 && (value < l.least || value > l.most) {
+				if value != 0 && (value < l[0] || value > l[1]) {
 					t.Errorf("%s --%s: the default %v is out of bounds", c.Name, name, value)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
-	"tkit/internal/home"
+	"tkit/internal/commandline"
 	"tkit/registry"
 )
 
@@ -35,7 +35,7 @@ type operation func(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 // arguments.
 func withCatalog(least, most int, act operation) cli.ActionFunc {
 	return func(c *cli.Context) (err error) {
-		if err := checkArguments(c, least, most); err != nil {
+		if err := commandline.CheckArguments(c, least, most); err != nil {
 			return err
 		}
 		k, who, err := openCatalog(c)
@@ -102,7 +102,7 @@ func completeDatasets(c *cli.Context) {
 // complete lets names print what the shell may offer. It makes no home, and prints
 // no error: the shell would offer it.
 func complete(c *cli.Context, names func(k *catalog.Catalog, who access.Caller) error) {
-	if home.Exists(c.Path("home")) != nil {
+	if catalog.Exists(c.Path("home")) != nil {
 		return
 	}
 	k, who, err := openCatalog(c)

@@ -26,7 +26,7 @@ func checkDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	look, end, err := lookAlikes(c)
+	look, end, err := lookAlikes(c).Look(fractions(c))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -8,29 +9,12 @@ import (
 
 // The shells ask tkit itself what may follow, so what completes is always what
 // this binary knows: commands, flags, model names.
-const bashCompletion = `_tkit() {
-  local current="${COMP_WORDS[COMP_CWORD]}" words
-  words=("${COMP_WORDS[@]:0:COMP_CWORD}")
-  [[ "$current" == -* ]] && words+=("$current")
-  COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$current"))
-}
-complete -o default -F _tkit tkit
-`
+//
+//go:embed completion/tkit.bash
+var bashCompletion string
 
-const zshCompletion = `#compdef tkit
-_tkit() {
-  local -a found
-  local current="${words[CURRENT]}"
-  if [[ "$current" == -* ]]; then
-    found=("${(@f)$(${words[1,CURRENT]} --generate-bash-completion 2>/dev/null)}")
-  else
-    found=("${(@f)$(${words[1,CURRENT-1]} --generate-bash-completion 2>/dev/null)}")
-  fi
-  found=("${(@)found:#}")
-  [[ ${#found} -gt 0 ]] && compadd -a found || _files
-}
-compdef _tkit tkit
-`
+//go:embed completion/tkit.zsh
+var zshCompletion string
 
 func completionCommand() *cli.Command {
 	return &cli.Command{

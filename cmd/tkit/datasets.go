@@ -1,15 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/datasets/digits"
 	"tkit/datasets/folder"
+	"tkit/internal/commandline"
 )
 
 func datasetsCommand() *cli.Command {
@@ -84,36 +83,16 @@ Examples:
 }
 
 func writeSample(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return errors.New("datasets sample: name the folder to write; see `tkit datasets sample --help`")
-	}
-	which, err := parseDigits(c.String("digits"))
-	if err != nil {
+	if err := commandline.CheckArguments(c, 1, 1); err != nil {
 		return err
+	}
+	which, err := digits.Parse(c.String("digits"))
+	if err != nil {
+		return fmt.Errorf("--digits: %w", err)
 	}
 	dir, format := c.Args().First(), c.String("format")
 	if err := digits.Write(c.Context, dir, which, format); err != nil {
 		return err
 	}
 	return showDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %s", dir, digits.Path(dir, format))
-}
-
-// parseDigits reads "5-9" and "1,7" and their mixtures.
-func parseDigits(s string) ([]int, error) {
-	var out []int
-	for part := range strings.SplitSeq(s, ",") {
-		from, to, isRange := strings.Cut(part, "-")
-		if !isRange {
-			to = from
-		}
-		a, errA := strconv.Atoi(from)
-		b, errB := strconv.Atoi(to)
-		if errA != nil || errB != nil || a < 0 || b > 9 || a > b {
-			return nil, fmt.Errorf("--digits %q: want digits such as 5-9 or 1,7", s)
-		}
-		for d := a; d <= b; d++ {
-			out = append(out, d)
-		}
-	}
-	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tkit/catalog"
+	"tkit/datasets/pictures"
 	"tkit/plugins/python"
 	"tkit/plugins/store"
 	"tkit/serve/server"
@@ -22,6 +23,7 @@ var remedies = []struct {
 	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
 	{train.ErrCut, "--cut"},
 	{server.ErrCertificate, "--tls-cert, --tls-key"},
+	{pictures.ErrLookAlikes, "--look-alikes"},
 	{store.ErrPackages, "--python, --wheels"},
 	{python.ErrInterpreter, "--python"},
 }

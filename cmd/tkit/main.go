@@ -16,7 +16,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/home"
+	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
 
@@ -39,7 +40,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 
 	a := app()
-	err := a.RunContext(ctx, flagsFirst(a, os.Args))
+	err := a.RunContext(ctx, commandline.FlagsFirst(a, os.Args))
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -65,7 +66,6 @@ func app() *cli.App {
 		ErrWriter: printable.NewWriter(os.Stderr),
 		// Errors are printed once, by main.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   usageError,
 		Flags: []cli.Flag{
 			&cli.PathFlag{
 				Name:    "home",
@@ -75,8 +75,11 @@ func app() *cli.App {
 			},
 		},
 		// Whatever a command does, it does it by what stands in the home.
-		Before:          func(c *cli.Context) error { return home.Check(c.Path("home")) },
-		CommandNotFound: commandNotFound,
+		Before: func(c *cli.Context) error { return catalog.CheckFolder(c.Path("home")) },
+		CommandNotFound: func(c *cli.Context, name string) {
+			fmt.Fprintln(c.App.ErrWriter, "tkit:", commandline.NoCommand(c, name))
+			os.Exit(2)
+		},
 		Commands: []*cli.Command{
 			trainCommand(),
 			predictCommand(),
@@ -89,7 +92,7 @@ func app() *cli.App {
 			completionCommand(),
 		},
 	}
-	prepare(a.Commands)
+	commandline.Prepare(a, bounds, withFlags)
 	return a
 }
 

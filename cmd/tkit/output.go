@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 
@@ -51,13 +50,4 @@ func showDone(c *cli.Context, changed any, format string, values ...any) error {
 		_, err := printable.Fprintf(w, format+"\n", values...)
 		return err
 	})
-}
-
-// checkArguments refuses a number of arguments that the command does not take.
-func checkArguments(c *cli.Context, least, most int) error {
-	if n := c.NArg(); n < least || n > most {
-		name := commandOf(c)
-		return fmt.Errorf("%s takes %s; see `%s --help`", name, cmp.Or(c.Command.ArgsUsage, "no argument"), name)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 	"tkit/plugins/store"
 )
@@ -100,7 +101,7 @@ func pluginStore(c *cli.Context) store.Store { return store.In(c.Path("home")) }
 // withStore checks the number of arguments.
 func withStore(least, most int, act func(*cli.Context, store.Store) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if err := checkArguments(c, least, most); err != nil {
+		if err := commandline.CheckArguments(c, least, most); err != nil {
 			return err
 		}
 		return act(c, pluginStore(c))

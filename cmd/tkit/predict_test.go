@@ -10,6 +10,7 @@ import (
 
 	"tkit/inference/inferencetest"
 	"tkit/inference/predict"
+	"tkit/internal/commandline"
 )
 
 // runPredict runs `tkit predict` in this process.
@@ -18,7 +19,7 @@ func runPredict(t *testing.T, home string, args ...string) (string, error) {
 	var out bytes.Buffer
 	a := app()
 	a.Writer = &out
-	err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", home, "predict"}, args...)))
+	err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", home, "predict"}, args...)))
 	return out.String(), err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"tkit/internal/commandline"
 	"tkit/internal/home"
 	"tkit/internal/preprocessing"
 	"tkit/registry"
@@ -53,7 +54,7 @@ func runRegistry(t *testing.T, home string, args ...string) (string, error) {
 	var out bytes.Buffer
 	a := app()
 	a.Writer = &out
-	err := a.RunContext(t.Context(), flagsFirst(a, append([]string{"tkit", "--home", home, "registry"}, args...)))
+	err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", home, "registry"}, args...)))
 	return out.String(), err
 }
 

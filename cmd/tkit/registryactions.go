@@ -9,9 +9,11 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
+	"tkit/registry/versionpage"
 )
 
 const emptyRegistry = "the registry is empty; `tkit train` registers a model"
@@ -44,7 +46,7 @@ func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regi
 			return fmt.Errorf("--html: %w", err)
 		}
 	}
-	return show(c, v, func(w io.Writer) error { return printVersion(w, v) })
+	return show(c, v, func(w io.Writer) error { return versionpage.WriteText(w, v) })
 }
 
 func printAttachment(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) (err error) {
@@ -119,7 +121,7 @@ func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 }
 
 func collectBlobs(c *cli.Context) error {
-	if err := checkArguments(c, 0, 0); err != nil {
+	if err := commandline.CheckArguments(c, 0, 0); err != nil {
 		return err
 	}
 	who, err := catalog.Self("")

@@ -106,7 +106,7 @@ func trainFlags() []cli.Flag {
 }
 
 // trainVersion trains what the flags say and registers it.
-func trainVersion(c *cli.Context) (err error) {
+func trainVersion(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("train: unexpected %q; every setting has a flag, see `tkit train --help`", c.Args().First())
 	}
@@ -115,13 +115,7 @@ func trainVersion(c *cli.Context) (err error) {
 			return fmt.Errorf("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
 		}
 	}
-	look, end, err := lookAlikes(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, end()) }()
 	o := trainOptions(c)
-	o.Look = look
 	if err := o.Check(); err != nil {
 		return err
 	}
@@ -154,7 +148,7 @@ func trainOptions(c *cli.Context) job.Options {
 		Model: c.String("name"), Description: c.String("description"), Data: c.String("data"),
 		Base: c.String("base"), Architecture: c.String("architecture"),
 		Tags: c.StringSlice("tag"), Signature: c.String("signature"), Input: c.String("input"), Output: c.String("output"),
-		Preprocessing: c.String("preprocessing"), Split: fractions(c), Seed: c.Uint64("seed"),
+		Preprocessing: c.String("preprocessing"), Split: fractions(c), LookAlikes: lookAlikes(c), Seed: c.Uint64("seed"),
 		Cut: c.String("cut"), Balanced: c.Bool("balanced"), Copies: c.Int("copies"), CacheSize: int64(c.Int("cache-size")) << 30,
 		Training: scratch.Options{
 			Optimiser: scratch.Optimiser(c.String("optimiser")), LearningRate: c.Float64("learning-rate"), Momentum: c.Float64("momentum"),

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"tkit/internal/commandline"
 )
 
 // What is mistyped is answered by a line with what was meant, not by the help.
@@ -29,8 +31,8 @@ func TestUsageErrors(t *testing.T) {
 		var out strings.Builder
 		a.Writer, a.ErrWriter = &out, io.Discard
 		said := errors.New("nothing")
-		a.CommandNotFound = func(c *cli.Context, name string) { said = errors.New(noCommand(c, name)) }
-		if err := a.RunContext(context.Background(), flagsFirst(a, strings.Fields(line))); err != nil {
+		a.CommandNotFound = func(c *cli.Context, name string) { said = errors.New(commandline.NoCommand(c, name)) }
+		if err := a.RunContext(context.Background(), commandline.FlagsFirst(a, strings.Fields(line))); err != nil {
 			said = err
 		}
 		if !strings.Contains(said.Error(), want) {

@@ -48,13 +48,18 @@ func Run(ctx context.Context, env Env, o Options) (v registry.Version, err error
 	if err := o.Check(); err != nil {
 		return v, err
 	}
+	look, end, err := o.LookAlikes.Look(o.Split)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	r := &run{Env: env, Options: o}
 	r.permitted, err = r.Catalog.BeginTraining(ctx, r.Caller, catalog.TrainingOptions{Data: o.Data, Base: o.Base})
 	if err != nil {
 		return v, err
 	}
 	defer func() { err = r.permitted.End(err) }()
-	r.snapshot = datasets.SnapshotOptions{AllOrNothing: r.permitted.AllOrNothing(), Look: o.Look}
+	r.snapshot = datasets.SnapshotOptions{AllOrNothing: r.permitted.AllOrNothing(), Look: look}
 	work, err := r.permitted.NewWorkFolder()
 	if err != nil {
 		return v, of("home", err)

@@ -5,6 +5,7 @@ import (
 
 	"tkit/catalog"
 	"tkit/datasets"
+	"tkit/datasets/pictures"
 	"tkit/registry"
 	"tkit/train/scratch"
 )
@@ -27,9 +28,8 @@ type Options struct {
 	// the base's or the architecture's own.
 	Preprocessing string
 	Split         datasets.Fractions
-	// Look compares images to find those that look alike; nil for none.
-	Look datasets.Look
-	Seed uint64
+	LookAlikes    pictures.LookAlikes
+	Seed          uint64
 
 	// Cut, Balanced and Copies are for a head: see train.FineTuneOptions.
 	Cut      string

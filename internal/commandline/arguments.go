@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"slices"
@@ -10,10 +10,10 @@ import (
 // completionFlag ends the command line when a shell asks what may follow.
 const completionFlag = "--generate-bash-completion"
 
-// flagsFirst puts the flags of a command line before its other arguments, and
+// FlagsFirst puts the flags of a command line before its other arguments, and
 // those of the application before the command, as cli wants them: people also
 // write `tkit predict rose.jpg --model flowers`. What follows "--" stays.
-func flagsFirst(a *cli.App, line []string) []string {
+func FlagsFirst(a *cli.App, line []string) []string {
 	if len(line) == 0 || line[len(line)-1] == completionFlag {
 		return line
 	}

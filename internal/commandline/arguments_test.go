@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"slices"
@@ -37,8 +37,8 @@ func TestFlagsFirst(t *testing.T) {
 		"tkit registry promote f --generate-bash-completion": "tkit registry promote f --generate-bash-completion",
 		"tkit nonsense --json":                               "tkit --json nonsense",
 	} {
-		if got := flagsFirst(a, strings.Fields(line)); !slices.Equal(got, strings.Fields(want)) {
-			t.Errorf("flagsFirst(%s) = %s, want %s", line, strings.Join(got, " "), want)
+		if got := FlagsFirst(a, strings.Fields(line)); !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("FlagsFirst(%s) = %s, want %s", line, strings.Join(got, " "), want)
 		}
 	}
 }

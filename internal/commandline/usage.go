@@ -1,0 +1,57 @@
+package commandline
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"tkit/internal/spelling"
+)
+
+// usageError says what is wrong with the flags of a command, and which flag may
+// have been meant.
+func usageError(c *cli.Context, err error, _ bool) error {
+	if _, name, unknown := strings.Cut(err.Error(), "flag provided but not defined: -"); unknown {
+		name = strings.TrimLeft(name, "-")
+		flags := c.App.Flags
+		if c.Command != nil {
+			flags = append(flags[:len(flags):len(flags)], c.Command.Flags...)
+		}
+		var names []string
+		for _, f := range flags {
+			names = append(names, f.Names()...)
+		}
+		err = fmt.Errorf("no flag --%s%s", name, didYouMean("--", name, names))
+	}
+	return fmt.Errorf("%w; see `%s --help`", err, Name(c))
+}
+
+// NoCommand says that there is no command of a name, and which one may have been
+// meant.
+func NoCommand(c *cli.Context, name string) string {
+	commands := c.App.Commands
+	if c.Command != nil && len(c.Command.Subcommands) > 0 {
+		commands = c.Command.Subcommands
+	}
+	var names []string
+	for _, command := range commands {
+		names = append(names, command.Names()...)
+	}
+	return fmt.Sprintf("no command %q%s; see `%s --help`", name, didYouMean("", name, names), Name(c))
+}
+
+// Name is the command of a context with the commands above it, as one types them.
+func Name(c *cli.Context) string {
+	if c.Command == nil || c.Command.HelpName == "" {
+		return c.App.Name
+	}
+	return c.Command.HelpName
+}
+
+func didYouMean(prefix, given string, names []string) string {
+	if near := spelling.Nearest(given, names); near != "" {
+		return ": did you mean " + prefix + near + "?"
+	}
+	return ""
+}
