@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"sync/atomic"
 
@@ -31,7 +32,7 @@ type Handle struct {
 	idle  chan struct{} // closed when the last user has gone
 }
 
-// newHandle returns a handle with one user, who ends with retire.
+// newHandle returns a handle with one user, who ends with Close.
 func newHandle(v Version, s Servable) *Handle {
 	h := &Handle{Version: v, servable: s, idle: make(chan struct{})}
 	h.users.Store(1)
@@ -81,11 +82,28 @@ func (h *Handle) Run(ctx context.Context, signature string, inputs []Tensor, out
 // Classify is [ImageClassifier.Classify]. The error's reason is BadRequest where the
 // servable is no image classifier.
 func (h *Handle) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
-	c, ok := h.servable.(ImageClassifier)
-	if !ok {
-		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("%s takes tensors and no encoded images", h.Version)}
+	c, err := h.classifier()
+	if err != nil {
+		return nil, Timings{}, err
 	}
 	return c.Classify(ctx, images)
+}
+
+// Stream is [ImageClassifier.Stream], with the error of Classify.
+func (h *Handle) Stream(ctx context.Context, items iter.Seq[Item], emit EmitPrediction) error {
+	c, err := h.classifier()
+	if err != nil {
+		return err
+	}
+	return c.Stream(ctx, items, emit)
+}
+
+func (h *Handle) classifier() (ImageClassifier, error) {
+	c, ok := h.servable.(ImageClassifier)
+	if !ok {
+		return nil, &Error{Reason: BadRequest, Err: fmt.Errorf("%s takes tensors and no encoded images", h.Version)}
+	}
+	return c, nil
 }
 
 // acquire adds a user; false where the last one has gone.
@@ -108,9 +126,9 @@ func (h *Handle) Release() {
 	}
 }
 
-// retire ends the manager's own use, waits for the requests in flight and closes
-// the servable.
-func (h *Handle) retire() error {
+// Close ends the first use, which is that of whoever loaded the servable. It waits
+// for the others and closes the servable.
+func (h *Handle) Close() error {
 	h.Release()
 	<-h.idle
 	return h.servable.Close()

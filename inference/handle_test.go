@@ -97,7 +97,7 @@ func TestHandleCountsUsers(t *testing.T) {
 		t.Fatal("a fresh handle has no user")
 	}
 	retired := make(chan error)
-	go func() { retired <- h.retire() }()
+	go func() { retired <- h.Close() }()
 	h.Release()
 	if err := <-retired; err != nil || !e.closed || h.acquire() {
 		t.Errorf("retired: %v, closed %t", err, e.closed)

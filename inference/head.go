@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,49 +10,61 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Head is what stands after the cut, loaded and ready. Safe for concurrent use;
-// Close ends it.
-type Head struct{ loaded *network.Loaded }
+// probabilities is the name of the output that classification reads.
+const probabilities = "probabilities"
+
+// A Head is the trained part of a network after its cut, loaded, with all outputs
+// of the version's signature. Safe for concurrent use; Close ends it.
+type Head struct {
+	loaded *network.Loaded
+	answer int // the index of the probabilities among the outputs
+}
 
 // OpenHead loads a network file with one float32 input, bottlenecks [N, …], and
-// an output "probabilities" [N, classes].
-func OpenHead(path string, c tensorflow.Config) (*Head, error) {
+// float32 outputs, "probabilities" [N, classes] among them. It runs on the
+// goroutines that call it: a head is small.
+func OpenHead(path string) (_ *Head, err error) {
 	n, err := network.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer n.Close()
-	h, err := loadHead(n, c)
-	if err != nil {
+	defer func() { err = errors.Join(err, n.Close()) }()
+	h := &Head{}
+	if err := h.open(n); err != nil {
 		return nil, fmt.Errorf("head %s: %w", path, err)
 	}
 	return h, nil
 }
 
-func loadHead(n *network.Network, c tensorflow.Config) (*Head, error) {
+func (h *Head) open(n *network.Network) (err error) {
 	if err := only(n.Inputs, "input"); err != nil {
-		return nil, err
+		return err
 	}
-	answers, err := n.Prune("probabilities")
-	if err != nil {
-		return nil, err
+	if i := slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.DataType != tensorflow.Float32 }); i >= 0 {
+		return fmt.Errorf("it gives %q as %v; want float32", n.Outputs[i].Name, n.Outputs[i].DataType)
 	}
-	defer answers.Close()
-	if err := only(answers.Outputs, "output"); err != nil {
-		return nil, err
+	h.answer = slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.Name == probabilities })
+	if h.answer < 0 {
+		return fmt.Errorf("it gives %v; want %q among them", n.Outputs, probabilities)
 	}
-	loaded, err := answers.Load(c)
-	if err != nil {
-		return nil, err
-	}
-	return &Head{loaded}, nil
+	h.loaded, err = n.Load(tensorflow.Config{RunInCaller: true})
+	return err
 }
 
-// Input is the shape of a batch of bottlenecks, -1 where any size will do.
+// Input is the shape of a batch of bottlenecks, -1 for any size.
 func (h *Head) Input() []int64 { return slices.Clone(h.loaded.Inputs[0].Shape) }
 
 // Output is the shape of their probabilities.
-func (h *Head) Output() []int64 { return slices.Clone(h.loaded.Outputs[0].Shape) }
+func (h *Head) Output() []int64 { return slices.Clone(h.loaded.Outputs[h.answer].Shape) }
+
+// Outputs are the names of what the head gives.
+func (h *Head) Outputs() []string {
+	var names []string
+	for _, p := range h.loaded.Outputs {
+		names = append(names, p.Name)
+	}
+	return names
+}
 
 // Run computes the probabilities [N, classes] of a batch of bottlenecks. The
 // caller closes both tensors.
@@ -60,7 +73,32 @@ func (h *Head) Run(ctx context.Context, bottlenecks *tensorflow.Tensor) (*tensor
 	if err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
-	return out[0], nil
+	for i, t := range out {
+		if i != h.answer {
+			t.Close()
+		}
+	}
+	return out[h.answer], nil
+}
+
+// RunRows computes all outputs of bottlenecks of a shape.
+func (h *Head) RunRows(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Tensor, error) {
+	in, err := tensorflow.FromRows(shape, bottlenecks)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	// It takes less time than leaving it before its end would.
+	tensors, err := h.loaded.Run(context.WithoutCancel(ctx), in)
+	if err != nil {
+		return nil, err
+	}
+	outputs := make([]Tensor, len(tensors))
+	for i, t := range tensors {
+		outputs[i] = Float32Tensor(h.loaded.Outputs[i].Name, t.Shape(), slices.Clone(t.Float32()))
+		t.Close()
+	}
+	return outputs, nil
 }
 
 // Close waits for the runs under way.

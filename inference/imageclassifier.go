@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -12,17 +13,14 @@ import (
 	"tkit/registry"
 )
 
-// probabilities is the name of the output that Classify reads.
-const probabilities = "probabilities"
-
 // An imageClassifier is a version made of preprocessing, trunk and head.
 type imageClassifier struct {
 	manifest   *registry.Manifest
 	signatures map[string]Signature
 
 	pipeline *pipeline.Pipeline
-	trunk    *trunk
-	head     *head
+	trunk    *Trunk
+	head     *Head
 	shape    [3]int        // of the pipeline's tensors
 	digest   string        // of the preprocessing
 	decoders chan struct{} // shared: one token for each decode under way
@@ -59,6 +57,21 @@ func (c *imageClassifier) Classify(ctx context.Context, images [][]byte) ([]Pred
 		predictions[k] = Prediction{c.manifest.Labels, values[k*classes : (k+1)*classes : (k+1)*classes]}
 	}
 	return predictions, timings, nil
+}
+
+// Stream implements [ImageClassifier].
+func (c *imageClassifier) Stream(ctx context.Context, items iter.Seq[Item], emit EmitPrediction) error {
+	s := Stream{Pipeline: c.pipeline, Trunk: c.trunk, Head: c.head, Batch: c.trunk.most}
+	labels := c.manifest.Labels
+	return s.Run(ctx, items, func(i int, item Item, row []float32, err error) error {
+		if err == nil && len(row) != len(labels) {
+			return fmt.Errorf("head of %s: %d probabilities for %d labels", c.manifest.Ref(), len(row), len(labels))
+		}
+		if err == nil && notFinite(row) >= 0 {
+			row, err = nil, fmt.Errorf("head of %s: %w", c.manifest.Ref(), errNotFinite)
+		}
+		return emit(i, item, Prediction{labels, row}, err)
+	})
 }
 
 // Run implements [Servable]. The only input are images that have been preprocessed
@@ -191,7 +204,7 @@ func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]
 
 // judge runs the head on the bottlenecks of one request.
 func (c *imageClassifier) judge(ctx context.Context, shape []int64, bottlenecks [][]float32) ([]Tensor, error) {
-	outputs, err := c.head.run(ctx, shape, bottlenecks)
+	outputs, err := c.head.RunRows(ctx, shape, bottlenecks)
 	if err != nil {
 		return nil, fmt.Errorf("head of %s: %w", c.manifest.Ref(), err)
 	}

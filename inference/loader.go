@@ -9,40 +9,77 @@ import (
 	"image/jpeg"
 	"image/png"
 	"log/slog"
+	"runtime"
 
+	"tkit/internal/independence"
 	"tkit/internal/pipeline"
 	"tkit/internal/tensorflow"
 )
 
-// LoaderOptions say how versions are loaded.
+// LoaderOptions say how versions are loaded. The zero value loads versions without
+// plugins as they were trained.
 type LoaderOptions struct {
-	Trunk     tensorflow.Config // how trunks compute
-	Precision Precision         // of trunks, where a version allows it
-	Limits    Limits            // of each trunk's batcher
-	Decoders  int               // images decoded at a time, over all versions
-	Images    int               // images in a request
+	Trunk     tensorflow.Config // how and on which device trunks compute
+	Precision Precision         // of trunks, where a version allows it; "": FP32
+	Limits    Limits            // of each trunk's batcher; zero: DefaultLimits
+	Decoders  int               // images decoded at a time, over all versions; 0: one for each core
+	Images    int               // images in a request; 0: as many as the queue holds
+	// Cold loads versions without a first run of everything: for programs that ask
+	// a few times and do not mind that the first answer takes longer.
+	Cold bool
 	// Plugins has the plugins that versions' preprocessing names; nil has none.
 	// A version whose plugin is not there, in its version and with its digest,
 	// does not load.
 	Plugins pipeline.Plugins
 	// Permit decides whether a version may be loaded here; nil permits all.
 	Permit  func(ctx context.Context, v Version) error
-	Metrics *Metrics
-	Log     *slog.Logger
+	Metrics *Metrics     // nil: nobody looks at them
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+func (o LoaderOptions) withDefaults() LoaderOptions {
+	if o.Precision == "" {
+		o.Precision = FP32
+	}
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits
+	}
+	if o.Decoders == 0 {
+		o.Decoders = runtime.GOMAXPROCS(0)
+	}
+	if o.Images == 0 {
+		o.Images = o.Limits.MaxQueue
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // A Loader makes servables of versions. Parts that several versions name are
-// loaded once: trunks by their digest, preprocessing by its digest.
+// loaded once: trunks by their digest, precision and session, preprocessing by its
+// digest.
 type Loader struct {
 	source    Source
 	options   LoaderOptions
-	trunks    pool[*trunk]
-	pipelines pool[*pipeline.Pipeline]
+	trunks    pool[trunkKey, *Trunk]
+	pipelines pool[string, *pipeline.Pipeline]
 	decoders  chan struct{}
+}
+
+// A trunkKey says which trunks are the same in memory.
+type trunkKey struct {
+	digest    string
+	precision Precision
+	session   tensorflow.Config // with the device
 }
 
 // NewLoader makes a loader of what source has.
 func NewLoader(source Source, o LoaderOptions) *Loader {
+	o = o.withDefaults()
 	return &Loader{source: source, options: o, decoders: make(chan struct{}, o.Decoders)}
 }
 
@@ -111,21 +148,27 @@ func (l *Loader) openClassifier(ctx context.Context, parts Parts) (_ *imageClass
 	}
 	c.parts = append(c.parts, release)
 
-	if c.head, err = openHead(parts.HeadPath); err != nil {
-		return nil, fmt.Errorf("head: %w", err)
+	if c.head, err = OpenHead(parts.HeadPath); err != nil {
+		return nil, err
 	}
 	c.parts = append(c.parts, c.head.Close)
-	if c.signatures, err = classifierSignatures(m, c.shape, c.head.outputs()); err != nil {
+	if c.signatures, err = classifierSignatures(m, c.shape, c.head.Outputs()); err != nil {
 		return nil, err
+	}
+	if l.options.Cold {
+		return c, nil
 	}
 	return c, c.warmUp(ctx)
 }
 
 // trunk takes a version's trunk in a precision out of the pool, or loads it.
-func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*trunk, func() error, error) {
-	digest := string(p.Manifest.Trunk.Digest)
-	return l.trunks.get(ctx, digest+" "+string(precision), func(context.Context) (*trunk, error) {
-		return openTrunk(p.TrunkPath, precision, l.options)
+func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*Trunk, func() error, error) {
+	key := trunkKey{string(p.Manifest.Trunk.Digest), precision, l.options.Trunk}
+	return l.trunks.get(ctx, key, func(context.Context) (*Trunk, error) {
+		t, err := OpenTrunk(p.TrunkPath, TrunkOptions{
+			Precision: key.precision, Session: key.session, Limits: l.options.Limits, Metrics: l.options.Metrics,
+		})
+		return t, independence.Retrain(err)
 	})
 }
 

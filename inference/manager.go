@@ -234,7 +234,7 @@ func (m *Manager) unload(ref Ref) {
 	handle := m.at(ref).handle
 	m.at(ref).handle = nil
 	m.task(func() func() {
-		err := handle.retire()
+		err := handle.Close()
 		return func() {
 			m.at(ref).state = End
 			if err != nil {

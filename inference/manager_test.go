@@ -14,7 +14,6 @@ import (
 	"tkit/inference"
 	"tkit/inference/inferencetest"
 	"tkit/internal/pipeline"
-	"tkit/internal/tensorflow"
 	"tkit/registry"
 )
 
@@ -91,32 +90,25 @@ func byHandWith(t *testing.T, h *inferencetest.Home, model string, images [][]by
 		}
 		return path
 	}
-	pipeline, err := pipeline.CompileWith(t.Context(), manifest.Preprocessing, plugins)
+	compiled, err := pipeline.CompileWith(t.Context(), manifest.Preprocessing, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pipeline.Close()
-	trunk, err := inference.OpenTrunk(path(manifest.Trunk), tensorflow.Config{})
+	defer compiled.Close()
+	trunk, err := inference.OpenTrunk(path(manifest.Trunk), inference.TrunkOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer trunk.Close()
-	head, err := inference.OpenHead(path(manifest.Head), tensorflow.Config{})
+	head, err := inference.OpenHead(path(manifest.Head))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer head.Close()
-	c := inference.Classifier{Pipeline: pipeline, Trunk: trunk, Head: head, Labels: manifest.Labels}
-	results, err := c.Classify(t.Context(), images)
-	if err != nil {
+	stream := inference.Stream{Pipeline: compiled, Trunk: trunk, Head: head}
+	rows, faults := streamed(t, stream, images)
+	if err := errors.Join(faults...); err != nil {
 		t.Fatal(err)
-	}
-	var rows [][]float32
-	for _, r := range results {
-		if r.Err != nil {
-			t.Fatal(r.Err)
-		}
-		rows = append(rows, r.Probabilities)
 	}
 	return rows
 }

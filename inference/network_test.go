@@ -88,7 +88,7 @@ func headFile(t testing.TB) string {
 
 func openTrunk(t testing.TB) *inference.Trunk {
 	t.Helper()
-	trunk, err := inference.OpenTrunk(trunkFile(t), tensorflow.Config{})
+	trunk, err := inference.OpenTrunk(trunkFile(t), inference.TrunkOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func openTrunk(t testing.TB) *inference.Trunk {
 
 func openHead(t testing.TB) *inference.Head {
 	t.Helper()
-	head, err := inference.OpenHead(headFile(t), tensorflow.Config{RunInCaller: true})
+	head, err := inference.OpenHead(headFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

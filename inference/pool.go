@@ -8,9 +8,9 @@ import (
 
 // A pool holds what several servables use: each value is made once, counted,
 // and closed when the last of its users lets go.
-type pool[V interface{ Close() error }] struct {
+type pool[K comparable, V interface{ Close() error }] struct {
 	mu    sync.Mutex
-	items map[string]*pooled[V]
+	items map[K]*pooled[V]
 }
 
 type pooled[V any] struct {
@@ -23,13 +23,13 @@ type pooled[V any] struct {
 // get returns the value of a key, making it if nobody has it, and the function
 // by which its user lets go. Of callers that come together one makes, and a
 // failure is the failure of all.
-func (p *pool[V]) get(ctx context.Context, key string, build func(context.Context) (V, error)) (V, func() error, error) {
+func (p *pool[K, V]) get(ctx context.Context, key K, build func(context.Context) (V, error)) (V, func() error, error) {
 	p.mu.Lock()
 	item, ok := p.items[key]
 	if !ok {
 		item = &pooled[V]{made: make(chan struct{})}
 		if p.items == nil {
-			p.items = map[string]*pooled[V]{}
+			p.items = map[K]*pooled[V]{}
 		}
 		p.items[key] = item
 	}
@@ -58,7 +58,7 @@ func (p *pool[V]) get(ctx context.Context, key string, build func(context.Contex
 }
 
 // release takes a user off an item; the last one closes it.
-func (p *pool[V]) release(key string, item *pooled[V]) error {
+func (p *pool[K, V]) release(key K, item *pooled[V]) error {
 	p.mu.Lock()
 	item.users--
 	last := item.users == 0
@@ -73,7 +73,7 @@ func (p *pool[V]) release(key string, item *pooled[V]) error {
 }
 
 // forget lets the next get of the key make the value anew.
-func (p *pool[V]) forget(key string, item *pooled[V]) {
+func (p *pool[K, V]) forget(key K, item *pooled[V]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.items[key] == item {

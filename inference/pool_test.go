@@ -18,7 +18,7 @@ func (p part) Close() error {
 }
 
 func TestPoolMakesOnceAndClosesLast(t *testing.T) {
-	var p pool[part]
+	var p pool[string, part]
 	var made, closed atomic.Int64
 	build := func(context.Context) (part, error) {
 		made.Add(1)
@@ -65,7 +65,7 @@ func TestPoolMakesOnceAndClosesLast(t *testing.T) {
 
 func TestPoolFailsForAllAndForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p pool[part]
+		var p pool[string, part]
 		broken := errors.New("broken")
 		proceed := make(chan struct{})
 		fail := func(context.Context) (part, error) {
@@ -100,7 +100,7 @@ func TestPoolFailsForAllAndForgets(t *testing.T) {
 // One who does not wait for the maker leaves nothing behind.
 func TestPoolWaiterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p pool[part]
+		var p pool[string, part]
 		var closed atomic.Int64
 		proceed := make(chan struct{})
 		type got struct {

@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +10,6 @@ import (
 
 	"tkit/internal/independence"
 	"tkit/internal/network"
-	"tkit/internal/tensorflow"
 )
 
 // Precision is what a trunk computes in.
@@ -84,43 +82,6 @@ type Guard struct {
 // DefaultGuard allows a precision that changes the answer for at most one
 // image in a hundred, which are then near-ties.
 var DefaultGuard = Guard{Same: 0.99, Largest: 0.05}
-
-// Check says whether candidate, the trunk of reference in another precision, may
-// take its place before head: the processor must support it, and the answers to
-// samples, batches of preprocessed images, must pass the guard. The error wraps
-// ErrPrecision where they do not.
-func (g Guard) Check(ctx context.Context, reference, candidate *Trunk, head *Head, samples ...*tensorflow.Tensor) (Agreement, error) {
-	if err := candidate.precision.Supported(); err != nil {
-		return Agreement{}, err
-	}
-	a, err := Agree(ctx, reference, candidate, head, samples...)
-	if err != nil {
-		return Agreement{}, err
-	}
-	return a, g.Allows(a)
-}
-
-// Agree measures the agreement of two trunks before one head on samples, batches
-// of preprocessed images.
-func Agree(ctx context.Context, reference, candidate *Trunk, head *Head, samples ...*tensorflow.Tensor) (Agreement, error) {
-	if reference.digest != candidate.digest {
-		return Agreement{}, fmt.Errorf("inference: trunks %s and %s are not the same in two precisions", reference.digest, candidate.digest)
-	}
-	var answers [2][]float32
-	classes := 0
-	for _, batch := range samples {
-		for i, trunk := range []*Trunk{reference, candidate} {
-			p, err := run(ctx, trunk, head, batch, 1)
-			if err != nil {
-				return Agreement{}, err
-			}
-			answers[i] = append(answers[i], p.Float32()...)
-			classes = int(p.Shape()[1])
-			p.Close()
-		}
-	}
-	return Compare(answers[0], answers[1], classes)
-}
 
 // Compare measures the agreement of two answers to the same samples:
 // probabilities in rows of classes.

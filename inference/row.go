@@ -42,6 +42,9 @@ type Limits struct {
 	MaxQueue int // rows being filled or waiting for the trunk
 }
 
+// DefaultLimits are those of a server of one machine.
+var DefaultLimits = Limits{MaxBatch: 8, MaxQueue: 256}
+
 // An entry is one row in the batcher and all who wait for it. The batcher's
 // mutex guards it until it is finished; nothing changes after that.
 type entry struct {

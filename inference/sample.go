@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"tkit/internal/pipeline"
-	"tkit/internal/tensorflow"
 )
 
 // SampleAttachment is the attachment of a version by which a precision is
@@ -20,12 +18,12 @@ const SampleAttachment = "sample.tar"
 // precisionFor is what a version's trunk may compute in: what the server was
 // told, if the version's answers to its own sample agree with those in FP32,
 // else FP32. The reason for FP32 is an ErrPrecision.
-func (l *Loader) precisionFor(ctx context.Context, p Parts, pipeline *pipeline.Pipeline) (Precision, error) {
+func (l *Loader) precisionFor(ctx context.Context, p Parts, compiled *pipeline.Pipeline) (Precision, error) {
 	wanted := l.options.Precision
 	if wanted == FP32 {
 		return wanted, nil
 	}
-	err := l.agree(ctx, p, pipeline, wanted)
+	err := l.agree(ctx, p, compiled, wanted)
 	if errors.Is(err, ErrPrecision) {
 		l.options.Log.WarnContext(ctx, "computed in "+string(FP32), "model", p.Manifest.Model,
 			"version", p.Manifest.Version, "reason", err)
@@ -35,7 +33,7 @@ func (l *Loader) precisionFor(ctx context.Context, p Parts, pipeline *pipeline.P
 }
 
 // agree compares a version's answers in two precisions.
-func (l *Loader) agree(ctx context.Context, p Parts, pipeline *pipeline.Pipeline, wanted Precision) (err error) {
+func (l *Loader) agree(ctx context.Context, p Parts, compiled *pipeline.Pipeline, wanted Precision) (err error) {
 	if p.SamplePath == "" {
 		return fmt.Errorf("%w: %s has no %s to compare %s and %s on", ErrPrecision,
 			p.Manifest.Ref(), SampleAttachment, wanted, FP32)
@@ -50,66 +48,61 @@ func (l *Loader) agree(ctx context.Context, p Parts, pipeline *pipeline.Pipeline
 		return err
 	}
 	defer func() { err = errors.Join(err, releaseCandidate()) }()
-	head, err := OpenHead(p.HeadPath, tensorflow.Config{RunInCaller: true})
+	head, err := OpenHead(p.HeadPath)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, head.Close()) }()
-	samples, err := readSample(ctx, p.SamplePath, pipeline, l.options.Limits.MaxBatch)
-	defer func() {
-		for _, s := range samples {
-			s.Close()
+	var answers [2][]float32
+	for i, trunk := range []*Trunk{reference, candidate} {
+		s := Stream{Pipeline: compiled, Trunk: trunk, Head: head, Batch: l.options.Limits.MaxBatch}
+		if answers[i], err = s.sample(ctx, p.SamplePath); err != nil {
+			return fmt.Errorf("%s of %s: %w", SampleAttachment, p.Manifest.Ref(), err)
 		}
-	}()
-	if err != nil {
-		return fmt.Errorf("%s of %s: %w", SampleAttachment, p.Manifest.Ref(), err)
 	}
-	_, err = DefaultGuard.Check(ctx, reference.network, candidate.network, head, samples...)
-	return err
+	if err := wanted.Supported(); err != nil {
+		return err
+	}
+	agreement, err := Compare(answers[0], answers[1], len(p.Manifest.Labels))
+	if err != nil {
+		return err
+	}
+	return DefaultGuard.Allows(agreement)
 }
 
-// readSample decodes the images of a tar into batches; the caller closes them,
-// also those that came with an error.
-func readSample(ctx context.Context, path string, pipeline *pipeline.Pipeline, most int) (batches []*tensorflow.Tensor, err error) {
+// sample computes the rows of the images in a tar, one after the other.
+func (s *Stream) sample(ctx context.Context, path string) (all []float32, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	h, w, c := pipeline.Shape()
-	var rows [][]float32
-	flush := func() error {
-		if len(rows) == 0 {
-			return nil
-		}
-		t, err := tensorflow.FromRows([]int64{int64(h), int64(w), int64(c)}, rows)
-		if err == nil {
-			batches, rows = append(batches, t), nil
-		}
-		return err
-	}
-	for t := tar.NewReader(f); ; {
-		header, err := t.Next()
-		if err == io.EOF {
-			return batches, flush()
-		}
-		if err != nil {
-			return batches, err
-		}
-		encoded, err := io.ReadAll(t)
-		if err != nil {
-			return batches, err
-		}
-		views := make([]float32, pipeline.Elements())
-		if err := pipeline.Into(ctx, encoded, views); err != nil {
-			return batches, fmt.Errorf("%s: %w", header.Name, err)
-		}
-		for view := range slices.Chunk(views, h*w*c) {
-			if rows = append(rows, view); len(rows) == most {
-				if err := flush(); err != nil {
-					return batches, err
-				}
+	var unreadable error
+	images := func(yield func(Item) bool) {
+		for t := tar.NewReader(f); ; {
+			header, err := t.Next()
+			if err == io.EOF {
+				return
+			}
+			var encoded []byte
+			if err == nil {
+				encoded, err = io.ReadAll(t)
+			}
+			if err != nil {
+				unreadable = err
+				return
+			}
+			if !yield(Item{Key: header.Name, Read: func(context.Context) ([]byte, error) { return encoded, nil }}) {
+				return
 			}
 		}
 	}
+	err = s.Run(ctx, images, func(_ int, item Item, row []float32, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", item.Key, err)
+		}
+		all = append(all, row...)
+		return nil
+	})
+	return all, errors.Join(err, unreadable)
 }

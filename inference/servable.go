@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -27,9 +28,16 @@ type ImageClassifier interface {
 	// be used fails the request with a [RowError] that holds a
 	// *pipeline.ImageError.
 	Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error)
+	// Stream answers for many images in their order, in batches of their own: the
+	// same images give the same bits. Emit gets the error of an image that is set
+	// aside, as with [Stream].
+	Stream(ctx context.Context, items iter.Seq[Item], emit EmitPrediction) error
 	// Labels are the classes, in the order of the probabilities.
 	Labels() []string
 }
+
+// EmitPrediction is [Emit] for the predictions of an image classifier.
+type EmitPrediction func(i int, item Item, p Prediction, err error) error
 
 // Timings say where the time of a request went. Each is the longest that one of
 // its images took; an image that shared the pass of an equal one has that one's

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,40 +14,70 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Trunk is the frozen part of a network up to its cut, loaded and ready. Safe
-// for concurrent use; Close ends it.
+// A Trunk is the frozen part of a network up to its cut, loaded, with the batcher
+// that rows of requests share. Whoever computes many images in order, as a [Stream]
+// does, goes around the batcher. Safe for concurrent use; Close ends it.
 type Trunk struct {
 	loaded    *network.Loaded
 	digest    string
 	precision Precision
+	batcher   *Batcher
+	most      int // rows in a batch of the batcher
+
+	mu sync.Mutex
+	// bottlenecks has, for each shape of image that was warmed up, the shape
+	// of its bottleneck.
+	bottlenecks map[[3]int][]int64
+}
+
+// TrunkOptions say how a trunk computes. The zero value is for FP32 on all cores.
+type TrunkOptions struct {
+	Precision Precision
+	Session   tensorflow.Config // with the device
+	Limits    Limits            // of the batcher; zero: DefaultLimits
+	Metrics   *Metrics          // nil: nobody looks at them
 }
 
 // OpenTrunk loads a network file that has one float32 input, images of
 // [N, height, width, channels], and one output, their bottlenecks. One whose
 // bottlenecks are not an image's own is refused by an error that wraps
-// [independence.ErrMixes].
-func OpenTrunk(path string, c tensorflow.Config) (*Trunk, error) {
-	return OpenTrunkIn(FP32, path, c)
-}
-
-// OpenTrunkIn loads a network file to compute in the given precision. Whether
-// a version may be served in other than FP32 is [Guard]'s to say.
-func OpenTrunkIn(p Precision, path string, c tensorflow.Config) (*Trunk, error) {
+// [independence.ErrMixes]. Whether a version may be served in another precision
+// than FP32 is [Guard]'s to say.
+func OpenTrunk(path string, o TrunkOptions) (*Trunk, error) {
 	n, err := network.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer n.Close()
-	if err := only(n.Inputs, "input"); err != nil {
+	if o.Precision == "" {
+		o.Precision = FP32
+	}
+	t := &Trunk{precision: o.Precision, bottlenecks: map[[3]int][]int64{}}
+	if err := t.open(n, o.Session); err != nil {
+		if t.loaded != nil {
+			err = errors.Join(err, t.loaded.Close())
+		}
 		return nil, fmt.Errorf("trunk %s: %w", path, err)
 	}
-	if err := only(n.Outputs, "output"); err != nil {
-		return nil, fmt.Errorf("trunk %s: %w", path, err)
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits
 	}
-	// The digest is of the file, whatever is computed in: it names what was
-	// learnt. It takes as long as half the loading, and following the images
-	// through the graph a tenth, so they go side by side.
-	t := &Trunk{precision: p}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	t.most = o.Limits.MaxBatch
+	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, t.digest)
+	return t, nil
+}
+
+// open loads the network and makes sure that its answers are an image's own.
+func (t *Trunk) open(n *network.Network, c tensorflow.Config) error {
+	if err := errors.Join(only(n.Inputs, "input"), only(n.Outputs, "output")); err != nil {
+		return err
+	}
+	// The digest is that of the file, whatever the precision. It takes half as long
+	// as loading, and following the images through the graph a tenth, so they run
+	// side by side.
 	var side errgroup.Group
 	var proved bool
 	side.Go(func() (err error) {
@@ -57,23 +88,17 @@ func OpenTrunkIn(p Precision, path string, c tensorflow.Config) (*Trunk, error) 
 		proved, err = independence.Prove(n)
 		return err
 	})
-	err = t.load(n, p, c)
+	err := t.load(n, c)
 	// A trunk that was made before bases were checked may mix images. What its
 	// graph proves is not tried out.
 	if err = errors.Join(err, side.Wait()); err == nil && !proved {
 		err = t.Try(context.Background())
 	}
-	if err != nil {
-		if t.loaded != nil {
-			err = errors.Join(err, t.loaded.Close())
-		}
-		return nil, fmt.Errorf("trunk %s: %w", path, err)
-	}
-	return t, nil
+	return err
 }
 
-func (t *Trunk) load(n *network.Network, p Precision, c tensorflow.Config) error {
-	computed, err := p.of(n)
+func (t *Trunk) load(n *network.Network, c tensorflow.Config) error {
+	computed, err := t.precision.of(n)
 	if err != nil {
 		return err
 	}
@@ -84,12 +109,13 @@ func (t *Trunk) load(n *network.Network, p Precision, c tensorflow.Config) error
 	return err
 }
 
-// Try asks the trunk about images in different batches; see [independence.Try].
+// Try compares the trunk's answers for images in different batches; see
+// [independence.Try].
 func (t *Trunk) Try(ctx context.Context) error {
 	return independence.Try(ctx, t.loaded, t.precision.tolerance())
 }
 
-// only says that there is one port, of float32.
+// only refuses ports other than one of float32.
 func only(ports []network.Port, kind string) error {
 	if len(ports) != 1 || ports[0].DataType != tensorflow.Float32 {
 		return fmt.Errorf("it has the %ss %v, where one of float32 is wanted", kind, ports)
@@ -104,7 +130,7 @@ func (t *Trunk) Digest() string { return t.digest }
 func (t *Trunk) Precision() Precision { return t.precision }
 
 // Input is the shape of a batch of images and Output that of their bottlenecks,
-// -1 where any size will do.
+// -1 for any size.
 func (t *Trunk) Input() []int64 { return slices.Clone(t.loaded.Inputs[0].Shape) }
 
 // Output is described at Input.
@@ -120,5 +146,33 @@ func (t *Trunk) Run(ctx context.Context, batch *tensorflow.Tensor) (*tensorflow.
 	return out[0], nil
 }
 
-// Close waits for the runs under way.
-func (t *Trunk) Close() error { return t.loaded.Close() }
+// warmUp runs the trunk once at each size of batch that the batcher may make
+// of images of a shape, unless that was done before, so that no request pays
+// for a first time. It returns the shape of a bottleneck.
+func (t *Trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b, ok := t.bottlenecks[shape]; ok {
+		return b, nil
+	}
+	var bottleneck []int64
+	for n := 1; n <= t.most; n++ {
+		var err error
+		if bottleneck, err = t.batcher.WarmUp(ctx, shape, n); err != nil {
+			return nil, fmt.Errorf("warm up the trunk with %d images of %v: %w", n, shape, err)
+		}
+	}
+	t.bottlenecks[shape] = bottleneck
+	return bottleneck, nil
+}
+
+// pass is the batcher's Pass. It has no deadline: see there.
+func (t *Trunk) pass(shape [3]int, rows [][]float32) (Bottlenecks, error) {
+	return t.RunRows(context.Background(), shape, rows)
+}
+
+// Close ends the batcher, waits for the runs under way, and frees the trunk.
+func (t *Trunk) Close() error {
+	t.batcher.Close()
+	return t.loaded.Close()
+}

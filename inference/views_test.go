@@ -22,7 +22,7 @@ func TestTenCropsAreAveraged(t *testing.T) {
 		{Normalise: &preprocessing.Normalise{Mode: preprocessing.Unit}},
 	}})
 	trunk := openTrunk(t)
-	c := &inference.Classifier{Pipeline: p, Trunk: trunk, Head: openHead(t), Labels: []string{"red", "green", "blue"}}
+	head := openHead(t)
 	images := [][]byte{drawn(t, 60, 50, png.Encode), []byte("no image"), drawn(t, 40, 90, asJPEG)}
 
 	// Each view by itself.
@@ -64,7 +64,7 @@ func TestTenCropsAreAveraged(t *testing.T) {
 		}
 	}
 	got := map[int][]float32{}
-	e := inference.Extractor{Pipeline: p, Trunk: trunk}
+	e := inference.Stream{Pipeline: p, Trunk: trunk}
 	err := e.Run(t.Context(), slices.Values(items), func(i int, _ inference.Item, bottleneck []float32, err error) error {
 		if (err != nil) != (i == 1) {
 			t.Errorf("image %d: %v", i, err)
@@ -87,23 +87,20 @@ func TestTenCropsAreAveraged(t *testing.T) {
 		t.Errorf("%d views were varied", varied)
 	}
 
-	results, err := c.Classify(t.Context(), images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reason(t, results[1].Err)
+	rows, faults := streamed(t, inference.Stream{Pipeline: p, Trunk: trunk, Head: head}, images)
+	reason(t, faults[1])
 	for i, w := range want {
 		in, err := tensorflow.FromFloat32([]int64{1, 3}, w)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := c.Head.Run(t.Context(), in)
+		out, err := head.Run(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for k, p := range out.Float32() {
-			if math.Abs(float64(p-results[i].Probabilities[k])) > 1e-5 {
-				t.Errorf("image %d: %v, want %v", i, results[i].Probabilities, out.Float32())
+			if math.Abs(float64(p-rows[i][k])) > 1e-5 {
+				t.Errorf("image %d: %v, want %v", i, rows[i], out.Float32())
 				break
 			}
 		}

@@ -145,7 +145,7 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 	if config == (tensorflow.Config{}) {
 		config, parallel = inference.Throughput()
 	}
-	loaded, err := inference.OpenTrunk(path, config)
+	loaded, err := inference.OpenTrunk(path, inference.TrunkOptions{Session: config})
 	if err != nil {
 		return nil, ownAnswers(err)
 	}
@@ -154,10 +154,10 @@ func (f *fineTuning) extract(ctx context.Context, trunk *network.Network, inputs
 		return nil, ownAnswers(err)
 	}
 	progress, end := f.Observer.phase(Bottlenecks, len(inputs), "images")
-	e := inference.Extractor{Pipeline: f.pipeline, Trunk: loaded, Parallel: parallel}
+	s := inference.Stream{Pipeline: f.pipeline, Trunk: loaded, Parallel: parallel}
 	failed := make(map[bottlenecks.Sum]string)
 	done := 0
-	err = e.Run(ctx, f.items(inputs), func(i int, item inference.Item, row []float32, err error) error {
+	err = s.Run(ctx, f.items(inputs), func(i int, item inference.Item, row []float32, err error) error {
 		done++
 		if err != nil {
 			failed[f.data.snapshot.Entries[inputs[i].entry].SHA256] = err.Error()

@@ -21,7 +21,7 @@ func (s *side) bfloat16(ctx context.Context, path, dir string, fp32 *inference.T
 		return nil, err, nil
 	}
 	config, _ := inference.Throughput()
-	narrow, err = inference.OpenTrunkIn(inference.BF16, path, config)
+	narrow, err = inference.OpenTrunk(path, inference.TrunkOptions{Precision: inference.BF16, Session: config})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +58,7 @@ func (s *side) guard(ctx context.Context, dir string, fp32, narrow *inference.Tr
 	if err != nil {
 		return nil, err
 	}
-	h, err := inference.OpenHead(path, tensorflow.Config{})
+	h, err := inference.OpenHead(path)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (s *side) extract(ctx context.Context, trunk *inference.Trunk) (float64, er
 // each hands on the bottlenecks of files in their order.
 func (s *side) each(ctx context.Context, trunk *inference.Trunk, files []string, take func(i int, bottleneck []float32)) error {
 	_, parallel := inference.Throughput()
-	e := inference.Extractor{Pipeline: s.pipeline, Trunk: trunk, Batch: s.batch, Parallel: parallel}
+	stream := inference.Stream{Pipeline: s.pipeline, Trunk: trunk, Batch: s.batch, Parallel: parallel}
 	items := func(yield func(inference.Item) bool) {
 		for _, path := range files {
 			read := func(context.Context) ([]byte, error) { return os.ReadFile(path) }
@@ -65,7 +65,7 @@ func (s *side) each(ctx context.Context, trunk *inference.Trunk, files []string,
 			}
 		}
 	}
-	return e.Run(ctx, items, func(i int, item inference.Item, bottleneck []float32, err error) error {
+	return stream.Run(ctx, items, func(i int, item inference.Item, bottleneck []float32, err error) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", item.Key, err)
 		}

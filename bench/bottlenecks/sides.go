@@ -40,12 +40,12 @@ func openSides(ctx context.Context, folder string, base keras.Base, batch int) (
 	if err != nil {
 		return nil, err
 	}
-	if s.plain, err = inference.OpenTrunk(network, tensorflow.Config{}); err != nil {
+	if s.plain, err = inference.OpenTrunk(network, inference.TrunkOptions{}); err != nil {
 		return nil, err
 	}
 	var config tensorflow.Config
 	config, s.parallel = inference.Throughput()
-	if s.fp32, err = inference.OpenTrunk(network, config); err != nil {
+	if s.fp32, err = inference.OpenTrunk(network, inference.TrunkOptions{Session: config}); err != nil {
 		return nil, err
 	}
 	if s.bf16, s.refused, err = s.bfloat16(ctx, network, s.work, s.fp32); err != nil {

@@ -100,7 +100,7 @@ func openTrunk(ctx context.Context) (_ *network, err error) {
 	n := new(network)
 	config, parallel := inference.Throughput()
 	n.parallel = parallel
-	if n.trunk, err = inference.OpenTrunk(path, config); err != nil {
+	if n.trunk, err = inference.OpenTrunk(path, inference.TrunkOptions{Session: config}); err != nil {
 		return nil, err
 	}
 	if n.pipeline, err = pipeline.Compile(preprocessing.ForMode(preprocessing.Caffe, 224, 224, 3)); err != nil {
@@ -150,9 +150,9 @@ func (s *side) round(ctx context.Context) (float64, error) {
 			}
 		}
 	}
-	e := inference.Extractor{Pipeline: s.pipeline, Trunk: s.trunk, Parallel: s.parallel}
+	stream := inference.Stream{Pipeline: s.pipeline, Trunk: s.trunk, Parallel: s.parallel}
 	done := 0
-	err := e.Run(ctx, items, func(_ int, item inference.Item, _ []float32, err error) error {
+	err := stream.Run(ctx, items, func(_ int, item inference.Item, _ []float32, err error) error {
 		done++
 		return err
 	})

@@ -87,7 +87,7 @@ func (c comparison) speed(ctx context.Context, p inference.Precision) (rows []me
 
 // openPlain opens the network as servers do, which run a large batch in parts.
 func (c comparison) openPlain(p inference.Precision) (run, func() error, error) {
-	trunk, err := inference.OpenTrunkIn(p, c.file, tensorflow.Config{})
+	trunk, err := inference.OpenTrunk(c.file, inference.TrunkOptions{Precision: p})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,10 +33,10 @@ func openBare(ctx context.Context, m *served.Model) (*bare, error) {
 	if b.pipeline, err = pipeline.Compile(m.Manifest.Preprocessing); err != nil {
 		return nil, err
 	}
-	if b.trunk, err = inference.OpenTrunk(trunk, tensorflow.Config{RunInCaller: true}); err != nil {
+	if b.trunk, err = inference.OpenTrunk(trunk, inference.TrunkOptions{Session: tensorflow.Config{RunInCaller: true}}); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
-	if b.head, err = inference.OpenHead(head, tensorflow.Config{RunInCaller: true}); err != nil {
+	if b.head, err = inference.OpenHead(head); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil

@@ -20,7 +20,6 @@ import (
 	"tkit/inference"
 	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
-	"tkit/internal/tensorflow"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -163,37 +162,23 @@ func TestWriteWithPreprocessingRefuses(t *testing.T) {
 // classified is what tkit itself says of files.
 func classified(t *testing.T, r *registry.Registry, m *registry.Manifest, files [][]byte) []float64 {
 	t.Helper()
-	path := func(p registry.Part) string {
-		path, err := r.BlobPath(t.Context(), p.Digest)
-		if err != nil {
-			t.Fatal(err)
+	loader := inference.NewLoader(&inference.RegistrySource{Registry: r}, inference.LoaderOptions{Cold: true})
+	h, err := loader.Load(t.Context(), m.Model, m.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
 		}
-		return path
-	}
-	c := &inference.Classifier{Labels: m.Labels}
-	var err error
-	if c.Pipeline, err = pipeline.Compile(m.Preprocessing); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Pipeline.Close()
-	if c.Trunk, err = inference.OpenTrunk(path(m.Trunk), tensorflow.Config{}); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Trunk.Close()
-	if c.Head, err = inference.OpenHead(path(m.Head), tensorflow.Config{}); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Head.Close()
-	results, err := c.Classify(t.Context(), files)
+	}()
+	predictions, _, err := h.Classify(t.Context(), files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []float64
-	for _, result := range results {
-		if result.Err != nil {
-			t.Fatal(result.Err)
-		}
-		for _, p := range result.Probabilities {
+	for _, prediction := range predictions {
+		for _, p := range prediction.Probabilities {
 			all = append(all, float64(p))
 		}
 	}

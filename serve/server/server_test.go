@@ -270,7 +270,7 @@ func TestRunRefuses(t *testing.T) {
 		{"all interfaces", func(o *Options) { o.HTTP = ":8501" }, "a certificate and its key, or use 127.0.0.1:8501"},
 		{"another interface", func(o *Options) { o.GRPC = "192.0.2.1:8500" }, "a certificate and its key"},
 		{"all interfaces, IPv6", func(o *Options) { o.GRPC = "[::]:8500" }, "a certificate and its key"},
-		{"a certificate without a key", func(o *Options) { o.TLSCert = "cert.pem" }, "go together"},
+		{"a certificate without a key", func(o *Options) { o.TLSCert = "cert.pem" }, "one of a certificate and its key is missing"},
 		{"no certificate", func(o *Options) { o.TLSCert, o.TLSKey = "cert.pem", "key.pem" }, "cert.pem"},
 		{"no groups", func(o *Options) { o.Groups = "groups.yaml" }, "groups.yaml"},
 		{"a taken port", func(o *Options) { o.HTTP = taken.Addr().String() }, "in use"},

@@ -18,9 +18,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-func extractor(t testing.TB) *inference.Extractor {
+func extractor(t testing.TB) *inference.Stream {
 	t.Helper()
-	return &inference.Extractor{
+	return &inference.Stream{
 		Pipeline: compile(t, preprocessing.ForMode("none", side, side, 3)),
 		Trunk:    openTrunk(t), Batch: 4, Parallel: 2,
 	}
@@ -52,10 +52,10 @@ func items(t testing.TB, n int, read *atomic.Int64) iter.Seq[inference.Item] {
 }
 
 func TestExtract(t *testing.T) {
+	e := extractor(t)
 	before := runtime.NumGoroutine()
 	for _, n := range []int{0, 1, 4, 5, 103} {
 		for _, parallel := range []int{0, 1, 3} {
-			e := extractor(t)
 			e.Parallel = parallel
 			next := 0
 			err := e.Run(t.Context(), items(t, n, nil), func(i int, item inference.Item, b []float32, err error) error {
@@ -164,10 +164,10 @@ func TestExtractStops(t *testing.T) {
 	boom := errors.New("boom")
 	ignore := func(int, inference.Item, []float32, error) error { return nil }
 	for name, c := range map[string]struct {
-		run  func(*inference.Extractor) error
+		run  func(*inference.Stream) error
 		want error
 	}{
-		"emit": {func(e *inference.Extractor) error {
+		"emit": {func(e *inference.Stream) error {
 			return e.Run(t.Context(), items(t, 1000, nil), func(i int, _ inference.Item, _ []float32, _ error) error {
 				if i > 21 {
 					t.Errorf("item %d after the error", i)
@@ -178,7 +178,7 @@ func TestExtractStops(t *testing.T) {
 				return nil
 			})
 		}, boom},
-		"read": {func(e *inference.Extractor) error {
+		"read": {func(e *inference.Stream) error {
 			one := func(yield func(inference.Item) bool) {
 				for item := range items(t, 1000, nil) {
 					if item.Key == "item 30" {
@@ -191,7 +191,7 @@ func TestExtractStops(t *testing.T) {
 			}
 			return e.Run(t.Context(), one, ignore)
 		}, boom},
-		"a read that waits": {func(e *inference.Extractor) error {
+		"a read that waits": {func(e *inference.Stream) error {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			one := func(yield func(inference.Item) bool) {
@@ -202,7 +202,7 @@ func TestExtractStops(t *testing.T) {
 			}
 			return e.Run(ctx, one, ignore)
 		}, context.DeadlineExceeded},
-		"context": {func(e *inference.Extractor) error {
+		"context": {func(e *inference.Stream) error {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			return e.Run(ctx, items(t, 1000, nil), func(i int, _ inference.Item, _ []float32, _ error) error {
@@ -212,13 +212,13 @@ func TestExtractStops(t *testing.T) {
 				return nil
 			})
 		}, context.Canceled},
-		"closed trunk": {func(e *inference.Extractor) error {
+		"closed trunk": {func(e *inference.Stream) error {
 			if err := e.Trunk.Close(); err != nil {
 				return err
 			}
 			return e.Run(t.Context(), items(t, 10, nil), ignore)
 		}, tensorflow.ErrClosed},
-		"closed pipeline": {func(e *inference.Extractor) error {
+		"closed pipeline": {func(e *inference.Stream) error {
 			p, err := pipeline.Compile(preprocessing.ForMode("none", side, side, 3))
 			if err != nil {
 				return err
@@ -237,6 +237,35 @@ func TestExtractStops(t *testing.T) {
 		})
 	}
 	settled(t, before)
+}
+
+// An item that is optional is set aside where it cannot be read; others end the run.
+func TestStreamOptional(t *testing.T) {
+	s := extractor(t)
+	boom := errors.New("boom")
+	for _, optional := range []bool{true, false} {
+		some := func(yield func(inference.Item) bool) {
+			for i := range 3 {
+				read := func(context.Context) ([]byte, error) { return plain(t, colour(i)), nil }
+				if i == 1 {
+					read = func(context.Context) ([]byte, error) { return nil, boom }
+				}
+				if !yield(inference.Item{Read: read, Optional: optional}) {
+					return
+				}
+			}
+		}
+		n := 0
+		err := s.Run(t.Context(), some, func(i int, _ inference.Item, row []float32, err error) error {
+			if n++; (i == 1) != errors.Is(err, boom) || (i == 1) != (row == nil) {
+				t.Errorf("item %d: %v, %v", i, row, err)
+			}
+			return nil
+		})
+		if optional && (err != nil || n != 3) || !optional && !errors.Is(err, boom) {
+			t.Errorf("optional %t: %d came, %v", optional, n, err)
+		}
+	}
 }
 
 func TestExtractVaries(t *testing.T) {

@@ -14,31 +14,35 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Item is one image to compute the bottleneck of.
+// An Item is one image of a [Stream].
 type Item struct {
 	Key string
 	// Read returns the encoded bytes. It is called once, by one of several
-	// goroutines. An *ImageError of its own sets the image aside; any other
-	// error ends the run.
+	// goroutines. A *pipeline.ImageError sets the image aside; any other error
+	// ends the run, unless the item is optional.
 	Read func(ctx context.Context) ([]byte, error)
+	// Optional sets the image aside, too, where Read fails.
+	Optional bool
 	// Vary, where it is set, changes the preprocessed image, height × width ×
 	// channels values, before it goes through the trunk: augmentation. It is
 	// called for each view of an image.
 	Vary func(image []float32)
 }
 
-// Emit takes what became of the i-th item, counted from 0: its bottleneck,
-// row-major and valid only during the call, or the *ImageError that it was set
-// aside for. Calls come one at a time and in the order of the items. An error
-// ends the run.
-type Emit func(i int, item Item, bottleneck []float32, err error) error
+// Emit takes the answer for the i-th item, counted from 0: a row of values, valid
+// only during the call, or the error that it was set aside for. Calls come one at a
+// time and in the order of the items. An error ends the run.
+type Emit func(i int, item Item, row []float32, err error) error
 
-// Extractor computes the bottlenecks of many images as fast as its trunk goes:
-// while batches run, the next one is read and decoded straight into its rows.
-// It does not own its parts, and may be used for several runs at a time.
-type Extractor struct {
+// A Stream computes the bottlenecks of many images in order, or their
+// probabilities where it has a head, as fast as its trunk goes: while batches run,
+// the next one is read and decoded straight into its rows. Which images share a
+// batch depends on their order alone, so that the same images give the same bits.
+// A stream does not own its parts, and may do several runs at a time.
+type Stream struct {
 	Pipeline *pipeline.Pipeline
 	Trunk    *Trunk
+	Head     *Head // nil: the rows are bottlenecks
 
 	// Batch is the number of images in a batch, 0 for 16. The views of an image
 	// count as so many.
@@ -51,33 +55,33 @@ type Extractor struct {
 	Readers int
 }
 
-// Run takes the items through pipeline and trunk. At most Parallel + 1 batches
+// Run takes the items through pipeline, trunk and head. At most Parallel + 1 batches
 // are in memory, of which one is being filled. Nothing of a run goes on when it
 // has returned, but for what a cancelled context leaves in the trunk; closing
 // the trunk waits for that.
-func (e *Extractor) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
-	size, parallel := max(1, positive(e.Batch, 16)/e.Pipeline.Views()), positive(e.Parallel, 1)
+func (s *Stream) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
+	size, parallel := max(1, positive(s.Batch, 16)/s.Pipeline.Views()), positive(s.Parallel, 1)
 	group, within := errgroup.WithContext(ctx)
-	x := &extraction{
-		Extractor: e,
-		emit:      emit,
-		room:      make(semaphore, parallel+1),
-		running:   make(semaphore, parallel),
-		reading:   make(semaphore, positive(e.Readers, 2*runtime.GOMAXPROCS(0))),
-		decoding:  make(semaphore, runtime.GOMAXPROCS(0)),
+	x := &streaming{
+		Stream:   s,
+		emit:     emit,
+		loaded:   make(semaphore, parallel+1),
+		running:  make(semaphore, parallel),
+		reading:  make(semaphore, positive(s.Readers, 2*runtime.GOMAXPROCS(0))),
+		decoding: make(semaphore, runtime.GOMAXPROCS(0)),
 	}
 	before := make(chan struct{})
 	close(before)
 	turn := before
 	first := 0
 	start := func(chunk []Item) error {
-		if err := x.room.acquire(within); err != nil {
+		if err := x.loaded.acquire(within); err != nil {
 			return err
 		}
 		l := &load{first: first, items: chunk, turn: turn, asked: make(chan struct{}), before: before, emitted: make(chan struct{})}
 		turn, before, first = l.asked, l.emitted, first+len(chunk)
 		group.Go(func() error {
-			defer x.room.release()
+			defer x.loaded.release()
 			return x.carry(within, l)
 		})
 		return nil
@@ -113,17 +117,17 @@ func inChunks(items iter.Seq[Item], size int, do func([]Item) error) error {
 	return do(chunk)
 }
 
-// extraction is one run of an Extractor.
-type extraction struct {
-	*Extractor
+// streaming is one run of a Stream.
+type streaming struct {
+	*Stream
 	emit     Emit
-	room     semaphore // loads in memory
+	loaded   semaphore // loads in memory
 	running  semaphore // loads in the trunk
 	reading  semaphore // images being read and decoded
 	decoding semaphore // images being decoded
 }
 
-// load is a batch on its way from its items to their bottlenecks.
+// load is a batch on its way from its items to their rows.
 type load struct {
 	first   int // the index of its first item
 	items   []Item
@@ -133,26 +137,26 @@ type load struct {
 	emitted chan struct{}   // closed when this one is; never after an error
 }
 
-// carry takes a load all the way.
-func (x *extraction) carry(ctx context.Context, l *load) error {
+// carry computes and emits a load.
+func (x *streaming) carry(ctx context.Context, l *load) error {
 	faults := make([]error, len(l.items))
 	images, err := x.fill(ctx, l, faults)
 	if err != nil {
 		return err
 	}
 	defer images.Close()
-	bottlenecks, err := x.run(ctx, images)
+	rows, err := x.run(ctx, images)
 	if err != nil {
 		return err
 	}
-	defer bottlenecks.Close()
+	defer rows.Close()
 	images.Close() // emitting may take its time
 	select {
 	case <-l.before:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := x.pass(l, faults, bottlenecks); err != nil {
+	if err := x.pass(l, faults, rows); err != nil {
 		return err
 	}
 	close(l.emitted)
@@ -163,7 +167,7 @@ func (x *extraction) carry(ctx context.Context, l *load) error {
 // tensor is nil when all are. Loads are filled one after the other, so that the
 // first is soon full and the others are read while it runs: if they shared the
 // readers, a run would begin with a wait for all of them.
-func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensorflow.Tensor, error) {
+func (x *streaming) fill(ctx context.Context, l *load, faults []error) (*tensorflow.Tensor, error) {
 	b, err := newBatch(x.Pipeline, len(l.items))
 	if err != nil {
 		return nil, err
@@ -184,6 +188,10 @@ func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensor
 				faults[i] = err
 				return nil
 			}
+			if unread := (*unreadError)(nil); errors.As(err, &unread) && item.Optional && within.Err() == nil {
+				faults[i] = unread.error
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", item.Key, err)
 			}
@@ -202,10 +210,15 @@ func (x *extraction) fill(ctx context.Context, l *load, faults []error) (*tensor
 	return b.take(func(i int) bool { return faults[i] == nil })
 }
 
-func (x *extraction) decode(ctx context.Context, item Item, row []float32) error {
+// unreadError is the error of an item's Read.
+type unreadError struct{ error }
+
+func (e *unreadError) Unwrap() error { return e.error }
+
+func (x *streaming) decode(ctx context.Context, item Item, row []float32) error {
 	encoded, err := item.Read(ctx)
 	if err != nil {
-		return err
+		return &unreadError{err}
 	}
 	if err := x.decoding.acquire(ctx); err != nil {
 		return err
@@ -222,8 +235,8 @@ func (x *extraction) decode(ctx context.Context, item Item, row []float32) error
 	return nil
 }
 
-// run takes the images through the trunk, when its turn has come.
-func (x *extraction) run(ctx context.Context, images *tensorflow.Tensor) (*tensorflow.Tensor, error) {
+// run computes the rows of the images, when their turn has come.
+func (x *streaming) run(ctx context.Context, images *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	if images == nil {
 		return nil, nil
 	}
@@ -231,16 +244,21 @@ func (x *extraction) run(ctx context.Context, images *tensorflow.Tensor) (*tenso
 		return nil, err
 	}
 	defer x.running.release()
-	return x.Trunk.RunViews(ctx, images, x.Pipeline.Views())
+	bottlenecks, err := x.Trunk.RunViews(ctx, images, x.Pipeline.Views())
+	if err != nil || x.Head == nil {
+		return bottlenecks, err
+	}
+	defer bottlenecks.Close()
+	return x.Head.Run(ctx, bottlenecks)
 }
 
 // pass emits a load.
-func (x *extraction) pass(l *load, faults []error, bottlenecks *tensorflow.Tensor) error {
+func (x *streaming) pass(l *load, faults []error, rows *tensorflow.Tensor) error {
 	var flat []float32
 	width := 0
-	if bottlenecks != nil {
-		flat = bottlenecks.Float32()
-		width = len(flat) / int(bottlenecks.Shape()[0])
+	if rows != nil {
+		flat = rows.Float32()
+		width = len(flat) / int(rows.Shape()[0])
 	}
 	for i, item := range l.items {
 		var row []float32
@@ -267,18 +285,3 @@ func (s semaphore) acquire(ctx context.Context) error {
 }
 
 func (s semaphore) release() { <-s }
-
-// Throughput is how to open a trunk for extraction on this machine's cores, and
-// the Extractor.Parallel that goes with it: as many batches as cores, each on a
-// thread of its own, as threads that share one batch wait for each other at
-// every operation. From the ninth core on batches get more threads instead, to
-// bound memory.
-func Throughput() (c tensorflow.Config, parallel int) {
-	threads, parallel := spread(runtime.GOMAXPROCS(0))
-	return tensorflow.Config{IntraOpThreads: threads, RunInCaller: true}, parallel
-}
-
-func spread(cores int) (threads, parallel int) {
-	parallel = min(cores, 8)
-	return cores / parallel, parallel
-}
