@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// ErrStale: the policy could not be read lately, and nobody knows whether it
-// still allows what it allowed.
+// ErrStale is the error of a policy that could not be read lately: it may no longer be
+// in force.
 var ErrStale = errors.New("the policy cannot be read")
 
-// stale is how old a policy may be and still decide. With the time between
-// looks it stays below the five seconds within which a change takes effect.
+// stale is the highest age at which a policy still decides. Together with the interval
+// between reads it stays below the five seconds within which a change takes effect.
 const stale = 4 * time.Second
 
-// A Follower keeps the policy in force at hand, for those who decide often.
+// A Follower keeps the policy in force in memory, for a server that decides often.
 type Follower struct {
 	store   *Store
 	every   time.Duration
-	current atomic.Pointer[sighting]
-	failed  atomic.Pointer[error] // of the last look; nil: it saw the policy
+	current atomic.Pointer[seenPolicy]
+	failed  atomic.Pointer[error] // of the last read; nil: it succeeded
 }
 
-// sighting is a policy and when it was last seen to be in force.
-type sighting struct {
+// seenPolicy is a policy and when it was last seen to be in force.
+type seenPolicy struct {
 	policy *Policy
 	at     time.Time
 }
@@ -63,14 +63,14 @@ func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// A failure is what was last logged of looks that fail, zero while they succeed.
+// A failure is what was last logged about reads that fail, zero while they succeed.
 type failure struct {
 	text string
 	at   time.Time
 }
 
-// tell logs how a look ended: a failure when it begins, when it is another one and
-// each minute, and its end.
+// tell logs the result of a read: a failure when it begins, when it changes and once
+// a minute, and its end.
 func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now time.Time) {
 	switch {
 	case err == nil && f.text != "":
@@ -82,8 +82,8 @@ func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now tim
 	}
 }
 
-// Ready returns why the last look could not read the policy, and nil where it
-// could. It costs nothing, so that a server's readiness can ask it each time:
+// Ready returns why the policy could not be read last, nil where it could. It is cheap,
+// so that a server's readiness can call it each time:
 //
 //	if err := follower.Ready(); err != nil { // not ready; log err, do not send it
 //
@@ -93,7 +93,7 @@ func (f *Follower) Ready() error {
 	if err := f.failed.Load(); err != nil {
 		return fmt.Errorf("%w: %w", ErrStale, *err)
 	}
-	_, err := f.Policy() // looks may have ceased
+	_, err := f.Policy() // Run may have ended
 	return err
 }
 
@@ -105,7 +105,7 @@ func (f *Follower) look(ctx context.Context) (err error) {
 			f.failed.Store(&err)
 		}
 	}()
-	at := time.Now() // what changes during the look is seen by the next
+	at := time.Now() // what changes meanwhile is read next
 	ctx, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()
 	if err := f.store.inPlace(); err != nil {
@@ -115,11 +115,12 @@ func (f *Follower) look(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f.current.Store(&sighting{p, at})
+	f.current.Store(&seenPolicy{p, at})
 	return nil
 }
 
-// Policy is the one in force some moments ago. The error wraps ErrStale.
+// Policy returns the policy that was in force some moments ago. The error wraps
+// ErrStale.
 func (f *Follower) Policy() (*Policy, error) {
 	s := f.current.Load()
 	if age := time.Since(s.at); age > stale {

@@ -24,17 +24,16 @@ type Grant struct {
 	Effect    Effect    `json:"effect"`
 	Principal Principal `json:"principal"`
 	Right     Right     `json:"right"`
-	// Purpose, where there is one, is the only one that it is about. An
-	// allowance for a purpose is for those who state it. A denial of a purpose
-	// is also for those who state none: they might have it.
+	// Purpose, where set, limits the grant to requests for this purpose. A denial
+	// for a purpose also applies to requests that state none: they might have it.
 	Purpose string `json:"purpose,omitempty"`
-	// Expires is when it ends to count; zero: never.
+	// Expires is when the grant ends; zero means never.
 	Expires time.Time `json:"expires,omitzero"`
 	Reason  string    `json:"reason,omitempty"`
 	By      Principal `json:"by"` // who gave it; set with At by the store
 	At      time.Time `json:"at"`
 
-	unread bool // the row says more, or else, than this
+	unread bool // the row is not valid
 }
 
 // maxText bounds purposes and reasons, in bytes.
@@ -62,17 +61,16 @@ func checkText(texts ...string) error {
 	return nil
 }
 
-// live says whether a thing that expires still counts; the zero time is never.
+// live says whether an expiry is still ahead; the zero time means never.
 func live(expires, now time.Time) bool { return expires.IsZero() || now.Before(expires) }
 
-// covers says whether the grant is about what the caller wants the data for.
+// covers says whether the grant applies to requests for a purpose.
 func (g *Grant) covers(purpose string) bool {
 	return g.Purpose == "" || g.Purpose == purpose || g.Effect == Deny && purpose == ""
 }
 
-// An Exemption is a declassification: a dataset's owner says that one right on
-// one version no longer depends on the dataset. It does not pass on to versions
-// that are built on that one.
+// An Exemption is a declassification: one right on one version no longer depends on a
+// dataset. It does not extend to versions that are built on that one.
 type Exemption struct {
 	ID      int64     `json:"id"`
 	Version string    `json:"version"` // as in "flowers@7"
@@ -83,10 +81,10 @@ type Exemption struct {
 	By      Principal `json:"by"`
 	At      time.Time `json:"at"`
 
-	unread bool // the row says more, or else, than this
+	unread bool // the row is not valid
 }
 
-// check refuses what is no declassification.
+// check refuses a declassification that is not valid.
 func (e Exemption) check() error {
 	switch {
 	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):

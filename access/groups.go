@@ -12,21 +12,20 @@ import (
 	"strings"
 )
 
-// Groups says which groups a principal belongs to. It is asked where decisions
-// are made and never the one who wants something. An error means that nobody
-// knows, and then nothing is allowed. Nil, and not an empty slice, means that the
-// principal itself is known to no directory, which is what one that fails may
-// say, too: then nothing is allowed that some group is denied.
+// Groups is the directory of groups: it says which groups a principal is in. Callers
+// never say it themselves. An error means that it cannot be found out, and then
+// nothing is allowed. Nil, and not an empty slice, means that no directory knows the
+// principal. A directory that fails may say so, too: then nothing is allowed that
+// some group is denied.
 type Groups interface {
 	Of(ctx context.Context, p Principal) ([]Principal, error)
 }
 
-// SystemGroups asks the operating system, and through it whatever directory it
+// SystemGroups are those of the operating system, and so of the directory that it
 // uses. Services are in no group.
 type SystemGroups struct{}
 
-// Of returns the groups of a user of this machine, nil of one that it does not
-// know.
+// Of returns the groups of a user of this machine, nil for an unknown user.
 func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -64,8 +63,8 @@ func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 //	groups:
 //	  radiology: [user:alice, service:triage]
 //
-// It is read anew for every answer, and only root and the account that reads it
-// may have written it.
+// It is read for every look-up. Only root and the account that reads it may be able
+// to write it.
 type GroupsFile string
 
 // Of returns the groups that list a principal.
@@ -76,7 +75,7 @@ func (f GroupsFile) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	return groupsIn(string(f), uint32(os.Geteuid()), p)
 }
 
-// groupsIn reads a file of groups that only root and its owner may write.
+// groupsIn reads a file of groups that only root and its owner can write.
 func groupsIn(file string, owner uint32, p Principal) ([]Principal, error) {
 	raw, err := readTrusted(file, owner)
 	if err != nil {
@@ -120,9 +119,9 @@ func parseGroups(raw []byte) (map[Principal][]Principal, error) {
 	return all, nil
 }
 
-// HomeGroups are those of a home's folder: its access/groups.yaml while there
-// is one, and then nothing else, or the operating system's. Only root and the
-// home's owner may have written the file.
+// HomeGroups are those of a home's access/groups.yaml or, where there is no such file,
+// of the operating system. Only root and the home's owner may be able to write the
+// file.
 type HomeGroups string
 
 // Of returns the groups of a principal.
@@ -145,7 +144,7 @@ func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	return all, err
 }
 
-// Self is the principal of the system account that this process acts for.
+// Self returns the principal of the system account that runs this process.
 func Self() (Principal, error) {
 	u, err := user.Current()
 	if err != nil {

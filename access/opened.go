@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// Opened is data as it was opened: by a user of its store, "" where the store
-// knows none, and at a URI. On this machine it belongs to every registered
-// dataset with whose folder it shares files now, by device and inode: links and
-// mounts give a folder paths that the policy has never seen.
+// Opened returns data as it was opened: as a user of its store, "" where the store has
+// none, and at a URI. Data on this machine belongs to every registered dataset whose
+// folder it shares files with now, by device and inode: links and mounts give a
+// folder paths that the policy does not know.
 func (p *Policy) Opened(d Data, user, uri string) (Data, error) {
 	d.URI, d.Store = uri, user
 	at, known := placeOf(uri)
@@ -42,7 +42,7 @@ func (p *Policy) Opened(d Data, user, uri string) (Data, error) {
 	return d, nil
 }
 
-// folders are a file or folder and the folders above it, where its path leads
+// folders returns a file or folder and all folders above it, as its path resolves
 // now.
 func folders(path string) ([]os.FileInfo, error) {
 	path, err := filepath.EvalSymlinks(filepath.FromSlash(path))

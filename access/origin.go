@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// An Origin is what restricts a version: itself, by its model, and the data it
-// was trained on. A version's lineage is a list of them, its own first, then
-// its base's, then the base's base's.
+// An Origin is a version as far as it restricts: its model, and the data that it was
+// trained on. A version's lineage is a list of them: the version itself, then its
+// base, then the base of that.
 type Origin struct {
 	Version string // as in "flowers@7"
 	Model   Object
@@ -16,13 +16,13 @@ type Origin struct {
 
 // Data is a snapshot that a version was trained on.
 type Data struct {
-	Datasets []string // the registered datasets that it was known to be of
+	Datasets []string // the registered datasets that it was known to belong to
 	URI      string
 	Digest   string // of the snapshot
 	Store    string // as whom its store is read now; see [Request]
 }
 
-// DatasetsAt are the registered datasets that a place overlaps.
+// DatasetsAt returns the registered datasets that a place overlaps.
 func (p *Policy) DatasetsAt(at Place) []Object {
 	var found []Object
 	for i := range p.datasets {
@@ -33,10 +33,9 @@ func (p *Policy) DatasetsAt(at Place) []Object {
 	return found
 }
 
-// DatasetsOf are the registered datasets that data belongs to: by the name it
-// was asked for, by where it lies, and by its content, since a copy of a
-// dataset is that dataset. A name that is not registered is among them, and
-// gives nobody a right.
+// DatasetsOf returns the registered datasets that data belongs to: by their names, by
+// its place, and by its content, since a copy of a dataset is that dataset. A name
+// that is not registered is among them, and nobody has a right on it.
 func (p *Policy) DatasetsOf(d Data) []Object {
 	var found []Object
 	for _, name := range d.Datasets {
@@ -53,7 +52,7 @@ func (p *Policy) DatasetsOf(d Data) []Object {
 	return slices.Compact(found)
 }
 
-// Version names a registered dataset's content in the audit log, such as
+// Version returns the name of a registered dataset's content in the audit log, such as
 // "dataset:scans@sha256:0f…".
 func (d Data) Version(of Object) string {
 	if d.Digest == "" {
@@ -62,7 +61,7 @@ func (d Data) Version(of Object) string {
 	return string(of) + "@" + d.Digest
 }
 
-// versions are those of the registered datasets behind a lineage, each once.
+// versions returns those of the registered datasets behind a lineage, each once.
 func (p *Policy) versions(lineage []Origin) []string {
 	var all []string
 	for _, o := range lineage {
@@ -76,8 +75,9 @@ func (p *Policy) versions(lineage []Origin) []string {
 	return slices.Compact(all)
 }
 
-// Restrictions are the governed objects behind a lineage, each once: what must
-// allow a right for the version to be had.
+// Restrictions returns the objects that restrict a version, each once: the registered
+// datasets and protected models behind its lineage. All of them must allow a right
+// on it.
 func (p *Policy) Restrictions(lineage []Origin) []Object {
 	var all []Object
 	for _, o := range lineage {
@@ -113,7 +113,8 @@ func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now ti
 	return all
 }
 
-// exemption is the one that lifts a dataset's restriction from a version now.
+// exemption returns the one that lifts a dataset's restriction from a version now, or
+// nil.
 func (p *Policy) exemption(version string, dataset Object, right Right, now time.Time) *Exemption {
 	for i, e := range p.exemptions[exemptionKey{version, dataset, right}] {
 		if !e.unread && live(e.Expires, now) {

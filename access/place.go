@@ -8,25 +8,24 @@ import (
 	"strings"
 )
 
-// A Place is where data lies, in a form by which two names for one place can
-// be told to be one.
+// A Place is where data is, in a form in which different names of one place are
+// equal.
 type Place struct {
-	// store tells places apart that have nothing in common: "file" or
-	// "hadoop". One Hadoop cluster is reached by many names (a name service,
-	// either NameNode, HttpFS) and over several protocols, so that only the
-	// path counts: two clusters' equal paths are taken for one, which closes
-	// too much and never too little.
+	// store is "file" or "hadoop". One Hadoop cluster has many names (a name
+	// service, either NameNode, HttpFS) and several protocols, so that only the
+	// path counts: equal paths of two clusters are taken for one place, which
+	// restricts too much and never too little.
 	store string
 	path  string // clean, absolute, with slashes
 }
 
-// stores tells by scheme which files are the same.
+// stores are those of the schemes of URIs.
 var stores = map[string]string{"file": "file", "hdfs": "hadoop", "webhdfs": "hadoop", "swebhdfs": "hadoop"}
 
-// Locate finds the place of a dataset's URI, or of a path of this machine, and
-// the URI by which to open it: a local one has its symbolic links resolved, so
-// that what is opened is what was decided on. A manifest stands for its folder,
-// since it names what lies beside it.
+// Locate finds the place of a dataset's URI, or of a path of this machine, and the URI
+// to open it by: the symbolic links of a local one are resolved, so that what is
+// opened is what was decided about. The place of a manifest is its folder, since it
+// names files beside it.
 func Locate(uri string) (canonical string, _ Place, err error) {
 	scheme, rest, found := strings.Cut(uri, "://")
 	if !found || strings.ContainsAny(scheme, `/\.`) {
@@ -50,7 +49,7 @@ func Locate(uri string) (canonical string, _ Place, err error) {
 	if rest == "" {
 		return "", Place{}, fmt.Errorf("%w: dataset %s names no cluster", ErrInvalid, uri)
 	}
-	// Below it a file has a second name, by its number.
+	// A file below it has a second name, by its number.
 	if clean == "/.reserved" || strings.HasPrefix(clean, "/.reserved/") {
 		return "", Place{}, fmt.Errorf("%w: dataset %s: name the folder by its own path, not by one below /.reserved", ErrInvalid, uri)
 	}
@@ -58,7 +57,7 @@ func Locate(uri string) (canonical string, _ Place, err error) {
 	return u.String(), place(store, u), nil
 }
 
-// place is that of a clean URI.
+// place returns the place of a clean URI.
 func place(store string, u *url.URL) Place {
 	p := path.Clean("/" + u.Path)
 	if store == "hadoop" {
@@ -74,8 +73,8 @@ func place(store string, u *url.URL) Place {
 	return Place{store, p}
 }
 
-// livePath is the path of which one in a snapshot of HDFS's is an earlier state:
-// /data/.snapshot/monday/scans is /data/scans.
+// livePath returns the path whose earlier state a path in an HDFS snapshot is:
+// /data/scans for /data/.snapshot/monday/scans.
 func livePath(p string) string {
 	var kept []string
 	elements := strings.Split(p, "/")
@@ -104,8 +103,8 @@ func locateFile(name, query string) (string, Place, error) {
 	return u.String(), place("file", u), nil
 }
 
-// placeOf is the place of a URI that Locate or a source has written. It looks
-// at no file: what the URI names may be gone.
+// placeOf returns the place of a URI that Locate or a source has written. It accesses
+// no file: what the URI names may be gone.
 func placeOf(uri string) (Place, bool) {
 	u, err := url.Parse(uri)
 	if err != nil {
@@ -115,8 +114,8 @@ func placeOf(uri string) (Place, bool) {
 	return place(store, u), known
 }
 
-// overlaps says whether one place is the other or lies below it: training on a
-// folder above a dataset trains on the dataset as well.
+// overlaps says whether two places are equal or one is below the other: training on a
+// folder above a dataset trains on the dataset, too.
 func (p Place) overlaps(q Place) bool {
 	return p.store == q.store && (p.path == q.path || below(p.path, q.path) || below(q.path, p.path))
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Rules are what a policy is made of, as the store has them.
+// Rules are the rows that a policy consists of.
 type Rules struct {
 	Generation int64
 	Owners     map[Object]Principal
@@ -17,14 +17,14 @@ type Rules struct {
 	Grants     []Grant
 	Exemptions []Exemption
 	Tokens     []Token
-	// Unreadable is what could not be read of these, and Unplaced the datasets of
-	// which nobody can tell where they lie.
+	// Unreadable are the rows that are not valid, and Unplaced the datasets whose
+	// place is unknown.
 	Unreadable []Unreadable
 	Unplaced   []Object
 }
 
-// A Policy is who may do what, at one generation. It does not change; its
-// methods are pure and may be called at once.
+// A Policy says who may do what, at one generation. It is immutable; its methods are
+// pure and may be called concurrently.
 type Policy struct {
 	generation int64
 	owners     map[Object]Principal
@@ -181,7 +181,7 @@ func (d Decision) unknown(who Caller, err error) Decision {
 	return d
 }
 
-// by is the decision as a grant has it.
+// by is the decision that a grant makes.
 func (d Decision) by(g *Grant, who Caller) Decision {
 	d.Allowed, d.Grant = g.Effect == Allow, g.ID
 	verb := map[Effect]string{Allow: " allows ", Deny: " denies "}[g.Effect]

@@ -18,8 +18,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// A Store keeps the policy of a home in its database. Its methods may be
-// called at once, and by several processes.
+// A Store keeps the policy of a home in its database. Its methods may be called
+// concurrently, also by several processes.
 type Store struct {
 	db         *db.DB
 	home       string // its identity
@@ -55,9 +55,9 @@ func OpenStore(ctx context.Context, folder string) (*Store, error) {
 	return s, nil
 }
 
-// inPlace says whether the database is still the home's. Who has it open can
-// read one that was moved away, replaced by a backup or emptied from memory, and
-// would see no change of it any more.
+// inPlace checks that the database file is still the one that was opened. A process
+// goes on reading a database that was moved away, replaced by a backup or emptied,
+// and would see no further changes.
 func (s *Store) inPlace() error {
 	found, err := os.Stat(s.path)
 	switch {
@@ -77,8 +77,8 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// Policy returns the policy in force. Where nothing has changed since it was
-// last asked, that costs one look at a number.
+// Policy returns the policy in force. Where nothing has changed since the last call, it
+// reads one number.
 func (s *Store) Policy(ctx context.Context) (*Policy, error) {
 	generation, err := s.look(ctx)
 	if err != nil {
@@ -104,8 +104,8 @@ func (s *Store) Policy(ctx context.Context) (*Policy, error) {
 	return p, nil
 }
 
-// look reads the generation of the policy. It refuses another home's database:
-// one that was written over the home's own has generations of its own.
+// look reads the generation of the policy. It refuses the database of another home that
+// was written over this one's: its generations are not comparable.
 func (s *Store) look(ctx context.Context) (generation int64, err error) {
 	var id string
 	if err := s.generation.QueryRowContext(ctx).Scan(&generation, &id); err != nil {

@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// ErrUnauthenticated: a token that is unknown, revoked or has expired.
+// ErrUnauthenticated is the error of a request without a caller, or with a token that
+// is unknown, was revoked or has expired.
 var ErrUnauthenticated = errors.New("not authenticated")
 
-// A Token lets whoever has its secret act as a principal. The secret is told
-// once, to who created the token; its SHA-256 is all that is kept. A secret has
-// 256 random bits, so that neither salt nor slow hash would add anything.
+// A Token authenticates requests as those of a principal. Its secret is shown once, to
+// whoever creates the token, and only its SHA-256 is stored. A secret has 256 random
+// bits, so that a salt or a slow hash would add nothing.
 type Token struct {
 	ID        string    `json:"id"`
 	Principal Principal `json:"principal"`
@@ -28,10 +29,10 @@ type Token struct {
 	Expires time.Time `json:"expires"` // always set
 
 	hash   tokenHash
-	unread bool // the row says more, or else, than this
+	unread bool // the row is not valid
 }
 
-// check refuses what is no token.
+// check refuses a token that is not valid.
 func (t Token) check() error {
 	p, err := ParsePrincipal(string(t.Principal))
 	switch {
@@ -47,10 +48,10 @@ func (t Token) check() error {
 
 type tokenHash [sha256.Size]byte
 
-// tokenPrefix lets scanners for leaked secrets know one.
+// tokenPrefix lets scanners for leaked secrets recognise tokens.
 const tokenPrefix = "tkit_"
 
-// newSecret draws a secret and gives the hash and the ID that go with it.
+// newSecret returns a random secret, and the hash and ID that belong to it.
 func newSecret() (secret, id string, hash tokenHash) {
 	var random [36]byte
 	rand.Read(random[:]) // never fails

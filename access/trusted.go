@@ -12,23 +12,23 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxTrusted bounds a file that says who is who, in bytes.
+// maxTrusted bounds a file of groups or users, in bytes.
 const maxTrusted = 16 << 20
 
-// readTrusted reads a file that decides who may do what. It refuses one that
-// somebody else than root and the given owner could have written.
+// readTrusted reads a file of groups or users. It refuses a file that anybody but root
+// and the given owner can write.
 func readTrusted(file string, owner uint32) (_ []byte, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat() // of what is read, and not of what stands there by now
+	info, err := f.Stat() // of the open file, whatever has that name by now
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file", file)
+		return nil, fmt.Errorf("%s is not a regular file", file)
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && !slices.Contains([]uint32{0, owner}, s.Uid) {
 		return nil, fmt.Errorf("%s belongs to the user %d, who may not say who is who: chown it to %d or to root", file, s.Uid, owner)
@@ -43,8 +43,8 @@ func readTrusted(file string, owner uint32) (_ []byte, err error) {
 	return raw, err
 }
 
-// decodeTrusted reads all of a YAML file that decides who may do what: a key that
-// is not known, or a second document, means something that nobody reads here.
+// decodeTrusted reads a YAML file of groups or users. It refuses unknown keys and a
+// second document: they would be ignored.
 func decodeTrusted(raw []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
@@ -59,7 +59,7 @@ func decodeTrusted(raw []byte, into any) error {
 	return nil
 }
 
-// ownerOf is the user who owns a file or folder.
+// ownerOf returns the user ID of the owner of a file or folder.
 func ownerOf(path string) (uint32, error) {
 	info, err := os.Stat(path)
 	if err != nil {

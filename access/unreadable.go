@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// An Unreadable is something in the database that the policy cannot be made of,
-// such as a grant whose expiry is no time. Nobody knows what it was meant to
-// allow or deny: it closes what it is about, and nothing else.
+// An Unreadable is a row of the database that is not valid, such as a grant whose expiry
+// is not a time. It is unknown what it was meant to allow or deny, so that it closes
+// the object that it is about, and nothing else.
 type Unreadable struct {
-	// Object is closed, but for its owner's right to change its policy; "" where
-	// what cannot be read gives nobody anything by being ignored.
+	// Object is closed, except for its owner's right to change its policy. It is ""
+	// where nobody gains a right when the row is ignored.
 	Object Object `json:"object,omitempty"`
 	Row    string `json:"row"` // such as "grant 7"
 	Reason string `json:"reason"`
@@ -26,10 +26,10 @@ func (u Unreadable) String() string {
 	return text
 }
 
-// Unreadable is what of the policy cannot be read.
+// Unreadable returns the rows of the policy that are not valid.
 func (p *Policy) Unreadable() []Unreadable { return p.unreadable }
 
-// closed says why an object is closed, "" where it is not.
+// closed returns why an object is closed, "" where it is not.
 func (p *Policy) closed(o Object) string {
 	i := slices.IndexFunc(p.unreadable, func(u Unreadable) bool { return u.Object == o })
 	if i < 0 || o == "" {
@@ -38,7 +38,7 @@ func (p *Policy) closed(o Object) string {
 	return p.unreadable[i].String()
 }
 
-// unreadable notes what is wrong with a row, and says so.
+// unreadable adds what is wrong with a row. It returns whether anything is.
 func (r *Rules) unreadable(on Object, row string, wrong ...error) bool {
 	err := errors.Join(wrong...)
 	if err != nil {
@@ -47,12 +47,12 @@ func (r *Rules) unreadable(on Object, row string, wrong ...error) bool {
 	return err != nil
 }
 
-// longest is how far away an expiry may be: what is meant to last for ever has
-// none, and a year of five digits cannot be written.
-const longest = 100 * 366 * 24 * time.Hour
+// maxExpiry is how far away an expiry may be. What is meant to last for ever has none,
+// and a year of five digits cannot be written.
+const maxExpiry = 100 * 366 * 24 * time.Hour
 
-// expiry is a time as exact as a column holds it. It refuses one that is past or
-// too far away; the zero time, which is never, stays.
+// expiry returns a time as exact as a column holds it. It refuses a time that is past or
+// too far away. The zero time means never.
 func expiry(expires, now time.Time) (time.Time, error) {
 	if expires.IsZero() {
 		return expires, nil
@@ -61,7 +61,7 @@ func expiry(expires, now time.Time) (time.Time, error) {
 	if !kept.After(now) {
 		return kept, fmt.Errorf("%w: the expiry %s is past already", ErrInvalid, expires.Format(time.RFC3339))
 	}
-	if kept.Sub(now) > longest {
+	if kept.Sub(now) > maxExpiry {
 		return kept, fmt.Errorf("%w: the expiry %s is more than a hundred years away: a grant that is not to end has none", ErrInvalid, expires.Format(time.RFC3339))
 	}
 	return kept, nil

@@ -12,11 +12,15 @@ import (
 	"tkit/registry/blobs"
 )
 
+// ErrRegistering is the error of a Collect that waited too long for registrations in
+// progress.
+var ErrRegistering = errors.New("something is being registered: try again later or wait longer")
+
 // AcceptHome makes a home usable that Open refuses because its database or its
 // audit log was restored or lost; see [access.Accept]. Only an administrator may.
 // It writes one record.
-func AcceptHome(ctx context.Context, who access.Caller, home, reason string) error {
-	return access.Accept(ctx, who, home, reason)
+func AcceptHome(ctx context.Context, who access.Caller, folder, reason string) error {
+	return access.Accept(ctx, who, folder, reason)
 }
 
 // CollectOptions say how to remove unused files.
@@ -86,7 +90,7 @@ func collect(ctx context.Context, o Options, co CollectOptions) (_ blobs.Collect
 	}
 	collected, err := r.Collect(ctx, co.DryRun)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w; something is being registered: try again later or wait longer", err)
+		err = fmt.Errorf("%w: %w", ErrRegistering, err)
 	}
 	return collected, err
 }

@@ -17,19 +17,19 @@ import (
 	"tkit/internal/durable"
 )
 
-// Head keeps the chain's end apart from the log, and what its records are sealed
-// with.
+// Head stores the end of the chain apart from the log, and the key that seals its
+// records.
 type Head interface {
 	Head(ctx context.Context) (Anchor, error)
-	// SetHead returns when the position is on the disk.
+	// SetHead returns when the position is durable.
 	SetHead(ctx context.Context, p Position) error
 }
 
-// fileSize is when a log goes on in a new file, in bytes.
+// fileSize is the size, in bytes, at which a log continues in a new file.
 const fileSize = 64 << 20
 
 // A Log is appended to by any number of processes. Its methods may be called
-// at once.
+// concurrently.
 type Log struct {
 	dir   string
 	head  Head
@@ -55,9 +55,8 @@ func Open(dir string, head Head) (*Log, error) {
 // Close closes the log.
 func (l *Log) Close() error { return l.lock.Close() }
 
-// Append writes a record and returns when it, and the new head, are on the
-// disk. What it is about must not begin before, and not at all where Append
-// fails.
+// Append writes a record and returns when the record and the new head are durable. What
+// the record allows must not begin before, and not at all where Append fails.
 func (l *Log) Append(ctx context.Context, r Record) error {
 	if err := l.append(ctx, r); err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -76,9 +75,9 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// A crash may have come between a record and its head, which then comes
+	// A crash may have happened between a record and its head, which is then stored
 	// first, so that there is never more than one such record. Otherwise the head
-	// leads: what the file lacks of it, or has beyond it, stays for Verify to find.
+	// counts: what the file lacks or has beyond it is left for Verify to find.
 	if end.Sequence == head.Sequence+1 && end.record.Previous == head.Hash && head.genuine(end.record, end.line) {
 		if err := l.head.SetHead(ctx, end.Position); err != nil {
 			return err
@@ -137,8 +136,8 @@ func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
 	}
 }
 
-// newest opens the file to append to, a new one where there is none or it is
-// full, and says where the last one ends.
+// newest opens the file to append to, a new one where there is none or it is full, and
+// returns the last record.
 func (l *Log) newest() (*os.File, ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
@@ -154,8 +153,7 @@ func (l *Log) newest() (*os.File, ending, error) {
 		return nil, ending{}, err
 	}
 	end, size, whole, err := tail(f)
-	// A line without an end is what a crash left of a record whose action never
-	// began: it goes.
+	// A crash left a line without an end, and its action never began: remove it.
 	if err == nil && whole < size {
 		size, err = whole, f.Truncate(whole)
 	}
@@ -172,7 +170,7 @@ func (l *Log) newest() (*os.File, ending, error) {
 	return f, end, err
 }
 
-// begin makes a file.
+// begin creates a file.
 func (l *Log) begin(n int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(l.dir, name(n)), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -184,7 +182,7 @@ func (l *Log) begin(n int) (*os.File, error) {
 	return f, nil
 }
 
-// An ending is a file's last record, where it stands in the chain, and its line
+// An ending is the last record of a file, its position in the chain, and its line
 // without the end.
 type ending struct {
 	Position
@@ -192,8 +190,8 @@ type ending struct {
 	line   []byte
 }
 
-// tail is a file's ending, its size, and how much of that are whole lines. A last
-// line that is no record counts as none.
+// tail returns the ending of a file, its size, and how much of that are whole lines. A
+// last line that is not a record counts as none.
 func tail(f *os.File) (_ ending, size, whole int64, _ error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -220,7 +218,7 @@ const prefix, suffix = "audit-", ".jsonl"
 
 func name(n int) string { return fmt.Sprintf("%s%06d%s", prefix, n, suffix) }
 
-// number is a file's, 0 for what is none of the log's.
+// number returns the number of a file, 0 for a file that does not belong to the log.
 func number(file string) int {
 	var n int
 	if _, err := fmt.Sscanf(strings.TrimSuffix(strings.TrimPrefix(file, prefix), suffix), "%d", &n); err != nil || name(n) != file {
@@ -229,7 +227,7 @@ func number(file string) int {
 	return n
 }
 
-// files are the names of a log's files in their order.
+// files returns the names of a log's files in order.
 func files(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

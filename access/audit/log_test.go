@@ -147,11 +147,11 @@ func TestVerifyFinds(t *testing.T) {
 			l[1] = bytes.Replace(l[1], []byte(`"prev":"`), []byte(`"prev":"00`), 1)
 			return l
 		}), "it was changed"},
-		{"a line that is no record", edit(func(l [][]byte) [][]byte { l[1] = []byte("{}\n"); return l }), "no record"},
+		{"a line that is no record", edit(func(l [][]byte) [][]byte { l[1] = []byte("{}\n"); return l }), "not a record"},
 		{"a key that is not a record's", edit(func(l [][]byte) [][]byte {
 			l[1] = bytes.Replace(l[1], []byte(`"who"`), []byte(`"whom"`), 1)
 			return l
-		}), "no record"},
+		}), "not a record"},
 		{"the first file removed", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, name(1)))) }, "the file before it is missing"},
 		{"a file in the middle removed", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, second))) }, "are missing"},
 		{"the last file removed", func(t *testing.T, dir string) {

@@ -1,15 +1,16 @@
-// Package audit keeps the log of who was allowed or refused what: lines of
-// JSON that are only ever appended, each with the SHA-256 of the one before.
+// Package audit keeps the log of decisions: lines of JSON that are only appended, each
+// with the SHA-256 of the line before.
 //
-// A line that was changed, removed, moved or put in breaks the chain, and
-// Verify finds it. The chain's end is kept elsewhere too (see [Head]), so that
-// lines cut off the end are missed, and lines put in after it are found. Every
-// record is sealed with a key that is kept there: the one that a crash left before
-// its head was kept is told from one that was forged. A new file goes on with the
-// chain of the one before.
+// A line that was changed, removed, moved or inserted breaks the chain, and Verify
+// finds it. The end of the chain is also stored elsewhere (see [Head]), so that lines
+// that were removed or added at the end are found, too. Every record is sealed with a
+// key that is stored there: so a record that a crash left before the head was stored
+// is distinguished from a forged one. A new file continues the chain of the one
+// before.
 //
-// Whoever can write the log's folder and read the key can make a new chain. Who must rule that out keeps a [Position] now and then where that
-// person cannot write; Verify compares with it.
+// Whoever can write the log's folder and read the key can write a new chain. To rule
+// that out, store a [Position] now and then where that person cannot write; Verify
+// compares the log with it.
 package audit
 
 import (
@@ -25,7 +26,7 @@ import (
 	"time"
 )
 
-// A Record is one line. It never has a token, a password or data in it.
+// A Record is one line. It never contains a token, a password or data.
 type Record struct {
 	// Sequence numbers the records of a log, 1, 2, 3 … Previous is the hash of
 	// the record before, "" of the first. Both are set by Append, as is At.
@@ -33,12 +34,13 @@ type Record struct {
 	Previous string    `json:"prev"`
 	At       time.Time `json:"at"`
 
-	// Who asked, as which account of this system, and as which user of the
-	// store, where that has users of its own and is open already.
+	// Who is the caller, As the system account of the process, and Store the user
+	// that the store of the data is read as, where it has users of its own and is
+	// open already.
 	Who   string `json:"who"`
 	As    string `json:"as,omitempty"`
 	Store string `json:"store,omitempty"`
-	// Action is what they were about to do; Right the right that it takes.
+	// Action is what the caller was about to do; Right is the right that it takes.
 	Action string `json:"action"`
 	Right  string `json:"right,omitempty"`
 	// Object is what it is about, Data the dataset versions and Model the model
@@ -47,17 +49,17 @@ type Record struct {
 	Data    []string `json:"data,omitempty"`
 	Model   string   `json:"model,omitempty"`
 	Purpose string   `json:"purpose,omitempty"`
-	// Policy is the generation that was decided by, Grant the grant.
+	// Policy is the generation of the policy that decided, Grant the grant.
 	Policy  int64   `json:"policy,omitempty"`
 	Grant   int64   `json:"grant,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"`
-	// Seal shows that the record was written by who has the key; see [Anchor]. It
-	// is set by Append, and comes last.
+	// Seal shows that the writer of the record had the key; see [Anchor]. It is set
+	// by Append, and comes last.
 	Seal string `json:"seal,omitempty"`
 }
 
-// An Outcome is how a decision came out.
+// An Outcome is the result of a decision.
 type Outcome string
 
 // The outcomes.
@@ -69,25 +71,25 @@ const (
 // maxLine bounds a line, in bytes.
 const maxLine = 1 << 20
 
-// ParseRecord reads a line without its end. It is strict: a key that this tkit
-// does not know was put there by something else.
+// ParseRecord reads a line without its end. It refuses unknown keys: tkit did not write
+// them.
 func ParseRecord(line []byte) (Record, error) {
 	var r Record
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
-		return r, fmt.Errorf("no record: %w", err)
+		return r, fmt.Errorf("not a record: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return r, errors.New("no record: text after the object")
+		return r, errors.New("not a record: text after the object")
 	}
 	switch {
 	case r.Sequence < 1:
-		return r, fmt.Errorf("no record: its number is %d", r.Sequence)
+		return r, fmt.Errorf("not a record: its number is %d", r.Sequence)
 	case r.Outcome != Allowed && r.Outcome != Denied:
-		return r, fmt.Errorf("no record: its outcome is %.40q", r.Outcome)
+		return r, fmt.Errorf("not a record: its outcome is %.40q", r.Outcome)
 	case (r.Sequence == 1) != (r.Previous == ""):
-		return r, fmt.Errorf("no record: number %d names %.80q as the one before", r.Sequence, r.Previous)
+		return r, fmt.Errorf("not a record: number %d names %.80q as the one before", r.Sequence, r.Previous)
 	}
 	return r, nil
 }
@@ -108,7 +110,7 @@ func (r Record) encode(a Anchor) ([]byte, error) {
 	return line, nil
 }
 
-// hashOf is the hash of a line without its end.
+// hashOf returns the hash of a line without its end.
 func hashOf(line []byte) string {
 	sum := sha256.Sum256(line)
 	return hex.EncodeToString(sum[:])

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Anchor is what is kept apart from a log to check it by.
+// An Anchor is what is stored apart from a log to verify it with.
 type Anchor struct {
 	// Position is the chain's end.
 	Position
-	// Key seals records: whoever can write the log but not read the key cannot
-	// forge one.
+	// Key seals records. Whoever can write the log but not read the key cannot forge
+	// a record.
 	Key []byte
-	// Unsealed is the last record that may have no seal, since it was written
+	// Unsealed is the last record that may be without a seal, since it was written
 	// before there was a key.
 	Unsealed int64
 }
@@ -46,8 +46,8 @@ func (a Anchor) sealOf(body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// genuine says whether a record, of a line without its end, was written by who has
-// the key.
+// genuine says whether the writer of a record had the key. Line is the record's line
+// without its end.
 func (a Anchor) genuine(r Record, line []byte) bool {
 	body, found := bytes.CutSuffix(line, []byte(sealBegins+r.Seal+sealEnds))
 	if r.Seal == "" || !found {
@@ -57,15 +57,15 @@ func (a Anchor) genuine(r Record, line []byte) bool {
 }
 
 var (
-	// ErrMissing: the log is gone, and records were written.
+	// ErrMissing is the error of a log that is gone though records were written.
 	ErrMissing = errors.New("the audit log is missing")
-	// ErrAhead: the log has decisions that the database knows nothing of, so that
-	// the database, and the policy in it, is an older one.
+	// ErrAhead is the error of a log with decisions that the database does not have,
+	// so that the database, and the policy in it, is an older one.
 	ErrAhead = errors.New("the database is older than the audit log")
 )
 
 // Compare compares the end of the log with its anchor. The error wraps ErrMissing or
-// ErrAhead. It does not look for records that were changed; see Verify.
+// ErrAhead. It does not find records that were changed; see Verify.
 func (l *Log) Compare(ctx context.Context) error {
 	anchor, unlock, err := l.acquire(ctx, unix.LOCK_SH)
 	if err != nil {
@@ -88,7 +88,7 @@ func (l *Log) Compare(ctx context.Context) error {
 	return nil
 }
 
-// end is the last record of the log, zero where there is none.
+// end returns the last record of the log, zero where there is none.
 func (l *Log) end() (ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
@@ -110,9 +110,9 @@ func (l *Log) end() (ending, error) {
 	return ending{}, nil
 }
 
-// Accept goes on with a log whose end Compare refuses, and writes a record that
-// says so. What the database lacks of the chain it takes over from the log; what
-// the log lacks stays missing for Verify to find.
+// Accept makes a log usable whose end Compare refuses, and writes a record of that.
+// What the database lacks of the chain is taken from the log. What the log lacks stays
+// missing, and Verify finds it.
 func (l *Log) Accept(ctx context.Context, r Record) error {
 	if err := l.catchUp(ctx); err != nil {
 		return fmt.Errorf("audit log: %w", err)

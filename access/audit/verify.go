@@ -33,9 +33,9 @@ type Verification struct {
 	Problems []Problem `json:"problems"`
 }
 
-// Verify reads the whole log and returns what is not as it was written. Known
-// are positions that were noted before, wherever; the head's own is compared
-// in any case. Its error tells that it could not look.
+// Verify reads the whole log and returns what is not as it was written. Known are
+// positions that were stored before; that of the head is compared in any case. The
+// error means that it could not read the log.
 func (l *Log) Verify(ctx context.Context, known ...Position) (Verification, error) {
 	v, err := l.verify(ctx, known)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package hadoop has the groups of a home whose datasets lie in HDFS: a
-// cluster's own, as its NameNode has them, where the home lists none.
+// Package hadoop has the groups of a home with datasets in HDFS: those of the cluster,
+// by its NameNode, where the home has no file of groups.
 package hadoop
 
 import (
@@ -16,9 +16,9 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// Groups are those of a home: what its access/groups.yaml says while there is
-// one, for datasets in HDFS too. Otherwise the operating system's, and for
-// datasets in HDFS the NameNode's. Its methods may be called at once.
+// Groups are those of a home: those of its access/groups.yaml, where there is one, for
+// all datasets; otherwise those of the NameNode for datasets in HDFS, and of the
+// operating system for all else. Its methods may be called concurrently.
 type Groups struct {
 	access.HomeGroups
 
@@ -29,14 +29,14 @@ type Groups struct {
 
 var _ access.ClusterGroups = (*Groups)(nil)
 
-// New are the groups of a home. The caller closes them; an [access.Authority]
-// that has them does.
+// New returns the groups of a home. An [access.Authority] that is opened with them
+// closes them.
 func New(home string) *Groups {
 	return &Groups{HomeGroups: access.HomeGroups(home), clients: make(map[string]*hdfs.Client)}
 }
 
-// A NameNode answers within these times or counts as not answering: who asks
-// for groups waits for it.
+// A NameNode that does not answer within these times counts as failing: callers wait
+// for their groups.
 const (
 	callTimeout = 3 * time.Second
 	budget      = 3 * time.Second
@@ -71,7 +71,7 @@ func (g *Groups) OfCluster(ctx context.Context, cluster string, p access.Princip
 	return all, nil
 }
 
-// client is the cluster's, connected once.
+// client returns the client of a cluster, which is connected once.
 func (g *Groups) client(ctx context.Context, cluster string) (*hdfs.Client, error) {
 	g.mu.Lock()
 	c := g.clients[cluster]

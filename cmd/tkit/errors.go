@@ -21,6 +21,7 @@ var remedies = []struct {
 }{
 	{job.ErrChoose, "--input, --output"},
 	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
+	{catalog.ErrRegistering, "--wait"},
 	{train.ErrCut, "--cut"},
 	{server.ErrCertificate, "--tls-cert, --tls-key"},
 	{pictures.ErrLookAlikes, "--look-alikes"},
