@@ -31,8 +31,8 @@ type Transition struct{ From, To int }
 var ErrMoved = errors.New("somebody moved it meanwhile: look again")
 
 // Promote makes an alias name a version, from the next Resolve on. The alias
-// is made when missing; where it names the version already, nothing happens
-// and nothing is recorded.
+// is created when it does not exist. Where it names the version already, nothing
+// happens and nothing is recorded.
 func (r *Registry) Promote(ctx context.Context, model string, version int, alias string, by Change) (Alias, error) {
 	return r.Move(ctx, AliasMove{Action: Promoted, Model: model, Alias: alias, Version: version, By: by})
 }
@@ -51,8 +51,8 @@ func (r *Registry) Rollback(ctx context.Context, model, alias string, by Change)
 	return r.Move(ctx, AliasMove{Action: RolledBack, Model: model, Alias: alias, By: by})
 }
 
-// RemoveAlias removes an alias. A later Promote makes it anew: Rollback does
-// not reach back behind the removal.
+// RemoveAlias removes an alias. A later Promote creates a new one, and Rollback does
+// not undo the removal.
 func (r *Registry) RemoveAlias(ctx context.Context, model, alias string, by Change) error {
 	_, err := r.Move(ctx, AliasMove{Action: AliasRemoved, Model: model, Alias: alias, By: by})
 	return err

@@ -10,17 +10,17 @@ import (
 	"tkit/registry/metadata"
 )
 
-// ErrUncertain: the database does not say for sure which blobs are in use.
+// ErrUncertain is the error of metadata that are damaged, so that the blobs in use are
+// not known.
 var ErrUncertain = errors.New("which files are in use is not certain")
 
-// WorkPrefix is how the names of the folders in a home begin in which runs keep
-// what is only theirs.
+// WorkPrefix begins the names of the temporary folders of runs in a home.
 const WorkPrefix = ".train-"
 
 // Collect removes the blobs that no version refers to, and what crashed
 // registrations and runs left. It waits for registrations in progress, in any
-// process; a registration that starts meanwhile waits for it. With dry it only
-// says what it would remove. Where the database is damaged or contradicts itself
+// process; a registration that starts meanwhile waits for Collect. With dry, it only
+// returns what it would remove. Where the metadata are damaged or inconsistent,
 // nothing is removed, and the error wraps ErrUncertain.
 func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, error) {
 	c, err := r.blobs.Collect(ctx, dry, r.used)
@@ -36,8 +36,8 @@ func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, erro
 	return c, nil
 }
 
-// used are the blobs that versions refer to. Every table is compared with the
-// others first: a version that is missing is one whose blobs would be removed.
+// used returns the blobs that versions refer to. It verifies the metadata first: the
+// blobs of a missing version would be removed.
 func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	damage, err := r.metadata.Check(ctx)
 	if err != nil {

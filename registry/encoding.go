@@ -45,9 +45,8 @@ func digestOf(text []byte) Digest {
 	return Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(text)))
 }
 
-// DecodeManifest reads a manifest. It is strict: a manifest with a key that
-// this tkit does not know was written by another, and what the key says may
-// matter to how the model is used.
+// DecodeManifest reads a manifest. It refuses unknown keys: another version of tkit
+// wrote them, and they may change how the model is to be used.
 func DecodeManifest(text []byte) (*Manifest, error) {
 	var form struct {
 		Format int `json:"format"`

@@ -72,13 +72,12 @@ func (r *Registry) Generation(ctx context.Context) (id int64, err error) {
 	return id, nil
 }
 
-// Watch yields every event after the generation since, as it happens, whoever
-// caused it in whichever process; it looks every so often, which costs some
-// microseconds. An error tells that a look failed: nothing is lost, the next
-// look is taken all the same. The sequence ends with the context.
+// Watch yields every event after the generation since, as it happens, in any process.
+// It polls in intervals, which takes some microseconds. An error means that a poll
+// failed; the next one yields what it missed. The sequence ends with the context.
 //
-// Whoever follows the aliases asks for Generation, reads them with List, and
-// watches from that generation on: so no change falls in between.
+// To follow the aliases, call Generation, read the aliases with List, and watch from
+// that generation on: so no change is missed.
 func (r *Registry) Watch(ctx context.Context, since int64, every time.Duration) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for err := range r.metadata.Changes(ctx, every) {

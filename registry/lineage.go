@@ -6,9 +6,9 @@ import (
 )
 
 // Lineage returns a version followed by the registered versions that it was
-// built on, down to the first. The error wraps ErrCorrupt or ErrNotFound where
-// a lineage cannot be followed to its end: nobody can tell then whose data is
-// in the version.
+// built on, down to the first. The error wraps ErrCorrupt or ErrNotFound where the
+// lineage cannot be followed to its end: it is unknown then which data the version was
+// trained on.
 func (r *Registry) Lineage(ctx context.Context, m *Manifest) ([]*Manifest, error) {
 	lineage := []*Manifest{m}
 	seen := map[Ref]bool{m.Ref(): true}

@@ -8,7 +8,7 @@ import (
 	"tkit/registry/metadata"
 )
 
-// A Model is a name and the versions under it.
+// A Model is a name with versions.
 type Model struct {
 	Name     string    `json:"name"`
 	Created  time.Time `json:"created"`
@@ -20,9 +20,9 @@ type Model struct {
 // A Version is one version of a model.
 type Version struct {
 	Manifest *Manifest `json:"manifest"`
-	// Digest is of the manifest, and so of all the version is.
+	// Digest is that of the manifest, which contains the digests of all parts.
 	Digest Digest `json:"digest"`
-	// Aliases are the names that the version has now.
+	// Aliases are those that name the version now.
 	Aliases []string `json:"aliases"`
 }
 
@@ -85,8 +85,8 @@ func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error
 	return versions, nil
 }
 
-// Version returns the version that ref refers to now. It is Resolve for
-// people: it looks the aliases up as well.
+// Version returns the version that ref refers to now. Unlike Resolve, it reads the
+// aliases, too.
 func (r *Registry) Version(ctx context.Context, ref Ref) (v Version, err error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {

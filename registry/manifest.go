@@ -11,12 +11,12 @@ import (
 	"tkit/registry/blobs"
 )
 
-// ManifestFormat is the form of the manifests that this package writes and
-// the only one that it reads.
+// ManifestFormat is the format of the manifests that this package writes, and the only
+// one that it reads.
 const ManifestFormat = 1
 
-// A Manifest is all there is to know of a version. One that was read from a
-// registry is shared and must not be changed.
+// A Manifest describes a version completely. A manifest that was read from a registry is
+// shared and must not be changed.
 type Manifest struct {
 	// Format, Version, Created and the parts are set by Register.
 	Format      int       `json:"format"`
@@ -25,8 +25,8 @@ type Manifest struct {
 	Created     time.Time `json:"created"`
 	Description string    `json:"description,omitempty"`
 
-	// Trunk is the network up to the cut, Head the one behind it, both in the
-	// form of internal/network. A model trained from scratch is cut as well.
+	// Trunk is the network up to the cut, Head the network after it, both in the
+	// format of internal/network. A model trained from scratch is cut, too.
 	Trunk Part `json:"trunk"`
 	Cut   Cut  `json:"cut"`
 	Head  Part `json:"head"`
@@ -39,8 +39,8 @@ type Manifest struct {
 	Preprocessing preprocessing.Preprocessing `json:"preprocessing"`
 	Signature     Signature                   `json:"signature"`
 
-	// Metrics is how the version fared on examples kept from its training;
-	// nil where it was not evaluated.
+	// Metrics is the evaluation on examples that were not used for training; nil
+	// where there was none.
 	Metrics *evaluation.Evaluation `json:"metrics,omitempty"`
 	Lineage Lineage                `json:"lineage"`
 }
@@ -60,7 +60,7 @@ type Cut struct {
 	Pool string `json:"pool"`
 }
 
-// A Signature is what the exported SavedModel takes and gives.
+// A Signature describes the inputs and outputs of the exported SavedModel.
 type Signature struct {
 	Inputs  []Port `json:"inputs"`
 	Outputs []Port `json:"outputs"`
@@ -70,12 +70,12 @@ type Signature struct {
 type Port struct {
 	Name     string `json:"name"`
 	DataType string `json:"dtype"` // as TensorFlow prints it: "float32"
-	// Shape has -1 for what is not known beforehand, such as the batch.
+	// Shape has -1 for unknown dimensions, such as the batch.
 	Shape []int64 `json:"shape"`
 }
 
-// Lineage is where a version came from: enough to make it again, and to know
-// whose data is in it.
+// Lineage is what a version was made from: enough to train it again, and to know which
+// data restrict it.
 type Lineage struct {
 	Snapshots []SnapshotRef `json:"snapshots,omitempty"`
 	// Base is nil for a model trained from scratch.
@@ -89,18 +89,17 @@ type Lineage struct {
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
-// A SnapshotRef names the snapshot of a dataset that took part.
+// A SnapshotRef refers to the snapshot of a dataset that a version was trained on.
 type SnapshotRef struct {
 	URI     string `json:"uri"`
 	Digest  Digest `json:"digest"`
 	Entries int    `json:"entries"`
-	// Datasets are the registered datasets that it was of when the version was
-	// trained. None means that nobody had registered it: it was the affair of
-	// those who could read the files.
+	// Datasets are the registered datasets that the snapshot belonged to when the
+	// version was trained; none where the data was not registered.
 	Datasets []string `json:"datasets,omitempty"`
 }
 
-// A Base names the pretrained SavedModel behind a trunk.
+// A Base refers to the pretrained SavedModel that a trunk was cut from.
 type Base struct {
 	Name   string `json:"name"`
 	Digest Digest `json:"digest"`

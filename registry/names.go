@@ -12,8 +12,8 @@ const (
 	maxReason    = 4096
 )
 
-// CheckModelName says whether a name can be a model's: lower-case letters,
-// digits, ".", "_" and "-", a letter or digit first, at most 128.
+// CheckModelName refuses a name that is not valid for a model. Valid are lower-case
+// letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 128.
 func CheckModelName(name string) error {
 	if !isName(name, maxModelName) {
 		return fmt.Errorf("%w: model name %.140q: use a-z, 0-9, \".\", \"_\" and \"-\", a letter or digit first, at most %d of them",
@@ -22,8 +22,8 @@ func CheckModelName(name string) error {
 	return nil
 }
 
-// CheckAliasName says whether a name can be an alias': as a model's, at most
-// 64, and not a number, which would be a version.
+// CheckAliasName refuses a name that is not valid for an alias: as for a model, but at
+// most 64, and not a number, which would be a version.
 func CheckAliasName(name string) error {
 	if !isName(name, maxAliasName) || strings.Trim(name, "0123456789") == "" {
 		return fmt.Errorf("%w: alias %.80q: use a-z, 0-9, \".\", \"_\" and \"-\", a letter or digit first, at most %d of them, not only digits",

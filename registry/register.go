@@ -12,17 +12,17 @@ import (
 	"tkit/registry/metadata"
 )
 
-// Content is where the bytes of a part come from: it puts them into a store
-// and says what they are called there.
+// Content is the source of a part's bytes: it puts them into a store and returns the
+// blob that they are there.
 type Content func(ctx context.Context, s blobs.Store) (blobs.Blob, error)
 
-// FromFile takes a part from a file. The file shares its bytes with the
-// registry where it can, becomes read-only, and must not be written to again.
+// FromFile takes a part from a file. The file becomes read-only and must not be written
+// to again: it may share its bytes with the registry.
 func FromFile(path string) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.PutFile(ctx, path) }
 }
 
-// FromReader takes a part from what is left of r.
+// FromReader takes a part from the rest of r.
 func FromReader(r io.Reader) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.Put(ctx, r) }
 }
@@ -33,14 +33,14 @@ func FromEncoder(e interface{ Encode(io.Writer) error }) Content {
 		r, w := io.Pipe()
 		var encoding sync.WaitGroup
 		encoding.Go(func() { w.CloseWithError(e.Encode(w)) })
-		defer encoding.Wait() // e may be gone once its caller knows
-		defer r.Close()       // ends Encode where Put gave up
+		defer encoding.Wait() // the caller may close e afterwards
+		defer r.Close()       // ends Encode where Put failed
 		return s.Put(ctx, r)
 	}
 }
 
-// Stored takes a part that the registry has already, such as the trunk of
-// another version.
+// Stored takes a part that is in the registry already, such as the trunk of another
+// version.
 func Stored(d Digest) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
 		if err := s.Verify(ctx, d); err != nil {
@@ -50,10 +50,10 @@ func Stored(d Digest) Content {
 	}
 }
 
-// A Registration is a version to be.
+// A Registration is a version to register.
 type Registration struct {
-	// Manifest is the version's, but for what Register sets: Format, Version,
-	// Created, Trunk, Head and Attachments.
+	// Manifest is the version's, except for the fields that Register sets: Format,
+	// Version, Created, Trunk, Head and Attachments.
 	Manifest    Manifest
 	Trunk, Head Content
 	// Attachments become the manifest's, under the same names.
@@ -67,10 +67,10 @@ type Registration struct {
 	Permitted func(ctx context.Context) (generation int64, err error)
 }
 
-// Register makes the next version of a model, and the model with its first. It
-// names no alias: that is Promote's. The version is complete, and on the disk,
-// when Register returns; where it fails or is killed there is none, and what
-// it left in the blob store is found by Collect.
+// Register registers the next version of a model, and the model with its first version.
+// It moves no alias; see Promote. When Register returns, the version is complete and
+// durable. Where it fails or the process is killed, there is no version, and Collect
+// removes what is left in the blob store.
 func (r *Registry) Register(ctx context.Context, n Registration) (Version, error) {
 	m := n.Manifest
 	if err := CheckModelName(m.Model); err != nil {
@@ -122,7 +122,7 @@ func (r *Registry) insertPermitted(ctx context.Context, m Manifest, n Registrati
 	}
 }
 
-// putParts stores the blobs and enters them in the manifest.
+// putParts stores the blobs and adds them to the manifest.
 func (r *Registry) putParts(ctx context.Context, m *Manifest, n Registration) error {
 	put := func(name string, c Content) (Part, error) {
 		if c == nil {

@@ -1,14 +1,15 @@
-// Package registry keeps every version of every model, for ever and unchanged,
-// and says which of them each alias names.
+// Package registry stores the versions of models, which are immutable, and the aliases
+// that name them.
 //
-// A version is a manifest and the blobs it names: the trunk, shared by every
-// version that stands on the same one, and the head. Versions never change;
-// aliases move between them, and a history says who moved them and why.
-// Nothing half-done is visible: a version appears in one transaction, after
-// its blobs are on the disk.
+// A version is a manifest and the blobs that it refers to: the head, and the trunk, which
+// versions share. Aliases move between versions, and a history says who moved them and
+// why. A version becomes visible in one transaction, after its blobs are durable.
 //
-// Several processes may use one registry at once: training registers while a
-// server follows the aliases with Watch.
+// Several processes may use a registry at once: one registers versions while another
+// follows the aliases with Watch.
+//
+// The package has the rules. The metadata are kept by a [metadata.Store] and the blobs by
+// a [blobs.Store].
 package registry
 
 import (
@@ -27,13 +28,13 @@ import (
 // Digest names content by its SHA-256: "sha256:" and 64 hexadecimal digits.
 type Digest = blobs.Digest
 
-// The reasons why a request fails, for errors.Is.
+// The reasons of errors, for errors.Is.
 var (
-	// ErrNotFound: no such model, version or alias.
+	// ErrNotFound is the error of a model, version or alias that does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrInvalid: a name, reference or manifest that cannot be.
+	// ErrInvalid is the error of a name, reference or manifest that is not valid.
 	ErrInvalid = errors.New("invalid")
-	// ErrCorrupt: what is stored is not what was registered.
+	// ErrCorrupt is the error of a stored manifest that is not the registered one.
 	ErrCorrupt = errors.New("the stored manifest is not what was registered")
 )
 
@@ -46,7 +47,7 @@ type Registry struct {
 }
 
 // Open opens the registry of the home in a folder, its metadata in the home's
-// database and its blobs in blobs/, and makes what is missing. It refuses a
+// database and its blobs in blobs/, and creates what is missing. It refuses a
 // database that is not the one that the home was used with; see package internal/home.
 func Open(ctx context.Context, folder string) (*Registry, error) {
 	m, err := sqlite.Open(ctx, folder)

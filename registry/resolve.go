@@ -10,9 +10,9 @@ import (
 	"tkit/registry/metadata"
 )
 
-// Resolve returns the manifest of the version that ref refers to now. It
-// touches no blob and costs some tens of microseconds once the version was
-// seen, so it may be asked for every request.
+// Resolve returns the manifest of the version that ref refers to now. It reads no blob,
+// and takes some tens of microseconds for a version that was resolved before, so that
+// it may be called for every request.
 func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
 	v, found, err := r.metadata.Find(ctx, ref.Model, ref.Version, ref.Alias)
 	switch {
@@ -67,7 +67,7 @@ func readManifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
 	return m, nil
 }
 
-// notFound says why a reference leads nowhere and what to do.
+// notFound is the error of a reference to nothing, and says what to do.
 func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 	models, err := r.List(ctx)
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 	return fmt.Errorf("model %s: %w; there are %s", ref.Model, ErrNotFound, strings.Join(names, ", "))
 }
 
-// lacks says that a model has no such version or alias.
+// lacks is the error of a reference to a version or alias that a model does not have.
 func (m Model) lacks(ref Ref) error {
 	if ref.Version != 0 {
 		return fmt.Errorf("%s: %w: the newest version is %d", ref, ErrNotFound, m.Latest)
@@ -114,13 +114,13 @@ func (m Model) lacks(ref Ref) error {
 		ref, ErrNotFound, ref.Alias, flag, newest)
 }
 
-// manifests keeps the manifests that were read lately, by digest.
+// manifests is a cache of manifests by their digests.
 type manifests struct {
 	mu       sync.Mutex
 	byDigest map[Digest]*Manifest
 }
 
-// cached bounds the manifests in memory. More than a server has loaded.
+// cached bounds the cache: more than the versions that a server has loaded.
 const cached = 512
 
 func (c *manifests) get(v metadata.Version) *Manifest {

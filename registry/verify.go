@@ -19,9 +19,9 @@ type Problem struct {
 	Detail  string `json:"detail"`
 }
 
-// Verify reads everything that is stored, every byte of every blob, and
-// returns what is not as it was registered. Its error tells that it could not
-// look, not that it found something.
+// Verify reads everything that is stored, every byte of every blob, and returns what is
+// not as it was registered. An error means that it could not read, not that it found a
+// problem.
 func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 	v := newVerification()
 	damage, err := r.metadata.Check(ctx)
@@ -42,7 +42,7 @@ func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 	return v.problems, nil
 }
 
-// verification gathers problems and which blobs must be there.
+// verification collects problems, and the blobs that must exist.
 type verification struct {
 	problems []Problem
 	parts    map[Digest][]string // the parts that are this blob
@@ -57,8 +57,8 @@ func (v *verification) found(subject, detail string) {
 	v.problems = append(v.problems, Problem{subject, detail})
 }
 
-// checkTables compares what the tables say with each other, and notes the blobs that
-// they refer to.
+// checkTables compares the tables with each other, and collects the blobs that they
+// refer to.
 func (v *verification) checkTables(ctx context.Context, rows metadata.Reader) error {
 	registered, err := v.checkHistory(rows)
 	if err != nil {
@@ -67,8 +67,8 @@ func (v *verification) checkTables(ctx context.Context, rows metadata.Reader) er
 	return v.checkVersions(ctx, rows, registered)
 }
 
-// checkHistory plays the history and compares where it leads with the aliases.
-// It returns the digests of the manifests that were registered.
+// checkHistory replays the history and compares the result with the aliases. It returns
+// the digests of the manifests that were registered.
 func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error) {
 	events, err := rows.Events("", 0)
 	if err != nil {
@@ -115,7 +115,7 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 	return registered, nil
 }
 
-// checkVersions compares the versions with the history and notes their blobs.
+// checkVersions compares the versions with the history and collects their blobs.
 func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, registered map[Ref]Digest) error {
 	versions, err := rows.Versions("")
 	if err != nil {
@@ -150,8 +150,8 @@ func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, 
 	return nil
 }
 
-// checkParts compares the rows that keep Collect from a version's blobs with
-// its manifest.
+// checkParts compares a version's rows of parts, which protect its blobs from Collect,
+// with its manifest.
 func (v *verification) checkParts(rows metadata.Reader, m *Manifest) error {
 	stored, err := rows.Parts(m.Model, m.Version)
 	if err != nil {

@@ -1,10 +1,9 @@
-// Package blobs keeps content-addressed files: the bytes of a trunk, a head or
-// a report stand once under the digest of what they are, whoever refers to
-// them.
+// Package blobs stores content by its digest: the bytes of a trunk, a head or a report are
+// stored once, whoever refers to them.
 //
-// Nothing half-written ever carries a digest's name, and nothing is handed out
-// before its bytes were checked against its name. A blob never changes; it is
-// removed only by Collect, and only when nobody refers to it or is about to.
+// A blob becomes visible when it is complete, and its bytes are checked against its
+// digest when it is read. Blobs are immutable. Only Collect removes them, and only those
+// that nobody refers to or is about to refer to.
 package blobs
 
 import (
@@ -14,23 +13,23 @@ import (
 	"iter"
 )
 
-// ErrCorrupt is wrapped by an error about a blob whose bytes are not what its
-// digest says. Putting the right content again mends it.
+// ErrCorrupt is the error of a blob whose bytes do not match its digest. Putting the right
+// content again repairs it.
 var ErrCorrupt = errors.New("the stored bytes are not what the digest says")
 
-// A Blob is content that a store holds.
+// A Blob is content in a store.
 type Blob struct {
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"` // bytes
 }
 
-// A Store keeps blobs. All its methods may be called at once, from several
-// goroutines and from several processes that share the store. A blob that is
-// not there is an error that wraps fs.ErrNotExist.
+// A Store stores blobs. Its methods may be called concurrently, from several goroutines
+// and from several processes that share the store. The error of a blob that does not
+// exist wraps fs.ErrNotExist.
 type Store interface {
-	// Put stores what r holds. When it returns, the blob is on stable storage
-	// and readable; when it fails, nothing is. Content that is there already
-	// is left as it is, unless it is corrupt: then it is replaced.
+	// Put stores the content of r. When it returns nil, the blob is durable and can
+	// be read; otherwise nothing is stored. Content that exists already is left as
+	// it is, unless it is corrupt: then it is replaced.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
 
 	// PutFile stores the file at path, sharing its bytes on disk where the
@@ -38,32 +37,31 @@ type Store interface {
 	// then on; it may be removed or renamed.
 	PutFile(ctx context.Context, path string) (Blob, error)
 
-	// Stat says what is stored under a digest, without reading it.
+	// Stat returns the size of a blob without reading it.
 	Stat(ctx context.Context, d Digest) (Blob, error)
 
 	// Open reads a blob from its beginning. Reading checks the bytes: where
-	// they are not what the digest says, the Read that would have returned
-	// io.EOF returns an error that wraps ErrCorrupt instead.
+	// they do not match the digest, the Read that would have returned io.EOF
+	// returns an error that wraps ErrCorrupt instead.
 	Open(ctx context.Context, d Digest) (io.ReadCloser, error)
 
-	// Verify checks that a blob is there and that its bytes are what the digest
-	// says. It may rely on an earlier check in this process where nothing shows
-	// that the blob has changed since.
+	// Verify checks that a blob exists and that its bytes match its digest. It may
+	// rely on an earlier check in this process where nothing shows that the blob
+	// has changed since.
 	Verify(ctx context.Context, d Digest) error
 
 	// All yields the blobs in no particular order. An error ends it.
 	All(ctx context.Context) iter.Seq2[Blob, error]
 
-	// Hold keeps every Collect, in any process, from removing anything until
-	// release is called or the process ends. Whoever puts or looks up blobs
-	// and then records a reference to them holds the store in between. It
-	// waits while a Collect is at work.
+	// Hold keeps every Collect, in any process, from removing anything until release
+	// is called or the process ends. Callers that put or look up blobs and then
+	// store a reference to them hold the store meanwhile. Hold waits while a Collect
+	// runs.
 	Hold(ctx context.Context) (release func(), err error)
 
-	// Collect waits until nobody holds the store, asks which blobs are in use,
-	// and removes the others, and what crashed writers left behind. With dry it
-	// only says what it would remove. used is called once, with the store
-	// closed to holders.
+	// Collect waits until nobody holds the store, calls used for the blobs in use, and
+	// removes the others, and what crashed writers left. With dry, it only returns
+	// what it would remove. Used is called once, while nobody can hold the store.
 	Collect(ctx context.Context, dry bool, used func(context.Context) (map[Digest]bool, error)) (Collected, error)
 }
 
@@ -77,11 +75,11 @@ type LocalStore interface {
 	Path(ctx context.Context, d Digest) (string, error)
 }
 
-// Collected is what a Collect removed, or would remove.
+// Collected is what Collect removed, or would remove.
 type Collected struct {
 	Blobs []Blob `json:"blobs"`
 	// Leavings counts the unfinished files of crashed writers.
 	Leavings int `json:"leavings"`
-	// Bytes is the size of all of them.
+	// Bytes is the size of all of these.
 	Bytes int64 `json:"bytes"`
 }

@@ -53,8 +53,8 @@ func (l *Local) Collect(ctx context.Context, dry bool, used func(context.Context
 	return c, nil
 }
 
-// removeLeavings removes the files being written: nobody is writing any while
-// the store is locked alone.
+// removeLeavings removes the unfinished files: nobody writes while the store is locked
+// exclusively.
 func (l *Local) removeLeavings(dry bool) (Collected, error) {
 	c := Collected{Blobs: []Blob{}}
 	dir := filepath.Join(l.root, "writing")
@@ -92,15 +92,14 @@ func (l *Local) remove(d Digest) error {
 	return nil
 }
 
-// lock takes the store's lock, shared or alone. The kernel gives it back when
-// the process ends, however it ends.
+// lock locks the store, shared or exclusively. The kernel unlocks it when the process
+// ends.
 func (l *Local) lock(ctx context.Context, how int) (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(l.root, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	// A blocked flock cannot be interrupted by a context, so it is asked for
-	// again and again.
+	// A context cannot interrupt a blocked flock, so poll for the lock.
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		if err == nil {

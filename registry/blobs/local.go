@@ -18,7 +18,7 @@ import (
 //
 //	sha256/ab/abcd…   the blobs, read-only, in a folder by their first digits
 //	writing/          files being written
-//	lock              held by holders, shared, and by Collect, alone
+//	lock              locked by holders, shared, and by Collect, exclusively
 //
 // Folders and files are readable by their owner only.
 type Local struct {
@@ -30,7 +30,7 @@ type Local struct {
 
 var _ LocalStore = (*Local)(nil)
 
-// NewLocal opens the store in the folder root, which is made when missing.
+// NewLocal opens the store in the folder root, which is created when missing.
 func NewLocal(root string) (*Local, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -44,7 +44,7 @@ func NewLocal(root string) (*Local, error) {
 	return &Local{root: root, verified: make(map[Digest]*verification)}, nil
 }
 
-// path is where a blob stands, or would.
+// path returns the path of a blob, whether it exists or not.
 func (l *Local) path(d Digest) (string, error) {
 	digits, err := d.digits()
 	if err != nil {
@@ -112,7 +112,7 @@ func (l *Local) All(ctx context.Context) iter.Seq2[Blob, error] {
 	}
 }
 
-// checkedFile hashes what is read of a blob and judges it at the end.
+// checkedFile hashes what is read of a blob and checks the digest at the end.
 type checkedFile struct {
 	f    *os.File
 	ctx  context.Context
@@ -138,7 +138,7 @@ func corrupt(d Digest, path string) error {
 	return fmt.Errorf("blob %s in %s: %w", d, path, ErrCorrupt)
 }
 
-// missing names the blob that a file system error is about.
+// missing adds the blob to an error of the file system.
 func missing(d Digest, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("blob %s is not in the store: %w", d, err)

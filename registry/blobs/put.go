@@ -61,7 +61,7 @@ func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
 		return l.put(ctx, f)
 	}
 	defer os.Remove(temporary)
-	// What is hashed is the linked file, not whatever stands at path by now.
+	// The linked file is hashed, whatever has the name path by now.
 	linked, err := os.Open(temporary)
 	if err != nil {
 		return Blob{}, fmt.Errorf("blobs: %w", err)
@@ -79,9 +79,9 @@ func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
 	return b, l.publish(linked, b.Digest)
 }
 
-// link makes temporary another name of the regular file f. It refuses where
-// the file could not be made read-only afterwards: where it is another user's,
-// or on another file system.
+// link makes temporary a hard link to the regular file f, which becomes read-only. It
+// returns false where that is not possible: where the file belongs to another user, or
+// is on another file system.
 func link(f *os.File, temporary string) bool {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -97,9 +97,8 @@ func link(f *os.File, temporary string) bool {
 	return false
 }
 
-// publish gives the file f, which stands among the files being written, the
-// name of its content, once its bytes are on the disk. The name is on the disk
-// when publish returns.
+// publish makes the bytes of the file f durable and then renames it to its digest. The
+// name is durable when publish returns.
 func (l *Local) publish(f *os.File, d Digest) error {
 	path, err := l.path(d)
 	if err != nil {
@@ -124,8 +123,8 @@ func (l *Local) publish(f *os.File, d Digest) error {
 	return l.remember(d, path)
 }
 
-// remember notes that the file just published is sound: its bytes were hashed
-// on their way.
+// remember records that the file just published is verified: its bytes were hashed when
+// they were written.
 func (l *Local) remember(d Digest, path string) error {
 	v := l.verification(d)
 	v.mu.Lock()
@@ -138,12 +137,12 @@ func (l *Local) remember(d Digest, path string) error {
 	return nil
 }
 
-// temporary is a name that no other writer has.
+// temporary returns a path that no other writer uses.
 func (l *Local) temporary() string {
 	return filepath.Join(l.root, "writing", rand.Text())
 }
 
-// reader ends a copy when its context does.
+// reader is a reader that fails when its context ends.
 type reader struct {
 	ctx context.Context
 	r   io.Reader

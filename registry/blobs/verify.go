@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// verification remembers which state of a blob's file was found sound. Its
-// lock is held while the file is hashed, so that many callers cost one pass.
+// verification is the state of a blob's file when it was verified. Its lock is held while
+// the file is hashed, so that concurrent callers hash it once.
 type verification struct {
 	mu    sync.Mutex
 	sound stamp
 }
 
-// stamp is what changes about a file when its bytes do.
+// stamp changes when the bytes of a file do.
 type stamp struct {
 	size     int64
 	modified time.Time
@@ -69,8 +69,8 @@ func (l *Local) verification(d Digest) *verification {
 	return v
 }
 
-// sound says whether a blob is there and is what its digest says. The error
-// tells only of a context that ended.
+// sound says whether a blob exists and matches its digest. The error is only that of the
+// context.
 func (l *Local) sound(ctx context.Context, d Digest) (bool, error) {
 	err := l.Verify(ctx, d)
 	return err == nil, ctx.Err()

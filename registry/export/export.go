@@ -23,10 +23,10 @@ import (
 	"tkit/registry"
 )
 
-// Extra is the folder inside the SavedModel for what TensorFlow does not read;
-// TensorFlow Serving leaves a folder of this name alone. In it stand the
-// version's manifest.json, labels.txt, a label a line in the order of the
-// outputs, and preprocessing.json, by which the export can be a base.
+// Extra is the folder inside the SavedModel for files that TensorFlow does not read;
+// TensorFlow Serving ignores a folder of this name. It contains the version's
+// manifest.json; labels.txt, one label per line in the order of the outputs; and
+// preprocessing.json, with which the export can be a base.
 const Extra = "assets.extra"
 
 // BytesSignature is the signature of an export with its preprocessing inside.
@@ -36,18 +36,18 @@ const BytesSignature = "serving_bytes"
 type Options struct {
 	// Preprocessing puts the version's own preprocessing before the network: a
 	// second signature, BytesSignature, takes a batch of encoded images as the
-	// input "image_bytes" and gives the same outputs. It is refused, with
-	// pipeline.ErrNotInGraph, where a graph alone cannot follow the steps, such
-	// as a plugin's.
+	// input "image_bytes" and has the same outputs. The error is
+	// pipeline.ErrNotInGraph where a graph cannot compute the steps, such as those
+	// of a plugin.
 	Preprocessing bool
-	// Private keeps the folder for the account that writes it.
+	// Private makes the folder accessible only to the account that writes it.
 	Private bool
 }
 
 // Write writes the version that ref refers to into the folder dir, which must
 // not exist or be empty, and returns the version's manifest. The signature
-// serving_default has the manifest's inputs and outputs. The folder appears in
-// one step when it is complete.
+// serving_default has the manifest's inputs and outputs. The folder becomes
+// visible when it is complete.
 func Write(ctx context.Context, r *registry.Registry, ref registry.Ref, dir string, o Options) (*registry.Manifest, error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {
@@ -127,7 +127,7 @@ func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest,
 	return savedmodel.Write(ctx, dir, savedmodel.Export{Network: shown, Front: front})
 }
 
-// Network joins a version's trunk and head. Close it when done.
+// Network joins a version's trunk and head. The caller closes it.
 func Network(ctx context.Context, r *registry.Registry, m *registry.Manifest) (_ *network.Network, err error) {
 	trunk, err := part(ctx, r, m.Trunk)
 	if err != nil {
@@ -167,8 +167,8 @@ func Ports(ports []network.Port) []registry.Port {
 	return all
 }
 
-// same compares signatures by names and types; a shape may be known better on
-// one side.
+// same compares signatures by names and types; a shape may be more specific in one of
+// them.
 func same(a, b registry.Signature) bool {
 	samePorts := func(a, b []registry.Port) bool {
 		byName := func(x, y registry.Port) int { return strings.Compare(x.Name, y.Name) }

@@ -1,5 +1,5 @@
-// Package versionpage writes what a version is and is worth as a page that
-// stands by itself: its evaluation, what restricts it and where it came from.
+// Package versionpage describes a version in a self-contained page: its evaluation, its
+// restrictions and its lineage.
 package versionpage
 
 import (
@@ -30,12 +30,12 @@ var body string
 
 var pages = page.New(body)
 
-// Page is a version and what the policy says of it.
+// Page is a version and its restrictions.
 type Page struct {
 	Version registry.Version
-	// Restrictions say, a sentence each, what restricts the version now.
+	// Restrictions describe what restricts the version now, in a sentence each.
 	Restrictions []string
-	// By is which version of tkit made the page.
+	// By is the version of tkit that writes the page.
 	By string
 }
 
@@ -61,7 +61,7 @@ func (p *Page) Write(w io.Writer) error {
 		Foot: "Made by tkit " + p.By + ". Aliases and restrictions are as they were then."}, v)
 }
 
-// view is what the template is given.
+// view is the data of the template.
 type view struct {
 	Restrictions []string
 	Evaluation   *evaluation.Evaluation
