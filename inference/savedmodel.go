@@ -10,6 +10,7 @@ import (
 
 	"tkit/internal/anymodel"
 	"tkit/internal/network"
+	"tkit/internal/preprocessing"
 	"tkit/internal/tensorflow"
 )
 
@@ -59,6 +60,9 @@ func (s *savedModel) Run(ctx context.Context, signature string, inputs []Tensor,
 	in := make([]*tensorflow.Tensor, 0, len(inputs))
 	defer func() { closeTensors(in) }()
 	for _, t := range inputs {
+		if err := checkPixels(t); err != nil {
+			return nil, Timings{}, err
+		}
 		made, err := newTensor(t)
 		if err != nil {
 			return nil, Timings{}, err
@@ -88,6 +92,19 @@ func (s *savedModel) Run(ctx context.Context, signature string, inputs []Tensor,
 
 // Close implements [Servable].
 func (s *savedModel) Close() error { return s.model.Close() }
+
+// checkPixels refuses encoded images that are larger than any that tkit decodes. A
+// few kilobytes may stand for gigabytes, which a model that decodes images would
+// take.
+func checkPixels(t Tensor) error {
+	for i, encoded := range t.Strings {
+		_, width, height, err := preprocessing.Sniff(encoded)
+		if most := preprocessing.DefaultMaxPixels; err == nil && int64(width)*int64(height) > most {
+			return &Error{Reason: TooManyPixels, Err: fmt.Errorf("input %q: element %d is an image of %d×%d pixels; up to %d are taken", t.Name, i, width, height, most)}
+		}
+	}
+	return nil
+}
 
 // newTensor copies a tensor for TensorFlow. The caller closes it.
 func newTensor(t Tensor) (*tensorflow.Tensor, error) {

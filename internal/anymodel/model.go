@@ -37,7 +37,8 @@ type Signature struct {
 	Method          string // such as "tensorflow/serving/predict"
 	Inputs, Outputs []network.Port
 
-	step *tensorflow.Step
+	step  *tensorflow.Step
+	ranks *ranks // nil where all inputs declare theirs
 }
 
 // An InputError says what is wrong with the inputs of a run.
@@ -84,7 +85,8 @@ func (m *Model) open(ctx context.Context, p *savedmodel.Program, c tensorflow.Co
 		if err != nil {
 			return fmt.Errorf("signature %q: %w", key, err)
 		}
-		m.Signatures[key] = &Signature{Key: key, Method: from.Method, Inputs: from.Inputs, Outputs: from.Outputs, step: step}
+		m.Signatures[key] = &Signature{Key: key, Method: from.Method, Inputs: from.Inputs, Outputs: from.Outputs,
+			step: step, ranks: newRanks(p.Graph, from.Inputs)}
 	}
 	return nil
 }
@@ -168,6 +170,11 @@ func (s *Signature) Run(ctx context.Context, inputs ...*tensorflow.Tensor) ([]*t
 	}
 	for i, t := range inputs {
 		if err := check(s.Inputs[i], t); err != nil {
+			return nil, err
+		}
+	}
+	if s.ranks != nil {
+		if err := s.ranks.check(s.Inputs, inputs); err != nil {
 			return nil, err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // besides those of a network: text, encoded records and images, tables that were
 // filled when the model was loaded, random numbers, and functions. As for
 // allowed, read the kernel before adding one: none may read or write a file, talk
-// to another machine, or change anything that the next request sees.
+// to another machine, or change anything that the next request sees. EncodePng is
+// not among them: it ends the process when it is given an image without pixels.
 var served = operations(`
 	ResourceGather ResourceGatherNd VarIsInitializedOp VariableShape
 	HashTableV2 MutableHashTableV2 LookupTableFindV2 LookupTableSizeV2
@@ -25,7 +26,7 @@ var served = operations(`
 	ParseExample ParseExampleV2 ParseSequenceExample ParseSequenceExampleV2 ParseSingleExample
 	ParseSingleSequenceExample ParseTensor SerializeTensor
 	AudioSpectrogram DecodeWav Mfcc
-	DecodeAndCropJpeg DecodeBmp DecodeGif DecodeImage DecodeJpeg DecodePng EncodeJpeg EncodePng ExtractJpegShape
+	DecodeAndCropJpeg DecodeBmp DecodeGif DecodeImage DecodeJpeg DecodePng EncodeJpeg ExtractJpegShape
 `, `
 	DenseCountSparseOutput DenseToDenseSetOperation DenseToSparseSetOperation RaggedBincount RaggedCountSparseOutput
 	SetSize SparseBincount SparseCountSparseOutput SparseCross SparseCrossHashed SparseCrossV2 SparseDenseCwiseAdd

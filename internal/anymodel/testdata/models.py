@@ -157,9 +157,14 @@ def flow(to):
         def anyrank(self, x):
             return {"y": tf.nn.relu(x) * 2.0}
 
+        @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, "x")])
+        def convolve(self, x):
+            return {"y": tf.raw_ops.Conv2D(input=x, filter=2.0 * tf.ones([1, 1, 1, 1]), strides=[1, 1, 1, 1], padding="SAME")}
+
     m = M()
     tf.saved_model.save(m, to, signatures={
-        "serving_default": m.loop, "counts": m.counts, "python": m.python, "file": m.file, "hidden": m.hidden, "anyrank": m.anyrank})
+        "serving_default": m.loop, "counts": m.counts, "python": m.python, "file": m.file, "hidden": m.hidden, "anyrank": m.anyrank,
+        "convolve": m.convolve})
     return {"serving_default": {"x": draw(5, 3)}, "anyrank": {"x": draw(2, 1, 2, 1)}}
 
 

@@ -1,0 +1,90 @@
+package anymodel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/network"
+	"tkit/internal/tensorflow"
+)
+
+// ranks checks the ranks of inputs of which a model does not declare any. Some of
+// TensorFlow's operations end the process when they are run on a rank that they do
+// not take. Their shape functions, which run when a graph is imported, return an
+// error instead: so the graph is imported with the ranks that are given, once for
+// each.
+type ranks struct {
+	graph *graphpb.GraphDef
+
+	mu    sync.Mutex
+	known map[string]error // what is wrong with the ranks, by how they are written
+}
+
+// maxKnownRanks bounds the results that are kept. When there are as many, all are
+// dropped.
+const maxKnownRanks = 256
+
+// newRanks returns a check for the ports of a graph, nil where all declare their
+// ranks.
+func newRanks(graph *graphpb.GraphDef, ports []network.Port) *ranks {
+	if !slices.ContainsFunc(ports, func(p network.Port) bool { return p.Shape == nil }) {
+		return nil
+	}
+	return &ranks{graph: graph, known: map[string]error{}}
+}
+
+// check refuses ranks that an operation of the graph does not take. The error is an
+// [InputError].
+func (r *ranks) check(ports []network.Port, inputs []*tensorflow.Tensor) error {
+	given := map[string]int{} // by node
+	var key strings.Builder
+	for i, p := range ports {
+		if p.Shape == nil {
+			rank := len(inputs[i].Shape())
+			given[strings.TrimSuffix(p.Tensor, ":0")] = rank
+			fmt.Fprintf(&key, "%q %d ", p.Name, rank)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err, known := r.known[key.String()]
+	if !known {
+		err = r.infer(given)
+		if e, ok := errors.AsType[*tensorflow.Error](err); ok && e.Code == tensorflow.InvalidArgument {
+			err = inputError("inputs of these ranks do not fit the model: %s", e.Message)
+		} else if err != nil {
+			return err
+		}
+		if len(r.known) == maxKnownRanks {
+			clear(r.known)
+		}
+		r.known[key.String()] = err
+	}
+	return err
+}
+
+// infer imports the graph with the ranks of nodes.
+func (r *ranks) infer(given map[string]int) error {
+	ranked := &graphpb.GraphDef{Library: r.graph.GetLibrary(), Versions: r.graph.GetVersions()}
+	for _, n := range r.graph.GetNode() {
+		if rank, ok := given[n.GetName()]; ok && n.GetOp() == "Placeholder" {
+			n = rankedPlaceholder(n, rank)
+		}
+		ranked.Node = append(ranked.Node, n)
+	}
+	g, err := tensorflow.ImportGraph(ranked)
+	if err == nil {
+		g.Close()
+	}
+	return err
+}
+
+func rankedPlaceholder(n *nodepb.NodeDef, rank int) *nodepb.NodeDef {
+	return network.PlaceholderNode(n.GetName(), tensorflow.DataType(n.GetAttr()["dtype"].GetType()), slices.Repeat([]int64{-1}, rank))
+}
