@@ -7,7 +7,8 @@
 // Its nouns are those of TensorFlow Serving's architecture:
 //
 //   - A [Source] says which versions are wanted now and where their parts are.
-//   - A [Servable] is one loaded version.
+//   - A [Servable] is one loaded version, of whatever kind; a [Handle] counts its
+//     users.
 //   - A [Loader] makes a servable of a version. Trunks and pipelines that several
 //     versions use are loaded once and counted.
 //   - A [VersionPolicy] decides, from states alone, what to load and what to
@@ -17,6 +18,6 @@
 //   - A [Batcher] stands before each trunk: rows of requests for different
 //     models share a batch.
 //
-// An [Extractor] computes the bottlenecks of many images in order, as fast as the
+// A [Stream] takes many images in order, in batches of its own, as fast as the
 // trunk goes.
 package inference

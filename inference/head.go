@@ -22,7 +22,7 @@ type Head struct {
 
 // OpenHead loads a network file with one float32 input, bottlenecks [N, …], and
 // float32 outputs, "probabilities" [N, classes] among them. It runs on the
-// goroutines that call it: a head is small.
+// CPU, on the goroutines that call it: a head is small.
 func OpenHead(path string) (_ *Head, err error) {
 	n, err := network.Open(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func (h *Head) open(n *network.Network) (err error) {
 	if h.answer < 0 {
 		return fmt.Errorf("it gives %v; want %q among them", n.Outputs, probabilities)
 	}
-	h.loaded, err = n.Load(tensorflow.Config{RunInCaller: true})
+	h.loaded, err = n.Load(tensorflow.Config{Device: tensorflow.CPU, RunInCaller: true})
 	return err
 }
 

@@ -171,12 +171,13 @@ func (c *imageClassifier) preprocess(ctx context.Context, encoded []byte, dst []
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	// Not to be left before its end, which would free the decoder too early.
+	// It cannot be interrupted: leaving early would free the decoder too soon.
 	return c.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)
 }
 
-// answer sends rows through the trunk, in whatever batches they meet others,
-// and what comes back, for each image the mean of its views, through the head.
+// answer sends rows through the trunk, in batches that they share with the rows of
+// other requests, and the bottleneck of each image, the mean of those of its views,
+// through the head.
 func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]Tensor, Timings, error) {
 	var t Timings
 	outcomes, err := c.trunk.batcher.Do(ctx, rows)
@@ -220,11 +221,10 @@ func (c *imageClassifier) judge(ctx context.Context, shape []int64, bottlenecks 
 	return outputs, nil
 }
 
-// errNotFinite: a network computed no number.
+// errNotFinite is the error of a network that computed infinity or NaN.
 var errNotFinite = errors.New("the answer is not a number")
 
-// notFinite is the index of the first value that is infinite or no number, -1
-// where there is none.
+// notFinite returns the index of the first value that is infinite or NaN, or -1.
 func notFinite(values []float32) int {
 	return slices.IndexFunc(values, func(v float32) bool { return v-v != 0 })
 }
@@ -232,8 +232,8 @@ func notFinite(values []float32) int {
 // Close implements [Servable].
 func (c *imageClassifier) Close() error {
 	var errs []error
-	for _, let := range slices.Backward(c.parts) {
-		errs = append(errs, let())
+	for _, release := range slices.Backward(c.parts) {
+		errs = append(errs, release())
 	}
 	return errors.Join(errs...)
 }

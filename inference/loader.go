@@ -16,16 +16,16 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// LoaderOptions say how versions are loaded. The zero value loads versions without
-// plugins as they were trained.
+// LoaderOptions say how versions are loaded. The zero value computes in FP32 and
+// has no plugins.
 type LoaderOptions struct {
 	Trunk     tensorflow.Config // how and on which device trunks compute
 	Precision Precision         // of trunks, where a version allows it; "": FP32
 	Limits    Limits            // of each trunk's batcher; zero: DefaultLimits
 	Decoders  int               // images decoded at a time, over all versions; 0: one for each core
 	Images    int               // images in a request; 0: as many as the queue holds
-	// Cold loads versions without a first run of everything: for programs that ask
-	// a few times and do not mind that the first answer takes longer.
+	// Cold loads versions without a warm-up. The first answers then take longer;
+	// it suits programs that end after a few.
 	Cold bool
 	// Plugins has the plugins that versions' preprocessing names; nil has none.
 	// A version whose plugin is not there, in its version and with its digest,
@@ -33,8 +33,8 @@ type LoaderOptions struct {
 	Plugins pipeline.Plugins
 	// Permit decides whether a version may be loaded here; nil permits all.
 	Permit  func(ctx context.Context, v Version) error
-	Metrics *Metrics     // nil: nobody looks at them
-	Log     *slog.Logger // nil: nothing is logged
+	Metrics *Metrics     // nil discards them
+	Log     *slog.Logger // nil discards it
 }
 
 func (o LoaderOptions) withDefaults() LoaderOptions {
@@ -59,9 +59,8 @@ func (o LoaderOptions) withDefaults() LoaderOptions {
 	return o
 }
 
-// A Loader makes servables of versions. Parts that several versions name are
-// loaded once: trunks by their digest, precision and session, preprocessing by its
-// digest.
+// A Loader makes servables of versions. Parts that several versions use are loaded
+// once: trunks are keyed by digest, precision and session, preprocessing by digest.
 type Loader struct {
 	source    Source
 	options   LoaderOptions
@@ -70,7 +69,7 @@ type Loader struct {
 	decoders  chan struct{}
 }
 
-// A trunkKey says which trunks are the same in memory.
+// A trunkKey identifies a trunk in memory.
 type trunkKey struct {
 	digest    string
 	precision Precision

@@ -26,7 +26,7 @@ var _ Servable = (*savedModel)(nil)
 // openSavedModel loads the SavedModel in dir. Signatures that cannot be served are
 // logged.
 func (l *Loader) openSavedModel(ctx context.Context, dir string) (*savedModel, error) {
-	m, err := anymodel.Open(ctx, dir, nil, tensorflow.Config{IntraOpThreads: l.options.Trunk.IntraOpThreads})
+	m, err := anymodel.Open(ctx, dir, nil, tensorflow.Config{Device: l.options.Trunk.Device, IntraOpThreads: l.options.Trunk.IntraOpThreads})
 	if err != nil {
 		return nil, err
 	}

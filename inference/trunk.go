@@ -35,7 +35,7 @@ type TrunkOptions struct {
 	Precision Precision
 	Session   tensorflow.Config // with the device
 	Limits    Limits            // of the batcher; zero: DefaultLimits
-	Metrics   *Metrics          // nil: nobody looks at them
+	Metrics   *Metrics          // nil discards them
 }
 
 // OpenTrunk loads a network file that has one float32 input, images of
@@ -166,7 +166,7 @@ func (t *Trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
 	return bottleneck, nil
 }
 
-// pass is the batcher's Pass. It has no deadline: see there.
+// pass is the batcher's [Pass].
 func (t *Trunk) pass(shape [3]int, rows [][]float32) (Bottlenecks, error) {
 	return t.RunRows(context.Background(), shape, rows)
 }

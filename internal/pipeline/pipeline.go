@@ -76,7 +76,7 @@ func CompileWith(ctx context.Context, p preprocessing.Preprocessing, plugins Plu
 	}
 	defer graph.Close()
 	pl.session, err = tensorflow.NewSession(graph, tensorflow.Config{
-		IntraOpThreads: 1, RunInCaller: true,
+		Device: tensorflow.CPU, IntraOpThreads: 1, RunInCaller: true,
 		// The optimizer turns divisions into multiplications, whose rounding
 		// differs, and finds nothing else to do.
 		DisableOptimizer: true,

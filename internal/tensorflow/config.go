@@ -9,9 +9,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Config sets how a session computes. The zero value leaves every choice to
-// TensorFlow: all cores, all GPUs.
+// A Device is what a session computes on.
+type Device string
+
+const (
+	AnyDevice Device = ""    // TensorFlow's choice: its GPUs, or else the CPU
+	CPU       Device = "cpu" // no GPU, even where there are some
+)
+
+// Config sets how a session computes, and on which device. The zero value leaves
+// every choice to TensorFlow: all cores, all GPUs. Two sessions may differ in
+// everything but what applies to the whole process.
 type Config struct {
+	Device Device
+
 	// IntraOpThreads is the number of threads that one operation may use,
 	// InterOpThreads the number of operations that run in parallel. 0 means the
 	// number of cores. A session with a value set has its own thread pool.
@@ -43,6 +54,14 @@ func (c Config) proto() ([]byte, error) {
 	if c.GPUMemoryFraction < 0 || c.GPUMemoryFraction > 1 {
 		return nil, invalid("new session", "GPU memory fraction %g is not within 0 and 1", c.GPUMemoryFraction)
 	}
+	devices := map[string]int32{}
+	switch c.Device {
+	case AnyDevice:
+	case CPU:
+		devices["GPU"] = 0
+	default:
+		return nil, invalid("new session", "unknown device %q: want %q, or none for TensorFlow's choice", c.Device, CPU)
+	}
 	graph := &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{}}
 	if c.BFloat16Rewrite {
 		graph.RewriteOptions.AutoMixedPrecisionOnednnBfloat16 = pb.RewriterConfig_ON
@@ -52,6 +71,7 @@ func (c Config) proto() ([]byte, error) {
 		graph.OptimizerOptions = &pb.OptimizerOptions{OptLevel: pb.OptimizerOptions_L0}
 	}
 	b, err := proto.Marshal(&pb.ConfigProto{
+		DeviceCount:               devices,
 		IntraOpParallelismThreads: int32(c.IntraOpThreads),
 		InterOpParallelismThreads: int32(c.InterOpThreads),
 		UsePerSessionThreads:      c.InterOpThreads > 0,

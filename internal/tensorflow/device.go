@@ -6,15 +6,15 @@ import "C"
 
 import "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
 
-// Device is a device that TensorFlow computes on.
-type Device struct {
+// DeviceInfo describes a device that TensorFlow computes on.
+type DeviceInfo struct {
 	Name   string // like "/job:localhost/replica:0/task:0/device:CPU:0"
 	Type   string // "CPU", "GPU"
 	Memory int64  // bytes that TensorFlow may use
 }
 
 // Devices lists the devices available to a session configured by c.
-func Devices(c Config) ([]Device, error) {
+func Devices(c Config) ([]DeviceInfo, error) {
 	g, err := ImportGraph(&graph_go_proto.GraphDef{})
 	if err != nil {
 		return nil, err
@@ -33,10 +33,10 @@ func Devices(c Config) ([]Device, error) {
 		return nil, err
 	}
 	defer C.TF_DeleteDeviceList(list)
-	devices := make([]Device, int(C.TF_DeviceListCount(list)))
+	devices := make([]DeviceInfo, int(C.TF_DeviceListCount(list)))
 	for i := range devices {
 		n := C.int(i)
-		devices[i] = Device{
+		devices[i] = DeviceInfo{
 			Name:   C.GoString(C.TF_DeviceListName(list, n, st.c)),
 			Type:   C.GoString(C.TF_DeviceListType(list, n, st.c)),
 			Memory: int64(C.TF_DeviceListMemoryBytes(list, n, st.c)),

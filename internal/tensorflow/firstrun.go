@@ -13,8 +13,6 @@ import (
 
 	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
-	pb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
-	"google.golang.org/protobuf/proto"
 )
 
 // The first run of a process logs once, through a copy of Abseil's log that no
@@ -50,9 +48,7 @@ func runNoOp() {
 		return
 	}
 	defer g.Close()
-	config, err := proto.Marshal(&pb.ConfigProto{
-		DeviceCount: map[string]int32{"GPU": 0}, IntraOpParallelismThreads: 1, InterOpParallelismThreads: 1, UsePerSessionThreads: true,
-	})
+	config, err := Config{Device: CPU, IntraOpThreads: 1, InterOpThreads: 1}.proto()
 	if err != nil {
 		return
 	}

@@ -276,7 +276,11 @@ func TestDevices(t *testing.T) {
 	if len(d) == 0 || d[0].Type != "CPU" || !strings.Contains(d[0].Name, "CPU:0") {
 		t.Errorf("devices %+v", d)
 	}
-	for _, c := range []tensorflow.Config{{IntraOpThreads: -1}, {GPUMemoryFraction: 1.5}} {
+	d, err = tensorflow.Devices(tensorflow.Config{Device: tensorflow.CPU})
+	if err != nil || len(d) != 1 || d[0].Type != "CPU" {
+		t.Errorf("on the CPU alone: %+v, %v", d, err)
+	}
+	for _, c := range []tensorflow.Config{{IntraOpThreads: -1}, {GPUMemoryFraction: 1.5}, {Device: "tpu"}} {
 		if _, err := tensorflow.Devices(c); code(err) != tensorflow.InvalidArgument {
 			t.Errorf("%+v: %v", c, err)
 		}
