@@ -5,8 +5,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// batch is a tensor of images whose rows are filled one by one, by several
-// goroutines, and some of which may stay empty. A row is all views of an image.
+// batch is a tensor of images. Several goroutines fill its rows, and some may stay
+// empty. A row has all views of an image.
 type batch struct {
 	tensor *tensorflow.Tensor
 	flat   []float32
@@ -36,8 +36,8 @@ func (b *batch) row(i int) []float32 {
 
 func (b *batch) close() { b.tensor.Close() }
 
-// take gives the tensor of the full rows in their order, nil if there are none,
-// and is the batch's end. Only where rows are missing does it copy.
+// take returns the tensor of the full rows in their order, nil if there are none,
+// and ends the batch. It copies only where rows are missing.
 func (b *batch) take(full func(i int) bool) (*tensorflow.Tensor, error) {
 	var rows []int
 	for i := range b.rows {

@@ -13,13 +13,13 @@ import (
 )
 
 // A Batcher gathers rows into batches for one trunk. It is work-conserving: a
-// row that finds the trunk idle runs at once and alone; while a batch runs,
-// the next one gathers behind it. So load makes batches larger, and a lone
-// request waits for nobody.
+// row that finds the trunk idle runs immediately and alone; while a batch runs,
+// the next one gathers. So batches grow with the load, and a single request does
+// not wait.
 //
-// All passes run on one thread of the operating system, since TensorFlow's
-// kernels for CPUs keep what they prepare for a size of batch by thread: what
-// was warmed up stays warm, and is held once.
+// All passes run on one thread of the operating system. TensorFlow's kernels for
+// CPUs cache per thread what they prepare for a batch size: on one thread the cache
+// stays warm, and exists once.
 //
 // Its methods may be called concurrently.
 type Batcher struct {
@@ -27,12 +27,12 @@ type Batcher struct {
 	limits  Limits
 	metrics batchMetrics
 
-	buffers sync.Pool // of *[]float32: a row's values, to be filled again
+	buffers sync.Pool // of *[]float32: buffers for the values of a row
 
 	stop   context.Context // ends the loop and fills
 	cancel context.CancelFunc
 	wake   chan struct{} // capacity 1: the queue is not empty
-	alone  chan func()   // passes that are not for rows
+	alone  chan func()   // passes for the warm-up
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -40,10 +40,10 @@ type Batcher struct {
 	rows    map[string]*entry // by key: rows that can be joined
 	queue   []*entry          // filled, in order of arrival
 	waiting int               // rows being filled or queued
-	perRow  time.Duration     // mean time a row takes of the trunk
+	perRow  time.Duration     // mean time of the trunk for a row
 }
 
-// NewBatcher starts a batcher before pass. Close ends it.
+// NewBatcher starts a batcher that runs its batches by pass. Close ends it.
 func NewBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Batcher{
@@ -75,12 +75,12 @@ func (b *Batcher) Close() {
 }
 
 // Do sends the rows of one request through the trunk and waits for all of
-// them. The first failing row fails the request, as a *RowError; a full queue
-// fails it at once, before anything is decoded, with reason Overloaded; when
-// ctx ends, its rows leave the batcher unless others wait for them too.
+// them. The first row that fails fails the request, with a *RowError. A full queue
+// fails it immediately, before anything is decoded, with the reason Overloaded.
+// When ctx ends, its rows leave the batcher unless others wait for them too.
 func (b *Batcher) Do(ctx context.Context, rows []Row) ([]Outcome, error) {
 	finished := make(chan int, len(rows))
-	entries, err := b.admit(ctx, rows, finished)
+	entries, err := b.enqueue(ctx, rows, finished)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,9 @@ func (b *Batcher) Do(ctx context.Context, rows []Row) ([]Outcome, error) {
 	return outcomes, nil
 }
 
-// admit finds or makes an entry for each row and starts filling the new ones,
+// enqueue finds or makes an entry for each row and starts filling the new ones,
 // all or none.
-func (b *Batcher) admit(ctx context.Context, rows []Row, finished chan<- int) ([]*entry, error) {
+func (b *Batcher) enqueue(ctx context.Context, rows []Row, finished chan<- int) ([]*entry, error) {
 	deadline, _ := ctx.Deadline()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,7 +141,7 @@ func (b *Batcher) admit(ctx context.Context, rows []Row, finished chan<- int) ([
 	return entries, nil
 }
 
-// countNew is how many rows would need an entry of their own.
+// countNew returns how many rows would need an entry of their own.
 func (b *Batcher) countNew(rows []Row) int {
 	n := 0
 	seen := map[string]bool{}
@@ -182,8 +182,8 @@ func (b *Batcher) fill(e *entry) {
 	}
 }
 
-// buffer is room for the values of one row. What rows leave behind is used
-// again, since a new one is large enough to be a garbage collector's business.
+// buffer returns a buffer for the values of one row. Buffers are reused: they are
+// large enough to burden the garbage collector.
 func (b *Batcher) buffer(shape [3]int) *[]float32 {
 	n := shape[0] * shape[1] * shape[2]
 	if used, ok := b.buffers.Get().(*[]float32); ok && cap(*used) >= n {
@@ -193,9 +193,9 @@ func (b *Batcher) buffer(shape [3]int) *[]float32 {
 	return new(make([]float32, n))
 }
 
-// leave takes a request's waiters off its entries. A row that nobody waits for
-// leaves the queue, or stops being filled; a running one runs on, since the
-// others in its batch do.
+// leave removes a request's waiters from its entries. A row that nobody waits for
+// leaves the queue, or stops being filled. A running one continues, because its
+// batch does.
 func (b *Batcher) leave(entries []*entry, finished chan<- int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -290,7 +290,7 @@ func (b *Batcher) next(now time.Time) []*entry {
 	return batch
 }
 
-// run sends a batch through the trunk and hands out what comes back.
+// run sends a batch through the trunk and distributes the bottlenecks.
 func (b *Batcher) run(batch []*entry) {
 	rows := make([][]float32, len(batch))
 	for i, e := range batch {
@@ -336,7 +336,7 @@ func (b *Batcher) finish(e *entry, err error) {
 	}
 }
 
-// forget makes an entry unjoinable and ends its context.
+// forget ends an entry's context, and lets no further row join it.
 func (b *Batcher) forget(e *entry) {
 	if e.row.Key != "" && b.rows[e.row.Key] == e {
 		delete(b.rows, e.row.Key)

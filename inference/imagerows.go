@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// views are the rows of an encoded image: one, or with a ten_crop ten that share
+// views returns the rows of an encoded image: one, or with a ten_crop ten that share
 // one decoding.
 func (c *imageClassifier) views(encoded []byte) []Row {
 	sum := sha256.Sum256(encoded)
@@ -39,8 +39,8 @@ func (c *imageClassifier) views(encoded []byte) []Row {
 	return rows
 }
 
-// decodedViews are all views of an image, made by the first row that is filled.
-// A failure is not kept: it may be that row's own, whose request has left.
+// decodedViews are all views of an image, computed by the first row that is filled.
+// An error is not kept: it may be that the request of that row has been cancelled.
 type decodedViews struct {
 	mu     sync.Mutex
 	values []float32

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// ManagerOptions say how a manager goes about it.
+// ManagerOptions configure a manager.
 type ManagerOptions struct {
 	Policy     VersionPolicy // nil: PreserveAvailability
 	Loads      int           // versions loading at a time; 0: 2
-	FirstRetry time.Duration // rest after a first failed load; 0: a second
-	LastRetry  time.Duration // longest rest; 0: a minute
+	FirstRetry time.Duration // delay after a first failed load; 0: a second
+	LastRetry  time.Duration // longest delay; 0: a minute
 	Metrics    *Metrics
 	Log        *slog.Logger
 	// Permit decides, once for each request, whether it may use a version; nil
@@ -25,10 +25,10 @@ type ManagerOptions struct {
 	Published func() // called by Run after every change that requests may see; nil: nothing
 }
 
-// A Manager keeps what its source wants loaded and answering. Requests take a
-// servable with Acquire; while they hold it, it stays.
+// A Manager keeps the versions that its source wants loaded. Requests get a servable
+// by Acquire; it stays loaded while they hold it.
 //
-// One goroutine, Run's, owns the state and decides; requests read what it
+// The goroutine of Run owns the state and decides. Requests read the view that it
 // publishes and never wait for it.
 type Manager struct {
 	source  Source
@@ -137,8 +137,8 @@ func (m *Manager) setAspirations(aspirations []Aspiration) {
 	}
 }
 
-// act brings routes and view up to date, carries out what the policy decides
-// and returns how long nothing needs doing.
+// act updates routes and view, carries out what the policy decides, and returns
+// how long there is nothing to do.
 func (m *Manager) act(loading context.Context) time.Duration {
 	now := time.Now()
 	wake := time.Hour
@@ -172,7 +172,7 @@ func (m *Manager) act(loading context.Context) time.Duration {
 		m.begin(ref)
 	}
 	m.publish()
-	// Only now, when new requests no longer find them, do versions go.
+	// Versions are unloaded only now that new requests no longer find them.
 	for _, ref := range unloads {
 		m.unload(ref)
 	}
@@ -182,7 +182,7 @@ func (m *Manager) act(loading context.Context) time.Duration {
 	return wake
 }
 
-// begin puts a version at the start of its life, or of another try.
+// begin puts a version into its first state, for the first or another attempt.
 func (m *Manager) begin(ref Ref) {
 	known := m.models[ref.Model]
 	v := known.versions[ref.Version]
@@ -193,7 +193,7 @@ func (m *Manager) begin(ref Ref) {
 	v.state = Start
 }
 
-// load loads a version beside everything else.
+// load loads a version in the background.
 func (m *Manager) load(ctx context.Context, ref Ref) {
 	m.task(func() func() {
 		select {
@@ -246,7 +246,7 @@ func (m *Manager) unload(ref Ref) {
 	})
 }
 
-// task runs work on a goroutine of its own and then, on Run's, what it returns.
+// task runs work on a new goroutine, and then what it returns on Run's.
 func (m *Manager) task(work func() (happened func())) {
 	m.tasks++
 	go func() {
@@ -258,7 +258,7 @@ func (m *Manager) task(work func() (happened func())) {
 	}()
 }
 
-// unloadAll ends everything: loads are cancelled by now, requests in flight
+// unloadAll unloads everything. Loads have been cancelled, and requests in flight
 // finish.
 func (m *Manager) unloadAll() {
 	m.setAspirations(nil)
@@ -308,7 +308,7 @@ func (k *model) states() []VersionState {
 	return states
 }
 
-// publish shows requests the present state.
+// publish makes the current state visible to requests.
 func (m *Manager) publish() {
 	before := m.view.Load()
 	now := newView(m.models)

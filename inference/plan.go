@@ -2,7 +2,7 @@ package inference
 
 import "time"
 
-// A pending row is what [planBatch] knows of a row in the queue.
+// A pending row is what [planBatch] needs to know of a row in the queue.
 type pending struct {
 	shape    [3]int    // height, width, channels
 	deadline time.Time // zero: none
@@ -29,7 +29,7 @@ func planBatch(queue []pending, now time.Time, most int) (batch, expired []int) 
 	return batch, expired
 }
 
-// retryAfter estimates when a queue of n waiting rows has room again, from the
+// retryAfter estimates when a queue of n waiting rows has space again, from the
 // mean time one row takes: half the queue must go through. At least a second,
 // since HTTP's Retry-After counts in seconds.
 func retryAfter(n int, perRow time.Duration) time.Duration {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// State is where a version stands in its life as a servable. The names and
-// their order are TensorFlow Serving's.
+// State is the state of a version's life cycle. The names and their order are
+// TensorFlow Serving's.
 type State int
 
 // A version goes through the states in this order; a failed load goes from
@@ -48,7 +48,7 @@ type VersionState struct {
 // ActionKind says what to do with a version.
 type ActionKind int
 
-// The two things that can be done.
+// The two kinds of actions.
 const (
 	Load ActionKind = iota
 	Unload
@@ -69,14 +69,14 @@ type Action struct {
 }
 
 // A VersionPolicy decides what to do next with the versions of one model. It
-// is a pure function; the manager calls it whenever a state, the source's
-// wishes or the time changes, and carries out all that it answers.
+// is a pure function. The manager calls it whenever a state, the source's
+// aspirations or the time changes, and carries out all actions that it returns.
 type VersionPolicy func(versions []VersionState, now time.Time) []Action
 
 // PreserveAvailability loads before it unloads: a version that is no longer
-// wanted goes only when no label is answered by it any more, that is, when
-// what replaces it is available. For a while both are in memory; what they
-// share (the trunk, usually) is there once. Newer versions load first.
+// wanted is unloaded only when no label routes to it any more, that is, when its
+// replacement is available. In the meantime both are in memory; what they share,
+// usually the trunk, is there once. Newer versions load first.
 func PreserveAvailability(versions []VersionState, now time.Time) []Action {
 	var actions []Action
 	for _, v := range versions {
@@ -96,8 +96,8 @@ func PreserveAvailability(versions []VersionState, now time.Time) []Action {
 	return actions
 }
 
-// nextRetry is the earliest moment at which the policy could decide otherwise
-// with no event in between; zero if there is none.
+// nextRetry returns the earliest time at which the policy could decide differently
+// without another event; zero if there is none.
 func nextRetry(versions []VersionState, now time.Time) time.Time {
 	var next time.Time
 	for _, v := range versions {
@@ -109,8 +109,8 @@ func nextRetry(versions []VersionState, now time.Time) time.Time {
 	return next
 }
 
-// backOff is how long a version rests after its nth failed load (n from 1):
-// first, then twice as long each time, up to most.
+// backOff returns the delay after the nth failed load of a version (n from 1):
+// first, then twice as long each time, at most most.
 func backOff(n int, first, most time.Duration) time.Duration {
 	d := first
 	for ; n > 1 && d < most; n-- {

@@ -20,7 +20,7 @@ const (
 	BF16 Precision = "bf16"
 )
 
-// ErrPrecision is wrapped by every refusal to compute in a precision.
+// ErrPrecision is wrapped by every error that refuses a precision.
 var ErrPrecision = errors.New("precision refused")
 
 // ParsePrecision reads a user's choice; empty is FP32.
@@ -34,8 +34,8 @@ func ParsePrecision(s string) (Precision, error) {
 	return "", fmt.Errorf("%w: %q is none: choose %s or %s", ErrPrecision, s, FP32, BF16)
 }
 
-// Supported says whether this processor computes in the precision by itself.
-// Without such instructions TensorFlow converts to and fro, slower than FP32.
+// Supported refuses a precision that this processor has no instructions for.
+// Without them TensorFlow converts back and forth, and is slower than in FP32.
 func (p Precision) Supported() error {
 	if p == BF16 && !cpu.X86.HasAVX512BF16 && !cpu.X86.HasAMXBF16 {
 		return fmt.Errorf("%w: this processor has no bfloat16 instructions (AVX512_BF16 or AMX): use %s", ErrPrecision, FP32)
@@ -43,8 +43,8 @@ func (p Precision) Supported() error {
 	return nil
 }
 
-// of is the network that computes in the precision: n itself, or another that
-// the caller closes too.
+// of returns the network that computes in the precision: n itself, or another one
+// that the caller closes too.
 func (p Precision) of(n *network.Network) (*network.Network, error) {
 	switch p {
 	case FP32:
@@ -55,8 +55,7 @@ func (p Precision) of(n *network.Network) (*network.Network, error) {
 	return nil, fmt.Errorf("%w: %q is none: choose %s or %s", ErrPrecision, p, FP32, BF16)
 }
 
-// tolerance is how far answers in the precision may be apart that should be the
-// same.
+// tolerance bounds the difference between answers that should be equal.
 func (p Precision) tolerance() float64 {
 	if p == BF16 {
 		return independence.ToleranceBF16
@@ -64,18 +63,18 @@ func (p Precision) tolerance() float64 {
 	return independence.ToleranceFP32
 }
 
-// Agreement says how far answers in another precision are from those in FP32.
+// Agreement measures how answers in another precision differ from those in FP32.
 type Agreement struct {
 	Samples int `json:"samples"`
-	// Same is the fraction of samples whose likeliest class is the same.
+	// Same is the fraction of samples with the same most probable class.
 	Same float64 `json:"same"`
 	// Largest is the largest difference of a probability.
 	Largest float64 `json:"largest_difference"`
 }
 
-// Guard is how near answers have to be for a precision to be allowed.
+// Guard is the agreement that a precision needs.
 type Guard struct {
-	Same    float64 // least fraction of samples with the same likeliest class
+	Same    float64 // minimum fraction of samples with the same most probable class
 	Largest float64 // largest difference of a probability
 }
 
@@ -105,7 +104,7 @@ func Compare(reference, candidate []float32, classes int) (Agreement, error) {
 	return a, nil
 }
 
-// Allows is nil when the agreement is good enough.
+// Allows returns nil where the agreement is sufficient.
 func (g Guard) Allows(a Agreement) error {
 	if a.Same < g.Same {
 		return fmt.Errorf("%w: it answers %.1f %% of %d samples as %s does, %.1f %% are wanted",

@@ -5,30 +5,29 @@ import (
 	"slices"
 )
 
-// Readiness is how far a manager is with what its source wants.
+// Readiness says how much of what its source wants a manager has loaded.
 type Readiness struct {
 	// Started: the source was read. Until then nothing is known to be wanted.
 	Started bool
-	// Ready: requests may come. It begins when each wanted version answers or
-	// has failed to load often enough to be taken for broken, and one of them
-	// answers, or none is wanted. It then lasts: a model that comes later, or a
-	// broken version that is promoted, is no reason to send nobody here for the
-	// others.
+	// Ready: requests can be sent. It becomes true when each wanted version answers
+	// or has failed to load often enough to count as broken, and one of them
+	// answers, or none is wanted. It then stays true: a new model or a broken
+	// version must not stop requests for the others.
 	Ready bool
 	// Missing are the labels and versions that nothing answers for, as refs.
 	Missing []string
-	// Failing are the wanted versions whose last load failed, as refs. For the
-	// label of such a version an older one may answer.
+	// Failing are the wanted versions whose last load failed, as refs. An older
+	// version may answer for the label of such a version.
 	Failing []string
 }
 
-// Complete says whether all that is wanted answers, and nothing wanted fails.
+// Complete reports whether everything that is wanted answers and nothing fails.
 func (r Readiness) Complete() bool {
 	return r.Started && len(r.Missing) == 0 && len(r.Failing) == 0
 }
 
-// broken is how many loads of a version fail in a row before a server no longer
-// waits for it to say that it is ready: one may be a passing fault.
+// broken is the number of failed loads in a row after which a version no longer
+// keeps a server from being ready. A single failure may be temporary.
 const broken = 3
 
 // A modelReadiness is one model's part in a Readiness.
@@ -68,7 +67,7 @@ func ready(before, started bool, models map[string]modelView) bool {
 	return answers
 }
 
-// Readiness says how far the manager is.
+// Readiness returns the manager's readiness.
 func (m *Manager) Readiness() Readiness {
 	v := m.view.Load()
 	r := Readiness{Started: v.started, Ready: v.ready}

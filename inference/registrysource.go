@@ -13,7 +13,7 @@ import (
 
 // RegistrySource follows a model registry.
 type RegistrySource struct {
-	// Registry is what to follow. Other processes may change it.
+	// Registry is followed. Other processes may change it.
 	Registry *registry.Registry
 	// Wanted are the aliases and versions to serve; none means the production
 	// version of every model that has one.
@@ -51,7 +51,7 @@ func (s *RegistrySource) Aspirations(ctx context.Context) ([]Aspiration, error) 
 	return all, nil
 }
 
-// aspire decides what is wanted of a model.
+// aspire returns what is wanted of a model.
 func aspire(m registry.Model, wanted []registry.Ref) Aspiration {
 	if len(wanted) == 0 {
 		wanted = []registry.Ref{{Model: m.Name, Alias: registry.Production}}
@@ -81,7 +81,7 @@ func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
 	changes := make(chan struct{}, 1)
 	since, err := s.Registry.Generation(ctx)
 	if err != nil {
-		// From the beginning, then: a look too many, not one too few.
+		// Start from the beginning: a needless check is better than a missed change.
 		s.Log.WarnContext(ctx, "cannot read the registry", "error", err)
 	}
 	go func() {
@@ -99,13 +99,13 @@ func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// Parts reads the manifest and makes sure of the files.
+// Parts reads the manifest and finds the files.
 func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (Parts, error) {
 	m, err := s.Registry.Resolve(ctx, registry.Ref{Model: model, Version: version})
 	if err != nil {
 		return Parts{}, err
 	}
-	// Who may use a version whose lineage cannot be followed, nobody can tell.
+	// Permission depends on the lineage, so it must be readable.
 	if _, err := s.Registry.Lineage(ctx, m); err != nil {
 		return Parts{}, err
 	}

@@ -92,9 +92,8 @@ func describeLoaded(routes map[string]int, available []int) string {
 	return b.String()
 }
 
-// missing names what an aspiration wants and nobody can answer yet, as refs,
-// sorted: labels without a route and versions that no label leads to and that
-// are not available.
+// missing returns, as sorted refs, what an aspiration wants and nothing answers
+// yet: labels without a route, and versions without a label that are not available.
 func missing(a Aspiration, routes map[string]int, available func(version int) bool) []string {
 	var refs []string
 	labelled := map[int]bool{}

@@ -7,20 +7,20 @@ import (
 
 // Row is one image on its way to a trunk.
 type Row struct {
-	// Key says what the tensor is: rows with the same key hold the same values,
-	// so those that meet in the batcher share one fill and one pass, whoever
-	// asked for them. "" shares nothing.
+	// Key identifies the values: rows with the same key that are in the batcher at
+	// the same time share one fill and one pass, whichever request they belong to.
+	// A row with the key "" shares nothing.
 	Key string
 	// Shape is height, width and channels.
 	Shape [3]int
-	// Fill puts the tensor's values, height-major, into dst, for instance by
-	// decoding an image; dst has room for the shape and holds anything. It runs
-	// on a goroutine of the batcher; its context ends when nobody waits for the
-	// row any longer.
+	// Fill writes the values, height-major, to dst, for instance by decoding an
+	// image. The length of dst fits the shape; its contents are undefined. Fill runs
+	// on a goroutine of the batcher. Its context ends when nobody waits for the row
+	// any longer.
 	Fill func(ctx context.Context, dst []float32) error
 }
 
-// Outcome is what became of a row.
+// Outcome is the result of a row.
 type Outcome struct {
 	Bottleneck []float32     // shared between requests: read only
 	Shape      []int64       // the bottleneck's, without the batch dimension
@@ -30,10 +30,9 @@ type Outcome struct {
 	Batch      int           // rows in that batch
 }
 
-// Pass sends a batch of rows of one shape through a trunk. It has no context:
-// it serves requests with different deadlines, and who does not want to wait
-// for its end leaves by himself. The rows are the batcher's again when it
-// returns.
+// Pass sends a batch of rows of one shape through a trunk. It has no context, as
+// the requests of a batch have different deadlines; a request whose deadline passes
+// does not wait for the pass. It does not keep the rows.
 type Pass func(shape [3]int, rows [][]float32) (Bottlenecks, error)
 
 // Limits bound a batcher.
@@ -45,7 +44,7 @@ type Limits struct {
 // DefaultLimits are those of a server of one machine.
 var DefaultLimits = Limits{MaxBatch: 8, MaxQueue: 256}
 
-// An entry is one row in the batcher and all who wait for it. The batcher's
+// An entry is one row in the batcher and all that wait for it. The batcher's
 // mutex guards it until it is finished; nothing changes after that.
 type entry struct {
 	row      Row
@@ -60,8 +59,8 @@ type entry struct {
 	err      error
 }
 
-// A waiter is told when an entry is finished: which of its rows that was. Its
-// channel has room for all of them.
+// A waiter receives the index of a row of its request when the row is finished.
+// Its channel has a buffer for all of them.
 type waiter struct {
 	finished chan<- int
 	index    int
@@ -77,7 +76,7 @@ const (
 	finished
 )
 
-// later is the later of two deadlines, of which zero is never.
+// later returns the later of two deadlines; zero means none.
 func later(a, b time.Time) time.Time {
 	if a.IsZero() || b.IsZero() {
 		return time.Time{}

@@ -12,21 +12,21 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// fewest is the number of images that a part of a batch has at least.
+// fewest is the minimum number of images in a part of a batch.
 const fewest = 4
 
-// Bottlenecks are those of a batch, one a row.
+// Bottlenecks are the bottlenecks of a batch, one for each row.
 type Bottlenecks struct {
 	Rows  [][]float32
 	Shape []int64 // of one
-	// Took is how long the network ran, without the copying to and fro.
+	// Took is the time of the network's run, without copying.
 	Took time.Duration
 }
 
 // RunRows computes the bottlenecks of images of a shape (height, width,
 // channels) that were preprocessed one by one. On a CPU it runs a large batch in
-// parts beside each other, one a core: each operation then waits for fewer
-// threads at its end, 3 to 4 % of ResNet-50's time in batches of 8 on two cores.
+// parallel parts, one for each core, so that each operation synchronises fewer
+// threads. This saves 3 to 4 % of ResNet-50's time in batches of 8 on two cores.
 func (t *Trunk) RunRows(ctx context.Context, shape [3]int, rows [][]float32) (Bottlenecks, error) {
 	n := 1
 	if t.loaded.OneDNN {

@@ -15,9 +15,9 @@ import (
 // judged: a tar of encoded images kept from its training.
 const SampleAttachment = "sample.tar"
 
-// precisionFor is what a version's trunk may compute in: what the server was
-// told, if the version's answers to its own sample agree with those in FP32,
-// else FP32. The reason for FP32 is an ErrPrecision.
+// precisionFor returns the precision of a version's trunk: that of the options if the
+// version's answers for its own sample agree with those in FP32, and otherwise FP32.
+// The log has the reason.
 func (l *Loader) precisionFor(ctx context.Context, p Parts, compiled *pipeline.Pipeline) (Precision, error) {
 	wanted := l.options.Precision
 	if wanted == FP32 {

@@ -6,13 +6,13 @@ import (
 	"tkit/registry"
 )
 
-// Source says what to serve and where it lies.
+// A Source says what to serve and where it is stored.
 type Source interface {
 	// Aspirations is what is wanted now, by model name. An error leaves what is
 	// being served as it is.
 	Aspirations(ctx context.Context) ([]Aspiration, error)
 	// Changes sends whenever the aspirations may have changed, until ctx ends.
-	// Sends that come together may be one.
+	// Several changes may be sent as one.
 	Changes(ctx context.Context) <-chan struct{}
 	// Parts finds what a version is made of.
 	Parts(ctx context.Context, model string, version int) (Parts, error)

@@ -30,7 +30,7 @@ type Item struct {
 }
 
 // Emit takes the answer for the i-th item, counted from 0: a row of values, valid
-// only during the call, or the error that it was set aside for. Calls come one at a
+// only during the call, or the error for which it was set aside. Calls come one at a
 // time and in the order of the items. An error ends the run.
 type Emit func(i int, item Item, row []float32, err error) error
 
@@ -56,9 +56,9 @@ type Stream struct {
 }
 
 // Run takes the items through pipeline, trunk and head. At most Parallel + 1 batches
-// are in memory, of which one is being filled. Nothing of a run goes on when it
-// has returned, but for what a cancelled context leaves in the trunk; closing
-// the trunk waits for that.
+// are in memory, of which one is being filled. When Run returns, nothing of it
+// continues, except passes that a cancelled context left in the trunk; closing the
+// trunk waits for those.
 func (s *Stream) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
 	size, parallel := max(1, positive(s.Batch, 16)/s.Pipeline.Views()), positive(s.Parallel, 1)
 	group, within := errgroup.WithContext(ctx)
@@ -127,12 +127,12 @@ type streaming struct {
 	decoding semaphore // images being decoded
 }
 
-// load is a batch on its way from its items to their rows.
+// load is a batch while its rows are computed.
 type load struct {
 	first   int // the index of its first item
 	items   []Item
-	turn    <-chan struct{} // closed when the load before this one is being read whole
-	asked   chan struct{}   // closed when this one is
+	turn    <-chan struct{} // closed when all items of the load before are being read
+	asked   chan struct{}   // closed when all items of this one are
 	before  <-chan struct{} // closed when the load before this one is emitted
 	emitted chan struct{}   // closed when this one is; never after an error
 }
@@ -150,7 +150,7 @@ func (x *streaming) carry(ctx context.Context, l *load) error {
 		return err
 	}
 	defer rows.Close()
-	images.Close() // emitting may take its time
+	images.Close() // emit may be slow
 	select {
 	case <-l.before:
 	case <-ctx.Done():
@@ -163,10 +163,9 @@ func (x *streaming) carry(ctx context.Context, l *load) error {
 	return nil
 }
 
-// fill reads and decodes a load's items, and notes which are at fault. The
-// tensor is nil when all are. Loads are filled one after the other, so that the
-// first is soon full and the others are read while it runs: if they shared the
-// readers, a run would begin with a wait for all of them.
+// fill reads and decodes a load's items, and records the errors of those that are
+// set aside. The tensor is nil when all are. Loads are filled one after the other:
+// the first is full early, and the others are read while it runs.
 func (x *streaming) fill(ctx context.Context, l *load, faults []error) (*tensorflow.Tensor, error) {
 	b, err := newBatch(x.Pipeline, len(l.items))
 	if err != nil {
@@ -174,12 +173,12 @@ func (x *streaming) fill(ctx context.Context, l *load, faults []error) (*tensorf
 	}
 	select {
 	case <-l.turn:
-	case <-ctx.Done(): // why is asked below
+	case <-ctx.Done(): // checked below
 	}
 	group, within := errgroup.WithContext(ctx)
 	for i, item := range l.items {
 		if x.reading.acquire(within) != nil {
-			break // why is asked below
+			break // checked below
 		}
 		group.Go(func() error {
 			defer x.reading.release()
@@ -272,7 +271,7 @@ func (x *streaming) pass(l *load, faults []error, rows *tensorflow.Tensor) error
 	return nil
 }
 
-// semaphore admits as many as its capacity.
+// semaphore limits concurrency to its capacity.
 type semaphore chan struct{}
 
 func (s semaphore) acquire(ctx context.Context) error {

@@ -25,16 +25,16 @@ type modelView struct {
 	readiness modelReadiness
 }
 
-// ModelStatus is where the versions of a model stand.
+// ModelStatus is the state of the versions of a model.
 type ModelStatus struct {
 	Model    string
 	Labels   map[string]int  // which version answers for each label now
 	Versions []VersionStatus // the newest first, as TensorFlow Serving lists them
 }
 
-// VersionStatus is where a version stands. Err is why the last try to load it
-// failed, until one succeeds. It may name files of the server: clients get
-// Trouble instead.
+// VersionStatus is the state of a version. Err is the error of the last attempt to
+// load it, until one succeeds. It may name files of the server: clients get Trouble
+// instead.
 type VersionStatus struct {
 	Version int
 	State   State
@@ -45,7 +45,7 @@ type VersionStatus struct {
 const longestTrouble = 1000
 
 // Trouble returns the reason that clients get for a version that does not load,
-// "" if the last try succeeded.
+// "" if the last attempt succeeded.
 func (v VersionStatus) Trouble() string {
 	if v.Err == nil {
 		return ""
@@ -95,7 +95,7 @@ func (v *view) find(ref Ref) (*Handle, error) {
 	return nil, err
 }
 
-// trouble is the failure of a version that could not be loaded, for a message.
+// trouble returns the error of a version that could not be loaded, for a message.
 func (m modelView) trouble() string {
 	for _, v := range m.status.Versions {
 		if v.Err != nil {
@@ -105,8 +105,8 @@ func (m modelView) trouble() string {
 	return ""
 }
 
-// A stateChange is a version's way from one published state to the next; "" is
-// not being there.
+// A stateChange is a version's change from one published state to the next; "" means
+// that there is no such version.
 type stateChange struct {
 	ref      Ref
 	from, to string

@@ -37,8 +37,8 @@ func (t *Trunk) RunViews(ctx context.Context, batch *tensorflow.Tensor, views in
 	return mean, nil
 }
 
-// MeanOfViews is the bottleneck of an image from those of its views: their mean,
-// value by value. Training and serving average by it alike.
+// MeanOfViews returns the bottleneck of an image, the mean of those of its views.
+// Training and serving both use it.
 func MeanOfViews(views [][]float32) []float32 {
 	mean := make([]float32, len(views[0]))
 	for _, view := range views {

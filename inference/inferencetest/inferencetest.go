@@ -1,4 +1,4 @@
-// Package servetest fills registries with small real models for the tests of
+// Package inferencetest fills registries with small real models for the tests of
 // serving: LeNet-5s with random weights, whose versions share one trunk.
 package inferencetest
 

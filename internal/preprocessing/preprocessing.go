@@ -4,7 +4,7 @@
 //
 // The description belongs to a model's version: training, serving and ingestion
 // use the same one, and its digest is part of the key of every cached
-// bottleneck. The package is pure Go and decodes nothing; internal/inference
+// bottleneck. The package is pure Go and decodes nothing; internal/pipeline
 // compiles a description into a graph.
 package preprocessing
 

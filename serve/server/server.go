@@ -88,7 +88,7 @@ type Addresses struct{ HTTP, GRPC string }
 func Defaults() Options {
 	return Options{
 		HTTP: "127.0.0.1:8501", GRPC: "127.0.0.1:8500",
-		Precision: string(inference.FP32), MaxBatch: 8, MaxQueue: 256, MaxImages: 64, MaxBody: 32 << 20,
+		Precision: string(inference.FP32), MaxBatch: inference.DefaultLimits.MaxBatch, MaxQueue: inference.DefaultLimits.MaxQueue, MaxImages: 64, MaxBody: 32 << 20,
 		Timeout: 30 * time.Second, Drain: time.Second, Grace: 30 * time.Second, Watch: 250 * time.Millisecond,
 	}
 }
