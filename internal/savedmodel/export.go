@@ -79,12 +79,17 @@ func signatureDef(inputs, outputs []network.Port) *metapb.SignatureDef {
 		return m
 	}
 	def := &metapb.SignatureDef{Inputs: infos(inputs), Outputs: infos(outputs)}
-	// TensorFlow writes the method name into every signature, and TensorFlow
-	// Serving before 2.4 refuses a signature without one. The generated field
-	// is marked as deprecated, so it is set by its name in the message.
-	message := def.ProtoReflect()
-	message.Set(message.Descriptor().Fields().ByName("method_name"), protoreflect.ValueOfString(predictMethod))
+	SetMethod(def, predictMethod)
 	return def
+}
+
+// SetMethod sets a signature's method name. TensorFlow writes it into every
+// signature, and TensorFlow Serving before 2.4 refuses a signature without one.
+// The generated field is marked as deprecated, so it is set by its name in the
+// message.
+func SetMethod(def *metapb.SignatureDef, method string) {
+	message := def.ProtoReflect()
+	message.Set(message.Descriptor().Fields().ByName("method_name"), protoreflect.ValueOfString(method))
 }
 
 func shapeProto(shape []int64) *shapepb.TensorShapeProto {

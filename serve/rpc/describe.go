@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"tkit/inference"
+	"tkit/internal/savedmodel"
 	"tkit/serve"
 )
 
@@ -32,11 +33,9 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, c 
 	}
 	defs := &pb.SignatureDefMap{SignatureDef: map[string]*corepb.SignatureDef{}}
 	for name, signature := range h.Signatures() {
-		defs.SignatureDef[name] = &corepb.SignatureDef{
-			Inputs:     tensorInfos(signature.Inputs),
-			Outputs:    tensorInfos(signature.Outputs),
-			MethodName: signature.Method,
-		}
+		def := &corepb.SignatureDef{Inputs: tensorInfos(signature.Inputs), Outputs: tensorInfos(signature.Outputs)}
+		savedmodel.SetMethod(def, signature.Method)
+		defs.SignatureDef[name] = def
 	}
 	signatures, err := anypb.New(defs)
 	if err != nil {
