@@ -16,17 +16,17 @@ import (
 func accessCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "access",
-		Usage: "see who you are to tkit, and make tokens for those who ask a server",
-		Description: `A command acts as the system account that runs it. A server knows who asks by
-their token. The rights themselves are given with ` + "`tkit datasets acl`" + ` and
+		Usage: "show your identity, and manage tokens for servers",
+		Description: `A command acts as the system account that runs it. A server identifies its callers
+by their tokens. Rights are granted with ` + "`tkit datasets acl`" + ` and
 ` + "`tkit registry acl`" + `.`,
 		Subcommands: []*cli.Command{
 			{
 				Name:  "whoami",
-				Usage: "show the principal and the groups that tkit knows you by",
+				Usage: "show your principal and your groups",
 				Flags: []cli.Flag{jsonFlag()},
-				Description: `Groups are those of HOME/access/groups.yaml where there is one, else the
-operating system's; for datasets in HDFS then those that the NameNode knows.
+				Description: `Groups are read from HOME/access/groups.yaml. Without that file they are the groups
+of the operating system and, for datasets in HDFS, those of the NameNode.
 
 Examples:
    tkit access whoami`,
@@ -34,12 +34,12 @@ Examples:
 			},
 			{
 				Name:  "accept",
-				Usage: "go on with a home whose database or audit log was restored or lost, and record that",
-				Flags: []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "say what happened: `TEXT`", Required: true}, jsonFlag()},
-				Description: `A database that is older than the audit log has lost changes: grants, denials and
-revocations. tkit refuses it until they were made again or are given up, which is
-what this command says. A log that was lost is not made again; that it was lost
-stays on record.
+				Usage: "accept a home whose database or audit log was restored or lost, and record that",
+				Flags: []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "what happened, as `TEXT`", Required: true}, jsonFlag()},
+				Description: `A database that is older than the audit log lacks changes: grants, denials and
+revocations. tkit refuses such a home until this command accepts it as it is. Make
+the lost changes again afterwards. A lost log cannot be restored; the loss stays on
+record.
 
 Examples:
    tkit access accept --reason "disk failed, restored Monday's backup"`,

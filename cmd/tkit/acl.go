@@ -16,9 +16,9 @@ import (
 // aclFlags are those of `datasets acl` and `registry acl`.
 func aclFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "expires", Usage: "the grant ends after `TIME`, such as 30d, or with a day, such as 2027-01-31", DefaultText: "never"},
+		&cli.StringFlag{Name: "expires", Usage: "the grant ends after `TIME`, such as 30d, or after a day, such as 2027-01-31", DefaultText: "never"},
 		&cli.StringFlag{Name: "only-for", Usage: "the grant is for this `PURPOSE` only"},
-		&cli.StringFlag{Name: "reason", Usage: "say why: `TEXT`"},
+		&cli.StringFlag{Name: "reason", Usage: "the reason, as `TEXT`"},
 		purposeFlag(), jsonFlag(),
 	}
 }

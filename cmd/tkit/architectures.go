@@ -15,7 +15,7 @@ import (
 func architecturesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "architectures",
-		Usage: "the networks that tkit can train from scratch",
+		Usage: "show the networks that tkit can train from scratch",
 		Subcommands: []*cli.Command{
 			{
 				Name:  "list",
@@ -28,11 +28,11 @@ func architecturesCommand() *cli.Command {
 			},
 			{
 				Name:      "show",
-				Usage:     "print an architecture's table: shapes and parameters, row by row",
+				Usage:     "show the shapes and the parameters of an architecture, layer by layer",
 				ArgsUsage: "NAME",
 				Flags: []cli.Flag{
 					jsonFlag(),
-					&cli.IntFlag{Name: "classes", Usage: "build it for `N` classes instead of the paper's"},
+					&cli.IntFlag{Name: "classes", Usage: "build it for `N` classes", DefaultText: "the paper's"},
 				},
 				Description: `Examples:
    tkit architectures show resnet50

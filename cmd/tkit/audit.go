@@ -19,7 +19,7 @@ import (
 func auditCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "audit",
-		Usage: "show who was allowed and refused what, and check that nobody changed that",
+		Usage: "show the audit log of decisions, and verify it",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "last", Value: 20, Usage: "show the last `N` decisions; 0 for all"},
 			jsonFlag(),
@@ -34,14 +34,14 @@ Examples:
 		Action: inHome(withCatalog(0, 0, showAudit)),
 		Subcommands: []*cli.Command{{
 			Name:  "verify",
-			Usage: "find decisions that were changed, removed or moved",
+			Usage: "check that no record was changed, removed or moved",
 			Flags: []cli.Flag{
-				&cli.StringSliceFlag{Name: "known", Usage: "a `NUMBER:HASH` that an earlier verify printed; may be repeated"},
+				&cli.StringSliceFlag{Name: "known", Usage: "compare with a `NUMBER:HASH` that an earlier verify printed; may be repeated"},
 				jsonFlag(),
 			},
-			Description: `The exit status is 1 where something was found. Who could write the whole home
-could also write the log anew: keep what verify prints elsewhere, and give it
-with --known.
+			Description: `The exit status is 1 when a problem was found. Somebody who can write to the whole
+home can also write a new log. Against that, keep what verify prints somewhere
+else, and pass it with --known.
 
 Examples:
    tkit datasets audit verify

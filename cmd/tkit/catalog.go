@@ -14,7 +14,7 @@ import (
 
 // purposeFlag is on every command whose decision a purpose may change.
 func purposeFlag() cli.Flag {
-	return &cli.StringFlag{Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"}
+	return &cli.StringFlag{Name: "purpose", Usage: "the purpose, as `TEXT`; some grants are for one purpose only"}
 }
 
 // openCatalog opens the catalog of the home, and returns the caller that the

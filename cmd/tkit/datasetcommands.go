@@ -17,19 +17,19 @@ func catalogueCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name:      "add",
-			Usage:     "register a dataset: from then on its owner says who may do what with it",
+			Usage:     "register a dataset, whose owner then decides who may do what with it",
 			ArgsUsage: "NAME FOLDER|URI",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "owner", Usage: "`PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
 				jsonFlag(),
 			},
-			Description: `Everything at the place and below it belongs to the dataset, by whatever name
-it is asked for: the dataset's, the path, a symbolic link, another protocol of
-the same cluster, or a folder above it. A copy with the same content does too,
-once a run has taken the dataset's snapshot.
+			Description: `Everything in the folder belongs to the dataset, whatever name is used for it: the
+dataset's name, the path, a symbolic link, another protocol of the same cluster,
+or a folder above it. A copy with the same content belongs to it too, once a run
+has taken a snapshot of the dataset.
 
-Who owns the home registers datasets. What nobody registered is restricted by
-nothing but its files' own permissions.
+Only the owner of the home can register datasets. Data that is not registered is
+restricted by the permissions of its files only.
 
 Examples:
    tkit datasets add scans /data/scans
@@ -57,7 +57,7 @@ Examples:
 		datasetACLCommand(),
 		{
 			Name:      "snapshots",
-			Usage:     "list the contents that a registered dataset was found to have",
+			Usage:     "list the snapshots of a registered dataset",
 			ArgsUsage: "NAME",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
@@ -77,17 +77,17 @@ func datasetACLCommand() *cli.Command {
 		Flags:     aclFlags(),
 		Description: `Principals are user:NAME, group:NAME and service:NAME. Rights, separated by
 commas:
-   list      see that it is there
+   list      see that the dataset exists
    read      see the data
    train     train models on it
-   use       ask models that were trained on it
-   download  take such models' weights away, or build on them
-   promote   move such models' aliases
-   grant     change these
+   use       use models that were trained on it
+   download  download such models, or build on them
+   promote   move the aliases of such models
+   grant     change these rights
 
-A denial wins over every grant. Nobody but the owner and those to whom it is
-granted has a right. A change takes effect within seconds: on servers, on models
-that are loaded, and on runs in progress, which stop.
+Only the owner has a right without a grant. A denial overrides every grant. A
+change takes effect within seconds, also on servers, on loaded models and on runs
+in progress, which stop.
 
 Examples:
    tkit datasets acl scans

@@ -14,7 +14,7 @@ import (
 func datasetsCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "datasets",
-		Usage:       "look at labelled images before training on them, and say who may",
+		Usage:       "check labelled images before training, and manage access to them",
 		Subcommands: append([]*cli.Command{checkCommand(), sampleCommand()}, catalogueCommands()...),
 	}
 }
@@ -22,31 +22,32 @@ func datasetsCommand() *cli.Command {
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "check",
-		Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and what is wrong",
+		Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and problems",
 		ArgsUsage: "FOLDER|FILE|URI|NAME",
 		Flags: append([]cli.Flag{
-			&cli.PathFlag{Name: "html", Usage: "write the report with thumbnails to `FILE`, one page without a script, which only you can read"},
+			&cli.PathFlag{Name: "html", Usage: "also write the report with thumbnails to `FILE`, as a page without scripts that only you can read"},
 			purposeFlag(), jsonFlag(),
 		}, splitFlags("how training would split it:")...),
-		Description: `A dataset is one of these, in a folder of this machine or in HDFS
-(hdfs://, webhdfs://, swebhdfs://):
-   a folder with a folder of images for each class
-   a manifest: CSV, or lines of JSON, with path, label and maybe group and split
-   a folder of tar files (WebDataset), of TFRecord files of tf.train.Example, or
-   of Hadoop SequenceFiles; or one such file
-Which it is follows from the names, or from ?format= with folder, manifest, tar,
-tfrecord or sequencefile.
-The report says in a line how names were read as classes and sides of a split.
-The option splits=folders reads the folders train, validation and test, as people
-spell them, as sides; splits=names reads the names of shards so; label=parent
-takes the folder that an image is in as its class, and not the first.
+		Description: `A dataset is in a folder of this machine or in HDFS (hdfs://, webhdfs://,
+swebhdfs://). It is one of:
+   a folder that contains a folder of images for each class
+   a manifest: CSV or lines of JSON with path and label, and optionally group and
+   split
+   a folder of tar files (WebDataset), TFRecord files of tf.train.Example or
+   Hadoop SequenceFiles, or one such file
+The names tell which one it is, or ?format= with folder, manifest, tar, tfrecord
+or sequencefile. One line of the report says how names were read as classes and
+parts of a split. With the option splits=folders the folders train, validation and
+test are parts of the split, with splits=names the names of the files are. With
+label=parent the class of an image is the folder that it is in, and not the
+topmost folder.
 
-The exit status is 1 where no image can be used, or none of a class. A registered
-dataset needs the right to read.
+The exit status is 1 when no image can be used, or no image of a class. A
+registered dataset takes the right to read.
 
-Images that look alike though their bytes differ are found by a perceptual hash,
-and named where the split that training would make parts them: a model would be
-judged by what it was trained on.
+A perceptual hash finds near duplicates. The report names those that the split of
+a training would separate: the model would be evaluated on images like those that
+it was trained on.
 
 Examples:
    tkit datasets check photos
@@ -64,7 +65,7 @@ Examples:
 func sampleCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sample",
-		Usage:     "write the scanned digits that ship with tkit, in any format of datasets",
+		Usage:     "write a sample dataset of scanned digits, in any format",
 		ArgsUsage: "FOLDER",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},

@@ -10,10 +10,10 @@ import (
 // splitFlags say how a dataset is split.
 func splitFlags(category string) []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Category: category, Name: "validation", Value: 0.15, Usage: "the part of the images that settings are chosen by"},
-		&cli.Float64Flag{Category: category, Name: "test", Value: 0.15, Usage: "the part of the images that the result is evaluated on"},
+		&cli.Float64Flag{Category: category, Name: "validation", Value: 0.15, Usage: "choose settings by this `PART` of the images"},
+		&cli.Float64Flag{Category: category, Name: "test", Value: 0.15, Usage: "evaluate the result on this `PART` of the images"},
 		&cli.IntFlag{Category: category, Name: "per-class", DefaultText: "off", Usage: "train on `N` images of each class and evaluate on all others"},
-		&cli.Uint64Flag{Category: category, Name: "seed", Value: 1, Usage: "the seed of everything that is random"},
+		&cli.Uint64Flag{Category: category, Name: "seed", Value: 1, Usage: "the `SEED` of everything that is random"},
 		&cli.StringFlag{Category: category, Name: "look-alikes", Value: string(pictures.Warn),
 			Usage: "images that look alike: `WHAT` is warn where a split separates them, together to keep them on one side, or ignore, which is faster"},
 	}

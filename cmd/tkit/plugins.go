@@ -11,21 +11,21 @@ import (
 func pluginsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "plugins",
-		Usage: "install, test and write plugins: preprocessing of your own",
-		Description: `A plugin is a program that a version's preprocessing names as one of its steps.
-Installed plugins are kept under the home, by the digest of their executable; no
-other file is ever started. A version pins its plugins by that digest: it is
-trained, evaluated and served with the same bytes, or not at all.`,
+		Usage: "write, test and install plugins for preprocessing",
+		Description: `A plugin is a program that does one step of a version's preprocessing. tkit runs
+only plugins that are installed in the home, where they are kept by the digest of
+their executable. A version records that digest, and is only ever trained,
+evaluated and served with exactly the same plugins.`,
 		Subcommands: append(authorCommands(), []*cli.Command{
 			{
 				Name:      "install",
-				Usage:     "copy a plugin into the home, ready to be named by a preprocessing",
+				Usage:     "install a plugin in the home, for use in a preprocessing",
 				ArgsUsage: "PATH",
 				Flags:     append(pythonFlags(), jsonFlag()),
-				Description: `PATH is the plugin's executable; for one in Python its project, a folder with a
-pyproject.toml, or the archive that was built of it. It is started once, to say
-what it is. The packages of a plugin in Python are those of its lock, fetched by
-pip and checked by their digests.
+				Description: `PATH is the plugin's executable. For a plugin in Python it is the project, a folder
+with a pyproject.toml, or the archive that was built from it. The plugin is
+started once, to get its description. pip installs the packages that the lock of
+a plugin in Python lists, and checks their digests.
 
 Examples:
    tkit plugins install ./invert
@@ -35,7 +35,7 @@ Examples:
 			},
 			{
 				Name:  "list",
-				Usage: "list what is installed",
+				Usage: "list the installed plugins",
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit plugins list
@@ -44,10 +44,11 @@ Examples:
 			},
 			{
 				Name:      "show",
-				Usage:     "show what a plugin takes, gives and is configured by",
+				Usage:     "show the input, output and configuration of a plugin",
 				ArgsUsage: "PLUGIN",
 				Flags:     []cli.Flag{jsonFlag()},
-				Description: `PLUGIN is NAME (the newest version), NAME@VERSION or the beginning of a digest.
+				Description: `PLUGIN is NAME, which is the newest version, NAME@VERSION, or the beginning of a
+digest.
 
 Examples:
    tkit plugins show invert
@@ -58,9 +59,9 @@ Examples:
 			},
 			{
 				Name:  "verify",
-				Usage: "read every plugin that is installed and check it against its digest",
+				Usage: "check every installed plugin against its digest",
 				Flags: []cli.Flag{jsonFlag()},
-				Description: `The exit status is 1 where something is not as it was installed.
+				Description: `The exit status is 1 when a plugin is not as it was installed.
 
 Examples:
    tkit plugins verify`,
@@ -68,12 +69,14 @@ Examples:
 			},
 			{
 				Name:      "remove",
-				Usage:     "remove a plugin that no version needs",
+				Usage:     "remove an installed plugin",
 				ArgsUsage: "PLUGIN",
 				Flags: []cli.Flag{
-					&cli.BoolFlag{Name: "force", Usage: "remove it though versions need it, which then cannot be served"},
+					&cli.BoolFlag{Name: "force", Usage: "remove it even if registered versions need it, which then cannot be served"},
 				},
-				Description: `Examples:
+				Description: `A plugin that registered versions need is removed with --force only.
+
+Examples:
    tkit plugins remove invert@1.0.0`,
 				BashComplete: completePlugins,
 				Action:       withStore(1, 1, removePlugin),
@@ -85,8 +88,8 @@ Examples:
 // pythonFlags are on every command that may install a plugin in Python.
 func pythonFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "python", Usage: "run a plugin in Python by `INTERPRETER`", Value: "python3"},
-		&cli.PathFlag{Name: "wheels", Usage: "take its packages from `FOLDER`, without a network"},
+		&cli.StringFlag{Name: "python", Usage: "run a plugin in Python with `INTERPRETER`", Value: "python3"},
+		&cli.PathFlag{Name: "wheels", Usage: "install its packages from `FOLDER`, without a network"},
 	}
 }
 

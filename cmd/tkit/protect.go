@@ -22,8 +22,9 @@ func protectionCommands() []*cli.Command {
 			Usage:     "show what restricts a version, and what you may do with it",
 			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `A version may be had by those whom everything behind it allows now: every
-dataset that it and its bases were trained on, and every model's own policy.
+			Description: `Everything that the version is made from must allow a right: the datasets that it
+and its bases were trained on, and the policies of the models themselves. Changes
+apply at once.
 
 Examples:
    tkit registry access flowers@7`,
@@ -32,14 +33,14 @@ Examples:
 		},
 		{
 			Name:      "protect",
-			Usage:     "give a model a policy of its own, beside those of the data behind it",
+			Usage:     "give a model a policy of its own, besides the policies of its data",
 			ArgsUsage: "MODEL",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "owner", Usage: "`PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
+				&cli.StringFlag{Name: "owner", Usage: "the owner: a `PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
 				purposeFlag(), jsonFlag(),
 			},
-			Description: `From then on the model's owner says who may use, download and promote it; the
-data behind it must allow it as well.
+			Description: `The model's owner then decides who may use, download and promote it. The datasets
+that it was trained on must allow it too.
 
 Examples:
    tkit registry protect flowers
@@ -72,17 +73,17 @@ func declassificationCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name:      "declassify",
-			Usage:     "lift a dataset's restriction from a version, for one right and a time",
+			Usage:     "exempt a version from a dataset's policy, for one right and a limited time",
 			ArgsUsage: "MODEL@VERSION DATASET",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "right", Usage: "`RIGHT`: use, download or promote", Required: true},
-				&cli.StringFlag{Name: "expires", Usage: "after `TIME`, such as 180d, or with a day, such as 2027-01-31", Required: true},
-				&cli.StringFlag{Name: "reason", Usage: "say why: `TEXT`", Required: true},
+				&cli.StringFlag{Name: "right", Usage: "the `RIGHT`: use, download or promote", Required: true},
+				&cli.StringFlag{Name: "expires", Usage: "end it after `TIME`, such as 180d, or after a day, such as 2027-01-31", Required: true},
+				&cli.StringFlag{Name: "reason", Usage: "the reason, as `TEXT`", Required: true},
 				jsonFlag(),
 			},
-			Description: `Only the dataset's owner can. The version then needs nothing of that dataset
-for that right; other datasets behind it, and versions that are built on it,
-stay as they are.
+			Description: `Only the dataset's owner can do this. The dataset's policy then no longer decides
+about that right. The policies of other datasets still apply, and versions that
+are built on this one are not exempted.
 
 Examples:
    tkit registry declassify flowers@7 scans --right use --expires 180d --reason "approved by the board, 2026-03"`,
@@ -91,7 +92,7 @@ Examples:
 		},
 		{
 			Name:      "reclassify",
-			Usage:     "take a declassification back, by its number",
+			Usage:     "end a declassification, by its number",
 			ArgsUsage: "NUMBER",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:

@@ -13,9 +13,9 @@ import (
 func registryCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "registry",
-		Usage: "see, promote, roll back and export the versions of models",
-		Description: `A version is written MODEL@7, or MODEL@production by an alias; MODEL alone
-means MODEL@production. Versions never change, aliases move.`,
+		Usage: "show, promote, roll back and export versions of models",
+		Description: `MODEL@7 is a version, and MODEL@production the version that an alias points to.
+MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
 		Subcommands: slices.Concat(versionCommands(), aliasCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
 	}
 }
@@ -28,7 +28,7 @@ func versionCommands() []*cli.Command {
 			Usage:     "list the models, or the versions of one",
 			ArgsUsage: "[MODEL]",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `What a version is worth is told to those who may use it.
+			Description: `The accuracy of a version is shown only to those who may use the version.
 
 Examples:
    tkit registry list
@@ -39,18 +39,19 @@ Examples:
 		},
 		{
 			Name:      "show",
-			Usage:     "show all there is to know of a version",
+			Usage:     "show everything about a version",
 			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
 			Flags: []cli.Flag{
-				&cli.PathFlag{Name: "html", Usage: "write it to `FILE` as well, a page without a script, which only you can read"},
-				&cli.StringFlag{Name: "attachment", Usage: "print the version's attachment of this `NAME` instead, which takes the right to download"},
+				&cli.PathFlag{Name: "html", Usage: "also write it to `FILE`, as a page without scripts that only you can read"},
+				&cli.StringFlag{Name: "attachment", Usage: "print the attachment `NAME` instead, which takes the right to download"},
 				purposeFlag(), jsonFlag(),
 			},
-			Description: `It takes the right to use the version; ` + "`tkit registry access`" + ` says who may.
+			Description: `This takes the right to use the version. ` + "`tkit registry access`" + ` shows your
+rights.
 
-Attachments are the list of its images (snapshot.jsonl), what was found in them
-(data.json), what the training told (training.jsonl), and a few images to compare
-precisions on (sample.tar).
+The attachments are the list of the images (snapshot.jsonl), the report about them
+(data.json), the events of the training (training.jsonl), and a few images on
+which a server compares precisions (sample.tar).
 
 Examples:
    tkit registry show flowers
@@ -74,15 +75,16 @@ func exportCommand() *cli.Command {
 			&cli.BoolFlag{Name: "with-preprocessing", Usage: "add the signature " + export.BytesSignature + ", which takes encoded images as image_bytes"},
 			purposeFlag(), jsonFlag(),
 		},
-		Description: `The folder must not exist or be empty. Python's TensorFlow, TensorFlow Serving
-and Triton load it; assets.extra/ holds the manifest, the labels and the
-preprocessing. The signature serving_default takes preprocessed images.
+		Description: `The folder must be empty, or must not exist. Python's TensorFlow, TensorFlow
+Serving and Triton can load the SavedModel. Its folder assets.extra holds the
+manifest, the labels and the preprocessing. The signature serving_default takes
+preprocessed images.
 
-With --with-preprocessing, the version's own preprocessing stands in the graph
-too. TensorFlow decodes JPEG, PNG, GIF and BMP there, no WebP; JPEGs are answered
-as by tkit. Plugin steps, the EXIF orientation and ten crops cannot be put into a
-graph. TFLite's converter, tf2onnx and OpenVINO do not decode images: have them
-convert the signature serving_default, as docs/serving.md shows.
+With --with-preprocessing, the graph also has the version's own preprocessing. It
+decodes JPEG, PNG, GIF and BMP, but not WebP. Plugin steps, the EXIF orientation
+and ten crops are not possible in a graph. TFLite's converter, tf2onnx and
+OpenVINO do not decode images: convert the signature serving_default, as
+docs/serving.md shows.
 
 Examples:
    tkit registry export flowers exported/flowers/1
@@ -98,7 +100,7 @@ func aliasCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name:      "promote",
-			Usage:     "make an alias name a version; servers follow within a second",
+			Usage:     "point an alias to a version; servers follow within a second",
 			ArgsUsage: "MODEL@VERSION",
 			Flags: append(changeFlags(), jsonFlag(),
 				&cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}),
@@ -111,11 +113,10 @@ func aliasCommands() []*cli.Command {
 		},
 		{
 			Name:      "rollback",
-			Usage:     "make an alias name again what it named before its last promotion",
+			Usage:     "undo the last promotion of an alias",
 			ArgsUsage: "MODEL[@ALIAS]",
 			Flags:     append(changeFlags(), jsonFlag()),
-			Description: `Each rollback undoes one more promotion, back to the first. A promotion after
-a rollback starts from where the rollback led.
+			Description: `Each rollback undoes one more promotion, back to the first.
 
 Examples:
    tkit registry rollback flowers
@@ -135,7 +136,7 @@ Examples:
 		},
 		{
 			Name:      "history",
-			Usage:     "show who did what, when and why",
+			Usage:     "show who changed what, when and why",
 			ArgsUsage: "[MODEL]",
 			Flags:     []cli.Flag{jsonFlag()},
 			Description: `Examples:
@@ -152,9 +153,9 @@ func maintenanceCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name:  "verify",
-			Usage: "read everything that is stored and check it against its digests",
+			Usage: "check everything that is stored against its digests",
 			Flags: []cli.Flag{jsonFlag()},
-			Description: `The exit status is 1 where something is not as it was registered.
+			Description: `The exit status is 1 when something is not as it was registered.
 
 Examples:
    tkit registry verify`,
@@ -164,12 +165,12 @@ Examples:
 			Name:  "gc",
 			Usage: "remove files that no version refers to",
 			Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be removed"},
-				&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait `TIME` at most for registrations in progress"},
+				&cli.BoolFlag{Name: "dry-run", Usage: "only show what would be removed"},
+				&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait up to `TIME` for registrations in progress"},
 				jsonFlag(),
 			},
-			Description: `It also removes what killed runs left. It works on a full disk, and removes
-nothing where the database does not say for sure what is in use.
+			Description: `It also removes what crashed runs have left. It works on a full disk. It removes
+nothing when the database does not tell for certain what is in use.
 
 Examples:
    tkit registry gc --dry-run
@@ -182,9 +183,9 @@ Examples:
 // changeFlags are on every command that changes the registry.
 func changeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "reason", Usage: "say in the history why: `TEXT`"},
+		&cli.StringFlag{Name: "reason", Usage: "the reason for the history, as `TEXT`"},
 		purposeFlag(),
-		&cli.StringFlag{Name: "actor", Usage: "say in the history that `NAME` did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
+		&cli.StringFlag{Name: "actor", Usage: "record `NAME` in the history as the one who did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
 	}
 }
 

@@ -23,37 +23,49 @@ func serveCommand() *cli.Command {
 		Name:      "serve",
 		Usage:     "answer requests with the models that are in production, or with a SavedModel",
 		ArgsUsage: "[DIR]",
-		Description: "Loads the production version of every model of the registry and follows its aliases:\n" +
-			"a promotion or rollback takes effect without a restart and without a failed request.\n" +
-			"With DIR it serves that folder instead: any SavedModel, or a folder of numbered\n" +
-			"versions (1, 2, …) of which the newest answers, as TensorFlow Serving has them.\n" +
-			"Answers tkit's own :classify-image and TensorFlow Serving's REST and gRPC APIs.\n" +
-			"Who asks is known by a token, given as Authorization: Bearer TOKEN; requests from\n" +
-			"this machine without one come from the account that runs the server. Each may use\n" +
-			"the models that the data behind them allows, now. Other machines are answered over\n" +
-			"TLS and with a token only. A version whose plugins are not installed is refused.\n" +
-			"Ends in order on the first SIGTERM or Ctrl-C, at once on the second. SIGHUP does nothing:\n" +
-			"a renewed certificate, aliases, grants and tokens are followed by themselves.",
+		Description: `The server loads the production version of every model in the registry, or the
+versions that --models names. It follows promotions and rollbacks without a
+restart and without a failed request. With DIR it serves that folder instead: a
+SavedModel, or a folder of numbered versions (1, 2, …), of which it serves the
+newest.
+
+It has an API for images, :classify-image, and the REST and gRPC APIs of
+TensorFlow Serving.
+
+Callers identify themselves with a token: "Authorization: Bearer TOKEN". Requests
+from this machine may come without one; they have the rights of the account that
+runs the server. A caller may use a model as long as the policies of its data
+allow it. Other machines need a token, and are served over TLS only.
+
+The first SIGTERM or Ctrl-C stops the server after the requests in progress, the
+second one at once. A renewed certificate, aliases, grants and tokens take effect
+without a restart.
+
+Examples:
+   tkit serve
+   tkit serve --models flowers@champion --models herbs@3
+   tkit serve --http 0.0.0.0:8501 --tls-cert server.crt --tls-key server.key
+   tkit serve exported/flowers --name flowers`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "http", Usage: "answer HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
-			&cli.StringFlag{Name: "grpc", Usage: "answer gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
-			&cli.StringFlag{Name: "tls-cert", Usage: "secure connections with the certificate in `FILE`; needed for addresses that other machines reach", Destination: &o.TLSCert},
-			&cli.StringFlag{Name: "tls-key", Usage: "and with the key in `FILE`", Destination: &o.TLSKey},
-			&cli.BoolFlag{Name: "authenticate", Usage: "demand a token of every request, on the loopback too; see `tkit access token`", Destination: &o.Authenticate},
-			&cli.StringSliceFlag{Name: "allow-origin", Usage: "let web pages of `ORIGIN`, such as https://lab.example.org, ask over HTTP (CORS); may be repeated"},
-			&cli.StringFlag{Name: "groups", Usage: "take groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's and HDFS's", Destination: &o.Groups},
+			&cli.StringFlag{Name: "http", Usage: "listen for HTTP on `ADDRESS`; empty for none", Value: o.HTTP, Destination: &o.HTTP},
+			&cli.StringFlag{Name: "grpc", Usage: "listen for gRPC on `ADDRESS`; empty for none", Value: o.GRPC, Destination: &o.GRPC},
+			&cli.StringFlag{Name: "tls-cert", Usage: "use TLS with the certificate in `FILE`; required for addresses that other machines can reach", Destination: &o.TLSCert},
+			&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key is in `FILE`", Destination: &o.TLSKey},
+			&cli.BoolFlag{Name: "authenticate", Usage: "require a token of every request, also from this machine; tkit access token creates one", Destination: &o.Authenticate},
+			&cli.StringSliceFlag{Name: "allow-origin", Usage: "allow requests from web pages of `ORIGIN`, such as https://lab.example.org (CORS); may be repeated"},
+			&cli.StringFlag{Name: "groups", Usage: "read groups from a YAML `FILE`", DefaultText: "access/groups.yaml in the home, or the system's and HDFS's", Destination: &o.Groups},
 			&cli.StringSliceFlag{Name: "models", Usage: "serve `MODEL`, MODEL@ALIAS or MODEL@VERSION instead of all models in production; may be repeated"},
 			&cli.StringFlag{Name: "name", Usage: "serve DIR under `NAME`", DefaultText: "the folder's name", Destination: &o.Name},
-			&cli.StringFlag{Name: "precision", Usage: "compute trunks in `fp32|bf16`", Value: o.Precision, Destination: &o.Precision},
-			&cli.IntFlag{Name: "threads", Usage: "spread one pass through a trunk over `N` threads; 0 for all cores", Destination: &o.Threads},
+			&cli.StringFlag{Name: "precision", Usage: "compute trunks in this `PRECISION`: fp32 or bf16", Value: o.Precision, Destination: &o.Precision},
+			&cli.IntFlag{Name: "threads", Usage: "use `N` threads for one pass through a trunk; 0 for all cores", Destination: &o.Threads},
 			&cli.IntFlag{Name: "max-batch", Usage: "send at most `N` images through a trunk at a time", Value: o.MaxBatch, Destination: &o.MaxBatch},
-			&cli.IntFlag{Name: "max-queue", Usage: "let at most `N` images wait for a trunk, refuse more", Value: o.MaxQueue, Destination: &o.MaxQueue},
-			&cli.IntFlag{Name: "max-images", Usage: "take at most `N` images in a request", Value: o.MaxImages, Destination: &o.MaxImages},
-			&cli.Int64Flag{Name: "max-body", Usage: "take at most `BYTES` in a request", Value: o.MaxBody, Destination: &o.MaxBody},
-			&cli.DurationFlag{Name: "timeout", Usage: "give up on a request after `TIME`", Value: o.Timeout, Destination: &o.Timeout},
-			&cli.DurationFlag{Name: "drain", Usage: "when stopping, answer on for `TIME` while /readyz says no", Value: o.Drain, Destination: &o.Drain},
-			&cli.DurationFlag{Name: "grace", Usage: "when stopping, give requests in flight `TIME` to finish", Value: o.Grace, Destination: &o.Grace},
-			&cli.BoolFlag{Name: "json", Usage: "write logs as JSON, one object a line"},
+			&cli.IntFlag{Name: "max-queue", Usage: "queue at most `N` images for a trunk, and refuse more", Value: o.MaxQueue, Destination: &o.MaxQueue},
+			&cli.IntFlag{Name: "max-images", Usage: "accept at most `N` images in a request", Value: o.MaxImages, Destination: &o.MaxImages},
+			&cli.Int64Flag{Name: "max-body", Usage: "accept at most `BYTES` in a request", Value: o.MaxBody, Destination: &o.MaxBody},
+			&cli.DurationFlag{Name: "timeout", Usage: "cancel a request after `TIME`", Value: o.Timeout, Destination: &o.Timeout},
+			&cli.DurationFlag{Name: "drain", Usage: "when stopping, first serve for another `TIME` while /readyz reports not ready", Value: o.Drain, Destination: &o.Drain},
+			&cli.DurationFlag{Name: "grace", Usage: "when stopping, wait up to `TIME` for requests in progress", Value: o.Grace, Destination: &o.Grace},
+			&cli.BoolFlag{Name: "json", Usage: "write logs as lines of JSON"},
 			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
 		}, hostFlags()...),
 		Action: func(c *cli.Context) error {

@@ -15,19 +15,20 @@ import (
 func tokenCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "token",
-		Usage: "make, list and revoke the tokens by which a server knows who asks",
+		Usage: "create, list and revoke the tokens that identify callers to a server",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "create",
-				Usage:     "make a token for a user or service, and print it this once",
+				Usage:     "create a token for a user or service, and print it once",
 				ArgsUsage: "[PRINCIPAL]",
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "expires", Value: "90d", Usage: "after `TIME`, such as 30d, or on a day; a year at most"},
-					&cli.StringFlag{Name: "note", Usage: "what it is for, for people"},
+					&cli.StringFlag{Name: "expires", Value: "90d", Usage: "the token expires after `TIME`, such as 30d, or after a day; at most a year from now"},
+					&cli.StringFlag{Name: "note", Usage: "a note about the token, as `TEXT`"},
 					purposeFlag(), jsonFlag(),
 				},
-				Description: `Only its SHA-256 is kept. Whoever has the token is the principal, which is you
-where you name none. Who owns the home makes tokens for others.
+				Description: `The token is for PRINCIPAL, by default for yourself. Whoever has the token acts as
+that principal. Only its SHA-256 is stored. Only the owner of the home can create
+tokens for others.
 
 Examples:
    tkit access token create
@@ -37,7 +38,7 @@ Examples:
 			},
 			{
 				Name:  "list",
-				Usage: "list the tokens in force, your own or, for who owns the home, all",
+				Usage: "list your tokens or, for the owner of the home, all tokens",
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token list`,
@@ -45,7 +46,7 @@ Examples:
 			},
 			{
 				Name:      "revoke",
-				Usage:     "end a token; servers follow within seconds",
+				Usage:     "revoke a token; servers follow within seconds",
 				ArgsUsage: "ID",
 				Flags:     []cli.Flag{jsonFlag()},
 				Description: `Examples:

@@ -22,18 +22,16 @@ func trainCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "train",
 		Usage: "train a classifier on a folder of images and register it as a new version",
-		Description: `With --base, a new head is trained on what a pretrained network makes of the
-images; its own weights stay as they are. With --architecture, a whole network
-is trained from scratch; a run that was interrupted goes on where it was when
-the same command is given again.
+		Description: `With --base, tkit trains a new head on the outputs of a pretrained network, whose
+own weights stay as they are. With --architecture, it trains a whole network from
+scratch. A run that was interrupted continues when the same command is given
+again.
 
-The dataset is a registered one, or a folder with a folder of images for each
-class. What is wrong with an image is reported, and the image left out; images
-that look alike are reported, or kept on one side of the split. The
-version is registered when everything has succeeded; it is served once it is
-promoted. A registered dataset needs the right to train, from the run's
-beginning to its end; what was trained on it may be used by those whom the
-dataset allows.
+The data is a registered dataset, or a folder that contains a folder of images
+for each class. Images that cannot be used are reported and left out. The version
+is registered after everything else has succeeded, and is served after it is
+promoted. To train on a registered dataset takes the right to train, until the
+run ends. Who may use the model follows from the rights on its data.
 
 Examples:
    tkit train --base bases/resnet50 --data photos --name flowers
@@ -63,43 +61,43 @@ func trainFlags() []cli.Flag {
 		output = "the result:"
 	)
 	flags := []cli.Flag{
-		&cli.StringFlag{Category: what, Name: "base", Usage: "a SavedModel's folder, or a registered `MODEL[@VERSION]`, to put a new head on"},
-		&cli.StringFlag{Category: what, Name: "architecture", Usage: "train this `NETWORK` from scratch; see `tkit architectures list`"},
-		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: caffe, tf, torch, unit, none, or a YAML `FILE` of steps (default: the base's or architecture's own)"},
-		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "tags of the base's meta graph, where it has several"},
-		&cli.StringFlag{Category: what, Name: "signature", Usage: "the base's signature, where it has several"},
-		&cli.StringFlag{Category: what, Name: "input", Usage: "the base's input that takes the images, where several could"},
-		&cli.StringFlag{Category: what, Name: "output", Usage: "the base's output whose layers to use, where it has several (default: the deepest)"},
-		&cli.StringFlag{Category: what, Name: "name", Usage: "the `MODEL` to register a version of"},
+		&cli.StringFlag{Category: what, Name: "base", Usage: "train a new head for this `BASE`: the folder of a SavedModel, or a registered MODEL[@VERSION]"},
+		&cli.StringFlag{Category: what, Name: "architecture", Usage: "train this `NETWORK` from scratch; tkit architectures list shows them"},
+		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: `WHAT` is caffe, tf, torch, unit, none, or a YAML file of steps", DefaultText: "the base's or architecture's own"},
+		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "a `TAG` of the base's meta graph, where it has several; may be repeated"},
+		&cli.StringFlag{Category: what, Name: "signature", Usage: "the `NAME` of the base's signature, where it has several"},
+		&cli.StringFlag{Category: what, Name: "input", Usage: "the `NAME` of the base's input for the images, where it has several"},
+		&cli.StringFlag{Category: what, Name: "output", Usage: "the `NAME` of the base's output whose layers to use, where it has several", DefaultText: "the deepest"},
+		&cli.StringFlag{Category: what, Name: "name", Usage: "register a version of this `MODEL`"},
 
-		&cli.StringFlag{Category: data, Name: "data", Usage: "a registered dataset's `NAME`, or a folder with a folder of images for each class"},
-		&cli.StringFlag{Category: data, Name: "purpose", Usage: "say what it is for: `TEXT`; some grants are for one purpose only"},
+		&cli.StringFlag{Category: data, Name: "data", Usage: "train on this `DATA`: the name of a registered dataset, or a folder with a folder of images for each class"},
+		&cli.StringFlag{Category: data, Name: "purpose", Usage: "the purpose of the run, as `TEXT`; some grants are for one purpose only"},
 
-		&cli.StringFlag{Category: headFlags, Name: "cut", Value: train.AutoCut, Usage: "where the head begins: `ENDPOINT[:POOL]` with a pool of avg, avg2, avg4 or flatten, or auto"},
-		&cli.BoolFlag{Category: headFlags, Name: "balanced", Usage: "weigh images so that every class counts the same"},
-		&cli.IntFlag{Category: headFlags, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks"},
+		&cli.StringFlag{Category: headFlags, Name: "cut", Value: train.AutoCut, Usage: "the head begins at `ENDPOINT[:POOL]`, with the pool avg, avg2, avg4 or flatten; auto chooses the endpoint"},
+		&cli.BoolFlag{Category: headFlags, Name: "balanced", Usage: "weight images so that every class counts the same"},
+		&cli.IntFlag{Category: headFlags, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks in the cache"},
 
-		&cli.IntFlag{Category: headFlags, Name: "copies", DefaultText: "none", Usage: "add `N` varied copies of each training image; needs a way to vary"},
+		&cli.IntFlag{Category: headFlags, Name: "copies", DefaultText: "none", Usage: "add `N` varied copies of each training image, with --shift, --flip, --brightness or --contrast"},
 
 		&cli.IntFlag{Category: vary, Name: "shift", DefaultText: "off", Usage: "move training images by up to `PIXELS`"},
 		&cli.BoolFlag{Category: vary, Name: "flip", Usage: "mirror half of the training images"},
-		&cli.Float64Flag{Category: vary, Name: "brightness", DefaultText: "off", Usage: "vary by up to this part of the range"},
-		&cli.Float64Flag{Category: vary, Name: "contrast", DefaultText: "off", Usage: "vary by up to this part"},
+		&cli.Float64Flag{Category: vary, Name: "brightness", DefaultText: "off", Usage: "vary the brightness by up to `PART` of the range, such as 0.1"},
+		&cli.Float64Flag{Category: vary, Name: "contrast", DefaultText: "off", Usage: "vary the contrast by up to `PART`, such as 0.3"},
 
-		&cli.IntFlag{Category: scratchFlags, Name: "epochs", Value: 30, Usage: "passes over the training images"},
-		&cli.IntFlag{Category: scratchFlags, Name: "batch-size", Value: 32, Usage: "images in a step"},
-		&cli.StringFlag{Category: scratchFlags, Name: "optimiser", Value: string(scratch.SGD), Usage: "sgd (with momentum) or adamw"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "learning-rate", DefaultText: "by the optimiser", Usage: "the schedule's highest: 0.05 for sgd, or what the network needs; 0.001 for adamw"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "momentum", Value: 0.9, Usage: "of sgd"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "weight-decay", Value: 1e-4, Usage: "of kernels"},
-		&cli.StringFlag{Category: scratchFlags, Name: "schedule", Value: string(scratch.Cosine), Usage: "constant, cosine or steps"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "warmup", DefaultText: "none", Usage: "epochs over which the learning rate rises"},
-		&cli.Float64Flag{Category: scratchFlags, Name: "label-smoothing", DefaultText: "off", Usage: "the part of a label given to all classes alike"},
-		&cli.IntFlag{Category: scratchFlags, Name: "patience", DefaultText: "off", Usage: "end after `N` epochs without a better validation loss"},
-		&cli.IntFlag{Category: scratchFlags, Name: "threads", DefaultText: "all cores", Usage: "threads for one operation"},
+		&cli.IntFlag{Category: scratchFlags, Name: "epochs", Value: 30, Usage: "make `N` passes over the training images"},
+		&cli.IntFlag{Category: scratchFlags, Name: "batch-size", Value: 32, Usage: "use `N` images in a step"},
+		&cli.StringFlag{Category: scratchFlags, Name: "optimiser", Value: string(scratch.SGD), Usage: "the optimiser: `NAME` is sgd, which has momentum, or adamw"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "learning-rate", DefaultText: "0.05 or the network's own for sgd, 0.001 for adamw", Usage: "the highest learning `RATE` of the schedule"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "momentum", Value: 0.9, Usage: "the `MOMENTUM` of sgd"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "weight-decay", Value: 1e-4, Usage: "the weight `DECAY` of kernels"},
+		&cli.StringFlag{Category: scratchFlags, Name: "schedule", Value: string(scratch.Cosine), Usage: "the schedule of the learning rate: `NAME` is constant, cosine or steps"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "warmup", DefaultText: "none", Usage: "raise the learning rate over the first `EPOCHS`"},
+		&cli.Float64Flag{Category: scratchFlags, Name: "label-smoothing", DefaultText: "off", Usage: "spread `PART` of each label over all classes"},
+		&cli.IntFlag{Category: scratchFlags, Name: "patience", DefaultText: "off", Usage: "stop after `N` epochs without a better validation loss"},
+		&cli.IntFlag{Category: scratchFlags, Name: "threads", DefaultText: "all cores", Usage: "use `N` threads for one operation"},
 
-		&cli.StringFlag{Category: output, Name: "description", Usage: "a sentence for people"},
-		&cli.BoolFlag{Category: output, Name: "promote", Usage: "promote the version to production at once"},
+		&cli.StringFlag{Category: output, Name: "description", Usage: "describe the version in a sentence: `TEXT`"},
+		&cli.BoolFlag{Category: output, Name: "promote", Usage: "also promote the version to production"},
 		&cli.BoolFlag{Category: output, Name: "json", Usage: "print events and the version as lines of JSON"},
 	}
 	return append(flags, splitFlags(data)...)
