@@ -36,7 +36,7 @@ import (
 var untested = []string{
 	"README.md: they take minutes, and CI runs the last",
 	"README.md: the test has built it",
-	"docs/hdfs.md: a cluster of one's own",
+	"docs/hdfs.md: an HDFS cluster is required",
 	"plugins/python/README.md: pip downloads from the package index",
 }
 
