@@ -1,9 +1,9 @@
-// Package anymodel runs SavedModels as they are: all signatures, with inputs and
-// outputs of any dense type. Images have a package of their own, inference; here
-// nothing is known of what tensors mean.
+// Package anymodel runs SavedModels with all signatures, with inputs and
+// outputs of any dense type. It does not interpret tensors; package inference
+// is for images.
 //
-// What is run is what [savedmodel.ReadProgram] takes of a model: operations that
-// compute, and tables and variables with the contents that they were saved with.
+// Models are restricted to what [savedmodel.ReadProgram] accepts: operations
+// that compute, and tables and variables with their saved contents.
 package anymodel
 
 import (
@@ -18,12 +18,13 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// DefaultSignature is the key of the signature that is meant where none is named.
+// DefaultSignature is the key of the signature that is used by default.
 const DefaultSignature = "serving_default"
 
-// A Model is a SavedModel ready to run. Safe for concurrent use; Close ends it.
+// Model is a SavedModel ready to run. It is safe for concurrent use; Close
+// frees it.
 type Model struct {
-	// Signatures are those that can be run, Refused the others with the reason.
+	// Signatures can be run; Refused contains the others with the reason.
 	Signatures map[string]*Signature
 	Refused    map[string]error
 
@@ -31,7 +32,7 @@ type Model struct {
 	session *tensorflow.Session
 }
 
-// A Signature is one function of a model. Its ports are sorted by name.
+// Signature is one function of a model. Its ports are sorted by name.
 type Signature struct {
 	Key             string
 	Method          string // such as "tensorflow/serving/predict"
@@ -41,7 +42,7 @@ type Signature struct {
 	ranks *ranks // nil where all inputs declare theirs
 }
 
-// An InputError says what is wrong with the inputs of a run.
+// InputError is an error about the inputs of a run.
 type InputError struct{ Err error }
 
 func (e *InputError) Error() string { return e.Err.Error() }
@@ -49,8 +50,8 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 func inputError(format string, args ...any) error { return &InputError{fmt.Errorf(format, args...)} }
 
-// Open loads the graph with the given tags of the SavedModel in dir; nil tags are
-// the usual ones. The model needs nothing of the folder afterwards.
+// Open loads the graph with the given tags of the SavedModel in dir; nil
+// selects the default tags. The folder is not needed afterwards.
 func Open(ctx context.Context, dir string, tags []string, c tensorflow.Config) (*Model, error) {
 	p, err := savedmodel.ReadProgram(ctx, dir, tags)
 	if err != nil {
@@ -91,7 +92,7 @@ func (m *Model) open(ctx context.Context, p *savedmodel.Program, c tensorflow.Co
 	return nil
 }
 
-// fill gives variables or tables their contents.
+// fill sets the contents of variables or tables.
 func (m *Model) fill(ctx context.Context, initial savedmodel.Initial) error {
 	if len(initial.Targets) == 0 {
 		return nil
@@ -120,7 +121,7 @@ func (m *Model) fill(ctx context.Context, initial savedmodel.Initial) error {
 	return err
 }
 
-// checkTypes makes sure that tensors are of the types that a signature says.
+// checkTypes checks that tensors have the types declared by a signature.
 func (m *Model) checkTypes(ports []network.Port) error {
 	for _, p := range ports {
 		dt, err := m.graph.DataType(p.Tensor)
@@ -134,7 +135,7 @@ func (m *Model) checkTypes(ports []network.Port) error {
 	return nil
 }
 
-// Close waits for the runs under way and frees the model.
+// Close waits for active runs and frees the model.
 func (m *Model) Close() error {
 	var err error
 	if m.session != nil {
@@ -146,8 +147,8 @@ func (m *Model) Close() error {
 	return err
 }
 
-// Signature returns the signature of that key; "" is the default one. The error
-// is an [InputError].
+// Signature returns the signature with the given key; "" selects the default
+// one. The error is an [InputError].
 func (m *Model) Signature(key string) (*Signature, error) {
 	if key == "" {
 		key = DefaultSignature
@@ -161,9 +162,10 @@ func (m *Model) Signature(key string) (*Signature, error) {
 	return nil, inputError("there is no signature %.100q; there are %q", key, slices.Sorted(maps.Keys(m.Signatures)))
 }
 
-// Run computes the outputs, in the order of the signature's, of inputs in theirs.
-// The caller closes both. Inputs of another number, type or shape than declared, and
-// those that an operation of the model refuses, are an [InputError].
+// Run computes the outputs from the inputs, both in the order of the signature.
+// The caller closes both. The error is an [InputError] if the number, types or
+// shapes of the inputs differ from the declaration, or an operation rejects
+// them.
 func (s *Signature) Run(ctx context.Context, inputs ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
 	if len(inputs) != len(s.Inputs) {
 		return nil, inputError("signature %q takes %d inputs, %q; %d are given", s.Key, len(s.Inputs), names(s.Inputs), len(inputs))
@@ -185,9 +187,9 @@ func (s *Signature) Run(ctx context.Context, inputs ...*tensorflow.Tensor) ([]*t
 	return out, err
 }
 
-// check refuses a tensor of another type or shape than a port declares. Some of
-// TensorFlow's operations end the process when they are given another rank than
-// the one that their graph was made for.
+// check rejects a tensor whose type or shape differs from the port. Some of
+// TensorFlow's operations abort the process when they get a rank other than the
+// one in their graph.
 func check(p network.Port, t *tensorflow.Tensor) error {
 	if t.DataType() != p.DataType {
 		return inputError("input %q is %v; want %v", p.Name, t.DataType(), p.DataType)
@@ -206,8 +208,9 @@ func check(p network.Port, t *tensorflow.Tensor) error {
 	return nil
 }
 
-// refuses says whether an operation that fails with a code does so for its
-// inputs: what it computes with besides was there when the model was loaded.
+// refuses reports whether an operation that fails with a code does so because
+// of its inputs: everything else it uses was available when the model was
+// loaded.
 func refuses(c tensorflow.Code) bool {
 	switch c {
 	case tensorflow.InvalidArgument, tensorflow.OutOfRange, tensorflow.NotFound, tensorflow.FailedPrecondition,

@@ -17,7 +17,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// models returns the folder of SavedModels that testdata/models.py writes.
+// models returns the folder of SavedModels written by testdata/models.py.
 func models(t testing.TB) string {
 	t.Helper()
 	return savedmodeltest.Cached(t, "models", "testdata/models.py")
@@ -37,7 +37,7 @@ func open(t testing.TB, name string) *anymodel.Model {
 	return m
 }
 
-// An array is a tensor as models.py keeps it.
+// array is a tensor as stored by models.py.
 type array struct {
 	DataType string          `json:"dtype"`
 	Shape    []int64         `json:"shape"`
@@ -70,7 +70,8 @@ func dataType(t testing.TB, name string) tensorflow.DataType {
 	return 0
 }
 
-// numbers is the bytes of an array of numbers, strings the elements of another.
+// numbers returns the bytes of an array of numbers, strings the elements of an
+// array of strings.
 func (a array) numbers(t testing.TB) []byte {
 	t.Helper()
 	var b []byte
@@ -105,7 +106,8 @@ func (a array) tensor(t testing.TB) *tensorflow.Tensor {
 	return made
 }
 
-// same compares an output with Python's: floats within rounding, all else exactly.
+// same compares an output with Python's: floats within rounding, everything
+// else exactly.
 func same(t testing.TB, name string, got *tensorflow.Tensor, want array) {
 	t.Helper()
 	if got.DataType() != dataType(t, want.DataType) || !slices.Equal(got.Shape(), want.Shape) {
@@ -167,7 +169,7 @@ func TestAnswersAsPython(t *testing.T) {
 					t.Error(err)
 					continue
 				}
-				for range 2 { // the second run is no other than the first
+				for range 2 { // the second run has the same result
 					out, err := run(t, s, e.Inputs)
 					if err != nil {
 						t.Errorf("%s: %v", key, err)
@@ -185,8 +187,8 @@ func TestAnswersAsPython(t *testing.T) {
 	}
 }
 
-// TestRefused: what would change something, read a file or run Python is refused
-// by name, also within a loop, and the other signatures are served.
+// A signature that would change something, read a file or run Python is refused
+// by name, even within a loop, and the other signatures are served.
 func TestRefused(t *testing.T) {
 	m := open(t, "flow")
 	for key, want := range map[string]string{
@@ -234,7 +236,7 @@ func TestInputErrors(t *testing.T) {
 	}
 }
 
-// TestAssertion: an assertion of the model is an error of the request.
+// A failed assertion of the model is an error of the request.
 func TestAssertion(t *testing.T) {
 	m := open(t, "flow")
 	s, err := m.Signature("")

@@ -1,9 +1,8 @@
-// Package disjoint implements disjoint sets: which of the numbers from 0 belong
-// together after some of them were joined.
+// Package disjoint implements disjoint sets (union-find) of the numbers from 0.
 package disjoint
 
-// Sets is a forest with a tree for each set, under its smallest member. It is
-// not safe for concurrent use.
+// Sets is a forest with a tree for each set, whose root is its smallest member.
+// It is not safe for concurrent use.
 type Sets struct{ parent []int32 }
 
 // New returns n sets of one member each.
@@ -18,7 +17,7 @@ func New(n int) Sets {
 // Len returns the number of members of all sets.
 func (s Sets) Len() int { return len(s.parent) }
 
-// First returns the smallest member of the set that has i.
+// First returns the smallest member of the set that contains i.
 func (s Sets) First(i int32) int32 {
 	for s.parent[i] != i {
 		s.parent[i] = s.parent[s.parent[i]]
@@ -27,7 +26,7 @@ func (s Sets) First(i int32) int32 {
 	return i
 }
 
-// Join makes one set of those that have a and b.
+// Join merges the sets that contain a and b.
 func (s Sets) Join(a, b int32) {
 	a, b = s.First(a), s.First(b)
 	s.parent[max(a, b)] = min(a, b)

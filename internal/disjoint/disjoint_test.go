@@ -7,7 +7,7 @@ import (
 	"tkit/internal/disjoint"
 )
 
-// Sets are those that repainting every member finds.
+// The sets are the same as those found by relabelling every member.
 func TestSets(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const n = 60

@@ -1,4 +1,4 @@
-// Package inputfile reads the files that a user names: images, configurations,
+// Package inputfile reads files named by the user: images, configurations,
 // pipelines.
 package inputfile
 
@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// MaxText bounds YAML and JSON files, in bytes.
+// MaxText is the maximal size of YAML and JSON files, in bytes.
 const MaxText = 64 << 20
 
-// Read returns the content of a file or pipe, such as a shell's <(...), of up to
-// limit bytes. It does not wait for the writer of a named pipe, and ends with
-// the context.
+// Read returns the content of a file or pipe, such as a shell's <(...), of up
+// to limit bytes. It does not wait for the writer of a named pipe, and ends
+// with the context.
 func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
 	// Without O_NONBLOCK, opening a named pipe waits for its writer, and nothing
 	// interrupts a read.

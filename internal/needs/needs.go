@@ -1,7 +1,7 @@
-// Package needs lets a test say that it needs more than Go: Python, a Java
+// Package needs lets a test declare that it needs more than Go: Python, a Java
 // virtual machine, or minutes. `make check` runs `go test -short`, which skips
-// such tests. Without -short nothing is skipped: a test fails where what it
-// needs is missing.
+// such tests. Without -short nothing is skipped: a test fails if its
+// requirements are missing.
 package needs
 
 import (
@@ -11,7 +11,8 @@ import (
 )
 
 // Python returns the path of the project's Python, which has TensorFlow, Keras
-// and scikit-learn: TKIT_PYTHON, or what scripts/install-python has installed.
+// and scikit-learn: TKIT_PYTHON, or the one installed by
+// scripts/install-python.
 func Python(t testing.TB) string {
 	t.Helper()
 	skip(t, "Python")
@@ -25,13 +26,13 @@ func Python(t testing.TB) string {
 	return python
 }
 
-// JVM says that the test runs Java programs, such as a real HDFS.
+// JVM declares that the test runs Java programs, such as a real HDFS.
 func JVM(t testing.TB) {
 	t.Helper()
 	skip(t, "a Java virtual machine")
 }
 
-// Minutes says that the test takes too long to be run after every edit.
+// Minutes declares that the test takes too long to be run after every edit.
 func Minutes(t testing.TB) {
 	t.Helper()
 	skip(t, "minutes")

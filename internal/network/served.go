@@ -6,12 +6,12 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// served lists the operations that a model which is served as it is may have
-// besides those of a network: text, encoded records and images, tables that were
-// filled when the model was loaded, random numbers, and functions. As for
-// allowed, read the kernel before adding one: none may read or write a file, talk
-// to another machine, or change anything that the next request sees. EncodePng is
-// not among them: it ends the process when it is given an image without pixels.
+// served lists the operations that a SavedModel served as a whole may have in
+// addition to those of a network: text, encoded records and images, tables
+// filled when the model is loaded, random numbers, and functions. As for
+// allowed, read the kernel before adding one: none may read or write a file,
+// connect to another machine, or change anything visible to the next request.
+// EncodePng is not allowed: it aborts the process for an image without pixels.
 var served = operations(`
 	ResourceGather ResourceGatherNd VarIsInitializedOp VariableShape
 	HashTableV2 MutableHashTableV2 LookupTableFindV2 LookupTableSizeV2
@@ -42,8 +42,8 @@ var served = operations(`
 	StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2
 `)
 
-// CheckServed returns an error unless a model that is served as it is may have
-// the node. It does not look at the functions that the node calls.
+// CheckServed returns an error unless a SavedModel served as a whole may have
+// the node. It does not check the functions called by the node.
 func CheckServed(node *nodepb.NodeDef) error {
 	if op := node.GetOp(); !allowed[op] && !served[op] {
 		return fmt.Errorf("node %q is a %s, which is not served: it %s; save the model without it", node.GetName(), op, refusal(node))

@@ -1,5 +1,5 @@
-// Package present writes values for people: tables, times and sizes. Text that
-// comes from elsewhere goes through package printable.
+// Package present formats values for readers: tables, times and sizes.
+// Untrusted text is escaped by package printable.
 package present
 
 import (
@@ -55,8 +55,8 @@ func Table(w io.Writer, header []string, rows [][]string) error {
 	return t.Flush()
 }
 
-// Pairs writes names and values in two aligned columns. A pair without a value
-// is left out.
+// Pairs writes names and values in two aligned columns. Pairs without a value
+// are omitted.
 func Pairs(w io.Writer, pairs [][2]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range pairs {
@@ -76,7 +76,7 @@ func writeRow(w io.Writer, row []string) {
 }
 
 // Content returns the writer for the content of a file: w, which filters it, on
-// a terminal, and otherwise the file behind w, which gets it byte for byte.
+// a terminal, and otherwise the file behind w, which receives it unchanged.
 func Content(w io.Writer) io.Writer {
 	out := printable.Unwrap(w)
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -88,7 +88,7 @@ func Content(w io.Writer) io.Writer {
 // Time formats a time in the local time zone.
 func Time(t time.Time) string { return t.Local().Format(time.DateTime) }
 
-// Until formats the time at which something expires. The zero time is never.
+// Until formats the time at which something expires. The zero time means never.
 func Until(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -104,7 +104,7 @@ func OrDash(s string) string {
 	return s
 }
 
-// YesNo is the answer to a question.
+// YesNo returns "yes" or "no".
 func YesNo(yes bool) string {
 	if yes {
 		return "yes"
@@ -112,7 +112,7 @@ func YesNo(yes bool) string {
 	return "no"
 }
 
-// Prefixed returns s behind a prefix, or nothing when s is empty.
+// Prefixed returns s with a prefix, or nothing if s is empty.
 func Prefixed(prefix, s string) string {
 	if s == "" {
 		return ""

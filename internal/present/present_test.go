@@ -16,7 +16,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// Cells from elsewhere forge no rows and no columns.
+// Untrusted cells cannot forge rows or columns.
 func TestTable(t *testing.T) {
 	var b strings.Builder
 	if err := present.Table(&b, []string{"name", "why"}, [][]string{{"a\nforged\trow", "x"}, {"b", "\x1b[31mred"}}); err != nil {

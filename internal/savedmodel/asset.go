@@ -19,13 +19,13 @@ import (
 
 const (
 	assetsFolder = "assets"
-	// maxAsset bounds the bytes of an asset that fills a table, maxEntries the
-	// entries of the table.
+	// maxAsset is the maximal size in bytes of an asset that fills a table,
+	// maxEntries the maximal number of entries of the table.
 	maxAsset   = 1 << 28
 	maxEntries = 1 << 24
 )
 
-// An assetReader reads assets of a model, each once. No link leads out of the
+// assetReader reads each asset of a model once. It follows no links out of the
 // model's folder.
 type assetReader struct {
 	dir      string
@@ -39,7 +39,7 @@ func (a *assetReader) close() {
 	}
 }
 
-// table reads the table that a node makes of an asset.
+// table reads the table that a node creates from an asset.
 func (a *assetReader) table(name string, n *nodepb.NodeDef, key, value tensorflow.DataType) (textTable, error) {
 	content, ok := a.contents[name]
 	if !ok {
@@ -80,22 +80,22 @@ func (a *assetReader) read(name string) ([]byte, error) {
 		return nil, errors.New("it is not a regular file")
 	}
 	if info.Size() > maxAsset {
-		return nil, fmt.Errorf("it has %d bytes, where up to %d are read", info.Size(), maxAsset)
+		return nil, fmt.Errorf("it has %d bytes; the maximum is %d", info.Size(), maxAsset)
 	}
 	b := make([]byte, info.Size())
 	_, err = io.ReadFull(f, b)
 	return b, err
 }
 
-// The columns of a line that stand for something else, as TensorFlow numbers
-// them.
+// These columns stand for the whole line and the line number, with TensorFlow's
+// values.
 const (
 	wholeLine  = -2
 	lineNumber = -1
 )
 
-// A textFormat says how InitializeTableFromTextFileV2 makes keys and values of the
-// lines of a file.
+// textFormat describes how InitializeTableFromTextFileV2 creates keys and
+// values from the lines of a file.
 type textFormat struct {
 	key, value int // columns
 	size       int // lines to read; -1: all
@@ -120,10 +120,10 @@ func textFormatOf(n *nodepb.NodeDef) (textFormat, error) {
 	return f, nil
 }
 
-// A textTable is the contents of a table.
+// textTable is the contents of a table.
 type textTable struct{ keys, values column }
 
-// A column is a tensor of rank 1.
+// column is a tensor of rank 1.
 type column struct {
 	dataType tensorflow.DataType
 	count    int
@@ -131,8 +131,8 @@ type column struct {
 	text     [][]byte // strings
 }
 
-// parse reads lines as TensorFlow does: they end with a line feed, carriage
-// returns do not count.
+// parse reads lines as TensorFlow does: they end with a line feed, and carriage
+// returns are ignored.
 func (f textFormat) parse(content []byte, key, value tensorflow.DataType) (textTable, error) {
 	t := textTable{column{dataType: key}, column{dataType: value}}
 	content = bytes.ReplaceAll(content, []byte{'\r'}, nil)
@@ -153,12 +153,12 @@ func (f textFormat) parse(content []byte, key, value tensorflow.DataType) (textT
 		}
 	}
 	if f.size >= 0 && n < f.size {
-		return t, fmt.Errorf("it has %d lines, where the model wants %d", n, f.size)
+		return t, fmt.Errorf("it has %d lines; the model requires %d", n, f.size)
 	}
 	return t, nil
 }
 
-// add adds what a line has in a column.
+// add adds the value of a line in a column.
 func (c *column) add(line []byte, at, number int, f textFormat) error {
 	c.count++
 	switch {

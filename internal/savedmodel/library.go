@@ -16,25 +16,26 @@ import (
 	"tkit/internal/network"
 )
 
-// lowering is the attribute by which TensorFlow runs a conditional or a loop as
-// part of the graph around it.
+// lowering is the attribute that makes TensorFlow run a conditional or a loop
+// as part of the surrounding graph.
 const lowering = "_lower_using_switch_merge"
 
-// A library has the functions that conditionals and loops call. TensorFlow gets
-// those that were checked, and of these what their results follow from.
+// library contains the functions called by conditionals and loops. TensorFlow
+// gets only checked functions, reduced to the nodes on which their results
+// depend.
 type library struct {
 	*budget
 	ops     operations
-	saved   map[string]*oppb.OpDef // the operations as the saving TensorFlow knew them
+	saved   map[string]*oppb.OpDef // the operations as defined by the TensorFlow that saved the model
 	checked map[string]*function
 }
 
-// A function is one that has been checked.
+// function is a checked function.
 type function struct {
 	def      *functionpb.FunctionDef
 	calls    []string
-	expanded int  // nodes, with those of the functions that it calls
-	asserts  bool // it, or one that it calls, may fail by an assertion
+	expanded int  // number of nodes, including those of called functions
+	asserts  bool // it, or a called function, may fail by an assertion
 	open     bool // it is being checked
 	err      error
 }
@@ -47,7 +48,7 @@ func newLibrary(b *budget, ops operations, meta *metapb.MetaGraphDef) *library {
 	return l
 }
 
-// calls returns the functions that a node names.
+// calls returns the functions that a node refers to.
 func (l *library) calls(n *nodepb.NodeDef) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(n.GetAttr())) {
@@ -65,8 +66,8 @@ func (l *library) calls(n *nodepb.NodeDef) []string {
 	return names
 }
 
-// clean refuses an operation that is not served, and drops what a node says of
-// the place where it was saved.
+// clean rejects an operation that cannot be served, and removes attributes
+// about where the node was placed when saved.
 func (l *library) clean(n *nodepb.NodeDef) error {
 	op, err := l.ops.find(n)
 	if err != nil {
@@ -87,7 +88,7 @@ func (l *library) clean(n *nodepb.NodeDef) error {
 	return nil
 }
 
-// asserts says whether a node may fail by an assertion.
+// asserts reports whether a node may fail by an assertion.
 func (l *library) asserts(n *nodepb.NodeDef) bool {
 	if n.GetOp() == "Assert" {
 		return true
@@ -99,7 +100,7 @@ func (l *library) asserts(n *nodepb.NodeDef) bool {
 	return slices.ContainsFunc(calls, func(name string) bool { return l.checked[name].asserts })
 }
 
-// check says why functions, or those that they call, cannot be served.
+// check returns why functions, or those that they call, cannot be served.
 func (l *library) check(names []string) error {
 	for _, name := range names {
 		if err := l.function(name, 0).err; err != nil {
@@ -109,7 +110,7 @@ func (l *library) check(names []string) error {
 	return nil
 }
 
-// function returns a function, checked.
+// function returns a function after checking it.
 func (l *library) function(name string, depth int) *function {
 	if f := l.checked[name]; f != nil {
 		if f.open {
@@ -132,7 +133,7 @@ func (l *library) fill(f *function, name string, depth int) error {
 		return errors.New("the model does not have it")
 	}
 	if depth > maxDepth {
-		return fmt.Errorf("functions call each other over %d deep", maxDepth)
+		return fmt.Errorf("functions are nested more than %d deep", maxDepth)
 	}
 	nodes, err := l.body(def)
 	if err != nil {
@@ -160,8 +161,8 @@ func (l *library) fill(f *function, name string, depth int) error {
 	return nil
 }
 
-// bodyNode checks and cleans a node of a function. Variables and tables come in
-// as arguments: what a function makes of its own would be empty.
+// bodyNode checks and cleans a node of a function. Variables and tables are
+// passed as arguments: those created by a function itself would be empty.
 func (l *library) bodyNode(n *nodepb.NodeDef) error {
 	switch n.GetOp() {
 	case "Print", "PrintV2":
@@ -177,10 +178,10 @@ func (l *library) bodyNode(n *nodepb.NodeDef) error {
 	return l.clean(n)
 }
 
-// body returns copies of the nodes of a function that its results follow from.
+// body returns copies of the nodes of a function on which its results depend.
 func (l *library) body(def *functionpb.FunctionDef) ([]*nodepb.NodeDef, error) {
 	if len(def.GetNodeDef()) > maxNodes {
-		return nil, fmt.Errorf("%w: it has %d nodes, where up to %d are read", ErrUnsupported, len(def.GetNodeDef()), maxNodes)
+		return nil, fmt.Errorf("%w: it has %d nodes; the maximum is %d", ErrUnsupported, len(def.GetNodeDef()), maxNodes)
 	}
 	byName := make(map[string]*nodepb.NodeDef, len(def.GetNodeDef()))
 	for _, n := range def.GetNodeDef() {
@@ -216,7 +217,7 @@ func (l *library) body(def *functionpb.FunctionDef) ([]*nodepb.NodeDef, error) {
 	return nodes, nil
 }
 
-// of returns the functions that nodes call, and those that these call, sorted by
+// of returns the functions called by nodes, directly and indirectly, sorted by
 // name.
 func (l *library) of(nodes []*nodepb.NodeDef) *functionpb.FunctionDefLibrary {
 	var stack []string

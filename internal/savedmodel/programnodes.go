@@ -15,16 +15,16 @@ import (
 // maxRank is TensorFlow's own limit on a tensor's rank.
 const maxRank = 254
 
-// isDense says whether tensors of a type can be given and taken.
+// isDense reports whether tensors of a type can be inputs and outputs.
 func isDense(dt tensorflow.DataType) bool { return dt.Size() > 0 || dt == tensorflow.String }
 
 func textAttribute(s string) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
 }
 
-// plainVariables gives each variable one handle, with a shared name of its own.
-// The variables of TensorFlow 1, which are references to memory, become nodes
-// that read such a handle.
+// plainVariables gives each variable one handle, with a unique shared name. The
+// variables of TensorFlow 1, which are references to memory, become nodes that
+// read such a handle.
 func (r *programReader) plainVariables(nodes []*nodepb.NodeDef) error {
 	for _, n := range nodes {
 		if isVariable(n) {
@@ -35,7 +35,7 @@ func (r *programReader) plainVariables(nodes []*nodepb.NodeDef) error {
 		switch n.GetOp() {
 		case "IsVariableInitialized":
 			r.nodes[n.GetName()] = network.ConstNode(n.GetName(), tensorflow.Bool, []int64{}, []byte{1})
-		case "Print": // hands on its first input
+		case "Print": // passes on its first input
 			n.Op, n.Input, n.Attr = "Identity", n.GetInput()[:min(1, len(n.GetInput()))], attributes{"T": n.GetAttr()["T"]}
 		case "RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration", "RefIdentity":
 			n.Op = strings.TrimPrefix(n.GetOp(), "Ref")
@@ -44,7 +44,7 @@ func (r *programReader) plainVariables(nodes []*nodepb.NodeDef) error {
 	return nil
 }
 
-// addVariable makes a node a reader or the handle of its variable.
+// addVariable turns a node into a reader or the handle of its variable.
 func (r *programReader) addVariable(n *nodepb.NodeDef) {
 	key := r.identity(n)
 	v, known := r.variables[key]
@@ -77,8 +77,9 @@ func (r *programReader) addVariable(n *nodepb.NodeDef) {
 	}
 }
 
-// need finds the nodes that an entry's outputs and checks follow from, up to what
-// it is fed, and whether they can be served. A check that cannot be is left out.
+// need finds the nodes on which an entry's outputs and checks depend, up to the
+// fed tensors, and determines whether they can be served. A check that cannot
+// be served is left out.
 func (r *programReader) need(e *entry) error {
 	if e.err != nil {
 		return nil
@@ -120,8 +121,8 @@ func (r *programReader) need(e *entry) error {
 	return nil
 }
 
-// behind returns the nodes that the roots follow from, but for those that are
-// known and those that only lead to what is fed.
+// behind returns the nodes on which the roots depend, except those that are
+// known and those that only lead to fed tensors.
 func (r *programReader) behind(roots []edge, fed map[edge]string, known map[string]*nodepb.NodeDef) ([]*nodepb.NodeDef, error) {
 	var found []*nodepb.NodeDef
 	seen := map[string]bool{}
@@ -153,11 +154,11 @@ func (r *programReader) behind(roots []edge, fed map[edge]string, known map[stri
 	return found, nil
 }
 
-// servable says why nodes cannot be served, nil if they can.
+// servable returns why nodes cannot be served, or nil if they can.
 func (r *programReader) servable(nodes []*nodepb.NodeDef) error {
 	for _, n := range nodes {
 		if n.GetOp() == "Placeholder" {
-			return fmt.Errorf("%w: the answer depends on placeholder %q, which is none of the signature's inputs", ErrUnsupported, n.GetName())
+			return fmt.Errorf("%w: its outputs depend on placeholder %q, which is not an input of the signature", ErrUnsupported, n.GetName())
 		}
 		if err := r.library.clean(n); err != nil {
 			return err
@@ -169,8 +170,8 @@ func (r *programReader) servable(nodes []*nodepb.NodeDef) error {
 	return nil
 }
 
-// feedable returns the tensor by which the program is fed in the place of at: at
-// itself where the program computes it otherwise, else a placeholder.
+// feedable returns the tensor to feed instead of at: at itself if the program
+// computes it otherwise, else a placeholder.
 func (r *programReader) feedable(at edge, dt tensorflow.DataType) edge {
 	n := r.nodes[at.node]
 	if r.needed[at.node] == nil && !(n.GetOp() == "Placeholder" && at.port == 0) {

@@ -10,17 +10,16 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A filling is a node that fills a table when the model is loaded.
+// filling is a node that fills a table when the model is loaded.
 type filling struct {
 	node  *nodepb.NodeDef
 	table *nodepb.NodeDef
-	asset string // the name of the asset whose lines the table gets; "" for keys and values of the graph
-	keys  edge   // and where these are
+	asset string // the name of the asset with the table's lines; "" if keys and values are in the graph
+	keys  edge   // the tensors of keys and values
 	vals  edge
 }
 
-// sources are the tensors that the table is filled with, where they are the
-// graph's own.
+// sources returns the tensors that fill the table, if they are in the graph.
 func (f filling) sources() []edge {
 	if f.asset != "" {
 		return nil
@@ -32,8 +31,8 @@ func isTable(n *nodepb.NodeDef) bool {
 	return n.GetOp() == "HashTableV2" || n.GetOp() == "MutableHashTableV2"
 }
 
-// initialRoot inlines what the model runs when it is loaded, and returns the node
-// that does; "" where there is none.
+// initialRoot inlines the operations that the model runs when it is loaded, and
+// returns the node that does so; "" if there is none.
 func (r *programReader) initialRoot() (string, error) {
 	name := ""
 	for _, info := range r.meta.GetSignatureDef()[initSignature].GetOutputs() {
@@ -57,8 +56,8 @@ func (r *programReader) initialRoot() (string, error) {
 	return root.node, nil
 }
 
-// fillings returns the nodes that fill tables when the model is loaded. They are
-// all that is done of what the model asks to be done then.
+// fillings returns the nodes that fill tables when the model is loaded. The
+// model's other initial operations are not run.
 func (r *programReader) fillings(initial string) ([]filling, error) {
 	if initial == "" {
 		return nil, nil
@@ -87,13 +86,13 @@ func (r *programReader) fillings(initial string) ([]filling, error) {
 		}
 		f := filling{node: n, table: r.nodes[r.through(inputs[0]).node]}
 		if !isTable(f.table) {
-			continue // what is not served
+			continue // not served
 		}
 		if want == 3 {
 			f.keys, f.vals = inputs[1], inputs[2]
 		} else {
 			if f.asset = assets[r.held(inputs[1], assigned)]; f.asset == "" {
-				continue // a file that is none of the model's own
+				continue // not a file of the model
 			}
 		}
 		found = append(found, f)
@@ -101,7 +100,7 @@ func (r *programReader) fillings(initial string) ([]filling, error) {
 	return found, nil
 }
 
-// assets returns the names of the model's assets by the tensors that have their
+// assets returns the names of the model's assets by the tensors with their
 // paths.
 func (r *programReader) assets() (map[edge]string, error) {
 	found := map[edge]string{}
@@ -118,8 +117,8 @@ func (r *programReader) assets() (map[edge]string, error) {
 	return found, nil
 }
 
-// held follows a tensor to where it comes from, also by way of a variable that
-// was given it.
+// held follows a tensor to its origin, including through a variable to which it
+// was assigned.
 func (r *programReader) held(e edge, assigned map[string]edge) edge {
 	e = r.through(e)
 	if n := r.nodes[e.node]; n.GetOp() == "ReadVariableOp" && len(n.GetInput()) > 0 {
@@ -132,7 +131,8 @@ func (r *programReader) held(e edge, assigned map[string]edge) edge {
 	return e
 }
 
-// assigned returns what nodes give variables, by their identities.
+// assigned returns the tensors that nodes assign to variables, by the
+// variables' identities.
 func (r *programReader) assigned(nodes []*nodepb.NodeDef) map[string]edge {
 	values := map[string]edge{}
 	for _, n := range nodes {
@@ -148,8 +148,7 @@ func (r *programReader) assigned(nodes []*nodepb.NodeDef) map[string]edge {
 	return values
 }
 
-// refuseUnfilled refuses the signatures that look into a table which nothing
-// fills.
+// refuseUnfilled refuses the signatures that use a table without contents.
 func (r *programReader) refuseUnfilled(filled []filling) {
 	has := map[string]bool{}
 	for _, f := range filled {
@@ -164,7 +163,7 @@ func (r *programReader) refuseUnfilled(filled []filling) {
 	}
 }
 
-// fillTables adds what fills the tables that the program has.
+// fillTables adds the operations that fill the program's tables.
 func (r *programReader) fillTables(p *Program, filled []filling, dir string) error {
 	used := map[string]bool{}
 	for _, n := range r.needed {
@@ -223,7 +222,7 @@ func (r *programReader) fillTable(p *Program, f filling, reader *assetReader) er
 	return nil
 }
 
-// feed adds a placeholder that is fed a column when tables are filled, and
+// feed adds a placeholder that is fed with a column when tables are filled, and
 // returns its name.
 func (r *programReader) feed(p *Program, asset string, c column) string {
 	shape := []int64{int64(c.count)}
