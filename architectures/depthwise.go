@@ -2,7 +2,7 @@ package architectures
 
 import "fmt"
 
-// Depthwise convolves each channel by itself, with one filter.
+// Depthwise convolves each channel separately, with one filter.
 type Depthwise struct {
 	Window
 	Init Init
@@ -21,8 +21,8 @@ func (d Depthwise) infer(in []Shape) (Shape, error) {
 	return Shape{v.Out, h.Out, in[0].Channels()}, nil
 }
 
-// variables gives the kernel as TensorFlow's operation takes it. A unit of a channel
-// has as many inputs and outputs as the window has positions.
+// variables returns the kernel in the format of TensorFlow's operation. A unit
+// of a channel has as many inputs and outputs as the window has positions.
 func (d Depthwise) variables(in []Shape) []Variable {
 	area := float64(d.Height * d.Width)
 	return []Variable{{Name: "kernel", Shape: []int{d.Height, d.Width, in[0].Channels(), 1},

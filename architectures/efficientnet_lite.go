@@ -10,8 +10,8 @@ import (
 const efficientNetLiteCitation = "M. Tan, Q. V. Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks. ICML 2019, arXiv:1905.11946; " +
 	"R. Liu: Higher accuracy on vision models with EfficientNet-Lite. TensorFlow Blog, 2020"
 
-// efficientNetLiteTable scales the network: the factors of width and depth, the side of
-// the input, and the dropout before the classifier.
+// efficientNetLiteTable contains the scaling: the factors of width and depth,
+// the size of the input, and the dropout before the classifier.
 var efficientNetLiteTable = []struct {
 	width, depth float64
 	side         int
@@ -24,12 +24,12 @@ var efficientNetLiteTable = []struct {
 	{1.4, 1.8, 300, .3},
 }
 
-// An mbStage is a row of EfficientNet's Table 1: units that expand their channels by
-// a factor, convolve each channel by itself, and project to a number of filters. The
-// first unit of a stage has the stride.
+// mbStage is a row of EfficientNet's Table 1: units that expand their channels
+// by a factor, convolve each channel separately, and project to a number of
+// filters. The stride is that of the stage's first unit.
 type mbStage struct{ units, size, stride, expansion, filters int }
 
-// mbStages are EfficientNet-B0's.
+// mbStages are the stages of EfficientNet-B0.
 var mbStages = []mbStage{
 	{1, 3, 1, 1, 16},
 	{2, 3, 2, 6, 24},
@@ -40,9 +40,9 @@ var mbStages = []mbStage{
 	{1, 3, 1, 6, 320},
 }
 
-// efficientNetLites are the networks for mobile processors: without squeeze and
-// excitation, and with ReLU6 for swish. First and last convolution and the depth of
-// first and last stage are not scaled.
+// efficientNetLites returns the networks for mobile processors: without squeeze
+// and excitation, and with ReLU6 instead of swish. The first and last
+// convolutions and the depth of the first and last stages are not scaled.
 func efficientNetLites() []Architecture {
 	var all []Architecture
 	for i, r := range efficientNetLiteTable {
@@ -63,8 +63,9 @@ func efficientNetLites() []Architecture {
 	return all
 }
 
-// scaled makes stages wider and deeper: filters to the nearest multiple of 8, unless
-// that takes more than a tenth away, and units rounded up.
+// scaled makes stages wider and deeper: filters are rounded to the nearest
+// multiple of 8, unless that removes more than a tenth, and units are rounded
+// up.
 func scaled(stages []mbStage, width, depth float64) []mbStage {
 	all := make([]mbStage, len(stages))
 	for i, s := range stages {
@@ -103,9 +104,9 @@ func efficientNetLite(c *composer, stages []mbStage, classes int, dropout float6
 	return c.graph(c.add("fc", Dense{Units: classes, Init: Init{Kind: FanOutUniform}}, x))
 }
 
-// invertedResidual is one unit of a stage: M. Sandler and others, "MobileNetV2:
-// Inverted Residuals and Linear Bottlenecks", CVPR 2018, Figure 4(d). Training drops
-// no units at random, as the authors do.
+// invertedResidual adds one unit of a stage: M. Sandler and others,
+// "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, Figure
+// 4(d). As in the authors' code, training does not drop units at random.
 func (c *composer) invertedResidual(name, x string, s mbStage) string {
 	y, channels := x, c.channels(x)
 	if s.expansion > 1 {

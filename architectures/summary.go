@@ -1,18 +1,18 @@
 package architectures
 
-// A Summary is an architecture as it is built for a number of classes.
+// Summary describes an architecture built for a number of classes.
 type Summary struct {
 	Architecture
 	Classes   int        `json:"classes"`
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
-	// Trainable counts the weights that training changes, and Statistics the
+	// Trainable is the number of trainable weights, and Statistics that of the
 	// running statistics of batch normalisation.
 	Trainable  int `json:"trainable"`
 	Statistics int `json:"statistics"`
 }
 
 // Summary builds the architecture for a number of classes, at the paper's input
-// size. Zero classes are the paper's.
+// size. Zero selects the paper's number of classes.
 func (a Architecture) Summary(classes int) (Summary, error) {
 	if classes == 0 {
 		classes = a.Classes

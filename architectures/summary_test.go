@@ -7,7 +7,7 @@ import (
 	"tkit/architectures"
 )
 
-// The number of classes that was asked for replaces the paper's, in JSON too.
+// The requested number of classes replaces the paper's, in JSON too.
 func TestSummary(t *testing.T) {
 	a, err := architectures.Lookup("lenet5")
 	if err != nil {

@@ -1,13 +1,14 @@
 // Package docs_test runs what the documents show.
 //
 // A shell block is executed, in the order of its document and in one shell, so
-// that a later block goes on where an earlier one stopped. A block that a test
-// cannot run says so in the document, in its first line:
+// that a later block continues where an earlier one ended. A block that cannot
+// be run by a test says so in the document, in its first line:
 //
 //	```sh no-test: needs a Kerberos realm
 //
-// The other languages are parsed. Go and Python of docs/plugins.md are compiled
-// and run by the tests of plugins/scaffold, Python of plugins/python by its own.
+// The other languages are parsed. The Go and Python code of docs/plugins.md is
+// compiled and run by the tests of plugins/scaffold, the Python code of
+// plugins/python by its own tests.
 package docs_test
 
 import (
@@ -32,7 +33,7 @@ import (
 	"tkit/plugins/scaffold"
 )
 
-// untested lists the shell blocks that no test runs, by document and reason.
+// untested lists the shell blocks that are not run, by document and reason.
 var untested = []string{
 	"README.md: they take minutes, and CI runs the last",
 	"README.md: the test has built it",
@@ -83,8 +84,8 @@ func TestPythonBlocksAreParsed(t *testing.T) {
 	}
 }
 
-// TestShellBlocks runs the shell blocks of each document. Those of README.md come
-// first; the others begin with the home and the folder that they leave.
+// TestShellBlocks runs the shell blocks of each document. Those of README.md
+// come first; the others start with the home and the folder that they leave.
 func TestShellBlocks(t *testing.T) {
 	python := needs.Python(t)
 	needs.Minutes(t)
@@ -94,7 +95,7 @@ func TestShellBlocks(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	for _, shared := range []string{"scripts", "plugins", ".deps"} { // what a checkout has
+	for _, shared := range []string{"scripts", "plugins", ".deps"} { // as in a checkout
 		if err := os.Symlink(filepath.Join(s.root, shared), filepath.Join(s.folder, shared)); err != nil {
 			t.Fatal(err)
 		}
@@ -117,8 +118,8 @@ func TestShellBlocks(t *testing.T) {
 	}
 }
 
-// documents are the texts of all documents by their names: those of the tree,
-// and those that `tkit plugins new` writes for an author.
+// documents returns the texts of all documents by their names: those of the
+// tree, and those that `tkit plugins new` creates for an author.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	root := needs.Root(t)
@@ -151,15 +152,15 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// A block is a fenced block of a document.
+// block is a fenced block of a document.
 type block struct {
 	line           int // of its first line of text
 	language, info string
 	text           string
 }
 
-// blocks returns a document's fenced blocks. An indented one is an error: nobody
-// can tell its language.
+// blocks returns a document's fenced blocks. An indented one is an error, since
+// it has no language.
 func blocks(t *testing.T, name, text string) (all []block) {
 	t.Helper()
 	var open *block
@@ -191,7 +192,7 @@ func blocks(t *testing.T, name, text string) (all []block) {
 	return all
 }
 
-// exempt says why a shell block is not run, if it is not.
+// exempt returns why a shell block is not run, or "".
 func (b block) exempt() (reason string, is bool) { return strings.CutPrefix(b.info, "no-test: ") }
 
 var fileName = regexp.MustCompile(`^// ([a-z_]+\.go)\n`)
@@ -200,7 +201,7 @@ func (b block) parse() error {
 	switch b.language {
 	case "sh":
 		if reason, is := b.exempt(); b.info != "" && (!is || reason == "") {
-			return fmt.Errorf("%q is not understood; want no-test: REASON", b.info)
+			return fmt.Errorf("%q is unknown; want no-test: REASON", b.info)
 		}
 		out, err := exec.Command("bash", "-n", "-c", b.text).CombinedOutput()
 		if err != nil {
@@ -233,7 +234,7 @@ func (b block) parse() error {
 	return fmt.Errorf("nothing reads blocks in %q", b.language)
 }
 
-// A session is what the shell of a document begins with.
+// session is the initial state of the shell of a document.
 type session struct {
 	root     string // of the repository
 	bin      string // has tkit
@@ -242,7 +243,7 @@ type session struct {
 	folder   string // where it runs
 }
 
-// prelude makes commands fit for a test: servers answer at free ports, and pip
+// prelude makes commands suitable for a test: servers use free ports, and pip
 // takes the packages of plugins from a folder.
 const prelude = `set -euo pipefail
 trap 'jobs -p | xargs -r kill; wait' EXIT
@@ -255,7 +256,7 @@ tkit() {
 }
 `
 
-// run runs the shell blocks of a document, beside others where it may.
+// run runs the shell blocks of a document, in parallel with others if possible.
 func (s session) run(t *testing.T, name, text string, beside bool) {
 	t.Helper()
 	var script strings.Builder
@@ -289,7 +290,7 @@ func (s session) run(t *testing.T, name, text string, beside bool) {
 	})
 }
 
-// begin is what an author has done before reading a project's README.
+// begin does what an author has done before reading a project's README.
 func begin(name string) string {
 	switch name {
 	case "Go project: README.md":
@@ -300,8 +301,8 @@ func begin(name string) string {
 	return ""
 }
 
-// pytest returns a folder with pytest and what it needs, and nothing else that
-// the project's Python has.
+// pytest returns a folder that contains only pytest and its requirements from
+// the project's Python.
 func pytest(t *testing.T, python string) (folder string) {
 	t.Helper()
 	folder = t.TempDir()

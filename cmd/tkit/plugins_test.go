@@ -106,7 +106,7 @@ func TestTrainingWithAFaultyPlugin(t *testing.T) {
 	train := func(do string) (string, string, error) {
 		return tkit(t, home, "train", "--base", "base@1", "--cut", "auto", "--data", data, "--name", "digits", "--preprocessing", preprocessingFile(t, "{name: faulty, config: {do: "+do+"}}"))
 	}
-	if _, status, err := train("lie"); err != nil || !strings.Contains(status, "faulty@1.0.0 answered the same images differently") {
+	if _, status, err := train("lie"); err != nil || !strings.Contains(status, "faulty@1.0.0 returned different results for the same images") {
 		t.Errorf("a liar: %v\n%s", err, status)
 	}
 	if parts, err := os.ReadDir(filepath.Join(home, "bottlenecks")); err != nil && !errors.Is(err, os.ErrNotExist) || len(parts) > 0 {

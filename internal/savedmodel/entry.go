@@ -11,21 +11,21 @@ import (
 	"tkit/internal/network"
 )
 
-// An entry is a signature on its way into the program.
+// entry is a signature being added to the program.
 type entry struct {
 	key     string
 	def     *metapb.SignatureDef
-	fed     map[edge]string // the inputs' names, by the tensors that they replace
+	fed     map[edge]string // the inputs' names, by the tensors they replace
 	roots   []edge
-	effects []string        // nodes that it runs for what they do
-	writes  map[string]bool // the variables that these change, by identity
+	effects []string        // nodes that it runs for their side effects
+	writes  map[string]bool // the variables changed by these, by identity
 	needed  map[string]*nodepb.NodeDef
 	checks  []string
 	err     error
 }
 
-// addEntries inlines what the signatures call, one after the other, so that what
-// they do besides answering is known for each.
+// addEntries inlines the functions called by the signatures, one after the
+// other, so that the side effects of each are known.
 func (r *programReader) addEntries() error {
 	for _, key := range slices.Sorted(maps.Keys(r.meta.GetSignatureDef())) {
 		def := r.meta.GetSignatureDef()[key]
@@ -63,7 +63,7 @@ func (r *programReader) addEntries() error {
 	return nil
 }
 
-// checkPorts refuses what is no dense tensor.
+// checkPorts rejects everything except dense tensors.
 func checkPorts(def *metapb.SignatureDef) error {
 	for _, side := range []struct {
 		name  string
@@ -85,8 +85,8 @@ func checkPorts(def *metapb.SignatureDef) error {
 	return nil
 }
 
-// flatten finds out what the signatures change, and takes out of the graph the
-// order in which things are done, which only matters where something is changed.
+// flatten determines what the signatures change, and removes control
+// dependencies from the graph, which matter only for side effects.
 func (r *programReader) flatten(filled []filling) error {
 	var roots []edge
 	for _, f := range filled {
@@ -146,9 +146,10 @@ func (r *programReader) noteWrites(e *entry, n *nodepb.NodeDef) error {
 	return nil
 }
 
-// refuseWriters refuses the signatures that change a variable which an answer
-// depends on: the next request would be answered otherwise. Those that change what
-// they read themselves go first, so that they keep no others out.
+// refuseWriters refuses the signatures that change a variable on which outputs
+// depend, since the next request would get a different result. Signatures that
+// change variables that they read themselves are refused first, so that they do
+// not exclude others.
 func (r *programReader) refuseWriters() {
 	for _, e := range r.entries {
 		r.refuseWriter(e, []*entry{e})
@@ -158,14 +159,14 @@ func (r *programReader) refuseWriters() {
 	}
 }
 
-// refuseWriter refuses an entry that changes a variable which one of the readers
-// reads.
+// refuseWriter refuses an entry that changes a variable read by one of the
+// readers.
 func (r *programReader) refuseWriter(e *entry, readers []*entry) {
 	for _, key := range slices.Sorted(maps.Keys(e.writes)) {
 		v := r.variables[key]
 		for _, reader := range readers {
 			if v != nil && e.err == nil && reader.err == nil && reader.needed[v.name] != nil {
-				e.err = fmt.Errorf("%w: it changes variable %q, which signature %q reads: what is served must stay as it is", ErrUnsupported, v.node, reader.key)
+				e.err = fmt.Errorf("%w: it changes variable %q, which signature %q reads: requests must not change the served model", ErrUnsupported, v.node, reader.key)
 			}
 		}
 	}
@@ -178,7 +179,7 @@ func (r *programReader) signature(e *entry) *Signature {
 	for at, name := range e.fed {
 		given[name] = at
 	}
-	handedOn := map[int]bool{} // the outputs that are inputs
+	handedOn := map[int]bool{} // outputs that are also inputs
 	for i, root := range e.roots {
 		at, err := r.resolve(root)
 		_, handedOn[i] = e.fed[at]
@@ -194,7 +195,7 @@ func (r *programReader) signature(e *entry) *Signature {
 		if err != nil {
 			panic(err) // it was resolved before
 		}
-		if handedOn[i] { // TensorFlow does not fetch what it is fed
+		if handedOn[i] { // TensorFlow cannot fetch a fed tensor
 			same := &nodepb.NodeDef{Name: r.free("output"), Op: "Identity", Input: []string{from.String()},
 				Attr: attributes{"T": typeAttribute(dataType(info))}}
 			r.nodes[same.GetName()], r.needed[same.GetName()] = same, same

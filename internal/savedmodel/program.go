@@ -15,38 +15,37 @@ import (
 	"tkit/internal/network"
 )
 
-// A Program is what a SavedModel computes, as it was saved: one graph with all
-// signatures, and what its variables and tables hold.
+// Program is the computation of a SavedModel: one graph with all signatures,
+// and the contents of its variables and tables.
 //
-// The graph has nothing but operations that compute, as [network.CheckServed]
-// lists them, in its functions too. Conditionals and loops stay as they are. What
-// a signature does besides answering is left out, but for assertions. Files are
-// not among what the graph reads: tables that are filled from an asset are given
-// its lines.
+// The graph and its functions contain only operations that compute, as listed
+// by [network.CheckServed]. Conditionals and loops are preserved. Side effects
+// of signatures are left out, except assertions. The graph reads no files:
+// tables that are filled from an asset get its lines.
 type Program struct {
 	Graph      *graphpb.GraphDef
 	Signatures map[string]*Signature
-	// Refused are the signatures that cannot be served, and why.
+	// Refused contains the signatures that cannot be served, and the reasons.
 	Refused map[string]error
 	// Variables and Tables are run, in this order, before anything else.
 	Variables, Tables Initial
 }
 
-// A Signature is one of a program's functions, with its ports sorted by name.
+// Signature is one of a program's functions, with its ports sorted by name.
 type Signature struct {
 	Method          string // such as "tensorflow/serving/predict"
 	Inputs, Outputs []network.Port
-	Checks          []string // nodes that fail where the inputs are not as they must be
+	Checks          []string // nodes that fail for invalid inputs
 }
 
-// An Initial gives variables or tables their contents: nodes to run, and what
-// they are fed.
+// Initial sets the contents of variables or tables: nodes to run, and the
+// values to feed.
 type Initial struct {
 	Targets []string
 	Feeds   []Value
 }
 
-// A Value is what a node is fed. Strings are in Text, all else in Data:
+// Value is the value for a node. Strings are in Text, all other types in Data:
 // little-endian and row-major.
 type Value struct {
 	network.Port
@@ -56,14 +55,14 @@ type Value struct {
 
 const (
 	trainSignature = "__saved_model_train_op"
-	// mainOps are the collections in which TensorFlow 1 keeps the node that fills
-	// tables.
+	// mainOps are the collections in which TensorFlow 1 stores the node that
+	// fills tables.
 	mainOp, legacyInitOp = "saved_model_main_op", "legacy_init_op"
 )
 
-// ReadProgram reads the SavedModel in dir. The tags are as in [Options]. A
-// signature that cannot be served is in Refused; where none can, the error is
-// that of the first.
+// ReadProgram reads the SavedModel in dir. The tags are as in [Options].
+// Signatures that cannot be served are in Refused; if none can be served, the
+// error is that of the first.
 func ReadProgram(ctx context.Context, dir string, tags []string) (*Program, error) {
 	p, err := readProgram(ctx, dir, tags)
 	if err != nil {
@@ -104,7 +103,7 @@ func readProgram(ctx context.Context, dir string, tags []string) (*Program, erro
 	return p, nil
 }
 
-// A programReader makes a program of a meta graph.
+// programReader converts a meta graph to a program.
 type programReader struct {
 	*inliner
 	meta      *metapb.MetaGraphDef
@@ -125,7 +124,7 @@ func newProgramReader(b *budget, meta *metapb.MetaGraphDef, ops operations) (*pr
 	}, nil
 }
 
-// program makes the program, but for the values of variables.
+// program creates the program, except the values of variables.
 func (r *programReader) program(dir string) (*Program, error) {
 	initial, err := r.initialRoot()
 	if err != nil {
@@ -171,7 +170,7 @@ func (r *programReader) program(dir string) (*Program, error) {
 	return p, r.build(p)
 }
 
-// noSignature says why a program has no signatures.
+// noSignature returns why a program has no signatures.
 func (r *programReader) noSignature(p *Program) error {
 	for _, key := range slices.Sorted(maps.Keys(p.Refused)) {
 		return fmt.Errorf("signature %q: %w", key, p.Refused[key])
@@ -180,7 +179,7 @@ func (r *programReader) noSignature(p *Program) error {
 	return err
 }
 
-// build puts the needed nodes and functions together.
+// build assembles the needed nodes and functions.
 func (r *programReader) build(p *Program) error {
 	names := slices.Sorted(maps.Keys(r.needed))
 	nodes := make([]*nodepb.NodeDef, 0, len(names))
@@ -204,7 +203,7 @@ func (r *programReader) build(p *Program) error {
 		nodes = append(nodes, n)
 	}
 	if expanded > maxParts {
-		return fmt.Errorf("%w: its functions, put in the places that call them, have over %d nodes", ErrUnsupported, maxParts)
+		return fmt.Errorf("%w: its functions, inlined at all calls, have more than %d nodes", ErrUnsupported, maxParts)
 	}
 	if err := checkInputs(nodes, r.ops); err != nil {
 		return err
@@ -221,7 +220,7 @@ func (r *programReader) build(p *Program) error {
 	return nil
 }
 
-// assign adds the nodes that give variables their values.
+// assign adds the nodes that set the variables.
 func (r *programReader) assign(p *Program, weights []*network.Weight) {
 	for _, w := range weights {
 		value := r.placeholder("assign/"+w.Name+"/value", w.DataType, w.Shape)
@@ -236,5 +235,5 @@ func (r *programReader) assign(p *Program, weights []*network.Weight) {
 	}
 }
 
-// isPlaceholder says whether a node stands for what is fed.
+// isPlaceholder reports whether a node is a placeholder.
 func isPlaceholder(n *nodepb.NodeDef) bool { return strings.HasPrefix(n.GetOp(), "Placeholder") }

@@ -8,27 +8,28 @@ import (
 	"tkit/plugins/store"
 )
 
-// Figures are how fast a plugin is. Times are in milliseconds.
+// Figures are the measurements of a plugin. Times are in milliseconds.
 type Figures struct {
 	Plugin string `json:"plugin"`
-	// Batch says what was sent at a time.
+	// Batch describes the batches.
 	Batch string `json:"batch"`
-	// Start is from the start of a process to its first answer, the median.
+	// Start is the time from the start of a process to its first result, the
+	// median.
 	Start float64 `json:"start_to_first_answer_ms"`
-	// Shared and GRPC are for images in shared memory and in messages. Shared is
-	// nil where the plugin shares no memory with tkit.
+	// Shared and GRPC are for images in shared memory and in messages. Shared
+	// is nil if the plugin shares no memory with tkit.
 	Shared *Speed `json:"shared_memory"`
 	GRPC   *Speed `json:"grpc"`
 }
 
-// A Speed is how fast images pass in one way.
+// Speed is the throughput of one transport.
 type Speed struct {
 	Image float64 `json:"ms_per_image"` // median
 	P99   float64 `json:"p99_ms_per_batch"`
 	Rate  float64 `json:"images_per_second"`
 }
 
-// Bench measures a plugin on batches of so many images.
+// Bench measures a plugin on batches with the given number of images.
 func Bench(ctx context.Context, s store.Store, o Options, images int) (f Figures, err error) {
 	err = o.try(ctx, s, func(_ *store.Trial, open opener) error {
 		t, err := preprocesstest.Bench(ctx, open, o.Suite, images)

@@ -14,25 +14,25 @@ import (
 	"tkit/plugins/store"
 )
 
-// maxSample bounds a sample image, in bytes.
+// maxSample is the maximal size of a sample image, in bytes.
 const maxSample = 256 << 20
 
-// Options say what to try and with what.
+// Options select the plugin and how to run it.
 type Options struct {
-	// Path is the plugin's executable, or the project of one in Python.
+	// Path is the plugin's executable, or the project of a Python plugin.
 	Path string
-	// Store says how to get the packages of a plugin in Python.
+	// Store configures how the packages of a Python plugin are installed.
 	Store store.Options
-	// Memory and Network are what its processes may have, as in host.Config.
+	// Memory and Network are the limits of its processes, as in host.Config.
 	Memory  int64
 	Network bool
-	// Suite says what to run it with.
+	// Suite configures the checks.
 	Suite preprocesstest.Options
-	// Log is given what the plugin prints.
+	// Log receives the plugin's output.
 	Log slog.Handler
 }
 
-// A Report is what came of Test.
+// Report is the result of Test.
 type Report struct {
 	Plugin      string                  `json:"plugin"`
 	Digest      string                  `json:"digest"`
@@ -52,7 +52,7 @@ func (r Report) Failed() int {
 	return n
 }
 
-// An Observer follows a Test. Its functions are called by Test's goroutine, and
+// Observer observes a Test. Its functions are called by Test's goroutine, and
 // each may be nil.
 type Observer struct {
 	// Started is called once the plugin runs, with a report that has no checks.
@@ -61,8 +61,8 @@ type Observer struct {
 	Checked func(preprocesstest.Result)
 }
 
-// Test makes the checks of package preprocesstest on a plugin. A check that
-// fails is part of the report, and not an error.
+// Test runs the checks of package preprocesstest on a plugin. A failing check
+// is reported in the result, not as an error.
 func Test(ctx context.Context, s store.Store, o Options, observe Observer) (r Report, err error) {
 	err = o.try(ctx, s, func(t *store.Trial, open opener) (err error) {
 		subject, err := preprocesstest.Start(ctx, open, o.Log)
@@ -88,7 +88,7 @@ func Test(ctx context.Context, s store.Store, o Options, observe Observer) (r Re
 // An opener starts the plugin with a configuration of its host.
 type opener = func(host.Config) (*host.Plugin, error)
 
-// try makes a copy of the plugin for as long as do runs.
+// try provides a copy of the plugin while do runs.
 func (o Options) try(ctx context.Context, s store.Store, do func(*store.Trial, opener) error) (err error) {
 	t, err := s.Try(ctx, o.Path, o.Store)
 	if err != nil {
@@ -104,7 +104,7 @@ func (o Options) try(ctx context.Context, s store.Store, do func(*store.Trial, o
 	})
 }
 
-// ParseConfig reads a plugin's configuration. An empty text is none.
+// ParseConfig parses a plugin's configuration. An empty text means none.
 func ParseConfig(text string) (json.RawMessage, error) {
 	if text == "" {
 		return nil, nil
@@ -115,8 +115,8 @@ func ParseConfig(text string) (json.RawMessage, error) {
 	return json.RawMessage(text), nil
 }
 
-// ParseSides reads height, width and channels, such as 224x224x3. An empty text
-// leaves all of them open.
+// ParseSides parses height, width and channels, such as 224x224x3. An empty
+// text leaves all of them open.
 func ParseSides(text string) (sides [3]int, err error) {
 	if text == "" {
 		return sides, nil

@@ -17,19 +17,19 @@ import (
 	"tkit/registry"
 )
 
-// ErrChoose is wrapped where the base has several inputs or outputs and one has
-// to be chosen.
+// ErrChoose is wrapped if the base has several inputs or outputs and one has to
+// be chosen.
 var ErrChoose = bases.ErrChoose
 
-// base is what a new head goes on.
+// base is the base of a new head.
 type base struct {
 	network       *network.Network
 	preprocessing preprocessing.Preprocessing
 	lineage       registry.Base
 }
 
-// openBase opens the SavedModel or the registered version that the base is, and
-// prepares it for a head.
+// openBase opens the base, a SavedModel or a registered version, and prepares
+// it for a head.
 func (r *run) openBase(ctx context.Context) (*base, error) {
 	b := new(base)
 	own, err := r.readBase(ctx, b)
@@ -53,8 +53,8 @@ func (r *run) openBase(ctx context.Context) (*base, error) {
 	return b, nil
 }
 
-// readBase reads the base's network, and returns the preprocessing that is
-// recorded with it. That has no steps where none is.
+// readBase reads the base's network, and returns the preprocessing recorded
+// with it, which has no steps if none is recorded.
 func (r *run) readBase(ctx context.Context, b *base) (own preprocessing.Preprocessing, err error) {
 	if version := r.permitted.BaseVersion(); version != nil && !isFolder(r.Base) {
 		b.lineage.Name = version.Model
@@ -69,8 +69,8 @@ func (r *run) readBase(ctx context.Context, b *base) (own preprocessing.Preproce
 	return own, err
 }
 
-// preprocess chooses the preprocessing: the one that was asked for, else the
-// base's own.
+// preprocess selects the preprocessing: the requested one, otherwise the base's
+// own.
 func (r *run) preprocess(ctx context.Context, b *base, own preprocessing.Preprocessing, prepared *bases.Base) (err error) {
 	if b.preprocessing, err = choosePreprocessing(ctx, r.Options.Preprocessing, own, prepared); err != nil {
 		return of("preprocessing", err)
@@ -87,8 +87,8 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// recordedName is the file in which a SavedModel that was exported for tkit has
-// its preprocessing.
+// recordedName is the file with the preprocessing in a SavedModel exported for
+// tkit.
 const recordedName = "assets.extra/preprocessing.json"
 
 func recordedPreprocessing(ctx context.Context, dir string) (preprocessing.Preprocessing, error) {

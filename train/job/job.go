@@ -1,6 +1,6 @@
-// Package job runs a training from its options to a registered version: it opens
-// the base and the data, trains, and registers the result. Every caller that
-// trains a registered version, such as the command line, goes through Run.
+// Package job runs a training from its options to a registered version: it
+// opens the base and the data, trains, and registers the result. All callers
+// that train registered versions, such as the command line, use Run.
 package job
 
 import (
@@ -22,7 +22,7 @@ import (
 	"tkit/train/head"
 )
 
-// Env is where a job runs.
+// Env is the environment of a job.
 type Env struct {
 	Catalog  *catalog.Catalog
 	Caller   access.Caller // who trains
@@ -35,15 +35,16 @@ type run struct {
 	Env
 	Options
 	permitted *catalog.TrainingRun
-	base      *registry.Base // nil from scratch
+	base      *registry.Base // nil when training from scratch
 	snapshot  datasets.SnapshotOptions
 	work      string
-	told      bytes.Buffer // the events that the version keeps, as lines of JSON
+	told      bytes.Buffer // the events stored with the version, as lines of JSON
 }
 
-// Run trains what the options say and registers it. Where it fails, nothing is
-// registered, and the same run goes on from what was kept. A version that was
-// registered but could not be promoted is returned with the error.
+// Run trains according to the options and registers the result. If it fails,
+// nothing is registered, and running it again continues from the stored
+// intermediate results. A version that was registered but could not be promoted
+// is returned with the error.
 func Run(ctx context.Context, env Env, o Options) (v registry.Version, err error) {
 	if err := o.Check(); err != nil {
 		return v, err
@@ -115,7 +116,7 @@ func (r *run) fineTune(ctx context.Context) (*train.Result, error) {
 	}
 	keep := r.CacheSize
 	if r.noteUnequal() {
-		keep = 0 // nobody knows which bottlenecks to believe
+		keep = 0 // it is unknown which bottlenecks are wrong
 	}
 	if _, err := bottlenecks.Prune(r.permitted.DerivedFolder(bottleneckFolder), keep); err != nil {
 		return nil, errors.Join(err, result.Close())
@@ -147,15 +148,15 @@ func (r *run) fromScratch(ctx context.Context) (*train.Result, error) {
 	return result, err
 }
 
-// The folders of what is derived from data and kept for other runs.
+// The folders of data derived from datasets and kept for other runs.
 const (
 	bottleneckFolder = "bottlenecks"
 	checkpointFolder = "checkpoints"
 )
 
-// permit decides about the data once its content is known, and returns the folder of
-// what is derived from it. The results of plugins that are not deterministic are not
-// kept.
+// permit decides about the data once its content is known, and returns the
+// folder for data derived from it. The results of plugins that are not
+// deterministic are not kept.
 func (r *run) permit(folder string, p preprocessing.Preprocessing) train.Permit {
 	return func(ctx context.Context, s *datasets.Snapshot, report *datasets.Report) (derived string, err error) {
 		if err := r.permitted.Found(ctx, s, report); err != nil {
@@ -168,12 +169,12 @@ func (r *run) permit(folder string, p preprocessing.Preprocessing) train.Permit 
 	}
 }
 
-// observe passes an event on, and keeps what the version will tell. To train on
-// data is not to see it: without that right the names of its images are left
-// out.
+// observe passes an event on, and records what is stored with the version. The
+// right to train on data does not include the right to see it: without that,
+// the names of its images are omitted.
 func (r *run) observe(e train.Event) {
 	switch e.(type) {
-	case train.PhaseBegan, train.Progress, train.DataFound: // passing, or an attachment by itself
+	case train.PhaseBegan, train.Progress, train.DataFound: // transient, or stored as a separate attachment
 	default:
 		train.JSONLines(&r.told)(e)
 	}
@@ -188,13 +189,13 @@ func (r *run) observe(e train.Event) {
 
 func (r *run) note(text string) { r.observe(train.Noted{Text: text}) }
 
-// noteUnequal tells which plugins gave different results for the same images
-// though they promise to be deterministic, and whether there are any.
+// noteUnequal reports the plugins that returned different results for the same
+// images although they are declared deterministic, and whether there are any.
 func (r *run) noteUnequal() bool {
 	caught := r.Plugins.Unequal()
 	if len(caught) > 0 {
-		r.note(fmt.Sprintf("%s answered the same images differently, though said to be deterministic: "+
-			"this run cannot be repeated, and nothing that it computed is kept for the next", strings.Join(caught, ", ")))
+		r.note(fmt.Sprintf("%s returned different results for the same images, although declared deterministic: "+
+			"this run is not reproducible, and none of its intermediate results are kept", strings.Join(caught, ", ")))
 	}
 	return len(caught) > 0
 }

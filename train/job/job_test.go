@@ -10,7 +10,7 @@ import (
 	"tkit/train/scratch"
 )
 
-// Options that cannot be run are refused by the name of the option.
+// Invalid options are refused with the name of the option.
 func TestCheck(t *testing.T) {
 	flipped := scratch.Augment{Flip: true}
 	for name, c := range map[string]struct {

@@ -12,49 +12,50 @@ import (
 
 // Options describe a run.
 type Options struct {
-	// Model is the name to register a version of.
+	// Model is the name of the model for the new version.
 	Model       string
 	Description string
 	// Data is the name of a registered dataset, or a path or URI.
 	Data string
-	// Base is the folder of a SavedModel, or a registered MODEL[@VERSION], that
-	// gets a new head. Architecture is the network to train from scratch. One of
+	// Base is the folder of a SavedModel, or a registered MODEL[@VERSION], for
+	// a new head. Architecture is the network to train from scratch. One of
 	// them is empty.
 	Base, Architecture string
-	// Tags, Signature, Input and Output choose within the base's SavedModel.
+	// Tags, Signature, Input and Output select parts of the base's SavedModel.
 	Tags                     []string
 	Signature, Input, Output string
-	// Preprocessing is a mode or the YAML file of a pipeline; by default it is
-	// the base's or the architecture's own.
+	// Preprocessing is a mode or the YAML file of a pipeline; the default is
+	// that of the base or the architecture.
 	Preprocessing string
 	Split         datasets.Fractions
 	LookAlikes    pictures.LookAlikes
 	Seed          uint64
 
-	// Cut, Balanced and Copies are for a head: see train.FineTuneOptions.
+	// Cut, Balanced and Copies are for training a head: see
+	// train.FineTuneOptions.
 	Cut      string
 	Balanced bool
 	Copies   int
-	// CacheSize is the number of bytes that the cache of bottlenecks may keep
-	// after the run.
+	// CacheSize is the maximal size of the bottleneck cache after the run, in
+	// bytes.
 	CacheSize int64
-	// Training is for a network from scratch, but for Seed and Augment.
+	// Training is for training from scratch, except Seed and Augment.
 	Training scratch.Options
 	Augment  scratch.Augment
 
 	// Promote makes the version the model's production version.
 	Promote bool
 	By      registry.Change
-	// Code, Command and Parameters become part of the version's lineage.
+	// Code, Command and Parameters are recorded in the version's lineage.
 	Code       string
 	Command    []string
 	Parameters map[string]string
 }
 
-// ErrVary is the error of copies that nothing varies.
-var ErrVary = errors.New("copies need a way to vary")
+// ErrVary is returned for copies without any variation.
+var ErrVary = errors.New("copies need a variation")
 
-// An OptionError says what is wrong with one option, by the name of its flag on the
+// OptionError is an error of one option, with the name of its flag on the
 // command line.
 type OptionError = catalog.OptionError
 
@@ -66,14 +67,13 @@ func of(option string, err error) error {
 	return &OptionError{Option: option, Err: err}
 }
 
-// Check reports what is wrong with the options themselves, before anything is
-// opened.
+// Check validates the options themselves, before anything is opened.
 func (o Options) Check() error {
 	switch {
 	case o.Base == "" && o.Architecture == "":
-		return of("architecture", errors.New("name a base, to put a new head on it, or an architecture, to train one from scratch"))
+		return of("architecture", errors.New("choose a base for a new head, or an architecture to train from scratch"))
 	case o.Base != "" && o.Architecture != "":
-		return of("base", errors.New("give a base or an architecture, not both"))
+		return of("base", errors.New("choose either a base or an architecture"))
 	case o.Data == "":
 		return of("data", errors.New("the images are missing"))
 	case o.Model == "":
@@ -81,7 +81,7 @@ func (o Options) Check() error {
 	case o.Base != "" && o.Copies > 0 && o.Augment == (scratch.Augment{}):
 		return of("copies", ErrVary)
 	case o.Base != "" && o.Copies == 0 && o.Augment != (scratch.Augment{}):
-		return of("copies", errors.New("images are varied in copies only: say how many"))
+		return of("copies", errors.New("only copies of images are varied: set the number of copies"))
 	}
 	return of("name", registry.CheckModelName(o.Model))
 }

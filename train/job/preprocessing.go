@@ -15,7 +15,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// choosePreprocessing returns the one that is given, else the base's own.
+// choosePreprocessing returns the given preprocessing, otherwise the base's
+// own.
 func choosePreprocessing(ctx context.Context, given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
 	if given == "" && len(own.Steps) > 0 {
 		return own, nil
@@ -24,7 +25,7 @@ func choosePreprocessing(ctx context.Context, given string, own preprocessing.Pr
 		given = preprocessing.None
 	}
 	if given == "" {
-		return own, errors.New("the base does not say how images become its input; choose " +
+		return own, errors.New("the base has no recorded preprocessing; choose " +
 			"caffe (Keras's VGG and ResNet v1), tf (Inception, MobileNet, ResNet v2), torch (DenseNet), unit (0 to 1, TF Hub), none (0 to 255), or a YAML file of steps")
 	}
 	var size [3]int
@@ -36,13 +37,13 @@ func choosePreprocessing(ctx context.Context, given string, own preprocessing.Pr
 	return parsePreprocessing(ctx, given, size)
 }
 
-// parsePreprocessing reads a mode, which needs the size, or a YAML file, whose
-// steps are checked once its plugins are known.
+// parsePreprocessing parses a mode, which requires the size, or reads a YAML
+// file, whose steps are checked once its plugins are known.
 func parsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
 	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
 	if slices.Contains(modes, given) {
 		if slices.Min(size[:]) < 1 {
-			return preprocessing.Preprocessing{}, fmt.Errorf("%s: the base takes images of any size (%v); give a YAML file that resizes to one", given, size)
+			return preprocessing.Preprocessing{}, fmt.Errorf("%s: the base takes images of any size (%v); use a YAML file with a resize step", given, size)
 		}
 		p := preprocessing.ForMode(given, size[0], size[1], size[2])
 		return p, p.Validate()

@@ -12,7 +12,7 @@ import (
 	"tkit/train"
 )
 
-// registration is the version that a result becomes.
+// registration returns the registration of a result.
 func (r *run) registration(result *train.Result) (n registry.Registration, err error) {
 	var snapshot bytes.Buffer
 	if err := result.Snapshot.Encode(&snapshot); err != nil {
@@ -50,7 +50,7 @@ func (r *run) registration(result *train.Result) (n registry.Registration, err e
 	}, nil
 }
 
-// archive makes the attachment on which a server compares precisions.
+// archive creates the attachment that a server uses to compare precisions.
 func archive(images [][]byte) (*bytes.Buffer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

@@ -1,5 +1,5 @@
-// Package progress shows a training run to people: with bars on a terminal, and as
-// lines elsewhere.
+// Package progress displays a training run: with bars on a terminal, otherwise
+// as lines.
 package progress
 
 import (
@@ -18,8 +18,8 @@ import (
 	"tkit/train"
 )
 
-// Show returns an observer that shows a run on status, with bars when bars is set.
-// The caller calls end after the run.
+// Show returns an observer that displays a run on status, with bars if bars is
+// set. The caller must call end after the run.
 func Show(status io.Writer, bars bool) (observe train.Observer, end func()) {
 	s := &show{status: status}
 	if bars {
@@ -28,38 +28,39 @@ func Show(status io.Writer, bars bool) (observe train.Observer, end func()) {
 	return s.event, s.finish
 }
 
-// Drawable reports whether bars can be drawn on f: whether it is a terminal that
-// knows its width. One that was made by script or by a container may say 0.
+// Drawable reports whether bars can be drawn on f: whether it is a terminal
+// with a known width. A terminal created by script or by a container may report
+// 0.
 func Drawable(f *os.File) bool {
 	columns, _, err := term.GetSize(int(f.Fd()))
 	return err == nil && columns > 0
 }
 
-// show draws one run.
+// show displays one run.
 type show struct {
 	status io.Writer
-	bars   *mpb.Progress // nil where there is no terminal, or it was lost
+	bars   *mpb.Progress // nil if there is no terminal, or it was lost
 
 	bar     *mpb.Bar
 	phase   train.PhaseBegan
 	pace    pace
 	told    time.Time
 	done    int
-	resumed int // steps that the phase to come finds done
+	resumed int // steps already done when the next phase begins
 }
 
-// A pace is how fast a phase goes.
+// pace is the speed of a phase.
 type pace struct {
 	began time.Time
-	from  int // what was done before it began
+	from  int // done before it began
 }
 
-// rate is what is done a second.
+// rate returns the number per second.
 func (p pace) rate(done int) float64 {
 	return float64(done-p.from) / time.Since(p.began).Seconds()
 }
 
-// text says the rate and, where the total is known, the time left.
+// text formats the rate and, if the total is known, the time left.
 func (p pace) text(done, total int) string {
 	rate := p.rate(done)
 	if rate <= 0 {
@@ -73,8 +74,9 @@ func (p pace) text(done, total int) string {
 	return text
 }
 
-// Write writes lines, on a terminal above the bars, when those are next drawn.
-// Bars end for good when they cannot be drawn: then lines are all there is.
+// Write writes lines; on a terminal they appear above the bars when those are
+// next drawn. If bars cannot be drawn, they end permanently, and only lines are
+// written.
 func (s *show) Write(text []byte) (int, error) {
 	if s.bars != nil {
 		if _, err := s.bars.Write(printable.Lines(text)); err == nil {
@@ -85,7 +87,8 @@ func (s *show) Write(text []byte) (int, error) {
 	return s.status.Write(text)
 }
 
-// maxNote bounds a note, in bytes: it may quote what a file holds.
+// maxNote is the maximal size of a note, in bytes: it may quote the content of
+// a file.
 const maxNote = 8 << 10
 
 var titles = map[train.Phase]string{
@@ -134,7 +137,7 @@ func (s *show) event(e train.Event) {
 		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxNote))
 	case train.Resumed:
 		s.resumed = e.Step
-		fmt.Fprintf(s, "going on from the checkpoint at step %d of %d\n", e.Step, e.Steps)
+		fmt.Fprintf(s, "continuing from the checkpoint at step %d of %d\n", e.Step, e.Steps)
 	}
 }
 
@@ -157,7 +160,7 @@ func (s *show) newBar(e train.PhaseBegan) *mpb.Bar {
 	return bar
 }
 
-// quiet is how often a long phase is reported where there are no bars.
+// quiet is the interval of reports about a long phase without bars.
 const quiet = 10 * time.Second
 
 func (s *show) progress(p train.Progress) {
@@ -203,7 +206,7 @@ func (s *show) head(e train.HeadTrained) {
 }
 
 func (s *show) cuts(e train.CutsTried) {
-	fmt.Fprintf(s, "\nheads on each cut, judged by images held out of %d:\n", e.Images)
+	fmt.Fprintf(s, "\nheads on each cut, evaluated on images held out of %d:\n", e.Images)
 	var rows [][]string
 	for _, c := range e.Candidates {
 		chosen := ""
@@ -217,7 +220,7 @@ func (s *show) cuts(e train.CutsTried) {
 	fmt.Fprintln(s)
 }
 
-// finish ends what is shown, after its last line.
+// finish ends the display, after its last line.
 func (s *show) finish() {
 	s.end()
 	if s.bars != nil {
@@ -226,7 +229,7 @@ func (s *show) finish() {
 	}
 }
 
-// end takes away the bar that is shown.
+// end removes the current bar.
 func (s *show) end() {
 	if s.bar != nil {
 		s.bar.Abort(true)

@@ -14,8 +14,8 @@ import (
 	"tkit/train/progress"
 )
 
-// terminal makes a terminal of a size, and returns its end for programs and a
-// function that closes it and returns what was shown on it.
+// terminal creates a terminal with the given size, and returns its end for
+// programs and a function that closes it and returns what was displayed.
 func terminal(t *testing.T, columns, rows uint16) (*os.File, func() string) {
 	t.Helper()
 	shown, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -37,8 +37,8 @@ func terminal(t *testing.T, columns, rows uint16) (*os.File, func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Closing one end can throw away what the other has not read yet, so a last
-	// character says when all was read.
+	// Closing one end can discard data that the other has not read yet, so a
+	// last character marks the end.
 	const last = "\x04"
 	text := make(chan string)
 	go func() {
@@ -56,8 +56,8 @@ func terminal(t *testing.T, columns, rows uint16) (*os.File, func() string) {
 	}
 }
 
-// A run on a terminal is shown whatever the terminal says its size is, and its
-// lines arrive; the rate of a run that goes on counts what this run did.
+// A run is displayed for every reported size of the terminal, and its lines
+// arrive; the rate of a resumed run counts only the work of this run.
 func TestProgressOnTerminal(t *testing.T) {
 	for _, size := range [][2]uint16{{100, 30}, {0, 0}, {1, 1}} {
 		tty, text := terminal(t, size[0], size[1])
