@@ -1,5 +1,6 @@
-// Package independence proves or tries out that a network answers for an image
-// by that image alone: not by the others in its batch, and not by chance.
+// Package independence checks, by proof or by trial, that the output of a
+// network for an image depends only on that image: neither on the others in its
+// batch nor on chance.
 package independence
 
 import (
@@ -14,13 +15,13 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// ErrMixes is wrapped by every refusal of a network whose answer for an image
-// depends on what shares its batch, or differs between two runs.
+// ErrMixes is wrapped by errors about a network whose output for an image
+// depends on the other images of its batch, or differs between two runs.
 var ErrMixes = errors.New("answers are not an image's own")
 
 // Prove reports whether the network's graph proves that a row of an output
-// depends on its own image alone. The error wraps [ErrMixes] where the graph
-// shows that it does not. Where the graph shows neither, [Try] finds out.
+// depends only on its own image. The error wraps [ErrMixes] if the graph shows
+// that it does not. If the graph shows neither, use [Try].
 func Prove(n *network.Network) (proved bool, err error) {
 	found, err := n.Independence()
 	if err == nil && found.Mixes != nil {
@@ -29,9 +30,9 @@ func Prove(n *network.Network) (proved bool, err error) {
 	return found.Proved, err
 }
 
-// Check refuses, with an error that wraps [ErrMixes], a network with one input
-// and float32 outputs whose answer for an image depends on the others in its
-// batch. It runs the network only where the graph proves nothing.
+// Check returns an error that wraps [ErrMixes] for a network with one input and
+// float32 outputs whose output for an image depends on the others in its batch.
+// It runs the network only if the graph proves nothing.
 func Check(ctx context.Context, n *network.Network) error {
 	proved, err := Prove(n)
 	if err != nil || proved {
@@ -44,8 +45,8 @@ func Check(ctx context.Context, n *network.Network) error {
 	return errors.Join(Try(ctx, l, ToleranceFP32), l.Close())
 }
 
-// Retrain adds the remedy to an error that refuses the trunk of a registered
-// version. Only earlier releases registered such versions.
+// Retrain adds the remedy to an error about the trunk of a registered version.
+// Only earlier releases registered such versions.
 func Retrain(err error) error {
 	if !errors.Is(err, ErrMixes) {
 		return err
@@ -53,24 +54,24 @@ func Retrain(err error) error {
 	return fmt.Errorf("%w: the version was trained before bases were checked for this; train it again from its base", err)
 }
 
-// The tolerances bound the difference between two answers to one image, relative
-// to its largest value. TensorFlow computes batches of different sizes by
-// different kernels, so rounding differs: by up to 2e-5 in float32 and 1e-2 in
-// bfloat16. Batch statistics change an answer by about its own size.
+// The tolerances bound the difference between two outputs for one image,
+// relative to its largest value. TensorFlow computes batches of different sizes
+// by different kernels, so rounding differs: by up to 2e-5 in float32 and 1e-2
+// in bfloat16. Batch statistics change an output by about its own size.
 const (
 	ToleranceFP32 = 1e-3
 	ToleranceBF16 = 0.1
 )
 
-// Try runs a loaded network on very different images and compares its answers:
-// each image alone, then beside the others in two orders and batch sizes, then
-// once more. The network has one input of float32 images
-// [N, height, width, channels] and float32 outputs. The error wraps [ErrMixes]
-// where an image has two different answers.
+// Try runs a loaded network on very different images and compares its outputs:
+// first each image alone, then with the others in two orders and batch sizes,
+// then once more. The network has one input of float32 images [N, height,
+// width, channels] and float32 outputs. The error wraps [ErrMixes] if the
+// outputs for an image differ.
 func Try(ctx context.Context, l *network.Loaded, tolerance float64) error {
 	in := l.Inputs[0]
 	if len(in.Shape) < 2 {
-		return fmt.Errorf("input %s has the shape %v, where a batch of images is wanted", in.Name, in.Shape)
+		return fmt.Errorf("input %s has the shape %v; want a batch of images", in.Name, in.Shape)
 	}
 	shape := slices.Clone(in.Shape[1:])
 	for i, otherwise := range []int64{64, 64, 3} {
@@ -94,7 +95,7 @@ func Try(ctx context.Context, l *network.Loaded, tolerance float64) error {
 	return nil
 }
 
-// testImages returns noise of two ranges, one plain colour, and a ramp.
+// testImages returns noise of two ranges, one uniform colour, and a gradient.
 func testImages(shape []int64) [][]float32 {
 	size := 1
 	for _, d := range shape {
@@ -120,16 +121,16 @@ func testImages(shape []int64) [][]float32 {
 	return images
 }
 
-// A trial runs a network on images in batches.
+// trial runs a network on images in batches.
 type trial struct {
 	loaded    *network.Loaded
 	shape     []int64 // of one image
 	images    [][]float32
-	alone     [][]float32 // the answer for each image in a batch of its own
+	alone     [][]float32 // the output for each image in a batch of its own
 	tolerance float64
 }
 
-// ask returns the answers to some of the images in one batch, all outputs of
+// ask returns the outputs for some of the images in one batch, all outputs of
 // one image after the other.
 func (p *trial) ask(ctx context.Context, batch ...int) ([][]float32, error) {
 	var values [][]float32
@@ -160,7 +161,7 @@ func (p *trial) ask(ctx context.Context, batch ...int) ([][]float32, error) {
 	return answers, nil
 }
 
-// compare runs a batch and compares each answer with that for the image alone.
+// compare runs a batch and compares each output with that for the image alone.
 func (p *trial) compare(ctx context.Context, batch []int) error {
 	answers, err := p.ask(ctx, batch...)
 	if err != nil {
@@ -177,7 +178,7 @@ func (p *trial) compare(ctx context.Context, batch []int) error {
 		scale := max(largest(p.alone[i]), overall/100)
 		for j, v := range answers[k] {
 			was := p.alone[i][j]
-			if v != v && was != was || v == was { // not a number is an answer, too
+			if v != v && was != was || v == was { // NaN is allowed
 				continue
 			}
 			if d := math.Abs(float64(v) - float64(was)); !(d <= p.tolerance*scale) {
@@ -188,7 +189,7 @@ func (p *trial) compare(ctx context.Context, batch []int) error {
 	return nil
 }
 
-// largest returns the largest absolute value that is finite.
+// largest returns the largest absolute finite value.
 func largest(row []float32) float64 {
 	most := 0.0
 	for _, v := range row {

@@ -18,9 +18,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A growing is a graph that bytes add nodes to, four bytes each: the operation,
-// two of the values so far, and a number. Values stay positive, so that nothing
-// cancels and rounding stays small.
+// growing is a graph to which nodes are added by four bytes each: the
+// operation, two of the existing values, and a number. Values stay positive, so
+// that nothing cancels and rounding stays small.
 type growing struct {
 	nodes  []*nodepb.NodeDef
 	values []string
@@ -51,7 +51,7 @@ func (g *growing) value(op string, inputs ...string) *nodepb.NodeDef {
 	return n
 }
 
-// node returns a node of one operation on float32.
+// node returns a float32 node with one operation.
 func node(op, name string, inputs ...string) *nodepb.NodeDef {
 	float := &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}
 	return &nodepb.NodeDef{Op: op, Name: name, Input: inputs, Attr: map[string]*attrpb.AttrValue{"T": float}}
@@ -109,7 +109,7 @@ func (g *growing) grow(op, first, second, number byte) {
 	}
 }
 
-// FuzzIndependence tries out what the graph is said to prove.
+// FuzzIndependence checks proofs by trial.
 func FuzzIndependence(f *testing.F) {
 	f.Add([]byte{2, 0, 0, 0, 4, 1, 0, 0, 0, 0, 2, 0}) // running sums of ones
 	f.Add([]byte{3, 0, 0, 1, 0, 0, 1, 0})
@@ -137,7 +137,7 @@ func FuzzIndependence(f *testing.F) {
 		}
 		l, err := n.Load(tensorflow.Config{IntraOpThreads: 1, InterOpThreads: 1})
 		if err != nil {
-			t.Fatalf("what is proved does not load: %v", err)
+			t.Fatalf("the proved network does not load: %v", err)
 		}
 		defer l.Close()
 		if err := independence.Try(t.Context(), l, 1e-3); errors.Is(err, independence.ErrMixes) {

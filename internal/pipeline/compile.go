@@ -7,39 +7,40 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// plan is a description cut at its plugins: what of it is a piece of the graph
-// and what is asked of a plugin.
+// plan is a description divided at its plugins into pieces of the graph and
+// plugin steps.
 type plan struct {
-	before []plugged // on encoded bytes; the last one decodes where decode is nil
+	before []plugged // on encoded bytes; the last one decodes if decode is nil
 	decode *preprocessing.Decode
-	// first is what follows the decode up to the first plugin; after it come
-	// plugins, each with the piece of graph behind it.
+	// first contains the steps between the decode and the first plugin; then
+	// are the plugins after them, each with the following piece of the graph.
 	first piece
 	then  []turn
-	// normalise ends the built-in steps; plugins may follow it.
+	// normalise is the last built-in step; plugins may follow it.
 	normalise preprocessing.Normalise
 	after     []plugged
 }
 
-// plugged is a plugin step, what it is given and what its answers must be.
+// plugged is a plugin step, its input and the required form of its output.
 type plugged struct {
 	step         preprocessing.Plugin
 	takes, gives preprocessing.Form
 }
 
-// piece is some steps that are one piece of the graph, and what they are given.
+// piece is a sequence of steps that form one piece of the graph, and their
+// input.
 type piece struct {
 	in    preprocessing.Form
 	steps []preprocessing.Step
 }
 
-// turn is a plugin and the steps behind it.
+// turn is a plugin and the steps after it.
 type turn struct {
 	plugged
 	piece
 }
 
-// newPlan cuts a valid description.
+// newPlan divides a valid description.
 func newPlan(p preprocessing.Preprocessing) plan {
 	var pl plan
 	current, normalised := &pl.first, false
@@ -67,16 +68,16 @@ func newPlan(p preprocessing.Preprocessing) plan {
 }
 
 // The nodes of a compiled graph that are fed and fetched. "encoded" is a scalar
-// string; each ratio at which JPEGs are decoded has a branch of its own, in
-// which "pixels" is uint8 [height, width, channels] and "result" is
-// [views, height, width, channels], the steps up to the first plugin or the
-// normalise done. Pieces behind plugins have pixels and a result as well.
+// string; each ratio at which JPEGs are decoded has its own branch, in which
+// "pixels" is uint8 [height, width, channels] and "result" is [views, height,
+// width, channels] after the steps up to the first plugin or the normalise
+// step. Pieces after plugins have pixels and a result as well.
 const encodedNode = "encoded"
 
 func branchScope(ratio int) string { return fmt.Sprintf("ratio%d/", ratio) }
 
-// deepScope is the branch of images that Go decodes to float32, where the decode
-// says how many bits count.
+// deepScope is the branch of images that Go decodes to float32, if the decode
+// step sets the number of bits.
 const deepScope = "deep/"
 
 func pieceScope(n int) string { return fmt.Sprintf("piece%d/", n) }
@@ -86,7 +87,8 @@ const (
 	resultNode = "result"
 )
 
-// ratios are the fractions 1/r that a JPEG is decoded at without further cost.
+// ratios are the fractions 1/r at which a JPEG can be decoded at no additional
+// cost.
 func ratios(d preprocessing.Decode) []int {
 	if d.JPEGScale {
 		return []int{1, 2, 4, 8}
@@ -94,7 +96,7 @@ func ratios(d preprocessing.Decode) []int {
 	return []int{1}
 }
 
-// compile lays a plan out as one graph.
+// compile builds a plan as one graph.
 func compile(p plan) *compiler {
 	c := newCompiler()
 	c.name = encodedNode
@@ -124,9 +126,10 @@ func compile(p plan) *compiler {
 	return c
 }
 
-// decodeJPEG appends the decoder. Its method is TensorFlow's own default, by
-// which tf.io.decode_image and so the Keras image datasets that networks are
-// trained on decode; it differs from INTEGER_ACCURATE by up to 5 grey levels.
+// decodeJPEG appends the decoder. Its method is TensorFlow's default, which is
+// used by tf.io.decode_image and therefore by the Keras image datasets on which
+// networks are trained; it differs from INTEGER_ACCURATE by up to 5 grey
+// levels.
 func (c *compiler) decodeJPEG(channels, ratio int, encoded string) string {
 	return c.add("DecodeJpeg", attrs{
 		"channels":              integer(int64(channels)),
@@ -138,14 +141,15 @@ func (c *compiler) decodeJPEG(channels, ratio int, encoded string) string {
 	}, encoded)
 }
 
-// pixels appends a placeholder for what a plugin gives.
+// pixels appends a placeholder for a plugin's output.
 func (c *compiler) pixels(in preprocessing.Form) {
 	c.name = c.scope + pixelsNode
 	c.add("Placeholder", attrs{"dtype": dataType(dataTypeOf(in.Kind)), "shape": unknownShape()})
 }
 
-// piece appends the steps from the scope's pixels, of the data type given, to its
-// result, which is float32 unless the pixels are uint8 and a plugin is next.
+// piece appends the steps from the scope's pixels, of the given data type, to
+// its result, which is float32 unless the pixels are uint8 and a plugin is
+// next.
 func (c *compiler) piece(p piece, from tensorflow.DataType, plugin bool) {
 	im := image{dataType: from, height: p.in.Shape[0], width: p.in.Shape[1], channels: p.in.Shape[2]}
 	im.tensor = c.add("ExpandDims", attrs{"T": dataType(im.dataType), "Tdim": dataType(tensorflow.Int32)},

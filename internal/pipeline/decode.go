@@ -8,9 +8,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// decode makes the pixels, [h, w, channels], of an image that Go's decoders
-// read: uint8, or float32 of a deep image where the step says how many bits of
-// its samples count.
+// decode returns the pixels, [h, w, channels], of an image decoded by Go's
+// decoders: uint8, or float32 for a deep image if the step sets the number of
+// bits of its samples.
 func decode(format preprocessing.Format, encoded []byte, w, h int, d preprocessing.Decode) (*tensorflow.Tensor, error) {
 	m, err := raster.Decode(format, encoded)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// decoded is what a decode step makes of an image, at its own size of 9 × 7.
+// decoded returns the result of a decode step for an image, at its own size of
+// 9 × 7.
 func decoded(t testing.TB, d preprocessing.Decode, encoded []byte) []float32 {
 	t.Helper()
 	return into(t, decoder(t, d), encoded)
@@ -42,8 +43,8 @@ func asPNG(t testing.TB, m image.Image) []byte {
 	return b.Bytes()
 }
 
-// All bits of a 12-bit camera's samples are used where the step says so, and
-// the upper 8 of 16 where it does not.
+// All bits of a 12-bit camera's samples are used if the step says so, otherwise
+// the upper 8 of 16.
 func TestBits(t *testing.T) {
 	grey, colour, clear := image.NewGray16(box), image.NewRGBA64(box), image.NewNRGBA64(box)
 	value := func(x, y int) uint16 { return uint16((x + 9*y) * 66) } // to 4092
@@ -95,7 +96,7 @@ func TestBitsLeaveOthersAlone(t *testing.T) {
 	}
 }
 
-// A plugin behind a decode with bits sees float32, of whichever image.
+// A plugin after a decode with bits gets float32 for any image.
 func TestBitsBeforePlugin(t *testing.T) {
 	plugins := installed{"same": identity}
 	p := compileWith(t, plugins, preprocessing.Step{Decode: &preprocessing.Decode{Channels: 3, Bits: 16}},
@@ -110,7 +111,7 @@ func TestBitsBeforePlugin(t *testing.T) {
 	}
 }
 
-// Black ink on nothing is a picture only over a background.
+// Black ink on a transparent background is visible only over a background.
 func TestBackground(t *testing.T) {
 	eight, sixteen := image.NewNRGBA(box), image.NewNRGBA64(box)
 	palette := make(color.Palette, 0, 256)
@@ -146,8 +147,8 @@ func TestBackground(t *testing.T) {
 	}
 }
 
-// What a GIF's frame leaves of its screen, and what is transparent in it, is
-// background.
+// The part of the screen that is not covered by a GIF's frame, and its
+// transparent pixels, are background.
 func TestBackgroundOfGIF(t *testing.T) {
 	frame := image.NewPaletted(image.Rect(2, 2, 5, 5), color.Palette{color.Transparent, color.NRGBA{R: 9, A: 255}})
 	frame.SetColorIndex(3, 3, 1)
@@ -167,7 +168,7 @@ func TestBackgroundOfGIF(t *testing.T) {
 	}
 }
 
-// Lossy and lossless WebP have alpha of their own.
+// Lossy and lossless WebP have different encodings of alpha.
 func TestBackgroundOfWebP(t *testing.T) {
 	b := fixture(t, "extended.webp")
 	over := func(level int) []float32 {
@@ -198,7 +199,7 @@ func fixture(t testing.TB, name string) []byte {
 	return b
 }
 
-// The inks of a JPEG become red, green and blue; grey is not to be had of them.
+// The inks of a JPEG are converted to red, green and blue, but not to grey.
 func TestCMYK(t *testing.T) {
 	inks, plain := fixture(t, "cmyk.jpg"), fixture(t, "baseline.jpg")
 	difference := 0.0
@@ -233,7 +234,7 @@ func TestChannelsOfJPEG(t *testing.T) {
 	}
 }
 
-// A colour profile changes nothing.
+// Colour profiles are ignored.
 func TestColourProfile(t *testing.T) {
 	with := fixture(t, "metadata.jpg")
 	without := bytes.Clone(with)

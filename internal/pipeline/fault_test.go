@@ -27,7 +27,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// drawn is a picture with something in every corner.
+// drawn is a picture with content in every corner.
 func drawn(w, h int) image.Image {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -38,7 +38,7 @@ func drawn(w, h int) image.Image {
 	return m
 }
 
-// encodings is one image in each format.
+// encodings returns one image in each format.
 func encodings(t testing.TB, w, h int) map[preprocessing.Format][]byte {
 	t.Helper()
 	m := drawn(w, h)
@@ -55,7 +55,7 @@ func encodings(t testing.TB, w, h int) map[preprocessing.Format][]byte {
 		}
 		all[format] = b.Bytes()
 	}
-	// Go writes no WebP; the reference images have some.
+	// Go cannot write WebP; the reference images include some.
 	dir := savedmodeltest.Cached(t, "preprocessing", filepath.Join("testdata", "reference.py"))
 	b, err := os.ReadFile(filepath.Join(dir, "lossy.webp"))
 	if err != nil {
@@ -93,7 +93,7 @@ func TestTruncatedImages(t *testing.T) {
 					}
 					continue
 				}
-				// A few bytes are no longer recognisable as anything.
+				// A few bytes are not recognised as any format.
 				if r := reason(t, err); r != pipeline.Truncated && !(len(cut) < 16 && r == pipeline.Unsupported) {
 					t.Errorf("%d of %d bytes: %v", len(cut), len(whole), err)
 				}
@@ -111,12 +111,12 @@ func TestCorruptImages(t *testing.T) {
 	for format, whole := range encodings(t, 60, 50) {
 		broken := slices.Clone(whole)
 		switch format {
-		case preprocessing.JPEG: // the tables that the data is coded by
+		case preprocessing.JPEG: // the coding tables
 			at := bytes.Index(broken, []byte{0xff, 0xc4})
 			clear(broken[at+4 : at+24])
 		case preprocessing.PNG, preprocessing.GIF:
 			clear(broken[len(broken)/2 : len(broken)-30])
-		case preprocessing.WebP: // the frame's start code; its data has no check
+		case preprocessing.WebP: // the frame's start code; its data has no checksum
 			clear(broken[23:26])
 		case preprocessing.BMP:
 			binary.LittleEndian.PutUint16(broken[26:], 7) // planes
@@ -137,7 +137,7 @@ func TestCorruptImages(t *testing.T) {
 	}
 }
 
-// bombs are headers that announce 30,000 × 30,000 pixels.
+// bombs are headers that declare 30,000 × 30,000 pixels.
 func bombs() map[string][]byte {
 	const side = 30_000
 	var ihdr []byte
@@ -200,8 +200,8 @@ func TestTooManyPixels(t *testing.T) {
 	}
 }
 
-// A JPEG of thousands of scans is refused before any of them is decoded; those
-// that encoders write are not.
+// A JPEG with thousands of scans is refused before any of them is decoded;
+// JPEGs by real encoders are not.
 func TestTooManyScans(t *testing.T) {
 	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
 	dst := make([]float32, p.Elements())
@@ -220,8 +220,8 @@ func TestTooManyScans(t *testing.T) {
 	}
 }
 
-// TestStripGrowsTooLarge has an image within the bound whose shorter side,
-// scaled up, would take the longer one to 45 million pixels.
+// An image within the limit is refused if resizing its shorter side would
+// enlarge the longer one to 45 million pixels.
 func TestStripGrowsTooLarge(t *testing.T) {
 	p := compile(t, preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		{Decode: &preprocessing.Decode{Channels: 3, MaxPixels: 1 << 20}},
@@ -243,7 +243,7 @@ func TestIntoRefusesAndObeys(t *testing.T) {
 	p := compile(t, preprocessing.ForMode("tf", 32, 32, 3))
 	b := encodings(t, 60, 50)
 	if err := p.Into(t.Context(), b[preprocessing.JPEG], make([]float32, 7)); err == nil {
-		t.Error("a destination of another size was taken")
+		t.Error("a destination of the wrong size was accepted")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -289,7 +289,7 @@ func TestIntoConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzInto feeds the decoders anything: an image or an ImageError comes out.
+// FuzzInto decodes arbitrary data: the result is an image or an ImageError.
 func FuzzInto(f *testing.F) {
 	for _, b := range encodings(f, 20, 17) {
 		f.Add(b)

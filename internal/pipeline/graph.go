@@ -22,9 +22,9 @@ type attrs = map[string]*attrpb.AttrValue
 type compiler struct {
 	def   *graphpb.GraphDef
 	scope string
-	name  string // of the next node; made from its operation when empty
-	// control, where it is set, is the node that constants wait for: within a
-	// loop they belong to an iteration.
+	name  string // of the next node; derived from its operation if empty
+	// control, if set, is the node on which constants depend: within a loop
+	// they belong to an iteration.
 	control string
 }
 
@@ -43,7 +43,7 @@ func (c *compiler) add(op string, a attrs, inputs ...string) string {
 	return name
 }
 
-// ints appends an int32 constant; nil is the shape of a scalar.
+// ints appends an int32 constant; nil is a scalar's shape.
 func (c *compiler) ints(shape []int64, v ...int32) string {
 	var raw []byte
 	for _, i := range v {

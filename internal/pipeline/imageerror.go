@@ -8,7 +8,7 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Reason says in a word or two what is wrong with an image.
+// Reason is a short description of the problem with an image.
 type Reason string
 
 const (
@@ -17,26 +17,27 @@ const (
 	Truncated     Reason = "truncated"
 	Corrupt       Reason = "corrupt"
 	TooManyPixels Reason = "too many pixels"
-	// TooCostly is an image that would take far more work to decode than its
-	// size says.
+	// TooCostly means that decoding an image would take far more work than its
+	// size suggests.
 	TooCostly Reason = "too costly to decode"
-	// Refused is a plugin's word on an image that it cannot use.
+	// Refused means that a plugin rejected the image.
 	Refused Reason = "refused"
-	// PluginFault is an answer of a plugin that cannot be used: another shape
-	// than its step says, or values that are no numbers. The image may be as
-	// it should; a server does not blame its client for it.
+	// PluginFault means that a plugin returned an unusable result: with a shape
+	// other than its step requires, or with values that are not finite. The
+	// image may be valid; a server does not report this as an error of its
+	// client.
 	PluginFault Reason = "plugin fault"
 )
 
-// ImageError is the fault of one image, not of the machinery: the image can be
-// set aside and the next one tried.
+// ImageError is an error of one image: the image can be rejected and the next
+// one processed.
 type ImageError struct {
 	Reason Reason
 	Err    error // the particulars; may be nil
 }
 
-// Error is the reason and the particulars, which may begin or end with the reason
-// themselves: "truncated: the data ends at byte 512", "empty file".
+// Error returns the reason and the details, which may begin or end with the
+// reason themselves: "truncated: the data ends at byte 512", "empty file".
 func (e *ImageError) Error() string {
 	reason := string(e.Reason)
 	if e.Err == nil {
@@ -54,7 +55,7 @@ func imageErrorf(r Reason, format string, args ...any) error {
 	return &ImageError{r, fmt.Errorf(format, args...)}
 }
 
-// faultOf classes what preprocessing or raster found.
+// faultOf classifies errors of preprocessing and raster.
 func faultOf(err error) error {
 	for sentinel, reason := range map[error]Reason{
 		preprocessing.ErrEmpty:       Empty,

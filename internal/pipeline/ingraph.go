@@ -13,29 +13,30 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// ErrNotInGraph is wrapped by the refusal of a description that no TensorFlow
-// graph can follow by itself.
+// ErrNotInGraph is wrapped by errors about a description that cannot be
+// executed by a TensorFlow graph alone.
 var ErrNotInGraph = errors.New("cannot be done inside a graph")
 
-// InGraph is a description as a piece of a TensorFlow graph, for programs that
-// know nothing of tkit.
+// InGraph is a description as a piece of a TensorFlow graph, for programs
+// without tkit.
 type InGraph struct {
 	Nodes []*nodepb.NodeDef // all names begin with the scope
-	// Input is a batch of encoded images, string [-1]; Output the batch of
+	// Input is a batch of encoded images, string [-1]; Output is the batch of
 	// their tensors, float32 [-1, height, width, channels].
 	Input, Output network.Port
 }
 
-// NewInGraph lays a description out as nodes below scope, which ends in a slash.
-// It takes the images of a batch one by one, in a loop of TensorFlow 1 that
-// needs no functions, several iterations at a time.
+// NewInGraph converts a description to nodes below scope, which ends in a
+// slash. It processes the images of a batch one by one, several iterations in
+// parallel, in a loop of TensorFlow 1 that needs no functions.
 //
-// JPEGs become what a Pipeline makes of them. TensorFlow decodes the other
-// formats by itself: PNG, the first frame of a GIF, BMP of 24 and 32 bits; no
-// WebP. It takes grey out of coloured PNGs by another formula than a Pipeline.
-// What cannot be decoded fails the whole batch, and nothing bounds the pixels.
+// JPEGs have the same result as with a Pipeline. TensorFlow decodes the other
+// formats itself: PNG, the first frame of a GIF, BMP of 24 and 32 bits; no
+// WebP. It converts coloured PNGs to grey by another formula than a Pipeline.
+// An image that cannot be decoded fails the whole batch, and the number of
+// pixels is not limited.
 //
-// A plugin step, the EXIF orientation, bits, a background and a ten_crop are
+// Plugin steps, the EXIF orientation, bits, a background and a ten_crop are
 // refused with ErrNotInGraph.
 func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 	if err := p.Validate(); err != nil {
@@ -44,13 +45,13 @@ func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 	for i, s := range p.Steps {
 		switch {
 		case s.Plugin != nil:
-			return nil, fmt.Errorf("preprocessing step %d (plugin %s) %w: a plugin is a program of its own", i+1, s.Plugin, ErrNotInGraph)
+			return nil, fmt.Errorf("preprocessing step %d (plugin %s) %w: a plugin is a separate program", i+1, s.Plugin, ErrNotInGraph)
 		case s.Decode != nil && s.Decode.Orientation:
 			return nil, fmt.Errorf("preprocessing step %d (decode) %w: TensorFlow has no operation that reads the EXIF orientation", i+1, ErrNotInGraph)
 		case s.Decode != nil && (s.Decode.Bits > 0 || len(s.Decode.Background) > 0):
 			return nil, fmt.Errorf("preprocessing step %d (decode) %w: TensorFlow's decoder has neither bits nor a background", i+1, ErrNotInGraph)
 		case s.TenCrop != nil:
-			return nil, fmt.Errorf("preprocessing step %d (ten_crop) %w: the mean of the bottlenecks lies within the network", i+1, ErrNotInGraph)
+			return nil, fmt.Errorf("preprocessing step %d (ten_crop) %w: the mean of the bottlenecks is inside the network", i+1, ErrNotInGraph)
 		}
 	}
 	height, width, channels := p.Shape()
@@ -78,8 +79,9 @@ func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 }
 
 // each appends a loop that calls body's nodes with each element of a vector of
-// strings, and returns the stack of what they make, tensors of one shape. It is
+// strings, and returns the stack of the results, tensors of one shape. It is
 // tf.while_loop of TensorFlow 1 over a TensorArray: a value enters the frame of
+// the loop, circulates through Merge, Switch and NextIteration, and exits.
 // the loop, goes round through Merge, Switch and NextIteration, and exits.
 func (c *compiler) each(elements string, shape []int64, body func(element string) string) string {
 	one := attrs{"T": dataType(tensorflow.Int32)}
@@ -87,8 +89,9 @@ func (c *compiler) each(elements string, shape []int64, body func(element string
 		return c.add("Enter", attrs{"T": dataType(dt), "frame_name": text(c.scope + "loop"),
 			"is_constant": boolean(constant), "parallel_iterations": integer(16)}, x)
 	}
-	// around makes a variable of the loop: its value in the test, a way to the
-	// body and the exit once the condition is known, and one to set its next.
+	// around creates a variable of the loop: its value for the condition, a
+	// function that returns its value in the body and its exit once the
+	// condition is known, and one to set its next value.
 	type variable struct {
 		dt          tensorflow.DataType
 		merge, next string
@@ -129,7 +132,7 @@ func (c *compiler) each(elements string, shape []int64, body func(element string
 	return c.add("TensorArrayGatherV3", attrs{"dtype": dataType(tensorflow.Float32), "element_shape": shapeOf(shape...)}, array, all, end)
 }
 
-// decodeAny appends a decoder of all formats that TensorFlow knows, uint8
+// decodeAny appends a decoder for all formats that TensorFlow supports, uint8
 // [height, width, channels].
 func (c *compiler) decodeAny(encoded string, p plan) string {
 	channels := p.decode.Channels
@@ -157,15 +160,15 @@ func (c *compiler) decodeAny(encoded string, p plan) string {
 	return c.add("Merge", attrs{"T": dataType(tensorflow.Uint8), "N": integer(int64(len(decoded)))}, decoded...)
 }
 
-// isJPEG says whether encoded begins with a JPEG's start of image. Substr fails
-// on a shorter string, as the decoder would.
+// isJPEG reports whether encoded begins with a JPEG's start of image. Substr
+// fails for a shorter string, as the decoder would.
 func (c *compiler) isJPEG(encoded string) string {
 	start := c.add("Substr", attrs{"T": dataType(tensorflow.Int32), "unit": text("BYTE")}, encoded, c.ints(nil, 0), c.ints(nil, 2))
 	return c.add("Equal", attrs{"T": dataType(tensorflow.String)}, start, c.bytes("\xff\xd8"))
 }
 
-// covers says whether a JPEG of that size, decoded at 1/ratio, covers what the
-// first resize asks for, as way.ratio does.
+// covers reports whether a JPEG of the given size, decoded at 1/ratio, covers
+// the size required by the first resize, like ratio in run.go.
 func (c *compiler) covers(size string, ratio int, p plan) string {
 	var height, width int32
 	for _, s := range p.first.steps {
@@ -181,7 +184,8 @@ func (c *compiler) covers(size string, ratio int, p plan) string {
 	return c.add("All", attrs{"Tidx": dataType(tensorflow.Int32)}, enough, c.ints([]int64{1}, 0))
 }
 
-// normalise does as the function normalise, in the order of its operations.
+// normalise does the same as the function normalise, in the same order of
+// operations.
 func (c *compiler) normalise(x string, n preprocessing.Normalise) string {
 	float := attrs{"T": dataType(tensorflow.Float32)}
 	scalar := func(v float32) string { return c.floatsOf([]int64{}, v) }

@@ -18,7 +18,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// runInGraph takes a batch through a description as a graph.
+// runInGraph processes a batch by a description as a graph.
 func runInGraph(t *testing.T, p preprocessing.Preprocessing, images ...[]byte) ([]float32, error) {
 	t.Helper()
 	in, err := pipeline.NewInGraph(p, "before/")
@@ -56,7 +56,7 @@ func runInGraph(t *testing.T, p preprocessing.Preprocessing, images ...[]byte) (
 	return append([]float32(nil), out[0].Float32()...), nil
 }
 
-// What a graph makes of images is what a pipeline makes of them.
+// A graph and a pipeline have the same results.
 func TestInGraphAnswersAsAPipeline(t *testing.T) {
 	dir := savedmodeltest.Cached(t, "preprocessing", filepath.Join("testdata", "reference.py"))
 	read := func(names ...string) (images [][]byte) {
@@ -133,9 +133,9 @@ func TestInGraphRefuses(t *testing.T) {
 		}
 	}
 	if _, err := pipeline.NewInGraph(preprocessing.Preprocessing{}, "before/"); err == nil {
-		t.Error("a description without steps is laid out")
+		t.Error("a description without steps is accepted")
 	}
-	// What does not decode fails its batch by itself.
+	// An image that cannot be decoded fails its batch.
 	p := preprocessing.Preprocessing{Steps: []preprocessing.Step{decodeStep, resizeStep, normal}}
 	if _, err := runInGraph(t, p, encodings(t, 9, 9)[preprocessing.PNG], []byte("no image")); err == nil {
 		t.Error("no image, and no error")

@@ -10,10 +10,11 @@ var (
 	torchDeviation = [3]float32{0.229, 0.224, 0.225}
 )
 
-// normalise is the last step, done on the way of the pixels into their batch:
-// as operations of the graph, each with a result of its own, it took as long as
-// the resize. It follows keras.applications.imagenet_utils.preprocess_input in
-// the order of its operations, so that not even the rounding differs.
+// normalise is the last step, done while the pixels are copied into their
+// batch: as operations of the graph, each with a separate result, it took as
+// long as the resize. It has the same order of operations as
+// keras.applications.imagenet_utils.preprocess_input, so that the rounding is
+// the same.
 func normalise(n preprocessing.Normalise, dst, src []float32) {
 	dst = dst[:len(src)]
 	switch n.Mode {

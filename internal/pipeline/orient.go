@@ -5,7 +5,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// reorient makes the upright image of stored pixels, uint8 or float32 [height, width, channels].
+// reorient rotates or mirrors stored pixels, uint8 or float32 [height, width,
+// channels], to the upright image.
 func reorient(o preprocessing.Orientation, stored *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	shape := stored.Shape()
 	h, w, c := int(shape[0]), int(shape[1]), int(shape[2])
@@ -44,8 +45,8 @@ func reorient(o preprocessing.Orientation, stored *tensorflow.Tensor) (*tensorfl
 	return result, nil
 }
 
-// move goes tile by tile, so that the lines of memory that a quarter turn
-// strides over stay in the cache until they are full.
+// move works tile by tile, so that the cache lines accessed with a stride by a
+// quarter turn stay in the cache until they are complete.
 func move[Sample uint8 | float32](to, from []Sample, h, w, c, start, down, right int) {
 	const tile = 32
 	for y0 := 0; y0 < h; y0 += tile {

@@ -12,16 +12,18 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Pipeline turns encoded images into input tensors as one description says. It
-// computes on the goroutines that call it, one thread each, so as many images
-// are under way as there are callers. Safe for concurrent use; Close ends it.
+// Pipeline turns encoded images into input tensors according to a description.
+// It computes on the calling goroutines, one thread each, so that the number of
+// images processed in parallel is the number of callers. It is safe for
+// concurrent use; Close ends it.
 //
-// JPEGs are decoded by TensorFlow, the other formats by Go: PNG, the first frame
-// of a GIF on its screen, BMP, and WebP. Grey is the luma of ITU-R BT.601, as in a
-// JPEG. What the decode step does not ask for is not used: transparency, the lower
-// byte of 16-bit samples, the EXIF orientation; colour profiles never are.
+// JPEGs are decoded by TensorFlow, the other formats by Go: PNG, the first
+// frame of a GIF on its screen, BMP, and WebP. Grey is the luma of ITU-R
+// BT.601, as in a JPEG. Transparency, the lower byte of 16-bit samples and the
+// EXIF orientation are used only if the decode step requests it; colour
+// profiles are never used.
 //
-// Plugin steps are asked in between, an image at a time.
+// Plugin steps are called in between, one image at a time.
 type Pipeline struct {
 	description preprocessing.Preprocessing
 	plan        plan
@@ -32,27 +34,28 @@ type Pipeline struct {
 
 	session  *tensorflow.Session
 	branches map[int]branch     // by the ratio at which a JPEG is decoded
-	deep     *tensorflow.Step   // float32 pixels → result, where the decode says how many bits count
-	pieces   []*tensorflow.Step // pixels → result, behind the plugins of plan.then
+	deep     *tensorflow.Step   // float32 pixels → result, if the decode step sets the number of bits
+	pieces   []*tensorflow.Step // pixels → result, after the plugins of plan.then
 
 	before, between, after []*pluginStep // those of plan.before, then and after
 }
 
-// branch is the way of images decoded at one ratio. Where plugins decode there
-// is one, of ratio 1, and it has only the rest.
+// branch processes images decoded at one ratio. If plugins decode, there is one
+// branch, of ratio 1, which has only rest.
 type branch struct {
 	whole  *tensorflow.Step // encoded JPEG → result
 	decode *tensorflow.Step // encoded JPEG → pixels
 	rest   *tensorflow.Step // pixels → result
 }
 
-// Compile makes the Pipeline of a description without plugins, ready to run.
+// Compile creates the Pipeline of a description without plugins, ready to run.
 func Compile(p preprocessing.Preprocessing) (*Pipeline, error) {
 	return CompileWith(context.Background(), p, nil)
 }
 
-// CompileWith makes a description's Pipeline, ready to run, with what plugins
-// has for its plugin steps; nil has none. The context is for this call alone.
+// CompileWith creates a description's Pipeline, ready to run, with its plugin
+// steps opened by plugins, which may be nil. The context is used for this call
+// only.
 func CompileWith(ctx context.Context, p preprocessing.Preprocessing, plugins Plugins) (_ *Pipeline, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -77,8 +80,8 @@ func CompileWith(ctx context.Context, p preprocessing.Preprocessing, plugins Plu
 	defer graph.Close()
 	pl.session, err = tensorflow.NewSession(graph, tensorflow.Config{
 		Device: tensorflow.CPU, IntraOpThreads: 1, RunInCaller: true,
-		// The optimizer turns divisions into multiplications, whose rounding
-		// differs, and finds nothing else to do.
+		// The optimizer would turn divisions into multiplications, whose
+		// rounding differs, and has nothing else to optimise.
 		DisableOptimizer: true,
 	})
 	if err != nil {
@@ -157,8 +160,8 @@ func (p *Pipeline) open() error {
 	return nil
 }
 
-// warm runs each step of the decoder once, as TensorFlow prepares a step on its
-// first run.
+// warm runs each step of the decoder once, since TensorFlow prepares a step on
+// its first run.
 func (p *Pipeline) warm(ctx context.Context) error {
 	if p.plan.decode == nil {
 		return nil
@@ -193,7 +196,7 @@ func (p *Pipeline) warm(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for the images under way and lets go of the plugins.
+// Close waits for active images and closes the plugins.
 func (p *Pipeline) Close() error {
 	var errs []error
 	for _, steps := range [][]*pluginStep{p.before, p.between, p.after} {
@@ -207,14 +210,15 @@ func (p *Pipeline) Close() error {
 	return errors.Join(errs...)
 }
 
-// Shape is the size of a tensor that an image becomes.
+// Shape returns the size of an image's tensor.
 func (p *Pipeline) Shape() (height, width, channels int) { return p.height, p.width, p.channels }
 
-// Views is how many tensors an image becomes: 10 with a ten_crop, else 1.
+// Views returns the number of tensors of an image: 10 with a ten_crop,
+// otherwise 1.
 func (p *Pipeline) Views() int { return p.views }
 
-// Elements is how many values an image becomes, over all its views.
+// Elements returns the number of values of an image, over all its views.
 func (p *Pipeline) Elements() int { return p.views * p.height * p.width * p.channels }
 
-// Description is what the pipeline was compiled from.
+// Description returns the description from which the pipeline was compiled.
 func (p *Pipeline) Description() preprocessing.Preprocessing { return p.description }

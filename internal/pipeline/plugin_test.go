@@ -17,7 +17,7 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// orange encodes an image of one colour.
+// orange encodes an image of uniform colour.
 func orange(t testing.TB) []byte {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, 13, 9))
@@ -93,8 +93,8 @@ var (
 	normal     = preprocessing.Step{Normalise: &preprocessing.Normalise{Mode: preprocessing.Torch}}
 )
 
-// A plugin that changes nothing changes nothing, wherever it stands, for every
-// format of image.
+// A plugin that changes nothing has no effect, at any position, for any image
+// format.
 func TestPluginInEveryPlace(t *testing.T) {
 	plugins := installed{"same": identity}
 	same := step("same", preprocessing.Gives{})
@@ -113,8 +113,8 @@ func TestPluginInEveryPlace(t *testing.T) {
 	}
 }
 
-// What a plugin sees is what the steps before it make of an image, and what
-// comes out is made of its answer.
+// A plugin gets the result of the steps before it, and the steps after it get
+// the plugin's result.
 func TestPluginSees(t *testing.T) {
 	var seen atomic.Pointer[preprocessing.Batch]
 	look := process(func(_ context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
@@ -126,7 +126,7 @@ func TestPluginSees(t *testing.T) {
 		"look":   look,
 		"invert": each(func(v float32) float32 { return 255 - v }),
 		"own": func(_ context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
-			// A format of its own: a grey level in a byte.
+			// A custom format: a grey level in a byte.
 			out := preprocessing.Batch{Kind: preprocessing.Float32, Count: in.Count, Shape: [3]int{2, 2, 1}}
 			for _, file := range in.Encoded {
 				out.Float32 = append(out.Float32, slices.Repeat([]float32{float32(file[0])}, 4)...)
@@ -178,8 +178,8 @@ func TestPluginSees(t *testing.T) {
 	}
 }
 
-// An answer that cannot be used is told of by the plugin's name, and is no fault
-// of the pipeline's.
+// An unusable result is reported with the plugin's name, and is not an error of
+// the pipeline.
 func TestPluginFaults(t *testing.T) {
 	answer := func(change func(*preprocessing.Batch)) process {
 		return func(_ context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
@@ -207,7 +207,7 @@ func TestPluginFaults(t *testing.T) {
 		},
 	}
 	for name, want := range map[string]struct {
-		reason pipeline.Reason // "" for an error that is no image's
+		reason pipeline.Reason // "" for an error that is not an image's
 		text   string
 	}{
 		"nan":      {pipeline.PluginFault, "no numbers or infinite"},
@@ -247,8 +247,8 @@ func TestPluginMissing(t *testing.T) {
 	}
 }
 
-// What was opened is closed once: with the pipeline, or when the pipeline does
-// not come to be.
+// Opened plugins are closed once: with the pipeline, or if the pipeline cannot
+// be created.
 func TestPluginsAreClosed(t *testing.T) {
 	open := &opener{}
 	steps := []preprocessing.Step{step("a", preprocessing.Gives{}), decodeStep, step("b", preprocessing.Gives{}), resizeStep, normal, step("c", preprocessing.Gives{})}

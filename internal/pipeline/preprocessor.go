@@ -9,44 +9,44 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Preprocessor does one plugin step of a pipeline. Its implementation is
-// usually a process of its own; a pipeline trusts nothing it answers.
+// Preprocessor executes one plugin step of a pipeline. Its implementation is
+// usually a separate process; a pipeline validates its results.
 type Preprocessor interface {
 	// Process takes a batch of encoded images, or of pixels of one shape, and
-	// gives as many images in the same order. It is called by several
-	// goroutines at a time, neither changes nor keeps what it is given, and ends
-	// with the context. An *ImageError says that an image is at fault and not
-	// the preprocessor.
+	// returns the same number of images in the same order. It is called by
+	// several goroutines concurrently, must neither change nor keep its input,
+	// and ends with the context. An *ImageError means that an image is at fault
+	// and not the preprocessor.
 	Process(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error)
 }
 
-// Plugins finds what does the plugin steps of pipelines.
+// Plugins provides the preprocessors for the plugin steps of pipelines.
 type Plugins interface {
-	// Open gives what does a step, ready to be asked: of exactly the step's
-	// version and digest, where it names them, started with its configuration.
-	// The error names what is missing. If the preprocessor is an io.Closer, the
-	// pipeline that opened it closes it.
+	// Open returns the preprocessor of a step, ready to use: of exactly the
+	// step's version and digest, if it has them, started with its
+	// configuration. The error names what is missing. If the preprocessor is an
+	// io.Closer, the pipeline that opened it closes it.
 	Open(ctx context.Context, step preprocessing.Plugin, takes preprocessing.Form) (Preprocessor, error)
 }
 
-// ErrNoPlugins is wrapped by the refusal of a plugin step where there is nobody
-// to ask for it.
+// ErrNoPlugins is wrapped by errors about a plugin step in a program without
+// plugins.
 var ErrNoPlugins = errors.New("this program runs no plugins")
 
-// noPlugins has none.
+// noPlugins provides no plugins.
 type noPlugins struct{}
 
 func (noPlugins) Open(_ context.Context, step preprocessing.Plugin, _ preprocessing.Form) (Preprocessor, error) {
 	return nil, fmt.Errorf("plugin %s is needed, and %w", step, ErrNoPlugins)
 }
 
-// pluginStep is a plugin in its place.
+// pluginStep is a plugin at its position.
 type pluginStep struct {
 	plugged
 	preprocessor Preprocessor
 }
 
-// run asks the plugin and looks at its answer.
+// run calls the plugin and checks its result.
 func (s *pluginStep) run(ctx context.Context, in preprocessing.Batch) (preprocessing.Batch, error) {
 	out, err := s.preprocessor.Process(ctx, in)
 	if bad := (*ImageError)(nil); errors.As(err, &bad) {
@@ -61,7 +61,7 @@ func (s *pluginStep) run(ctx context.Context, in preprocessing.Batch) (preproces
 	return out, nil
 }
 
-// check says what is wrong with an answer.
+// check returns an error for an invalid result.
 func (s *pluginStep) check(in, out preprocessing.Batch) error {
 	if err := out.Validate(); err != nil {
 		return fmt.Errorf("gave %w", err)
@@ -83,7 +83,7 @@ func (s *pluginStep) check(in, out preprocessing.Batch) error {
 	return nil
 }
 
-// size writes a shape for people; what is not known is a question mark.
+// size formats a shape; unknown sizes are question marks.
 func size(shape [3]int) string {
 	text := ""
 	for i, side := range shape {

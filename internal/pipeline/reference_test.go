@@ -12,8 +12,8 @@ import (
 	"tkit/internal/savedmodel/savedmodeltest"
 )
 
-// TestPipelineAnswersAsPythonDoes compares with TensorFlow's, Keras's and
-// Pillow's own answers, to the bit.
+// TestPipelineAnswersAsPythonDoes compares with the results of TensorFlow,
+// Keras and Pillow, bit by bit.
 func TestPipelineAnswersAsPythonDoes(t *testing.T) {
 	dir := savedmodeltest.Cached(t, "preprocessing", filepath.Join("testdata", "reference.py"))
 	var cases []struct {

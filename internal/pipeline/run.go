@@ -10,8 +10,8 @@ import (
 )
 
 // Into preprocesses one image into dst, which has Elements elements: views ×
-// height × width × channels. The error is an *ImageError where the image is at
-// fault, or what a plugin makes of it; dst is then as it was.
+// height × width × channels. The error is an *ImageError if the image, or a
+// plugin's result for it, is at fault; dst is then unchanged.
 func (p *Pipeline) Into(ctx context.Context, encoded []byte, dst []float32) error {
 	if len(dst) != p.Elements() {
 		return fmt.Errorf("pipeline: an image takes %d×%d×%d×%d elements, given %d", p.views, p.height, p.width, p.channels, len(dst))
@@ -40,23 +40,23 @@ func (p *Pipeline) Into(ctx context.Context, encoded []byte, dst []float32) erro
 	return nil
 }
 
-// way is one image on its way through a pipeline.
+// way is one image being processed by a pipeline.
 type way struct {
 	*Pipeline
 	ctx   context.Context
-	image preprocessing.Batch // encoded, then pixels, at last a view each
+	image preprocessing.Batch // encoded, then pixels, finally one for each view
 	held  []*tensorflow.Tensor
 }
 
-// close lets go of the tensors. A plugin may have answered with what it was
-// given, so none is let go of before the end.
+// close frees the tensors. A plugin may have returned its input, so none is
+// freed before the end.
 func (w *way) close() {
 	for _, t := range w.held {
 		t.Close()
 	}
 }
 
-// follow takes the image up to the normalise.
+// follow runs the steps before the normalise step.
 func (w *way) follow(encoded []byte) error {
 	w.image = preprocessing.Batch{Kind: preprocessing.Encoded, Count: 1, Encoded: [][]byte{encoded}}
 	if len(w.before) > 0 { // plugins take any file, but their decoders are no faster
@@ -86,13 +86,13 @@ func (w *way) follow(encoded []byte) error {
 	return err
 }
 
-// ask has a plugin do its step.
+// ask calls a plugin for its step.
 func (w *way) ask(s *pluginStep) (err error) {
 	w.image, err = s.run(w.ctx, w.image)
 	return err
 }
 
-// compute takes pixels through a piece of the graph.
+// compute passes pixels through a piece of the graph.
 func (w *way) compute(piece *tensorflow.Step, steps []preprocessing.Step) error {
 	if len(steps) == 0 {
 		return nil
@@ -114,7 +114,7 @@ func (w *way) compute(piece *tensorflow.Step, steps []preprocessing.Step) error 
 	return nil
 }
 
-// tensor copies the image into one, [height, width, channels].
+// tensor copies the image into a tensor, [height, width, channels].
 func (w *way) tensor() (*tensorflow.Tensor, error) {
 	shape := make([]int64, 3)
 	for i, side := range w.image.Shape {
@@ -126,7 +126,7 @@ func (w *way) tensor() (*tensorflow.Tensor, error) {
 	return tensorflow.FromFloat32(shape, w.image.Float32)
 }
 
-// hold makes a result [views, height, width, channels] the image.
+// hold makes a result [views, height, width, channels] the current image.
 func (w *way) hold(t *tensorflow.Tensor) {
 	w.held = append(w.held, t)
 	shape := t.Shape()
@@ -138,7 +138,7 @@ func (w *way) hold(t *tensorflow.Tensor) {
 	}
 }
 
-// floats are the image's values.
+// floats returns the image's values.
 func (w *way) floats() []float32 {
 	if w.image.Kind == preprocessing.Float32 {
 		return w.image.Float32
@@ -150,7 +150,7 @@ func (w *way) floats() []float32 {
 	return values
 }
 
-// decode takes encoded bytes through the decoder and the first piece.
+// decode passes encoded bytes through the decoder and the first piece.
 func (w *way) decode(encoded []byte) error {
 	format, width, height, err := preprocessing.Sniff(encoded)
 	if err != nil {
@@ -188,10 +188,10 @@ func (w *way) decode(encoded []byte) error {
 	return w.finish(rest, px, oriented)
 }
 
-// check bounds what a decoder will do with an image before it begins, as nothing
-// can interrupt it, and finds a JPEG that is cut short before libjpeg does at its
-// end. The decoders of GIF and WebP read no more than the first image and are
-// bounded by the size in pixels alone; what follows need not be whole.
+// check limits the work of a decoder on an image before it begins, as it cannot
+// be interrupted, and detects a truncated JPEG earlier than libjpeg does. The
+// decoders of GIF and WebP read only the first image and are limited by the
+// size in pixels alone; data after it may be incomplete.
 func check(format preprocessing.Format, encoded []byte) error {
 	if format == preprocessing.GIF || format == preprocessing.WebP {
 		return nil
@@ -216,7 +216,7 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orien
 	out, err := step.Run(w.ctx, in)
 	if e := (*tensorflow.Error)(nil); errors.As(err, &e) && e.Code == tensorflow.InvalidArgument {
 		if w.plan.decode.Channels == 1 && preprocessing.DetailsOf(encoded).Inks {
-			return imageErrorf(Unsupported, "jpeg: there is no grey to be had of CMYK: decode 3 channels and put a grey step behind")
+			return imageErrorf(Unsupported, "jpeg: CMYK cannot be decoded to grey: decode 3 channels and add a grey step")
 		}
 		return imageErrorf(Corrupt, "jpeg: its data cannot be decoded")
 	}
@@ -230,7 +230,7 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orien
 	return nil
 }
 
-// finish takes decoded pixels, which it closes, through the first piece.
+// finish passes decoded pixels, which it closes, through the first piece.
 func (w *way) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
 	defer px.Close()
 	if oriented != preprocessing.Upright {
@@ -249,8 +249,9 @@ func (w *way) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented prep
 	return nil
 }
 
-// ratio is the largest at which a JPEG of that size, upright, still covers what
-// the first resize asks for. libjpeg rounds the scaled size up.
+// ratio returns the largest ratio at which a JPEG of the given size, upright,
+// still covers the size required by the first resize. libjpeg rounds the scaled
+// size up.
 func (w *way) ratio(width, height int) int {
 	best := 1
 	for _, s := range w.plan.first.steps {
@@ -267,7 +268,7 @@ func (w *way) ratio(width, height int) int {
 	return best
 }
 
-// admit bounds what steps make of an image of that size: a narrow strip grows
+// admit limits the size of an image after the steps: a narrow strip is enlarged
 // to many pixels before it is cropped.
 func admit(width, height int64, steps []preprocessing.Step, bound int64) error {
 	w, h := width, height
@@ -286,8 +287,8 @@ func admit(width, height int64, steps []preprocessing.Step, bound int64) error {
 	return nil
 }
 
-// scaledSize is what a resize makes of w × h, the longer side rounded down;
-// compiler.scaled says the same in TensorFlow's operations.
+// scaledSize returns the size of w × h after a resize, with the longer side
+// rounded down; compiler.scaled does the same with TensorFlow's operations.
 func scaledSize(w, h int64, r preprocessing.Resize) (width, height int64) {
 	width, height = int64(r.Width), int64(r.Height)
 	switch r.Keep {

@@ -5,13 +5,13 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// image is the tensor [1, height, width, channels] that a step hands to the
+// image is the tensor [1, height, width, channels] passed from one step to the
 // next; after a ten_crop its first dimension is 10.
 type image struct {
 	tensor   string
 	dataType tensorflow.DataType
 	channels int
-	// The size, where it does not depend on the image.
+	// The size, if it does not depend on the image.
 	height, width int
 	// The size as a tensor int32 [height, width].
 	size string
@@ -36,7 +36,7 @@ func (c *compiler) steps(im image, steps []preprocessing.Step) image {
 	return im
 }
 
-// resize does as tf.image.resize does for the same kernel and antialias.
+// resize is equivalent to tf.image.resize with the same kernel and antialias.
 func (c *compiler) resize(im image, r preprocessing.Resize) image {
 	out := image{dataType: tensorflow.Float32, channels: im.channels}
 	switch r.Keep {
@@ -65,7 +65,7 @@ func (c *compiler) resize(im image, r preprocessing.Resize) image {
 	return out
 }
 
-// kernelType is ScaleAndTranslate's name of a kernel.
+// kernelType returns ScaleAndTranslate's name of a kernel.
 func kernelType(kernel string) string {
 	switch kernel {
 	case preprocessing.Bilinear:
@@ -76,10 +76,10 @@ func kernelType(kernel string) string {
 	return kernel
 }
 
-// scaled is the size of im's aspect whose one side is r's: with Maximum the
-// least that covers r's height and width, with Minimum the greatest that fits
-// into them. h, w = max(H, ⌊h·W/w⌋), max(W, ⌊w·H/h⌋), as Go's scaledSize works
-// it out, and at least 1.
+// scaled returns the size with im's aspect ratio that matches r on one side:
+// with Maximum the smallest that covers r's height and width, with Minimum the
+// largest that fits into them. h, w = max(H, ⌊h·W/w⌋), max(W, ⌊w·H/h⌋), as
+// computed by Go's scaledSize, and at least 1.
 func (c *compiler) scaled(im image, r preprocessing.Resize, pick string) string {
 	long := attrs{"T": dataType(tensorflow.Int64)}
 	cast := func(to, from tensorflow.DataType, x string) string {
@@ -96,7 +96,7 @@ func (c *compiler) scaled(im image, r preprocessing.Resize, pick string) string 
 	return c.add("Maximum", attrs{"T": dataType(tensorflow.Int32)}, chosen, c.ints(nil, 1))
 }
 
-// scale is what tf.image.resize gives to ScaleAndTranslate.
+// scale returns the scale that tf.image.resize passes to ScaleAndTranslate.
 func (c *compiler) scale(to, from string) string {
 	float := func(x string) string {
 		return c.add("Cast", attrs{"SrcT": dataType(tensorflow.Int32), "DstT": dataType(tensorflow.Float32)}, x)
@@ -116,14 +116,14 @@ func (c *compiler) slice(dt tensorflow.DataType, x, begin, size string) string {
 	return c.add("Slice", attrs{"T": dataType(dt), "Index": dataType(tensorflow.Int32)}, x, begin, size)
 }
 
-// crop keeps the middle.
+// crop keeps the centre.
 func (c *compiler) crop(im image, crop preprocessing.Crop) image {
 	out := c.sized(im, crop.Height, crop.Width)
 	out.tensor = c.window(im, out, c.half(c.margin(im, out)))
 	return out
 }
 
-// tenCrop keeps the corners and the middle, and the same mirrored.
+// tenCrop keeps the corners and the centre, and their mirror images.
 func (c *compiler) tenCrop(im image, crop preprocessing.TenCrop) image {
 	out := c.sized(im, crop.Height, crop.Width)
 	margin := c.margin(im, out)
@@ -140,13 +140,14 @@ func (c *compiler) tenCrop(im image, crop preprocessing.TenCrop) image {
 	return out
 }
 
-// sized is im at another size that is known.
+// sized returns im with another, known size.
 func (c *compiler) sized(im image, height, width int) image {
 	im.height, im.width, im.size = height, width, c.ints([]int64{2}, int32(height), int32(width))
 	return im
 }
 
-// margin is how much larger im is than out, int32 [height, width].
+// margin returns the difference of the sizes of im and out, int32 [height,
+// width].
 func (c *compiler) margin(im, out image) string {
 	if im.height > 0 {
 		return c.ints([]int64{2}, int32(im.height-out.height), int32(im.width-out.width))
@@ -154,19 +155,19 @@ func (c *compiler) margin(im, out image) string {
 	return c.add("Sub", attrs{"T": dataType(tensorflow.Int32)}, c.sizeOf(im), out.size)
 }
 
-// half is x/2, rounded down.
+// half returns x/2, rounded down.
 func (c *compiler) half(x string) string {
 	return c.add("FloorDiv", attrs{"T": dataType(tensorflow.Int32)}, x, c.ints(nil, 2))
 }
 
-// window cuts out's size out of im, beginning at [y, x].
+// window cuts a window of out's size out of im, beginning at [y, x].
 func (c *compiler) window(im, out image, at string) string {
 	zero := c.ints([]int64{1}, 0)
 	begin := c.concat(tensorflow.Int32, 0, zero, at, zero)
 	return c.slice(im.dataType, im.tensor, begin, c.ints([]int64{4}, 1, int32(out.height), int32(out.width), int32(im.channels)))
 }
 
-// pad puts im in the middle.
+// pad puts im in the centre.
 func (c *compiler) pad(im image, p preprocessing.Pad) image {
 	out := c.sized(im, p.Height, p.Width)
 	whole := attrs{"T": dataType(tensorflow.Int32)}
@@ -181,8 +182,8 @@ func (c *compiler) pad(im image, p preprocessing.Pad) image {
 	return out
 }
 
-// grey does as tf.image.rgb_to_grayscale does for floating-point images, in the
-// order of its operations.
+// grey is equivalent to tf.image.rgb_to_grayscale for floating-point images,
+// with the same order of operations.
 func (c *compiler) grey(im image, g preprocessing.Grey) image {
 	float := attrs{"T": dataType(tensorflow.Float32)}
 	reshape := func(x, shape string) string {
