@@ -8,7 +8,7 @@ import (
 	"tkit/datasets/similarity"
 )
 
-// Look makes the print of an encoded image, for finding images that look alike.
+// Look computes the fingerprint of an encoded image, for finding similar images.
 // It returns false if the image is too small or too plain for one. An error
 // that wraps ErrUndecodable quarantines the image; any other ends the snapshot.
 // It is called concurrently and must not keep its argument. pictures.Printer
@@ -21,8 +21,8 @@ type Look func(ctx context.Context, encoded []byte) (p similarity.Print, ok bool
 // takes 240 to 244 MB with them and 237 MB without (bench/datasets).
 const DefaultMaxPrints = 1 << 20
 
-// looking collects the prints of the entries.
-type looking struct {
+// nearFinder collects the fingerprints of the entries.
+type nearFinder struct {
 	most   int
 	prints similarity.Prints
 	of     []int32 // the entry of each print
@@ -31,7 +31,7 @@ type looking struct {
 }
 
 // add processes the finding of the next entry.
-func (l *looking) add(entry int, f *finding) {
+func (l *nearFinder) add(entry int, f *finding) {
 	switch {
 	case !f.printed:
 		l.plain = append(l.plain, int32(entry))
@@ -43,17 +43,17 @@ func (l *looking) add(entry int, f *finding) {
 	}
 }
 
-// alike is a group of entries that look alike.
-type alike []struct {
+// nearGroup is a group of entries that look alike.
+type nearGroup []struct {
 	entry int32
 	hash  uint64
 }
 
 // groups compares the prints and frees them.
-func (l *looking) groups(ctx context.Context) (groups []alike, complete bool, err error) {
+func (l *nearFinder) groups(ctx context.Context) (groups []nearGroup, complete bool, err error) {
 	found, complete, err := similarity.Default.Groups(ctx, &l.prints)
 	for _, members := range found {
-		group := make(alike, len(members))
+		group := make(nearGroup, len(members))
 		for i, m := range members {
 			group[i].entry, group[i].hash = l.of[m], l.prints.At(m).Hash
 		}
@@ -65,7 +65,7 @@ func (l *looking) groups(ctx context.Context) (groups []alike, complete bool, er
 
 // name makes this part of the report, without the entries in out, which are not
 // used.
-func (l *looking) name(groups []alike, entries []Entry, out map[int]bool) *NearDuplicates {
+func (l *nearFinder) name(groups []nearGroup, entries []Entry, out map[int]bool) *NearDuplicates {
 	n := &NearDuplicates{Left: l.left, Distance: similarity.Default.Distance, Correlation: similarity.Default.Correlation}
 	for _, i := range l.plain {
 		if !out[int(i)] {

@@ -81,7 +81,7 @@ func (o SnapshotOptions) withDefaults() SnapshotOptions {
 // with the report.
 func TakeSnapshot(ctx context.Context, src Source, o SnapshotOptions) (*Snapshot, *Report, error) {
 	c := collection{uri: src.URI(), options: o.withDefaults()}
-	c.looking.most = c.options.MaxPrints
+	c.near.most = c.options.MaxPrints
 	if reading, ok := readingOf(src); ok {
 		c.layouts = newLayouts(reading)
 	}
@@ -128,7 +128,7 @@ type collection struct {
 	misnamed    []Misnamed
 	measured    measuring
 	details     Details
-	looking     looking
+	near        nearFinder
 	differences []ListDifference
 	layouts     *layouts // nil if the source does not describe how it interprets names
 }
@@ -221,8 +221,8 @@ func (c *collection) add(j *job) error {
 	} else {
 		e := j.found.entry
 		e.Key, e.Label, e.Group, e.Split = key, j.example.Label, j.example.Group, j.example.Split
-		if c.looks() {
-			c.looking.add(c.entries.count, &j.found)
+		if c.comparesImages() {
+			c.near.add(c.entries.count, &j.found)
 		}
 		c.key = append(c.key[:0], key...)
 		c.entries.add(e, c.key)
@@ -239,12 +239,12 @@ func (c *collection) add(j *job) error {
 }
 
 // looks reports whether images are examined by Look.
-func (c *collection) looks() bool { return c.options.Look != nil && !c.options.AnyFile }
+func (c *collection) comparesImages() bool { return c.options.Look != nil && !c.options.AnyFile }
 
 // conclude assembles the entries, removes the conflicts and reports.
 func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
-	compared := c.looking.prints.Len()
-	groups, complete, err := c.looking.groups(ctx) // prints and entries are not in memory at the same time
+	compared := c.near.prints.Len()
+	groups, complete, err := c.near.groups(ctx) // prints and entries are not in memory at the same time
 	if err != nil {
 		return nil, nil, err
 	}
@@ -270,8 +270,8 @@ func (c *collection) conclude(ctx context.Context) (*Snapshot, *Report, error) {
 		}
 		order = order[n:]
 	}
-	if c.looks() {
-		r.Near = c.looking.name(groups, entries, out)
+	if c.comparesImages() {
+		r.Near = c.near.name(groups, entries, out)
 		r.Near.Compared, r.Near.Incomplete = compared, !complete
 	}
 	if len(out) > 0 {

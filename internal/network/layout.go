@@ -40,7 +40,7 @@ func (n *Network) ChannelsLast() (*Network, error) {
 			l.last[at] = at
 			continue
 		}
-		if err := l.follow(node); err != nil {
+		if err := l.convert(node); err != nil {
 			return nil, fmt.Errorf("channels last: node %q (%s): %w", node.GetName(), node.GetOp(), err)
 		}
 	}
@@ -141,8 +141,8 @@ func (l *layout) dataType(r ref) tensorflow.DataType {
 	return t
 }
 
-// follow converts a node.
-func (l *layout) follow(node *nodepb.NodeDef) error {
+// convert converts a node.
+func (l *layout) convert(node *nodepb.NodeDef) error {
 	if attrString(node, "data_format", "") == "NCHW" && l.rank(mustRef(node.GetInput()[0])) == 4 {
 		return l.spatial(node)
 	}

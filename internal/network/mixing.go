@@ -54,7 +54,7 @@ func (n *Network) Independence() (Independence, error) {
 		r.graphs[i] = g
 	}
 	for _, node := range topological(n.Graph.GetNode()) {
-		if m := r.follow(node); m != nil {
+		if m := r.analyse(node); m != nil {
 			return Independence{Mixes: m}, nil
 		}
 	}
@@ -129,8 +129,8 @@ func (r *rows) shape(at ref) []dim {
 	return dims
 }
 
-// follow determines the spreads of a node's outputs, or how it mixes.
-func (r *rows) follow(node *nodepb.NodeDef) *Mixing {
+// analyse determines the spreads of a node's outputs, or how it mixes.
+func (r *rows) analyse(node *nodepb.NodeDef) *Mixing {
 	if draws(node.GetOp()) {
 		return &Mixing{node.GetName(), node.GetOp(), "draws random numbers"}
 	}

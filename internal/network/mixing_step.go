@@ -53,9 +53,9 @@ func (c *step) result() (spread, string) {
 	case shapes[op]:
 		return spread{kind: sized}, ""
 	case repeats[op] && c.spreads[repeated(op)].kind == steady, op == "ZerosLike" || op == "OnesLike":
-		return c.evenly(), ""
+		return c.repeatSpread(), ""
 	case most == even:
-		return c.alike(), ""
+		return c.evenSpread(), ""
 	case most == sized:
 		return spread{kind: sized}, ""
 	case most == unsure:
@@ -78,9 +78,9 @@ func (c *step) rule() (spread, string) {
 	return rule(c)
 }
 
-// alike returns the spread of a result computed from even values only. It is
+// evenSpread returns the spread of a result computed from even values only. It is
 // even if the rule keeps images apart; otherwise it may depend on their number.
-func (c *step) alike() spread {
+func (c *step) evenSpread() spread {
 	s, _ := c.rule()
 	if s.kind != images {
 		return spread{kind: sized}
@@ -103,9 +103,9 @@ func repeated(op string) int {
 	return 0
 }
 
-// evenly returns the spread of values repeated along the batch, or of one value
+// repeatSpread returns the spread of values repeated along the batch, or of one value
 // everywhere.
-func (c *step) evenly() spread {
+func (c *step) repeatSpread() spread {
 	out := c.out()
 	if axis := slices.IndexFunc(out, func(d dim) bool { return d.batch > 0 }); axis >= 0 {
 		return spread{even, axis, 1}

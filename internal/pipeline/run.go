@@ -19,9 +19,9 @@ func (p *Pipeline) Into(ctx context.Context, encoded []byte, dst []float32) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &way{Pipeline: p, ctx: ctx}
+	w := &run{Pipeline: p, ctx: ctx}
 	defer w.close()
-	if err := w.follow(encoded); err != nil {
+	if err := w.process(encoded); err != nil {
 		return err
 	}
 	if len(p.after) == 0 {
@@ -40,8 +40,8 @@ func (p *Pipeline) Into(ctx context.Context, encoded []byte, dst []float32) erro
 	return nil
 }
 
-// way is one image being processed by a pipeline.
-type way struct {
+// run is one image being processed by a pipeline.
+type run struct {
 	*Pipeline
 	ctx   context.Context
 	image preprocessing.Batch // encoded, then pixels, finally one for each view
@@ -50,14 +50,14 @@ type way struct {
 
 // close frees the tensors. A plugin may have returned its input, so none is
 // freed before the end.
-func (w *way) close() {
+func (w *run) close() {
 	for _, t := range w.held {
 		t.Close()
 	}
 }
 
-// follow runs the steps before the normalise step.
-func (w *way) follow(encoded []byte) error {
+// process runs the steps before the normalise step.
+func (w *run) process(encoded []byte) error {
 	w.image = preprocessing.Batch{Kind: preprocessing.Encoded, Count: 1, Encoded: [][]byte{encoded}}
 	if len(w.before) > 0 { // plugins take any file, but their decoders are no faster
 		if err := preprocessing.Check(encoded); errors.Is(err, preprocessing.ErrTooCostly) {
@@ -87,13 +87,13 @@ func (w *way) follow(encoded []byte) error {
 }
 
 // ask calls a plugin for its step.
-func (w *way) ask(s *pluginStep) (err error) {
+func (w *run) ask(s *pluginStep) (err error) {
 	w.image, err = s.run(w.ctx, w.image)
 	return err
 }
 
 // compute passes pixels through a piece of the graph.
-func (w *way) compute(piece *tensorflow.Step, steps []preprocessing.Step) error {
+func (w *run) compute(piece *tensorflow.Step, steps []preprocessing.Step) error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (w *way) compute(piece *tensorflow.Step, steps []preprocessing.Step) error 
 }
 
 // tensor copies the image into a tensor, [height, width, channels].
-func (w *way) tensor() (*tensorflow.Tensor, error) {
+func (w *run) tensor() (*tensorflow.Tensor, error) {
 	shape := make([]int64, 3)
 	for i, side := range w.image.Shape {
 		shape[i] = int64(side)
@@ -127,7 +127,7 @@ func (w *way) tensor() (*tensorflow.Tensor, error) {
 }
 
 // hold makes a result [views, height, width, channels] the current image.
-func (w *way) hold(t *tensorflow.Tensor) {
+func (w *run) hold(t *tensorflow.Tensor) {
 	w.held = append(w.held, t)
 	shape := t.Shape()
 	w.image = preprocessing.Batch{Count: int(shape[0]), Shape: [3]int{int(shape[1]), int(shape[2]), int(shape[3])}}
@@ -139,7 +139,7 @@ func (w *way) hold(t *tensorflow.Tensor) {
 }
 
 // floats returns the image's values.
-func (w *way) floats() []float32 {
+func (w *run) floats() []float32 {
 	if w.image.Kind == preprocessing.Float32 {
 		return w.image.Float32
 	}
@@ -151,7 +151,7 @@ func (w *way) floats() []float32 {
 }
 
 // decode passes encoded bytes through the decoder and the first piece.
-func (w *way) decode(encoded []byte) error {
+func (w *run) decode(encoded []byte) error {
 	format, width, height, err := preprocessing.Sniff(encoded)
 	if err != nil {
 		return faultOf(err)
@@ -202,7 +202,7 @@ func check(format preprocessing.Format, encoded []byte) error {
 	return nil
 }
 
-func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orientation) error {
+func (w *run) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orientation) error {
 	in, err := tensorflow.FromStrings(nil, [][]byte{encoded})
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (w *way) decodeJPEG(encoded []byte, ratio int, oriented preprocessing.Orien
 }
 
 // finish passes decoded pixels, which it closes, through the first piece.
-func (w *way) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
+func (w *run) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented preprocessing.Orientation) error {
 	defer px.Close()
 	if oriented != preprocessing.Upright {
 		turned, err := reorient(oriented, px)
@@ -252,7 +252,7 @@ func (w *way) finish(rest *tensorflow.Step, px *tensorflow.Tensor, oriented prep
 // ratio returns the largest ratio at which a JPEG of the given size, upright,
 // still covers the size required by the first resize. libjpeg rounds the scaled
 // size up.
-func (w *way) ratio(width, height int) int {
+func (w *run) ratio(width, height int) int {
 	best := 1
 	for _, s := range w.plan.first.steps {
 		if s.Resize == nil {

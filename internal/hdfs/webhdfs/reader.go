@@ -82,7 +82,7 @@ func (r *Reader) retry(err error) error {
 // answer has one file's bytes, and its length was checked at its beginning;
 // after an interruption the answers may be from two files.
 func (r *Reader) finish() error {
-	if r.stream != nil && r.stream.goesOn() {
+	if r.stream != nil && r.stream.hasMore() {
 		return pathError("read", r.path, hdfs.ErrReplaced)
 	}
 	r.disconnect()
@@ -140,7 +140,7 @@ func (r *Reader) begin(s *stream) error {
 	}
 	if a.StatusCode == http.StatusTemporaryRedirect {
 		a.close()
-		to, err := follow(a.from, a.Header.Get("Location"))
+		to, err := checkRedirect(a.from, a.Header.Get("Location"))
 		if err != nil {
 			return err
 		}

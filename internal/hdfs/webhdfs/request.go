@@ -103,10 +103,10 @@ func (c *Client) send(ctx context.Context, u *url.URL, header http.Header) (answ
 	return answer{}, refusal(a)
 }
 
-// follow checks the redirect for a file's bytes. The address may contain a
+// checkRedirect checks the redirect for a file's bytes. The address may contain a
 // delegation token that the server made for the reader; no credentials are
 // added.
-func follow(from *url.URL, location string) (*url.URL, error) {
+func checkRedirect(from *url.URL, location string) (*url.URL, error) {
 	to, err := url.Parse(location)
 	switch {
 	case err != nil: // its message contains the address

@@ -48,8 +48,8 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// goesOn reports whether more bytes follow the expected end.
-func (s *stream) goesOn() bool {
+// hasMore reports whether more bytes follow the expected end.
+func (s *stream) hasMore() bool {
 	n, err := s.Read(make([]byte, 1))
 	return n > 0 || err == nil
 }
