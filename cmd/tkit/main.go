@@ -1,7 +1,7 @@
 // Command tkit turns a pretrained SavedModel and a folder of images into a
 // served classifier: it trains, keeps every version, and serves the right one.
 //
-// The commands read flags, call one function of the rooms below and print.
+// The commands read flags, call one function of the packages below and print.
 package main
 
 import (

@@ -253,11 +253,11 @@ func (s *stream) header() (size int, last bool, err error) {
 	if n > mostHeader {
 		return 0, false, fmt.Errorf("%w: a packet header of %d bytes", errProtocol, n)
 	}
-	var room [mostHeader]byte
-	if _, err := io.ReadFull(s.conn.buffer, room[:n]); err != nil {
+	var header [mostHeader]byte
+	if _, err := io.ReadFull(s.conn.buffer, header[:n]); err != nil {
 		return 0, false, unexpected(err)
 	}
-	size, last, err = parseHeader(room[:n])
+	size, last, err = parseHeader(header[:n])
 	if err == nil && (size < 0 || size > mostPacket) {
 		err = fmt.Errorf("%w: a packet of %d bytes", errProtocol, size)
 	}

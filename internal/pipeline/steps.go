@@ -171,9 +171,9 @@ func (c *compiler) window(im, out image, at string) string {
 func (c *compiler) pad(im image, p preprocessing.Pad) image {
 	out := c.sized(im, p.Height, p.Width)
 	whole := attrs{"T": dataType(tensorflow.Int32)}
-	room := c.add("Sub", whole, out.size, c.sizeOf(im))
-	before := c.half(room)
-	after := c.add("Sub", whole, room, before)
+	padding := c.add("Sub", whole, out.size, c.sizeOf(im))
+	before := c.half(padding)
+	after := c.add("Sub", whole, padding, before)
 	zero := c.ints([]int64{1}, 0)
 	paddings := c.add("Pack", attrs{"T": dataType(tensorflow.Int32), "N": integer(2), "axis": integer(1)},
 		c.concat(tensorflow.Int32, 0, zero, before, zero), c.concat(tensorflow.Int32, 0, zero, after, zero))
