@@ -30,9 +30,16 @@ type FolderSource struct {
 
 	mu     sync.Mutex
 	looked bool
-	served bool           // there was a complete version
-	seen   map[int]uint64 // the fingerprints of versions at the last look
-	whole  map[int]bool   // versions that have stayed the same from one look to the next
+	served bool             // there was a complete version
+	seen   map[int]sighting // the other versions, as they were at the last look
+	whole  map[int]bool     // the complete versions
+}
+
+// A sighting is a version that may not be complete: its fingerprint, and since when
+// it has had it.
+type sighting struct {
+	print uint64
+	since time.Time
 }
 
 var _ Source = (*FolderSource)(nil)
@@ -151,14 +158,19 @@ func (s *FolderSource) look() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	seen, whole, newest := map[int]uint64{}, map[int]bool{}, 0
+	seen, whole, newest, now := map[int]sighting{}, map[int]bool{}, 0, time.Now()
 	for n, dir := range versions {
 		if s.whole[n] {
 			_, err := os.Stat(filepath.Join(dir, modelFile))
 			whole[n] = err == nil
 		} else if print, err := fingerprint(dir); err == nil {
-			before, known := s.seen[n]
-			seen[n], whole[n] = print, known && before == print
+			at, known := s.seen[n]
+			if !known || at.print != print {
+				at = sighting{print, now}
+			}
+			// Looks may follow one another at once: half the time between two is
+			// enough to tell, and lets tickers be late.
+			seen[n], whole[n] = at, now.Sub(at.since) >= s.Every/2
 		}
 		if whole[n] {
 			newest = max(newest, n)

@@ -84,7 +84,11 @@ func TestFolderSource(t *testing.T) {
 			{func() {}, 12},
 		}
 		for i, step := range steps {
+			time.Sleep(s.Every)
 			step.change()
+			for range 2 { // a second look at once tells no more than the first
+				wanted(t, s)
+			}
 			if got := wanted(t, s); !slices.Equal(got, []int{step.want}) {
 				t.Errorf("step %d: %v, want %d", i, got, step.want)
 			}
