@@ -1,6 +1,6 @@
-// Package serve is what a server adds to package inference: it decides who may
-// use a version, bounds the memory of requests, counts them, and turns errors
-// into what clients are told.
+// Package serve has what every front end of a server needs for a request to a model:
+// limits on memory and time, the search for the version, measurements, the log, and
+// the texts of errors for clients.
 //
 // The front ends are packages of their own, rest and rpc; package server runs
 // them.

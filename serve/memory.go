@@ -10,15 +10,15 @@ import (
 	"tkit/inference"
 )
 
-// A Memory bounds the bytes that all requests of a server hold at a time, of
-// whatever front end. What has come counts, not what was announced: clients that
-// announce much and send little keep nobody out. There is no waiting for room
-// either: a request that finds none is refused.
+// A Memory limits the bytes that all requests of a server hold at the same time, in
+// all front ends. It counts what was received, not what was announced: clients that
+// announce much and send little do not block others. A request that exceeds the
+// limit is refused and does not wait.
 //
 // Its methods may be called concurrently.
 type Memory struct{ free *semaphore.Weighted }
 
-// NewMemory makes a memory of so many bytes.
+// NewMemory returns a memory of so many bytes.
 func NewMemory(bytes int64) *Memory { return &Memory{semaphore.NewWeighted(bytes)} }
 
 // perRequest is what a request counts for before anything of it is read: its
@@ -41,11 +41,11 @@ type Account struct {
 	err  error
 }
 
-// errNoRoom is the answer where the memory is used up.
-var errNoRoom = &inference.Error{Reason: inference.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
+// errFull is the error of a request for which there is no memory.
+var errFull = &inference.Error{Reason: inference.Overloaded, RetryAfter: time.Second, Err: errors.New("too many large requests at a time: try again later")}
 
-// Hold counts n more bytes. The error's reason is Overloaded; then it is that of
-// every later call, too.
+// Hold counts n more bytes. The error's reason is Overloaded. After an error every
+// later call returns it, too.
 func (a *Account) Hold(n int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -53,14 +53,14 @@ func (a *Account) Hold(n int64) error {
 		return a.err
 	}
 	if !a.memory.free.TryAcquire(n) {
-		a.err = errNoRoom
+		a.err = errFull
 		return a.err
 	}
 	a.held += n
 	return nil
 }
 
-// Free gives back n bytes that are no longer referred to.
+// Free returns n bytes that are no longer referenced.
 func (a *Account) Free(n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,14 +68,14 @@ func (a *Account) Free(n int64) {
 	a.memory.free.Release(n)
 }
 
-// Refused says whether a Hold was refused.
+// Refused reports whether a Hold was refused.
 func (a *Account) Refused() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.err != nil
 }
 
-// Close gives back all that is held. It may be called again.
+// Close returns all that is held. It may be called again.
 func (a *Account) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

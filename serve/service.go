@@ -11,8 +11,9 @@ import (
 	"tkit/internal/guard"
 )
 
-// A Service is what all front ends do for a request to a model, whatever the kind
-// of model: bound its time and memory, find its version, measure it, and log it.
+// A Service does what all front ends need for a request to a model, whatever its
+// kind: it limits time and memory, finds the version, measures the request and logs
+// it.
 type Service struct {
 	Manager *inference.Manager
 	Metrics *Metrics
@@ -21,10 +22,10 @@ type Service struct {
 	Log     *slog.Logger
 }
 
-// A Request is what a front end knows of a request before it reads it.
+// A Request describes a request before its body is read.
 type Request struct {
 	API, Method string        // for measurements and the log, such as "rest" and "predict"
-	Within      time.Duration // the client's own limit of its time; 0 is none
+	Within      time.Duration // the client's own time limit; 0 is none
 }
 
 // A Call is one request while it is being answered.
@@ -36,13 +37,15 @@ type Call struct {
 	handle  *inference.Handle
 }
 
-// Do has answer answer a request, and returns its error; a panic becomes one. What
-// the call holds ends with answer: the memory, the model and the context's time.
+// Do calls answer for a request and returns its error; a panic becomes an error.
+// When answer returns, the call's memory and model are released, and its context
+// ends.
 func (s *Service) Do(ctx context.Context, r Request, answer func(context.Context, *Call) error) error {
 	begun := time.Now()
 	c := &Call{service: s}
 	err := s.run(ctx, r, c, answer)
-	var model, version string // those of callers' own invention would make series without end
+	// Names that clients invent would make metrics without end.
+	var model, version string
 	if c.handle != nil {
 		model, version = c.handle.Model, strconv.Itoa(c.handle.Number)
 	}

@@ -19,6 +19,6 @@ func Tell(err error) string {
 	return Brief(err.Error())
 }
 
-// Brief makes a text that may repeat anything a client sent fit for answers and
-// logs: one line, printable, and not too long.
+// Brief returns text, which may repeat what a client sent, in a form for answers and
+// logs: one printable line of limited length.
 func Brief(text string) string { return printable.Line(text, longest) }

@@ -8,7 +8,7 @@ import (
 	"tkit/inference"
 )
 
-// An address is what the path below /v1/models/ asks for.
+// An address is the parsed path below /v1/models/.
 type address struct {
 	ref  inference.Ref
 	verb string // after the colon, such as "predict"; "" is none

@@ -13,11 +13,11 @@ import (
 	"tkit/serve"
 )
 
-// statusClientClosed is what logs and proxies call a request whose client has
-// gone; nobody sees it.
+// statusClientClosed is the status of a request whose client has disconnected, as
+// logs and proxies have it. No client sees it.
 const statusClientClosed = 499
 
-// status is the HTTP status of a reason.
+// status returns the HTTP status of a reason.
 func status(r inference.Reason) int {
 	switch r {
 	case inference.NotFound:
@@ -44,11 +44,11 @@ func status(r inference.Reason) int {
 	return http.StatusInternalServerError
 }
 
-// A failure is the body of an answer that is none.
+// A failure is the body of an error response.
 type failure struct {
 	Error  string           `json:"error"`
 	Reason inference.Reason `json:"reason"`
-	// Image is which image of the request was at fault, from 0.
+	// Image is the index of the image that failed, from 0.
 	Image *int `json:"image,omitempty"`
 }
 
@@ -71,7 +71,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.answer(w, status(reason), f)
 }
 
-// wrongMethod answers a request by a method that its path does not take.
+// wrongMethod refuses a request whose path does not take its method.
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
 	h.answer(w, http.StatusMethodNotAllowed, failure{
@@ -89,11 +89,11 @@ func (h *handler) answer(w http.ResponseWriter, status int, body any) {
 	write(w, status, append(text, '\n'))
 }
 
-// sending is how long a client may take to take its answer.
+// sending is the time that a client has to receive its answer.
 const sending = 30 * time.Second
 
-// write sends a JSON text. A client that has gone gets nothing, and there is
-// nobody to tell.
+// write sends a JSON text. Errors are ignored: they mean that the client has
+// disconnected.
 func write(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -29,8 +29,8 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpack gives the body of a request as it was before its Content-Encoding. What
-// comes is counted, and what it is unpacked to as well.
+// unpack returns the body of a request, decompressed by its Content-Encoding. Both
+// the compressed and the decompressed bytes are counted.
 func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.Account) (io.ReadCloser, error) {
 	body := &heldBody{r.Body, r.Body, account}
 	encodings := r.Header.Values("Content-Encoding")
@@ -46,8 +46,8 @@ func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.
 	}
 }
 
-// An unpacked body is read from one packed by gzip. Its header is read with the
-// first bytes.
+// An unpacked body decompresses one by gzip. It reads the header with the first
+// bytes.
 type unpacked struct {
 	from io.Reader
 	gzip *gzip.Reader
@@ -71,8 +71,8 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 	return n, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
 }
 
-// limit refuses a body of more than most bytes: at once if it is announced, else
-// in reading.
+// limit refuses a body of more than most bytes: immediately if the length is
+// announced, and otherwise while it is read.
 func limit(w http.ResponseWriter, r *http.Request, most int64) (io.Reader, error) {
 	if r.ContentLength > most {
 		return nil, bodyError(&http.MaxBytesError{Limit: most})
@@ -80,8 +80,8 @@ func limit(w http.ResponseWriter, r *http.Request, most int64) (io.Reader, error
 	return http.MaxBytesReader(w, r.Body, most), nil
 }
 
-// readBody reads a body of at most most bytes. Its memory grows with what comes,
-// since what was announced need not.
+// readBody reads a body of at most most bytes. Its memory grows with what is
+// received, as announced lengths cannot be trusted.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	limited, err := limit(w, r, most)
 	if err != nil {
@@ -92,8 +92,8 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 	return body.Bytes(), bodyError(err)
 }
 
-// bodyError gives the reason of a body that could not be read. What the network
-// says names addresses, and helps nobody.
+// bodyError gives the error of a body that could not be read its reason. It replaces
+// errors of the network, which name addresses.
 func bodyError(err error) error {
 	if err == nil || errors.As(err, new(*inference.Error)) {
 		return err

@@ -28,7 +28,7 @@ type classification struct {
 
 type prediction struct {
 	Name   string  `json:"name,omitempty"` // the image's, where the request gave one
-	Labels []label `json:"labels"`         // the likeliest first
+	Labels []label `json:"labels"`         // the most probable first
 }
 
 type label struct {
@@ -97,8 +97,8 @@ func parseTop(query url.Values) (int, error) {
 	return n, nil
 }
 
-// knownQuery refuses what a query has beside the parameters that are known, each
-// of them once: what is mistyped must not be passed over.
+// knownQuery refuses unknown and repeated parameters of a query: a misspelt parameter
+// must not be ignored.
 func knownQuery(r *http.Request, known ...string) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -115,7 +115,7 @@ func knownQuery(r *http.Request, known ...string) error {
 	return nil
 }
 
-// nameMedia adds the type that a request names to the error of a body that is no
+// nameMedia adds the request's Content-Type to the error of a body that is not an
 // image.
 func nameMedia(err error, m media) error {
 	if inference.ReasonOf(err) == inference.UnsupportedImage && m.kind != "" && !strings.HasPrefix(m.kind, "multipart/") {
@@ -132,5 +132,5 @@ func nameImage(err error, images []image) error {
 	return err
 }
 
-// ms is a duration in milliseconds, to the microsecond.
+// ms returns a duration in milliseconds, rounded to microseconds.
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -11,8 +11,8 @@ import (
 	"tkit/inference"
 )
 
-// A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON, and has
-// no other member: there are clients that refuse what they do not know.
+// A modelStatus is TensorFlow Serving's GetModelStatusResponse in JSON. It has no
+// other members, because some clients refuse unknown ones.
 type modelStatus struct {
 	Versions []versionStatus `json:"model_version_status"`
 }
@@ -51,8 +51,8 @@ func (h *handler) status(_ http.ResponseWriter, r *http.Request, q question) ([]
 	return json.Marshal(newModelStatus(s))
 }
 
-// list answers GET /v1/models, which is tkit's own: the status of each model, and
-// which version answers for each of its labels.
+// list answers GET /v1/models, an extension of tkit: the status of each model, and
+// the version that answers for each of its labels.
 func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
 	type model struct {
 		Name string `json:"name"`
@@ -94,8 +94,8 @@ func tensorInfos(all []inference.TensorInfo) map[string]tensorInfo {
 	return infos
 }
 
-// metadata answers TensorFlow Serving's metadata, and beside the signature
-// what a caller of :classify-image may want to know.
+// metadata answers TensorFlow Serving's metadata. It adds what a caller of
+// :classify-image needs.
 func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r); err != nil {
 		return nil, err
@@ -123,13 +123,13 @@ func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) (
 	})
 }
 
-// live says that the process answers.
+// live answers the liveness check.
 func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
 	h.answer(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready says whether requests may come, and what of that which is wanted does
-// not answer. With ?complete it says no as long as there is any such thing.
+// ready answers the readiness check, and lists the wanted models and versions that do
+// not answer. With ?complete the server is ready only if there are none.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	if err := knownQuery(r, "complete"); err != nil {
 		h.fail(w, r, err)

@@ -1,6 +1,5 @@
-// Package rest answers questions about images over HTTP: tkit's own
-// :classify-image, and TensorFlow Serving's REST API (:predict, model status,
-// metadata), with health and metrics beside them.
+// Package rest is the HTTP API: tkit's own :classify-image, TensorFlow Serving's REST
+// API (:predict, model status, metadata), health checks and metrics.
 package rest
 
 import (
@@ -20,25 +19,25 @@ import (
 	"tkit/serve"
 )
 
-// Limits bound what one request may hold.
+// Limits bound one request.
 type Limits struct {
-	MaxBody   int64 // bytes of a body, as it comes and unpacked
+	MaxBody   int64 // bytes of a body, compressed and decompressed
 	MaxImages int   // images of a :classify-image, rows of a :predict
 }
 
-// Options say what a handler answers with.
+// Options configure a handler.
 type Options struct {
 	*serve.Service
 	Gatherer prometheus.Gatherer // what /metrics shows
 	Limits   Limits
-	Draining func() bool // the server is about to stop: it is not ready
-	// Policy says why the policy cannot be read, and then the server is not
-	// ready; nil: there is none.
+	Draining func() bool // reports whether the server is about to stop, and so not ready
+	// Policy returns why the policy cannot be read, and the server is not ready
+	// then; nil means that there is no policy.
 	Policy func() error
-	// Origins are those of web pages that may ask; pages of others may not.
+	// Origins are those of the web pages that may send requests.
 	Origins []string
-	// Authenticate finds the caller of a request by its Authorization header;
-	// nil: nobody asks. /livez and /readyz answer everybody.
+	// Authenticate finds the caller of a request by its Authorization header; nil
+	// means that nobody is authenticated. /livez and /readyz answer everybody.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 }
 
@@ -62,7 +61,7 @@ func New(o Options) http.Handler {
 		"/readyz":    h.reading(h.ready),
 		"/metrics":   h.reading(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}).ServeHTTP),
 	}
-	// No http.ServeMux: it redirects and refuses in HTML and text.
+	// http.ServeMux is not used: its redirects and errors are HTML and text.
 	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address, isModel := strings.CutPrefix(r.URL.Path, "/v1/models/")
 		answer, ok := paths[r.URL.Path]
@@ -78,10 +77,10 @@ func New(o Options) http.Handler {
 	return h.guard(h.origins(h.authenticate(route)))
 }
 
-// readers are the methods of what is only read.
+// readers are the methods of requests that only read.
 const readers = "GET, HEAD"
 
-// reading refuses other methods than those that read.
+// reading refuses methods that are not for reading.
 func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -116,11 +115,11 @@ func (h *handler) model(w http.ResponseWriter, r *http.Request, path string) {
 
 type handler struct{ Options }
 
-// guard sends clients elsewhere while the server drains, and turns a panic into
-// an answer; net/http would drop the connection.
+// guard closes connections while the server drains, and turns a panic into an error
+// response, where net/http would drop the connection.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// From here on: the deadline may be that of the connection's last answer.
+		// Reset the deadline of the connection's previous answer.
 		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		if h.Draining() {
 			w.Header().Set("Connection", "close") // the next request goes elsewhere
@@ -174,7 +173,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, ref inference.Ref,
 	err := h.Do(r.Context(), serve.Request{API: "rest", Method: method}, func(ctx context.Context, c *serve.Call) (err error) {
 		defer func() {
 			if c.Account.Refused() {
-				w.Header().Set("Connection", "close") // now, not when the rest has come
+				w.Header().Set("Connection", "close") // do not read the rest of the body
 			}
 		}()
 		r := r.WithContext(ctx)

@@ -4,11 +4,11 @@
 // service and reflection. Existing clients of TensorFlow Serving work
 // unchanged; its other methods answer UNIMPLEMENTED.
 //
-// The server is a handler of net/http, as the HTTP API is, so that one set of
-// limits holds for both: on connections, on the time that a request may take to
-// come, and on the memory that requests hold. grpc-go's server takes whole
-// messages into memory before code of its user runs, so it answers only for the
-// health and the reflection, whose messages are small.
+// The server is a handler of net/http, like the HTTP API, so that the same limits
+// apply to both: on connections, on the time to receive a request, and on the memory
+// of requests. grpc-go's server reads whole messages into memory before it calls
+// other code, so it answers only health checks and reflection, whose messages are
+// small.
 package rpc
 
 import (
@@ -31,13 +31,13 @@ import (
 	"tkit/serve"
 )
 
-// Options say what a server answers with.
+// Options configure a server.
 type Options struct {
 	*serve.Service
 	Health     *Health
 	MaxMessage int // bytes of a request, unpacked
-	// Authenticate finds the caller by the metadata "authorization"; nil:
-	// nobody asks. The health service answers everybody.
+	// Authenticate finds the caller by the metadata "authorization"; nil means that
+	// nobody is authenticated. The health service answers everybody.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 }
 
@@ -66,11 +66,10 @@ func New(o Options) *Server {
 	return s
 }
 
-// EndWatches ends the calls that wait for changes of the health, which would not
-// end by themselves.
+// EndWatches ends the calls that watch the health, which do not end by themselves.
 func (s *Server) EndWatches() { s.stop() }
 
-// Close cuts off what is still in flight.
+// Close aborts the calls in flight.
 func (s *Server) Close() {
 	s.stop()
 	s.grpc.Stop()
@@ -88,7 +87,7 @@ type message[M any] interface {
 	proto.Message
 }
 
-// unary makes a method of a function.
+// unary returns the method that calls a function.
 func unary[Request, Answer any, PRequest message[Request], PAnswer message[Answer]](
 	name string, answer func(*Server, context.Context, PRequest, *serve.Call) (PAnswer, error)) method {
 	return method{name, func(s *Server, ctx context.Context, raw []byte, c *serve.Call) (proto.Message, error) {
@@ -113,7 +112,7 @@ var methods = map[string]method{
 	"/" + modelService + "/GetModelStatus":        unary("status", (*Server).status),
 }
 
-// GetServiceInfo has the reflection list what the server answers.
+// GetServiceInfo lists the services for reflection.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo {
 	all := s.grpc.GetServiceInfo()
 	all[predictionService] = grpc.ServiceInfo{Metadata: pb.File_tensorflow_serving_apis_prediction_service_proto.Path()}
@@ -121,14 +120,14 @@ func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo {
 	return all
 }
 
-// guardUnary makes an error of a panic.
+// guardUnary turns a panic into an error.
 func (s *Server) guardUnary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 	defer s.recovered(ctx, info.FullMethod, &err)
 	return handle(ctx, request)
 }
 
-// guardStream makes an error of a panic, and ends a watch with the server, and
-// sooner or later anyway.
+// guardStream turns a panic into an error. It ends a watch when the server stops, and
+// after a time limit.
 func (s *Server) guardStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer s.recovered(stream.Context(), info.FullMethod, &err)
 	ctx, cancel := context.WithTimeout(stream.Context(), watching)
@@ -137,7 +136,7 @@ func (s *Server) guardStream(server any, stream grpc.ServerStream, info *grpc.St
 	return handle(server, brief{stream, ctx})
 }
 
-// A brief stream ends before its client ends it.
+// A brief stream has a context that ends before the client's.
 type brief struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -145,7 +144,7 @@ type brief struct {
 
 func (b brief) Context() context.Context { return b.ctx }
 
-// recovered makes an error of a panic in grpc-go's goroutine for a call.
+// recovered turns a panic in grpc-go's goroutine of a call into an error.
 func (s *Server) recovered(ctx context.Context, method string, err *error) {
 	if p := recover(); p != nil {
 		s.Log.ErrorContext(ctx, "panic in a call", "method", method, "panic", p, "stack", string(debug.Stack()))

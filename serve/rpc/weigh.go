@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// growth is how many times larger than the largest message one may become in
-	// memory: whole numbers of one byte each take eight.
+	// growth is the size of a message in memory, at most, relative to the largest
+	// message: whole numbers of one byte take eight.
 	growth = 4
 	// deepest is how deep messages may nest; TensorFlow's take six levels.
 	deepest = 32
 
-	// What parts of a message take in memory, about: a message of TensorFlow
-	// without content, the header of a string, and a number.
+	// The approximate sizes in memory of an empty message of TensorFlow, the header
+	// of a string, and a number.
 	messageWeight = 512
 	stringWeight  = 32
 	numberWeight  = 8
@@ -24,9 +24,8 @@ const (
 
 var errHeavy = errors.New("too heavy")
 
-// weigh estimates how many bytes a message takes once it is unmarshalled, without
-// doing so: two bytes may stand for half a thousand. The error is errHeavy where
-// it is more than most.
+// weigh estimates the memory of a message without unmarshalling it: two bytes may
+// become five hundred. The error is errHeavy where it exceeds most.
 func weigh(raw []byte, d protoreflect.MessageDescriptor, most int64) (int64, error) {
 	w := &weigher{most: most}
 	err := w.message(raw, d, 0)

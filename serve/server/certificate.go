@@ -12,7 +12,7 @@ import (
 // ErrCertificate is wrapped where a certificate or its key is missing.
 var ErrCertificate = errors.New("a certificate and its key")
 
-// certificate is how connections are secured; nil for not at all.
+// certificate returns the TLS configuration, nil without TLS.
 func (o Options) certificate() (*tls.Config, error) {
 	if o.TLSCert == "" && o.TLSKey == "" {
 		return nil, nil
@@ -27,7 +27,7 @@ func (o Options) certificate() (*tls.Config, error) {
 	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}, nil
 }
 
-// A certificate is read from its files again once they have been renewed.
+// A certificate is read again when its files change.
 type certificate struct {
 	cert, key string
 
@@ -36,8 +36,8 @@ type certificate struct {
 	at     time.Time // the file's, when it was loaded
 }
 
-// get is the certificate for a connection. One that cannot be read, such as
-// while it is being renewed, leaves the one before in use.
+// get returns the certificate for a connection. While a new one cannot be read, for
+// instance during its renewal, the previous one stays in use.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

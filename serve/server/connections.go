@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connections bound how many connections the ports have together, so that
-// files are left for the models, the policy and the log. One that comes when all
-// are taken displaces the one that has been of no use for longest: a connection
-// is of use while it has a request whose caller is known. So nobody who has no
-// token keeps others out for long.
+// connections limits the connections of all ports together, so that files are left
+// for models, the policy and the log. At the limit, a new connection displaces the
+// one that has been unused for longest. A connection is in use while it has a request
+// of an authenticated caller, so clients without a token cannot block others for
+// long.
 type connections struct {
 	most int
 
@@ -25,8 +25,8 @@ type connections struct {
 
 func newConnections(most int) *connections { return &connections{most: most, unused: list.New()} }
 
-// mostConnections is half of the files that the process may have open, but no
-// more than what its memory is meant for.
+// mostConnections returns half of the number of files that the process may open, but
+// no more than fit in memory.
 func mostConnections() (int, error) {
 	const memory = 4096
 	var files unix.Rlimit
@@ -69,8 +69,8 @@ func (l countedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// add takes a connection up, and displaces another if need be. It gives nil where
-// all are in use.
+// add registers a connection, and displaces another one at the limit. It returns nil
+// where all are in use.
 func (c *connections) add(accepted net.Conn) *connection {
 	added := &connection{Conn: accepted, all: c, close: sync.OnceValue(accepted.Close)}
 	c.mu.Lock()
@@ -92,7 +92,7 @@ func (c *connections) add(accepted net.Conn) *connection {
 	return added
 }
 
-// forget takes a connection off the count.
+// forget removes a connection from the count.
 func (c *connections) forget(gone *connection) {
 	if gone.closed {
 		return
@@ -113,7 +113,7 @@ func (c *connection) Close() error {
 	return c.close()
 }
 
-// use says that a request whose caller is known began, and with -1 that it ended.
+// use records that a request of an authenticated caller began, or with -1 ended.
 func (c *connection) use(n int) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()

@@ -18,8 +18,8 @@ const (
 	streamSize = 1 << 20 // bytes of a request that wait to be read
 )
 
-// frontEnd is a server of net/http with the limits that hold for every front
-// end. It speaks HTTP/2, over TLS or, where a certificate is wanting, in clear.
+// frontEnd returns a server of net/http with the limits of all front ends. It speaks
+// HTTP/2, over TLS or, without a certificate, in clear text.
 func frontEnd(h http.Handler, certificate *tls.Config, log *slog.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           h,

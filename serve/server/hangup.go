@@ -8,7 +8,7 @@ import (
 )
 
 // IgnoreHangups keeps SIGHUP, which ends a process by default, from ending
-// requests. There is nothing to read again at a SIGHUP. The caller calls end when
+// requests. There is nothing to reload. The caller calls end when
 // the server has stopped.
 func IgnoreHangups(log *slog.Logger) (end func()) {
 	if signal.Ignored(syscall.SIGHUP) { // by nohup

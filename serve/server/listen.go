@@ -11,7 +11,7 @@ import (
 // listeners are the open ports.
 type listeners struct {
 	http, grpc net.Listener
-	open       bool // other machines reach one of them
+	open       bool // whether other machines can reach one of them
 }
 
 func (l listeners) addresses() Addresses {
@@ -35,7 +35,7 @@ func (l listeners) close() error {
 	return errors.Join(errs...)
 }
 
-// listen opens the ports that are asked for, all or none.
+// listen opens the ports of the options, all or none.
 func listen(ctx context.Context, o Options) (l listeners, err error) {
 	if o.HTTP == "" && o.GRPC == "" {
 		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
@@ -65,8 +65,8 @@ func listen(ctx context.Context, o Options) (l listeners, err error) {
 	return l, nil
 }
 
-// add listens on an address. One that is not of the loopback needs TLS: the
-// tokens that it demands must not be read on their way.
+// add listens on an address. An address that is not a loopback address needs TLS, to
+// protect the tokens.
 func (l *listeners) add(ctx context.Context, address string, secured bool) (net.Listener, error) {
 	resolved, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
@@ -82,8 +82,7 @@ func (l *listeners) add(ctx context.Context, address string, secured bool) (net.
 	return c.Listen(ctx, "tcp", resolved.String())
 }
 
-// local keeps a name that was rebound to the loopback from being used for it:
-// requests must name the loopback as their host.
+// local protects against DNS rebinding: requests must have a loopback host.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)

@@ -1,6 +1,5 @@
-// Package server runs the serving process: it listens, follows the registry,
-// answers over HTTP and gRPC, and on being told to stop lets what is in flight
-// finish.
+// Package server runs a server: it listens, follows the registry, answers over HTTP
+// and gRPC, and lets requests in flight finish when it stops.
 package server
 
 import (
@@ -30,23 +29,23 @@ import (
 	"tkit/serve/rpc"
 )
 
-// Options say what to serve, where and how. Defaults has them filled in.
+// Options configure a server. Defaults returns their default values.
 type Options struct {
 	Home string
-	// HTTP and GRPC are host:port; "" leaves one out, port 0 takes a free one.
-	// An address that other machines reach needs TLS, and demands tokens.
+	// HTTP and GRPC are host:port; "" disables one, port 0 takes a free one. An
+	// address that other machines can reach needs TLS and requires tokens.
 	HTTP, GRPC string
 	// TLSCert and TLSKey are files in PEM form; "" is no TLS. They are read
 	// again when they change.
 	TLSCert, TLSKey string
-	// Authenticate demands a token of every request. Otherwise those on the
-	// loopback that have none come from the account that runs the server.
+	// Authenticate requires a token for every request. Otherwise local requests
+	// without one are made as the account that runs the server.
 	Authenticate bool
 	// Groups is a file of groups; "" is the home's own, or the system's and, for
 	// datasets in HDFS, the NameNode's.
 	Groups string
-	// Origins are those of web pages that may ask over HTTP, such as
-	// https://lab.example.org; pages of others may not.
+	// Origins are those of the web pages that may send requests over HTTP, such as
+	// https://lab.example.org.
 	Origins []string
 	// Models are aliases and versions, such as "flowers@champion"; none means
 	// every model's production version.
@@ -64,9 +63,9 @@ type Options struct {
 	MaxBody   int64  // bytes of a request
 
 	Timeout time.Duration // of a request
-	// Drain is how long the server goes on answering after it was told to
-	// stop, no longer ready, so that load balancers notice; Grace is how long
-	// requests in flight then have to finish.
+	// Drain is how long a server that stops still answers without being ready, so
+	// that load balancers notice. Grace is the time that requests in flight then
+	// have to finish.
 	Drain, Grace time.Duration
 	Watch        time.Duration // between looks at the registry
 
@@ -93,7 +92,7 @@ func Defaults() Options {
 	}
 }
 
-// check refuses limits that fit no server.
+// check refuses invalid limits.
 func (o Options) check() error {
 	for _, limit := range []struct {
 		flag string
@@ -117,9 +116,9 @@ func (o Options) check() error {
 	return nil
 }
 
-// Run serves until ctx ends and everything in flight is over. It fails at once
-// where it cannot listen or is asked for what the registry lacks; a version
-// that does not load is retried and reported by /readyz.
+// Run serves until ctx ends and the requests in flight have finished. It fails
+// immediately where it cannot listen or the registry lacks a model. A version that
+// does not load is retried and reported by /readyz.
 func Run(ctx context.Context, o Options) (err error) {
 	precision, err := inference.ParsePrecision(o.Precision)
 	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
@@ -163,8 +162,7 @@ type server struct {
 	ready    atomic.Bool // Ready was called
 }
 
-// bodies is how many bytes of requests are held at least, besides room for a
-// few of the largest.
+// bodies is the memory of requests, beside that of a few of the largest size.
 const bodies = 64 << 20
 
 func newServer(o Options, source inference.Source, precision inference.Precision, a authorizer, certificate *tls.Config) *server {
@@ -204,8 +202,7 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 // healthEvery is how often the health looks at the policy.
 const healthEvery = 500 * time.Millisecond
 
-// watchPolicy has the health follow whether the policy can be read, until ctx
-// ends.
+// watchPolicy updates the health by whether the policy can be read, until ctx ends.
 func (s *server) watchPolicy(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
@@ -234,7 +231,7 @@ func (s *server) published() {
 }
 
 func (s *server) run(ctx context.Context, l listeners) error {
-	// What runs ends in order, not all at once with ctx.
+	// The parts end one after the other, and not all with ctx.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var managed sync.WaitGroup
@@ -270,12 +267,12 @@ func (s *server) serve(front *http.Server, l net.Listener) error {
 	return front.Serve(l)
 }
 
-// drain stops the front ends: first they say that they are about to, then they
-// take nothing new, then what is in flight finishes or is cut off.
+// drain stops the front ends: they announce it, refuse new requests, and let those in
+// flight finish or abort them.
 func (s *server) drain() {
 	s.Log.Info("stopping", "drain", s.Drain, "grace", s.Grace)
 	s.draining.Store(true)
-	s.health.Shutdown() // for good, whatever is published meanwhile
+	s.health.Shutdown() // ignores later changes
 	time.Sleep(s.Drain)
 
 	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
