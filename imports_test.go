@@ -30,6 +30,10 @@ var internalLayers = [][]string{
 	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},
 }
 
+// commandImports are the packages of internal that the command line may import: those
+// that present. What a command does is in the packages that every caller uses.
+var commandImports = []string{"internal/commandline", "internal/page", "internal/present", "internal/printable"}
+
 // graftUsers may name graft's TensorFlow API; graft frees tensors only in
 // finalizers, so everything else goes through internal/tensorflow.
 var graftUsers = []string{"internal/tensorflow", "internal/savedmodel", "architectures/builder", "train"}
@@ -64,6 +68,8 @@ func TestForbidden(t *testing.T) {
 		allowed        bool
 	}{
 		{"cmd/tkit", "tkit/train", true},
+		{"cmd/tkit", "tkit/internal/present", true},
+		{"cmd/tkit", "tkit/internal/network", false},
 		{"train", "tkit/datasets", true},
 		{"train", "tkit/serve", false},
 		{"registry", "tkit/datasets", false},
@@ -96,6 +102,9 @@ func forbidden(from, imported string) string {
 	}
 	a, insideA := strings.CutPrefix(from, "internal/")
 	b, insideB := strings.CutPrefix(to, "internal/")
+	if insideB && first(from) == "cmd" && !under(to, commandImports) {
+		return "the command line imports of internal only " + strings.Join(commandImports, ", ")
+	}
 	if insideA && insideB {
 		return misplaced(internalLayers, a, b)
 	}
