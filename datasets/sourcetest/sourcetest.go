@@ -210,7 +210,7 @@ func stopsListing(t *testing.T, setup func(*testing.T, []File) Fixture) {
 		}
 	}
 	if n := len(list(t, src)); n != 20 {
-		t.Errorf("%d examples after a listing that was given up", n)
+		t.Errorf("%d examples after a cancelled listing", n)
 	}
 }
 

@@ -71,7 +71,7 @@ func confine(s Spec) (p Protections, err error) {
 			writable = append(writable, sharedMemory)
 		}
 	}
-	if err := os.Chdir(s.Folder); err != nil { // again: it may have been mounted anew
+	if err := os.Chdir(s.Folder); err != nil { // again: it may have been mounted again
 		return p, err
 	}
 	if err := limit(s); err != nil {
