@@ -1,4 +1,4 @@
-// Package tkit_test states the rules that hold for the project as a whole.
+// Package tkit_test checks the rules of the whole project.
 package tkit_test
 
 import (
@@ -12,8 +12,8 @@ import (
 )
 
 // layers are the top-level packages, from the top down. A package may import
-// those of the layers below its own, and none beside it; ARCHITECTURE.md shows the
-// same as a picture. Packages below a top-level package belong to it.
+// only those of lower layers; ARCHITECTURE.md shows the layers as a diagram.
+// Packages below a top-level package belong to it.
 var layers = [][]string{
 	{"cmd", "bench", "scripts"},
 	{"train", "serve", "ingest"},
@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal"},
 }
 
-// internalLayers are the packages of internal, by the same rule.
+// internalLayers are the layers of internal, with the same rule.
 var internalLayers = [][]string{
 	{"anymodel", "pipeline"},
 	{"bases", "home", "independence", "raster", "savedmodel"},
@@ -30,12 +30,12 @@ var internalLayers = [][]string{
 	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},
 }
 
-// commandImports are the packages of internal that the command line may import: those
-// that present. What a command does is in the packages that every caller uses.
+// commandImports are the packages of internal that the command line may import:
+// those for presentation. All other work is in packages for all callers.
 var commandImports = []string{"internal/commandline", "internal/page", "internal/present", "internal/printable"}
 
-// graftUsers may name graft's TensorFlow API; graft frees tensors only in
-// finalizers, so everything else goes through internal/tensorflow.
+// graftUsers may use graft's TensorFlow API; graft frees tensors only in
+// finalizers, so all other packages use internal/tensorflow.
 var graftUsers = []string{"internal/tensorflow", "internal/savedmodel", "architectures/builder", "train"}
 
 type listed struct {
@@ -94,7 +94,7 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// forbidden says why a package of the project may not import another, or "".
+// forbidden returns why a package of the project may not import another, or "".
 func forbidden(from, imported string) string {
 	to, ours := strings.CutPrefix(imported, "tkit/")
 	if !ours {
@@ -111,8 +111,7 @@ func forbidden(from, imported string) string {
 	return misplaced(layers, from, to)
 }
 
-// misplaced says why one package may not import another by the order of layers,
-// or "".
+// misplaced returns why the order of layers forbids an import, or "".
 func misplaced(layers [][]string, from, to string) string {
 	from, to = first(from), first(to)
 	a, b := layerOf(layers, from), layerOf(layers, to)
@@ -133,7 +132,7 @@ func layerOf(layers [][]string, name string) int {
 	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, name) })
 }
 
-// first is the first element of a path.
+// first returns the first element of a path.
 func first(path string) string {
 	name, _, _ := strings.Cut(path, "/")
 	return name

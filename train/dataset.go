@@ -161,9 +161,9 @@ func decode(ctx context.Context, d *dataset, p *pipeline.Pipeline, tell Observer
 	return out, reasons, nil
 }
 
-// counter returns what workers call when one more image is done, and what ends
-// the count. Progress is told in a goroutine of its own, so that no worker waits
-// for the observer.
+// counter returns the function that workers call for each finished image, and
+// the one that ends the count. Progress is reported by a separate goroutine, so
+// that workers do not wait for the observer.
 func counter(progress func(done int, bytes int64)) (count, end func()) {
 	var done atomic.Int64
 	ticks, ended := make(chan struct{}, 1), make(chan struct{})

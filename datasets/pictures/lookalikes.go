@@ -7,21 +7,21 @@ import (
 	"tkit/datasets"
 )
 
-// LookAlikes says what becomes of images that look alike. "" is Warn.
+// LookAlikes selects what to do about similar images. "" means Warn.
 type LookAlikes string
 
-// What becomes of images that look alike.
+// The choices for similar images.
 const (
-	Warn     LookAlikes = "warn"     // warn where a split separates them
+	Warn     LookAlikes = "warn"     // warn if a split separates them
 	Together LookAlikes = "together" // keep them on one side of a split
-	Ignore   LookAlikes = "ignore"   // do not look for them, which is faster
+	Ignore   LookAlikes = "ignore"   // skip the comparison, which is faster
 )
 
 // ErrLookAlikes is wrapped by the errors of Look.
 var ErrLookAlikes = errors.New("look-alikes")
 
-// Look returns how to look for images that look alike; it is nil where they are
-// ignored. The caller calls end after the last look.
+// Look returns the function to find similar images, or nil if they are ignored.
+// The caller calls end after the last image.
 func (l LookAlikes) Look(f datasets.Fractions) (look datasets.Look, end func() error, err error) {
 	switch {
 	case l == Ignore:

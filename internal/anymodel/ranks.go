@@ -14,24 +14,24 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// ranks checks the ranks of inputs of which a model does not declare any. Some of
-// TensorFlow's operations end the process when they are run on a rank that they do
-// not take. Their shape functions, which run when a graph is imported, return an
-// error instead: so the graph is imported with the ranks that are given, once for
-// each.
+// ranks checks the ranks of inputs for which a model declares none. Some of
+// TensorFlow's operations abort the process for a rank that they do not
+// support. Their shape functions, which run when a graph is imported, return an
+// error instead: therefore the graph is imported with the given ranks, once for
+// each combination.
 type ranks struct {
 	graph *graphpb.GraphDef
 
 	mu    sync.Mutex
-	known map[string]error // what is wrong with the ranks, by how they are written
+	known map[string]error // the result for ranks, by their text
 }
 
-// maxKnownRanks bounds the results that are kept. When there are as many, all are
-// dropped.
+// maxKnownRanks is the maximal number of stored results. When it is reached,
+// all are dropped.
 const maxKnownRanks = 256
 
-// newRanks returns a check for the ports of a graph, nil where all declare their
-// ranks.
+// newRanks returns a check for the ports of a graph, or nil if all declare
+// their ranks.
 func newRanks(graph *graphpb.GraphDef, ports []network.Port) *ranks {
 	if !slices.ContainsFunc(ports, func(p network.Port) bool { return p.Shape == nil }) {
 		return nil
@@ -39,8 +39,8 @@ func newRanks(graph *graphpb.GraphDef, ports []network.Port) *ranks {
 	return &ranks{graph: graph, known: map[string]error{}}
 }
 
-// check refuses ranks that an operation of the graph does not take. The error is an
-// [InputError].
+// check rejects ranks that an operation of the graph does not support. The
+// error is an [InputError].
 func (r *ranks) check(ports []network.Port, inputs []*tensorflow.Tensor) error {
 	given := map[string]int{} // by node
 	var key strings.Builder

@@ -10,15 +10,15 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// TestUnknownRanks: where a model declares no rank, one that an operation does not
-// take is an error of the request. Conv2D would end the process.
+// If a model declares no rank, an unsupported one is an error of the request.
+// Conv2D would abort the process.
 func TestUnknownRanks(t *testing.T) {
 	m := open(t, "flow")
 	s, err := m.Signature("convolve")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second time the answer is known
+	for range 2 { // the second time the result is stored
 		for _, shape := range [][]int64{{}, {2}, {1, 2, 2}, {1, 2, 2, 1, 1}, {1, 2, 2, 1}} {
 			n := int64(1)
 			for _, d := range shape {

@@ -7,12 +7,12 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// completionFlag ends the command line when a shell asks what may follow.
+// completionFlag is the last argument when a shell requests completions.
 const completionFlag = "--generate-bash-completion"
 
-// FlagsFirst puts the flags of a command line before its other arguments, and
-// those of the application before the command, as cli wants them: people also
-// write `tkit predict rose.jpg --model flowers`. What follows "--" stays.
+// FlagsFirst moves the flags of a command line before its other arguments, and
+// those of the application before the command, as cli requires: users also type
+// `tkit predict rose.jpg --model flowers`. Arguments after "--" are not moved.
 func FlagsFirst(a *cli.App, line []string) []string {
 	if len(line) == 0 || line[len(line)-1] == completionFlag {
 		return line
@@ -42,7 +42,7 @@ func FlagsFirst(a *cli.App, line []string) []string {
 				n, to = m, &global
 			}
 		}
-		if n > len(rest) { // let cli say so, before anything becomes the value
+		if n > len(rest) { // cli reports it, before another argument is taken as the value
 			if n, others = len(rest), nil; to == &global {
 				commands, local = nil, nil
 			}
@@ -60,8 +60,8 @@ func named(commands []*cli.Command, name string) *cli.Command {
 	return commands[i]
 }
 
-// span says how many words the flag at the start of words wants, itself and its
-// value, and whether it is one of flags.
+// span returns the number of arguments of the flag at the start of words,
+// itself and its value, and whether it is one of flags.
 func span(flags []cli.Flag, words []string) (n int, known bool) {
 	name, _, joined := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 	for _, f := range flags {

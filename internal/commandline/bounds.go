@@ -8,15 +8,15 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Limits are the least and the greatest value of a numeric flag. Those of a flag
-// of time are in seconds.
+// Limits are the minimum and maximum of a numeric flag. Those of a duration are
+// in seconds.
 type Limits [2]float64
 
-// Positive, as the least value, allows every number above 0.
+// Positive, as the minimum, allows every number above 0.
 const Positive = 1e-12
 
-// Bounds are the limits of numeric flags by command and flag. The command "" is
-// every command.
+// Bounds are the limits of numeric flags by command and flag. The command ""
+// stands for all commands.
 type Bounds map[string]map[string]Limits
 
 // Of returns the limits of a command's flag.
@@ -27,7 +27,7 @@ func (b Bounds) Of(command, flag string) (l Limits, known bool) {
 	return l, known
 }
 
-// check refuses a number outside its limits.
+// check rejects a number outside its limits.
 func (b Bounds) check(c *cli.Context) error {
 	if c.Command == nil {
 		return nil
@@ -39,14 +39,14 @@ func (b Bounds) check(c *cli.Context) error {
 			continue
 		}
 		value, text := number(c, name)
-		if !(value >= l[0] && value <= l[1]) { // also refuses NaN
+		if !(value >= l[0] && value <= l[1]) { // also rejects NaN
 			return fmt.Errorf("--%s is %s: want %s", name, text, l.text(f))
 		}
 	}
 	return nil
 }
 
-// number is the value of a numeric flag, and how it is written.
+// number returns the value of a numeric flag, and its text.
 func number(c *cli.Context, name string) (float64, string) {
 	switch v := c.Value(name).(type) {
 	case int:
@@ -58,11 +58,11 @@ func number(c *cli.Context, name string) (float64, string) {
 	case time.Duration:
 		return v.Seconds(), v.String()
 	default:
-		panic(fmt.Sprintf("--%s has bounds and is a %T", name, v)) // a test visits every flag
+		panic(fmt.Sprintf("--%s has bounds and is a %T", name, v)) // a test checks every flag
 	}
 }
 
-// text says what a flag wants.
+// text describes the allowed values of a flag.
 func (l Limits) text(f cli.Flag) string {
 	if _, ok := f.(*cli.DurationFlag); ok {
 		return fmt.Sprintf("%v to %v", time.Duration(l[0]*float64(time.Second)), time.Duration(l[1]*float64(time.Second)))

@@ -1,6 +1,6 @@
-// Package commandline adds to urfave/cli what the command line of tkit does for
-// every command: flags may follow other arguments, numbers have bounds, and a
-// mistake is answered by one line that says what may have been meant.
+// Package commandline extends urfave/cli for all commands of tkit: flags may
+// follow other arguments, numbers have limits, and mistakes are reported in one
+// line with a suggestion.
 package commandline
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Prepare makes all commands of an application check their numbers before they do
-// anything, and report mistakes in one line, where cli would print all of its
-// help. The errors of actions pass through explain.
+// Prepare makes all commands of an application check their numbers first, and
+// report mistakes in one line, where cli would print its whole help. The errors
+// of actions are passed through explain.
 func Prepare(a *cli.App, b Bounds, explain func(error) error) {
 	a.OnUsageError = usageError
 	prepare(a.Commands, b, explain)
@@ -28,7 +28,7 @@ func prepare(commands []*cli.Command, b Bounds, explain func(error) error) {
 	}
 }
 
-// CheckArguments refuses a number of arguments that the command does not take.
+// CheckArguments rejects a wrong number of arguments.
 func CheckArguments(c *cli.Context, least, most int) error {
 	if n := c.NArg(); n < least || n > most {
 		return fmt.Errorf("%s takes %s; see `%[1]s --help`", Name(c), cmp.Or(c.Command.ArgsUsage, "no argument"))

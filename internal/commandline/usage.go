@@ -9,8 +9,8 @@ import (
 	"tkit/internal/spelling"
 )
 
-// usageError says what is wrong with the flags of a command, and which flag may
-// have been meant.
+// usageError describes what is wrong with the flags of a command, with a
+// suggestion.
 func usageError(c *cli.Context, err error, _ bool) error {
 	if _, name, unknown := strings.Cut(err.Error(), "flag provided but not defined: -"); unknown {
 		name = strings.TrimLeft(name, "-")
@@ -27,8 +27,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%w; see `%s --help`", err, Name(c))
 }
 
-// NoCommand says that there is no command of a name, and which one may have been
-// meant.
+// NoCommand returns the error for an unknown command, with a suggestion.
 func NoCommand(c *cli.Context, name string) string {
 	commands := c.App.Commands
 	if c.Command != nil && len(c.Command.Subcommands) > 0 {
@@ -41,7 +40,7 @@ func NoCommand(c *cli.Context, name string) string {
 	return fmt.Sprintf("no command %q%s; see `%s --help`", name, didYouMean("", name, names), Name(c))
 }
 
-// Name is the command of a context with the commands above it, as one types them.
+// Name returns the command of a context with its parent commands, as typed.
 func Name(c *cli.Context) string {
 	if c.Command == nil || c.Command.HelpName == "" {
 		return c.App.Name

@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// timeLayout is RFC 3339 in UTC with microseconds: texts have the order of their
-// times.
+// timeLayout is RFC 3339 in UTC with microseconds, so that texts sort like
+// their times.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// FormatTime returns a time as a column holds it. The zero time is the empty
-// text.
+// FormatTime formats a time for a column. The zero time is the empty text.
 func FormatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -18,7 +17,7 @@ func FormatTime(t time.Time) string {
 	return t.UTC().Format(timeLayout)
 }
 
-// ParseTime reads what FormatTime returned.
+// ParseTime parses the result of FormatTime.
 func ParseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -30,7 +29,7 @@ func ParseTime(text string) (time.Time, error) {
 	return t, nil
 }
 
-// Time scans a column that always has a time.
+// Time scans a column that always contains a time.
 type Time time.Time
 
 // Scan implements sql.Scanner.

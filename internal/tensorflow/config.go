@@ -9,12 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Device is what a session computes on.
+// Device is the kind of device on which a session computes.
 type Device string
 
 const (
 	AnyDevice Device = ""    // TensorFlow's choice: its GPUs, or else the CPU
-	CPU       Device = "cpu" // no GPU, even where there are some
+	CPU       Device = "cpu" // no GPUs, even if there are some
 )
 
 // Config sets how a session computes, and on which device. The zero value leaves
