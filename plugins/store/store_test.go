@@ -94,7 +94,7 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	for text, words := range map[string]string{
-		"other": "not installed; `tkit plugins install`", "faulty@2.0.0": "there are 1.10.0 (sha256:",
+		"other": "is not installed; install it", "faulty@2.0.0": "there are 1.10.0 (sha256:",
 		"sha256:": "2 plugins begin with", "sha256:zz": "not installed",
 	} {
 		if _, err := s.Lookup(text); err == nil || !strings.Contains(err.Error(), words) {
@@ -138,7 +138,7 @@ func TestInstallRefuses(t *testing.T) {
 	}
 	for _, c := range []struct{ path, words string }{
 		{filepath.Join(built, "missing"), "no such file"},
-		{built, "is no file"},
+		{built, "is not a file"},
 		{write("text", "hello"), "does not start"},
 		{write("script", "#!/bin/sh\necho hello\n"), `printed "hello"`},
 		// Another executable that claims the same version.
