@@ -97,9 +97,9 @@ func openCatalog(t *testing.T, home string) *Catalog {
 // writeImages writes a dataset of two images.
 func writeImages(t *testing.T, folder string) {
 	t.Helper()
-	for _, class := range []string{"a", "b"} {
+	for i, class := range []string{"a", "b"} {
 		var encoded bytes.Buffer
-		if err := png.Encode(&encoded, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		if err := png.Encode(&encoded, image.NewGray(image.Rect(0, 0, 8+i, 8))); err != nil {
 			t.Fatal(err)
 		}
 		err := errors.Join(os.MkdirAll(filepath.Join(folder, class), 0o755), os.WriteFile(filepath.Join(folder, class, "1.png"), encoded.Bytes(), 0o644))

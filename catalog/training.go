@@ -48,7 +48,7 @@ type TrainingRun struct {
 // for each registered dataset, and twice for the base: to use and to download it.
 // All of it is decided and recorded again when the data is opened, when its content
 // is known, and before the version is registered. The caller of BeginTraining
-// calls End. An error about one of the options is a [OptionError], "data" or
+// calls End. An error about one of the options is an [OptionError], "data" or
 // "base".
 //
 // Files and data that nobody registered can be named only by the account that this

@@ -1,0 +1,91 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"tkit/access"
+)
+
+// Many requests of a caller cost one record, and one for the server that loads the
+// version. A revocation is seen by the requests that follow.
+func TestServingDecidesOnce(t *testing.T) {
+	f := newFixture(t)
+	grant := f.grant(t, "user:alice", access.Use)[0]
+	alice := access.Caller{Principal: "user:alice"}
+	m := f.manifest(t.Context(), m2)
+	s, err := f.Serve(t.Context(), ServingOptions{Server: f.account, Every: 10 * time.Millisecond, Log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	before := f.records(t)
+	var requests sync.WaitGroup
+	for range 50 {
+		requests.Go(func() {
+			if err := s.AuthorizeUse(t.Context(), alice, "m@2", m); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	requests.Wait()
+	if n := f.records(t) - before; n != 2 {
+		t.Errorf("%d records, want 2", n)
+	}
+	if err := f.RevokeGrant(t.Context(), olga, scans, grant.ID); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !errors.Is(s.AuthorizeUse(ctx, alice, "m@2", m), access.ErrDenied) {
+		if ctx.Err() != nil {
+			t.Fatal("a revoked grant still counts")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestServingAuthenticates(t *testing.T) {
+	f := newFixture(t)
+	token, secret, err := f.CreateToken(t.Context(), olga, TokenOptions{Purpose: "triage", Expires: soon()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, anonymous := range []access.Caller{nobody, f.account} {
+		s, err := f.Serve(t.Context(), ServingOptions{Server: f.account, Anonymous: anonymous, Every: time.Second, Log: discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Authenticate("Bearer " + secret)
+		if err != nil || c.Principal != token.Principal || c.Purpose != "triage" {
+			t.Errorf("by token: %+v, %v", c, err)
+		}
+		if _, err := s.Authenticate("Bearer tkit_x"); !errors.Is(err, access.ErrUnauthenticated) {
+			t.Errorf("by an unknown token: %v", err)
+		}
+		c, err = s.Authenticate("")
+		if known := anonymous.Principal != ""; c.Principal != anonymous.Principal || (err == nil) != known {
+			t.Errorf("without a token: %+v, %v", c, err)
+		}
+		s.Close()
+	}
+}
+
+// A server whose account may not use a version loads it for nobody.
+func TestServingNeedsItsOwnRight(t *testing.T) {
+	f := newFixture(t)
+	s, err := f.Serve(t.Context(), ServingOptions{Server: mallory, Every: time.Second, Log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.AuthorizeLoad(t.Context(), "m@2", f.manifest(t.Context(), m2)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("load: %v", err)
+	}
+	if err := s.AuthorizeUse(t.Context(), olga, "m@2", f.manifest(t.Context(), m2)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("use: %v", err)
+	}
+}
