@@ -65,7 +65,10 @@ func Open(ctx context.Context, dir string, tags []string, c tensorflow.Config) (
 }
 
 func (m *Model) open(ctx context.Context, p *savedmodel.Program, c tensorflow.Config) error {
-	var err error
+	err := checkOperands(p.Graph)
+	if err != nil {
+		return err
+	}
 	if m.graph, err = tensorflow.ImportGraph(p.Graph); err != nil {
 		return err
 	}

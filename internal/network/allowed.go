@@ -79,7 +79,7 @@ var allowed = operations(`
 	SparseSegmentSum SparseSlice SparseSoftmax SparseSplit SparseTensorDenseAdd SparseTensorDenseMatMul
 	SparseToDense
 `, `
-	AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CombinedNonMaxSuppression CropAndResize
+	AdjustContrast AdjustContrastv2 AdjustSaturation CombinedNonMaxSuppression CropAndResize
 	DrawBoundingBoxes DrawBoundingBoxesV2 ExtractGlimpseV2 ExtractImagePatches ExtractVolumePatches
 	GenerateBoundingBoxProposals HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3
 	NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5

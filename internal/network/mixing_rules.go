@@ -26,7 +26,7 @@ func rules() map[string]mixingRule {
 			FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Bitcast`},
 		{perImage, `Conv2D Conv3D DepthwiseConv2dNative MaxPool MaxPoolV2 MaxPool3D AvgPool AvgPool3D LRN DepthToSpace
 			SpaceToDepth ExtractImagePatches ExtractVolumePatches Dilation2D ResizeBilinear ResizeBicubic
-			ResizeNearestNeighbor ResizeArea ScaleAndTranslate AdjustContrastv2 AdjustHue AdjustSaturation RGBToHSV
+			ResizeNearestNeighbor ResizeArea ScaleAndTranslate AdjustContrastv2 AdjustSaturation RGBToHSV
 			HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3`},
 		{transposedConvolution, "Conv2DBackpropInput"},
 		{normalising, "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"},
