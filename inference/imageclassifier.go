@@ -120,7 +120,7 @@ func (c *imageClassifier) checkShape(in Tensor) error {
 // checkImages refuses a request of too many images, or none.
 func (c *imageClassifier) checkImages(n int64) error {
 	if n < 1 {
-		return &Error{Reason: BadRequest, Err: errors.New("the request holds no image")}
+		return &Error{Reason: BadRequest, Err: errors.New("the request has no image")}
 	}
 	if n > int64(c.most) {
 		return &Error{Reason: TooLarge, Err: fmt.Errorf("%d images in one request; the server takes %d", n, c.most)}

@@ -172,8 +172,8 @@ func TestResolveFailsWithARemedy(t *testing.T) {
 	remedy("flowers", "registry is empty", "tkit train")
 	register(t, r, "flowers", "1")
 	register(t, r, "flowers", "2")
-	remedy("flowers", "tkit registry promote flowers@2`", "flowers@production")
-	remedy("flowers@champion", "tkit registry promote --alias champion flowers@2`")
+	remedy("flowers", "alias production", "`tkit registry promote`", "flowers@2")
+	remedy("flowers@champion", "alias champion", "`tkit registry promote`", "flowers@2")
 	remedy("flowers@9", "newest version is 2")
 	for i := range 9 {
 		register(t, r, fmt.Sprint("model-", i), "head")

@@ -105,13 +105,8 @@ func (m Model) lacks(ref Ref) error {
 	if near := spelling.Nearest(ref.Alias, aliases); near != "" {
 		return fmt.Errorf("%s: %w: did you mean %s?", ref, ErrNotFound, Ref{Model: m.Name, Alias: near})
 	}
-	newest := Ref{Model: m.Name, Version: m.Latest}
-	flag := ""
-	if ref.Alias != Production {
-		flag = "--alias " + ref.Alias + " "
-	}
-	return fmt.Errorf("%s: %w: no version is in %s; run `tkit registry promote %s%s` or name a version, such as %[5]s",
-		ref, ErrNotFound, ref.Alias, flag, newest)
+	return fmt.Errorf("%s: %w: no version has the alias %s: promote one with `tkit registry promote`, or name a version, such as %s",
+		ref, ErrNotFound, ref.Alias, Ref{Model: m.Name, Version: m.Latest})
 }
 
 // manifests is a cache of manifests by their digests.

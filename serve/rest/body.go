@@ -66,7 +66,7 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 	case errors.As(err, new(*inference.Error)) || errors.As(err, new(*http.MaxBytesError)) || errors.Is(err, os.ErrDeadlineExceeded):
 		return n, err
 	case err == io.ErrUnexpectedEOF:
-		return n, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is cut short: its end as gzip is missing")}
+		return n, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is incomplete: the end of the gzip data is missing")}
 	}
 	return n, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
 }
@@ -102,7 +102,7 @@ func bodyError(err error) error {
 		return &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("the request is larger than %d bytes", large.Limit)}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the body did not come in time")}
+		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the body did not arrive in time")}
 	}
-	return &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is cut short or malformed")}
+	return &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is incomplete or malformed")}
 }

@@ -18,11 +18,11 @@ type image struct {
 	data []byte
 }
 
-// readImages takes the images out of a :classify-image request: the files of a
-// multipart form, the images of a JSON object, or the body itself. A body whose
-// type is neither multipart nor JSON is JSON if it begins like an object, as no
-// image does: clients often leave the type to chance. One whose type says JSON
-// may still be an image.
+// readImages returns the images of a :classify-image request: the files of a
+// multipart form, the images of a JSON object, or the body itself. Clients often
+// send a wrong Content-Type. Therefore a body of any type but multipart is JSON if
+// it begins with a brace, which no image does, and a body that is declared as JSON
+// is an image if it begins as one.
 func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, error) {
 	m := mediaOf(r)
 	if strings.HasPrefix(m.kind, "multipart/") {
@@ -53,7 +53,7 @@ func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, erro
 	return []image{{data: body}}, notAnImage(body)
 }
 
-// asBadRequest gives errors of parsing their reason.
+// asBadRequest makes an error of parsing a bad request.
 func asBadRequest(err error) error {
 	if err == nil || inference.ReasonOf(err) != inference.Internal {
 		return err
@@ -61,7 +61,7 @@ func asBadRequest(err error) error {
 	return &inference.Error{Reason: inference.BadRequest, Err: err}
 }
 
-// readForm takes the parts of a form that are files, in order.
+// readForm returns the files of a form, in order.
 func readForm(form *multipart.Reader, most int) ([]image, error) {
 	var images []image
 	for {
@@ -91,15 +91,15 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 		images = append(images, image{part.FileName(), data})
 	}
 	if len(images) == 0 {
-		return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the form holds no file: a file's part has a filename")}
+		return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the form has no file: the part of a file has a filename")}
 	}
 	return images, nil
 }
 
-var errTop = errors.New("how many labels to give goes into the query: ?top=N")
+var errTop = errors.New("the number of labels belongs in the query: ?top=N")
 
 func tooMany(most int) error {
-	return &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("a request may hold %d images: send the others in another", most)}
+	return &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("a request may have at most %d images: send the others in another request", most)}
 }
 
 // parseImages reads the JSON forms of a :classify-image:
@@ -108,8 +108,8 @@ func tooMany(most int) error {
 //	{"instances": [{"b64": S}, {"image": {"b64": S}}, ...]}
 //
 // An image's object may also have a "name", which the answer repeats. Other
-// members are passed over, as TensorFlow Serving does; "top", which the query has,
-// and what is given twice are errors.
+// members are ignored, as by TensorFlow Serving. "top", which belongs in the query,
+// and a member that appears twice are errors.
 func parseImages(body []byte, most int) ([]image, error) {
 	var images []image
 	add := func(s *scanner) error {
@@ -144,13 +144,13 @@ func parseImages(body []byte, most int) ([]image, error) {
 		err = s.end()
 	}
 	if err == nil && len(images) == 0 {
-		err = errors.New(`the request holds no image: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)
+		err = errors.New(`the request has no image: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)
 	}
 	return images, err
 }
 
-// parseImage takes an image's object; outer says that it may hold the image
-// under "image".
+// parseImage reads the object of an image. If outer is set, the object may have the
+// image as its member "image".
 func parseImage(s *scanner, outer bool) (image, error) {
 	var i image
 	found, named := false, false

@@ -13,14 +13,13 @@ import (
 	"tkit/serve"
 )
 
-// A media is what a request says of its body's type.
+// A media is the declared type of a body.
 type media struct {
-	kind       string // such as application/json; "" where it says nothing
+	kind       string // such as application/json; "" if none is declared
 	parameters map[string]string
 }
 
-// mediaOf reads the Content-Type. One that cannot be read says nothing, as long
-// as the body speaks for itself.
+// mediaOf reads the Content-Type. A malformed one counts as none.
 func mediaOf(r *http.Request) media {
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -35,8 +34,8 @@ func (m media) isJSON() bool {
 
 var mark = []byte("\xef\xbb\xbf") // the byte order mark of UTF-8
 
-// jsonText gives the JSON text of a body, without the byte order mark that some
-// programs write before it. JSON is UTF-8; what is not is named.
+// jsonText returns the JSON text of a body, without the byte order mark that some
+// programs write before it. The error says what the body is if it is not UTF-8.
 func jsonText(body []byte, m media) ([]byte, error) {
 	if charset := strings.ToLower(m.parameters["charset"]); charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii" {
 		return nil, unsupported("the text is in %.50q, as its Content-Type says: JSON is UTF-8", charset)
@@ -53,14 +52,13 @@ func jsonText(body []byte, m media) ([]byte, error) {
 	return bytes.TrimPrefix(body, mark), nil
 }
 
-// beginsAsObject says whether a body begins as an object in JSON, as no image
-// does.
+// beginsAsObject reports whether a body begins as a JSON object. No image does.
 func beginsAsObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(body, mark), " \t\r\n"), []byte("{"))
 }
 
-// notAnImage names what a body is instead of an encoded image, where that can be
-// told by how it begins and no image begins so; nil where it may be one.
+// notAnImage returns an error that says what a body is, if its first bytes show
+// that it is not an encoded image. It returns nil if the body may be one.
 func notAnImage(body []byte) error {
 	begin := bytes.TrimLeft(bytes.TrimPrefix(body[:min(len(body), 256)], mark), " \t\r\n")
 	lower := bytes.ToLower(begin)
@@ -74,31 +72,31 @@ func notAnImage(body []byte) error {
 	case bytes.HasPrefix(begin, []byte("/9j/")), bytes.HasPrefix(begin, []byte("iVBORw0KGgo")), bytes.HasPrefix(begin, []byte("R0lGOD")), bytes.HasPrefix(begin, []byte("UklGR")):
 		return unsupported("the body is an image in base64: " + inJSON)
 	case has("http://"), has("https://"), has("file://"):
-		return unsupported("the body is the address of an image, and the server fetches none: " + inJSON)
+		return unsupported("the body is the address of an image, and the server does not fetch images: " + inJSON)
 	case has("<!doctype"), has("<html"), has("<?xml"), has("<svg"):
-		return unsupported("the body is a text of HTML, XML or SVG and no image that is decoded here")
+		return unsupported("the body is HTML, XML or SVG, which is not supported")
 	case has("["), has(`"`):
-		return &inference.Error{Reason: inference.BadRequest, Err: errors.New(`the body is JSON but no object: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)}
+		return &inference.Error{Reason: inference.BadRequest, Err: errors.New(`the body is JSON but not an object: want {"image": {"b64": ...}} or {"instances": [{"b64": ...}, ...]}`)}
 	case has("image="), has("file="), has("b64="):
-		return unsupported("the body is a form by application/x-www-form-urlencoded: " + inJSON + ", or multipart/form-data")
+		return unsupported("the body is a form of type application/x-www-form-urlencoded: " + inJSON + ", or multipart/form-data")
 	case has("--") && bytes.Contains(lower, []byte("content-disposition:")):
 		return unsupported("the body is a form, but its Content-Type is not multipart/form-data with the boundary")
 	}
 	return nil
 }
 
-const packed = "the data is packed by gzip: say so in the request's Content-Encoding, or send it unpacked"
+const packed = "the data is compressed by gzip: declare it in Content-Encoding, or send it uncompressed"
 
-// isGzip says whether a body begins as gzip does, and neither text nor an image.
+// isGzip reports whether a body begins as gzip, which neither text nor an image does.
 func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b\x08")) }
 
-// isImage says whether a body begins as one of the common kinds of images.
+// isImage reports whether a body begins as a common image format.
 func isImage(body []byte) bool {
 	return strings.HasPrefix(http.DetectContentType(body), "image/")
 }
 
-// decodeBase64 decodes what clients send as base64: of either alphabet, with or
-// without padding and line breaks, also as the data: URI that a browser makes.
+// decodeBase64 decodes base64 in either alphabet, with or without padding and line
+// breaks, and in a data: URI.
 func decodeBase64(text string) ([]byte, error) {
 	if scheme, rest, ok := strings.Cut(text[:min(len(text), 256)], ":"); ok && strings.EqualFold(scheme, "data") {
 		parameters, _, ok := strings.Cut(rest, ",")
@@ -115,12 +113,12 @@ func decodeBase64(text string) ([]byte, error) {
 		}
 		encoding = base64.RawURLEncoding
 	}
-	data, err := encoding.DecodeString(text) // passes over line breaks
+	data, err := encoding.DecodeString(text) // ignores line breaks
 	if e, ok := errors.AsType[base64.CorruptInputError](err); ok {
 		if at := int(e); at < len(text)-1 {
 			return nil, fmt.Errorf("not base64: %q at byte %d", text[at:at+1], at)
 		}
-		return nil, errors.New("the base64 is cut short, or ends in another sign")
+		return nil, errors.New("the base64 is incomplete, or ends in an invalid character")
 	}
 	return data, err
 }

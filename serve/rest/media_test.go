@@ -31,7 +31,7 @@ func TestDecodeBase64(t *testing.T) {
 	for given, want := range map[string]string{
 		"ab+c-def":          "mixes two alphabets",
 		"AAAA*AAA":          `"*" at byte 4`,
-		"AAAAA":             "cut short",
+		"AAAAA":             "incomplete",
 		"AA AA":             `" " at byte 2`,
 		"data:image/png,AA": "not in base64",
 		"data:":             "not in base64",
@@ -82,12 +82,12 @@ func TestNotAnImage(t *testing.T) {
 		"data:image/png;base64,iVBORw0KGgo": "data: URI",
 		"iVBORw0KGgoAAAANSUhEUg":            "base64",
 		"/9j/4AAQSkZJRg":                    "base64",
-		"https://example.org/a.jpg":         "fetches none",
+		"https://example.org/a.jpg":         "does not fetch",
 		" <!DOCTYPE html>":                  "HTML",
 		"<svg xmlns=":                       "SVG",
 		"image=%FF%D8":                      "x-www-form-urlencoded",
 		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n": "multipart/form-data",
-		`[{"b64": ""}]`:        "no object",
+		`[{"b64": ""}]`:        "not an object",
 		"\x1f\x8b\x08\x00\x00": "gzip",
 	} {
 		if err := notAnImage([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {

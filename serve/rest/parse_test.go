@@ -354,7 +354,7 @@ func TestParseImages(t *testing.T) {
 		`{"image": {"b64": ""}, "top": 3}`:                   "?top=N",
 		"{\"image\": {\"b64\": \"\", \"name\": \"\xff\"}}":   "not UTF-8",
 		`{"image": {"image": {"image": {}}}}`:                `without "b64"`,
-		`{"instances": [{"b64":""},{"b64":""},{"b64":""}]}`:  "may hold 2",
+		`{"instances": [{"b64":""},{"b64":""},{"b64":""}]}`:  "at most 2 images",
 		`{"image": {"b64": ""}`:                              "expected",
 	} {
 		if _, err := parseImages([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {

@@ -104,7 +104,7 @@ func TestContentEncoding(t *testing.T) {
 		{"deflate", classifyPath, "deflate", "", deflated.Bytes(), 415, "deflate"},
 		{"brotli", predictPath, "br", "", tensor, 415, "send gzip"},
 		{"packed twice", classifyPath, "gzip, gzip", "", zip(t, packed), 415, "gzip, gzip"},
-		{"cut short", classifyPath, "gzip", "", packed[:len(packed)-9], 400, "cut short"},
+		{"cut short", classifyPath, "gzip", "", packed[:len(packed)-9], 400, "incomplete"},
 		{"damaged", classifyPath, "gzip", "", append([]byte{}, append(packed[:len(packed)-8:len(packed)-8], 0, 0, 0, 0, 0, 0, 0, 0)...), 400, "gzip"},
 		{"not packed", classifyPath, "gzip", "", image, 400, "gzip"},
 		{"empty", classifyPath, "gzip", "", nil, 400, ""},

@@ -12,9 +12,8 @@ import (
 // maxDepth bounds the nesting of values that are skipped.
 const maxDepth = 64
 
-// A scanner walks through one JSON text without building values for it. It
-// takes what TensorFlow Serving takes: JSON with the numbers NaN, Infinity and
-// -Infinity besides.
+// A scanner reads a JSON text without building values for it. As TensorFlow Serving
+// does, it accepts the numbers NaN, Infinity and -Infinity.
 type scanner struct {
 	text []byte
 	at   int
@@ -24,7 +23,7 @@ func (s *scanner) errorf(format string, args ...any) error {
 	return fmt.Errorf("JSON at byte %d: %s", s.at, fmt.Sprintf(format, args...))
 }
 
-// peek is the next byte that is not white space, 0 at the end.
+// peek returns the next byte that is not white space, 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.at < len(s.text); s.at++ {
 		switch c := s.text[s.at]; c {
@@ -36,7 +35,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// take goes past c, if c comes next.
+// take consumes c if it comes next.
 func (s *scanner) take(c byte) bool {
 	if s.peek() != c {
 		return false
@@ -45,7 +44,7 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// end says whether nothing but white space is left.
+// end returns an error unless only white space is left.
 func (s *scanner) end() error {
 	if s.peek() != 0 || s.at < len(s.text) {
 		return s.errorf("text after the end of the value")
@@ -53,8 +52,8 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// members calls member for each member of the object that comes next, with
-// the scanner before its value, which member must take.
+// members calls member for each member of the next object. The scanner is before the
+// value, which member must consume.
 func (s *scanner) members(member func(name string) error) error {
 	return s.list('{', '}', func(int) error {
 		name, err := s.string()
@@ -68,8 +67,8 @@ func (s *scanner) members(member func(name string) error) error {
 	})
 }
 
-// elements calls element for each element of the array that comes next, with
-// the scanner before it; element must take it.
+// elements calls element for each element of the next array. The scanner is before
+// the element, which element must consume.
 func (s *scanner) elements(element func(i int) error) error {
 	return s.list('[', ']', element)
 }

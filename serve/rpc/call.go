@@ -22,28 +22,28 @@ import (
 )
 
 const (
-	// receiving is how long a client may take to send its message, sending how
-	// long to take the answer, and watching how long it may watch the health.
+	// receiving limits the time for a client's message, sending the time for the
+	// answer, and watching the time that a client may watch the health.
 	receiving = time.Minute
 	sending   = 30 * time.Second
 	watching  = 10 * time.Minute
 
-	// Those who ask for the health are not authenticated. Their messages are
-	// small, must come soon, and hold nothing of the memory of the others.
+	// Health checks are not authenticated. Their messages must be small and arrive
+	// soon, and they have a memory of their own.
 	healthMessage   = 4 << 10
 	healthReceiving = 5 * time.Second
-	// healthMemory has room for 256 checks and for as many watches at a time.
+	// healthMemory is enough for 256 concurrent checks, and for as many watches.
 	healthMemory = 5 << 20
 
-	// reflectionMessages is for all messages of a call of the reflection.
+	// reflectionMessages limits all messages of one call of the reflection service.
 	reflectionMessages = 64 << 10
 
 	healthPrefix     = "/grpc.health.v1.Health/"
 	reflectionPrefix = "/grpc.reflection."
 )
 
-// ServeHTTP answers a call. Who asks is known, and what the message may hold is
-// bounded, before anything of the message is read.
+// ServeHTTP answers a call. It authenticates the caller and limits the message
+// before it reads any of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor != 2 || r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 		http.Error(w, "this port answers gRPC: POST over HTTP/2 with the content type application/grpc", http.StatusUnsupportedMediaType)
@@ -61,8 +61,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call gives the answer to a call, nil where it has been sent. Once it returns
-// nothing is held for the call any more.
+// call returns the answer to a call, or nil if it has been sent. When it returns,
+// the call holds no memory any more.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -94,14 +94,14 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, 
 	}
 	answer, ok := s.methods[r.URL.Path]
 	if !ok {
-		return nil, newCoded(codes.Unimplemented, inference.NotFound, "nothing answers the method %.100q", r.URL.Path)
+		return nil, newCoded(codes.Unimplemented, inference.NotFound, "unknown method %.100q", r.URL.Path)
 	}
 	text, err := s.exchange(ctx, controller, r, answer)
 	controller.SetWriteDeadline(time.Now().Add(sending))
 	return text, err
 }
 
-// delegate has grpc-go answer a call, which may send at most so many bytes.
+// delegate lets grpc-go answer a call, which may send at most most bytes.
 func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.Memory, most int64) error {
 	account, err := memory.Open()
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.
 	return nil
 }
 
-// exchange reads the message of a call and returns the answer, as it is sent.
+// exchange reads the message of a call and returns the framed answer.
 func (s *Server) exchange(ctx context.Context, controller *http.ResponseController, r *http.Request, m method) (text []byte, err error) {
 	packed, err := isPacked(r.Header)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Server) exchange(ctx context.Context, controller *http.ResponseControll
 	return text, nil
 }
 
-// send answers a call by a message.
+// send sends a framed message as the answer of a call.
 func send(w http.ResponseWriter, message []byte) {
 	w.Header().Set("Content-Type", "application/grpc")
 	w.Header().Set("Grpc-Accept-Encoding", "identity,gzip")
@@ -157,7 +157,7 @@ func send(w http.ResponseWriter, message []byte) {
 	w.Header().Set("Grpc-Status", "0")
 }
 
-// isPacked says whether the message of a call may be packed by gzip.
+// isPacked reports whether the message of a call may be compressed by gzip.
 func isPacked(h http.Header) (bool, error) {
 	switch encoding := h.Get("Grpc-Encoding"); encoding {
 	case "", "identity":
@@ -165,11 +165,11 @@ func isPacked(h http.Header) (bool, error) {
 	case "gzip":
 		return true, nil
 	default:
-		return false, newCoded(codes.Unimplemented, serve.UnsupportedMedia, "messages packed by %.50q are not understood; by gzip they are", encoding)
+		return false, newCoded(codes.Unimplemented, serve.UnsupportedMedia, "the compression %.50q is not supported; gzip is", encoding)
 	}
 }
 
-// timeout is how long the client gives a call; 0 is for ever.
+// timeout returns the timeout of a call; 0 is none.
 func timeout(h http.Header) (time.Duration, error) {
 	text := h.Get("Grpc-Timeout")
 	if text == "" {

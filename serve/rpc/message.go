@@ -15,12 +15,12 @@ import (
 	"tkit/serve"
 )
 
-// frameHeader is the length of what precedes a message: whether it is packed,
-// and how long it is, big-endian.
+// frameHeader is the size of the header of a message: whether it is compressed, and
+// its length, big-endian.
 const frameHeader = 5
 
-// readMessage reads the one message of a call, unpacked. The account holds what
-// has come of it, not the length that it announces.
+// readMessage reads and decompresses the one message of a call. The account holds
+// the bytes that have arrived, not the announced length.
 func readMessage(from io.Reader, packed bool, most int64, account *serve.Account) ([]byte, error) {
 	var header [frameHeader]byte
 	if _, err := io.ReadFull(from, header[:]); err != nil {
@@ -33,7 +33,7 @@ func readMessage(from io.Reader, packed bool, most int64, account *serve.Account
 	case length > most:
 		return nil, tooLarge(most)
 	case header[0] > 1 || header[0] == 1 && !packed:
-		return nil, badRequest("the message is packed, in a way that the call does not announce")
+		return nil, badRequest("the message is compressed, but the call does not declare it")
 	case header[0] == 1:
 		unpacked, err := gzip.NewReader(frame)
 		if err != nil {
@@ -67,26 +67,26 @@ func tooLarge(most int64) error {
 	return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message is larger than %d bytes", most)
 }
 
-// receiveError is the error of a message that did not come. What the network says
-// names addresses, and helps nobody.
+// receiveError is the error of a message that did not arrive. The text of the
+// network's error is left out, because it names addresses.
 func receiveError(err error) error {
 	switch {
 	case errors.As(err, new(*inference.Error)):
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the message did not come in time")}
+		return &inference.Error{Reason: inference.Timeout, Err: errors.New("the message did not arrive in time")}
 	}
-	return badRequest("the message is cut short")
+	return badRequest("the message is incomplete")
 }
 
 func unpackError(err error) error {
 	if errors.As(err, new(*inference.Error)) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return receiveError(err)
 	}
-	return badRequest("the message is not what its encoding gzip says: %v", err)
+	return badRequest("the message is not valid gzip: %v", err)
 }
 
-// held counts what is read.
+// held counts the bytes that are read.
 type held struct {
 	io.Reader
 	account *serve.Account
@@ -100,13 +100,13 @@ func (h *held) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unmarshal fills a message with bytes that the account holds, if what becomes of
-// them is no larger than growth times the largest message.
+// unmarshal decodes bytes that the account holds into a message, if the message
+// takes at most growth times the largest message in memory.
 func (s *Server) unmarshal(raw []byte, message proto.Message, account *serve.Account) error {
 	most := growth * int64(s.MaxMessage)
 	weight, err := weigh(raw, message.ProtoReflect().Descriptor(), most)
 	if errors.Is(err, errHeavy) {
-		return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message has too many parts: in memory they take more than %d bytes", most)
+		return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message has too many parts: they take more than %d bytes in memory", most)
 	}
 	if err == nil {
 		if err := account.Hold(weight); err != nil {
@@ -115,7 +115,7 @@ func (s *Server) unmarshal(raw []byte, message proto.Message, account *serve.Acc
 		err = proto.Unmarshal(raw, message)
 	}
 	if err != nil {
-		return badRequest("the message is no %s: %v", message.ProtoReflect().Descriptor().Name(), err)
+		return badRequest("the message is not a valid %s: %v", message.ProtoReflect().Descriptor().Name(), err)
 	}
 	account.Free(int64(len(raw)))
 	return nil
