@@ -2,6 +2,7 @@ package anymodel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
@@ -32,56 +33,45 @@ var shapeOps = map[string]bool{"Shape": true, "ShapeN": true, "Size": true, "Ran
 
 // checkOperands refuses a graph where an unchecked operand is what clients send.
 func checkOperands(graph *graphpb.GraphDef) error {
-	sent := newSent(graph.GetNode(), nil)
-	if err := sent.check(); err != nil {
+	var inputs, ofAnyRank []string
+	for _, n := range graph.GetNode() {
+		if n.GetOp() != "Placeholder" {
+			continue
+		}
+		inputs = append(inputs, n.GetName())
+		if unknownRank(n) {
+			ofAnyRank = append(ofAnyRank, n.GetName())
+		}
+	}
+	if err := checkNodes(graph.GetNode(), inputs, ofAnyRank); err != nil {
 		return err
 	}
-	anyRank := false
-	for _, n := range graph.GetNode() {
-		anyRank = anyRank || n.GetOp() == "Placeholder" && unknownRank(n)
-	}
 	for _, f := range graph.GetLibrary().GetFunction() {
-		arguments := map[string]origin{}
+		var arguments, argumentsOfAnyRank []string
 		for _, a := range f.GetSignature().GetInputArg() {
-			arguments[a.GetName()] = origin{value: true, rank: anyRank}
+			arguments = append(arguments, a.GetName())
 		}
-		if err := newSent(f.GetNodeDef(), arguments).check(); err != nil {
+		if len(ofAnyRank) > 0 {
+			argumentsOfAnyRank = arguments
+		}
+		if err := checkNodes(f.GetNodeDef(), arguments, argumentsOfAnyRank); err != nil {
 			return fmt.Errorf("function %q: %w", f.GetSignature().GetName(), err)
 		}
 	}
 	return nil
 }
 
-// An origin says what of a tensor clients determine.
-type origin struct{ value, rank bool }
-
-// sent finds the origins of the nodes of a graph or a function.
-type sent struct {
-	nodes   map[string]*nodepb.NodeDef
-	ordered []*nodepb.NodeDef
-	origins map[string]origin
-}
-
-// newSent makes a sent. Arguments are the origins of a function's arguments.
-func newSent(nodes []*nodepb.NodeDef, arguments map[string]origin) *sent {
-	s := &sent{nodes: make(map[string]*nodepb.NodeDef, len(nodes)), ordered: nodes, origins: map[string]origin{}}
-	for name, o := range arguments {
-		s.origins[name] = o
-	}
+// checkNodes refuses nodes with an unchecked operand that depends on the value of an
+// input, or on one of any rank.
+func checkNodes(nodes []*nodepb.NodeDef, inputs, ofAnyRank []string) error {
+	values, ranks := dependents(nodes, inputs), dependents(nodes, ofAnyRank)
 	for _, n := range nodes {
-		s.nodes[n.GetName()] = n
-	}
-	return s
-}
-
-func (s *sent) check() error {
-	for _, n := range s.ordered {
 		for _, o := range unchecked[n.GetOp()] {
 			if o.input >= len(n.GetInput()) {
 				continue
 			}
-			from := s.of(nodeName(n.GetInput()[o.input]))
-			if from.rank || o.value && from.value {
+			from := nodeName(n.GetInput()[o.input])
+			if ranks[from] || o.value && values[from] {
 				return fmt.Errorf("node %q is a %s whose input %d clients can choose freely, which can abort the server: "+
 					"save the model with a constant there, or with the ranks of the signature's inputs", n.GetName(), n.GetOp(), o.input)
 			}
@@ -90,46 +80,28 @@ func (s *sent) check() error {
 	return nil
 }
 
-// of returns the origin of a node's outputs. A stack of its own keeps it from the
-// depth of the graph.
-func (s *sent) of(name string) origin {
-	type frame struct {
-		name string
-		next int
-	}
-	stack := []frame{{name: name}}
-	for len(stack) > 0 {
-		f := &stack[len(stack)-1]
-		n := s.nodes[f.name]
-		if _, known := s.origins[f.name]; known && f.next == 0 || n == nil {
-			stack = stack[:len(stack)-1]
+// dependents returns the named nodes and all that depend on them by more than a
+// shape.
+func dependents(nodes []*nodepb.NodeDef, names []string) map[string]bool {
+	consumers := map[string][]string{}
+	for _, n := range nodes {
+		if shapeOps[n.GetOp()] {
 			continue
 		}
-		if f.next == 0 {
-			s.origins[f.name] = own(n) // also ends a loop
+		for _, in := range n.GetInput() {
+			consumers[nodeName(in)] = append(consumers[nodeName(in)], n.GetName())
 		}
-		if shapeOps[n.GetOp()] || f.next == 2*len(n.GetInput()) {
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		input := nodeName(n.GetInput()[f.next/2])
-		f.next++
-		if f.next%2 == 1 { // first the input itself, then what it says
-			stack = append(stack, frame{name: input})
-			continue
-		}
-		o, from := s.origins[f.name], s.origins[input]
-		s.origins[f.name] = origin{value: o.value || from.value, rank: o.rank || from.rank}
 	}
-	return s.origins[name]
-}
-
-// own is the origin of a node by itself.
-func own(n *nodepb.NodeDef) origin {
-	if n.GetOp() != "Placeholder" {
-		return origin{}
+	found := map[string]bool{}
+	for next := slices.Clone(names); len(next) > 0; {
+		name := next[len(next)-1]
+		next = next[:len(next)-1]
+		if !found[name] {
+			found[name] = true
+			next = append(next, consumers[name]...)
+		}
 	}
-	return origin{value: true, rank: unknownRank(n)}
+	return found
 }
 
 func unknownRank(n *nodepb.NodeDef) bool {

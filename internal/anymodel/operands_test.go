@@ -38,6 +38,7 @@ func TestOperands(t *testing.T) {
 		{name: "a value", nodes: []*nodepb.NodeDef{known, constant, node("y", "RFFT", "c", "x")}, refused: true},
 		{name: "no value", nodes: []*nodepb.NodeDef{known, constant, node("y", "RFFT", "x", "c")}},
 		{name: "a loop", nodes: []*nodepb.NodeDef{known, node("a", "Merge", "b", "x"), node("b", "NextIteration", "a"), node("y", "RFFT", "c", "a")}, refused: true},
+		{name: "a loop, met elsewhere first", nodes: []*nodepb.NodeDef{known, constant, node("a", "Merge", "b", "x"), node("b", "NextIteration", "a"), node("z", "RFFT", "c", "c"), node("w", "IRFFT", "a", "c"), node("y", "RFFT", "c", "b")}, refused: true},
 		{name: "in a function", nodes: []*nodepb.NodeDef{unknown}, function: []*nodepb.NodeDef{node("y", "ScatterNd", "argument", "argument", "argument")}, refused: true},
 		{name: "in a function, of a known rank", nodes: []*nodepb.NodeDef{known}, function: []*nodepb.NodeDef{node("y", "ScatterNd", "argument", "argument", "argument")}},
 	} {
