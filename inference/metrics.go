@@ -84,8 +84,8 @@ func (m *Metrics) state(model, version, from, to string) {
 	}
 }
 
-// readiness records how much of what is wanted of a model does not answer, and
-// how many of its versions fail.
+// readiness records how many of the versions and labels to be served of a model do
+// not answer, and how many of its versions fail to load.
 func (m *Metrics) readiness(model string, missing, failing int) {
 	m.missing.WithLabelValues(model).Set(float64(missing))
 	m.failing.WithLabelValues(model).Set(float64(failing))

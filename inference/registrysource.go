@@ -51,7 +51,7 @@ func (s *RegistrySource) Aspirations(ctx context.Context) ([]Aspiration, error) 
 	return all, nil
 }
 
-// aspire returns what is wanted of a model.
+// aspire returns the versions and labels of a model that are to be served.
 func aspire(m registry.Model, wanted []registry.Ref) Aspiration {
 	if len(wanted) == 0 {
 		wanted = []registry.Ref{{Model: m.Name, Alias: registry.Production}}

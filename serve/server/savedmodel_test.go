@@ -64,8 +64,8 @@ func (p *process) rest(t *testing.T, path, body string) (int, string) {
 	return answer.StatusCode, strings.TrimSpace(string(text))
 }
 
-// An exchange is a request over HTTP and what is wanted of the answer: all of it
-// where it is JSON, else a part.
+// An exchange is an HTTP request and the expected response: the whole body if it is
+// JSON, and otherwise a part of it.
 type exchange struct {
 	path, body string
 	status     int
