@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -58,6 +59,23 @@ func (a *Account) Hold(n int64) error {
 	}
 	a.held += n
 	return nil
+}
+
+// Reader returns a reader of r that holds every byte that it reads. When there is no
+// memory, Read fails with the error of Hold.
+func (a *Account) Reader(r io.Reader) io.Reader { return &heldReader{r, a} }
+
+type heldReader struct {
+	from    io.Reader
+	account *Account
+}
+
+func (h *heldReader) Read(p []byte) (int, error) {
+	n, err := h.from.Read(p)
+	if full := h.account.Hold(int64(n)); full != nil {
+		return 0, full
+	}
+	return n, err
 }
 
 // Free returns n bytes that are no longer referenced.

@@ -14,32 +14,23 @@ import (
 	"tkit/serve"
 )
 
-// A heldBody counts what is read of a body.
+// A heldBody is a body whose bytes an account holds.
 type heldBody struct {
 	io.Reader
 	io.Closer
-	account *serve.Account
-}
-
-func (b *heldBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if full := b.account.Hold(int64(n)); full != nil {
-		return 0, full
-	}
-	return n, err
 }
 
 // unpack returns the body of a request, decompressed by its Content-Encoding. Both
 // the compressed and the decompressed bytes are counted.
 func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.Account) (io.ReadCloser, error) {
-	body := &heldBody{r.Body, r.Body, account}
+	body := heldBody{account.Reader(r.Body), r.Body}
 	encodings := r.Header.Values("Content-Encoding")
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(encodings, ","))); encoding {
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":
 		r.ContentLength = -1 // is that of the packed body
-		return &heldBody{&unpacked{from: http.MaxBytesReader(w, body, h.Limits.MaxBody)}, r.Body, account}, nil
+		return heldBody{account.Reader(&unpacked{from: http.MaxBytesReader(w, body, h.Limits.MaxBody)}), r.Body}, nil
 	default:
 		w.Header().Set("Accept-Encoding", "gzip")
 		return nil, unsupported("the Content-Encoding %.50q is not supported: send gzip, or none", encoding)

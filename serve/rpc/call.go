@@ -111,7 +111,7 @@ func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.
 	r.Body = struct {
 		io.Reader
 		io.Closer
-	}{&held{http.MaxBytesReader(w, r.Body, most), account}, r.Body}
+	}{account.Reader(http.MaxBytesReader(w, r.Body, most)), r.Body}
 	s.grpc.ServeHTTP(w, r)
 	return nil
 }

@@ -42,7 +42,7 @@ func readMessage(from io.Reader, packed bool, most int64, account *serve.Account
 		content = io.LimitReader(unpacked, most+1)
 	}
 	var message bytes.Buffer
-	if _, err := message.ReadFrom(&held{content, account}); err != nil && header[0] == 1 {
+	if _, err := message.ReadFrom(account.Reader(content)); err != nil && header[0] == 1 {
 		return nil, unpackError(err)
 	} else if err != nil {
 		return nil, receiveError(err)
@@ -84,20 +84,6 @@ func unpackError(err error) error {
 		return receiveError(err)
 	}
 	return badRequest("the message is not valid gzip: %v", err)
-}
-
-// held counts the bytes that are read.
-type held struct {
-	io.Reader
-	account *serve.Account
-}
-
-func (h *held) Read(p []byte) (int, error) {
-	n, err := h.Reader.Read(p)
-	if full := h.account.Hold(int64(n)); full != nil {
-		return 0, full
-	}
-	return n, err
 }
 
 // unmarshal decodes bytes that the account holds into a message, if the message
