@@ -24,7 +24,7 @@ var layers = [][]string{
 
 // internalLayers are the layers of internal, with the same rule.
 var internalLayers = [][]string{
-	{"anymodel", "pipeline"},
+	{"pipeline", "signatures"},
 	{"bases", "home", "independence", "raster", "savedmodel"},
 	{"commandline", "evaluation", "hdfs", "network", "page", "preprocessing", "present"},
 	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},

@@ -8,16 +8,16 @@ import (
 	"slices"
 	"time"
 
-	"tkit/internal/anymodel"
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
+	"tkit/internal/signatures"
 	"tkit/internal/tensorflow"
 )
 
 // A savedModel is any SavedModel: it takes and gives tensors, each request by
 // itself.
 type savedModel struct {
-	model      *anymodel.Model
+	model      *signatures.Model
 	signatures map[string]Signature
 }
 
@@ -26,7 +26,7 @@ var _ Servable = (*savedModel)(nil)
 // openSavedModel loads the SavedModel in dir. Signatures that cannot be served are
 // logged.
 func (l *Loader) openSavedModel(ctx context.Context, dir string) (*savedModel, error) {
-	m, err := anymodel.Open(ctx, dir, nil, tensorflow.Config{Device: l.options.Trunk.Device, IntraOpThreads: l.options.Trunk.IntraOpThreads})
+	m, err := signatures.Open(ctx, dir, nil, tensorflow.Config{Device: l.options.Trunk.Device, IntraOpThreads: l.options.Trunk.IntraOpThreads})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *savedModel) Run(ctx context.Context, signature string, inputs []Tensor,
 	begun := time.Now()
 	out, err := s.model.Signatures[signature].Run(ctx, in...)
 	timings := Timings{Trunk: time.Since(begun)}
-	if errors.As(err, new(*anymodel.InputError)) {
+	if errors.As(err, new(*signatures.InputError)) {
 		err = &Error{Reason: BadRequest, Err: err}
 	}
 	if err != nil {

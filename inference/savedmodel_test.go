@@ -28,7 +28,7 @@ func (f fixed) Parts(context.Context, string, int) (inference.Parts, error) {
 
 func loadSavedModel(t *testing.T, name string) *inference.Handle {
 	t.Helper()
-	models := savedmodeltest.Cached(t, "models", filepath.Join(needs.Root(t), "internal", "anymodel", "testdata", "models.py"))
+	models := savedmodeltest.Cached(t, "models", filepath.Join(needs.Root(t), "internal", "signatures", "testdata", "models.py"))
 	loader := inference.NewLoader(fixed{dir: filepath.Join(models, name)}, inference.LoaderOptions{Decoders: 1, Log: slog.New(slog.DiscardHandler)})
 	h, err := loader.Load(t.Context(), "m", 3)
 	if err != nil {

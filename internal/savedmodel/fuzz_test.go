@@ -111,7 +111,7 @@ func mix(meta *metapb.MetaGraphDef, edit byte, i, j int) {
 // FuzzProgram makes programs of models whose nodes have been mixed up, those of
 // functions included.
 func FuzzProgram(f *testing.F) {
-	folder := savedmodeltest.Cached(f, "models", "../anymodel/testdata/models.py")
+	folder := savedmodeltest.Cached(f, "models", "../signatures/testdata/models.py")
 	names := []string{"text", "flow", "keras_text", "tf1_reference"}
 	var models []*metapb.SavedModel
 	for _, name := range names {

@@ -18,7 +18,7 @@ import (
 // savedModels returns the folder of SavedModels of every kind.
 func savedModels(t *testing.T) string {
 	t.Helper()
-	return savedmodeltest.Cached(t, "models", filepath.Join(needs.Root(t), "internal", "anymodel", "testdata", "models.py"))
+	return savedmodeltest.Cached(t, "models", filepath.Join(needs.Root(t), "internal", "signatures", "testdata", "models.py"))
 }
 
 // serveFolder starts a server of a folder under the name "any".

@@ -1,4 +1,4 @@
-package anymodel_test
+package signatures_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tkit/internal/anymodel"
+	"tkit/internal/signatures"
 	"tkit/internal/tensorflow"
 )
 
@@ -34,7 +34,7 @@ func TestUnknownRanks(t *testing.T) {
 				if err != nil || !slices.Equal(out[0].Float32(), []float32{2, 2, 2, 2}) {
 					t.Errorf("%v: %v, %v", shape, out, err)
 				}
-			} else if !errors.As(err, new(*anymodel.InputError)) || !strings.Contains(err.Error(), "rank") {
+			} else if !errors.As(err, new(*signatures.InputError)) || !strings.Contains(err.Error(), "rank") {
 				t.Errorf("%v: %v", shape, err)
 			}
 			for _, o := range out {

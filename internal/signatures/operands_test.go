@@ -1,4 +1,4 @@
-package anymodel
+package signatures
 
 import (
 	"strings"

@@ -1,10 +1,10 @@
-// Package anymodel runs SavedModels with all signatures, with inputs and
-// outputs of any dense type. It does not interpret tensors; package inference
-// is for images.
+// Package signatures loads SavedModels and runs their signatures, with inputs
+// and outputs of any dense type. It does not interpret tensors; package
+// inference is for images.
 //
 // Models are restricted to what [savedmodel.ReadProgram] accepts: operations
 // that compute, and tables and variables with their saved contents.
-package anymodel
+package signatures
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// DefaultSignature is the key of the signature that is used by default.
-const DefaultSignature = "serving_default"
+// DefaultKey is the key of the signature that is used by default.
+const DefaultKey = "serving_default"
 
 // Model is a SavedModel ready to run. It is safe for concurrent use; Close
 // frees it.
@@ -154,7 +154,7 @@ func (m *Model) Close() error {
 // one. The error is an [InputError].
 func (m *Model) Signature(key string) (*Signature, error) {
 	if key == "" {
-		key = DefaultSignature
+		key = DefaultKey
 	}
 	if s := m.Signatures[key]; s != nil {
 		return s, nil

@@ -1,4 +1,4 @@
-package anymodel_test
+package signatures_test
 
 import (
 	"encoding/base64"
@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"tkit/internal/anymodel"
 	"tkit/internal/savedmodel/savedmodeltest"
+	"tkit/internal/signatures"
 	"tkit/internal/tensorflow"
 )
 
@@ -23,9 +23,9 @@ func models(t testing.TB) string {
 	return savedmodeltest.Cached(t, "models", "testdata/models.py")
 }
 
-func open(t testing.TB, name string) *anymodel.Model {
+func open(t testing.TB, name string) *signatures.Model {
 	t.Helper()
-	m, err := anymodel.Open(t.Context(), filepath.Join(models(t), name), nil, tensorflow.Config{})
+	m, err := signatures.Open(t.Context(), filepath.Join(models(t), name), nil, tensorflow.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func same(t testing.TB, name string, got *tensorflow.Tensor, want array) {
 	}
 }
 
-func run(t testing.TB, s *anymodel.Signature, inputs map[string]array) ([]*tensorflow.Tensor, error) {
+func run(t testing.TB, s *signatures.Signature, inputs map[string]array) ([]*tensorflow.Tensor, error) {
 	t.Helper()
 	var in []*tensorflow.Tensor
 	for _, p := range s.Inputs {
@@ -195,7 +195,7 @@ func TestRefused(t *testing.T) {
 		"counts": "changes variable", "python": "runs Python", "file": "reads or writes files", "hidden": "reads or writes files",
 	} {
 		_, err := m.Signature(key)
-		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, new(*anymodel.InputError)) {
+		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, new(*signatures.InputError)) {
 			t.Errorf("signature %q: %v, want %q", key, err, want)
 		}
 	}
@@ -210,7 +210,7 @@ func TestInputErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := examples(t, "types")[anymodel.DefaultSignature].Inputs
+	good := examples(t, "types")[signatures.DefaultKey].Inputs
 	for name, c := range map[string]struct {
 		change func(map[string]array)
 		want   string
@@ -229,7 +229,7 @@ func TestInputErrors(t *testing.T) {
 			inputs := maps.Clone(good)
 			c.change(inputs)
 			_, err := run(t, s, inputs)
-			if err == nil || !errors.As(err, new(*anymodel.InputError)) || !strings.Contains(err.Error(), c.want) {
+			if err == nil || !errors.As(err, new(*signatures.InputError)) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
@@ -249,7 +249,7 @@ func TestAssertion(t *testing.T) {
 	}
 	defer large.Close()
 	_, err = s.Run(t.Context(), large)
-	if err == nil || !errors.As(err, new(*anymodel.InputError)) || !strings.Contains(err.Error(), "x must be below 100") {
+	if err == nil || !errors.As(err, new(*signatures.InputError)) || !strings.Contains(err.Error(), "x must be below 100") {
 		t.Errorf("%v", err)
 	}
 }
