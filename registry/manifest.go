@@ -27,9 +27,9 @@ type Manifest struct {
 
 	// Trunk is the network up to the cut, Head the network after it, both in the
 	// format of internal/network. A model trained from scratch is cut, too.
-	Trunk Part `json:"trunk"`
-	Cut   Cut  `json:"cut"`
-	Head  Part `json:"head"`
+	Trunk Part      `json:"trunk"`
+	Cut   CutRecord `json:"cut"`
+	Head  Part      `json:"head"`
 	// Attachments are other blobs that belong to the version, by name, such
 	// as a report or a sample to compare precisions on.
 	Attachments map[string]Part `json:"attachments,omitempty"`
@@ -51,12 +51,14 @@ type Part struct {
 	Size   int64  `json:"size"` // bytes
 }
 
-// A Cut is where the base was cut into trunk and head.
-type Cut struct {
+// A CutRecord is the JSON form, in a manifest, of a network.Cut: where the base
+// was divided into trunk and head. The registry has its own type, so that it reads
+// manifests without TensorFlow.
+type CutRecord struct {
 	// Endpoint is the name of the base's endpoint.
 	Endpoint string `json:"endpoint"`
-	// Pool is how the endpoint becomes the bottleneck: "avg", "avg2",
-	// "flatten" … as internal/network has them, or "" as it is.
+	// Pool is how the endpoint becomes the bottleneck, such as "avg" or
+	// "flatten"; "" leaves it as it is.
 	Pool string `json:"pool"`
 }
 

@@ -35,7 +35,7 @@ func registration(model, head string) registry.Registration {
 		Manifest: registry.Manifest{
 			Model:         model,
 			Description:   "petals & <leaves>",
-			Cut:           registry.Cut{Endpoint: "mixed7", Pool: "avg"},
+			Cut:           registry.CutRecord{Endpoint: "mixed7", Pool: "avg"},
 			Labels:        []string{"daisy", "rose", "tulip"},
 			Preprocessing: preprocessing.ForMode(preprocessing.TF, 299, 299, 3),
 			Signature: registry.Signature{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"tkit/internal/network"
 	"tkit/train/head"
@@ -18,28 +17,9 @@ var ErrCut = errors.New("the cut")
 // AutoCut selects the cut by cross-validation.
 const AutoCut = "auto"
 
-// ParseCut parses "ENDPOINT" or "ENDPOINT:POOL". Without a pool a feature map
-// is averaged and a vector is used unchanged.
-func ParseCut(s string) (Cut, error) {
-	endpoint, pool, _ := strings.Cut(s, ":")
-	c := Cut{Endpoint: endpoint, Pool: network.Pool(pool)}
-	if endpoint == "" || !slices.Contains(network.Pools(), c.Pool) {
-		return Cut{}, fmt.Errorf("cut %q: want %s, ENDPOINT or ENDPOINT:POOL, where POOL is one of %v", s, AutoCut, network.Pools()[1:])
-	}
-	return c, nil
-}
-
-// String returns the form that ParseCut parses.
-func (c Cut) String() string {
-	if c.Pool == "" {
-		return c.Endpoint
-	}
-	return c.Endpoint + ":" + string(c.Pool)
-}
-
 // CutTried is the result for one candidate.
 type CutTried struct {
-	Cut
+	network.Cut
 	Width int `json:"width"` // of its bottleneck
 	// Loss is the mean negative log-likelihood and Accuracy the share of
 	// correct predictions on images that the head was not trained on.
@@ -70,7 +50,7 @@ const (
 // candidates lists the cuts to compare: for each of the last endpoints, the
 // mean of its map, the means over a grid, and the map itself, unless the
 // bottleneck would be too wide.
-func candidates(n *network.Network) ([]network.Point, error) {
+func candidates(n *network.Network) ([]network.Cut, error) {
 	ends, err := n.Endpoints()
 	if err != nil {
 		return nil, err
@@ -87,41 +67,41 @@ func candidates(n *network.Network) ([]network.Point, error) {
 	if logits := known[len(known)-1]; len(known) > 1 && len(logits.Shape) == 1 {
 		known = known[:len(known)-1] // the base's own classes
 	}
-	var points []network.Point
+	var cuts []network.Cut
 	for _, e := range known[max(0, len(known)-maxEndpoints):] {
-		points = append(points, pools(e)...)
+		cuts = append(cuts, pools(e)...)
 	}
-	return points, nil
+	return cuts, nil
 }
 
-func pools(e network.Endpoint) []network.Point {
+func pools(e network.Endpoint) []network.Cut {
 	if len(e.Shape) == 1 {
-		return []network.Point{{Endpoint: e.Name}}
+		return []network.Cut{{Endpoint: e.Name}}
 	}
 	if len(e.Shape) != 3 {
-		return []network.Point{{Endpoint: e.Name, Pool: network.PoolFlatten}}
+		return []network.Cut{{Endpoint: e.Name, Pool: network.PoolFlatten}}
 	}
 	h, w, c := e.Shape[0], e.Shape[1], e.Shape[2]
-	points := []network.Point{{Endpoint: e.Name, Pool: network.PoolAverage}}
+	cuts := []network.Cut{{Endpoint: e.Name, Pool: network.PoolAverage}}
 	for _, grid := range []struct {
 		side int64
 		pool network.Pool
 	}{{2, network.PoolGrid2}, {4, network.PoolGrid4}} {
 		if h > grid.side && w > grid.side && grid.side*grid.side*c <= maxWidth {
-			points = append(points, network.Point{Endpoint: e.Name, Pool: grid.pool})
+			cuts = append(cuts, network.Cut{Endpoint: e.Name, Pool: grid.pool})
 		}
 	}
 	if h*w > 1 && h*w*c <= maxWidth {
-		points = append(points, network.Point{Endpoint: e.Name, Pool: network.PoolFlatten})
+		cuts = append(cuts, network.Cut{Endpoint: e.Name, Pool: network.PoolFlatten})
 	}
-	return points
+	return cuts
 }
 
 // choose compares the candidates using only the training images, by the loss of
 // a head on held-out images. Among those within one percent of the best it
 // prefers the last endpoint, nearest to the output, and of its pools the
 // narrowest: this leaves the least work to the head.
-func choose(ctx context.Context, points []network.Point, widths []int64, train, validation head.Set, labels []string, o head.Options,
+func choose(ctx context.Context, cuts []network.Cut, widths []int64, train, validation head.Set, labels []string, o head.Options,
 	progress func(done int, bytes int64)) (CutsTried, int, error) {
 	tried := CutsTried{Images: train.Len() + validation.Len()}
 	o.Progress = nil
@@ -138,18 +118,18 @@ func choose(ctx context.Context, points []network.Point, widths []int64, train, 
 		}
 	}
 	from := 0
-	for i, p := range points {
+	for i, c := range cuts {
 		width := int(widths[i])
 		best, err := head.Assess(ctx, columns(train, from, width), columns(validation, from, width), labels, o)
 		if errors.Is(err, head.ErrNothingHeldOut) {
 			return tried, 0, fmt.Errorf("%w cannot be selected with so few images (%w): choose one, or use more training images", ErrCut, err)
 		}
 		if err != nil {
-			return tried, 0, fmt.Errorf("cut %s: %w", Cut{p.Endpoint, p.Pool}, err)
+			return tried, 0, fmt.Errorf("cut %s: %w", c, err)
 		}
 		from += width
 		tried.Candidates = append(tried.Candidates, CutTried{
-			Cut: Cut{p.Endpoint, p.Pool}, Width: width, Loss: best.Loss, Accuracy: best.Accuracy,
+			Cut: c, Width: width, Loss: best.Loss, Accuracy: best.Accuracy,
 		})
 		progress(i+1, 0)
 	}

@@ -8,7 +8,7 @@ import (
 
 func TestPreferred(t *testing.T) {
 	cut := func(endpoint string, pool network.Pool, width int, loss float64) CutTried {
-		return CutTried{Cut: Cut{endpoint, pool}, Width: width, Loss: loss}
+		return CutTried{Cut: network.Cut{Endpoint: endpoint, Pool: pool}, Width: width, Loss: loss}
 	}
 	for _, c := range []struct {
 		name  string

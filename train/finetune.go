@@ -28,7 +28,8 @@ type FineTuneOptions struct {
 	Plugins pipeline.Plugins
 	Source  datasets.Source
 	Split   datasets.Fractions
-	// Cut is AutoCut or an argument of ParseCut; "" means AutoCut.
+	// Cut is AutoCut or what network.ParseCut parses; "" means AutoCut.
+	// Without a pool a feature map is averaged and a vector is used unchanged.
 	Cut  string
 	Head head.Options
 	// Copies is the number of varied copies added for each training image, and
@@ -131,7 +132,7 @@ func (f *fineTuning) run(ctx context.Context) (*Result, error) {
 }
 
 // vector checks that the trunk's output for an image is a vector.
-func vector(trunk *network.Network, c Cut) error {
+func vector(trunk *network.Network, c network.Cut) error {
 	if shape := trunk.Outputs[0].Shape; len(shape) != 2 || shape[1] < 1 {
 		return fmt.Errorf("%w %s gives bottlenecks of shape %v: choose a pool, such as %s:%s", ErrCut, c, shape, c.Endpoint, network.PoolAverage)
 	}
@@ -139,13 +140,16 @@ func vector(trunk *network.Network, c Cut) error {
 }
 
 // cut returns the requested cut, or the best one.
-func (f *fineTuning) cut(ctx context.Context) (Cut, error) {
+func (f *fineTuning) cut(ctx context.Context) (network.Cut, error) {
 	if f.Cut == "" || f.Cut == AutoCut {
 		return f.bestCut(ctx)
 	}
-	c, err := ParseCut(f.Cut)
-	if err != nil || c.Pool != "" {
-		return c, err
+	c, err := network.ParseCut(f.Cut)
+	if err != nil {
+		return c, fmt.Errorf("%w, or %s", err, AutoCut)
+	}
+	if c.Pool != network.PoolNone {
+		return c, nil
 	}
 	ends, err := f.base.Endpoints()
 	if err != nil {
@@ -161,14 +165,14 @@ func (f *fineTuning) cut(ctx context.Context) (Cut, error) {
 
 // bestCut runs the images for training and choosing heads through all candidate
 // trunks in one pass, and keeps the winner's bottlenecks.
-func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
-	points, err := candidates(f.base)
+func (f *fineTuning) bestCut(ctx context.Context) (network.Cut, error) {
+	cuts, err := candidates(f.base)
 	if err != nil {
-		return Cut{}, err
+		return network.Cut{}, err
 	}
-	probe, widths, err := f.base.Probe(points)
+	probe, widths, err := f.base.Probe(cuts)
 	if err != nil {
-		return Cut{}, err
+		return network.Cut{}, err
 	}
 	defer probe.Close()
 	rows, err := f.bottlenecks(ctx, probe, func() []input {
@@ -176,13 +180,13 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 		return append(f.withCopies(train), f.inputs(validation)...)
 	})
 	if err != nil {
-		return Cut{}, err
+		return network.Cut{}, err
 	}
 	train, validation := f.sides()
-	progress, end := f.Observer.phase(Cutting, len(points), "cuts")
-	tried, chosen, err := choose(ctx, points, widths, f.trainingSet(train, rows), f.set(validation, rows), f.data.labels, f.Head, progress)
+	progress, end := f.Observer.phase(Cutting, len(cuts), "cuts")
+	tried, chosen, err := choose(ctx, cuts, widths, f.trainingSet(train, rows), f.set(validation, rows), f.data.labels, f.Head, progress)
 	if err != nil {
-		return Cut{}, err
+		return network.Cut{}, err
 	}
 	end()
 	f.Observer.tell(tried)
@@ -194,7 +198,7 @@ func (f *fineTuning) bestCut(ctx context.Context) (Cut, error) {
 	for sum, row := range rows {
 		f.rows[sum] = slices.Clone(row[from : from+widths[chosen]])
 	}
-	return Cut{points[chosen].Endpoint, points[chosen].Pool}, nil
+	return cuts[chosen], nil
 }
 
 // sides returns the training and validation entries for comparing cuts. Entries
@@ -213,7 +217,7 @@ func (f *fineTuning) sides() (train, validation []int) {
 }
 
 // train trains the head on the trunk's bottlenecks and evaluates it.
-func (f *fineTuning) train(ctx context.Context, cut Cut, trunk *network.Network) (*Result, error) {
+func (f *fineTuning) train(ctx context.Context, cut network.Cut, trunk *network.Network) (*Result, error) {
 	d := f.data
 	rows, err := f.bottlenecks(ctx, trunk, func() []input {
 		return append(f.withCopies(d.split.Train), f.inputs(slices.Concat(d.split.Validation, d.split.Test))...)

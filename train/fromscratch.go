@@ -170,7 +170,7 @@ func (r *Result) part(whole *network.Network, temperature float64) error {
 		if len(e.Shape) == 1 && len(logits.Shape) > 0 && e.Shape[0] == logits.Shape[len(logits.Shape)-1] {
 			continue
 		}
-		r.Cut = Cut{Endpoint: e.Name}
+		r.Cut = network.Cut{Endpoint: e.Name}
 		r.Trunk, r.Head, err = whole.Cut(e.Name, "")
 		return err
 	}

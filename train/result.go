@@ -15,7 +15,7 @@ type Result struct {
 	// is "bottleneck"; the head's outputs are "logits", divided by the fitted
 	// temperature, and "probabilities", their softmax.
 	Trunk, Head *network.Network
-	Cut         Cut
+	Cut         network.Cut
 	// Labels name the classes in the order of the head's outputs.
 	Labels        []string
 	Preprocessing preprocessing.Preprocessing
@@ -45,12 +45,6 @@ func (r *Result) Kept() error {
 		return nil
 	}
 	return r.discard()
-}
-
-// Cut is the point where a network is divided into trunk and head.
-type Cut struct {
-	Endpoint string       `json:"endpoint"`
-	Pool     network.Pool `json:"pool,omitempty"`
 }
 
 // Counts are numbers of images.

@@ -129,7 +129,7 @@ func (h *Home) registerAs(t testing.TB, p preprocessing.Preprocessing, model str
 	v, err := h.Registry.Register(t.Context(), registry.Registration{
 		Manifest: registry.Manifest{
 			Model:         model,
-			Cut:           registry.Cut{Endpoint: Endpoint},
+			Cut:           registry.CutRecord{Endpoint: Endpoint},
 			Labels:        h.Labels(),
 			Preprocessing: p,
 			Signature: registry.Signature{

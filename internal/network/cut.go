@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
@@ -14,6 +15,33 @@ const bottleneck = "bottleneck"
 // endpointInput is the input's name of the rest of a network whose trunk pools
 // the endpoint: its input is the endpoint before pooling.
 const endpointInput = "endpoint"
+
+// A Cut is a place where a network can be divided into trunk and head.
+type Cut struct {
+	// Endpoint is its name in [Network.Endpoints], its node or its tensor
+	// ("node:0").
+	Endpoint string `json:"endpoint"`
+	// Pool turns the endpoint into the bottleneck.
+	Pool Pool `json:"pool,omitempty"`
+}
+
+// ParseCut parses "ENDPOINT" or "ENDPOINT:POOL".
+func ParseCut(s string) (Cut, error) {
+	endpoint, pool, _ := strings.Cut(s, ":")
+	c := Cut{Endpoint: endpoint, Pool: Pool(pool)}
+	if endpoint == "" || !slices.Contains(Pools(), c.Pool) {
+		return Cut{}, fmt.Errorf("cut %q: want ENDPOINT or ENDPOINT:POOL, where POOL is one of %v", s, Pools()[1:])
+	}
+	return c, nil
+}
+
+// String returns the form that [ParseCut] parses.
+func (c Cut) String() string {
+	if c.Pool == PoolNone {
+		return c.Endpoint
+	}
+	return c.Endpoint + ":" + string(c.Pool)
+}
 
 // ErrNotACut is wrapped by the errors of [Network.Cut] for a tensor that does
 // not lie on every path from the inputs to the outputs.

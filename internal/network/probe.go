@@ -11,28 +11,22 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A Point is an endpoint to cut at, and how to pool it.
-type Point struct {
-	Endpoint string // as for Network.Cut
-	Pool     Pool
-}
-
 // Probe returns one trunk that computes the bottlenecks of several cuts in one
 // pass. Its only output, "bottleneck" [N, Σ widths], is their concatenation in
-// the order of the points; widths lists their lengths. Every bottleneck must
+// the order of the cuts; widths lists their lengths. Every bottleneck must
 // have rank 2 and a known width.
-func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err error) {
-	if len(points) == 0 {
-		return nil, nil, errors.New("probe: no points given")
+func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) {
+	if len(cuts) == 0 {
+		return nil, nil, errors.New("probe: no cuts given")
 	}
 	nodes := slices.Clone(n.Graph.GetNode())
 	var ends []string
 	var total int64
 	var dtype tensorflow.DataType
-	for _, p := range points {
-		pooled, out, err := n.pooled(nodes, p)
+	for _, c := range cuts {
+		pooled, out, err := n.pooled(nodes, c)
 		if err != nil {
-			return nil, nil, fmt.Errorf("probe %q: %w", p.Endpoint, err)
+			return nil, nil, fmt.Errorf("probe %q: %w", c.Endpoint, err)
 		}
 		nodes = append(nodes, pooled...)
 		ends = append(ends, mustRef(out.Tensor).String())
@@ -41,7 +35,7 @@ func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err err
 		dtype = out.DataType
 	}
 	out := Port{Name: bottleneck, Tensor: mustRef(ends[0]).tensor(), DataType: dtype, Shape: []int64{-1, total}}
-	if len(points) > 1 {
+	if len(cuts) > 1 {
 		x := newIndex(nodes)
 		name := x.freeName("probe")
 		axis := int32Const(name+"/axis", true, 1)
@@ -55,9 +49,9 @@ func (n *Network) Probe(points []Point) (trunk *Network, widths []int64, err err
 	return trunk, widths, nil
 }
 
-// pooled adds the nodes that pool one point to the given nodes.
-func (n *Network) pooled(nodes []*nodepb.NodeDef, p Point) ([]*nodepb.NodeDef, Port, error) {
-	at, err := n.resolve(p.Endpoint)
+// pooled adds the nodes that pool the endpoint of a cut to the given nodes.
+func (n *Network) pooled(nodes []*nodepb.NodeDef, c Cut) ([]*nodepb.NodeDef, Port, error) {
+	at, err := n.resolve(c.Endpoint)
 	if err != nil {
 		return nil, Port{}, err
 	}
@@ -65,7 +59,7 @@ func (n *Network) pooled(nodes []*nodepb.NodeDef, p Point) ([]*nodepb.NodeDef, P
 	if err != nil {
 		return nil, Port{}, err
 	}
-	pooled, out, err := p.Pool.nodes(newIndex(nodes), at, port)
+	pooled, out, err := c.Pool.nodes(newIndex(nodes), at, port)
 	if err != nil {
 		return nil, Port{}, err
 	}

@@ -29,7 +29,7 @@ func (r *run) registration(result *train.Result) (n registry.Registration, err e
 	return registry.Registration{
 		Manifest: registry.Manifest{
 			Model: r.Model, Description: r.Description,
-			Cut:    registry.Cut{Endpoint: result.Cut.Endpoint, Pool: string(result.Cut.Pool)},
+			Cut:    registry.CutRecord{Endpoint: result.Cut.Endpoint, Pool: string(result.Cut.Pool)},
 			Labels: result.Labels, Preprocessing: result.Preprocessing,
 			Signature: registry.Signature{Inputs: export.Ports(result.Trunk.Inputs), Outputs: export.Ports(result.Head.Outputs)},
 			Metrics:   result.Evaluation,
