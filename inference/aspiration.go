@@ -1,5 +1,7 @@
 package inference
 
+import "tkit/registry"
+
 // Aspiration is what a source wants served of one model.
 type Aspiration struct {
 	Model string
@@ -9,9 +11,9 @@ type Aspiration struct {
 	Labels map[string]int
 }
 
-// includes says whether a ref would be answered once all that is wanted has
+// includes says whether a reference would be answered once all that is wanted has
 // been loaded.
-func (a Aspiration) includes(ref Ref) bool {
+func (a Aspiration) includes(ref registry.Ref) bool {
 	_, err := resolve(ref, a.Labels, a.Versions)
 	return err == nil
 }

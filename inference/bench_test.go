@@ -3,8 +3,8 @@ package inference_test
 import (
 	"testing"
 
-	"tkit/inference"
 	"tkit/inference/inferencetest"
+	"tkit/registry"
 )
 
 // BenchmarkClassify classifies one JPEG a request, as :classify-image does.
@@ -15,7 +15,7 @@ func BenchmarkClassify(b *testing.B) {
 	image := [][]byte{inferencetest.JPEG(b, 1)}
 	b.ReportAllocs()
 	for b.Loop() {
-		h, err := m.Acquire(b.Context(), inference.Ref{Model: "digits"})
+		h, err := m.Acquire(b.Context(), registry.Ref{Model: "digits"})
 		if err != nil {
 			b.Fatal(err)
 		}

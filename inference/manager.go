@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"tkit/registry"
 )
 
 // ManagerOptions configure a manager.
@@ -147,16 +149,16 @@ func (m *Manager) act(loading context.Context) time.Duration {
 			wake = min(wake, max(0, time.Until(t)))
 		}
 	}
-	var loads, unloads []Ref
+	var loads, unloads []registry.Ref
 	for name, known := range m.models {
 		known.forget()
 		known.routes = route(known.aspiration.Labels, known.routes, known.available)
 		states := known.states()
 		for _, a := range m.options.Policy(states, now) {
 			if a.Kind == Load {
-				loads = append(loads, Ref{Model: name, Version: a.Version})
+				loads = append(loads, registry.Ref{Model: name, Version: a.Version})
 			} else {
-				unloads = append(unloads, Ref{Model: name, Version: a.Version})
+				unloads = append(unloads, registry.Ref{Model: name, Version: a.Version})
 			}
 		}
 		until(nextRetry(states, now))
@@ -183,7 +185,7 @@ func (m *Manager) act(loading context.Context) time.Duration {
 }
 
 // begin puts a version into its first state, for the first or another attempt.
-func (m *Manager) begin(ref Ref) {
+func (m *Manager) begin(ref registry.Ref) {
 	known := m.models[ref.Model]
 	v := known.versions[ref.Version]
 	if v == nil {
@@ -194,7 +196,7 @@ func (m *Manager) begin(ref Ref) {
 }
 
 // load loads a version in the background.
-func (m *Manager) load(ctx context.Context, ref Ref) {
+func (m *Manager) load(ctx context.Context, ref registry.Ref) {
 	m.task(func() func() {
 		select {
 		case m.slots <- struct{}{}:
@@ -209,7 +211,7 @@ func (m *Manager) load(ctx context.Context, ref Ref) {
 	})
 }
 
-func (m *Manager) loaded(ctx context.Context, ref Ref, handle *Handle, err error, took time.Duration) {
+func (m *Manager) loaded(ctx context.Context, ref registry.Ref, handle *Handle, err error, took time.Duration) {
 	v := m.at(ref)
 	if err == nil {
 		v.state, v.handle, v.failures, v.err = Available, handle, 0, nil
@@ -230,7 +232,7 @@ func (m *Manager) loaded(ctx context.Context, ref Ref, handle *Handle, err error
 }
 
 // unload frees a version once the requests that use it are over.
-func (m *Manager) unload(ref Ref) {
+func (m *Manager) unload(ref registry.Ref) {
 	handle := m.at(ref).handle
 	m.at(ref).handle = nil
 	m.task(func() func() {
@@ -271,7 +273,7 @@ func (m *Manager) unloadAll() {
 	}
 }
 
-func (m *Manager) at(ref Ref) *version { return m.models[ref.Model].versions[ref.Version] }
+func (m *Manager) at(ref registry.Ref) *version { return m.models[ref.Model].versions[ref.Version] }
 
 // available says whether a version answers.
 func (k *model) available(v int) bool {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +16,8 @@ import (
 	"tkit/registry"
 )
 
-// answers is which version answers a ref, 0 if none does.
-func answers(m inferencetest.Running, ref inference.Ref) int {
+// answers is which version answers a reference, 0 if none does.
+func answers(m inferencetest.Running, ref registry.Ref) int {
 	s, err := m.Acquire(context.Background(), ref)
 	if err != nil {
 		return 0
@@ -27,7 +26,7 @@ func answers(m inferencetest.Running, ref inference.Ref) int {
 	return s.Number
 }
 
-func classify(t *testing.T, m inferencetest.Running, ref inference.Ref, images ...[]byte) []inference.Prediction {
+func classify(t *testing.T, m inferencetest.Running, ref registry.Ref, images ...[]byte) []inference.Prediction {
 	t.Helper()
 	s, err := m.Acquire(context.Background(), ref)
 	if err != nil {
@@ -51,7 +50,7 @@ func TestServableAnswersAsItsParts(t *testing.T) {
 	images := [][]byte{inferencetest.JPEG(t, 1), inferencetest.PNG(t, 2), inferencetest.JPEG(t, 3)}
 	for _, model := range []string{"a", "b"} {
 		want := byHand(t, h, model, images)
-		got := classify(t, m, inference.Ref{Model: model}, images...)
+		got := classify(t, m, registry.Ref{Model: model}, images...)
 		for i := range images {
 			for k, p := range got[i].Probabilities {
 				if d := p - want[i][k]; d > 1e-5 || d < -1e-5 {
@@ -64,8 +63,8 @@ func TestServableAnswersAsItsParts(t *testing.T) {
 			}
 		}
 	}
-	if slices.Equal(classify(t, m, inference.Ref{Model: "a"}, images[0])[0].Probabilities,
-		classify(t, m, inference.Ref{Model: "b"}, images[0])[0].Probabilities) {
+	if slices.Equal(classify(t, m, registry.Ref{Model: "a"}, images[0])[0].Probabilities,
+		classify(t, m, registry.Ref{Model: "b"}, images[0])[0].Probabilities) {
 		t.Error("two heads give one answer")
 	}
 }
@@ -117,24 +116,24 @@ func TestManagerFollowsAliases(t *testing.T) {
 	h := inferencetest.New(t)
 	m := inferencetest.Run(t, h.Source(t))
 	m.Until(t, "started", func() bool { return m.Readiness().Started })
-	if _, err := m.Acquire(context.Background(), inference.Ref{Model: "a"}); inference.ReasonOf(err) != inference.NotFound {
+	if _, err := m.Acquire(context.Background(), registry.Ref{Model: "a"}); inference.ReasonOf(err) != inference.NotFound {
 		t.Errorf("an empty registry answers %v", err)
 	}
 
 	h.Serve(t, "a") // after the start
-	m.Until(t, "a@1 answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == 1 })
+	m.Until(t, "a@1 answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == 1 })
 	v := h.Register(t, "a", 9)
 	h.Promote(t, "a", v, "champion") // nobody asked for it
-	if got := answers(m, inference.Ref{Model: "a", Label: "champion"}); got != 0 {
+	if got := answers(m, registry.Ref{Model: "a", Alias: "champion"}); got != 0 {
 		t.Errorf("champion is served as %d though only production is wanted", got)
 	}
 	h.Promote(t, "a", v, registry.Production)
-	m.Until(t, "a@2 answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == 2 })
-	m.Until(t, "a@1 is gone", func() bool { _, err := m.Status(inference.Ref{Model: "a", Version: 1}); return err != nil })
+	m.Until(t, "a@2 answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == 2 })
+	m.Until(t, "a@1 is gone", func() bool { _, err := m.Status(registry.Ref{Model: "a", Version: 1}); return err != nil })
 	if _, err := h.Registry.Rollback(t.Context(), "a", registry.Production, inferencetest.By); err != nil {
 		t.Fatal(err)
 	}
-	m.Until(t, "a@1 answers again", func() bool { return answers(m, inference.Ref{Model: "a"}) == 1 })
+	m.Until(t, "a@1 answers again", func() bool { return answers(m, registry.Ref{Model: "a"}) == 1 })
 	if err := h.Registry.RemoveAlias(t.Context(), "a", registry.Production, inferencetest.By); err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +149,9 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 	h.Promote(t, "a", 2, "champion")
 	h.Serve(t, "b")
 	m := h.Start(t, "a", "a@champion", "a@3")
-	for ref, want := range map[inference.Ref]int{
-		{Model: "a"}: 1, {Model: "a", Label: "production"}: 1, {Model: "a", Label: "champion"}: 2,
-		{Model: "a", Version: 1}: 1, {Model: "a", Version: 3}: 3, {Model: "a", Label: "canary"}: 0, {Model: "b"}: 0,
+	for ref, want := range map[registry.Ref]int{
+		{Model: "a"}: 1, {Model: "a", Alias: "production"}: 1, {Model: "a", Alias: "champion"}: 2,
+		{Model: "a", Version: 1}: 1, {Model: "a", Version: 3}: 3, {Model: "a", Alias: "canary"}: 0, {Model: "b"}: 0,
 	} {
 		if got := answers(m, ref); got != want {
 			t.Errorf("%s is answered by %d, want %d", ref, got, want)
@@ -167,7 +166,7 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 func distinct(m inferencetest.Running, versions int) int {
 	trunks := map[any]bool{}
 	for v := range versions {
-		s, err := m.Acquire(context.Background(), inference.Ref{Model: "a", Version: v + 1})
+		s, err := m.Acquire(context.Background(), registry.Ref{Model: "a", Version: v + 1})
 		if err != nil {
 			return -1
 		}
@@ -186,21 +185,21 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	bad := h.RegisterParts(t, "a", registry.FromReader(strings.NewReader("no network")), registry.FromReader(strings.NewReader("none either")))
 	h.Promote(t, "a", bad, registry.Production)
 	m.Until(t, "the load was tried and failed", func() bool {
-		s, err := m.Status(inference.Ref{Model: "a", Version: bad})
+		s, err := m.Status(registry.Ref{Model: "a", Version: bad})
 		return err == nil && s.Versions[0].State == inference.End && s.Versions[0].Err != nil
 	})
-	if got := answers(m, inference.Ref{Model: "a"}); got != 1 {
+	if got := answers(m, registry.Ref{Model: "a"}); got != 1 {
 		t.Errorf("with a bad version in production %d answers", got)
 	}
 	if now := m.Readiness(); !now.Ready || len(now.Missing) > 0 || !slices.Equal(now.Failing, []string{"a@2"}) || now.Complete() {
 		t.Errorf("though an older version answers, it is %+v", now)
 	}
-	if _, err := m.Acquire(context.Background(), inference.Ref{Model: "a", Version: bad}); inference.ReasonOf(err) != inference.Unavailable || !strings.Contains(err.Error(), "log says why") || strings.Contains(err.Error(), h.Path) {
+	if _, err := m.Acquire(context.Background(), registry.Ref{Model: "a", Version: bad}); inference.ReasonOf(err) != inference.Unavailable || !strings.Contains(err.Error(), "log says why") || strings.Contains(err.Error(), h.Path) {
 		t.Errorf("the bad version answers %v", err)
 	}
 	good := h.Register(t, "a", 7)
 	h.Promote(t, "a", good, registry.Production)
-	m.Until(t, "the good one answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == good })
+	m.Until(t, "the good one answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == good })
 	m.Until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
 }
 
@@ -217,7 +216,7 @@ func TestManagerIsReadyWithoutTheBroken(t *testing.T) {
 	}
 	h.Serve(t, "a")
 	m.Until(t, "ready", func() bool { return m.Readiness().Ready })
-	if got := answers(m, inference.Ref{Model: "a"}); got != 1 || m.Readiness().Complete() {
+	if got := answers(m, registry.Ref{Model: "a"}); got != 1 || m.Readiness().Complete() {
 		t.Errorf("ready, and %d answers; %+v", got, m.Readiness())
 	}
 	h.Promote(t, "broken", h.Register(t, "broken", 3), registry.Production)
@@ -278,20 +277,20 @@ func TestManagerRetriesItsSource(t *testing.T) {
 	m := inferencetest.Run(t, source)
 	source.ring.Store(&m)
 	m.Until(t, "the source was tried again", func() bool { return source.tried.Load() > 1 })
-	if _, err := m.Acquire(context.Background(), inference.Ref{Model: "a"}); inference.ReasonOf(err) != inference.Unavailable {
+	if _, err := m.Acquire(context.Background(), registry.Ref{Model: "a"}); inference.ReasonOf(err) != inference.Unavailable {
 		t.Errorf("before it knows anything the manager answers %v", err)
 	}
 	source.fail.Store(false)
-	m.Until(t, "it answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == 1 })
+	m.Until(t, "it answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == 1 })
 	source.fail.Store(true)
 	h.Promote(t, "a", h.Register(t, "a", 5), registry.Production)
 	before := source.tried.Load()
 	m.Until(t, "the source was asked", func() bool { return source.tried.Load() > before })
-	if got := answers(m, inference.Ref{Model: "a"}); got != 1 {
+	if got := answers(m, registry.Ref{Model: "a"}); got != 1 {
 		t.Errorf("while its source fails, %d answers", got)
 	}
 	source.fail.Store(false)
-	m.Until(t, "it caught up", func() bool { return answers(m, inference.Ref{Model: "a"}) == 2 })
+	m.Until(t, "it caught up", func() bool { return answers(m, registry.Ref{Model: "a"}) == 2 })
 }
 
 // While production moves to and fro, no request fails, and every answer is one
@@ -308,8 +307,8 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 	want := map[int][]float32{}
 	for v := 1; v <= 2; v++ {
 		h.Promote(t, "a", v, registry.Production)
-		m.Until(t, "the version answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == v })
-		want[v] = classify(t, m, inference.Ref{Model: "a"}, image)[0].Probabilities
+		m.Until(t, "the version answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == v })
+		want[v] = classify(t, m, registry.Ref{Model: "a"}, image)[0].Probabilities
 	}
 
 	stop := make(chan struct{})
@@ -323,7 +322,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 					return
 				default:
 				}
-				s, err := m.Acquire(context.Background(), inference.Ref{Model: "a"})
+				s, err := m.Acquire(context.Background(), registry.Ref{Model: "a"})
 				if err != nil {
 					t.Error(err)
 					return
@@ -361,21 +360,21 @@ func TestHeldServableStaysUsable(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Serve(t, "a")
 	m := h.Start(t)
-	held, err := m.Acquire(context.Background(), inference.Ref{Model: "a"})
+	held, err := m.Acquire(context.Background(), registry.Ref{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Promote(t, "a", h.Register(t, "a", 2), registry.Production)
-	m.Until(t, "the new version answers", func() bool { return answers(m, inference.Ref{Model: "a"}) == 2 })
+	m.Until(t, "the new version answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == 2 })
 	m.Until(t, "the old one is being unloaded", func() bool {
-		s, err := m.Status(inference.Ref{Model: "a", Version: 1})
+		s, err := m.Status(registry.Ref{Model: "a", Version: 1})
 		return err == nil && s.Versions[0].State == inference.Unloading
 	})
 	if _, _, err := held.Classify(t.Context(), [][]byte{inferencetest.JPEG(t, 1)}); err != nil {
 		t.Errorf("the held version: %v", err)
 	}
 	held.Release()
-	m.Until(t, "the old one is gone", func() bool { _, err := m.Status(inference.Ref{Model: "a", Version: 1}); return err != nil })
+	m.Until(t, "the old one is gone", func() bool { _, err := m.Status(registry.Ref{Model: "a", Version: 1}); return err != nil })
 }
 
 func TestServableRefusesBadImages(t *testing.T) {
@@ -383,7 +382,7 @@ func TestServableRefusesBadImages(t *testing.T) {
 	h.Serve(t, "a")
 	m := h.Start(t)
 	good := inferencetest.JPEG(t, 1)
-	s, err := m.Acquire(context.Background(), inference.Ref{Model: "a"})
+	s, err := m.Acquire(context.Background(), registry.Ref{Model: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,19 +419,4 @@ func bigPNG() []byte {
 	b.WriteString("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00")
 	b.WriteString("\x00\x00\x00\x00") // the checksum, which nobody gets to
 	return b.Bytes()
-}
-
-func TestRefString(t *testing.T) {
-	for _, test := range []struct {
-		ref  inference.Ref
-		want string
-	}{
-		{inference.Ref{Model: "m"}, "m"},
-		{inference.Ref{Model: "m", Version: 7}, "m@7"},
-		{inference.Ref{Model: "m", Label: "champion"}, "m@champion"},
-	} {
-		if got := fmt.Sprint(test.ref); got != test.want {
-			t.Errorf("%s, want %s", got, test.want)
-		}
-	}
 }

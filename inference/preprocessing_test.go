@@ -16,6 +16,7 @@ import (
 	"tkit/inference/inferencetest"
 	"tkit/internal/pipeline"
 	"tkit/internal/preprocessing"
+	"tkit/registry"
 )
 
 // inverter is the one plugin installed: it inverts pixels, and fails for images
@@ -73,7 +74,7 @@ func TestPinnedPlugin(t *testing.T) {
 	plugins := &inverter{installed: digestOf("a")}
 	m := inferencetest.RunWith(t, h.Source(t), func(o *inference.LoaderOptions) { o.Plugins = plugins })
 	trouble := func() string {
-		status, err := m.Status(inference.Ref{Model: "inverted"})
+		status, err := m.Status(registry.Ref{Model: "inverted"})
 		if err != nil {
 			return ""
 		}
@@ -82,24 +83,24 @@ func TestPinnedPlugin(t *testing.T) {
 	m.Until(t, "the version is refused", func() bool {
 		return strings.Contains(trouble(), "plugin invert 1.0.0 (sha256:bbbbbbbbbbbb) is not installed")
 	})
-	m.Until(t, "the other version is loaded", func() bool { return answers(m, inference.Ref{Model: "plain"}) == 1 })
-	if answers(m, inference.Ref{Model: "inverted"}) != 0 {
+	m.Until(t, "the other version is loaded", func() bool { return answers(m, registry.Ref{Model: "plain"}) == 1 })
+	if answers(m, registry.Ref{Model: "inverted"}) != 0 {
 		t.Error("the version without its plugin answers")
 	}
 	plugins.install(digestOf("b"))
-	m.Until(t, "the version is loaded", func() bool { return answers(m, inference.Ref{Model: "inverted"}) == 1 })
+	m.Until(t, "the version is loaded", func() bool { return answers(m, registry.Ref{Model: "inverted"}) == 1 })
 
 	// What is served is what the pipeline with the plugin makes of an image.
 	images := [][]byte{inferencetest.JPEG(t, 1), inferencetest.PNG(t, 2)}
 	want := byHandWith(t, h, "inverted", images, plugins)
-	for i, p := range classify(t, m, inference.Ref{Model: "inverted"}, images...) {
+	for i, p := range classify(t, m, registry.Ref{Model: "inverted"}, images...) {
 		for k, v := range p.Probabilities {
 			if d := v - want[i][k]; d > 1e-5 || d < -1e-5 {
 				t.Fatalf("image %d: %v, by hand %v", i, p.Probabilities, want[i])
 			}
 		}
 	}
-	s, err := m.Acquire(t.Context(), inference.Ref{Model: "inverted"})
+	s, err := m.Acquire(t.Context(), registry.Ref{Model: "inverted"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,14 +123,14 @@ func TestTenCrops(t *testing.T) {
 	h := inferencetest.New(t)
 	h.ServePreprocessed(t, "ten", 1, ten)
 	m := inferencetest.RunWith(t, h.Source(t), func(o *inference.LoaderOptions) { o.Limits.MaxQueue = 60 })
-	m.Until(t, "ready", func() bool { return answers(m, inference.Ref{Model: "ten"}) == 1 })
+	m.Until(t, "ready", func() bool { return answers(m, registry.Ref{Model: "ten"}) == 1 })
 
 	var images [][]byte
 	for seed := range uint64(inferencetest.MaxImages) {
 		images = append(images, inferencetest.JPEG(t, seed/2)) // each comes twice
 	}
 	want := byHandWith(t, h, "ten", images, nil)
-	for i, p := range classify(t, m, inference.Ref{Model: "ten"}, images...) {
+	for i, p := range classify(t, m, registry.Ref{Model: "ten"}, images...) {
 		for k, v := range p.Probabilities {
 			if d := v - want[i][k]; d > 1e-5 || d < -1e-5 {
 				t.Fatalf("image %d: %v, by hand %v", i, p.Probabilities, want[i])
@@ -140,7 +141,7 @@ func TestTenCrops(t *testing.T) {
 	// A queue that holds no ten views cannot serve the version.
 	short := inferencetest.Run(t, h.Source(t))
 	short.Until(t, "refused", func() bool {
-		status, err := short.Status(inference.Ref{Model: "ten"})
+		status, err := short.Status(registry.Ref{Model: "ten"})
 		return err == nil && strings.Contains(fmt.Sprint(status), "an image has 10 views and the queue holds 8")
 	})
 }

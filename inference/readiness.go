@@ -3,6 +3,8 @@ package inference
 import (
 	"maps"
 	"slices"
+
+	"tkit/registry"
 )
 
 // Readiness says how much of what its source wants a manager has loaded.
@@ -43,7 +45,7 @@ func (k *model) readiness() modelReadiness {
 		v := k.versions[n]
 		r.waiting = r.waiting || v == nil || v.state != Available && v.failures < broken
 		if v != nil && v.err != nil {
-			r.failing = append(r.failing, Ref{Model: k.aspiration.Model, Version: n}.String())
+			r.failing = append(r.failing, registry.Ref{Model: k.aspiration.Model, Version: n}.String())
 		}
 	}
 	for _, v := range k.versions {

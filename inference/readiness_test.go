@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"tkit/registry"
 )
 
 // When a server is ready, from what it knows of its models.
@@ -77,7 +79,7 @@ func TestStartedTogetherWithWhatIsWanted(t *testing.T) {
 	if r := m.Readiness(); !r.Started || r.Complete() {
 		t.Errorf("with a model that is not loaded: %+v", r)
 	}
-	_, err := m.Acquire(t.Context(), Ref{Model: "m", Version: 1})
+	_, err := m.Acquire(t.Context(), registry.Ref{Model: "m", Version: 1})
 	if reason := ReasonOf(err); reason != Unavailable {
 		t.Errorf("%v", err)
 	}

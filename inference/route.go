@@ -4,34 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"tkit/registry"
 )
-
-// Production is the label of the version that answers when a request names
-// none.
-const Production = registry.Production
-
-// Ref names a servable as a request does: a model, and either a version, or a
-// label, or neither.
-type Ref struct {
-	Model   string
-	Version int    // 0: not given
-	Label   string // "": not given
-}
-
-// String writes the ref as MODEL, MODEL@7 or MODEL@label.
-func (r Ref) String() string {
-	switch {
-	case r.Version != 0:
-		return r.Model + "@" + strconv.Itoa(r.Version)
-	case r.Label != "":
-		return r.Model + "@" + r.Label
-	}
-	return r.Model
-}
 
 // route decides which version answers for each label: the wanted one once it
 // is available; until then the one that answered before, as long as it still
@@ -48,22 +24,22 @@ func route(wanted, previous map[string]int, available func(version int) bool) ma
 	return routes
 }
 
-// resolve finds the version that answers a ref among a model's routes and
-// available versions. Without version and label the production label answers;
-// where a model has none (it was asked for by version only) its only available
-// version does.
-func resolve(ref Ref, routes map[string]int, available []int) (int, error) {
+// resolve finds the version that answers a reference among a model's routes and
+// available versions. For a reference without version and alias it is the one
+// labelled production, or else the only one available: a model may be served by
+// version only.
+func resolve(ref registry.Ref, routes map[string]int, available []int) (int, error) {
 	switch {
 	case ref.Version != 0:
 		if slices.Contains(available, ref.Version) {
 			return ref.Version, nil
 		}
-	case ref.Label != "":
-		if v, ok := routes[ref.Label]; ok {
+	case ref.Alias != "":
+		if v, ok := routes[ref.Alias]; ok {
 			return v, nil
 		}
 	default:
-		if v, ok := routes[Production]; ok {
+		if v, ok := routes[registry.Production]; ok {
 			return v, nil
 		}
 		if len(available) == 1 {
@@ -100,12 +76,12 @@ func missing(a Aspiration, routes map[string]int, available func(version int) bo
 	for label, v := range a.Labels {
 		labelled[v] = true
 		if _, ok := routes[label]; !ok {
-			refs = append(refs, Ref{Model: a.Model, Label: label}.String())
+			refs = append(refs, registry.Ref{Model: a.Model, Alias: label}.String())
 		}
 	}
 	for _, v := range a.Versions {
 		if !labelled[v] && !available(v) {
-			refs = append(refs, Ref{Model: a.Model, Version: v}.String())
+			refs = append(refs, registry.Ref{Model: a.Model, Version: v}.String())
 		}
 	}
 	slices.Sort(refs)

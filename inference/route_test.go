@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"tkit/registry"
 )
 
 func among(versions ...int) func(int) bool {
@@ -36,19 +38,19 @@ func TestRoute(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	for _, test := range []struct {
-		ref       Ref
+		ref       registry.Ref
 		routes    map[string]int
 		available []int
 		want      int // 0: not found
 	}{
-		{Ref{Model: "m"}, map[string]int{"production": 2}, []int{2, 3}, 2},
-		{Ref{Model: "m", Version: 3}, map[string]int{"production": 2}, []int{2, 3}, 3},
-		{Ref{Model: "m", Version: 4}, map[string]int{"production": 2}, []int{2, 3}, 0},
-		{Ref{Model: "m", Label: "champion"}, map[string]int{"production": 2, "champion": 3}, []int{2, 3}, 3},
-		{Ref{Model: "m", Label: "canary"}, map[string]int{"production": 2}, []int{2}, 0},
-		{Ref{Model: "m"}, nil, []int{3}, 3},    // asked for by version only
-		{Ref{Model: "m"}, nil, []int{3, 4}, 0}, // which?
-		{Ref{Model: "m"}, nil, nil, 0},
+		{registry.Ref{Model: "m"}, map[string]int{"production": 2}, []int{2, 3}, 2},
+		{registry.Ref{Model: "m", Version: 3}, map[string]int{"production": 2}, []int{2, 3}, 3},
+		{registry.Ref{Model: "m", Version: 4}, map[string]int{"production": 2}, []int{2, 3}, 0},
+		{registry.Ref{Model: "m", Alias: "champion"}, map[string]int{"production": 2, "champion": 3}, []int{2, 3}, 3},
+		{registry.Ref{Model: "m", Alias: "canary"}, map[string]int{"production": 2}, []int{2}, 0},
+		{registry.Ref{Model: "m"}, nil, []int{3}, 3},    // asked for by version only
+		{registry.Ref{Model: "m"}, nil, []int{3, 4}, 0}, // which?
+		{registry.Ref{Model: "m"}, nil, nil, 0},
 	} {
 		got, err := resolve(test.ref, test.routes, test.available)
 		if got != test.want || (err != nil) != (test.want == 0) {

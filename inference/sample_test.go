@@ -49,7 +49,7 @@ func TestPrecisionNeedsASample(t *testing.T) {
 		now := m.Readiness()
 		return now.Started && len(now.Missing) == 1
 	})
-	if _, err := m.Acquire(context.Background(), inference.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
+	if _, err := m.Acquire(context.Background(), registry.Ref{Model: "broken"}); err == nil || !strings.Contains(err.Error(), "not loaded yet") {
 		t.Errorf("a version whose sample cannot be read: %v", err)
 	}
 	if !strings.Contains(log.String(), "without@1 has no sample.tar") {
@@ -58,7 +58,7 @@ func TestPrecisionNeedsASample(t *testing.T) {
 	// On a processor without bfloat16 instructions the sample settles nothing;
 	// either way the answers are those of FP32, near enough.
 	want := byHand(t, h, "with", images[:1])[0]
-	for k, p := range classify(t, m, inference.Ref{Model: "with"}, images[0])[0].Probabilities {
+	for k, p := range classify(t, m, registry.Ref{Model: "with"}, images[0])[0].Probabilities {
 		if d := p - want[k]; d > 0.05 || d < -0.05 {
 			t.Errorf("class %d: %v, in FP32 %v", k, p, want[k])
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tkit/internal/printable"
+	"tkit/registry"
 )
 
 // A view is the manager's state as requests see it. It does not change once it
@@ -76,8 +77,8 @@ func newView(models map[string]*model) *view {
 	return v
 }
 
-// find resolves a ref to a servable.
-func (v *view) find(ref Ref) (*Handle, error) {
+// find resolves a reference to a servable.
+func (v *view) find(ref registry.Ref) (*Handle, error) {
 	m, ok := v.models[ref.Model]
 	if !ok {
 		if !v.started {
@@ -108,33 +109,33 @@ func (m modelView) trouble() string {
 // A stateChange is a version's change from one published state to the next; "" means
 // that there is no such version.
 type stateChange struct {
-	ref      Ref
+	ref      registry.Ref
 	from, to string
 }
 
 func stateChanges(before, now *view) []stateChange {
-	changes := map[Ref]stateChange{}
+	changes := map[registry.Ref]stateChange{}
 	for name, m := range before.models {
 		for _, v := range m.status.Versions {
-			ref := Ref{Model: name, Version: v.Version}
+			ref := registry.Ref{Model: name, Version: v.Version}
 			changes[ref] = stateChange{ref: ref, from: v.State.String()}
 		}
 	}
 	for name, m := range now.models {
 		for _, v := range m.status.Versions {
-			ref := Ref{Model: name, Version: v.Version}
+			ref := registry.Ref{Model: name, Version: v.Version}
 			changes[ref] = stateChange{ref: ref, from: changes[ref].from, to: v.State.String()}
 		}
 	}
-	maps.DeleteFunc(changes, func(_ Ref, c stateChange) bool { return c.from == c.to })
+	maps.DeleteFunc(changes, func(_ registry.Ref, c stateChange) bool { return c.from == c.to })
 	return slices.Collect(maps.Values(changes))
 }
 
-// Acquire finds the servable that answers a ref and holds it for the caller,
+// Acquire finds the servable that answers a reference and holds it for the caller,
 // who releases it. The error's reason is NotFound, Unavailable for a version that
 // is wanted but not loaded yet, or that of the manager's Permit for a request with
 // this context.
-func (m *Manager) Acquire(ctx context.Context, ref Ref) (*Handle, error) {
+func (m *Manager) Acquire(ctx context.Context, ref registry.Ref) (*Handle, error) {
 	for {
 		h, err := m.view.Load().find(ref)
 		if err != nil {
@@ -162,20 +163,20 @@ func (m *Manager) Models() []ModelStatus {
 	return all
 }
 
-// Status is that of the model of a ref; of one version, if the ref names a
+// Status is that of the model of a reference; of one version, if the ref names a
 // version or a label. The error's reason is NotFound.
-func (m *Manager) Status(ref Ref) (ModelStatus, error) {
+func (m *Manager) Status(ref registry.Ref) (ModelStatus, error) {
 	known, ok := m.view.Load().models[ref.Model]
 	if !ok {
 		return ModelStatus{}, &Error{Reason: NotFound, Err: fmt.Errorf("model %s is not served here", ref.Model)}
 	}
 	status := known.status
-	if ref.Version == 0 && ref.Label == "" {
+	if ref.Version == 0 && ref.Alias == "" {
 		return status, nil
 	}
 	n := ref.Version
 	if n == 0 {
-		n = status.Labels[ref.Label]
+		n = status.Labels[ref.Alias]
 	}
 	for _, v := range status.Versions {
 		if v.Version == n {

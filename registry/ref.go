@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// Production is the alias that a reference without one means.
+// Production is the alias of a model's default version.
 const Production = "production"
 
-// A Ref refers to a version: "flowers@7" by number, "flowers@champion" by
-// alias, "flowers" by the alias production.
+// A Ref refers to a version of a model: "flowers@7" by number, "flowers@champion"
+// by alias, "flowers" to the default version.
 type Ref struct {
 	Model   string
-	Version int    // 0: by alias
-	Alias   string // "" when Version is set
+	Version int    // 0: not given
+	Alias   string // "": not given
 }
 
-// ParseRef reads a reference.
+// ParseRef reads a reference. Without version and alias it means the alias
+// production.
 func ParseRef(s string) (Ref, error) {
 	model, which, given := strings.Cut(s, "@")
 	if err := CheckModelName(model); err != nil {
@@ -41,8 +42,11 @@ func ParseRef(s string) (Ref, error) {
 
 // String returns the reference in the form that ParseRef reads.
 func (r Ref) String() string {
-	if r.Version != 0 {
+	switch {
+	case r.Version != 0:
 		return r.Model + "@" + strconv.Itoa(r.Version)
+	case r.Alias != "":
+		return r.Model + "@" + r.Alias
 	}
-	return r.Model + "@" + r.Alias
+	return r.Model
 }

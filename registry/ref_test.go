@@ -33,6 +33,16 @@ func TestParseRef(t *testing.T) {
 	}
 }
 
+func TestRefString(t *testing.T) {
+	for want, ref := range map[string]registry.Ref{
+		"m": {Model: "m"}, "m@7": {Model: "m", Version: 7}, "m@champion": {Model: "m", Alias: "champion"},
+	} {
+		if got := ref.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func FuzzParseRef(f *testing.F) {
 	for _, s := range []string{"flowers", "flowers@7", "flowers@production", "a@0", "a@01", "@", "a@a@a", "a@9999999999"} {
 		f.Add(s)

@@ -145,6 +145,9 @@ func TestRegisterAndResolve(t *testing.T) {
 			}
 		}
 	}
+	if m, err := r.Resolve(t.Context(), registry.Ref{Model: "flowers"}); err != nil || m.Version != 2 {
+		t.Errorf("without version and alias: %v, %v; want version 2", m, err)
+	}
 	path, err := r.BlobPath(t.Context(), second.Manifest.Head.Digest)
 	if err != nil {
 		t.Fatal(err)

@@ -10,10 +10,14 @@ import (
 	"tkit/registry/metadata"
 )
 
-// Resolve returns the manifest of the version that ref refers to now. It reads no blob,
+// Resolve returns the manifest of the version that ref refers to now; the default
+// version is the one with the alias production. It reads no blob,
 // and takes some tens of microseconds for a version that was resolved before, so that
 // it may be called for every request.
 func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
+	if ref.Version == 0 && ref.Alias == "" {
+		ref.Alias = Production
+	}
 	v, found, err := r.metadata.Find(ctx, ref.Model, ref.Version, ref.Alias)
 	switch {
 	case err != nil:

@@ -9,6 +9,7 @@ import (
 
 	"tkit/inference"
 	"tkit/internal/guard"
+	"tkit/registry"
 )
 
 // A Service does what all front ends need for a request to a model, whatever its
@@ -80,10 +81,10 @@ func (s *Service) run(ctx context.Context, r Request, c *Call, answer func(conte
 	return guard.Call(func() error { return answer(ctx, c) })
 }
 
-// Find finds the version that answers a ref, and holds it until the call ends. It
+// Find finds the version that answers a reference, and holds it until the call ends. It
 // is called once, and decides whether the caller may use the version. The error is
 // that of [inference.Manager.Acquire].
-func (c *Call) Find(ctx context.Context, ref inference.Ref) (*inference.Handle, error) {
+func (c *Call) Find(ctx context.Context, ref registry.Ref) (*inference.Handle, error) {
 	if c.handle != nil {
 		return nil, errors.New("serve: a call has one model")
 	}

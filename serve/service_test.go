@@ -14,6 +14,7 @@ import (
 
 	"tkit/inference"
 	"tkit/inference/inferencetest"
+	"tkit/registry"
 	"tkit/serve"
 )
 
@@ -57,10 +58,10 @@ func newService(t *testing.T) (s *serve.Service, gatherer *prometheus.Registry, 
 func TestServiceFindsOnce(t *testing.T) {
 	s, gatherer, asked := newService(t)
 	err := s.Do(t.Context(), serve.Request{API: "test", Method: "ask"}, func(ctx context.Context, c *serve.Call) error {
-		if _, err := c.Find(ctx, inference.Ref{Model: "m"}); err != nil {
+		if _, err := c.Find(ctx, registry.Ref{Model: "m"}); err != nil {
 			return err
 		}
-		if _, err := c.Find(ctx, inference.Ref{Model: "m"}); err == nil {
+		if _, err := c.Find(ctx, registry.Ref{Model: "m"}); err == nil {
 			t.Error("a call found two models")
 		}
 		return nil
@@ -102,7 +103,7 @@ func TestServiceReleases(t *testing.T) {
 		"error":  {func(context.Context, *serve.Call) error { return boom }, inference.Internal},
 		"memory": {func(_ context.Context, c *serve.Call) error { return c.Account.Hold(1 << 20) }, inference.Overloaded},
 		"unknown": {func(ctx context.Context, c *serve.Call) error {
-			_, err := c.Find(ctx, inference.Ref{Model: "x"})
+			_, err := c.Find(ctx, registry.Ref{Model: "x"})
 			return err
 		}, inference.NotFound},
 		"late": {func(ctx context.Context, _ *serve.Call) error { <-ctx.Done(); return ctx.Err() }, inference.Timeout},
@@ -117,7 +118,7 @@ func TestServiceReleases(t *testing.T) {
 					t.Errorf("an earlier request still holds memory: %v", err)
 				}
 				if name != "unknown" {
-					if _, err := c.Find(ctx, inference.Ref{Model: "m"}); err != nil {
+					if _, err := c.Find(ctx, registry.Ref{Model: "m"}); err != nil {
 						return err
 					}
 				}

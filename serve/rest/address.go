@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"tkit/inference"
+	"tkit/registry"
 )
 
 // An address is the parsed path below /v1/models/.
 type address struct {
-	ref  inference.Ref
+	ref  registry.Ref
 	verb string // after the colon, such as "predict"; "" is none
 	part string // "metadata", or ""
 }
@@ -37,7 +37,7 @@ func parseAddress(path string) (address, error) {
 			if segments[1] == "" {
 				return a, fmt.Errorf("the path names no label")
 			}
-			a.ref.Label, segments = segments[1], segments[2:]
+			a.ref.Alias, segments = segments[1], segments[2:]
 		}
 	}
 	if len(segments) == 1 && segments[0] == "metadata" {

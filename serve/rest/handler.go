@@ -16,6 +16,7 @@ import (
 
 	"tkit/access"
 	"tkit/inference"
+	"tkit/registry"
 	"tkit/serve"
 )
 
@@ -158,7 +159,7 @@ type answerer func(w http.ResponseWriter, r *http.Request, q question) ([]byte, 
 // A question is one request to a model.
 type question struct {
 	*serve.Call
-	ref   inference.Ref
+	ref   registry.Ref
 	begun time.Time
 }
 
@@ -167,7 +168,7 @@ func (q question) find(ctx context.Context) (*inference.Handle, error) { return 
 
 // ask answers a request to a model. Nothing is held for it any more while the
 // answer is sent, at the client's pace.
-func (h *handler) ask(w http.ResponseWriter, r *http.Request, ref inference.Ref, method string, answer answerer) {
+func (h *handler) ask(w http.ResponseWriter, r *http.Request, ref registry.Ref, method string, answer answerer) {
 	begun := time.Now()
 	var text []byte
 	err := h.Do(r.Context(), serve.Request{API: "rest", Method: method}, func(ctx context.Context, c *serve.Call) (err error) {

@@ -542,7 +542,7 @@ func TestSlowReader(t *testing.T) {
 	<-w.writing
 	s.home.Promote(t, "digits", s.home.Register(t, "digits", 2), registry.Production)
 	s.manager.Until(t, "the old version is gone", func() bool {
-		_, err := s.manager.Status(inference.Ref{Model: "digits", Version: 1})
+		_, err := s.manager.Status(registry.Ref{Model: "digits", Version: 1})
 		return err != nil
 	})
 	close(w.let)

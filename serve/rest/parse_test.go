@@ -17,18 +17,19 @@ import (
 	"tkit/inference"
 	"tkit/internal/fuzztest"
 	"tkit/internal/tensorflow"
+	"tkit/registry"
 )
 
 func TestParseAddress(t *testing.T) {
 	for path, want := range map[string]address{
-		"m":                            {ref: inference.Ref{Model: "m"}},
-		"m:predict":                    {ref: inference.Ref{Model: "m"}, verb: "predict"},
-		"m/versions/7":                 {ref: inference.Ref{Model: "m", Version: 7}},
-		"m/versions/7:classify-image":  {ref: inference.Ref{Model: "m", Version: 7}, verb: "classify-image"},
-		"m/labels/champion:predict":    {ref: inference.Ref{Model: "m", Label: "champion"}, verb: "predict"},
-		"m/metadata":                   {ref: inference.Ref{Model: "m"}, part: "metadata"},
-		"m/versions/7/metadata":        {ref: inference.Ref{Model: "m", Version: 7}, part: "metadata"},
-		"m/labels/production/metadata": {ref: inference.Ref{Model: "m", Label: "production"}, part: "metadata"},
+		"m":                            {ref: registry.Ref{Model: "m"}},
+		"m:predict":                    {ref: registry.Ref{Model: "m"}, verb: "predict"},
+		"m/versions/7":                 {ref: registry.Ref{Model: "m", Version: 7}},
+		"m/versions/7:classify-image":  {ref: registry.Ref{Model: "m", Version: 7}, verb: "classify-image"},
+		"m/labels/champion:predict":    {ref: registry.Ref{Model: "m", Alias: "champion"}, verb: "predict"},
+		"m/metadata":                   {ref: registry.Ref{Model: "m"}, part: "metadata"},
+		"m/versions/7/metadata":        {ref: registry.Ref{Model: "m", Version: 7}, part: "metadata"},
+		"m/labels/production/metadata": {ref: registry.Ref{Model: "m", Alias: "production"}, part: "metadata"},
 	} {
 		if got, err := parseAddress(path); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", path, got, err)
@@ -48,7 +49,7 @@ func FuzzParseAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		defer fuzztest.Watch(t, len(path))()
 		a, err := parseAddress(path)
-		if err == nil && (a.ref.Model == "" || a.ref.Version < 0 || a.ref.Version > 0 && a.ref.Label != "") {
+		if err == nil && (a.ref.Model == "" || a.ref.Version < 0 || a.ref.Version > 0 && a.ref.Alias != "") {
 			t.Fatalf("%q was read as %+v", path, a)
 		}
 	})

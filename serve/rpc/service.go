@@ -27,7 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"tkit/access"
-	"tkit/inference"
+	"tkit/registry"
 	"tkit/serve"
 )
 
@@ -156,12 +156,12 @@ func (s *Server) recovered(ctx context.Context, method string, err *error) {
 const longestName = 256
 
 // refOf reads a model spec.
-func refOf(spec *pb.ModelSpec) (inference.Ref, error) {
-	ref := inference.Ref{Model: spec.GetName(), Label: spec.GetVersionLabel()}
+func refOf(spec *pb.ModelSpec) (registry.Ref, error) {
+	ref := registry.Ref{Model: spec.GetName(), Alias: spec.GetVersionLabel()}
 	if ref.Model == "" {
 		return ref, badRequest("model_spec.name is missing")
 	}
-	if len(ref.Model) > longestName || len(ref.Label) > longestName {
+	if len(ref.Model) > longestName || len(ref.Alias) > longestName {
 		return ref, badRequest("model_spec has a name longer than %d bytes", longestName)
 	}
 	if v, ok := spec.GetVersionChoice().(*pb.ModelSpec_Version); ok {
