@@ -32,7 +32,7 @@ launcher: # the program that confines plugins, embedded in tkit
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
 
 build: deps launcher ## build bin/tkit
-	@$(GO) build -trimpath -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
+	@$(GO) build -trimpath -buildvcs=auto -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
 check: lint ## run after an edit: lint, the import rules and the fast tests that need neither Python nor a JVM
 	@$(GO) test -short ./...

@@ -16,7 +16,7 @@ import (
 // Packages below a top-level package belong to it.
 var layers = [][]string{
 	{"cmd", "bench", "scripts"},
-	{"train", "serve", "ingest"},
+	{"train", "serve", "ingest", "doctor"},
 	{"catalog", "inference"},
 	{"datasets", "architectures", "plugins", "registry", "access"},
 	{"internal"},

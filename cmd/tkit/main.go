@@ -89,7 +89,9 @@ func app() *cli.App {
 			pluginsCommand(),
 			accessCommand(),
 			architecturesCommand(),
+			versionCommand(),
 			completionCommand(),
+			commandline.ManCommand(),
 		},
 	}
 	commandline.Prepare(a, bounds, withFlags)

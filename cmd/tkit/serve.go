@@ -5,15 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/inference"
-	"tkit/internal/present"
 	"tkit/serve/server"
 )
 
@@ -84,8 +79,8 @@ Examples:
 			o.Plugins.Log = o.Log
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
-				o.Listening = func(a server.Addresses) { printAddresses(c.App.Writer, a, o.TLSCert != "") }
-				o.Ready = func(models []inference.ModelStatus) { printModels(c.App.Writer, models) }
+				o.Listening = func(a server.Addresses) { a.WriteText(c.App.Writer, o.TLSCert != "") }
+				o.Ready = func(models []inference.ModelStatus) { server.WriteModels(c.App.Writer, models) }
 			}
 			defer server.IgnoreHangups(o.Log)()
 			return server.Run(c.Context, o)
@@ -102,35 +97,4 @@ func newLog(w io.Writer, asJSON, verbose bool) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
-}
-
-func printAddresses(w io.Writer, a server.Addresses, secured bool) {
-	scheme := map[bool]string{false: "http", true: "https"}[secured]
-	if a.HTTP != "" {
-		fmt.Fprintf(w, "HTTP  %s://%s\n", scheme, a.HTTP)
-	}
-	if a.GRPC != "" {
-		fmt.Fprintf(w, "gRPC  %s\n", a.GRPC)
-	}
-}
-
-// printModels shows what answers.
-func printModels(w io.Writer, models []inference.ModelStatus) {
-	if len(models) == 0 {
-		fmt.Fprintln(w, "No model is in production yet; `tkit registry promote` puts one there.")
-		return
-	}
-	var rows [][]string
-	for _, m := range models {
-		for _, v := range m.Versions {
-			var labels []string
-			for _, l := range slices.Sorted(maps.Keys(m.Labels)) {
-				if m.Labels[l] == v.Version {
-					labels = append(labels, l)
-				}
-			}
-			rows = append(rows, []string{m.Model, strconv.Itoa(v.Version), strings.Join(labels, ", "), strings.ToLower(v.State.String())})
-		}
-	}
-	present.Table(w, []string{"model", "version", "labels", "state"}, rows)
 }
