@@ -36,8 +36,8 @@ func (b *batch) row(i int) []float32 {
 
 func (b *batch) close() { b.tensor.Close() }
 
-// take returns the tensor of the full rows in their order, nil if there are none,
-// and ends the batch. It copies only where rows are missing.
+// take returns the tensor of the filled rows in their order, nil if there are
+// none, and ends the batch. It copies only if rows are missing.
 func (b *batch) take(full func(i int) bool) (*tensorflow.Tensor, error) {
 	var rows []int
 	for i := range b.rows {

@@ -12,14 +12,14 @@ import (
 	"tkit/internal/guard"
 )
 
-// A Batcher gathers rows into batches for one trunk. It is work-conserving: a
-// row that finds the trunk idle runs immediately and alone; while a batch runs,
-// the next one gathers. So batches grow with the load, and a single request does
-// not wait.
+// A Batcher collects rows into batches for one trunk. It is work-conserving: if
+// the trunk is idle, a row runs immediately and alone; while a batch runs, the
+// next one is collected. So batches grow with the load, and a single request
+// does not wait.
 //
-// All passes run on one thread of the operating system. TensorFlow's kernels for
-// CPUs cache per thread what they prepare for a batch size: on one thread the cache
-// stays warm, and exists once.
+// All passes run on one operating system thread. TensorFlow's CPU kernels cache the
+// preparation for each batch size per thread: with one thread there is one cache,
+// and it stays warm.
 //
 // Its methods may be called concurrently.
 type Batcher struct {
@@ -29,7 +29,7 @@ type Batcher struct {
 
 	buffers sync.Pool // of *[]float32: buffers for the values of a row
 
-	stop   context.Context // ends the loop and fills
+	stop   context.Context // cancels the loop and fills
 	cancel context.CancelFunc
 	wake   chan struct{} // capacity 1: the queue is not empty
 	alone  chan func()   // passes for the warm-up
@@ -54,7 +54,7 @@ func NewBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batch
 	return b
 }
 
-// errClosed is the answer to rows that a closing batcher still holds. The
+// errClosed is the error of rows that a closing batcher still holds. The
 // manager closes a trunk only when no request uses it, so no client sees it.
 var errClosed = &Error{Reason: Unavailable, Err: errors.New("the model is being unloaded")}
 
@@ -74,10 +74,11 @@ func (b *Batcher) Close() {
 	b.queue = nil
 }
 
-// Do sends the rows of one request through the trunk and waits for all of
-// them. The first row that fails fails the request, with a *RowError. A full queue
-// fails it immediately, before anything is decoded, with the reason Overloaded.
-// When ctx ends, its rows leave the batcher unless others wait for them too.
+// Do sends the rows of one request through the trunk and waits for all of them. If
+// a row fails, the request fails with a *RowError about the first such row. If the
+// queue is full, it fails immediately with the reason Overloaded, before anything
+// is decoded. When ctx ends, its rows leave the batcher unless other requests wait
+// for them too.
 func (b *Batcher) Do(ctx context.Context, rows []Row) ([]Outcome, error) {
 	finished := make(chan int, len(rows))
 	entries, err := b.enqueue(ctx, rows, finished)
@@ -141,7 +142,7 @@ func (b *Batcher) enqueue(ctx context.Context, rows []Row, finished chan<- int) 
 	return entries, nil
 }
 
-// countNew returns how many rows would need an entry of their own.
+// countNew returns how many rows need a new entry.
 func (b *Batcher) countNew(rows []Row) int {
 	n := 0
 	seen := map[string]bool{}
@@ -183,7 +184,7 @@ func (b *Batcher) fill(e *entry) {
 }
 
 // buffer returns a buffer for the values of one row. Buffers are reused: they are
-// large enough to burden the garbage collector.
+// large enough to be a load on the garbage collector.
 func (b *Batcher) buffer(shape [3]int) *[]float32 {
 	n := shape[0] * shape[1] * shape[2]
 	if used, ok := b.buffers.Get().(*[]float32); ok && cap(*used) >= n {
@@ -206,7 +207,7 @@ func (b *Batcher) leave(entries []*entry, finished chan<- int) {
 		before := len(e.waiters)
 		e.waiters = slices.DeleteFunc(e.waiters, func(w waiter) bool { return w.finished == finished })
 		if before == 0 || len(e.waiters) > 0 {
-			continue // a row asked for twice has left already, or others wait
+			continue // the request had the row twice, or others wait for it
 		}
 		b.forget(e)
 		if i := slices.Index(b.queue, e); i >= 0 {
@@ -253,7 +254,7 @@ func (b *Batcher) loop() {
 			for batch := b.next(time.Now()); len(batch) > 0; batch = b.next(time.Now()) {
 				b.run(batch)
 				select {
-				case pass := <-b.alone: // not only when there is nothing else
+				case pass := <-b.alone: // also while the queue is not empty
 					pass()
 				default:
 				}

@@ -1,10 +1,10 @@
-// Package inference keeps versions loaded and answers with them. It is the one way
-// from encoded images to labels, which serving, prediction, evaluation and the
-// extraction of bottlenecks share:
+// Package inference loads versions and computes their predictions. Serving,
+// prediction, evaluation and the extraction of bottlenecks all use its one path
+// from encoded images to labels:
 //
 //	bytes → pipeline → tensor → Trunk → bottleneck → Head → probabilities
 //
-// Its nouns are those of TensorFlow Serving's architecture:
+// Its terms are those of TensorFlow Serving's architecture:
 //
 //   - A [Source] says which versions are wanted now and where their parts are.
 //   - A [Servable] is one loaded version, of whatever kind; a [Handle] counts its
@@ -18,6 +18,6 @@
 //   - A [Batcher] stands before each trunk: rows of requests for different
 //     models share a batch.
 //
-// A [Stream] takes many images in order, in batches of its own, as fast as the
-// trunk goes.
+// A [Stream] processes many images in order, in its own batches, at the full
+// speed of the trunk.
 package inference

@@ -17,11 +17,11 @@ type Reason string
 // reasons of their own.
 const (
 	NotFound    Reason = "not found"         // no such model, version or label here
-	Unavailable Reason = "unavailable"       // known, but not answering now; may pass
+	Unavailable Reason = "unavailable"       // known, but not available now; temporary
 	Overloaded  Reason = "overloaded"        // the queue is full; retry later
 	Timeout     Reason = "deadline exceeded" // the request's deadline passed
-	Cancelled   Reason = "cancelled"         // the caller went away
-	BadRequest  Reason = "bad request"       // the request itself cannot be understood
+	Cancelled   Reason = "cancelled"         // the caller disconnected
+	BadRequest  Reason = "bad request"       // the request is not valid
 	TooLarge    Reason = "too large"         // the request exceeds a limit of the server
 	Internal    Reason = "internal"          // a bug or a failing machine
 
@@ -38,7 +38,8 @@ const (
 type Error struct {
 	Reason Reason
 	Err    error
-	// RetryAfter is set with Overloaded: when to come back.
+	// RetryAfter is set with Overloaded: how long to wait before the next
+	// attempt.
 	RetryAfter time.Duration
 }
 
@@ -54,14 +55,14 @@ type RowError struct {
 func (e *RowError) Error() string { return fmt.Sprintf("image %d: %v", e.Index, e.Err) }
 func (e *RowError) Unwrap() error { return e.Err }
 
-// ReasonOf returns the reason of an error: Internal where the error has none.
+// ReasonOf returns the reason of an error, Internal if it has none.
 func ReasonOf(err error) Reason {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
 	}
 	if e, ok := errors.AsType[*pipeline.ImageError](err); ok {
 		if e.Reason == pipeline.PluginFault {
-			return Internal // the image may be sound
+			return Internal // the image may be valid
 		}
 		return Reason(e.Reason)
 	}

@@ -19,24 +19,24 @@ import (
 // newest of its numbered folders, each with a SavedModel. A folder that is itself a
 // SavedModel is version 1.
 //
-// A version counts once it has a saved_model.pb and nothing in it has changed from
-// one look to the next, so that what is still being copied is not loaded. What was
-// served once counts as long as it is there.
+// A version is complete once it has a saved_model.pb and nothing in it has changed
+// between two checks, so that a folder that is still being copied is not loaded. A
+// version that was served once is complete as long as it exists.
 type FolderSource struct {
 	Dir   string
 	Model string        // the name it is served under
-	Every time.Duration // between looks
+	Every time.Duration // between checks
 	Log   *slog.Logger
 
 	mu     sync.Mutex
 	looked bool
 	served bool             // there was a complete version
-	seen   map[int]sighting // the other versions, as they were at the last look
+	seen   map[int]sighting // the other versions, as of the last check
 	whole  map[int]bool     // the complete versions
 }
 
-// A sighting is a version that may not be complete: its fingerprint, and since when
-// it has had it.
+// A sighting is a version that may not be complete: its fingerprint, and the time
+// since which it has not changed.
 type sighting struct {
 	print uint64
 	since time.Time
@@ -44,10 +44,10 @@ type sighting struct {
 
 var _ Source = (*FolderSource)(nil)
 
-// modelFile is what every SavedModel has.
+// modelFile is the file that every SavedModel has.
 const modelFile = "saved_model.pb"
 
-// Check says what is wrong with a folder in which there is nothing to serve.
+// Check returns an error if a folder contains nothing to serve.
 func (s *FolderSource) Check() error {
 	versions, err := s.versions()
 	if err == nil && len(versions) == 0 {
@@ -57,7 +57,7 @@ func (s *FolderSource) Check() error {
 }
 
 // Aspirations implements [Source]: the newest complete version. The first call
-// waits for the time between two looks.
+// waits for the time between two checks.
 func (s *FolderSource) Aspirations(ctx context.Context) ([]Aspiration, error) {
 	s.mu.Lock()
 	first := !s.looked
@@ -102,7 +102,7 @@ func (s *FolderSource) Changes(ctx context.Context) <-chan struct{} {
 			}
 			newest, err := s.look()
 			if err != nil && !failed {
-				s.Log.WarnContext(ctx, "cannot look for versions; what is loaded goes on", "folder", s.Dir, "error", err)
+				s.Log.WarnContext(ctx, "cannot check the folder for versions; loaded versions stay in use", "folder", s.Dir, "error", err)
 			}
 			if failed = err != nil; failed || newest == last {
 				continue
@@ -150,7 +150,7 @@ func (s *FolderSource) versions() (map[int]string, error) {
 	return versions, nil
 }
 
-// look returns the newest complete version, 0 for none.
+// look returns the newest complete version, 0 if there is none.
 func (s *FolderSource) look() (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,8 +168,8 @@ func (s *FolderSource) look() (int, error) {
 			if !known || at.print != print {
 				at = sighting{print, now}
 			}
-			// Looks may follow one another at once: half the time between two is
-			// enough to tell, and lets tickers be late.
+			// Two checks may follow each other closely if a ticker is late. Half
+			// of the interval is enough to detect changes.
 			seen[n], whole[n] = at, now.Sub(at.since) >= s.Every/2
 		}
 		if whole[n] {
@@ -180,11 +180,11 @@ func (s *FolderSource) look() (int, error) {
 	return newest, nil
 }
 
-// mostFiles bounds the files of a SavedModel that are looked at.
+// mostFiles is the maximum number of files of a SavedModel.
 const mostFiles = 100_000
 
-// fingerprint hashes the names, sizes and times of all files of a SavedModel. What
-// has no saved_model.pb has none.
+// fingerprint hashes the names, sizes and times of all files of a SavedModel. A
+// folder without a saved_model.pb has none.
 func fingerprint(dir string) (uint64, error) {
 	root, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -201,7 +201,7 @@ func fingerprint(dir string) (uint64, error) {
 		if files++; files > mostFiles {
 			return errors.New("too many files")
 		}
-		info, err := os.Stat(path) // what a link leads to
+		info, err := os.Stat(path) // the target of a link
 		if err != nil {
 			return err
 		}
@@ -211,8 +211,8 @@ func fingerprint(dir string) (uint64, error) {
 	return h.Sum64(), err
 }
 
-// ModelName returns the name under which a folder is served where none is given:
-// its own.
+// ModelName returns the default name under which a folder is served: the
+// folder's own.
 func ModelName(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -220,7 +220,7 @@ func ModelName(dir string) (string, error) {
 	}
 	name := filepath.Base(abs)
 	if slices.Contains([]string{string(filepath.Separator), "."}, name) {
-		return "", fmt.Errorf("%s has no name to serve it under", dir)
+		return "", fmt.Errorf("%s has no name of its own to serve it under: give one", dir)
 	}
 	return name, nil
 }

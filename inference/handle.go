@@ -10,26 +10,26 @@ import (
 	"tkit/registry"
 )
 
-// A Version says which version of a model a servable is.
+// A Version identifies the version of a model that a servable is.
 type Version struct {
 	Model  string
 	Number int
-	// Manifest is nil where the version does not come from a registry.
+	// Manifest is nil if the version does not come from a registry.
 	Manifest *registry.Manifest
 }
 
 // String is MODEL@VERSION.
 func (v Version) String() string { return v.Model + "@" + strconv.Itoa(v.Number) }
 
-// A Handle holds a servable for its users: the manager and the requests. Whoever
-// got it from [Manager.Acquire] releases it when the request is over; until then
+// A Handle holds a servable for its users: the manager and the requests. The
+// caller of [Manager.Acquire] releases it at the end of the request; until then
 // the servable stays loaded.
 type Handle struct {
 	Version
 	servable Servable
 
 	users atomic.Int64
-	idle  chan struct{} // closed when the last user has gone
+	idle  chan struct{} // closed when the last user has released it
 }
 
 // newHandle returns a handle with one user, who ends with Close.
@@ -60,10 +60,10 @@ func (h *Handle) Signature(name string) (string, Signature, error) {
 	return name, s, &Error{Reason: BadRequest, Err: err}
 }
 
-// Run computes outputs of a signature, in the order of their names; no names
-// stand for all outputs, and the name "" for the default signature. The inputs may
-// come in any order. An error that is the request's own fault has the reason
-// BadRequest or TooLarge.
+// Run computes outputs of a signature, in the order of their names; without names
+// it computes all outputs, and the name "" is the default signature. The inputs
+// may come in any order. An error caused by the request has the reason BadRequest
+// or TooLarge.
 func (h *Handle) Run(ctx context.Context, signature string, inputs []Tensor, outputs []string) ([]Tensor, Timings, error) {
 	name, s, err := h.Signature(signature)
 	if err != nil {
@@ -79,8 +79,8 @@ func (h *Handle) Run(ctx context.Context, signature string, inputs []Tensor, out
 	return h.servable.Run(ctx, name, ordered, outputs)
 }
 
-// Classify is [ImageClassifier.Classify]. The error's reason is BadRequest where the
-// servable is no image classifier.
+// Classify is [ImageClassifier.Classify]. The error's reason is BadRequest if the
+// servable is not an image classifier.
 func (h *Handle) Classify(ctx context.Context, images [][]byte) ([]Prediction, Timings, error) {
 	c, err := h.classifier()
 	if err != nil {
@@ -101,12 +101,13 @@ func (h *Handle) Stream(ctx context.Context, items iter.Seq[Item], emit EmitPred
 func (h *Handle) classifier() (ImageClassifier, error) {
 	c, ok := h.servable.(ImageClassifier)
 	if !ok {
-		return nil, &Error{Reason: BadRequest, Err: fmt.Errorf("%s takes tensors and no encoded images", h.Version)}
+		return nil, &Error{Reason: BadRequest, Err: fmt.Errorf("%s takes tensors, not encoded images", h.Version)}
 	}
 	return c, nil
 }
 
-// acquire adds a user; false where the last one has gone.
+// acquire adds a user. It returns false if the last user has already released
+// the servable.
 func (h *Handle) acquire() bool {
 	for {
 		n := h.users.Load()
@@ -126,8 +127,8 @@ func (h *Handle) Release() {
 	}
 }
 
-// Close ends the first use, which is that of whoever loaded the servable. It waits
-// for the others and closes the servable.
+// Close releases the first use, that of the loader of the servable. It waits for
+// the other uses and closes the servable.
 func (h *Handle) Close() error {
 	h.Release()
 	<-h.idle

@@ -65,7 +65,7 @@ func TestHandleChecksRequests(t *testing.T) {
 		"another type":         {"", []Tensor{{Name: "a", Type: tensorflow.Int64}, b}, nil, `m@7: input "a" is int64; want float32`},
 		"too few elements":     {"", []Tensor{long, b}, nil, `m@7: tensor "a" has 8 bytes; float32 of shape [3] has 3 elements of 4 bytes`},
 		"an unknown output":    {"", []Tensor{a, b}, []string{"z"}, `m@7: there is no output "z"; want some of ["x" "y"]`},
-		"an output twice":      {"", []Tensor{a, b}, []string{"x", "x"}, `m@7: an output is asked for twice`},
+		"an output twice":      {"", []Tensor{a, b}, []string{"x", "x"}, `m@7: an output is requested twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said, _, err := h.Run(t.Context(), test.signature, test.inputs, test.outputs)

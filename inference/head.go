@@ -21,8 +21,8 @@ type Head struct {
 }
 
 // OpenHead loads a network file with one float32 input, bottlenecks [N, …], and
-// float32 outputs, "probabilities" [N, classes] among them. It runs on the
-// CPU, on the goroutines that call it: a head is small.
+// float32 outputs, "probabilities" [N, classes] among them. It runs on the CPU,
+// in the goroutines of its callers, because a head is small.
 func OpenHead(path string) (_ *Head, err error) {
 	n, err := network.Open(path)
 	if err != nil {
@@ -41,11 +41,11 @@ func (h *Head) open(n *network.Network) (err error) {
 		return err
 	}
 	if i := slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.DataType != tensorflow.Float32 }); i >= 0 {
-		return fmt.Errorf("it gives %q as %v; want float32", n.Outputs[i].Name, n.Outputs[i].DataType)
+		return fmt.Errorf("output %q is %v; want float32", n.Outputs[i].Name, n.Outputs[i].DataType)
 	}
 	h.answer = slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.Name == probabilities })
 	if h.answer < 0 {
-		return fmt.Errorf("it gives %v; want %q among them", n.Outputs, probabilities)
+		return fmt.Errorf("its outputs are %v; want %q among them", n.Outputs, probabilities)
 	}
 	h.loaded, err = n.Load(tensorflow.Config{Device: tensorflow.CPU, RunInCaller: true})
 	return err
@@ -57,7 +57,7 @@ func (h *Head) Input() []int64 { return slices.Clone(h.loaded.Inputs[0].Shape) }
 // Output is the shape of their probabilities.
 func (h *Head) Output() []int64 { return slices.Clone(h.loaded.Outputs[h.answer].Shape) }
 
-// Outputs are the names of what the head gives.
+// Outputs are the names of the head's outputs.
 func (h *Head) Outputs() []string {
 	var names []string
 	for _, p := range h.loaded.Outputs {
@@ -88,7 +88,7 @@ func (h *Head) RunRows(ctx context.Context, shape []int64, bottlenecks [][]float
 		return nil, err
 	}
 	defer in.Close()
-	// It takes less time than leaving it before its end would.
+	// A run is shorter than an interruption of it would be.
 	tensors, err := h.loaded.Run(context.WithoutCancel(ctx), in)
 	if err != nil {
 		return nil, err
@@ -101,5 +101,5 @@ func (h *Head) RunRows(ctx context.Context, shape []int64, bottlenecks [][]float
 	return outputs, nil
 }
 
-// Close waits for the runs under way.
+// Close waits for the runs in progress.
 func (h *Head) Close() error { return h.loaded.Close() }

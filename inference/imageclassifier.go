@@ -23,10 +23,10 @@ type imageClassifier struct {
 	head     *Head
 	shape    [3]int        // of the pipeline's tensors
 	digest   string        // of the preprocessing
-	decoders chan struct{} // shared: one token for each decode under way
+	decoders chan struct{} // shared: one token for each decode in progress
 	most     int           // images in a request
 
-	parts []func() error // release the shared parts and close its own
+	parts []func() error // release the shared parts and close the others
 }
 
 var _ ImageClassifier = (*imageClassifier)(nil)
@@ -74,8 +74,8 @@ func (c *imageClassifier) Stream(ctx context.Context, items iter.Seq[Item], emit
 	})
 }
 
-// Run implements [Servable]. The only input are images that have been preprocessed
-// already, [n, height, width, channels].
+// Run implements [Servable]. The only input is preprocessed images, [n, height,
+// width, channels].
 func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, outputs []string) ([]Tensor, Timings, error) {
 	in := inputs[0]
 	if err := c.checkShape(in); err != nil {
@@ -83,7 +83,7 @@ func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, ou
 	}
 	values := in.Float32()
 	if i := notFinite(values); i >= 0 {
-		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("input %q holds %v, in image %d: want numbers", in.Name, values[i], i*int(in.Shape[0])/len(values))}
+		return nil, Timings{}, &Error{Reason: BadRequest, Err: fmt.Errorf("input %q contains %v in image %d; want finite numbers", in.Name, values[i], i*int(in.Shape[0])/len(values))}
 	}
 	rows := make([]Row, in.Shape[0])
 	stride := len(values) / len(rows)
@@ -107,7 +107,7 @@ func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, ou
 
 func isNamed(name string) func(Tensor) bool { return func(t Tensor) bool { return t.Name == name } }
 
-// checkShape refuses the shape of an input that Run does not take.
+// checkShape refuses the shape of an input that Run does not support.
 func (c *imageClassifier) checkShape(in Tensor) error {
 	want := []int64{-1, int64(c.shape[0]), int64(c.shape[1]), int64(c.shape[2])}
 	if len(in.Shape) != 4 || in.Shape[0] < 1 || !slices.Equal(in.Shape[1:], want[1:]) {
@@ -133,10 +133,10 @@ func (c *imageClassifier) checkImages(n int64) error {
 // preprocessing's shape, float32 outputs that the head has.
 func classifierSignatures(m *registry.Manifest, shape [3]int, head []string) (map[string]Signature, error) {
 	if !slices.Contains(head, probabilities) {
-		return nil, fmt.Errorf("the head gives %q; want %q among them", head, probabilities)
+		return nil, fmt.Errorf("the head has the outputs %q; want %q among them", head, probabilities)
 	}
 	if n := len(m.Signature.Inputs); n != 1 {
-		return nil, fmt.Errorf("the signature has %d inputs; a server takes models of one", n)
+		return nil, fmt.Errorf("the signature has %d inputs; want one", n)
 	}
 	in := m.Signature.Inputs[0]
 	want := []int64{-1, int64(shape[0]), int64(shape[1]), int64(shape[2])}
@@ -145,12 +145,12 @@ func classifierSignatures(m *registry.Manifest, shape [3]int, head []string) (ma
 		fits = in.Shape[i] < 0 || in.Shape[i] == want[i]
 	}
 	if !fits {
-		return nil, fmt.Errorf("input %q is %s %v; the preprocessing gives float32 %v", in.Name, in.DataType, in.Shape, want)
+		return nil, fmt.Errorf("input %q is %s %v; the preprocessing returns float32 %v", in.Name, in.DataType, in.Shape, want)
 	}
 	s := Signature{Method: PredictMethod, Inputs: []TensorInfo{infoOf(in)}}
 	for _, out := range m.Signature.Outputs {
 		if out.DataType != "float32" || !slices.Contains(head, out.Name) {
-			return nil, fmt.Errorf("the signature has the output %q, %s; the head gives %q", out.Name, out.DataType, head)
+			return nil, fmt.Errorf("the signature has the output %q, %s; the head has %q", out.Name, out.DataType, head)
 		}
 		s.Outputs = append(s.Outputs, infoOf(out))
 	}
@@ -171,13 +171,13 @@ func (c *imageClassifier) preprocess(ctx context.Context, encoded []byte, dst []
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	// It cannot be interrupted: leaving early would free the decoder too soon.
+	// It cannot be interrupted: returning early would release the decoder too
+	// soon.
 	return c.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)
 }
 
-// answer sends rows through the trunk, in batches that they share with the rows of
-// other requests, and the bottleneck of each image, the mean of those of its views,
-// through the head.
+// answer sends rows through the trunk, in batches shared with other requests. Then
+// it sends the bottleneck of each image, the mean over its views, through the head.
 func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]Tensor, Timings, error) {
 	var t Timings
 	outcomes, err := c.trunk.batcher.Do(ctx, rows)
@@ -222,7 +222,7 @@ func (c *imageClassifier) judge(ctx context.Context, shape []int64, bottlenecks 
 }
 
 // errNotFinite is the error of a network that computed infinity or NaN.
-var errNotFinite = errors.New("the answer is not a number")
+var errNotFinite = errors.New("the result is not finite")
 
 // notFinite returns the index of the first value that is infinite or NaN, or -1.
 func notFinite(values []float32) int {

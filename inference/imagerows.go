@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// views returns the rows of an encoded image: one, or with a ten_crop ten that share
-// one decoding.
+// views returns the rows of an encoded image: one, or ten that share one decoding if
+// there is a ten_crop step.
 func (c *imageClassifier) views(encoded []byte) []Row {
 	sum := sha256.Sum256(encoded)
 	key := c.digest + string(sum[:])
@@ -40,7 +40,7 @@ func (c *imageClassifier) views(encoded []byte) []Row {
 }
 
 // decodedViews are all views of an image, computed by the first row that is filled.
-// An error is not kept: it may be that the request of that row has been cancelled.
+// An error is not cached, because the request of that row may have been cancelled.
 type decodedViews struct {
 	mu     sync.Mutex
 	values []float32

@@ -16,20 +16,20 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// LoaderOptions say how versions are loaded. The zero value computes in FP32 and
-// has no plugins.
+// LoaderOptions configure how versions are loaded. The zero value computes in
+// FP32 without plugins.
 type LoaderOptions struct {
 	Trunk     tensorflow.Config // how and on which device trunks compute
 	Precision Precision         // of trunks, where a version allows it; "": FP32
 	Limits    Limits            // of each trunk's batcher; zero: DefaultLimits
 	Decoders  int               // images decoded at a time, over all versions; 0: one for each core
 	Images    int               // images in a request; 0: as many as the queue holds
-	// Cold loads versions without a warm-up. The first answers then take longer;
-	// it suits programs that end after a few.
+	// Cold loads versions without a warm-up, so that the first requests take
+	// longer. It suits programs that end after a few requests.
 	Cold bool
-	// Plugins has the plugins that versions' preprocessing names; nil has none.
-	// A version whose plugin is not there, in its version and with its digest,
-	// does not load.
+	// Plugins provides the plugins of preprocessings; nil provides none. A
+	// version loads only if its plugins exist with the pinned versions and
+	// digests.
 	Plugins pipeline.Plugins
 	// Permit decides whether a version may be loaded here; nil permits all.
 	Permit  func(ctx context.Context, v Version) error
@@ -59,8 +59,9 @@ func (o LoaderOptions) withDefaults() LoaderOptions {
 	return o
 }
 
-// A Loader makes servables of versions. Parts that several versions use are loaded
-// once: trunks are keyed by digest, precision and session, preprocessing by digest.
+// A Loader makes servables of versions. Parts that several versions share are
+// loaded once: trunks are keyed by digest, precision and session, preprocessings by
+// digest.
 type Loader struct {
 	source    Source
 	options   LoaderOptions
@@ -76,14 +77,14 @@ type trunkKey struct {
 	session   tensorflow.Config // with the device
 }
 
-// NewLoader makes a loader of what source has.
+// NewLoader returns a loader of the versions of a source.
 func NewLoader(source Source, o LoaderOptions) *Loader {
 	o = o.withDefaults()
 	return &Loader{source: source, options: o, decoders: make(chan struct{}, o.Decoders)}
 }
 
-// Load loads a version and warms it up: its first answer takes no longer than
-// a later one. The handle's only user is the caller.
+// Load loads a version and warms it up, so that its first request takes no
+// longer than later ones. The handle's only user is the caller.
 func (l *Loader) Load(ctx context.Context, model string, version int) (*Handle, error) {
 	parts, err := l.source.Parts(ctx, model, version)
 	if err != nil {
@@ -102,7 +103,7 @@ func (l *Loader) Load(ctx context.Context, model string, version int) (*Handle, 
 	return newHandle(v, s), nil
 }
 
-// open makes the servable of a version, of the kind that its parts are for.
+// open makes the servable of a version. Its parts determine the kind.
 func (l *Loader) open(ctx context.Context, parts Parts) (Servable, error) {
 	if parts.SavedModel != "" {
 		return l.openSavedModel(ctx, parts.SavedModel)
@@ -160,7 +161,7 @@ func (l *Loader) openClassifier(ctx context.Context, parts Parts) (_ *imageClass
 	return c, c.warmUp(ctx)
 }
 
-// trunk takes a version's trunk in a precision out of the pool, or loads it.
+// trunk returns a version's trunk in a precision from the pool, or loads it.
 func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*Trunk, func() error, error) {
 	key := trunkKey{string(p.Manifest.Trunk.Digest), precision, l.options.Trunk}
 	return l.trunks.get(ctx, key, func(context.Context) (*Trunk, error) {
@@ -171,9 +172,9 @@ func (l *Loader) trunk(ctx context.Context, p Parts, precision Precision) (*Trun
 	})
 }
 
-// warmUp takes images all the way, one of each kind of decoder. It goes around
-// the batcher: a version whose neighbours on the trunk are busy, even too busy,
-// still comes up, and a trunk that is loaded is warm already.
+// warmUp computes predictions for images, one for each kind of decoder. It
+// bypasses the batcher, because a loaded trunk is already warm, and a version
+// must load even if requests for other models overload its trunk.
 func (c *imageClassifier) warmUp(ctx context.Context) error {
 	bottleneck, err := c.trunk.warmUp(ctx, c.shape)
 	if err != nil {
@@ -187,7 +188,7 @@ func (c *imageClassifier) warmUp(ctx context.Context) error {
 	for _, encoded := range images {
 		err := c.preprocess(ctx, encoded, preprocessed)
 		if errors.As(err, new(*pipeline.ImageError)) && len(c.manifest.Preprocessing.Plugins()) > 0 {
-			continue // a plugin may want to see something in an image
+			continue // a plugin may reject a blank image
 		}
 		if err != nil {
 			return fmt.Errorf("warm up the preprocessing: %w", err)
@@ -206,7 +207,7 @@ func (c *imageClassifier) warmUp(ctx context.Context) error {
 	return nil
 }
 
-// samples are two images twice as large as the trunk wants them.
+// samples are two images of twice the trunk's input size.
 func (c *imageClassifier) samples() ([][]byte, error) {
 	drawn := image.NewRGBA(image.Rect(0, 0, 2*c.shape[1], 2*c.shape[0]))
 	for i := range drawn.Pix {

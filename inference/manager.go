@@ -24,14 +24,14 @@ type ManagerOptions struct {
 	// Permit decides, once for each request, whether it may use a version; nil
 	// permits all.
 	Permit    func(ctx context.Context, v Version) error
-	Published func() // called by Run after every change that requests may see; nil: nothing
+	Published func() // called by Run after every change that requests can see; nil: nothing
 }
 
-// A Manager keeps the versions that its source wants loaded. Requests get a servable
-// by Acquire; it stays loaded while they hold it.
+// A Manager keeps loaded the versions that its source wants. Requests get a servable
+// by Acquire, and it stays loaded while they hold it.
 //
-// The goroutine of Run owns the state and decides. Requests read the view that it
-// publishes and never wait for it.
+// The goroutine of Run owns the state and decides what to load. Requests read the
+// view that it publishes and never wait for it.
 type Manager struct {
 	source  Source
 	loader  *Loader
@@ -41,14 +41,14 @@ type Manager struct {
 	// Owned by Run:
 	started bool // the source was read
 	models  map[string]*model
-	tasks   int // loads and unloads under way
+	tasks   int // loads and unloads in progress
 	events  chan func()
 	slots   chan struct{} // one token for each load
 	// refresh is when to ask the source again after it failed; zero: never.
 	refresh time.Time
 }
 
-// A model is what the manager knows of one.
+// A model is the manager's state of one model.
 type model struct {
 	aspiration Aspiration
 	versions   map[int]*version
@@ -113,12 +113,12 @@ func (m *Manager) Run(ctx context.Context) {
 	}
 }
 
-// aspire asks the source what is wanted now.
+// aspire asks the source which versions it wants now.
 func (m *Manager) aspire(ctx context.Context) {
 	aspirations, err := m.source.Aspirations(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			m.options.Log.ErrorContext(ctx, "cannot learn what to serve; what is loaded goes on", "error", err)
+			m.options.Log.ErrorContext(ctx, "cannot find out what to serve; loaded versions stay in use", "error", err)
 		}
 		m.refresh = time.Now().Add(m.options.FirstRetry)
 		return
@@ -139,8 +139,8 @@ func (m *Manager) setAspirations(aspirations []Aspiration) {
 	}
 }
 
-// act updates routes and view, carries out what the policy decides, and returns
-// how long there is nothing to do.
+// act updates routes and view, executes the decisions of the policy, and
+// returns the time until the next one is due.
 func (m *Manager) act(loading context.Context) time.Duration {
 	now := time.Now()
 	wake := time.Hour
@@ -174,7 +174,7 @@ func (m *Manager) act(loading context.Context) time.Duration {
 		m.begin(ref)
 	}
 	m.publish()
-	// Versions are unloaded only now that new requests no longer find them.
+	// Versions are unloaded only now, because new requests no longer find them.
 	for _, ref := range unloads {
 		m.unload(ref)
 	}
@@ -227,11 +227,11 @@ func (m *Manager) loaded(ctx context.Context, ref registry.Ref, handle *Handle, 
 	rest := backOff(v.failures, m.options.FirstRetry, m.options.LastRetry)
 	v.state, v.err, v.retry = End, fmt.Errorf("load %s: %w", ref, err), time.Now().Add(rest)
 	m.options.Metrics.loads.WithLabelValues(ref.Model, "failed").Inc()
-	m.options.Log.Error("cannot load; what answered before goes on", "model", ref.Model, "version", ref.Version,
+	m.options.Log.Error("cannot load; the previous version stays in use", "model", ref.Model, "version", ref.Version,
 		"error", err, "failures", v.failures, "retry_in", rest)
 }
 
-// unload frees a version once the requests that use it are over.
+// unload frees a version when the requests that use it have ended.
 func (m *Manager) unload(ref registry.Ref) {
 	handle := m.at(ref).handle
 	m.at(ref).handle = nil
@@ -248,7 +248,8 @@ func (m *Manager) unload(ref registry.Ref) {
 	})
 }
 
-// task runs work on a new goroutine, and then what it returns on Run's.
+// task runs work in a new goroutine, and the function that it returns in the
+// goroutine of Run.
 func (m *Manager) task(work func() (happened func())) {
 	m.tasks++
 	go func() {
@@ -275,20 +276,21 @@ func (m *Manager) unloadAll() {
 
 func (m *Manager) at(ref registry.Ref) *version { return m.models[ref.Model].versions[ref.Version] }
 
-// available says whether a version answers.
+// available reports whether a version is available.
 func (k *model) available(v int) bool {
 	known := k.versions[v]
 	return known != nil && known.state == Available
 }
 
-// forget drops versions that have ended and that nobody wants.
+// forget removes versions that have ended and are not wanted.
 func (k *model) forget() {
 	maps.DeleteFunc(k.versions, func(v int, known *version) bool {
 		return known.state == End && !slices.Contains(k.aspiration.Versions, v)
 	})
 }
 
-// states is what the policy decides on: every version wanted or known.
+// states returns the input of the policy: every version that is wanted or
+// known.
 func (k *model) states() []VersionState {
 	routed := map[int]bool{}
 	for _, v := range k.routes {

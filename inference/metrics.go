@@ -29,7 +29,7 @@ var _ prometheus.Collector = (*Metrics)(nil)
 // Seconds are the buckets of every duration: 0.5 ms to 32 s.
 var Seconds = prometheus.ExponentialBuckets(0.0005, 2, 17)
 
-// NewMetrics returns measurements that nobody has registered yet.
+// NewMetrics returns measurements that are not registered yet.
 func NewMetrics() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -42,14 +42,14 @@ func NewMetrics() *Metrics {
 	}
 	return &Metrics{
 		states:    gauge("tkit_servable_state", "1 for the state each version is in.", "model", "version", "state"),
-		missing:   gauge("tkit_missing", "Labels and versions of a model that are wanted and that nothing answers for.", "model"),
-		failing:   gauge("tkit_failing_versions", "Versions of a model that are wanted and whose last load failed.", "model"),
+		missing:   gauge("tkit_missing", "Wanted labels and versions of a model that are not available.", "model"),
+		failing:   gauge("tkit_failing_versions", "Wanted versions of a model whose last load failed.", "model"),
 		loads:     counter("tkit_loads_total", "Loads of a version by outcome.", "model", "outcome"),
 		batchSize: histogram("tkit_batch_images", "Images in a batch.", []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}, "trunk"),
 		passTime:  histogram("tkit_pass_seconds", "Time of one pass of a batch through a trunk.", Seconds, "trunk"),
 		queueTime: histogram("tkit_queue_seconds", "Time an image waits for its trunk.", Seconds, "trunk"),
 		waiting:   gauge("tkit_queue_images", "Images being decoded or waiting for their trunk.", "trunk"),
-		joined:    counter("tkit_joined_images_total", "Images that shared the pass of an equal one.", "trunk"),
+		joined:    counter("tkit_joined_images_total", "Images that shared the pass of an identical one.", "trunk"),
 		expired:   counter("tkit_expired_images_total", "Images dropped because their deadline passed in the queue.", "trunk"),
 		rejected:  counter("tkit_rejected_images_total", "Images refused because the queue was full.", "trunk"),
 	}
@@ -74,7 +74,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// state records that a version went from one state to another; "" is no state.
+// state records a version's change from one state to another; "" is no state.
 func (m *Metrics) state(model, version, from, to string) {
 	if from != "" {
 		m.states.DeleteLabelValues(model, version, from)
@@ -84,14 +84,14 @@ func (m *Metrics) state(model, version, from, to string) {
 	}
 }
 
-// readiness records how many of the versions and labels to be served of a model do
-// not answer, and how many of its versions fail to load.
+// readiness records how many wanted versions and labels of a model are not
+// available, and how many of its versions fail to load.
 func (m *Metrics) readiness(model string, missing, failing int) {
 	m.missing.WithLabelValues(model).Set(float64(missing))
 	m.failing.WithLabelValues(model).Set(float64(failing))
 }
 
-// forget drops the readiness of a model that nobody wants any more.
+// forget removes the readiness of a model that is no longer wanted.
 func (m *Metrics) forget(model string) {
 	m.missing.DeleteLabelValues(model)
 	m.failing.DeleteLabelValues(model)

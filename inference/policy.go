@@ -15,8 +15,8 @@ type State int
 const (
 	Start     State = iota // wanted, waiting for its turn to load
 	Loading                // being loaded and warmed up
-	Available              // answering
-	Unloading              // takes no new request; those in flight finish
+	Available              // available to requests
+	Unloading              // takes no new requests; those in flight finish
 	End                    // not loaded
 )
 
@@ -30,12 +30,13 @@ func (s State) String() string {
 	return stateNames[s]
 }
 
-// VersionState is what a [VersionPolicy] knows of one version of a model.
+// VersionState is the state of one version of a model, as input of a
+// [VersionPolicy].
 type VersionState struct {
 	Version int
 	// Wanted: the source wants it available.
 	Wanted bool
-	// Routed: requests for some label are answered by it now.
+	// Routed: requests for some label are routed to it now.
 	Routed bool
 	// Known: the manager has an entry for it, in State. A wanted version that
 	// was never loaded is not known.
@@ -45,7 +46,7 @@ type VersionState struct {
 	RetryAt time.Time
 }
 
-// ActionKind says what to do with a version.
+// ActionKind is what to do with a version.
 type ActionKind int
 
 // The two kinds of actions.
@@ -68,15 +69,16 @@ type Action struct {
 	Version int
 }
 
-// A VersionPolicy decides what to do next with the versions of one model. It
-// is a pure function. The manager calls it whenever a state, the source's
-// aspirations or the time changes, and carries out all actions that it returns.
+// A VersionPolicy decides what to do next with the versions of one model. It is
+// a pure function. The manager calls it whenever a state or the source's
+// aspirations change or a retry is due, and carries out all actions that it
+// returns.
 type VersionPolicy func(versions []VersionState, now time.Time) []Action
 
 // PreserveAvailability loads before it unloads: a version that is no longer
 // wanted is unloaded only when no label routes to it any more, that is, when its
-// replacement is available. In the meantime both are in memory; what they share,
-// usually the trunk, is there once. Newer versions load first.
+// replacement is available. In the meantime both are in memory, except that
+// shared parts, usually the trunk, are there once. Newer versions load first.
 func PreserveAvailability(versions []VersionState, now time.Time) []Action {
 	var actions []Action
 	for _, v := range versions {
@@ -109,8 +111,8 @@ func nextRetry(versions []VersionState, now time.Time) time.Time {
 	return next
 }
 
-// backOff returns the delay after the nth failed load of a version (n from 1):
-// first, then twice as long each time, at most most.
+// backOff returns the delay after the nth failed load of a version, n from 1.
+// It begins with first and doubles each time, up to most.
 func backOff(n int, first, most time.Duration) time.Duration {
 	d := first
 	for ; n > 1 && d < most; n-- {

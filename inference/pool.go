@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A pool holds what several servables use: each value is made once, counted,
-// and closed when the last of its users lets go.
+// A pool holds values that several servables share. Each value is made once,
+// its users are counted, and it is closed when the last user releases it.
 type pool[K comparable, V interface{ Close() error }] struct {
 	mu    sync.Mutex
 	items map[K]*pooled[V]
@@ -15,14 +15,14 @@ type pool[K comparable, V interface{ Close() error }] struct {
 
 type pooled[V any] struct {
 	users int
-	made  chan struct{} // closed when value or err is there
+	made  chan struct{} // closed when value or err is set
 	value V
 	err   error
 }
 
-// get returns the value of a key, making it if nobody has it, and the function
-// by which its user lets go. Of callers that come together one makes, and a
-// failure is the failure of all.
+// get returns the value of a key, made if there is none, and the function that
+// releases it. If several callers get a new key at once, one of them makes the
+// value, and if that fails, it fails for all.
 func (p *pool[K, V]) get(ctx context.Context, key K, build func(context.Context) (V, error)) (V, func() error, error) {
 	p.mu.Lock()
 	item, ok := p.items[key]
@@ -47,8 +47,8 @@ func (p *pool[K, V]) get(ctx context.Context, key K, build func(context.Context)
 	select {
 	case <-item.made:
 	case <-ctx.Done():
-		// The maker still holds the item, so this is not its last user unless
-		// it has been made by now.
+		// The maker holds the item until the value is made, so this user is the
+		// last one only after that.
 		return none, nil, errors.Join(ctx.Err(), p.release(key, item))
 	}
 	if item.err != nil {
@@ -57,7 +57,7 @@ func (p *pool[K, V]) get(ctx context.Context, key K, build func(context.Context)
 	return item.value, sync.OnceValue(func() error { return p.release(key, item) }), nil
 }
 
-// release takes a user off an item; the last one closes it.
+// release removes a user from an item; the last one closes the value.
 func (p *pool[K, V]) release(key K, item *pooled[V]) error {
 	p.mu.Lock()
 	item.users--
@@ -72,7 +72,7 @@ func (p *pool[K, V]) release(key K, item *pooled[V]) error {
 	return item.value.Close()
 }
 
-// forget lets the next get of the key make the value anew.
+// forget removes an item, so that the next get of the key makes a new value.
 func (p *pool[K, V]) forget(key K, item *pooled[V]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,15 +11,15 @@ type Label struct {
 	Probability float32 `json:"probability"`
 }
 
-// A Prediction is the answer for one image: a probability for each label, in
+// A Prediction is the result for one image: a probability for each label, in
 // the order of the version's labels.
 type Prediction struct {
 	labels        []string
 	Probabilities []float32
 }
 
-// Top returns the n most probable labels, the most probable first, or all where
-// there are fewer. Labels of equal probability keep the order of the version's
+// Top returns the n most probable labels, or all if there are fewer, the most
+// probable first. Labels of equal probability keep the order of the version's
 // labels.
 func (p Prediction) Top(n int) []Label {
 	all := make([]Label, len(p.Probabilities))

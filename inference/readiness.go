@@ -7,23 +7,24 @@ import (
 	"tkit/registry"
 )
 
-// Readiness says how much of what its source wants a manager has loaded.
+// Readiness says which of the wanted versions a manager has loaded.
 type Readiness struct {
-	// Started: the source was read. Until then nothing is known to be wanted.
+	// Started: the source was read. Until then it is unknown what is wanted.
 	Started bool
-	// Ready: requests can be sent. It becomes true when each wanted version answers
-	// or has failed to load often enough to count as broken, and one of them
-	// answers, or none is wanted. It then stays true: a new model or a broken
+	// Ready: requests can be sent. It becomes true when each wanted version is
+	// available or counts as broken after repeated failures, and at least one is
+	// available or none is wanted. It then stays true: a new model or a broken
 	// version must not stop requests for the others.
 	Ready bool
-	// Missing are the labels and versions that nothing answers for, as refs.
+	// Missing are the wanted labels and versions that are not available, as
+	// refs.
 	Missing []string
 	// Failing are the wanted versions whose last load failed, as refs. An older
-	// version may answer for the label of such a version.
+	// version may be in use for the label of such a version.
 	Failing []string
 }
 
-// Complete reports whether everything that is wanted answers and nothing fails.
+// Complete reports whether everything wanted is available and nothing fails.
 func (r Readiness) Complete() bool {
 	return r.Started && len(r.Missing) == 0 && len(r.Failing) == 0
 }
@@ -54,7 +55,7 @@ func (k *model) readiness() modelReadiness {
 	return r
 }
 
-// ready decides whether a server that was ready or not before is so now.
+// ready reports whether a server is ready now, given whether it was before.
 func ready(before, started bool, models map[string]modelView) bool {
 	if before || !started {
 		return before

@@ -15,8 +15,8 @@ import (
 type RegistrySource struct {
 	// Registry is followed. Other processes may change it.
 	Registry *registry.Registry
-	// Wanted are the aliases and versions to serve; none means the production
-	// version of every model that has one.
+	// Wanted are the aliases and versions to serve. If empty, the production
+	// version of every model is served.
 	Wanted []registry.Ref
 	// Every is how often to look for changes.
 	Every time.Duration
@@ -25,7 +25,8 @@ type RegistrySource struct {
 
 var _ Source = (*RegistrySource)(nil)
 
-// Check says which of the wanted aliases and versions the registry lacks.
+// Check returns an error that names the wanted aliases and versions that the
+// registry does not have.
 func (s *RegistrySource) Check(ctx context.Context) error {
 	for _, ref := range s.Wanted {
 		if _, err := s.Registry.Resolve(ctx, ref); err != nil {
@@ -35,8 +36,8 @@ func (s *RegistrySource) Check(ctx context.Context) error {
 	return nil
 }
 
-// Aspirations reads the aliases. A wanted alias that does not exist, or a
-// version, is left out until it does.
+// Aspirations reads the aliases. A wanted alias or version that does not exist
+// is left out until it does.
 func (s *RegistrySource) Aspirations(ctx context.Context) ([]Aspiration, error) {
 	models, err := s.Registry.List(ctx)
 	if err != nil {
@@ -81,7 +82,8 @@ func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
 	changes := make(chan struct{}, 1)
 	since, err := s.Registry.Generation(ctx)
 	if err != nil {
-		// Start from the beginning: a needless check is better than a missed change.
+		// Start from the beginning: an unnecessary check is better than a missed
+		// change.
 		s.Log.WarnContext(ctx, "cannot read the registry", "error", err)
 	}
 	go func() {
@@ -105,7 +107,7 @@ func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (
 	if err != nil {
 		return Parts{}, err
 	}
-	// Permission depends on the lineage, so it must be readable.
+	// The permission depends on the lineage, so it must be readable.
 	if _, err := s.Registry.Lineage(ctx, m); err != nil {
 		return Parts{}, err
 	}

@@ -9,9 +9,9 @@ import (
 	"tkit/registry"
 )
 
-// route decides which version answers for each label: the wanted one once it
-// is available; until then the one that answered before, as long as it still
-// can. Labels that are no longer wanted lose their route.
+// route decides which version each label is routed to: the wanted one once it
+// is available; until then the previous one while it is available. Labels that
+// are no longer wanted lose their route.
 func route(wanted, previous map[string]int, available func(version int) bool) map[string]int {
 	routes := make(map[string]int, len(wanted))
 	for label, v := range wanted {
@@ -24,10 +24,10 @@ func route(wanted, previous map[string]int, available func(version int) bool) ma
 	return routes
 }
 
-// resolve finds the version that answers a reference among a model's routes and
-// available versions. For a reference without version and alias it is the one
-// labelled production, or else the only one available: a model may be served by
-// version only.
+// resolve finds the version for a reference among a model's routes and
+// available versions. A reference without version and alias refers to the
+// production label or, if the model has none because only versions of it are
+// served, to the only available version.
 func resolve(ref registry.Ref, routes map[string]int, available []int) (int, error) {
 	switch {
 	case ref.Version != 0:
@@ -68,8 +68,8 @@ func describeLoaded(routes map[string]int, available []int) string {
 	return b.String()
 }
 
-// missing returns, as sorted refs, what an aspiration wants and nothing answers
-// yet: labels without a route, and versions without a label that are not available.
+// missing returns, as sorted refs, what an aspiration wants and is not available
+// yet: labels without a route, and versions without a label.
 func missing(a Aspiration, routes map[string]int, available func(version int) bool) []string {
 	var refs []string
 	labelled := map[int]bool{}

@@ -8,15 +8,15 @@ import (
 // Row is one image on its way to a trunk.
 type Row struct {
 	// Key identifies the values: rows with the same key that are in the batcher at
-	// the same time share one fill and one pass, whichever request they belong to.
-	// A row with the key "" shares nothing.
+	// the same time share one fill and one pass, even across requests. A row with
+	// the key "" is not shared.
 	Key string
 	// Shape is height, width and channels.
 	Shape [3]int
 	// Fill writes the values, height-major, to dst, for instance by decoding an
-	// image. The length of dst fits the shape; its contents are undefined. Fill runs
-	// on a goroutine of the batcher. Its context ends when nobody waits for the row
-	// any longer.
+	// image. The length of dst matches the shape; its contents are undefined. Fill
+	// runs in a goroutine of the batcher. Its context ends when no request waits for
+	// the row any more.
 	Fill func(ctx context.Context, dst []float32) error
 }
 
@@ -30,9 +30,9 @@ type Outcome struct {
 	Batch      int           // rows in that batch
 }
 
-// Pass sends a batch of rows of one shape through a trunk. It has no context, as
-// the requests of a batch have different deadlines; a request whose deadline passes
-// does not wait for the pass. It does not keep the rows.
+// Pass sends a batch of rows of one shape through a trunk. It has no context,
+// because the requests of a batch have different deadlines; a request whose
+// deadline passes does not wait for the pass. It must not keep the rows.
 type Pass func(shape [3]int, rows [][]float32) (Bottlenecks, error)
 
 // Limits bound a batcher.
@@ -44,8 +44,8 @@ type Limits struct {
 // DefaultLimits are those of a server of one machine.
 var DefaultLimits = Limits{MaxBatch: 8, MaxQueue: 256}
 
-// An entry is one row in the batcher and all that wait for it. The batcher's
-// mutex guards it until it is finished; nothing changes after that.
+// An entry is one row in the batcher with its waiters. The batcher's mutex
+// guards it until it is finished; it does not change after that.
 type entry struct {
 	row      Row
 	fill     context.Context // ends when the last waiter leaves
@@ -66,7 +66,7 @@ type waiter struct {
 	index    int
 }
 
-// A stage is where a row stands in the batcher.
+// A stage is the progress of a row in the batcher.
 type stage int
 
 const (

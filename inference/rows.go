@@ -25,8 +25,9 @@ type Bottlenecks struct {
 
 // RunRows computes the bottlenecks of images of a shape (height, width,
 // channels) that were preprocessed one by one. On a CPU it runs a large batch in
-// parallel parts, one for each core, so that each operation synchronises fewer
-// threads. This saves 3 to 4 % of ResNet-50's time in batches of 8 on two cores.
+// parallel parts, one for each core, so that each operation has fewer threads to
+// synchronise. This saves 3 to 4 % of ResNet-50's time in batches of 8 on two
+// cores.
 func (t *Trunk) RunRows(ctx context.Context, shape [3]int, rows [][]float32) (Bottlenecks, error) {
 	n := 1
 	if t.loaded.OneDNN {
@@ -68,7 +69,7 @@ func (t *Trunk) runPart(ctx context.Context, shape [3]int, rows [][]float32) (Bo
 	defer out.Close()
 	b := Bottlenecks{Took: time.Since(begun), Shape: out.Shape()}
 	if len(b.Shape) < 2 || b.Shape[0] != int64(len(rows)) {
-		return Bottlenecks{}, fmt.Errorf("the trunk gave %v for %d images", out, len(rows))
+		return Bottlenecks{}, fmt.Errorf("the trunk returned %v for %d images", out, len(rows))
 	}
 	b.Shape = b.Shape[1:]
 	values := slices.Clone(out.Float32())

@@ -11,13 +11,13 @@ import (
 	"tkit/internal/pipeline"
 )
 
-// SampleAttachment is the attachment of a version by which a precision is
-// judged: a tar of encoded images kept from its training.
+// SampleAttachment is the attachment of a version on which precisions are
+// compared: a tar of encoded images kept from its training.
 const SampleAttachment = "sample.tar"
 
 // precisionFor returns the precision of a version's trunk: that of the options if the
 // version's answers for its own sample agree with those in FP32, and otherwise FP32.
-// The log has the reason.
+// The reason is logged.
 func (l *Loader) precisionFor(ctx context.Context, p Parts, compiled *pipeline.Pipeline) (Precision, error) {
 	wanted := l.options.Precision
 	if wanted == FP32 {

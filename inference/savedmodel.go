@@ -14,8 +14,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A savedModel is any SavedModel: it takes and gives tensors, each request by
-// itself.
+// A savedModel serves any SavedModel. It takes and returns tensors, without
+// batching of requests.
 type savedModel struct {
 	model      *signatures.Model
 	signatures map[string]Signature
@@ -51,7 +51,7 @@ func tensorInfos(ports []network.Port) []TensorInfo {
 // Signatures implements [Servable].
 func (s *savedModel) Signatures() map[string]Signature { return s.signatures }
 
-// Refused says why a signature of the model is not among its Signatures, nil where
+// Refused returns why a signature of the model is not among its Signatures, nil if
 // the model has no such signature.
 func (s *savedModel) Refused(signature string) error { return s.model.Refused[signature] }
 
@@ -93,14 +93,13 @@ func (s *savedModel) Run(ctx context.Context, signature string, inputs []Tensor,
 // Close implements [Servable].
 func (s *savedModel) Close() error { return s.model.Close() }
 
-// checkPixels refuses encoded images that are larger than any that tkit decodes. A
-// few kilobytes may stand for gigabytes, which a model that decodes images would
-// take.
+// checkPixels refuses encoded images with more pixels than tkit decodes. A few
+// kilobytes may expand to gigabytes when the model decodes them.
 func checkPixels(t Tensor) error {
 	for i, encoded := range t.Strings {
 		_, width, height, err := preprocessing.Sniff(encoded)
 		if most := preprocessing.DefaultMaxPixels; err == nil && int64(width)*int64(height) > most {
-			return &Error{Reason: TooManyPixels, Err: fmt.Errorf("input %q: element %d is an image of %d×%d pixels; up to %d are taken", t.Name, i, width, height, most)}
+			return &Error{Reason: TooManyPixels, Err: fmt.Errorf("input %q: element %d is an image of %d×%d pixels; at most %d are allowed", t.Name, i, width, height, most)}
 		}
 	}
 	return nil
@@ -114,7 +113,7 @@ func newTensor(t Tensor) (*tensorflow.Tensor, error) {
 	return tensorflow.FromBytes(t.Type, t.Shape, t.Data)
 }
 
-// tensorOf copies a tensor of TensorFlow.
+// tensorOf copies a tensor from TensorFlow.
 func tensorOf(name string, from *tensorflow.Tensor) (Tensor, error) {
 	t := Tensor{Name: name, Type: from.DataType(), Shape: from.Shape()}
 	if t.Type == tensorflow.String {
@@ -123,7 +122,7 @@ func tensorOf(name string, from *tensorflow.Tensor) (Tensor, error) {
 		return t, err
 	}
 	if t.Type.Size() == 0 {
-		return t, fmt.Errorf("output %q is %v, which is no dense tensor", name, t.Type)
+		return t, fmt.Errorf("output %q is %v, not a dense tensor", name, t.Type)
 	}
 	t.Data = slices.Clone(from.Bytes())
 	return t, nil

@@ -13,7 +13,8 @@ const (
 	PredictMethod    = "tensorflow/serving/predict"
 )
 
-// A Signature says what a servable computes: which tensors it takes and gives.
+// A Signature describes what a servable computes: the tensors that it takes and
+// returns.
 type Signature struct {
 	Method          string // such as PredictMethod
 	Inputs, Outputs []TensorInfo
@@ -24,13 +25,13 @@ type TensorInfo struct {
 	Name   string // in the signature, such as "images"
 	Tensor string // in the graph, such as "serving_default_images:0"
 	Type   DataType
-	// Shape has -1 for a dimension of any size. It means nothing where
-	// UnknownRank is set.
+	// Shape has -1 for a dimension of any size. It is undefined if UnknownRank
+	// is set.
 	Shape       []int64
 	UnknownRank bool
 }
 
-// Input describes the input of a name. The error lists what there is.
+// Input returns the input with a name. The error lists the inputs.
 func (s Signature) Input(name string) (TensorInfo, error) {
 	for _, in := range s.Inputs {
 		if in.Name == name {
@@ -41,8 +42,8 @@ func (s Signature) Input(name string) (TensorInfo, error) {
 }
 
 // order returns the inputs in the order of the signature. It refuses unknown,
-// missing and repeated inputs, and those of another type or of another length than
-// their shape says.
+// missing and repeated inputs, and those of a wrong type or with a number of
+// elements that differs from their shape.
 func (s Signature) order(inputs []Tensor) ([]Tensor, error) {
 	ordered := make([]Tensor, len(s.Inputs))
 	given := make([]bool, len(s.Inputs))
@@ -68,8 +69,8 @@ func (s Signature) order(inputs []Tensor) ([]Tensor, error) {
 	return ordered, nil
 }
 
-// selected returns the names of the outputs to compute: all where none is asked
-// for.
+// selected returns the names of the outputs to compute: all if none is
+// requested.
 func (s Signature) selected(outputs []string) ([]string, error) {
 	all := names(s.Outputs)
 	if len(outputs) == 0 {
@@ -80,7 +81,7 @@ func (s Signature) selected(outputs []string) ([]string, error) {
 			return nil, fmt.Errorf("there is no output %.100q; want some of %q", name, all)
 		}
 		if slices.Contains(outputs[:i], name) {
-			return nil, errors.New("an output is asked for twice")
+			return nil, errors.New("an output is requested twice")
 		}
 	}
 	return outputs, nil

@@ -6,23 +6,23 @@ import (
 	"tkit/registry"
 )
 
-// A Source says what to serve and where it is stored.
+// A Source determines which versions to serve, and finds their files.
 type Source interface {
-	// Aspirations is what is wanted now, by model name. An error leaves what is
-	// being served as it is.
+	// Aspirations returns the wanted versions and labels, by model name. After
+	// an error, what is served does not change.
 	Aspirations(ctx context.Context) ([]Aspiration, error)
 	// Changes sends whenever the aspirations may have changed, until ctx ends.
 	// Several changes may be sent as one.
 	Changes(ctx context.Context) <-chan struct{}
-	// Parts finds what a version is made of.
+	// Parts finds the parts of a version.
 	Parts(ctx context.Context, model string, version int) (Parts, error)
 }
 
-// Parts are what a version is made of: a manifest with the files of a trunk and a
+// Parts are the parts of a version: a manifest with the files of a trunk and a
 // head, or a SavedModel.
 type Parts struct {
-	// SavedModel is the folder of a SavedModel that is served as it is; then there
-	// is nothing else.
+	// SavedModel is the folder of a SavedModel that is served as it is. If it is
+	// set, all other fields are empty.
 	SavedModel string
 
 	Manifest  *registry.Manifest

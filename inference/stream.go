@@ -21,44 +21,44 @@ type Item struct {
 	// goroutines. A *pipeline.ImageError sets the image aside; any other error
 	// ends the run, unless the item is optional.
 	Read func(ctx context.Context) ([]byte, error)
-	// Optional sets the image aside, too, where Read fails.
+	// Optional also sets the image aside if Read fails.
 	Optional bool
-	// Vary, where it is set, changes the preprocessed image, height × width ×
-	// channels values, before it goes through the trunk: augmentation. It is
-	// called for each view of an image.
+	// Vary, if set, changes the preprocessed image, height × width × channels
+	// values, before it goes through the trunk (augmentation). It is called for
+	// each view of an image.
 	Vary func(image []float32)
 }
 
-// Emit takes the answer for the i-th item, counted from 0: a row of values, valid
+// Emit receives the result for the i-th item, counted from 0: a row of values, valid
 // only during the call, or the error for which it was set aside. Calls come one at a
 // time and in the order of the items. An error ends the run.
 type Emit func(i int, item Item, row []float32, err error) error
 
 // A Stream computes the bottlenecks of many images in order, or their
-// probabilities where it has a head, as fast as its trunk goes: while batches run,
-// the next one is read and decoded straight into its rows. Which images share a
-// batch depends on their order alone, so that the same images give the same bits.
-// A stream does not own its parts, and may do several runs at a time.
+// probabilities if it has a head, at the full speed of its trunk: while batches
+// run, the next one is read and decoded directly into its rows. Which images share
+// a batch depends only on their order, so that the same images give the same bits.
+// A stream does not own its parts, and several runs may be active at a time.
 type Stream struct {
 	Pipeline *pipeline.Pipeline
 	Trunk    *Trunk
 	Head     *Head // nil: the rows are bottlenecks
 
-	// Batch is the number of images in a batch, 0 for 16. The views of an image
-	// count as so many.
+	// Batch is the number of images in a batch, 0 for 16. Each view of an image
+	// counts as one.
 	Batch int
 	// Parallel is the number of batches in the trunk at a time, 0 for 1. See
-	// [Throughput] for what goes with it.
+	// [Throughput].
 	Parallel int
 	// Readers is the number of images being read at a time, 0 for twice the
-	// number of cores. Stores that are far away deserve more.
+	// number of cores. Remote stores need more.
 	Readers int
 }
 
-// Run takes the items through pipeline, trunk and head. At most Parallel + 1 batches
-// are in memory, of which one is being filled. When Run returns, nothing of it
-// continues, except passes that a cancelled context left in the trunk; closing the
-// trunk waits for those.
+// Run sends the items through pipeline, trunk and head. At most Parallel + 1 batches
+// are in memory, one of which is being filled. When Run returns, all its goroutines
+// have ended, except passes of the trunk that a cancelled context has abandoned;
+// closing the trunk waits for those.
 func (s *Stream) Run(ctx context.Context, items iter.Seq[Item], emit Emit) error {
 	size, parallel := max(1, positive(s.Batch, 16)/s.Pipeline.Views()), positive(s.Parallel, 1)
 	group, within := errgroup.WithContext(ctx)
@@ -100,7 +100,7 @@ func positive(n, otherwise int) int {
 	return otherwise
 }
 
-// inChunks hands the items on, size at a time, until do fails.
+// inChunks passes the items on in chunks of the given size until do fails.
 func inChunks(items iter.Seq[Item], size int, do func([]Item) error) error {
 	var chunk []Item
 	for item := range items {
@@ -131,10 +131,10 @@ type streaming struct {
 type load struct {
 	first   int // the index of its first item
 	items   []Item
-	turn    <-chan struct{} // closed when all items of the load before are being read
-	asked   chan struct{}   // closed when all items of this one are
-	before  <-chan struct{} // closed when the load before this one is emitted
-	emitted chan struct{}   // closed when this one is; never after an error
+	turn    <-chan struct{} // closed when all items of the previous load are being read
+	asked   chan struct{}   // closed when all items of this load are being read
+	before  <-chan struct{} // closed when the previous load is emitted
+	emitted chan struct{}   // closed when this load is emitted; never after an error
 }
 
 // carry computes and emits a load.
@@ -234,7 +234,7 @@ func (x *streaming) decode(ctx context.Context, item Item, row []float32) error 
 	return nil
 }
 
-// run computes the rows of the images, when their turn has come.
+// run computes the rows of the images once the trunk is free.
 func (x *streaming) run(ctx context.Context, images *tensorflow.Tensor) (*tensorflow.Tensor, error) {
 	if images == nil {
 		return nil, nil

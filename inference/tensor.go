@@ -11,13 +11,14 @@ import (
 // DataType is the type of a tensor's elements, such as [tensorflow.Float32].
 type DataType = tensorflow.DataType
 
-// A Tensor is a named array, as requests and answers carry it.
+// A Tensor is a named array, as in requests and responses.
 type Tensor struct {
 	Name  string
 	Type  DataType
 	Shape []int64 // every dimension is 0 or more; a scalar has none
 	// Data are the elements, little-endian and row-major; nil for strings. They
-	// may share memory with a request or with other tensors: nobody changes them.
+	// may share memory with a request or with other tensors, and must not be
+	// changed.
 	Data []byte
 	// Strings are the elements of a tensor of strings, row-major.
 	Strings [][]byte
@@ -46,7 +47,7 @@ func bytesOf(values []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values))
 }
 
-// Elements returns how many elements a tensor of that shape has.
+// Elements returns the number of elements of a tensor with the given shape.
 func Elements(shape []int64) (int64, error) {
 	n := int64(1)
 	for _, d := range shape {
@@ -61,7 +62,7 @@ func Elements(shape []int64) (int64, error) {
 	return n, nil
 }
 
-// Check refuses a tensor whose elements are not as many as its shape says.
+// Check returns an error if the number of elements does not match the shape.
 func (t Tensor) Check() error {
 	n, err := Elements(t.Shape)
 	if err != nil {
@@ -75,7 +76,7 @@ func (t Tensor) Check() error {
 	}
 	size := int64(t.Type.Size())
 	if size == 0 {
-		return fmt.Errorf("tensor %q is %s, which requests cannot carry", t.Name, t.Type)
+		return fmt.Errorf("tensor %q is %s, which requests cannot contain", t.Name, t.Type)
 	}
 	if n > math.MaxInt64/size || int64(len(t.Data)) != n*size || t.Strings != nil {
 		return fmt.Errorf("tensor %q has %d bytes; %s of shape %v has %d elements of %d bytes", t.Name, len(t.Data), t.Type, t.Shape, n, size)

@@ -6,11 +6,11 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// Throughput is how to open a trunk for streams on this machine's cores, and the
-// Stream.Parallel that goes with it: as many batches as cores, each on a
-// thread of its own, as threads that share one batch wait for each other at
-// every operation. From the ninth core on batches get more threads instead, to
-// bound memory.
+// Throughput returns the options of a trunk for streams on this machine's cores,
+// and the matching Stream.Parallel. There are as many batches as cores, each on
+// its own thread, because threads that share a batch wait for each other at
+// every operation. With more than eight cores, batches get more threads instead,
+// to limit memory.
 func Throughput() (c tensorflow.Config, parallel int) {
 	threads, parallel := spread(runtime.GOMAXPROCS(0))
 	return tensorflow.Config{IntraOpThreads: threads, RunInCaller: true}, parallel

@@ -14,9 +14,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A Trunk is the frozen part of a network up to its cut, loaded, with the batcher
-// that rows of requests share. Whoever computes many images in order, as a [Stream]
-// does, goes around the batcher. Safe for concurrent use; Close ends it.
+// A Trunk is the loaded frozen part of a network up to its cut, with the batcher
+// that requests share. A [Stream], which processes many images in order, bypasses
+// the batcher. Safe for concurrent use; Close ends it.
 type Trunk struct {
 	loaded    *network.Loaded
 	digest    string
@@ -30,7 +30,8 @@ type Trunk struct {
 	bottlenecks map[[3]int][]int64
 }
 
-// TrunkOptions say how a trunk computes. The zero value is for FP32 on all cores.
+// TrunkOptions configure how a trunk computes. The zero value is FP32 on all
+// cores.
 type TrunkOptions struct {
 	Precision Precision
 	Session   tensorflow.Config // with the device
@@ -38,11 +39,11 @@ type TrunkOptions struct {
 	Metrics   *Metrics          // nil discards them
 }
 
-// OpenTrunk loads a network file that has one float32 input, images of
-// [N, height, width, channels], and one output, their bottlenecks. One whose
-// bottlenecks are not an image's own is refused by an error that wraps
-// [independence.ErrMixes]. Whether a version may be served in another precision
-// than FP32 is [Guard]'s to say.
+// OpenTrunk loads a network file that has one float32 input, images of [N,
+// height, width, channels], and one output, their bottlenecks. A network in
+// which the bottleneck of an image depends on other images is refused with an
+// error that wraps [independence.ErrMixes]. [Guard] decides whether a version
+// may be served in another precision than FP32.
 func OpenTrunk(path string, o TrunkOptions) (*Trunk, error) {
 	n, err := network.Open(path)
 	if err != nil {
@@ -70,14 +71,14 @@ func OpenTrunk(path string, o TrunkOptions) (*Trunk, error) {
 	return t, nil
 }
 
-// open loads the network and makes sure that its answers are an image's own.
+// open loads the network and checks that the result for an image does not
+// depend on other images.
 func (t *Trunk) open(n *network.Network, c tensorflow.Config) error {
 	if err := errors.Join(only(n.Inputs, "input"), only(n.Outputs, "output")); err != nil {
 		return err
 	}
 	// The digest is that of the file, whatever the precision. It takes half as long
-	// as loading, and following the images through the graph a tenth, so they run
-	// side by side.
+	// as loading, and the analysis of the graph a tenth, so they run concurrently.
 	var side errgroup.Group
 	var proved bool
 	side.Go(func() (err error) {
@@ -89,8 +90,8 @@ func (t *Trunk) open(n *network.Network, c tensorflow.Config) error {
 		return err
 	})
 	err := t.load(n, c)
-	// A trunk that was made before bases were checked may mix images. What its
-	// graph proves is not tried out.
+	// A trunk that was made before bases were checked may mix images. If the
+	// analysis of its graph is conclusive, no trial is needed.
 	if err = errors.Join(err, side.Wait()); err == nil && !proved {
 		err = t.Try(context.Background())
 	}
@@ -118,7 +119,7 @@ func (t *Trunk) Try(ctx context.Context) error {
 // only refuses ports other than one of float32.
 func only(ports []network.Port, kind string) error {
 	if len(ports) != 1 || ports[0].DataType != tensorflow.Float32 {
-		return fmt.Errorf("it has the %ss %v, where one of float32 is wanted", kind, ports)
+		return fmt.Errorf("it has the %ss %v; want one of float32", kind, ports)
 	}
 	return nil
 }
@@ -126,14 +127,14 @@ func only(ports []network.Port, kind string) error {
 // Digest is the digest of the network file, "sha256:" and hexadecimal.
 func (t *Trunk) Digest() string { return t.digest }
 
-// Precision is what the trunk computes in.
+// Precision is the precision in which the trunk computes.
 func (t *Trunk) Precision() Precision { return t.precision }
 
 // Input is the shape of a batch of images and Output that of their bottlenecks,
 // -1 for any size.
 func (t *Trunk) Input() []int64 { return slices.Clone(t.loaded.Inputs[0].Shape) }
 
-// Output is described at Input.
+// Output is the shape of a batch of bottlenecks; see Input.
 func (t *Trunk) Output() []int64 { return slices.Clone(t.loaded.Outputs[0].Shape) }
 
 // Run computes the bottlenecks of a batch of images, one a row in their order.
@@ -146,9 +147,9 @@ func (t *Trunk) Run(ctx context.Context, batch *tensorflow.Tensor) (*tensorflow.
 	return out[0], nil
 }
 
-// warmUp runs the trunk once at each size of batch that the batcher may make
-// of images of a shape, unless that was done before, so that no request pays
-// for a first time. It returns the shape of a bottleneck.
+// warmUp runs the trunk once with each batch size that the batcher may use for
+// images of a shape, unless that was done before, so that no request waits for
+// the initialisation. It returns the shape of a bottleneck.
 func (t *Trunk) warmUp(ctx context.Context, shape [3]int) ([]int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,7 +172,7 @@ func (t *Trunk) pass(shape [3]int, rows [][]float32) (Bottlenecks, error) {
 	return t.RunRows(context.Background(), shape, rows)
 }
 
-// Close ends the batcher, waits for the runs under way, and frees the trunk.
+// Close ends the batcher, waits for the runs in progress, and frees the trunk.
 func (t *Trunk) Close() error {
 	t.batcher.Close()
 	return t.loaded.Close()

@@ -11,8 +11,8 @@ import (
 	"tkit/registry"
 )
 
-// A view is the manager's state as requests see it. It does not change once it
-// is published.
+// A view is the manager's state as requests see it. It is immutable once it is
+// published.
 type view struct {
 	started bool // the source was read
 	ready   bool
@@ -29,30 +29,31 @@ type modelView struct {
 // ModelStatus is the state of the versions of a model.
 type ModelStatus struct {
 	Model    string
-	Labels   map[string]int  // which version answers for each label now
+	Labels   map[string]int  // the version that each label is routed to
 	Versions []VersionStatus // the newest first, as TensorFlow Serving lists them
 }
 
 // VersionStatus is the state of a version. Err is the error of the last attempt to
-// load it, until one succeeds. It may name files of the server: clients get Trouble
-// instead.
+// load it, until one succeeds. It may contain paths of the server: clients get
+// Trouble instead.
 type VersionStatus struct {
 	Version int
 	State   State
 	Err     error
 }
 
-// longestTrouble is the most bytes of a failed load's error that clients get.
+// longestTrouble is the maximum length of a load error that clients get, in
+// bytes.
 const longestTrouble = 1000
 
-// Trouble returns the reason that clients get for a version that does not load,
-// "" if the last attempt succeeded.
+// Trouble returns the reason for a failed load that clients get, "" if the last
+// attempt succeeded.
 func (v VersionStatus) Trouble() string {
 	if v.Err == nil {
 		return ""
 	}
 	if e, ok := errors.AsType[*Error](v.Err); ok && e.Reason != Internal {
-		return printable.Line(e.Error(), longestTrouble) // was written for clients
+		return printable.Line(e.Error(), longestTrouble) // its text is for clients
 	}
 	return "it cannot be loaded; the server's log says why"
 }
@@ -96,7 +97,8 @@ func (v *view) find(ref registry.Ref) (*Handle, error) {
 	return nil, err
 }
 
-// trouble returns the error of a version that could not be loaded, for a message.
+// trouble returns the error of a version that could not be loaded, as part of a
+// message.
 func (m modelView) trouble() string {
 	for _, v := range m.status.Versions {
 		if v.Err != nil {
@@ -131,10 +133,10 @@ func stateChanges(before, now *view) []stateChange {
 	return slices.Collect(maps.Values(changes))
 }
 
-// Acquire finds the servable that answers a reference and holds it for the caller,
-// who releases it. The error's reason is NotFound, Unavailable for a version that
-// is wanted but not loaded yet, or that of the manager's Permit for a request with
-// this context.
+// Acquire finds the servable for a reference and holds it for the caller, who
+// releases it. The error's reason is NotFound, Unavailable if the version is
+// wanted but not loaded yet, or the reason of the manager's Permit, which gets
+// ctx.
 func (m *Manager) Acquire(ctx context.Context, ref registry.Ref) (*Handle, error) {
 	for {
 		h, err := m.view.Load().find(ref)
@@ -149,11 +151,11 @@ func (m *Manager) Acquire(ctx context.Context, ref registry.Ref) (*Handle, error
 		if h.acquire() {
 			return h, nil
 		}
-		// It was retired in between; a newer view has been published.
+		// It was unloaded in the meantime; a newer view has been published.
 	}
 }
 
-// Models is the status of every model, by name.
+// Models returns the status of every model, by name.
 func (m *Manager) Models() []ModelStatus {
 	v := m.view.Load()
 	all := make([]ModelStatus, 0, len(v.models))
@@ -163,8 +165,8 @@ func (m *Manager) Models() []ModelStatus {
 	return all
 }
 
-// Status is that of the model of a reference; of one version, if the ref names a
-// version or a label. The error's reason is NotFound.
+// Status returns the status of the model of a reference, or of one version if
+// the reference names a version or a label. The error's reason is NotFound.
 func (m *Manager) Status(ref registry.Ref) (ModelStatus, error) {
 	known, ok := m.view.Load().models[ref.Model]
 	if !ok {

@@ -7,9 +7,9 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// RunViews computes the bottlenecks of a batch of images of several views each,
-// which stand side by side in the batch: one row an image, the mean of its
-// views' bottlenecks. The caller closes both tensors.
+// RunViews computes the bottlenecks of a batch of images with several views
+// each. The views of an image are adjacent in the batch; its bottleneck is the
+// mean over them, one row an image. The caller closes both tensors.
 func (t *Trunk) RunViews(ctx context.Context, batch *tensorflow.Tensor, views int) (*tensorflow.Tensor, error) {
 	all, err := t.Run(ctx, batch)
 	if err != nil || views == 1 {
@@ -18,7 +18,7 @@ func (t *Trunk) RunViews(ctx context.Context, batch *tensorflow.Tensor, views in
 	defer all.Close()
 	shape := all.Shape()
 	if len(shape) == 0 || shape[0]%int64(views) != 0 {
-		return nil, fmt.Errorf("trunk: it gave %v for images of %d views", all, views)
+		return nil, fmt.Errorf("trunk: it returned %v for images of %d views", all, views)
 	}
 	shape[0] /= int64(views)
 	mean, err := tensorflow.NewTensor(tensorflow.Float32, shape...)

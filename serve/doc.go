@@ -1,7 +1,6 @@
-// Package serve has what every front end of a server needs for a request to a model:
-// limits on memory and time, the search for the version, measurements, the log, and
-// the texts of errors for clients.
+// Package serve implements what all front ends of a server have in common for a
+// request to a model: limits on memory and time, finding the version, metrics, the
+// log, and the texts of errors for clients.
 //
-// The front ends are packages of their own, rest and rpc; package server runs
-// them.
+// The front ends are the packages rest and rpc; package server runs them.
 package serve

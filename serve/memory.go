@@ -19,10 +19,10 @@ import (
 // Its methods may be called concurrently.
 type Memory struct{ free *semaphore.Weighted }
 
-// NewMemory returns a memory of so many bytes.
+// NewMemory returns a Memory of the given number of bytes.
 func NewMemory(bytes int64) *Memory { return &Memory{semaphore.NewWeighted(bytes)} }
 
-// perRequest is what a request counts for before anything of it is read: its
+// perRequest is the memory counted for a request before its body is read: its
 // goroutines and headers.
 const perRequest = 16 << 10
 
@@ -32,8 +32,8 @@ func (m *Memory) Open() (*Account, error) {
 	return a, a.Hold(perRequest)
 }
 
-// An Account is what one request holds of a memory. Its methods may be called
-// concurrently.
+// An Account counts the bytes that one request holds of a Memory. Its methods
+// may be called concurrently.
 type Account struct {
 	memory *Memory
 
@@ -61,8 +61,8 @@ func (a *Account) Hold(n int64) error {
 	return nil
 }
 
-// Reader returns a reader of r that holds every byte that it reads. When there is no
-// memory, Read fails with the error of Hold.
+// Reader returns a reader of r that counts every byte that it reads. If the limit is
+// reached, Read returns the error of Hold.
 func (a *Account) Reader(r io.Reader) io.Reader { return &heldReader{r, a} }
 
 type heldReader struct {
@@ -93,7 +93,7 @@ func (a *Account) Refused() bool {
 	return a.err != nil
 }
 
-// Close returns all that is held. It may be called again.
+// Close releases all bytes that are held. It may be called more than once.
 func (a *Account) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -45,7 +45,7 @@ func (s *Service) Do(ctx context.Context, r Request, answer func(context.Context
 	begun := time.Now()
 	c := &Call{service: s}
 	err := s.run(ctx, r, c, answer)
-	// Names that clients invent would make metrics without end.
+	// Arbitrary names from clients would create an unlimited number of metrics.
 	var model, version string
 	if c.handle != nil {
 		model, version = c.handle.Model, strconv.Itoa(c.handle.Number)
@@ -81,12 +81,12 @@ func (s *Service) run(ctx context.Context, r Request, c *Call, answer func(conte
 	return guard.Call(func() error { return answer(ctx, c) })
 }
 
-// Find finds the version that answers a reference, and holds it until the call ends. It
-// is called once, and decides whether the caller may use the version. The error is
-// that of [inference.Manager.Acquire].
+// Find finds the version for a reference, and holds it until the call ends. It is
+// called once, and checks whether the caller may use the version. The error is that of
+// [inference.Manager.Acquire].
 func (c *Call) Find(ctx context.Context, ref registry.Ref) (*inference.Handle, error) {
 	if c.handle != nil {
-		return nil, errors.New("serve: a call has one model")
+		return nil, errors.New("serve: Find was called twice for one call")
 	}
 	var err error
 	c.handle, err = c.service.Manager.Acquire(ctx, ref)

@@ -5,13 +5,13 @@ import (
 	"tkit/internal/printable"
 )
 
-// longest is the most bytes of an error that a client gets: errors may repeat what
-// the client sent.
+// longest is the maximum length of an error for clients, in bytes: errors may
+// repeat what the client sent.
 const longest = 1000
 
 // Tell returns the text that a client gets for a failed request. An internal error
-// may name files and addresses of the server, so the client learns only that it
-// happened; the error belongs in the server's log.
+// may contain paths and addresses of the server, so the client is only told that
+// it happened; the error belongs in the server's log.
 func Tell(err error) string {
 	if inference.ReasonOf(err) == inference.Internal {
 		return "internal server error; the server's log has the cause"
@@ -19,6 +19,6 @@ func Tell(err error) string {
 	return Brief(err.Error())
 }
 
-// Brief returns text, which may repeat what a client sent, in a form for answers and
-// logs: one printable line of limited length.
+// Brief returns text, which may repeat what a client sent, in a form for responses
+// and logs: one printable line of limited length.
 func Brief(text string) string { return printable.Line(text, longest) }

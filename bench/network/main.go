@@ -5,7 +5,6 @@
 // of a process that serves it; and a second load against TensorFlow's faster
 // loader. Speeds are measured in this process, alternating after every five
 // batches, as medians over pairs.
-// medians over pairs of turns.
 //
 //	go run ./bench/network
 package main

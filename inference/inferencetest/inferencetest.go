@@ -19,21 +19,21 @@ import (
 	"tkit/registry"
 )
 
-// Endpoint is where the models are cut.
+// Endpoint is the endpoint at which the models are cut.
 const Endpoint = "F6/relu"
 
 // A Home is a registry with models.
 type Home struct {
 	Path     string
 	Registry *registry.Registry
-	// Lineage is what the versions that are registered from then on came from.
+	// Lineage is the lineage of versions that are registered from then on.
 	Lineage registry.Lineage
 
 	architecture architectures.Architecture
 	trunk        *network.Network
 }
 
-// By is who made and promoted the models.
+// By is the actor who registered and promoted the models.
 var By = registry.Change{Actor: "test"}
 
 // New opens an empty registry in a folder of the test's.
@@ -95,7 +95,8 @@ func (h *Home) Register(t testing.TB, model string, seed uint64) int {
 	return h.RegisterParts(t, model, registry.FromEncoder(h.trunk), registry.FromEncoder(head))
 }
 
-// RegisterParts adds a version made of any content, also such that cannot load.
+// RegisterParts adds a version with any content, even content that cannot be
+// loaded.
 func (h *Home) RegisterParts(t testing.TB, model string, trunk, head registry.Content) int {
 	t.Helper()
 	return h.register(t, model, trunk, head, nil)
@@ -108,8 +109,8 @@ func (h *Home) RegisterWith(t testing.TB, model string, seed uint64, attachments
 	return h.register(t, model, registry.FromEncoder(h.trunk), registry.FromEncoder(head), attachments)
 }
 
-// ServePreprocessed registers a version whose images are preprocessed in another
-// way than the architecture's, and puts it into production.
+// ServePreprocessed registers a version with a preprocessing other than the
+// architecture's, and puts it into production.
 func (h *Home) ServePreprocessed(t testing.TB, model string, seed uint64, p preprocessing.Preprocessing) {
 	t.Helper()
 	_, head := h.cut(t, seed)

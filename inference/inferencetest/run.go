@@ -14,13 +14,13 @@ import (
 	"tkit/registry"
 )
 
-// Limits are those of the managers that are started here.
+// Limits are the limits of the managers that this package starts.
 var Limits = inference.Limits{MaxBatch: 4, MaxQueue: 8}
 
 // MaxImages is how many images their servables take in a request.
 const MaxImages = 6
 
-// A Running manager and what goes with it.
+// Running is a running manager with its parts.
 type Running struct {
 	*inference.Manager
 	Gatherer *prometheus.Registry
@@ -42,8 +42,8 @@ func (h *Home) Source(t testing.TB, wanted ...string) *inference.RegistrySource 
 	return source
 }
 
-// Start runs a manager on the home's registry and returns when everything that
-// is wanted answers.
+// Start runs a manager on the home's registry and returns when everything
+// wanted is available.
 func (h *Home) Start(t testing.TB, wanted ...string) Running {
 	t.Helper()
 	r := Run(t, h.Source(t, wanted...))
@@ -87,14 +87,14 @@ func RunWith(t testing.TB, source inference.Source, change func(*inference.Loade
 		cancel()
 		running.Wait()
 		if models := r.Models(); len(models) > 0 {
-			t.Errorf("after the end there are %v", models)
+			t.Errorf("loaded after the end: %v", models)
 		}
 	})
 	return r
 }
 
-// Until waits for a condition, looking whenever the manager has changed or the
-// test calls Ring.
+// Until waits for a condition. It checks it whenever the manager has changed or
+// the test calls Ring.
 func (r Running) Until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	timeout := time.After(time.Minute)
@@ -106,15 +106,15 @@ func (r Running) Until(t testing.TB, what string, condition func() bool) {
 		select {
 		case <-next:
 		case <-timeout:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// Ring makes those who wait in Until look.
+// Ring makes callers of Until check their conditions.
 func (r Running) Ring() { r.bell.Ring() }
 
-// A bell wakes all who wait for its next ring.
+// A bell wakes all goroutines that wait for its next ring.
 type bell struct {
 	mu   sync.Mutex
 	next chan struct{}

@@ -13,10 +13,10 @@ import (
 	"tkit/registry"
 )
 
-// BatchSize is how many results are passed on at a time.
+// BatchSize is the number of results that are passed on at a time.
 const BatchSize = 8
 
-// A Result is the answer for one file.
+// A Result is the prediction for one file.
 type Result struct {
 	Image   string            `json:"image"`
 	Model   string            `json:"model"`
@@ -26,7 +26,7 @@ type Result struct {
 	Error string `json:"error,omitempty"`
 }
 
-// A Predictor is a version that is loaded. It is used by one goroutine at a time.
+// A Predictor is a loaded version. Only one goroutine may use it at a time.
 type Predictor struct {
 	*inference.Handle
 	details datasets.Details
@@ -46,10 +46,10 @@ func Open(ctx context.Context, r *registry.Registry, m *registry.Manifest, plugi
 }
 
 // Files classifies files and passes the results on in batches, in order. Results
-// have the top most probable labels. A file that cannot be used has its error in
-// its result. Files returns the number of those.
+// have the top most probable labels. If a file cannot be used, its result has
+// the error. Files returns the number of such files.
 func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass func([]Result) error) (failed int, err error) {
-	encoded := make([][]byte, len(paths)) // of those that are being classified
+	encoded := make([][]byte, len(paths)) // of the files that are being classified
 	items := func(yield func(inference.Item) bool) {
 		for i, path := range paths {
 			read := func(ctx context.Context) (_ []byte, err error) {
@@ -69,7 +69,8 @@ func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass fun
 			failed++
 		} else {
 			r.Labels = answer.Top(top)
-			// Where a plugin gets the encoded image, the details are its to use.
+			// If a plugin gets the encoded image, the plugin decides which
+			// details to use.
 			if !p.Manifest.Preprocessing.TakesAnyFile() {
 				p.details.Add(item.Key, encoded[i])
 			}
@@ -85,5 +86,6 @@ func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass fun
 	return failed, err
 }
 
-// Warnings say what the preprocessing did not use of the images so far.
+// Warnings describe the details of the images that the preprocessing has not
+// used so far.
 func (p *Predictor) Warnings() []string { return p.details.Warnings() }

@@ -23,7 +23,7 @@ func parseAddress(path string) (address, error) {
 	segments := strings.Split(path, "/")
 	a.ref.Model, segments = segments[0], segments[1:]
 	if a.ref.Model == "" {
-		return a, fmt.Errorf("the path names no model")
+		return a, fmt.Errorf("the path has no model")
 	}
 	if len(segments) >= 2 {
 		switch segments[0] {
@@ -35,7 +35,7 @@ func parseAddress(path string) (address, error) {
 			a.ref.Version, segments = v, segments[2:]
 		case "labels":
 			if segments[1] == "" {
-				return a, fmt.Errorf("the path names no label")
+				return a, fmt.Errorf("the path has no label")
 			}
 			a.ref.Alias, segments = segments[1], segments[2:]
 		}

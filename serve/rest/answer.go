@@ -14,7 +14,7 @@ import (
 )
 
 // statusClientClosed is the status of a request whose client has disconnected, as
-// logs and proxies have it. No client sees it.
+// proxies log it. No client sees it.
 const statusClientClosed = 499
 
 // status returns the HTTP status of a reason.
@@ -52,7 +52,7 @@ type failure struct {
 	Image *int `json:"image,omitempty"`
 }
 
-// fail answers with an error.
+// fail sends an error response.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	reason := inference.ReasonOf(err)
 	f := failure{Error: serve.Tell(err), Reason: reason}
@@ -71,25 +71,25 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.answer(w, status(reason), f)
 }
 
-// wrongMethod refuses a request whose path does not take its method.
+// wrongMethod refuses a request with a method that its path does not support.
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
 	h.answer(w, http.StatusMethodNotAllowed, failure{
-		Error: fmt.Sprintf("%.200s takes %s, not %.20s", r.URL.Path, allowed, r.Method), Reason: inference.BadRequest,
+		Error: fmt.Sprintf("%.200s supports %s, not %.20s", r.URL.Path, allowed, r.Method), Reason: inference.BadRequest,
 	})
 }
 
-// answer writes a JSON answer.
+// answer sends a JSON response.
 func (h *handler) answer(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		h.Log.Error("cannot write an answer", "error", err)
-		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written","reason":"internal"}`)
+		h.Log.Error("cannot encode a response", "error", err)
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the response cannot be encoded","reason":"internal"}`)
 	}
 	write(w, status, append(text, '\n'))
 }
 
-// sending is the time that a client has to receive its answer.
+// sending is the time that a client has to receive its response.
 const sending = 30 * time.Second
 
 // write sends a JSON text. Errors are ignored: they mean that the client has

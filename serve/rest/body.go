@@ -29,7 +29,7 @@ func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":
-		r.ContentLength = -1 // is that of the packed body
+		r.ContentLength = -1 // refers to the compressed body
 		return heldBody{account.Reader(&unpacked{from: http.MaxBytesReader(w, body, h.Limits.MaxBody)}), r.Body}, nil
 	default:
 		w.Header().Set("Accept-Encoding", "gzip")
@@ -37,8 +37,8 @@ func (h *handler) unpack(w http.ResponseWriter, r *http.Request, account *serve.
 	}
 }
 
-// An unpacked body decompresses one by gzip. It reads the header with the first
-// bytes.
+// An unpacked body decompresses a gzip body. It reads the gzip header at the
+// first Read.
 type unpacked struct {
 	from io.Reader
 	gzip *gzip.Reader
@@ -59,7 +59,7 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 	case err == io.ErrUnexpectedEOF:
 		return n, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the body is incomplete: the end of the gzip data is missing")}
 	}
-	return n, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the body is not what its Content-Encoding gzip says: %w", err)}
+	return n, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the body is not valid gzip, which its Content-Encoding declares: %w", err)}
 }
 
 // limit refuses a body of more than most bytes: immediately if the length is
@@ -83,8 +83,8 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 	return body.Bytes(), bodyError(err)
 }
 
-// bodyError gives the error of a body that could not be read its reason. It replaces
-// errors of the network, which name addresses.
+// bodyError adds the reason to the error of a body that could not be read. It
+// replaces network errors, which contain addresses.
 func bodyError(err error) error {
 	if err == nil || errors.As(err, new(*inference.Error)) {
 		return err

@@ -15,10 +15,10 @@ import (
 	"tkit/inference"
 )
 
-// defaultTop is how many labels an answer has when the request does not say.
+// defaultTop is the default number of labels in a response.
 const defaultTop = 5
 
-// A classification is the answer to :classify-image.
+// A classification is the response to :classify-image.
 type classification struct {
 	Model       string       `json:"model"`
 	Version     int          `json:"version"`
@@ -27,7 +27,7 @@ type classification struct {
 }
 
 type prediction struct {
-	Name   string  `json:"name,omitempty"` // the image's, where the request gave one
+	Name   string  `json:"name,omitempty"` // of the image, if the request has one
 	Labels []label `json:"labels"`         // the most probable first
 }
 
@@ -36,7 +36,7 @@ type label struct {
 	Probability float32 `json:"probability"`
 }
 
-// timings are milliseconds.
+// timings are in milliseconds.
 type timings struct {
 	Decode float64 `json:"decode"`
 	Queue  float64 `json:"queue"`
@@ -92,7 +92,7 @@ func parseTop(query url.Values) (int, error) {
 	text := query.Get("top")
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("top=%.20q: want how many labels, 1 or more", text)
+		return 0, fmt.Errorf("top=%.20q: want the number of labels, 1 or more", text)
 	}
 	return n, nil
 }

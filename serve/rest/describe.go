@@ -39,7 +39,7 @@ func newModelStatus(s inference.ModelStatus) modelStatus {
 	return m
 }
 
-// status answers TensorFlow Serving's status of a model.
+// status responds with TensorFlow Serving's status of a model.
 func (h *handler) status(_ http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r); err != nil {
 		return nil, err
@@ -51,8 +51,8 @@ func (h *handler) status(_ http.ResponseWriter, r *http.Request, q question) ([]
 	return json.Marshal(newModelStatus(s))
 }
 
-// list answers GET /v1/models, an extension of tkit: the status of each model, and
-// the version that answers for each of its labels.
+// list responds to GET /v1/models, an extension of tkit: the status of each model,
+// and the version of each of its labels.
 func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
 	type model struct {
 		Name string `json:"name"`
@@ -94,8 +94,8 @@ func tensorInfos(all []inference.TensorInfo) map[string]tensorInfo {
 	return infos
 }
 
-// metadata answers TensorFlow Serving's metadata. It adds what a caller of
-// :classify-image needs.
+// metadata responds with TensorFlow Serving's metadata, and with additional
+// fields for callers of :classify-image.
 func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) ([]byte, error) {
 	if err := knownQuery(r); err != nil {
 		return nil, err
@@ -128,8 +128,8 @@ func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
 	h.answer(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready answers the readiness check, and lists the wanted models and versions that do
-// not answer. With ?complete the server is ready only if there are none.
+// ready answers the readiness check, and lists the wanted models and versions that
+// are not available. With ?complete the server is ready only if there are none.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	if err := knownQuery(r, "complete"); err != nil {
 		h.fail(w, r, err)
@@ -141,7 +141,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	case h.Draining():
 		answer.Error = "the server is stopping"
 	case h.Policy != nil && h.Policy() != nil:
-		answer.Error = "the policy cannot be read, and so nobody is allowed anything"
+		answer.Error = "the policy cannot be read, so all requests are refused"
 	case !now.Started:
 		answer.Error = "the server is starting"
 	case !now.Ready && len(now.Failing) > 0:
@@ -149,7 +149,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	case !now.Ready:
 		answer.Error = "not loaded yet: " + strings.Join(now.Missing, ", ")
 	case r.URL.Query().Has("complete") && !now.Complete():
-		answer.Error = "not everything that is wanted answers: see missing and failing, and the status of the model"
+		answer.Error = "not all models are available: see missing and failing, and the status of the model"
 	}
 	status := http.StatusOK
 	if answer.Error != "" {
@@ -158,7 +158,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, status, answer)
 }
 
-// A readiness is the answer to /readyz.
+// A readiness is the response to /readyz.
 type readiness struct {
 	Status  string           `json:"status,omitempty"` // "ready", or an error
 	Error   string           `json:"error,omitempty"`

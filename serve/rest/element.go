@@ -16,7 +16,7 @@ import (
 
 var little = binary.LittleEndian
 
-// whole are the types of whole numbers.
+// whole are the integer types.
 var whole = []inference.DataType{tensorflow.Int8, tensorflow.Int16, tensorflow.Int32, tensorflow.Int64,
 	tensorflow.Uint8, tensorflow.Uint16, tensorflow.Uint32, tensorflow.Uint64}
 
@@ -24,7 +24,7 @@ func isSigned(dt inference.DataType) bool {
 	return slices.Contains(whole[:4], dt)
 }
 
-// appendElement takes the element of a type that comes next, and appends it to a
+// appendElement reads the next element, of a given type, and appends it to a
 // tensor's bytes.
 func appendElement(data []byte, s *scanner, dt inference.DataType) ([]byte, error) {
 	switch dt {
@@ -57,14 +57,14 @@ func appendElement(data []byte, s *scanner, dt inference.DataType) ([]byte, erro
 	return append(data, little.AppendUint64(nil, v)[:dt.Size()]...), nil
 }
 
-// integer takes a whole number of so many bits, as two's complement.
+// integer reads an integer of the given number of bits, as two's complement.
 func (s *scanner) integer(bits int, signed bool) (uint64, error) {
 	w := string(s.word())
 	if w == "" {
 		return 0, s.errorf("expected a number")
 	}
 	if !isNumber(w) || strings.ContainsAny(w, ".eE") {
-		return 0, s.errorf("%.40q is not a whole number", w)
+		return 0, s.errorf("%.40q is not an integer", w)
 	}
 	var v uint64
 	var err error
@@ -98,7 +98,7 @@ func shortFloat(v float32, dt inference.DataType) uint16 {
 	switch abs := math.Abs(float64(v)); {
 	case v != v:
 		return sign | 0x7e00
-	case abs >= 65520: // half-way from the largest to what would follow
+	case abs >= 65520: // half-way between the largest value and the next
 		return sign | 0x7c00
 	case abs < 1.0/(1<<14): // subnormal: multiples of 2^-24
 		return sign | uint16(math.RoundToEven(abs*(1<<24)))
@@ -126,9 +126,10 @@ func longFloat(b uint16, dt inference.DataType) float32 {
 // An elementWriter appends element i of a tensor.
 type elementWriter func(b []byte, i int) []byte
 
-// writer returns what writes the elements of an output. As in TensorFlow Serving,
-// strings are text, and in base64 where the output's name ends in "_bytes"; so are
-// those that are not UTF-8, which JSON cannot have as text.
+// writer returns the function that writes the elements of an output. As in
+// TensorFlow Serving, strings are text, or base64 if the output's name ends in
+// "_bytes". Strings that are not UTF-8 are also base64, since JSON text cannot
+// contain them.
 func writer(t inference.Tensor) (elementWriter, error) {
 	d := t.Data
 	switch t.Type {
@@ -163,8 +164,8 @@ func writer(t inference.Tensor) (elementWriter, error) {
 	}, nil
 }
 
-// appendFloat writes a number as TensorFlow Serving does: never as a whole
-// number, and NaN and infinities by their names.
+// appendFloat writes a number as TensorFlow Serving does: never in the form of
+// an integer, and NaN and infinities by their names.
 func appendFloat(b []byte, v float64, bits int) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -195,12 +196,12 @@ func appendString(b, s []byte, encode bool) []byte {
 func appendText(b []byte, s string) []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a string has a JSON form
+		panic(err) // encoding a string cannot fail
 	}
 	return append(b, text...)
 }
 
-// appendNested writes the elements from at on as nested lists of a shape.
+// appendNested writes the elements from index at on as nested lists of a shape.
 func appendNested(b []byte, shape []int64, at int, write elementWriter) []byte {
 	if len(shape) == 0 {
 		return write(b, at)

@@ -29,20 +29,21 @@ type Limits struct {
 // Options configure a handler.
 type Options struct {
 	*serve.Service
-	Gatherer prometheus.Gatherer // what /metrics shows
+	Gatherer prometheus.Gatherer // the metrics of /metrics
 	Limits   Limits
-	Draining func() bool // reports whether the server is about to stop, and so not ready
-	// Policy returns why the policy cannot be read, and the server is not ready
-	// then; nil means that there is no policy.
+	Draining func() bool // reports whether the server is about to stop, and therefore not ready
+	// Policy returns why the policy cannot be read; the server is then not
+	// ready. A nil function means that there is no policy.
 	Policy func() error
 	// Origins are those of the web pages that may send requests.
 	Origins []string
 	// Authenticate finds the caller of a request by its Authorization header; nil
-	// means that nobody is authenticated. /livez and /readyz answer everybody.
+	// means that requests are not authenticated. /livez and /readyz require no
+	// authentication.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 }
 
-// New makes the HTTP API:
+// New returns the handler of the HTTP API:
 //
 //	POST /v1/models/MODEL[/versions/N|/labels/L]:classify-image
 //	POST /v1/models/MODEL[/versions/N|/labels/L]:predict
@@ -51,9 +52,8 @@ type Options struct {
 //	GET  /v1/models/MODEL[/versions/N|/labels/L]/metadata
 //	GET  /livez, /readyz, /metrics
 //
-// Every request but those to /livez and /readyz is authenticated. Every answer
-// but /metrics is JSON; an error is {"error": TEXT, "reason":
-// REASON}.
+// All requests except to /livez and /readyz are authenticated. All responses
+// except of /metrics are JSON; an error is {"error": TEXT, "reason": REASON}.
 func New(o Options) http.Handler {
 	h := &handler{Options: o}
 	paths := map[string]http.HandlerFunc{
@@ -72,7 +72,7 @@ func New(o Options) http.Handler {
 		case ok:
 			answer(w, r)
 		default:
-			h.fail(w, r, &inference.Error{Reason: inference.NotFound, Err: fmt.Errorf("nothing answers %.100q", r.URL.Path)})
+			h.fail(w, r, &inference.Error{Reason: inference.NotFound, Err: fmt.Errorf("there is no resource %.100q", r.URL.Path)})
 		}
 	})
 	return h.guard(h.origins(h.authenticate(route)))
@@ -92,13 +92,13 @@ func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// model answers requests below /v1/models/: questions to models by POST, and
-// descriptions of them by GET.
+// model answers requests below /v1/models/: predictions by POST, and
+// descriptions of models by GET.
 func (h *handler) model(w http.ResponseWriter, r *http.Request, path string) {
 	a, err := parseAddress(path)
 	post := map[string]answerer{"classify-image": h.classify, "predict": h.predict}[a.verb]
 	if err == nil && a.verb != "" && (post == nil || a.part != "") {
-		err = errors.New("a model answers :classify-image and :predict")
+		err = errors.New("a model supports :classify-image and :predict")
 	}
 	switch {
 	case err != nil:
@@ -120,7 +120,7 @@ type handler struct{ Options }
 // response, where net/http would drop the connection.
 func (h *handler) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Reset the deadline of the connection's previous answer.
+		// Reset the deadline of the connection's previous response.
 		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		if h.Draining() {
 			w.Header().Set("Connection", "close") // the next request goes elsewhere
@@ -152,8 +152,9 @@ func (h *handler) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// An answerer answers a request to a model with a JSON text. The writer is for
-// reading the request's body: a limit closes the connection.
+// An answerer answers a request to a model with a JSON text. It needs the
+// writer only to limit the request's body: exceeding a limit closes the
+// connection.
 type answerer func(w http.ResponseWriter, r *http.Request, q question) ([]byte, error)
 
 // A question is one request to a model.
@@ -163,11 +164,11 @@ type question struct {
 	begun time.Time
 }
 
-// find finds the version that answers.
+// find finds the version for the request.
 func (q question) find(ctx context.Context) (*inference.Handle, error) { return q.Find(ctx, q.ref) }
 
-// ask answers a request to a model. Nothing is held for it any more while the
-// answer is sent, at the client's pace.
+// ask answers a request to a model. All its resources are released before the
+// response is sent, because the client may be slow.
 func (h *handler) ask(w http.ResponseWriter, r *http.Request, ref registry.Ref, method string, answer answerer) {
 	begun := time.Now()
 	var text []byte

@@ -11,8 +11,8 @@ import (
 	"tkit/inference"
 )
 
-// An image is one encoded image of a request and the name of its file, where
-// the request gave one.
+// An image is one encoded image of a request, with the name of its file if the
+// request has one.
 type image struct {
 	name string
 	data []byte
@@ -20,9 +20,9 @@ type image struct {
 
 // readImages returns the images of a :classify-image request: the files of a
 // multipart form, the images of a JSON object, or the body itself. Clients often
-// send a wrong Content-Type. Therefore a body of any type but multipart is JSON if
-// it begins with a brace, which no image does, and a body that is declared as JSON
-// is an image if it begins as one.
+// send a wrong Content-Type. Therefore a body of any type except multipart is JSON
+// if it begins with a brace, which no image does, and a body that is declared as
+// JSON is an image if it begins like one.
 func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, error) {
 	m := mediaOf(r)
 	if strings.HasPrefix(m.kind, "multipart/") {
@@ -53,7 +53,7 @@ func readImages(w http.ResponseWriter, r *http.Request, l Limits) ([]image, erro
 	return []image{{data: body}}, notAnImage(body)
 }
 
-// asBadRequest makes an error of parsing a bad request.
+// asBadRequest returns a parsing error with the reason BadRequest.
 func asBadRequest(err error) error {
 	if err == nil || inference.ReasonOf(err) != inference.Internal {
 		return err
@@ -91,7 +91,7 @@ func readForm(form *multipart.Reader, most int) ([]image, error) {
 		images = append(images, image{part.FileName(), data})
 	}
 	if len(images) == 0 {
-		return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the form has no file: the part of a file has a filename")}
+		return nil, &inference.Error{Reason: inference.BadRequest, Err: errors.New("the form has no file: the part of a file must have a filename")}
 	}
 	return images, nil
 }
@@ -107,7 +107,7 @@ func tooMany(most int) error {
 //	{"image": {"b64": S}}
 //	{"instances": [{"b64": S}, {"image": {"b64": S}}, ...]}
 //
-// An image's object may also have a "name", which the answer repeats. Other
+// An image's object may also have a "name", which the response repeats. Other
 // members are ignored, as by TensorFlow Serving. "top", which belongs in the query,
 // and a member that appears twice are errors.
 func parseImages(body []byte, most int) ([]image, error) {
@@ -126,7 +126,7 @@ func parseImages(body []byte, most int) ([]image, error) {
 		switch member {
 		case "image", "instances":
 			if found != "" {
-				return s.errorf("%q after %q: give one of them, once", member, found)
+				return s.errorf("%q after %q: only one of them is allowed, once", member, found)
 			}
 			found = member
 		}
@@ -157,7 +157,7 @@ func parseImage(s *scanner, outer bool) (image, error) {
 	err := s.members(func(member string) error {
 		switch {
 		case (member == "b64" || member == "image" && outer) && found:
-			return s.errorf("an image has %q once", member)
+			return s.errorf("an image must have %q once", member)
 		case member == "b64":
 			found = true
 			text, err := s.string()
@@ -178,7 +178,7 @@ func parseImage(s *scanner, outer bool) (image, error) {
 			return err
 		case member == "name":
 			if named {
-				return s.errorf("an image has %q once", member)
+				return s.errorf("an image must have %q once", member)
 			}
 			named = true
 			var err error

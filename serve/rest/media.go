@@ -38,7 +38,7 @@ var mark = []byte("\xef\xbb\xbf") // the byte order mark of UTF-8
 // programs write before it. The error says what the body is if it is not UTF-8.
 func jsonText(body []byte, m media) ([]byte, error) {
 	if charset := strings.ToLower(m.parameters["charset"]); charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii" {
-		return nil, unsupported("the text is in %.50q, as its Content-Type says: JSON is UTF-8", charset)
+		return nil, unsupported("the text is in %.50q, according to its Content-Type: JSON is UTF-8", charset)
 	}
 	if isGzip(body) {
 		return nil, unsupported(packed)
@@ -52,7 +52,8 @@ func jsonText(body []byte, m media) ([]byte, error) {
 	return bytes.TrimPrefix(body, mark), nil
 }
 
-// beginsAsObject reports whether a body begins as a JSON object. No image does.
+// beginsAsObject reports whether a body begins like a JSON object. No image
+// does.
 func beginsAsObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(body, mark), " \t\r\n"), []byte("{"))
 }
@@ -87,10 +88,11 @@ func notAnImage(body []byte) error {
 
 const packed = "the data is compressed by gzip: declare it in Content-Encoding, or send it uncompressed"
 
-// isGzip reports whether a body begins as gzip, which neither text nor an image does.
+// isGzip reports whether a body begins like gzip data. Neither text nor an image
+// does.
 func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b\x08")) }
 
-// isImage reports whether a body begins as a common image format.
+// isImage reports whether a body begins like a common image format.
 func isImage(body []byte) bool {
 	return strings.HasPrefix(http.DetectContentType(body), "image/")
 }

@@ -11,8 +11,8 @@ import (
 	"tkit/serve"
 )
 
-// CheckOrigin refuses what is not the origin of web pages, SCHEME://HOST[:PORT].
-// There is no word for all: each that may ask is named.
+// CheckOrigin returns an error if its argument is not the origin of web pages,
+// SCHEME://HOST[:PORT]. There is no wildcard: each allowed origin is named.
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin || u.Host == "*" {
@@ -21,9 +21,9 @@ func CheckOrigin(origin string) error {
 	return nil
 }
 
-// origins keeps web pages of other origins from using the server through the
-// browser of someone who reaches it, unless they are allowed, and answers what a
-// browser asks before it lets such a page ask (CORS).
+// origins prevents web pages of other origins from using the server through a
+// user's browser, unless they are allowed. It also answers the preflight
+// requests of browsers (CORS).
 func (h *handler) origins(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

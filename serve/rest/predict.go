@@ -23,7 +23,7 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q question) ([
 	}
 	m := mediaOf(r)
 	if isImage(body) || strings.HasPrefix(m.kind, "multipart/") {
-		return nil, unsupported("the body is no JSON: :predict takes tensors; for images there is :classify-image")
+		return nil, unsupported("the body is not JSON: :predict takes tensors; use :classify-image for images")
 	}
 	if body, err = jsonText(body, m); err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func (h *handler) predict(w http.ResponseWriter, r *http.Request, q question) ([
 	return appendOutputs(nil, request.row, outputs)
 }
 
-// appendOutputs writes the outputs by TensorFlow Serving's rules: a request by
-// rows is answered by rows, and a single output goes without its name.
+// appendOutputs writes the outputs by TensorFlow Serving's rules: the response
+// to a request by rows is by rows, and a single output has no name.
 func appendOutputs(b []byte, row bool, outputs []inference.Tensor) ([]byte, error) {
 	writers := make([]elementWriter, len(outputs))
 	for i, o := range outputs {
@@ -89,12 +89,13 @@ func appendOutputs(b []byte, row bool, outputs []inference.Tensor) ([]byte, erro
 	return append(b, "]}"...), nil
 }
 
-// rowsOf returns how many rows the outputs have, which must be the same for all.
+// rowsOf returns the number of rows of the outputs, which must be the same for
+// all.
 func rowsOf(outputs []inference.Tensor) (int64, error) {
 	for _, o := range outputs {
 		if len(o.Shape) == 0 || o.Shape[0] != outputs[0].Shape[0] {
 			return 0, &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf(
-				"output %q has the shape %v and cannot be given by rows: ask with \"inputs\" instead of \"instances\"", o.Name, o.Shape)}
+				"output %q has the shape %v and cannot be returned by rows: use \"inputs\" instead of \"instances\"", o.Name, o.Shape)}
 		}
 	}
 	return outputs[0].Shape[0], nil

@@ -21,10 +21,10 @@ type predictRequest struct {
 //	{"signature_name": S, "instances": [V, ...]}    or  [{NAME: V, ...}, ...]
 //	{"signature_name": S, "inputs": V}              or  {NAME: V, ...}
 //
-// An input of a signature that has no other may be given by itself. A string is
-// given as text, or in base64 as {"b64": TEXT}. Members that are not known are
-// passed over, as TensorFlow Serving does. The signature is that of find; hold is
-// told how many bytes the tensors take.
+// The only input of a signature may be given without its name. A string is given
+// as text, or in base64 as {"b64": TEXT}. Unknown members are ignored, as by
+// TensorFlow Serving. find returns the signature; hold counts the bytes of the
+// tensors.
 func parsePredict(body []byte, find func(name string) (string, inference.Signature, error), hold func(int64) error) (predictRequest, error) {
 	r := predictRequest{}
 	name, err := signatureName(body)
@@ -45,7 +45,7 @@ func parsePredict(body []byte, find func(name string) (string, inference.Signatu
 		switch member {
 		case "instances", "inputs":
 			if found != "" {
-				return s.errorf("%q after %q: give one of them, once", member, found)
+				return s.errorf("%q after %q: only one of them is allowed, once", member, found)
 			}
 			found = member
 			if r.row = member == "instances"; r.row {
@@ -70,7 +70,8 @@ func parsePredict(body []byte, find func(name string) (string, inference.Signatu
 	return r, nil
 }
 
-// badJSON gives an error about a body its reason, unless it has one.
+// badJSON adds the reason BadRequest to an error about a body, unless it has a
+// reason.
 func badJSON(err error) error {
 	if errors.As(err, new(*inference.Error)) {
 		return err
@@ -78,9 +79,9 @@ func badJSON(err error) error {
 	return &inference.Error{Reason: inference.BadRequest, Err: err}
 }
 
-// signatureName returns the member "signature_name" of a body, "" where it has
-// none. The tensors, which may stand before it, are not read a second time where
-// the name cannot be in the text.
+// signatureName returns the member "signature_name" of a body, "" if it has
+// none. If the name does not occur in the text, the tensors, which may come
+// before it, are not scanned twice.
 func signatureName(body []byte) (name string, err error) {
 	s := &scanner{text: body}
 	if s.peek() != '{' {
@@ -105,7 +106,7 @@ func signatureName(body []byte) (name string, err error) {
 	return name, err
 }
 
-// A holder counts the memory that tensors take, in large steps.
+// A holder counts the memory of tensors, in large steps.
 type holder struct {
 	hold          func(int64) error
 	counted, held int64
@@ -129,7 +130,7 @@ type predictScanner struct {
 	inputs []*tensorScanner
 }
 
-// instances takes a list with an element for each row.
+// instances reads a list with an element for each row.
 func (p *predictScanner) instances() error {
 	if p.peek() != '[' {
 		return p.errorf("\"instances\" must be a list")
@@ -151,7 +152,7 @@ func (p *predictScanner) instances() error {
 	return err
 }
 
-// columns takes whole tensors.
+// columns reads whole tensors.
 func (p *predictScanner) columns() error {
 	for _, t := range p.inputs {
 		t.shape = []int64{}
@@ -159,8 +160,8 @@ func (p *predictScanner) columns() error {
 	return p.inputsAt(0)
 }
 
-// inputsAt takes one value for each input at a level of nesting: an object of them,
-// or the only one by itself.
+// inputsAt reads one value for each input at a level of nesting: an object with all
+// inputs, or the value of the only one.
 func (p *predictScanner) inputsAt(level int) error {
 	if p.peek() == '{' {
 		return p.named(level)
@@ -171,7 +172,7 @@ func (p *predictScanner) inputsAt(level int) error {
 	return p.inputs[0].value(level)
 }
 
-// named takes an object of inputs. {"b64": TEXT} may be a string that is the only
+// named reads an object of inputs. {"b64": TEXT} may be a string that is the only
 // input.
 func (p *predictScanner) named(level int) error {
 	given := make([]bool, len(p.inputs))
@@ -206,10 +207,10 @@ func (p *predictScanner) names() []string {
 	return names
 }
 
-// base64Member is the member of an object that stands for a string of bytes.
+// base64Member is the member of an object that represents a string of bytes.
 const base64Member = "b64"
 
-// unknownType is the error of a type that JSON does not carry here.
+// unknownType is the error of a type that is not supported in JSON.
 func unknownType(name string, dt inference.DataType) error {
-	return fmt.Errorf("%q is %v, which JSON has no form for: use gRPC", name, dt)
+	return fmt.Errorf("%q is %v, which is not supported in JSON: use gRPC", name, dt)
 }

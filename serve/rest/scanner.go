@@ -12,8 +12,8 @@ import (
 // maxDepth bounds the nesting of values that are skipped.
 const maxDepth = 64
 
-// A scanner reads a JSON text without building values for it. As TensorFlow Serving
-// does, it accepts the numbers NaN, Infinity and -Infinity.
+// A scanner reads a JSON text without allocating values for it. As TensorFlow
+// Serving does, it accepts the numbers NaN, Infinity and -Infinity.
 type scanner struct {
 	text []byte
 	at   int
@@ -93,7 +93,7 @@ func (s *scanner) list(open, shut byte, item func(i int) error) error {
 	}
 }
 
-// string takes a string.
+// string reads a string.
 func (s *scanner) string() (string, error) {
 	if s.peek() != '"' {
 		return "", s.errorf("expected a string")
@@ -118,7 +118,7 @@ func (s *scanner) string() (string, error) {
 	return "", s.errorf("the string does not end")
 }
 
-// word takes the longest run of the characters that numbers and names have.
+// word reads the longest sequence of the characters of numbers and names.
 func (s *scanner) word() []byte {
 	s.peek()
 	start := s.at
@@ -132,7 +132,7 @@ func (s *scanner) word() []byte {
 	return s.text[start:]
 }
 
-// float takes a number that a float of so many bits can hold.
+// float reads a number that fits in a float of the given number of bits.
 func (s *scanner) float(bits int) (float64, error) {
 	switch w := string(s.word()); w {
 	case "NaN":
@@ -155,8 +155,8 @@ func (s *scanner) float(bits int) (float64, error) {
 	}
 }
 
-// isNumber says whether w has the syntax of a JSON number: strconv also takes
-// hexadecimal, leading zeros and underscores.
+// isNumber reports whether w has the syntax of a JSON number: strconv also
+// accepts hexadecimal, leading zeros and underscores.
 func isNumber(w string) bool {
 	digits := func() bool {
 		n := 0
@@ -187,7 +187,7 @@ func isNumber(w string) bool {
 	return w == ""
 }
 
-// skip goes past a value of any kind.
+// skip skips a value of any kind.
 func (s *scanner) skip(depth int) error {
 	if depth > maxDepth {
 		return s.errorf("nested deeper than %d", maxDepth)

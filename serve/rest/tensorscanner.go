@@ -5,19 +5,19 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A tensorScanner gathers the elements of nested lists. The first list seen at
+// A tensorScanner collects the elements of nested lists. The first list seen at
 // each level sets that dimension; every other one must agree.
 type tensorScanner struct {
 	*scanner
 	held    *holder
 	info    inference.TensorInfo
 	rank    int     // level of the elements; -1 until one is seen
-	shape   []int64 // -1 where a list is open for the first time
+	shape   []int64 // -1 while its first list is open
 	data    []byte
 	strings [][]byte
 }
 
-// value takes an element or a list at a level of nesting.
+// value reads an element or a list at a level of nesting.
 func (t *tensorScanner) value(level int) error {
 	if t.peek() == '[' {
 		return t.nested(level)
@@ -28,20 +28,20 @@ func (t *tensorScanner) value(level int) error {
 	return t.element()
 }
 
-// at makes sure that elements stand at a level.
+// at checks that elements are at a level.
 func (t *tensorScanner) at(level int) error {
 	if t.rank < 0 {
 		t.rank = level
 	}
 	if t.rank != level {
-		return t.errorf("a value of input %q at level %d of nesting; others are at level %d", t.info.Name, level, t.rank)
+		return t.errorf("a value of input %q is at nesting level %d; others are at level %d", t.info.Name, level, t.rank)
 	}
 	return nil
 }
 
 func (t *tensorScanner) nested(level int) error {
 	if t.rank >= 0 && level >= t.rank || level >= maxDepth {
-		return t.errorf("a list at level %d of nesting of input %q, too deep", level, t.info.Name)
+		return t.errorf("a list at nesting level %d of input %q is too deep", level, t.info.Name)
 	}
 	if level == len(t.shape) {
 		t.shape = append(t.shape, -1)
@@ -61,18 +61,18 @@ func (t *tensorScanner) nested(level int) error {
 		t.shape[level] = n
 	}
 	if t.shape[level] != n {
-		return t.errorf("a list of %d at level %d of nesting of input %q; others have %d", n, level, t.info.Name, t.shape[level])
+		return t.errorf("a list at nesting level %d of input %q has %d elements; others have %d", level, t.info.Name, n, t.shape[level])
 	}
 	return nil
 }
 
-// element takes one element of the input's type.
+// element reads one element of the input's type.
 func (t *tensorScanner) element() error {
 	if t.info.Type == tensorflow.String {
 		return t.text()
 	}
 	if c := t.peek(); c == '{' || c == '"' {
-		return t.errorf("input %q takes %v: expected a value of that type or a list", t.info.Name, t.info.Type)
+		return t.errorf("input %q is %v: expected a value of that type or a list", t.info.Name, t.info.Type)
 	}
 	data, err := appendElement(t.data, t.scanner, t.info.Type)
 	if err != nil {
@@ -83,7 +83,7 @@ func (t *tensorScanner) element() error {
 	return t.held.add(n)
 }
 
-// text takes a string, or an object {"b64": TEXT}.
+// text reads a string, or an object {"b64": TEXT}.
 func (t *tensorScanner) text() error {
 	if t.peek() != '{' {
 		s, err := t.string()
@@ -106,10 +106,10 @@ func (t *tensorScanner) text() error {
 	return err
 }
 
-// encoded takes the value of a "b64" that stands for an element at a level.
+// encoded reads the value of a "b64" member as an element at a level.
 func (t *tensorScanner) encoded(level int) error {
 	if t.info.Type != tensorflow.String {
-		return t.errorf("input %q takes %v, not bytes: encoded images may be what :classify-image takes", t.info.Name, t.info.Type)
+		return t.errorf("input %q is %v, not bytes: for encoded images use :classify-image", t.info.Name, t.info.Type)
 	}
 	if err := t.at(level); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (t *tensorScanner) encoded(level int) error {
 	return t.bytes()
 }
 
-// bytes takes a text in base64.
+// bytes reads a text in base64.
 func (t *tensorScanner) bytes() error {
 	s, err := t.string()
 	if err != nil {
@@ -130,7 +130,7 @@ func (t *tensorScanner) bytes() error {
 	return t.add(data)
 }
 
-// stringHeader is what a string takes besides its bytes.
+// stringHeader is the memory of a string besides its bytes.
 const stringHeader = 24
 
 func (t *tensorScanner) add(s []byte) error {

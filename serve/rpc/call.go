@@ -22,14 +22,14 @@ import (
 )
 
 const (
-	// receiving limits the time for a client's message, sending the time for the
-	// answer, and watching the time that a client may watch the health.
+	// receiving limits the time to receive a request, sending the time to send
+	// the response, and watching the time of a health watch.
 	receiving = time.Minute
 	sending   = 30 * time.Second
 	watching  = 10 * time.Minute
 
 	// Health checks are not authenticated. Their messages must be small and arrive
-	// soon, and they have a memory of their own.
+	// soon, and their memory is limited separately.
 	healthMessage   = 4 << 10
 	healthReceiving = 5 * time.Second
 	// healthMemory is enough for 256 concurrent checks, and for as many watches.
@@ -46,7 +46,7 @@ const (
 // before it reads any of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor != 2 || r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		http.Error(w, "this port answers gRPC: POST over HTTP/2 with the content type application/grpc", http.StatusUnsupportedMediaType)
+		http.Error(w, "this port is for gRPC: POST over HTTP/2 with the content type application/grpc", http.StatusUnsupportedMediaType)
 		return
 	}
 	answered, err := s.call(w, r)
@@ -61,8 +61,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call returns the answer to a call, or nil if it has been sent. When it returns,
-// the call holds no memory any more.
+// call returns the response to a call, or nil if it has been sent. When it
+// returns, the memory of the call is released.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +101,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) (answered []byte, 
 	return text, err
 }
 
-// delegate lets grpc-go answer a call, which may send at most most bytes.
+// delegate passes a call to grpc-go. The client may send at most most bytes.
 func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.Memory, most int64) error {
 	account, err := memory.Open()
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Server) delegate(w http.ResponseWriter, r *http.Request, memory *serve.
 	return nil
 }
 
-// exchange reads the message of a call and returns the framed answer.
+// exchange reads the message of a call and returns the framed response.
 func (s *Server) exchange(ctx context.Context, controller *http.ResponseController, r *http.Request, m method) (text []byte, err error) {
 	packed, err := isPacked(r.Header)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Server) exchange(ctx context.Context, controller *http.ResponseControll
 	return text, nil
 }
 
-// send sends a framed message as the answer of a call.
+// send sends a framed message as the response to a call.
 func send(w http.ResponseWriter, message []byte) {
 	w.Header().Set("Content-Type", "application/grpc")
 	w.Header().Set("Grpc-Accept-Encoding", "identity,gzip")
@@ -181,6 +181,6 @@ func timeout(h http.Header) (time.Duration, error) {
 	if !ok || err != nil || len(text) > 9 { // eight digits
 		return 0, badRequest("grpc-timeout is %.20q; want digits and a unit of H, M, S, m, u or n", text)
 	}
-	n = min(n, uint64(math.MaxInt64/unit)) // hours of eight digits do not fit
+	n = min(n, uint64(math.MaxInt64/unit)) // eight digits of hours overflow
 	return max(time.Duration(n)*unit, time.Nanosecond), nil
 }

@@ -15,7 +15,7 @@ import (
 	"tkit/serve"
 )
 
-// signatureField is the only metadata field there is, as in TensorFlow Serving.
+// signatureField is the only metadata field, as in TensorFlow Serving.
 const signatureField = "signature_def"
 
 // metadata answers PredictionService.GetModelMetadata.
@@ -25,7 +25,7 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, c 
 		return nil, err
 	}
 	if fields := r.GetMetadataField(); len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f != signatureField }) {
-		return nil, badRequest("metadata_field must be %q; there is no other", signatureField)
+		return nil, badRequest("metadata_field must be %q", signatureField)
 	}
 	h, err := c.Find(ctx, ref)
 	if err != nil {

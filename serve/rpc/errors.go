@@ -43,7 +43,7 @@ func code(r inference.Reason) codes.Code {
 	return codes.Internal
 }
 
-// A coded error is one that gRPC has a code of its own for.
+// A coded error has a specific gRPC code.
 type coded struct {
 	code codes.Code
 	err  *inference.Error
@@ -56,8 +56,8 @@ func newCoded(c codes.Code, r inference.Reason, format string, args ...any) erro
 func (e *coded) Error() string { return e.err.Error() }
 func (e *coded) Unwrap() error { return e.err }
 
-// statusOf gives an error gRPC's form, with what clients are told. One that says
-// when to come back carries that as a RetryInfo.
+// statusOf returns the gRPC status of an error, with the text for clients. If
+// the error has a RetryAfter, the status has a RetryInfo.
 func statusOf(err error) *status.Status {
 	if e, ok := errors.AsType[*coded](err); ok {
 		return status.New(e.code, serve.Tell(e))
@@ -71,7 +71,7 @@ func statusOf(err error) *status.Status {
 	return s
 }
 
-// refuse answers a call by a status alone, in headers.
+// refuse answers a call with only a status, in headers.
 func refuse(w http.ResponseWriter, s *status.Status) {
 	h := w.Header()
 	h.Set("Content-Type", "application/grpc")
@@ -84,8 +84,8 @@ func refuse(w http.ResponseWriter, s *status.Status) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// escape writes a message as gRPC's headers have it: what is not printable ASCII,
-// and the sign itself, as %XX.
+// escape encodes a message for gRPC's headers: bytes that are not printable
+// ASCII, and the percent sign, as %XX.
 func escape(message string) string {
 	var b strings.Builder
 	for i := range len(message) {

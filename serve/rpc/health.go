@@ -5,18 +5,18 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// Health answers gRPC's health service: for the server as a whole ("") and for
-// its two services alike.
+// Health implements gRPC's health service, with one status for the server as a
+// whole ("") and for its two services.
 type Health struct{ *health.Server }
 
-// NewHealth is not serving until it is told.
+// NewHealth returns a Health with the status NOT_SERVING.
 func NewHealth() *Health {
 	h := &Health{health.NewServer()}
 	h.Set(false)
 	return h
 }
 
-// Set says whether the server is ready.
+// Set sets whether the server is ready.
 func (h *Health) Set(ready bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if ready {

@@ -67,8 +67,8 @@ func tooLarge(most int64) error {
 	return newCoded(codes.ResourceExhausted, inference.TooLarge, "the message is larger than %d bytes", most)
 }
 
-// receiveError is the error of a message that did not arrive. The text of the
-// network's error is left out, because it names addresses.
+// receiveError returns the error of a message that did not arrive. It leaves
+// out the text of the network error, which contains addresses.
 func receiveError(err error) error {
 	switch {
 	case errors.As(err, new(*inference.Error)):
@@ -86,8 +86,8 @@ func unpackError(err error) error {
 	return badRequest("the message is not valid gzip: %v", err)
 }
 
-// unmarshal decodes bytes that the account holds into a message, if the message
-// takes at most growth times the largest message in memory.
+// unmarshal decodes bytes that the account holds. It refuses a message that
+// would take more than growth times the limit of a message in memory.
 func (s *Server) unmarshal(raw []byte, message proto.Message, account *serve.Account) error {
 	most := growth * int64(s.MaxMessage)
 	weight, err := weigh(raw, message.ProtoReflect().Descriptor(), most)

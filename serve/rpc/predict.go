@@ -47,7 +47,7 @@ func (s *Server) predict(ctx context.Context, r *pb.PredictRequest, c *serve.Cal
 	return answer, nil
 }
 
-// specOf says which version answered.
+// specOf identifies the version that computed a response.
 func specOf(h *inference.Handle, signature string) *pb.ModelSpec {
 	return &pb.ModelSpec{
 		Name:          h.Model,

@@ -1,8 +1,8 @@
-// Package rpc answers over gRPC as TensorFlow Serving does:
+// Package rpc is the gRPC API of TensorFlow Serving:
 // tensorflow.serving.PredictionService (Predict, GetModelMetadata),
 // tensorflow.serving.ModelService (GetModelStatus), and gRPC's own health
 // service and reflection. Existing clients of TensorFlow Serving work
-// unchanged; its other methods answer UNIMPLEMENTED.
+// unchanged; its other methods return UNIMPLEMENTED.
 //
 // The server is a handler of net/http, like the HTTP API, so that the same limits
 // apply to both: on connections, on the time to receive a request, and on the memory
@@ -19,7 +19,7 @@ import (
 
 	pb "github.com/wamuir/graft/tensorflow/serving/apis_go_proto"
 	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // for clients that pack all they send
+	_ "google.golang.org/grpc/encoding/gzip" // for clients that compress their messages
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
@@ -35,23 +35,24 @@ import (
 type Options struct {
 	*serve.Service
 	Health     *Health
-	MaxMessage int // bytes of a request, unpacked
+	MaxMessage int // bytes of a request, decompressed
 	// Authenticate finds the caller by the metadata "authorization"; nil means that
-	// nobody is authenticated. The health service answers everybody.
+	// requests are not authenticated. The health service requires no
+	// authentication.
 	Authenticate func(ctx context.Context, header string) (access.Caller, error)
 }
 
-// A Server is the API as a handler of requests over HTTP/2.
+// A Server is the API as an HTTP handler for requests over HTTP/2.
 type Server struct {
 	Options
 	methods         map[string]method
-	grpc            *grpc.Server    // answers for the health and the reflection
-	checks, watches *serve.Memory   // for those who ask for the health
-	stopping        context.Context // ends what watches
+	grpc            *grpc.Server    // serves health checks and reflection
+	checks, watches *serve.Memory   // of health checks
+	stopping        context.Context // ends health watches
 	stop            context.CancelFunc
 }
 
-// New makes a server. The caller serves it over HTTP/2, and closes it.
+// New returns a server. The caller serves it over HTTP/2, and closes it.
 func New(o Options) *Server {
 	s := &Server{Options: o, methods: methods, checks: serve.NewMemory(healthMemory), watches: serve.NewMemory(healthMemory)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
@@ -66,7 +67,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// EndWatches ends the calls that watch the health, which do not end by themselves.
+// EndWatches ends health watches, which do not end by themselves.
 func (s *Server) EndWatches() { s.stop() }
 
 // Close aborts the calls in flight.
@@ -99,8 +100,8 @@ func unary[Request, Answer any, PRequest message[Request], PAnswer message[Answe
 	}}
 }
 
-// The services of TensorFlow Serving's prediction_service.proto and
-// model_service.proto, as far as they are answered here.
+// The supported methods of TensorFlow Serving's prediction_service.proto and
+// model_service.proto.
 const (
 	predictionService = "tensorflow.serving.PredictionService"
 	modelService      = "tensorflow.serving.ModelService"
@@ -152,10 +153,10 @@ func (s *Server) recovered(ctx context.Context, method string, err *error) {
 	}
 }
 
-// longestName is how long the name of a model or label may be.
+// longestName is the maximum length of the name of a model or label, in bytes.
 const longestName = 256
 
-// refOf reads a model spec.
+// refOf returns the ref of a model spec.
 func refOf(spec *pb.ModelSpec) (registry.Ref, error) {
 	ref := registry.Ref{Model: spec.GetName(), Alias: spec.GetVersionLabel()}
 	if ref.Model == "" {

@@ -272,13 +272,13 @@ func TestErrorsName(t *testing.T) {
 		return r
 	}
 	for want, r := range map[string]*pb.PredictRequest{
-		`values in int_val`:       changed(func(x *tensorpb.TensorProto) { x.IntVal = []int32{1} }),
-		`does not give its shape`: changed(func(x *tensorpb.TensorProto) { x.TensorShape.UnknownRank = true }),
+		`values in int_val`: changed(func(x *tensorpb.TensorProto) { x.IntVal = []int32{1} }),
+		`has no shape`:      changed(func(x *tensorpb.TensorProto) { x.TensorShape.UnknownRank = true }),
 		`of the shape [1099511627776 32 32 1] takes more than`: changed(func(x *tensorpb.TensorProto) {
 			x.TensorShape.Dim[0].Size, x.TensorContent, x.FloatVal = 1<<40, nil, []float32{0}
 		}),
 		`there is no input "image"; want ["images"]`: input("image", typespb.DataType_DT_FLOAT),
-		`is DT_HALF; the model takes DT_FLOAT`:       input("images", typespb.DataType_DT_HALF),
+		`is DT_HALF; want DT_FLOAT`:                  input("images", typespb.DataType_DT_HALF),
 		`is DT_DOUBLE`:                               input("images", typespb.DataType_DT_DOUBLE),
 		`is DT_STRING`:                               input("images", typespb.DataType_DT_STRING),
 	} {

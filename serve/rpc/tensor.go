@@ -16,13 +16,13 @@ import (
 	"tkit/serve"
 )
 
-// An element says how TensorFlow's protocol buffers carry a type of element,
-// besides tensor_content: in which field, how the field's values become bytes, and
-// how bytes become the field's values.
+// An element describes how TensorFlow's protocol buffers store a type of element
+// outside of tensor_content: the field, and the conversions between the field's
+// values and bytes.
 type element struct {
 	field protoreflect.Name
-	// pack appends the first n values of the field. The last value stands for all
-	// that are left out.
+	// pack appends the first n values of the field. The last value is repeated
+	// for all that are left out.
 	pack func(t *tensorpb.TensorProto, n int) []byte
 	// unpack sets the field.
 	unpack func(t *tensorpb.TensorProto, data []byte)
@@ -31,7 +31,7 @@ type element struct {
 
 var little = binary.LittleEndian
 
-// elementOf makes an element of the accessors of a field.
+// elementOf makes an element from the accessors of a field.
 func elementOf[V any](field protoreflect.Name, get func(*tensorpb.TensorProto) *[]V, size int, put func(to []byte, v V), read func(from []byte) V) element {
 	return element{
 		field: field,
@@ -53,8 +53,8 @@ func elementOf[V any](field protoreflect.Name, get func(*tensorpb.TensorProto) *
 	}
 }
 
-// pairOf makes an element of two numbers of the field of another, as complex
-// numbers are.
+// pairOf makes an element from pairs of numbers in the field of another type,
+// for complex numbers.
 func pairOf[V any](part element, get func(*tensorpb.TensorProto) *[]V, size int, put func(to []byte, v V)) element {
 	return element{
 		field:  part.field,
@@ -88,7 +88,7 @@ func doubles(t *tensorpb.TensorProto) *[]float64 { return &t.DoubleVal }
 func complexes(t *tensorpb.TensorProto) *[]float32       { return &t.ScomplexVal }
 func doubleComplexes(t *tensorpb.TensorProto) *[]float64 { return &t.DcomplexVal }
 
-// halfElement is a float of 16 bits, which half_val carries as a whole number.
+// halfElement is a float of 16 bits, stored in half_val as an integer.
 var halfElement = elementOf("half_val", halves, 2,
 	func(to []byte, v int32) { little.PutUint16(to, uint16(v)) }, func(from []byte) int32 { return int32(little.Uint16(from)) })
 
@@ -122,17 +122,17 @@ var elements = map[inference.DataType]element{
 		}, func(from []byte) bool { return from[0] != 0 }),
 }
 
-// readTensor reads an input of a signature. Its elements share memory with t where
-// all are there; others are held by the account.
+// readTensor reads an input of a signature. Its elements share memory with t if t
+// contains all of them; otherwise the account counts their copy.
 func (s *Server) readTensor(name string, t *tensorpb.TensorProto, takes inference.Signature, account *serve.Account) (inference.Tensor, error) {
 	in := inference.Tensor{Name: name, Type: inference.DataType(t.GetDtype()), Shape: []int64{}}
 	if info, err := takes.Input(name); err != nil {
 		return in, err
 	} else if info.Type != in.Type {
-		return in, badRequest("input %.100q is %v; the model takes %v", name, t.GetDtype(), typespb.DataType(info.Type))
+		return in, badRequest("input %.100q is %v; want %v", name, t.GetDtype(), typespb.DataType(info.Type))
 	}
 	if t.GetTensorShape().GetUnknownRank() {
-		return in, badRequest("input %.100q does not give its shape", name)
+		return in, badRequest("input %.100q has no shape", name)
 	}
 	for _, d := range t.GetTensorShape().GetDim() {
 		in.Shape = append(in.Shape, d.GetSize())
@@ -148,13 +148,13 @@ func (s *Server) readTensor(name string, t *tensorpb.TensorProto, takes inferenc
 	} else if in.Type == tensorflow.String {
 		e.field = "string_val"
 	} else {
-		return in, badRequest("input %.100q is %v, a type that requests cannot carry", name, t.GetDtype())
+		return in, badRequest("input %.100q is %v, which requests cannot contain", name, t.GetDtype())
 	}
 	if most := growth * int64(s.MaxMessage); n > most/size {
 		return in, &inference.Error{Reason: inference.TooLarge, Err: fmt.Errorf("input %.100q of the shape %v takes more than %d bytes", name, in.Shape, most)}
 	}
 	if field := unread(t, e.field, numeric); field != "" {
-		return in, badRequest("input %.100q has values in %s; those of %v are read from %s", name, field, t.GetDtype(), e.field)
+		return in, badRequest("input %.100q has values in %s; values of %v must be in %s", name, field, t.GetDtype(), e.field)
 	}
 	if !numeric {
 		in.Strings, err = readStrings(name, t.GetStringVal(), n, account)
@@ -165,8 +165,8 @@ func (s *Server) readTensor(name string, t *tensorpb.TensorProto, takes inferenc
 }
 
 // readNumbers returns the elements of a tensor of n numbers: those in
-// tensor_content, or those in the field of its type, the last of which stands for
-// all that are left out.
+// tensor_content, or those in the field of its type, the last of which is
+// repeated for all that are left out.
 func readNumbers(name string, t *tensorpb.TensorProto, e element, n int64, account *serve.Account) ([]byte, error) {
 	given, size := e.given(t), int64(inference.DataType(t.GetDtype()).Size())
 	if raw := t.GetTensorContent(); len(raw) > 0 {
@@ -190,8 +190,8 @@ func readNumbers(name string, t *tensorpb.TensorProto, e element, n int64, accou
 	return e.pack(t, int(n)), nil
 }
 
-// readStrings returns n strings, the last of which stands for all that are left
-// out.
+// readStrings returns n strings; the last one present is repeated for all that
+// are left out.
 func readStrings(name string, given [][]byte, n int64, account *serve.Account) ([][]byte, error) {
 	if len(given) == 0 && n > 0 || int64(len(given)) > n {
 		return nil, badRequest("input %.100q has %d values in string_val; its shape has %d", name, len(given), n)
@@ -209,8 +209,8 @@ func readStrings(name string, given [][]byte, n int64, account *serve.Account) (
 	return all, nil
 }
 
-// unread returns the name of a field with values that is not read for a type, or
-// "".
+// unread returns the name of a field that has values but is not used for a type,
+// or "".
 func unread(t *tensorpb.TensorProto, field protoreflect.Name, content bool) (name string) {
 	read := []protoreflect.Name{"dtype", "tensor_shape", "version_number", field}
 	if content {
@@ -225,8 +225,8 @@ func unread(t *tensorpb.TensorProto, field protoreflect.Name, content bool) (nam
 	return name
 }
 
-// tensorProto writes an output. Its values go into the field of their type, where
-// TensorFlow Serving puts them and clients look.
+// tensorProto writes an output. Its values are in the field of their type, as in
+// TensorFlow Serving, since clients read them there.
 func tensorProto(o inference.Tensor) *tensorpb.TensorProto {
 	shape := &shapepb.TensorShapeProto{}
 	for _, d := range o.Shape {

@@ -10,7 +10,7 @@ import (
 
 const (
 	// growth is the size of a message in memory, at most, relative to the largest
-	// message: whole numbers of one byte take eight.
+	// message: integers of one byte take eight.
 	growth = 4
 	// deepest is how deep messages may nest; TensorFlow's take six levels.
 	deepest = 32
@@ -25,7 +25,7 @@ const (
 var errHeavy = errors.New("too heavy")
 
 // weigh estimates the memory of a message without unmarshalling it: two bytes may
-// become five hundred. The error is errHeavy where it exceeds most.
+// become five hundred. The error is errHeavy if it exceeds most.
 func weigh(raw []byte, d protoreflect.MessageDescriptor, most int64) (int64, error) {
 	w := &weigher{most: most}
 	err := w.message(raw, d, 0)
@@ -65,8 +65,8 @@ func (w *weigher) message(raw []byte, d protoreflect.MessageDescriptor, depth in
 	return nil
 }
 
-// field weighs the value of a field; f is nil for one that is not known, which is
-// kept as it came.
+// field weighs the value of a field; f is nil for an unknown field, whose bytes
+// are kept.
 func (w *weigher) field(f protoreflect.FieldDescriptor, kind protowire.Type, value []byte, depth int) error {
 	if f == nil || kind != protowire.BytesType {
 		return w.add(numberWeight + len(value))

@@ -10,7 +10,7 @@ import (
 	"tkit/serve"
 )
 
-// openCatalog opens the catalog that the server serves from.
+// openCatalog opens the catalog of the server's home.
 func openCatalog(ctx context.Context, o Options) (*catalog.Catalog, error) {
 	options := catalog.Options{Home: o.Home}
 	if o.Groups != "" {
@@ -19,12 +19,13 @@ func openCatalog(ctx context.Context, o Options) (*catalog.Catalog, error) {
 	return catalog.Open(ctx, options)
 }
 
-// An authorizer asks the catalog and gives its errors the reasons that the front
-// ends answer with.
+// An authorizer calls the catalog and adds the reasons of responses to its
+// errors.
 type authorizer struct{ *catalog.Serving }
 
-// newAuthorizer follows the catalog's policy. Where every connection is local and no
-// token is demanded, a request without one comes from the account of the server.
+// newAuthorizer follows the catalog's policy. If all connections are local and
+// tokens are not required, a request without a token is made as the account of the
+// server.
 func newAuthorizer(ctx context.Context, c *catalog.Catalog, o Options, l listeners) (authorizer, error) {
 	self, err := catalog.Self("")
 	if err != nil {
@@ -50,7 +51,7 @@ func (a authorizer) authenticate(ctx context.Context, header string) (access.Cal
 
 // use decides whether the caller of a request may use a version.
 func (a authorizer) use(ctx context.Context, v inference.Version) error {
-	c, _ := access.CallerOf(ctx) // or nobody
+	c, _ := access.CallerOf(ctx) // or the anonymous caller
 	return withReason(a.AuthorizeUse(ctx, c, v.String(), v.Manifest))
 }
 
@@ -59,7 +60,7 @@ func (a authorizer) load(ctx context.Context, v inference.Version) error {
 	return withReason(a.AuthorizeLoad(ctx, v.String(), v.Manifest))
 }
 
-// withReason gives an error of the catalog its reason.
+// withReason adds the reason to an error of the catalog.
 func withReason(err error) error {
 	for _, r := range []struct {
 		is     error

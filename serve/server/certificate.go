@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrCertificate is wrapped where a certificate or its key is missing.
+// ErrCertificate is wrapped by errors about a missing certificate or key.
 var ErrCertificate = errors.New("a certificate and its key")
 
 // certificate returns the TLS configuration, nil without TLS.
@@ -33,7 +33,7 @@ type certificate struct {
 
 	mu     sync.Mutex
 	loaded *tls.Certificate
-	at     time.Time // the file's, when it was loaded
+	at     time.Time // of the file when it was loaded
 }
 
 // get returns the certificate for a connection. While a new one cannot be read, for

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connections limits the connections of all ports together, so that files are left
-// for models, the policy and the log. At the limit, a new connection displaces the
-// one that has been unused for longest. A connection is in use while it has a request
-// of an authenticated caller, so clients without a token cannot block others for
-// long.
+// connections limits the connections of all ports together, so that file descriptors
+// remain for models, the policy and the log. At the limit, a new connection displaces
+// the one that has been unused for longest. A connection is in use while it has a
+// request of an authenticated caller, so clients without a token cannot block others
+// for long.
 type connections struct {
 	most int
 
@@ -36,14 +36,14 @@ func mostConnections() (int, error) {
 	return int(max(min(files.Cur/2, memory), 8)), nil
 }
 
-// A connection is one of a front end.
+// A connection is a connection to a front end.
 type connection struct {
 	net.Conn
 	all   *connections
 	close func() error // once
 
 	// Guarded by all.mu:
-	users  int           // requests whose callers are known
+	users  int           // requests of authenticated callers
 	waits  *list.Element // in all.unused; nil while there are users
 	closed bool
 }
@@ -65,12 +65,12 @@ func (l countedListener) Accept() (net.Conn, error) {
 		if c := l.all.add(accepted); c != nil {
 			return c, nil
 		}
-		accepted.Close() // each has a request that is being answered
+		accepted.Close() // each connection has a request in progress
 	}
 }
 
 // add registers a connection, and displaces another one at the limit. It returns nil
-// where all are in use.
+// if all are in use.
 func (c *connections) add(accepted net.Conn) *connection {
 	added := &connection{Conn: accepted, all: c, close: sync.OnceValue(accepted.Close)}
 	c.mu.Lock()
@@ -138,7 +138,7 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// useConnection keeps the connection of a request, whose context it is, from
+// useConnection protects the connection of the request with this context from
 // being displaced until the request ends.
 func useConnection(ctx context.Context) {
 	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {

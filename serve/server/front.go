@@ -12,10 +12,10 @@ const (
 	headerTime = 10 * time.Second // for the header of a request, or TLS
 	bodyTime   = time.Minute      // for the whole request
 	idleTime   = 2 * time.Minute  // without a request
-	writeTime  = 30 * time.Second // without a byte that the client takes
+	writeTime  = 30 * time.Second // without a byte received by the client
 	headerSize = 64 << 10
 	streams    = 64      // requests at a time on a connection of HTTP/2
-	streamSize = 1 << 20 // bytes of a request that wait to be read
+	streamSize = 1 << 20 // bytes of a request waiting to be read
 )
 
 // frontEnd returns a server of net/http with the limits of all front ends. It speaks
@@ -23,7 +23,7 @@ const (
 func frontEnd(h http.Handler, certificate *tls.Config, log *slog.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           h,
-		TLSConfig:         certificate.Clone(), // which the server completes
+		TLSConfig:         certificate.Clone(), // the server completes it
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       bodyTime,
 		IdleTimeout:       idleTime,
@@ -35,7 +35,7 @@ func frontEnd(h http.Handler, certificate *tls.Config, log *slog.Logger) *http.S
 			MaxConcurrentStreams: streams, WriteByteTimeout: writeTime,
 			MaxReceiveBufferPerConnection: streamSize, MaxReceiveBufferPerStream: streamSize,
 		},
-		// "OPTIONS *" is answered as everything else is.
+		// "OPTIONS *" is handled like every other request.
 		DisableGeneralOptionsHandler: true,
 	}
 	s.Protocols.SetHTTP1(true)

@@ -35,7 +35,7 @@ func (l listeners) close() error {
 	return errors.Join(errs...)
 }
 
-// listen opens the ports of the options, all or none.
+// listen opens all ports of the options, or none if one fails.
 func listen(ctx context.Context, o Options) (l listeners, err error) {
 	if o.HTTP == "" && o.GRPC == "" {
 		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
@@ -74,7 +74,7 @@ func (l *listeners) add(ctx context.Context, address string, secured bool) (net.
 	}
 	if !resolved.IP.IsLoopback() {
 		if !secured {
-			return nil, fmt.Errorf("%s can be reached from other machines, and tokens must not travel in clear: give %w, or use 127.0.0.1:%d", address, ErrCertificate, resolved.Port)
+			return nil, fmt.Errorf("%s can be reached from other machines, and tokens must not be sent unencrypted: give %w, or use 127.0.0.1:%d", address, ErrCertificate, resolved.Port)
 		}
 		l.open = true
 	}
@@ -93,7 +93,7 @@ func local(next http.Handler) http.Handler {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusMisdirectedRequest)
 			fmt.Fprintf(w, "{\"error\": %q, \"reason\": \"bad request\"}\n",
-				fmt.Sprintf("this server answers for localhost, not for %.100s", host))
+				fmt.Sprintf("this server is for localhost, not for %.100s", host))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -95,7 +95,7 @@ func TestTypesOverREST(t *testing.T) {
 		{"any:predict", `{"instances": [{"numbers": [1, 2], "mask": true, "scale": 1}, {"numbers": [1, 2], "mask": true, "scale": 1}]}`, 400, `input \"scale\" has the shape [2]; want []`},
 		{"any:predict", `{"inputs": {"numbers": [1, 2], "mask": [true], "scale": 1}}`, 400, `input \"numbers\" has the shape [2]; want [2 -1]`},
 		{"any:predict", `{"inputs": {"numbers": [[1], [2]], "mask": [true]}}`, 400, `input \"scale\" is missing`},
-		{"any:predict", `{"inputs": {"numbers": [[1.5], [2]], "mask": [true], "scale": 1}}`, 400, `not a whole number`},
+		{"any:predict", `{"inputs": {"numbers": [[1.5], [2]], "mask": [true], "scale": 1}}`, 400, `not an integer`},
 		{"any:predict", `{"inputs": {"numbers": [[1], [2]], "mask": [1], "scale": 1}}`, 400, `expected true or false`},
 		{"any:predict", `{"inputs": {"numbers": [[1, 2], [3, 4]], "mask": [true, true, true], "scale": 1}}`, 400, `INVALID_ARGUMENT`},
 		{"any:predict", `{"inputs": {"other": 1}}`, 400, `no input \"other\"`},

@@ -1,5 +1,5 @@
-// Package server runs a server: it listens, follows the registry, answers over HTTP
-// and gRPC, and lets requests in flight finish when it stops.
+// Package server runs a server: it listens, follows the registry, serves HTTP and
+// gRPC, and lets requests in flight finish when it stops.
 package server
 
 import (
@@ -41,21 +41,22 @@ type Options struct {
 	// Authenticate requires a token for every request. Otherwise local requests
 	// without one are made as the account that runs the server.
 	Authenticate bool
-	// Groups is a file of groups; "" is the home's own, or the system's and, for
-	// datasets in HDFS, the NameNode's.
+	// Groups is a file of groups. If it is "", the file in the home applies or,
+	// without one, the groups of the system and, for datasets in HDFS, those of
+	// the NameNode.
 	Groups string
 	// Origins are those of the web pages that may send requests over HTTP, such as
 	// https://lab.example.org.
 	Origins []string
-	// Models are aliases and versions, such as "flowers@champion"; none means
-	// every model's production version.
+	// Models are the aliases and versions to serve, such as "flowers@champion".
+	// If empty, every model's production version is served.
 	Models []string
-	// Folder is served instead of the home's models: a SavedModel, or a folder of
-	// versions as TensorFlow Serving has them; see [inference.FolderSource]. Name is
-	// the name of its model, "" that of the folder.
+	// Folder, if set, is served instead of the home's models: a SavedModel, or a
+	// folder of versions as for TensorFlow Serving; see [inference.FolderSource].
+	// Name is the name of its model, by default that of the folder.
 	Folder, Name string
 
-	Precision string // of trunks: fp32, or bf16 where the processor has it
+	Precision string // of trunks: fp32, or bf16 if the processor supports it
 	Threads   int    // of one pass through a trunk; 0: all cores
 	MaxBatch  int    // images in a pass
 	MaxQueue  int    // images waiting for one trunk
@@ -63,14 +64,13 @@ type Options struct {
 	MaxBody   int64  // bytes of a request
 
 	Timeout time.Duration // of a request
-	// Drain is how long a server that stops still answers without being ready, so
-	// that load balancers notice. Grace is the time that requests in flight then
-	// have to finish.
+	// Drain is how long a stopping server still serves requests while it reports
+	// that it is not ready, so that load balancers notice. Grace is the time that
+	// requests in flight then have to finish.
 	Drain, Grace time.Duration
-	Watch        time.Duration // between looks at the registry
+	Watch        time.Duration // between checks of the registry
 
-	// Plugins says how the plugins of the home run that versions' preprocessing
-	// names.
+	// Plugins configures how the plugins of preprocessings run.
 	Plugins host.Config
 
 	Log *slog.Logger
@@ -80,7 +80,8 @@ type Options struct {
 	Ready     func([]inference.ModelStatus)
 }
 
-// Addresses are where the server listens; "" where it does not.
+// Addresses are the addresses on which the server listens; "" for a disabled
+// one.
 type Addresses struct{ HTTP, GRPC string }
 
 // Defaults are the options of `tkit serve` without flags.
@@ -117,8 +118,8 @@ func (o Options) check() error {
 }
 
 // Run serves until ctx ends and the requests in flight have finished. It fails
-// immediately where it cannot listen or the registry lacks a model. A version that
-// does not load is retried and reported by /readyz.
+// immediately if it cannot listen or the registry does not have a requested model.
+// A version that does not load is retried and reported by /readyz.
 func Run(ctx context.Context, o Options) (err error) {
 	precision, err := inference.ParsePrecision(o.Precision)
 	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
@@ -149,20 +150,21 @@ func Run(ctx context.Context, o Options) (err error) {
 	return newServer(o, source, precision, a, certificate).run(ctx, listeners)
 }
 
-// A server is the running parts.
+// A server holds the running parts.
 type server struct {
 	Options
 	manager  *inference.Manager
 	http     *http.Server
 	grpc     *http.Server
-	calls    *rpc.Server // what grpc answers with
+	calls    *rpc.Server // the handler of gRPC
 	health   *rpc.Health
-	policy   func() error // says why the policy cannot be read, nil where it can
+	policy   func() error // returns why the policy cannot be read, nil if it can
 	draining atomic.Bool
 	ready    atomic.Bool // Ready was called
 }
 
-// bodies is the memory of requests, beside that of a few of the largest size.
+// bodies is the memory for requests in addition to that for a few of the
+// largest size.
 const bodies = 64 << 20
 
 func newServer(o Options, source inference.Source, precision inference.Precision, a authorizer, certificate *tls.Config) *server {
@@ -199,10 +201,11 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 	return s
 }
 
-// healthEvery is how often the health looks at the policy.
+// healthEvery is the interval at which the health service checks the policy.
 const healthEvery = 500 * time.Millisecond
 
-// watchPolicy updates the health by whether the policy can be read, until ctx ends.
+// watchPolicy keeps the health status up to date with whether the policy can be
+// read, until ctx ends.
 func (s *server) watchPolicy(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
@@ -231,7 +234,7 @@ func (s *server) published() {
 }
 
 func (s *server) run(ctx context.Context, l listeners) error {
-	// The parts end one after the other, and not all with ctx.
+	// The parts end one after the other, not all at the end of ctx.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var managed sync.WaitGroup
@@ -246,7 +249,7 @@ func (s *server) run(ctx context.Context, l listeners) error {
 	if s.Listening != nil {
 		s.Listening(l.addresses())
 	}
-	<-failed.Done() // ctx, or a front end
+	<-failed.Done() // ctx ended, or a front end failed
 	s.drain()
 	stop()
 	managed.Wait()
@@ -256,7 +259,7 @@ func (s *server) run(ctx context.Context, l listeners) error {
 	return nil
 }
 
-// serve serves a front end on a port, where there is one.
+// serve serves a front end on a port, if there is one.
 func (s *server) serve(front *http.Server, l net.Listener) error {
 	switch {
 	case l == nil:

@@ -9,12 +9,12 @@ import (
 	"tkit/registry"
 )
 
-// folderEvery is the time between looks at a folder. What has not changed from one
-// look to the next is taken to be complete.
+// folderEvery is the interval between checks of a folder. A version that has not
+// changed between two checks is considered complete.
 const folderEvery = time.Second
 
-// newSource follows the versions of a registry that the options name, or the folder
-// that is served instead of them.
+// newSource returns the source that the options name: versions of a registry, or a
+// folder.
 func newSource(ctx context.Context, r *registry.Registry, o Options) (inference.Source, error) {
 	if o.Folder != "" {
 		return openFolder(o)
@@ -32,7 +32,7 @@ func newSource(ctx context.Context, r *registry.Registry, o Options) (inference.
 
 func openFolder(o Options) (inference.Source, error) {
 	if len(o.Models) > 0 {
-		return nil, fmt.Errorf("serve: models %q of the registry are asked for, and the folder %s", o.Models, o.Folder)
+		return nil, fmt.Errorf("serve: both models %q of the registry and the folder %s are given", o.Models, o.Folder)
 	}
 	source := &inference.FolderSource{Dir: o.Folder, Model: o.Name, Every: folderEvery, Log: o.Log}
 	var err error
