@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"tkit/access/audit"
 )
@@ -19,7 +20,8 @@ import (
 type Authority struct {
 	home           string
 	owner          uint32 // of the home
-	store          *Store
+	store          Store
+	current        atomic.Pointer[Policy] // see Policy
 	groups         Groups
 	cache          *groupCache
 	log            *audit.Log
@@ -27,11 +29,11 @@ type Authority struct {
 	administrators []Principal
 }
 
-// Open opens the authority of a home. Nil groups mean its HomeGroups. Open refuses
-// a home whose audit log is missing or ahead of the database: the database has
-// then lost changes of the policy. See [Accept].
-func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
-	a, err := open(ctx, home, groups)
+// Open opens the authority of a home and its store. Nil groups mean its HomeGroups.
+// Open refuses a home whose audit log is missing or ahead of the database: the
+// database has then lost changes of the policy. See [Accept].
+func Open(ctx context.Context, home string, store OpenStore, groups Groups) (*Authority, error) {
+	a, err := open(ctx, home, store, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +46,7 @@ func Open(ctx context.Context, home string, groups Groups) (*Authority, error) {
 // Accept makes a home usable that Open refuses: one whose database was restored from
 // a backup that is older than the audit log, or whose log was lost. The log then has
 // a record of it. Only an administrator may.
-func Accept(ctx context.Context, who Caller, home, reason string) (err error) {
+func Accept(ctx context.Context, who Caller, home string, store OpenStore, reason string) (err error) {
 	if who.Principal == "" {
 		return errNobody
 	}
@@ -54,7 +56,7 @@ func Accept(ctx context.Context, who Caller, home, reason string) (err error) {
 	if err := checkText(reason); err != nil {
 		return err
 	}
-	a, err := open(ctx, home, nil)
+	a, err := open(ctx, home, store, nil)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func Accept(ctx context.Context, who Caller, home, reason string) (err error) {
 }
 
 // open is Open for a home whose log may not fit.
-func open(ctx context.Context, home string, groups Groups) (_ *Authority, err error) {
+func open(ctx context.Context, home string, store OpenStore, groups Groups) (_ *Authority, err error) {
 	if groups == nil {
 		groups = HomeGroups(home)
 	}
@@ -81,12 +83,12 @@ func open(ctx context.Context, home string, groups Groups) (_ *Authority, err er
 		return nil, err
 	}
 	a := &Authority{home: home, groups: groups, as: self.Name()}
-	if a.store, err = OpenStore(ctx, home); err != nil {
-		return nil, err
+	if a.store, err = store(ctx, home); err != nil {
+		return nil, fmt.Errorf("access: %w", err)
 	}
 	a.cache = newGroupCache(a.groupsOf)
 	if a.owner, a.administrators, err = administrators(home); err == nil {
-		a.log, err = audit.Open(filepath.Join(home, "audit"), auditHead{a.store})
+		a.log, err = audit.Open(filepath.Join(home, "audit"), a.store)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.store.Close())
@@ -104,9 +106,6 @@ func (a *Authority) Close() error {
 	}
 	return errors.Join(err, a.log.Close(), a.store.Close())
 }
-
-// Store returns the store of the policy.
-func (a *Authority) Store() *Store { return a.store }
 
 // Log returns the audit log.
 func (a *Authority) Log() *audit.Log { return a.log }
@@ -184,7 +183,7 @@ func (a *Authority) require(ctx context.Context, who Caller, action string, rule
 	if err != nil {
 		return err
 	}
-	p, err := a.store.Policy(ctx)
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 
 func openAuthority(t *testing.T, home string) *Authority {
 	t.Helper()
-	a, err := Open(t.Context(), home, members{"user:alice": {"group:radiology"}})
+	a, err := Open(t.Context(), home, TestStore, members{"user:alice": {"group:radiology"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s at %s: %v, want %v", c.name, c.uri, err, c.want)
 		}
 	}
-	p, err := f.Store().Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestHomeOfEverybody(t *testing.T) {
 	if err := os.Chmod(home, 0o757); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := Open(t.Context(), home, nil); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
+	if a, err := Open(t.Context(), home, TestStore, nil); err == nil || !strings.Contains(err.Error(), "chmod go-w") {
 		t.Errorf("%v, %v", a, err)
 	}
 }
@@ -255,7 +256,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	authenticate := func(secret string, at time.Time) (Token, error) {
-		p, err := f.Store().Policy(t.Context())
+		p, err := f.Policy(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +269,7 @@ func TestTokens(t *testing.T) {
 		secret string
 		at     time.Time
 	}{
-		"empty": {"", time.Now()}, "unknown": {secret + "x", time.Now()}, "its hash": {own.hash.String(), time.Now()}, "expired": {secret, in(2 * time.Hour)},
+		"empty": {"", time.Now()}, "unknown": {secret + "x", time.Now()}, "its hash": {hex.EncodeToString(own.Hash[:]), time.Now()}, "expired": {secret, in(2 * time.Hour)},
 	} {
 		if _, err := authenticate(wrong.secret, wrong.at); !errors.Is(err, ErrUnauthenticated) || wrong.secret != "" && strings.Contains(err.Error(), wrong.secret) {
 			t.Errorf("%s: %v", name, err)

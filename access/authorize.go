@@ -50,7 +50,7 @@ func (a *Authority) Decide(ctx context.Context, p *Policy, who Caller, r Request
 // could not be decided, and then nothing is allowed either. Where nothing governs
 // what is requested there is nothing to decide and to record.
 func (a *Authority) Authorize(ctx context.Context, who Caller, r Request) (Decision, error) {
-	p, err := a.store.Policy(ctx)
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return Decision{}, err
 	}

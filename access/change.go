@@ -2,16 +2,10 @@ package access
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"tkit/access/audit"
-	"tkit/internal/db"
 )
 
 // ErrNotFound is the error of a dataset, grant, exemption or token that does not
@@ -22,10 +16,10 @@ var ErrNotFound = errors.New("not found")
 // make a change.
 type rule func(p *Policy, who Caller) (Decision, error)
 
-// An edit is a change of the database. Stored says whether the policy that is read
-// back has the change.
+// An edit is a change of the rows. Stored says whether the policy that is read back
+// has the change.
 type edit struct {
-	do     func(*sql.Tx) error
+	do     func(Writer) error
 	stored func(*Policy) bool
 }
 
@@ -33,7 +27,7 @@ type edit struct {
 // in a transaction in which it is still allowed. The transaction is rolled back
 // where the change cannot be read back as it was meant.
 func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule, e edit) error {
-	p, err := a.store.Policy(ctx)
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,8 +42,8 @@ func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule,
 	if err := p.refusal(who, q, d); err != nil {
 		return err
 	}
-	return a.store.db.Write(ctx, func(tx *sql.Tx) error {
-		p, err := PolicyIn(ctx, tx)
+	return a.store.Update(ctx, func(w Writer) error {
+		p, err := readPolicy(w.Rules)
 		if err != nil {
 			return err
 		}
@@ -60,10 +54,10 @@ func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule,
 		if err := p.refusal(who, q, d); err != nil {
 			return err
 		}
-		if err := e.do(tx); err != nil {
+		if err := e.do(w); err != nil {
 			return fmt.Errorf("access: %w", err)
 		}
-		after, err := PolicyIn(ctx, tx)
+		after, err := readPolicy(w.Rules)
 		if err != nil {
 			return err
 		}
@@ -118,17 +112,12 @@ func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri s
 			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
 		}
 		return a.administers(p, who, Dataset(name)), nil
-	}, edit{func(tx *sql.Tx) error { return insertObject(ctx, tx, Dataset(name), made) }, func(p *Policy) bool {
+	}, edit{func(w Writer) error { return w.AddObject(Dataset(name), made) }, func(p *Policy) bool {
 		kept, err := p.Registered(name)
 		kept.place = Place{}
 		return err == nil && kept == made
 	}})
 	return made, err
-}
-
-func insertObject(ctx context.Context, tx *sql.Tx, o Object, r Registered) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
-	return err
 }
 
 // ProtectModel gives a model a policy of its own, beside those of the data behind
@@ -159,7 +148,7 @@ func (a *Authority) ProtectModel(ctx context.Context, who Caller, model string, 
 			d.Object = o
 		}
 		return d, nil
-	}, edit{func(tx *sql.Tx) error { return insertObject(ctx, tx, o, made) }, func(p *Policy) bool { return p.owners[o] == owner }})
+	}, edit{func(w Writer) error { return w.AddObject(o, made) }, func(p *Policy) bool { return p.owners[o] == owner }})
 }
 
 // SetOwner gives an object another owner. The owner may, and an administrator.
@@ -172,10 +161,7 @@ func (a *Authority) SetOwner(ctx context.Context, who Caller, o Object, to Princ
 			return d, p.governed(o)
 		}
 		return p.owns(who, o), p.governed(o)
-	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_objects SET owner = ? WHERE object = ?", to, o)
-		return err
-	}, func(p *Policy) bool { return p.owners[o] == to }})
+	}, edit{func(w Writer) error { return w.SetOwner(o, to) }, func(p *Policy) bool { return p.owners[o] == to }})
 }
 
 // owns decides what only an object's owner may do.
@@ -219,13 +205,8 @@ func (a *Authority) AddGrant(ctx context.Context, who Caller, g Grant) (Grant, e
 	g.Expires = expires
 	q := Request{Action: string(g.Effect), Right: Administer, Object: g.Object, Data: []string{string(g.Principal), string(g.Right)}}
 	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return p.mayGrant(who, g.Object, g.Right) },
-		edit{func(tx *sql.Tx) error {
-			result, err := tx.ExecContext(ctx, `INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-				g.Object, g.Effect, g.Principal, g.Right, g.Purpose, db.FormatTime(g.Expires), g.Reason, g.By, db.FormatTime(g.At))
-			if err == nil {
-				g.ID, err = result.LastInsertId()
-			}
+		edit{func(w Writer) (err error) {
+			g.ID, err = w.AddGrant(g)
 			return err
 		}, func(p *Policy) bool { return slices.Contains(p.byObject[g.Object], g) }})
 	return g, err
@@ -244,32 +225,7 @@ func (a *Authority) RevokeGrant(ctx context.Context, who Caller, o Object, id in
 			}
 		}
 		return Decision{}, fmt.Errorf("%w: %s has no grant %d", ErrNotFound, o, id)
-	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
-		return err
-	}, func(p *Policy) bool {
+	}, edit{func(w Writer) error { return w.RevokeGrant(id, who.Principal, now()) }, func(p *Policy) bool {
 		return !slices.ContainsFunc(p.byObject[o], func(g Grant) bool { return g.ID == id })
 	}})
-}
-
-// auditHead stores the end of the audit log's chain, and its key, in the database.
-type auditHead struct{ store *Store }
-
-func (h auditHead) Head(ctx context.Context) (a audit.Anchor, err error) {
-	var key string
-	err = h.store.db.Reader().QueryRowContext(ctx, "SELECT sequence, hash, key, unsealed FROM access_audit").Scan(&a.Sequence, &a.Hash, &key, &a.Unsealed)
-	if err != nil {
-		return a, err
-	}
-	if a.Key, err = hex.DecodeString(key); err == nil && len(a.Key) != sha256.Size {
-		err = errors.New("the key of the audit log is damaged: restore the database from a backup")
-	}
-	return a, err
-}
-
-func (h auditHead) SetHead(ctx context.Context, p audit.Position) error {
-	return h.store.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_audit SET sequence = ?, hash = ?", p.Sequence, p.Hash)
-		return err
-	})
 }

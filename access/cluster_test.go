@@ -71,7 +71,7 @@ func (c clustered) OfCluster(_ context.Context, _ string, p Principal) ([]Princi
 // Nobody can tell whether what nobody knows is allowed: that is no, an error
 // and no record of a decision. Changes of the policy ask for groups as well.
 func TestClusterDecides(t *testing.T) {
-	a, err := Open(t.Context(), t.TempDir(), clustered{in: map[Principal][]Principal{"user:alice": {"group:radiology"}, "user:bob": {"group:x"}}})
+	a, err := Open(t.Context(), t.TempDir(), TestStore, clustered{in: map[Principal][]Principal{"user:alice": {"group:radiology"}, "user:bob": {"group:x"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

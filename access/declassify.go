@@ -3,13 +3,10 @@ package access
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"tkit/internal/db"
 )
 
 // maxExemption bounds how long a declassification may last.
@@ -35,12 +32,8 @@ func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lin
 			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
 		}
 		return p.owns(who, e.Dataset), nil
-	}, edit{func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			e.Version, e.Dataset, e.Right, db.FormatTime(e.Expires), e.Reason, e.By, db.FormatTime(e.At))
-		if err == nil {
-			e.ID, err = result.LastInsertId()
-		}
+	}, edit{func(w Writer) (err error) {
+		e.ID, err = w.AddExemption(e)
 		return err
 	}, func(p *Policy) bool {
 		kept, err := p.exemptionBy(e.ID)
@@ -52,7 +45,7 @@ func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lin
 // Reclassify revokes a declassification. The dataset's owner may, and a caller with
 // the right to grant on it.
 func (a *Authority) Reclassify(ctx context.Context, who Caller, id int64) error {
-	p, err := a.store.Policy(ctx)
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,10 +59,7 @@ func (a *Authority) Reclassify(ctx context.Context, who Caller, id int64) error 
 			return Decision{}, err
 		}
 		return p.Decide(who, Administer, e.Dataset, time.Now()), nil
-	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
-		return err
-	}, func(p *Policy) bool {
+	}, edit{func(w Writer) error { return w.RevokeExemption(id, who.Principal, now()) }, func(p *Policy) bool {
 		_, err := p.exemptionBy(id)
 		return err != nil
 	}})

@@ -49,7 +49,7 @@ func TestExempt(t *testing.T) {
 	if !may(Use) || may(Download) {
 		t.Error("a declassification is for one right, for everybody")
 	}
-	p, err := f.Store().Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

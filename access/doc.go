@@ -13,7 +13,7 @@
 //   - A [Policy] is all of this at one generation. [Policy.Decide] decides about an
 //     object and [Policy.DecideVersion] about a version, which everything behind it
 //     restricts. Both are pure functions and return a [Decision].
-//   - A [Store] keeps the policy in the home's database.
+//   - A [Store] keeps the rows of the policy, and the end of the audit log.
 //   - An [Authority] resolves the groups of callers, decides by the policy in force,
 //     and records decisions in the audit log. To decide a [Request] and record the
 //     decision is to authorize it.

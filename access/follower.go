@@ -19,10 +19,10 @@ const stale = 4 * time.Second
 
 // A Follower keeps the policy in force in memory, for a server that decides often.
 type Follower struct {
-	store   *Store
-	every   time.Duration
-	current atomic.Pointer[seenPolicy]
-	failed  atomic.Pointer[error] // of the last read; nil: it succeeded
+	authority *Authority
+	every     time.Duration
+	current   atomic.Pointer[seenPolicy]
+	failed    atomic.Pointer[error] // of the last read; nil: it succeeded
 }
 
 // seenPolicy is a policy and when it was last seen to be in force.
@@ -32,8 +32,8 @@ type seenPolicy struct {
 }
 
 // Follow reads the policy and follows it from then on, for as long as Run runs.
-func (s *Store) Follow(ctx context.Context, every time.Duration) (*Follower, error) {
-	f := &Follower{store: s, every: min(every, time.Second)}
+func (a *Authority) Follow(ctx context.Context, every time.Duration) (*Follower, error) {
+	f := &Follower{authority: a, every: min(every, time.Second)}
 	return f, f.look(ctx)
 }
 
@@ -108,10 +108,7 @@ func (f *Follower) look(ctx context.Context) (err error) {
 	at := time.Now() // what changes meanwhile is read next
 	ctx, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()
-	if err := f.store.inPlace(); err != nil {
-		return err
-	}
-	p, err := f.store.Policy(ctx)
+	p, err := f.authority.Policy(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // not be seen: the policy counts as unreadable.
 func TestFollowsTheDatabaseInPlace(t *testing.T) {
 	f := newFixture(t)
-	follower, err := f.Store().Follow(t.Context(), time.Second)
+	follower, err := f.Follow(t.Context(), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

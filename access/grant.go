@@ -30,8 +30,10 @@ type Grant struct {
 	// Expires is when the grant ends; zero means never.
 	Expires time.Time `json:"expires,omitzero"`
 	Reason  string    `json:"reason,omitempty"`
-	By      Principal `json:"by"` // who gave it; set with At by the store
+	By      Principal `json:"by"` // who gave it, at At
 	At      time.Time `json:"at"`
+	// Damage is why the store could not read all of the row.
+	Damage error `json:"-"`
 
 	unread bool // the row is not valid
 }
@@ -80,6 +82,7 @@ type Exemption struct {
 	Reason  string    `json:"reason"`  // never empty
 	By      Principal `json:"by"`
 	At      time.Time `json:"at"`
+	Damage  error     `json:"-"` // see Grant
 
 	unread bool // the row is not valid
 }

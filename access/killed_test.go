@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // says when each has been done.
 func changeForever(home string) error {
 	ctx := context.Background()
-	a, err := Open(ctx, home, members{})
+	a, err := Open(ctx, home, TestStore, members{})
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func TestKilledWhileChanging(t *testing.T) {
 		}
 		killed.Wait()
 		a := openAuthority(t, f.home)
-		p, err := a.store.Policy(t.Context())
+		p, err := a.Policy(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,16 +35,16 @@ func TestOlderDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, err := Open(t.Context(), f.home, members{}); !errors.Is(err, audit.ErrAhead) {
+	if a, err := Open(t.Context(), f.home, TestStore, members{}); !errors.Is(err, audit.ErrAhead) {
 		t.Fatalf("opened %v, %v", a, err)
 	}
-	if err := Accept(t.Context(), f.root, f.home, " "); !errors.Is(err, ErrInvalid) {
+	if err := Accept(t.Context(), f.root, f.home, TestStore, " "); !errors.Is(err, ErrInvalid) {
 		t.Errorf("accepted without a reason: %v", err)
 	}
-	if err := Accept(t.Context(), f.root, f.home, "disk failed"); err != nil {
+	if err := Accept(t.Context(), f.root, f.home, TestStore, "disk failed"); err != nil {
 		t.Fatal(err)
 	}
-	if err := Accept(t.Context(), f.root, f.home, "again"); !errors.Is(err, ErrInvalid) {
+	if err := Accept(t.Context(), f.root, f.home, TestStore, "again"); !errors.Is(err, ErrInvalid) {
 		t.Errorf("accepted what fits: %v", err)
 	}
 	a := openAuthority(t, f.home)

@@ -71,7 +71,7 @@ func (p *Permission) resolve(ctx context.Context) (Caller, *Policy, error) {
 	if err != nil {
 		return Caller{}, nil, err
 	}
-	policy, err := p.authority.store.Policy(ctx)
+	policy, err := p.authority.Policy(ctx)
 	return who, policy, err
 }
 
@@ -113,7 +113,7 @@ func (p *Permission) Check(ctx context.Context) (generation int64, err error) {
 // anything is read: the user must be the caller, and what was opened may not be
 // what its name led to before.
 func (p *Permission) Opened(ctx context.Context, user, uri string) error {
-	policy, err := p.authority.store.Policy(ctx)
+	policy, err := p.authority.Policy(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,12 +182,12 @@ func (p *Permission) Found(ctx context.Context, digest string, entries int) ([]s
 		return nil, err
 	}
 	s := Snapshot{Digest: digest, Entries: entries, By: p.caller.Principal}
-	return names, p.authority.store.addSnapshot(ctx, p.currentNeeds().Data, s)
+	return names, p.authority.addSnapshot(ctx, p.currentNeeds().Data, s)
 }
 
 // Datasets returns the names of the registered datasets that the data belongs to.
 func (p *Permission) Datasets(ctx context.Context) ([]string, error) {
-	policy, err := p.authority.store.Policy(ctx)
+	policy, err := p.authority.Policy(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (p *Permission) Datasets(ctx context.Context) ([]string, error) {
 // Domain names the set of all objects that restrict the run, "" where there are
 // none. What is derived from restricted data is kept apart by it.
 func (p *Permission) Domain(ctx context.Context) (string, error) {
-	policy, err := p.authority.store.Policy(ctx)
+	policy, err := p.authority.Policy(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -28,7 +28,7 @@ func TestPermission(t *testing.T) {
 	if err != nil || strings.Join(names, " ") != "scans" {
 		t.Errorf("found %v, %v", names, err)
 	}
-	p, err := f.Store().Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestPartsAreNotSnapshots(t *testing.T) {
 			t.Errorf("%s belongs to %v, %v", folder, names, err)
 		}
 	}
-	p, err := f.Store().Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,26 +2,13 @@ package access
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 )
-
-// Rules are the rows that a policy consists of.
-type Rules struct {
-	Generation int64
-	Owners     map[Object]Principal
-	Datasets   []Registered
-	Snapshots  []Snapshot
-	Grants     []Grant
-	Exemptions []Exemption
-	Tokens     []Token
-	// Unreadable are the rows that are not valid, and Unplaced the datasets whose
-	// place is unknown.
-	Unreadable []Unreadable
-	Unplaced   []Object
-}
 
 // A Policy says who may do what, at one generation. It is immutable; its methods are
 // pure and may be called concurrently.
@@ -35,10 +22,10 @@ type Policy struct {
 	byObject   map[Object][]Grant
 	exemptions map[exemptionKey][]Exemption
 	tokens     []Token
-	byHash     map[tokenHash]Token
+	byHash     map[[sha256.Size]byte]Token
 	clusters   map[Object]string
 	unreadable []Unreadable
-	unplaced   []Object
+	unplaced   []Object // the datasets whose place is unknown
 }
 
 type grantKey struct {
@@ -53,7 +40,7 @@ type exemptionKey struct {
 	right   Right
 }
 
-// NewPolicy indexes rules.
+// NewPolicy indexes rules. A row that is not valid is [Unreadable].
 func NewPolicy(r Rules) *Policy {
 	p := &Policy{
 		generation: r.Generation, owners: r.Owners, datasets: slices.Clone(r.Datasets), snapshots: r.Snapshots,
@@ -61,37 +48,51 @@ func NewPolicy(r Rules) *Policy {
 		grants:     make(map[grantKey][]Grant, len(r.Grants)),
 		byObject:   make(map[Object][]Grant),
 		exemptions: make(map[exemptionKey][]Exemption),
-		tokens:     r.Tokens,
-		byHash:     make(map[tokenHash]Token, len(r.Tokens)),
+		byHash:     make(map[[sha256.Size]byte]Token, len(r.Tokens)),
 		clusters:   clustersOf(r),
-		unreadable: r.Unreadable,
-		unplaced:   r.Unplaced,
 	}
-	for i := range p.datasets {
-		if at, ok := placeOf(p.datasets[i].URI); ok {
-			p.datasets[i].place = at
-		}
-	}
-	slices.SortFunc(p.datasets, func(a, b Registered) int { return cmp.Compare(a.Name, b.Name) })
+	p.addObjects(r)
 	for _, s := range r.Snapshots {
 		p.digests[s.Digest] = append(p.digests[s.Digest], Dataset(s.Dataset))
 	}
 	for _, g := range r.Grants {
+		g.unread = p.isUnreadable(g.Object, fmt.Sprintf("grant %d", g.ID), g.check(), g.Damage)
 		if key := (grantKey{g.Object, g.Right, g.Principal}); !g.unread {
 			p.grants[key] = append(p.grants[key], g)
 		}
 		p.byObject[g.Object] = append(p.byObject[g.Object], g)
 	}
 	for _, e := range r.Exemptions {
+		e.unread = p.isUnreadable("", fmt.Sprintf("declassification %d of %s", e.ID, e.Version), e.check(), e.Damage)
 		key := exemptionKey{e.Version, e.Dataset, e.Right}
 		p.exemptions[key] = append(p.exemptions[key], e)
 	}
 	for _, t := range r.Tokens {
-		if !t.unread {
-			p.byHash[t.hash] = t
+		if t.unread = p.isUnreadable("", "token "+t.ID, t.check(), t.Damage); !t.unread {
+			p.byHash[t.Hash] = t
 		}
+		p.tokens = append(p.tokens, t)
 	}
 	return p
+}
+
+// addObjects indexes what has an owner.
+func (p *Policy) addObjects(r Rules) {
+	for _, o := range slices.Sorted(maps.Keys(r.Owners)) {
+		_, noOwner := ParsePrincipal(string(r.Owners[o]))
+		p.isUnreadable(o, "registration", noOwner, r.Damage[o])
+	}
+	for i := range p.datasets {
+		d := &p.datasets[i]
+		if at, ok := placeOf(d.URI); ok {
+			d.place = at
+			continue
+		}
+		o := Dataset(d.Name)
+		p.isUnreadable(o, "place", fmt.Errorf("%.80q is not a place", d.URI))
+		p.unplaced = append(p.unplaced, o)
+	}
+	slices.SortFunc(p.datasets, func(a, b Registered) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // Generation grows with every change of the policy.

@@ -70,18 +70,11 @@ func TestDecideUnregistered(t *testing.T) {
 }
 
 func TestDecideVersion(t *testing.T) {
-	place := func(uri string) Place {
-		p, ok := placeOf(uri)
-		if !ok {
-			t.Fatal(uri)
-		}
-		return p
-	}
 	rules := Rules{
 		Owners: map[Object]Principal{"dataset:scans": "user:olga", "dataset:xrays": "user:xenia", "model:base": "user:bo"},
 		Datasets: []Registered{
-			{Name: "scans", place: place("file:///data/scans")},
-			{Name: "xrays", place: place("hdfs://nn:8020/data/xrays")},
+			{Name: "scans", URI: "file:///data/scans"},
+			{Name: "xrays", URI: "hdfs://nn:8020/data/xrays"},
 		},
 		Snapshots: []Snapshot{{Dataset: "scans", Digest: "sha256:copied"}},
 		Grants: []Grant{
@@ -91,8 +84,8 @@ func TestDecideVersion(t *testing.T) {
 			{ID: 4, Object: "dataset:scans", Effect: Allow, Principal: "user:carl", Right: Use},
 		},
 		Exemptions: []Exemption{
-			{ID: 1, Version: "m@2", Dataset: "dataset:xrays", Right: Use, Expires: noon.Add(time.Minute)},
-			{ID: 2, Version: "m@3", Dataset: "dataset:xrays", Right: Use, Expires: noon},
+			{ID: 1, Version: "m@2", Dataset: "dataset:xrays", Right: Use, Expires: noon.Add(time.Minute), Reason: "public"},
+			{ID: 2, Version: "m@3", Dataset: "dataset:xrays", Right: Use, Expires: noon, Reason: "public"},
 		},
 	}
 	p := NewPolicy(rules)
@@ -162,7 +155,7 @@ func large() (*Policy, Caller, []Origin) {
 	for i := range 100 {
 		name := fmt.Sprintf("data-%03d", i)
 		r.Owners[Dataset(name)] = "user:olga"
-		r.Datasets = append(r.Datasets, Registered{Name: name, place: Place{"hadoop", "/data/" + name}})
+		r.Datasets = append(r.Datasets, Registered{Name: name, URI: "hdfs://nn/data/" + name})
 		for k := range 100 {
 			g := Grant{ID: int64(len(r.Grants) + 1), Object: Dataset(name), Effect: Allow, Right: Use, Principal: User(fmt.Sprintf("u%d", k))}
 			if k%10 == 0 {

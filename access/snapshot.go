@@ -4,41 +4,38 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
-
-	"tkit/internal/db"
 )
 
 // addSnapshot stores the content that data was found to have as a snapshot of the
 // registered datasets at its place. Data above or below a dataset's own place has
 // another content than the dataset.
-func (s *Store) addSnapshot(ctx context.Context, data []Data, found Snapshot) error {
-	p, err := s.Policy(ctx)
+func (a *Authority) addSnapshot(ctx context.Context, data []Data, found Snapshot) error {
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return err
 	}
-	var names []Object
+	var names []string
 	for _, d := range data {
 		at, ok := placeOf(d.URI)
 		for i := range p.datasets {
-			o := Dataset(p.datasets[i].Name)
-			if ok && p.datasets[i].place == at && !slices.Contains(p.digests[found.Digest], o) {
-				names = append(names, o)
+			name := p.datasets[i].Name
+			if ok && p.datasets[i].place == at && !slices.Contains(p.digests[found.Digest], Dataset(name)) {
+				names = append(names, name)
 			}
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		for _, o := range names {
-			_, err := tx.ExecContext(ctx, "INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-				o, found.Digest, found.Entries, found.By, db.FormatTime(now()))
-			if err != nil {
+	found.At = now()
+	err = a.store.Update(ctx, func(w Writer) error {
+		for _, name := range names {
+			found.Dataset = name
+			if err := w.AddSnapshot(found); err != nil {
 				return err
 			}
 		}

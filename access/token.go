@@ -27,8 +27,10 @@ type Token struct {
 	By      Principal `json:"by"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"` // always set
+	// Hash is the SHA-256 of the secret.
+	Hash   [sha256.Size]byte `json:"-"`
+	Damage error             `json:"-"` // see Grant
 
-	hash   tokenHash
 	unread bool // the row is not valid
 }
 
@@ -46,13 +48,11 @@ func (t Token) check() error {
 	return checkText(t.Note, t.Purpose)
 }
 
-type tokenHash [sha256.Size]byte
-
 // tokenPrefix lets scanners for leaked secrets recognise tokens.
 const tokenPrefix = "tkit_"
 
 // newSecret returns a random secret, and the hash and ID that belong to it.
-func newSecret() (secret, id string, hash tokenHash) {
+func newSecret() (secret, id string, hash [sha256.Size]byte) {
 	var random [36]byte
 	rand.Read(random[:]) // never fails
 	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(random[:32])
@@ -70,14 +70,4 @@ func (p *Policy) Authenticate(secret string, now time.Time) (Token, error) {
 		return Token{}, fmt.Errorf("%w: token %s expired at %s", ErrUnauthenticated, t.ID, t.Expires.Format(time.RFC3339))
 	}
 	return t, nil
-}
-
-func (h tokenHash) String() string { return hex.EncodeToString(h[:]) }
-
-// parse reads a hash from a column.
-func (h *tokenHash) parse(text string) error {
-	if n, err := hex.Decode(h[:], []byte(text)[:min(len(text), 2*len(h))]); err != nil || n != len(h) {
-		return errors.New("its hash is none")
-	}
-	return nil
 }

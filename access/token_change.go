@@ -2,13 +2,10 @@ package access
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"tkit/internal/db"
 )
 
 // maxToken bounds a token's life.
@@ -24,13 +21,10 @@ func (a *Authority) CreateToken(ctx context.Context, who Caller, t Token) (_ Tok
 	if t.Expires, err = expiry(t.Expires, t.Created); err != nil || t.Expires.Sub(t.Created) > maxToken {
 		return t, "", errors.Join(fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid), err)
 	}
-	secret, t.ID, t.hash = newSecret()
+	secret, t.ID, t.Hash = newSecret()
 	q := Request{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
-	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			t.ID, t.hash.String(), t.Principal, t.Purpose, t.Note, t.By, db.FormatTime(t.Created), db.FormatTime(t.Expires))
-		return err
-	}, func(p *Policy) bool { return p.byHash[t.hash] == t }})
+	err = a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) { return a.mayToken(p, who, t), nil }, edit{func(w Writer) error { return w.AddToken(t) },
+		func(p *Policy) bool { return p.byHash[t.Hash] == t }})
 	if err != nil {
 		return t, "", err
 	}
@@ -47,10 +41,7 @@ func (a *Authority) RevokeToken(ctx context.Context, who Caller, id string) erro
 			}
 		}
 		return Decision{}, fmt.Errorf("%w: token %.40q", ErrNotFound, id)
-	}, edit{func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ?", db.FormatTime(now()), who.Principal, id)
-		return err
-	}, func(p *Policy) bool { return !slices.ContainsFunc(p.tokens, func(t Token) bool { return t.ID == id }) }})
+	}, edit{func(w Writer) error { return w.RevokeToken(id, who.Principal, now()) }, func(p *Policy) bool { return !slices.ContainsFunc(p.tokens, func(t Token) bool { return t.ID == id }) }})
 }
 
 // mayToken decides who may create or revoke a token.
@@ -68,7 +59,7 @@ const tokenObject Object = "tokens"
 // Tokens returns the tokens in force that a caller may see, the oldest first: the
 // caller's own, and all of them for an administrator.
 func (a *Authority) Tokens(ctx context.Context, who Caller) ([]Token, error) {
-	p, err := a.store.Policy(ctx)
+	p, err := a.Policy(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -38,11 +38,11 @@ func (p *Policy) closed(o Object) string {
 	return p.unreadable[i].String()
 }
 
-// unreadable adds what is wrong with a row. It returns whether anything is.
-func (r *Rules) unreadable(on Object, row string, wrong ...error) bool {
+// isUnreadable adds what is wrong with a row. It returns whether anything is.
+func (p *Policy) isUnreadable(on Object, row string, wrong ...error) bool {
 	err := errors.Join(wrong...)
 	if err != nil {
-		r.Unreadable = append(r.Unreadable, Unreadable{on, row, fmt.Sprintf("%.200s", err)})
+		p.unreadable = append(p.unreadable, Unreadable{on, row, fmt.Sprintf("%.200s", err)})
 	}
 	return err != nil
 }
@@ -51,7 +51,7 @@ func (r *Rules) unreadable(on Object, row string, wrong ...error) bool {
 // and a year of five digits cannot be written.
 const maxExpiry = 100 * 366 * 24 * time.Hour
 
-// expiry returns a time as exact as a column holds it. It refuses a time that is past or
+// expiry returns a time as exact as a store keeps it. It refuses a time that is past or
 // too far away. The zero time means never.
 func expiry(expires, now time.Time) (time.Time, error) {
 	if expires.IsZero() {

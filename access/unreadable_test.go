@@ -2,6 +2,7 @@ package access
 
 import (
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,12 +11,24 @@ import (
 	"time"
 
 	"tkit/internal/db"
+	"tkit/internal/home"
 )
 
-// damage changes the fixture's database behind its back.
+// inTables changes the fixture's database behind its back.
+func (f *fixture) inTables(t *testing.T, change func(*sql.Tx) error) (err error) {
+	t.Helper()
+	d, err := db.Open(t.Context(), filepath.Join(f.home, home.Database))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Write(t.Context(), change)
+}
+
+// damage changes rows of the fixture's database behind its back.
 func (f *fixture) damage(t *testing.T, statement string, args ...any) {
 	t.Helper()
-	err := f.store.db.Write(t.Context(), func(tx *sql.Tx) error {
+	err := f.inTables(t, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(t.Context(), statement, args...)
 		if err != nil {
 			return err
@@ -95,7 +108,7 @@ func TestUnreadableRows(t *testing.T) {
 		return err == nil
 	}
 	authentic := func() bool {
-		p, err := f.store.Policy(t.Context())
+		p, err := f.Policy(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +126,7 @@ func TestUnreadableRows(t *testing.T) {
 		t.Error(err)
 	}
 	for _, change := range []string{"expires = '10000-01-01T00:00:00.000000Z'", "expires = 'x'", "principal = 'group:radiology'", "hash = 'x'"} {
-		f.damage(t, "UPDATE access_tokens SET expires = ?, principal = ?, hash = ?", db.FormatTime(token.Expires), token.Principal, token.hash.String())
+		f.damage(t, "UPDATE access_tokens SET expires = ?, principal = ?, hash = ?", db.FormatTime(token.Expires), token.Principal, hex.EncodeToString(token.Hash[:]))
 		f.damage(t, "UPDATE access_tokens SET "+change)
 		if authentic() {
 			t.Errorf("a token with %s counts", change)
@@ -140,7 +153,7 @@ func TestUnreadablePlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.damage(t, "UPDATE access_objects SET uri = 'nowhere' WHERE object = 'dataset:scans'")
-	p, err := f.store.Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +198,7 @@ func TestExpiries(t *testing.T) {
 func TestReadBack(t *testing.T) {
 	f := newFixture(t)
 	f.damage(t, `UPDATE access_generation SET n = n`) // as every change
-	if err := f.store.db.Write(t.Context(), func(tx *sql.Tx) error {
+	if err := f.inTables(t, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(t.Context(), "CREATE TRIGGER garble AFTER INSERT ON access_grants BEGIN UPDATE access_grants SET expires = 'x' WHERE id = new.id; END")
 		return err
 	}); err != nil {
@@ -194,7 +207,7 @@ func TestReadBack(t *testing.T) {
 	if _, err := f.AddGrant(t.Context(), f.olga, Grant{Object: "dataset:scans", Effect: Allow, Principal: "user:bob", Right: Train}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("given: %v", err)
 	}
-	p, err := f.store.Policy(t.Context())
+	p, err := f.Policy(t.Context())
 	if err != nil || len(p.Grants("dataset:scans")) != 0 || len(p.Unreadable()) != 0 {
 		t.Errorf("%v, %v, %v", p.Grants("dataset:scans"), p.Unreadable(), err)
 	}
@@ -204,7 +217,7 @@ func TestReadBack(t *testing.T) {
 func TestMissingTables(t *testing.T) {
 	for _, table := range []string{"access_grants", "access_objects", "access_tokens", "access_exemptions", "access_snapshots", "access_generation"} {
 		f := newFixture(t)
-		if err := f.store.db.Write(t.Context(), func(tx *sql.Tx) error {
+		if err := f.inTables(t, func(tx *sql.Tx) error {
 			if _, err := tx.ExecContext(t.Context(), "PRAGMA defer_foreign_keys = 1"); err != nil {
 				return err
 			}
@@ -213,7 +226,7 @@ func TestMissingTables(t *testing.T) {
 		}); err != nil {
 			t.Fatal(table, err)
 		}
-		a, err := Open(t.Context(), f.home, members{})
+		a, err := Open(t.Context(), f.home, TestStore, members{})
 		if err == nil {
 			_, err = a.Authorize(t.Context(), f.olga, Request{Action: "train", Right: Train, Object: "dataset:scans"})
 			a.Close()

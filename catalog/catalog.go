@@ -6,6 +6,7 @@ import (
 
 	"tkit/access"
 	"tkit/access/hadoop"
+	"tkit/access/sqlite"
 	"tkit/registry"
 )
 
@@ -44,7 +45,7 @@ func openAuthority(ctx context.Context, o Options) (*access.Authority, error) {
 	if o.Groups == nil {
 		o.Groups = hadoop.New(o.Home)
 	}
-	return access.Open(ctx, o.Home, o.Groups)
+	return access.Open(ctx, o.Home, sqlite.Open, o.Groups)
 }
 
 // Close closes the catalog once the calls in progress have returned.
@@ -76,7 +77,7 @@ func (c *Catalog) begin(ctx context.Context, who access.Caller) (access.Caller, 
 	if err != nil {
 		return who, nil, err
 	}
-	p, err := c.authority.Store().Policy(ctx)
+	p, err := c.authority.Policy(ctx)
 	return who, p, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tkit/access"
+	"tkit/access/sqlite"
 	"tkit/internal/db"
 	"tkit/registry"
 	"tkit/registry/blobs"
@@ -20,7 +21,7 @@ var ErrRegistering = errors.New("something is being registered: try again later 
 // audit log was restored or lost; see [access.Accept]. Only an administrator may.
 // It writes one record.
 func AcceptHome(ctx context.Context, who access.Caller, folder, reason string) error {
-	return access.Accept(ctx, who, folder, reason)
+	return access.Accept(ctx, who, folder, sqlite.Open, reason)
 }
 
 // CollectOptions say how to remove unused files.

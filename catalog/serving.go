@@ -72,7 +72,7 @@ func (c *Catalog) Serve(ctx context.Context, o ServingOptions) (*Serving, error)
 	if _, err := c.authority.Resolve(ctx, o.Server); err != nil {
 		return nil, err // now, and not at every request
 	}
-	policy, err := c.authority.Store().Follow(ctx, o.Every)
+	policy, err := c.authority.Follow(ctx, o.Every)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"tkit/access"
 	"tkit/access/hadoop"
+	"tkit/access/sqlite"
 	"tkit/internal/hdfs/hdfstest"
 )
 
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
 func scans(t *testing.T, uri string, effect access.Effect, group access.Principal) *access.Authority {
 	t.Helper()
 	home := t.TempDir()
-	a, err := access.Open(t.Context(), home, hadoop.New(home))
+	a, err := access.Open(t.Context(), home, sqlite.Open, hadoop.New(home))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tkit/access"
+	"tkit/access/sqlite"
 	"tkit/bench/measure"
 )
 
@@ -128,7 +129,7 @@ func decide(p *access.Policy, who access.Caller, rounds int) (float64, error) {
 
 // record returns the time of a decision with its record, in µs.
 func record(ctx context.Context, home string, p *access.Policy, n int) (_ float64, err error) {
-	a, err := access.Open(ctx, home, nil)
+	a, err := access.Open(ctx, home, sqlite.Open, nil)
 	if err != nil {
 		return 0, err
 	}

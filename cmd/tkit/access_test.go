@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"tkit/access"
+	"tkit/access/sqlite"
 	"tkit/internal/commandline"
 	"tkit/internal/needs"
 	"tkit/registry"
@@ -42,7 +43,7 @@ func newGuardedAt(t *testing.T, place func(local string) string) *guarded {
 	if g.me, err = access.Self(); err != nil {
 		t.Fatal(err)
 	}
-	if g.authority, err = access.Open(t.Context(), g.home, nil); err != nil {
+	if g.authority, err = access.Open(t.Context(), g.home, sqlite.Open, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.authority.Close() })

@@ -32,6 +32,7 @@ import (
 
 	"tkit/access"
 	"tkit/access/audit"
+	"tkit/access/sqlite"
 	"tkit/inference"
 	"tkit/inference/inferencetest"
 	"tkit/registry"
@@ -58,7 +59,7 @@ func protect(t *testing.T, change func(*Options)) *protected {
 	home := inferencetest.New(t)
 	p := &protected{root: access.Caller{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
 	var err error
-	if p.authority, err = access.Open(t.Context(), home.Path, nil); err != nil {
+	if p.authority, err = access.Open(t.Context(), home.Path, sqlite.Open, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.authority.Close() })
@@ -261,7 +262,7 @@ func TestServersOwnRight(t *testing.T) {
 	alice := p.token(t, "user:alice", "")
 	p.give(t, access.Grant{Principal: "user:alice", Right: access.Use})
 	p.becomes(t, "the grant", alice, http.StatusOK)
-	policy, err := p.authority.Store().Policy(t.Context())
+	policy, err := p.authority.Policy(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

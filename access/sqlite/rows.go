@@ -1,0 +1,202 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"tkit/access"
+	"tkit/internal/db"
+)
+
+// A transaction reads and writes the rows; it is an access.Writer.
+type transaction struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+// Rules implements access.Writer.
+func (t *transaction) Rules() (access.Rules, error) {
+	r := access.Rules{Owners: make(map[access.Object]access.Principal), Damage: make(map[access.Object]error)}
+	err := t.tx.QueryRowContext(t.ctx, "SELECT n FROM access_generation").Scan(&r.Generation)
+	for _, read := range []func(*access.Rules) error{t.readObjects, t.readSnapshots, t.readGrants, t.readExemptions, t.readTokens} {
+		if err == nil {
+			err = read(&r)
+		}
+	}
+	return r, err
+}
+
+// each calls f on every row of a query.
+func (t *transaction) each(query string, f func(*sql.Rows) error) error {
+	rows, err := t.tx.QueryContext(t.ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (t *transaction) readObjects(r *access.Rules) error {
+	return t.each("SELECT object, owner, uri, by, created FROM access_objects", func(rows *sql.Rows) error {
+		var o access.Object
+		var d access.Registered
+		var created string
+		if err := rows.Scan(&o, &d.Owner, &d.URI, &d.By, &created); err != nil {
+			return err
+		}
+		r.Owners[o] = d.Owner
+		if err := parseTime(&d.Created, created); err != nil {
+			r.Damage[o] = err
+		}
+		if o.Kind() == access.DatasetKind {
+			d.Name = o.Name()
+			r.Datasets = append(r.Datasets, d)
+		}
+		return nil
+	})
+}
+
+func (t *transaction) readSnapshots(r *access.Rules) error {
+	return t.each("SELECT dataset, digest, entries, by, at FROM access_snapshots", func(rows *sql.Rows) error {
+		var o access.Object
+		var s access.Snapshot
+		var at string
+		if err := rows.Scan(&o, &s.Digest, &s.Entries, &s.By, &at); err != nil {
+			return err
+		}
+		s.Dataset = o.Name()
+		s.At, _ = db.ParseTime(at) // it restricts whenever it was taken
+		r.Snapshots = append(r.Snapshots, s)
+		return nil
+	})
+}
+
+func (t *transaction) readGrants(r *access.Rules) error {
+	return t.each(`SELECT id, object, effect, principal, right, purpose, expires, reason, by, at
+		FROM access_grants WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
+		var g access.Grant
+		var expires, at string
+		err := rows.Scan(&g.ID, &g.Object, &g.Effect, &g.Principal, &g.Right, &g.Purpose, &expires, &g.Reason, &g.By, &at)
+		if err != nil {
+			return err
+		}
+		g.Damage = errors.Join(parseTime(&g.Expires, expires), parseTime(&g.At, at))
+		r.Grants = append(r.Grants, g)
+		return nil
+	})
+}
+
+func (t *transaction) readExemptions(r *access.Rules) error {
+	return t.each(`SELECT id, version, dataset, right, expires, reason, by, at
+		FROM access_exemptions WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
+		var e access.Exemption
+		var expires, at string
+		if err := rows.Scan(&e.ID, &e.Version, &e.Dataset, &e.Right, &expires, &e.Reason, &e.By, &at); err != nil {
+			return err
+		}
+		e.Damage = errors.Join(parseTime(&e.Expires, expires), parseTime(&e.At, at))
+		r.Exemptions = append(r.Exemptions, e)
+		return nil
+	})
+}
+
+func (t *transaction) readTokens(r *access.Rules) error {
+	return t.each(`SELECT id, hash, principal, purpose, note, by, created, expires
+		FROM access_tokens WHERE revoked = '' ORDER BY created, id`, func(rows *sql.Rows) error {
+		var k access.Token
+		var hash, created, expires string
+		if err := rows.Scan(&k.ID, &hash, &k.Principal, &k.Purpose, &k.Note, &k.By, &created, &expires); err != nil {
+			return err
+		}
+		k.Damage = errors.Join(parseHash(k.Hash[:], hash), parseTime(&k.Created, created), parseTime(&k.Expires, expires))
+		r.Tokens = append(r.Tokens, k)
+		return nil
+	})
+}
+
+// parseTime reads a column that has a time or, for never, is empty.
+func parseTime(into *time.Time, column string) (err error) {
+	*into, err = db.ParseTime(column)
+	return err
+}
+
+// parseHash reads a column that has a token's hash.
+func parseHash(into []byte, column string) error {
+	raw, err := hex.DecodeString(column)
+	if err != nil || copy(into, raw) != len(into) || len(raw) != len(into) {
+		return errors.New("its hash is not a SHA-256")
+	}
+	return nil
+}
+
+func (t *transaction) exec(query string, args ...any) error {
+	_, err := t.tx.ExecContext(t.ctx, query, args...)
+	return err
+}
+
+// insert adds a row and returns its number.
+func (t *transaction) insert(query string, args ...any) (int64, error) {
+	result, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
+
+// AddObject implements access.Writer.
+func (t *transaction) AddObject(o access.Object, r access.Registered) error {
+	return t.exec("INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
+}
+
+// SetOwner implements access.Writer.
+func (t *transaction) SetOwner(o access.Object, owner access.Principal) error {
+	return t.exec("UPDATE access_objects SET owner = ? WHERE object = ?", owner, o)
+}
+
+// AddSnapshot implements access.Writer.
+func (t *transaction) AddSnapshot(s access.Snapshot) error {
+	return t.exec("INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		access.Dataset(s.Dataset), s.Digest, s.Entries, s.By, db.FormatTime(s.At))
+}
+
+// AddGrant implements access.Writer.
+func (t *transaction) AddGrant(g access.Grant) (int64, error) {
+	return t.insert(`INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.Object, g.Effect, g.Principal, g.Right, g.Purpose, db.FormatTime(g.Expires), g.Reason, g.By, db.FormatTime(g.At))
+}
+
+// AddExemption implements access.Writer.
+func (t *transaction) AddExemption(e access.Exemption) (int64, error) {
+	return t.insert("INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		e.Version, e.Dataset, e.Right, db.FormatTime(e.Expires), e.Reason, e.By, db.FormatTime(e.At))
+}
+
+// AddToken implements access.Writer.
+func (t *transaction) AddToken(k access.Token) error {
+	return t.exec("INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		k.ID, hex.EncodeToString(k.Hash[:]), k.Principal, k.Purpose, k.Note, k.By, db.FormatTime(k.Created), db.FormatTime(k.Expires))
+}
+
+// RevokeGrant implements access.Writer.
+func (t *transaction) RevokeGrant(id int64, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+}
+
+// RevokeExemption implements access.Writer.
+func (t *transaction) RevokeExemption(id int64, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+}
+
+// RevokeToken implements access.Writer.
+func (t *transaction) RevokeToken(id string, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+}

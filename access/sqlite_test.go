@@ -1,0 +1,8 @@
+package access_test
+
+import (
+	"tkit/access"
+	"tkit/access/sqlite"
+)
+
+func init() { access.TestStore = sqlite.Open }
