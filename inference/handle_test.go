@@ -16,7 +16,7 @@ type echo struct{ closed bool }
 func (*echo) Signatures() map[string]Signature {
 	return map[string]Signature{
 		DefaultSignature: {
-			Inputs:  []TensorInfo{{Name: "a", Type: tensorflow.Float32}, {Name: "b", Type: tensorflow.String}},
+			Inputs:  []TensorInfo{{Name: "a", DataType: tensorflow.Float32}, {Name: "b", DataType: tensorflow.String}},
 			Outputs: []TensorInfo{{Name: "x"}, {Name: "y"}},
 		},
 		"other": {Outputs: []TensorInfo{{Name: "z"}}},

@@ -40,10 +40,10 @@ func (h *Head) open(n *network.Network) (err error) {
 	if err := only(n.Inputs, "input"); err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.DataType != tensorflow.Float32 }); i >= 0 {
+	if i := slices.IndexFunc(n.Outputs, func(p network.TensorInfo) bool { return p.DataType != tensorflow.Float32 }); i >= 0 {
 		return fmt.Errorf("output %q is %v; want float32", n.Outputs[i].Name, n.Outputs[i].DataType)
 	}
-	h.answer = slices.IndexFunc(n.Outputs, func(p network.Port) bool { return p.Name == probabilities })
+	h.answer = slices.IndexFunc(n.Outputs, func(p network.TensorInfo) bool { return p.Name == probabilities })
 	if h.answer < 0 {
 		return fmt.Errorf("its outputs are %v; want %q among them", n.Outputs, probabilities)
 	}

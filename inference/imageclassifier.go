@@ -157,9 +157,9 @@ func classifierSignatures(m *registry.Manifest, shape [3]int, head []string) (ma
 	return map[string]Signature{DefaultSignature: s}, nil
 }
 
-// infoOf describes a float32 port.
-func infoOf(p registry.Port) TensorInfo {
-	return TensorInfo{Name: p.Name, Tensor: p.Name + ":0", Type: tensorflow.Float32, Shape: p.Shape}
+// infoOf describes a float32 tensor.
+func infoOf(t registry.TensorSpec) TensorInfo {
+	return TensorInfo{Name: t.Name, Tensor: t.Name + ":0", DataType: tensorflow.Float32, Shape: t.Shape}
 }
 
 // preprocess runs the version's own preprocessing into dst, once a decoder is

@@ -45,9 +45,9 @@ func TestOpenTrunkRefusesMixing(t *testing.T) {
 		}, "the same image gives"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in := network.Port{Name: "images", Tensor: "images:0", DataType: tensorflow.Float32, Shape: []int64{-1, 4, 3}}
-			out := network.Port{Name: "features", Tensor: "features:0", DataType: tensorflow.Float32, Shape: []int64{-1, 3}}
-			path := write(t, "trunk", in, []network.Port{out}, nil, append(rows[:2:2], tt.nodes...)...)
+			in := network.TensorInfo{Name: "images", Tensor: "images:0", DataType: tensorflow.Float32, Shape: []int64{-1, 4, 3}}
+			out := network.TensorInfo{Name: "features", Tensor: "features:0", DataType: tensorflow.Float32, Shape: []int64{-1, 3}}
+			path := write(t, "trunk", in, []network.TensorInfo{out}, nil, append(rows[:2:2], tt.nodes...)...)
 			trunk, err := inference.OpenTrunk(path, inference.TrunkOptions{})
 			if err == nil {
 				trunk.Close()

@@ -36,11 +36,11 @@ func node(op, name string, inputs ...string) *nodepb.NodeDef {
 }
 
 // write keeps a network of nodes and weights in a file.
-func write(t testing.TB, name string, in network.Port, out []network.Port, weights []*network.Weight, nodes ...*nodepb.NodeDef) string {
+func write(t testing.TB, name string, in network.TensorInfo, out []network.TensorInfo, weights []*network.Weight, nodes ...*nodepb.NodeDef) string {
 	t.Helper()
 	n := &network.Network{
 		Graph:  &graphpb.GraphDef{Versions: &versionspb.VersionDef{Producer: 1882}},
-		Inputs: []network.Port{in}, Outputs: out, Weights: weights,
+		Inputs: []network.TensorInfo{in}, Outputs: out, Weights: weights,
 	}
 	n.Graph.Node = append(n.Graph.Node, network.PlaceholderNode(in.Name, in.DataType, in.Shape))
 	for _, w := range weights {
@@ -60,8 +60,8 @@ func write(t testing.TB, name string, in network.Port, out []network.Port, weigh
 	return path
 }
 
-func port(name, tensor string, shape ...int64) network.Port {
-	return network.Port{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
+func tensorInfo(name, tensor string, shape ...int64) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
 }
 
 // trunkFile is the network of the mean colour: [N, side, side, 3] → [N, 3].
@@ -70,8 +70,8 @@ func trunkFile(t testing.TB) string {
 	axes := network.ConstNode("axes", tensorflow.Int32, []int64{2}, []byte{1, 0, 0, 0, 2, 0, 0, 0})
 	mean := node("Mean", "mean", "images", "axes")
 	mean.Attr["Tidx"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_INT32}}
-	return write(t, "trunk", port("images", "images:0", -1, side, side, 3),
-		[]network.Port{port("bottleneck", "scaled:0", -1, 3)},
+	return write(t, "trunk", tensorInfo("images", "images:0", -1, side, side, 3),
+		[]network.TensorInfo{tensorInfo("bottleneck", "scaled:0", -1, 3)},
 		[]*network.Weight{weight("gain", []int64{3}, 1, 1, 1)},
 		axes, mean, node("Mul", "scaled", "mean", "gain/read"))
 }
@@ -79,8 +79,8 @@ func trunkFile(t testing.TB) string {
 // headFile answers for three classes which of the colours is strongest.
 func headFile(t testing.TB) string {
 	t.Helper()
-	return write(t, "head", port("bottleneck", "bottleneck:0", -1, 3),
-		[]network.Port{port("logits", "logits:0", -1, 3), port("probabilities", "probabilities:0", -1, 3)},
+	return write(t, "head", tensorInfo("bottleneck", "bottleneck:0", -1, 3),
+		[]network.TensorInfo{tensorInfo("logits", "logits:0", -1, 3), tensorInfo("probabilities", "probabilities:0", -1, 3)},
 		[]*network.Weight{weight("dense", []int64{3, 3}, 1, 0, 0, 0, 1, 0, 0, 0, 1)},
 		node("MatMul", "logits", "bottleneck", "dense/read"),
 		node("Softmax", "probabilities", "logits"))

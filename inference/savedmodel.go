@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/internal/signatures"
 	"tkit/internal/tensorflow"
@@ -32,20 +31,12 @@ func (l *Loader) openSavedModel(ctx context.Context, dir string) (*savedModel, e
 	}
 	s := &savedModel{model: m, signatures: map[string]Signature{}}
 	for key, from := range m.Signatures {
-		s.signatures[key] = Signature{Method: from.Method, Inputs: tensorInfos(from.Inputs), Outputs: tensorInfos(from.Outputs)}
+		s.signatures[key] = Signature{Method: from.Method, Inputs: from.Inputs, Outputs: from.Outputs}
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.Refused)) {
 		l.options.Log.WarnContext(ctx, "a signature is not served", "folder", dir, "signature", key, "error", m.Refused[key])
 	}
 	return s, nil
-}
-
-func tensorInfos(ports []network.Port) []TensorInfo {
-	infos := make([]TensorInfo, len(ports))
-	for i, p := range ports {
-		infos[i] = TensorInfo{Name: p.Name, Tensor: p.Tensor, Type: p.DataType, Shape: p.Shape, UnknownRank: p.Shape == nil}
-	}
-	return infos
 }
 
 // Signatures implements [Servable].

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"tkit/internal/network"
 )
 
 // The names that TensorFlow Serving's clients use.
@@ -21,15 +23,7 @@ type Signature struct {
 }
 
 // A TensorInfo describes an input or output of a signature.
-type TensorInfo struct {
-	Name   string // in the signature, such as "images"
-	Tensor string // in the graph, such as "serving_default_images:0"
-	Type   DataType
-	// Shape has -1 for a dimension of any size. It is undefined if UnknownRank
-	// is set.
-	Shape       []int64
-	UnknownRank bool
-}
+type TensorInfo = network.TensorInfo
 
 // Input returns the input with a name. The error lists the inputs.
 func (s Signature) Input(name string) (TensorInfo, error) {
@@ -55,8 +49,8 @@ func (s Signature) order(inputs []Tensor) ([]Tensor, error) {
 		if given[i] {
 			return nil, fmt.Errorf("input %q is given twice", t.Name)
 		}
-		if t.Type != s.Inputs[i].Type {
-			return nil, fmt.Errorf("input %q is %s; want %s", t.Name, t.Type, s.Inputs[i].Type)
+		if t.Type != s.Inputs[i].DataType {
+			return nil, fmt.Errorf("input %q is %s; want %s", t.Name, t.Type, s.Inputs[i].DataType)
 		}
 		if err := t.Check(); err != nil {
 			return nil, err

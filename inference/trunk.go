@@ -116,10 +116,10 @@ func (t *Trunk) Try(ctx context.Context) error {
 	return independence.Try(ctx, t.loaded, t.precision.tolerance())
 }
 
-// only refuses ports other than one of float32.
-func only(ports []network.Port, kind string) error {
-	if len(ports) != 1 || ports[0].DataType != tensorflow.Float32 {
-		return fmt.Errorf("it has the %ss %v; want one of float32", kind, ports)
+// only refuses anything but one tensor of float32.
+func only(infos []network.TensorInfo, kind string) error {
+	if len(infos) != 1 || infos[0].DataType != tensorflow.Float32 {
+		return fmt.Errorf("it has the %ss %v; want one of float32", kind, infos)
 	}
 	return nil
 }

@@ -64,15 +64,17 @@ type CutRecord struct {
 
 // A Signature describes the inputs and outputs of the exported SavedModel.
 type Signature struct {
-	Inputs  []Port `json:"inputs"`
-	Outputs []Port `json:"outputs"`
+	Inputs  []TensorSpec `json:"inputs"`
+	Outputs []TensorSpec `json:"outputs"`
 }
 
-// A Port is one tensor of a signature.
-type Port struct {
+// A TensorSpec is the JSON form, in a manifest, of a network.TensorInfo, without
+// the tensor's name in the graph, which differs between a network and its exports.
+type TensorSpec struct {
 	Name     string `json:"name"`
 	DataType string `json:"dtype"` // as TensorFlow prints it: "float32"
-	// Shape has -1 for unknown dimensions, such as the batch.
+	// Shape has -1 for unknown dimensions, such as the batch; nil is an unknown
+	// rank.
 	Shape []int64 `json:"shape"`
 }
 

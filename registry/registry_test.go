@@ -39,8 +39,8 @@ func registration(model, head string) registry.Registration {
 			Labels:        []string{"daisy", "rose", "tulip"},
 			Preprocessing: preprocessing.ForMode(preprocessing.TF, 299, 299, 3),
 			Signature: registry.Signature{
-				Inputs:  []registry.Port{{Name: "images", DataType: "float32", Shape: []int64{-1, 299, 299, 3}}},
-				Outputs: []registry.Port{{Name: "probabilities", DataType: "float32", Shape: []int64{-1, 3}}},
+				Inputs:  []registry.TensorSpec{{Name: "images", DataType: "float32", Shape: []int64{-1, 299, 299, 3}}},
+				Outputs: []registry.TensorSpec{{Name: "probabilities", DataType: "float32", Shape: []int64{-1, 3}}},
 			},
 			Metrics: metrics(),
 			Lineage: registry.Lineage{
@@ -230,7 +230,7 @@ func TestBadRegistrationsLeaveNothing(t *testing.T) {
 		"label of two lines": func(n *registry.Registration) { n.Manifest.Labels = []string{"rose", "dai\nsy"} },
 		"no preprocessing":   func(n *registry.Registration) { n.Manifest.Preprocessing = preprocessing.Preprocessing{} },
 		"no signature":       func(n *registry.Registration) { n.Manifest.Signature.Inputs = nil },
-		"nameless output":    func(n *registry.Registration) { n.Manifest.Signature.Outputs = []registry.Port{{}} },
+		"nameless output":    func(n *registry.Registration) { n.Manifest.Signature.Outputs = []registry.TensorSpec{{}} },
 		"snapshot's digest":  func(n *registry.Registration) { n.Manifest.Lineage.Snapshots[0].Digest = "d34d" },
 		"snapshot unnamed":   func(n *registry.Registration) { n.Manifest.Lineage.Snapshots[0].URI = "" },
 		"base without bytes": func(n *registry.Registration) { n.Manifest.Lineage.Base.Digest = "" },

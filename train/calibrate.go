@@ -42,7 +42,7 @@ func calibrate(n *network.Network, temperature float64) (*network.Network, error
 		},
 		Inputs:  n.Inputs,
 		Weights: n.Weights,
-		Outputs: []network.Port{
+		Outputs: []network.TensorInfo{
 			{Name: "probabilities", Tensor: softmax + ":0", DataType: tensorflow.Float32, Shape: logits.Shape},
 			{Name: "logits", Tensor: divided + ":0", DataType: tensorflow.Float32, Shape: logits.Shape},
 		},

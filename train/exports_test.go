@@ -117,7 +117,7 @@ func registeredAs(t *testing.T, model string, result *Result) (*registry.Registr
 	v, err := r.Register(t.Context(), registry.Registration{
 		Manifest: registry.Manifest{
 			Model: model, Labels: result.Labels, Preprocessing: result.Preprocessing,
-			Signature: registry.Signature{Inputs: export.Ports(result.Trunk.Inputs), Outputs: export.Ports(result.Head.Outputs)},
+			Signature: registry.Signature{Inputs: export.TensorSpecs(result.Trunk.Inputs), Outputs: export.TensorSpecs(result.Head.Outputs)},
 		},
 		Trunk: registry.FromEncoder(result.Trunk), Head: registry.FromEncoder(result.Head), By: registry.Change{Actor: "ann"},
 	})

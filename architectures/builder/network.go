@@ -17,7 +17,7 @@ import (
 )
 
 // Network returns the inference form of the graph with the given weights: input
-// port "images" [-1,H,W,C], outputs "probabilities" and "logits" [-1,classes].
+// input "images" [-1,H,W,C], outputs "probabilities" and "logits" [-1,classes].
 // Every weight needed in inference must exist with its shape; those of
 // auxiliary heads are ignored. The weights' bytes are shared, not copied.
 func Network(g *architectures.Graph, weights []*network.Weight) (*network.Network, error) {
@@ -42,8 +42,8 @@ func Network(g *architectures.Graph, weights []*network.Weight) (*network.Networ
 	n := &network.Network{
 		Graph:   graph,
 		Weights: kept,
-		Inputs:  []network.Port{port(architectures.Input, images, shape)},
-		Outputs: []network.Port{port("probabilities", probabilities, answers), port("logits", built.Logits, answers)},
+		Inputs:  []network.TensorInfo{tensorInfo(architectures.Input, images, shape)},
+		Outputs: []network.TensorInfo{tensorInfo("probabilities", probabilities, answers), tensorInfo("logits", built.Logits, answers)},
 	}
 	if err := n.Validate(); err != nil {
 		return nil, fmt.Errorf("built network: %w", err)
@@ -51,8 +51,8 @@ func Network(g *architectures.Graph, weights []*network.Weight) (*network.Networ
 	return n, nil
 }
 
-func port(name string, out tf.Output, shape []int64) network.Port {
-	return network.Port{Name: name, Tensor: fmt.Sprintf("%s:%d", out.Op.Name(), out.Index), DataType: tensorflow.Float32, Shape: shape}
+func tensorInfo(name string, out tf.Output, shape []int64) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: fmt.Sprintf("%s:%d", out.Op.Name(), out.Index), DataType: tensorflow.Float32, Shape: shape}
 }
 
 func definition(s *op.Scope) (*graphpb.GraphDef, error) {

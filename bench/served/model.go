@@ -13,6 +13,7 @@ import (
 	"tkit/internal/network"
 	"tkit/internal/preprocessing"
 	"tkit/registry"
+	"tkit/registry/export"
 )
 
 // Name is the name of the served model.
@@ -65,7 +66,7 @@ func (m *Model) Register(ctx context.Context, name string, p preprocessing.Prepr
 	v, err := m.Registry.Register(ctx, registry.Registration{
 		Manifest: registry.Manifest{
 			Model: name, Labels: m.labels, Preprocessing: p,
-			Signature: registry.Signature{Inputs: ports(m.trunk.Inputs), Outputs: ports(m.head.Outputs)},
+			Signature: registry.Signature{Inputs: export.TensorSpecs(m.trunk.Inputs), Outputs: export.TensorSpecs(m.head.Outputs)},
 			Lineage:   registry.Lineage{Code: "bench"},
 		},
 		Trunk: registry.FromEncoder(m.trunk), Head: registry.FromEncoder(m.head), By: by,
@@ -108,14 +109,6 @@ func cut(ctx context.Context, a architectures.Architecture) (trunk, head *networ
 	}
 	trunk, err = trunk.Fold(ctx)
 	return trunk, head, err
-}
-
-func ports(list []network.Port) []registry.Port {
-	var out []registry.Port
-	for _, p := range list {
-		out = append(out, registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape})
-	}
-	return out
 }
 
 // Close removes the home.

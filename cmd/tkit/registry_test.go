@@ -33,8 +33,8 @@ func registryAt(t *testing.T) (home string) {
 				Labels:        []string{"daisy", "rose"},
 				Preprocessing: preprocessing.ForMode(preprocessing.TF, 224, 224, 3),
 				Signature: registry.Signature{
-					Inputs:  []registry.Port{{Name: "images", DataType: "float32", Shape: []int64{-1, 224, 224, 3}}},
-					Outputs: []registry.Port{{Name: "probabilities", DataType: "float32", Shape: []int64{-1, 2}}},
+					Inputs:  []registry.TensorSpec{{Name: "images", DataType: "float32", Shape: []int64{-1, 224, 224, 3}}},
+					Outputs: []registry.TensorSpec{{Name: "probabilities", DataType: "float32", Shape: []int64{-1, 2}}},
 				},
 			},
 			Trunk: registry.FromReader(strings.NewReader("trunk")),

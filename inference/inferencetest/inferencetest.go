@@ -134,8 +134,8 @@ func (h *Home) registerAs(t testing.TB, p preprocessing.Preprocessing, model str
 			Labels:        h.Labels(),
 			Preprocessing: p,
 			Signature: registry.Signature{
-				Inputs: []registry.Port{{Name: "images", DataType: "float32", Shape: []int64{-1, int64(in[0]), int64(in[1]), int64(in[2])}}},
-				Outputs: []registry.Port{
+				Inputs: []registry.TensorSpec{{Name: "images", DataType: "float32", Shape: []int64{-1, int64(in[0]), int64(in[1]), int64(in[2])}}},
+				Outputs: []registry.TensorSpec{
 					{Name: "probabilities", DataType: "float32", Shape: []int64{-1, classes}},
 					{Name: "logits", DataType: "float32", Shape: []int64{-1, classes}},
 				},

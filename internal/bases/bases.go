@@ -181,7 +181,7 @@ func chooseOutput(n *network.Network, o Options) (string, error) {
 	if len(n.Outputs) > maxCompared {
 		return "", fmt.Errorf("%w: it has %d outputs, more than the %d that can be compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrChoose)
 	}
-	var chosen network.Port
+	var chosen network.TensorInfo
 	most, least := -1, 0
 	for _, p := range n.Outputs {
 		if !real(p.DataType) {
@@ -214,7 +214,7 @@ func chooseInput(n *network.Network, o Options) (string, error) {
 		}
 		return p.Name, isImages(p)
 	}
-	var able []network.Port
+	var able []network.TensorInfo
 	for _, p := range n.Inputs {
 		if len(n.Inputs) == 1 || isImages(p) == nil {
 			able = append(able, p)
@@ -230,7 +230,7 @@ func chooseInput(n *network.Network, o Options) (string, error) {
 }
 
 // isImages returns why an input cannot take a batch of images.
-func isImages(p network.Port) error {
+func isImages(p network.TensorInfo) error {
 	switch {
 	case p.DataType == tensorflow.String:
 		return fmt.Errorf("%w: input %q takes strings, encoded images; export the part after the decoding, with a float32 input [N, height, width, channels]", ErrUnsuitable, p.Name)
@@ -265,10 +265,10 @@ func real(dt tensorflow.DataType) bool {
 	return slices.Contains([]tensorflow.DataType{tensorflow.Float32, tensorflow.Float64, tensorflow.Float16, tensorflow.BFloat16}, dt)
 }
 
-// listed returns the ports' names with types and shapes.
-func listed(ports []network.Port) string {
+// listed returns the names of tensors with types and shapes.
+func listed(infos []network.TensorInfo) string {
 	var all []string
-	for _, p := range ports {
+	for _, p := range infos {
 		all = append(all, fmt.Sprintf("%q (%v %v)", p.Name, p.DataType, p.Shape))
 	}
 	return strings.Join(all, ", ")

@@ -57,8 +57,8 @@ func node(op, name string, inputs ...string) *nodepb.NodeDef {
 	return &nodepb.NodeDef{Op: op, Name: name, Input: inputs, Attr: map[string]*attrpb.AttrValue{"T": float}}
 }
 
-func port(name, tensor string, shape ...int64) network.Port {
-	return network.Port{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
+func tensorInfo(name, tensor string, shape ...int64) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
 }
 
 func integer(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: i}} }
@@ -129,8 +129,8 @@ func FuzzIndependence(f *testing.F) {
 		}
 		n := &network.Network{
 			Graph:   &graphpb.GraphDef{Versions: &versionspb.VersionDef{Producer: 1882}, Node: g.nodes},
-			Inputs:  []network.Port{port("images", "images:0", -1, 3, 4)},
-			Outputs: []network.Port{port("answer", g.values[len(g.values)-1]+":0")},
+			Inputs:  []network.TensorInfo{tensorInfo("images", "images:0", -1, 3, 4)},
+			Outputs: []network.TensorInfo{tensorInfo("answer", g.values[len(g.values)-1]+":0")},
 		}
 		if found, err := n.Independence(); err != nil || !found.Proved {
 			return

@@ -18,7 +18,7 @@ var wide = set("Cumsum", "Exp", "Expm1", "L2Loss", "Log", "Log1p", "LogSoftmax",
 	"Prod", "Range", "Rsqrt", "Softmax", "SparseSoftmaxCrossEntropyWithLogits", "Sqrt", "Sum")
 
 // BFloat16 returns the network with its float32 weights and arithmetic in
-// bfloat16, rounded to nearest even. Ports keep their types. Operations that
+// bfloat16, rounded to nearest even. Inputs and outputs keep their types. Operations that
 // TensorFlow cannot compute in bfloat16, and those that need more than its 8
 // bits (softmax, means), stay in float32 with casts around them, and so do
 // weights used only by these.

@@ -130,14 +130,14 @@ func (b *builder) network(outputs ...string) *Network {
 	n.Graph.Node = append(n.Graph.Node, b.nodes...)
 	for _, node := range b.nodes {
 		if node.GetOp() == "Placeholder" {
-			n.Inputs = append(n.Inputs, Port{
+			n.Inputs = append(n.Inputs, TensorInfo{
 				Name: node.GetName(), Tensor: node.GetName() + ":0",
 				DataType: attrType(node, "dtype"), Shape: shapeOf(node.GetAttr()["shape"].GetShape()),
 			})
 		}
 	}
 	for _, name := range outputs {
-		n.Outputs = append(n.Outputs, Port{Name: name, Tensor: mustRef(name).tensor(), DataType: tensorflow.Float32})
+		n.Outputs = append(n.Outputs, TensorInfo{Name: name, Tensor: mustRef(name).tensor(), DataType: tensorflow.Float32})
 	}
 	return n
 }

@@ -9,7 +9,7 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 )
 
-// bottleneck is the name of the port where a trunk ends and a head begins.
+// bottleneck is the name of the tensor where a trunk ends and a head begins.
 const bottleneck = "bottleneck"
 
 // endpointInput is the input's name of the rest of a network whose trunk pools
@@ -81,17 +81,17 @@ func (n *Network) Cut(endpoint string, pool Pool) (trunk, rest *Network, err err
 }
 
 // before returns the trunk.
-func (n *Network) before(at ref, port Port, pool Pool) (*Network, error) {
+func (n *Network) before(at ref, port TensorInfo, pool Pool) (*Network, error) {
 	x := newIndex(n.Graph.GetNode())
 	nodes, out, err := pool.nodes(x, at, port)
 	if err != nil {
 		return nil, err
 	}
-	return n.live(slices.Concat(n.Graph.GetNode(), nodes), n.Inputs, []Port{out}, n.Weights), nil
+	return n.live(slices.Concat(n.Graph.GetNode(), nodes), n.Inputs, []TensorInfo{out}, n.Weights), nil
 }
 
 // after returns the rest.
-func (n *Network) after(at ref, port Port, pool Pool) (*Network, error) {
+func (n *Network) after(at ref, port TensorInfo, pool Pool) (*Network, error) {
 	x := newIndex(n.Graph.GetNode())
 	trunk := x.ancestors([]string{at.tensor()})
 	for _, p := range n.Inputs {

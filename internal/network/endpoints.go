@@ -93,7 +93,7 @@ func (n *Network) path(x *index) []*nodepb.NodeDef {
 // In a topological order every path passes through a node exactly if no edge
 // leads from before it to after it: a path that avoids the node contains such
 // an edge, and such an edge lies on a path that avoids the node.
-func dominators(order []*nodepb.NodeDef, outputs []Port) []place {
+func dominators(order []*nodepb.NodeDef, outputs []TensorInfo) []place {
 	position := make(map[string]int, len(order))
 	for i, node := range order {
 		position[node.GetName()] = i

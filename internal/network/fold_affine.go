@@ -61,7 +61,7 @@ type affineFolder struct {
 	graph   *tensorflow.Graph
 	x       *index
 	fixed   map[string]bool
-	outputs map[string]bool              // nodes that ports fetch
+	outputs map[string]bool              // nodes that outputs fetch
 	later   map[string]bool              // nodes with uses of outputs other than the first
 	replace map[string][]*nodepb.NodeDef // node → its replacement
 }

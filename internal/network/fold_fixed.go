@@ -71,7 +71,7 @@ func (f *folding) evaluate(ctx context.Context) error {
 	if err := f.checkSizes(g, list); err != nil {
 		return err
 	}
-	var group []Port
+	var group []TensorInfo
 	var size int64
 	unknown := 0
 	flush := func() error {
@@ -204,7 +204,7 @@ func isWeight(dt tensorflow.DataType, shape []int64, size int64) bool {
 
 // compute runs the part of the graph that leads to the tensors and replaces
 // them by their values.
-func (f *folding) compute(ctx context.Context, wanted []Port) error {
+func (f *folding) compute(ctx context.Context, wanted []TensorInfo) error {
 	part := f.live(f.Graph.GetNode(), nil, wanted, f.Weights)
 	loaded, err := part.Load(tensorflow.Config{DisableOptimizer: true})
 	if err != nil {

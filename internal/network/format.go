@@ -48,23 +48,25 @@ var ErrFormat = errors.New("not a valid network file")
 
 // header describes the bytes that follow it. Types are TensorFlow's numbers.
 type header struct {
-	Inputs  []headerPort   `json:"inputs"`
-	Outputs []headerPort   `json:"outputs"`
+	Inputs  []headerTensor `json:"inputs"`
+	Outputs []headerTensor `json:"outputs"`
 	Weights []headerWeight `json:"weights"`
 }
 
-type headerPort struct {
-	Name     string  `json:"name"`
-	Tensor   string  `json:"tensor"`
-	DataType int32   `json:"type"`
-	Shape    []int64 `json:"shape"` // null for an unknown rank
+// headerTensor is the JSON form of a [TensorInfo]. An unknown rank is null.
+type headerTensor struct {
+	Name     string              `json:"name"`
+	Tensor   string              `json:"tensor"`
+	DataType tensorflow.DataType `json:"type"`
+	Shape    []int64             `json:"shape"`
 }
 
+// headerWeight is the JSON form of a [Weight] without its data.
 type headerWeight struct {
-	Name      string  `json:"name"`
-	DataType  int32   `json:"type"`
-	Shape     []int64 `json:"shape"`
-	Trainable bool    `json:"trainable"`
+	Name      string              `json:"name"`
+	DataType  tensorflow.DataType `json:"type"`
+	Shape     []int64             `json:"shape"`
+	Trainable bool                `json:"trainable"`
 }
 
 // Encode writes n as one file. Equal networks give equal bytes, and the
@@ -191,17 +193,17 @@ func parseHeader(b []byte) (header, error) {
 }
 
 func (n *Network) header() header {
-	h := header{Inputs: headerPorts(n.Inputs), Outputs: headerPorts(n.Outputs), Weights: []headerWeight{}}
+	h := header{Inputs: headerTensors(n.Inputs), Outputs: headerTensors(n.Outputs), Weights: []headerWeight{}}
 	for _, w := range n.Weights {
-		h.Weights = append(h.Weights, headerWeight{w.Name, int32(w.DataType), w.Shape, w.Trainable})
+		h.Weights = append(h.Weights, headerWeight{w.Name, w.DataType, w.Shape, w.Trainable})
 	}
 	return h
 }
 
-func headerPorts(ports []Port) []headerPort {
-	list := []headerPort{}
-	for _, p := range ports {
-		list = append(list, headerPort{p.Name, p.Tensor, int32(p.DataType), p.Shape})
+func headerTensors(infos []TensorInfo) []headerTensor {
+	list := []headerTensor{}
+	for _, t := range infos {
+		list = append(list, headerTensor(t))
 	}
 	return list
 }
@@ -209,14 +211,14 @@ func headerPorts(ports []Port) []headerPort {
 // network returns the network described by h, without graph and data.
 func (h header) network() *Network {
 	n := new(Network)
-	for _, p := range h.Inputs {
-		n.Inputs = append(n.Inputs, Port{p.Name, p.Tensor, tensorflow.DataType(p.DataType), p.Shape})
+	for _, t := range h.Inputs {
+		n.Inputs = append(n.Inputs, TensorInfo(t))
 	}
-	for _, p := range h.Outputs {
-		n.Outputs = append(n.Outputs, Port{p.Name, p.Tensor, tensorflow.DataType(p.DataType), p.Shape})
+	for _, t := range h.Outputs {
+		n.Outputs = append(n.Outputs, TensorInfo(t))
 	}
 	for _, w := range h.Weights {
-		n.Weights = append(n.Weights, &Weight{Name: w.Name, DataType: tensorflow.DataType(w.DataType), Shape: w.Shape, Trainable: w.Trainable})
+		n.Weights = append(n.Weights, &Weight{Name: w.Name, DataType: w.DataType, Shape: w.Shape, Trainable: w.Trainable})
 	}
 	return n
 }

@@ -68,7 +68,7 @@ func (r ref) String() string {
 	return r.node + ":" + strconv.Itoa(r.port)
 }
 
-// tensor formats r as a port's tensor: always with its number.
+// tensor formats r as in a [TensorInfo]: always with its number.
 func (r ref) tensor() string { return r.node + ":" + strconv.Itoa(r.port) }
 
 // An index finds nodes by name and by consumption. It describes the graph when

@@ -100,7 +100,7 @@ func (n *Network) AnyBatch() (*Network, error) {
 			outputs[i].Shape[0] = -1
 		}
 	}
-	return n.live(nodes, []Port{in}, outputs, n.Weights), nil
+	return n.live(nodes, []TensorInfo{in}, outputs, n.Weights), nil
 }
 
 // takes reports whether the network's shapes allow a batch of that size.

@@ -7,7 +7,7 @@ import (
 )
 
 // importGraph imports the graph into TensorFlow, which checks operations, types
-// and shapes. Inputs get their ports' shapes, which may be more specific than
+// and shapes. Inputs get their declared shapes, which may be more specific than
 // those of the placeholders.
 func (n *Network) importGraph() (*tensorflow.Graph, error) {
 	nodes := n.Graph.GetNode()
@@ -28,23 +28,23 @@ func (n *Network) importGraph() (*tensorflow.Graph, error) {
 }
 
 // describe returns the inferred type and shape of a tensor.
-func (n *Network) describe(r ref) (Port, error) {
+func (n *Network) describe(r ref) (TensorInfo, error) {
 	g, err := n.importGraph()
 	if err != nil {
-		return Port{}, err
+		return TensorInfo{}, err
 	}
 	defer g.Close()
 	return describe(g, r)
 }
 
-func describe(g *tensorflow.Graph, r ref) (Port, error) {
+func describe(g *tensorflow.Graph, r ref) (TensorInfo, error) {
 	shape, err := g.Shape(r.tensor())
 	if err != nil {
-		return Port{}, fmt.Errorf("shape of %q: %w", r.tensor(), err)
+		return TensorInfo{}, fmt.Errorf("shape of %q: %w", r.tensor(), err)
 	}
 	dt, err := g.DataType(r.tensor())
 	if err != nil {
-		return Port{}, fmt.Errorf("type of %q: %w", r.tensor(), err)
+		return TensorInfo{}, fmt.Errorf("type of %q: %w", r.tensor(), err)
 	}
-	return Port{Tensor: r.tensor(), DataType: dt, Shape: shape}, nil
+	return TensorInfo{Tensor: r.tensor(), DataType: dt, Shape: shape}, nil
 }

@@ -15,7 +15,7 @@ import (
 // not need the Network it came from. It is safe for concurrent use; Close ends
 // it.
 type Loaded struct {
-	Inputs, Outputs []Port
+	Inputs, Outputs []TensorInfo
 	// OneDNN is set if the network runs on the CPU with its convolutions as
 	// oneDNN's operations.
 	OneDNN bool
@@ -109,7 +109,7 @@ func (l *Loaded) assign(n *Network, feeds, targets []string) error {
 	return err
 }
 
-// Run computes the outputs from the inputs, both in the order of their ports.
+// Run computes the outputs from the inputs, both in the order of the network's.
 // The caller closes both.
 func (l *Loaded) Run(ctx context.Context, in ...*tensorflow.Tensor) ([]*tensorflow.Tensor, error) {
 	return l.step.Run(ctx, in...)
@@ -127,10 +127,10 @@ func (l *Loaded) Close() error {
 	return err
 }
 
-// tensors returns the names of the ports' tensors.
-func tensors(ports []Port) []string {
+// tensors returns the tensors of a signature's entries.
+func tensors(infos []TensorInfo) []string {
 	var list []string
-	for _, p := range ports {
+	for _, p := range infos {
 		list = append(list, p.Tensor)
 	}
 	return list

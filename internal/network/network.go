@@ -33,15 +33,15 @@ const readSuffix = "/read"
 // place afterwards: copy a node before changing it.
 type Network struct {
 	Graph   *graphpb.GraphDef
-	Inputs  []Port
-	Outputs []Port
+	Inputs  []TensorInfo
+	Outputs []TensorInfo
 	Weights []*Weight // sorted by name
 
 	mapped []*mapping // the files behind Weights; none if they are on the heap
 }
 
-// A Port is a named input or output.
-type Port struct {
+// A TensorInfo describes a named input or output: an entry of a signature.
+type TensorInfo struct {
 	Name     string // key in the signature, such as "images"
 	Tensor   string // "node:0"
 	DataType tensorflow.DataType
@@ -69,27 +69,27 @@ func (n *Network) Weight(name string) *Weight {
 }
 
 // Input returns the input of that name, or the only input if name is "".
-func (n *Network) Input(name string) (Port, error) { return find(n.Inputs, "input", name) }
+func (n *Network) Input(name string) (TensorInfo, error) { return find(n.Inputs, "input", name) }
 
 // Output returns the output of that name, or the only output if name is "".
-func (n *Network) Output(name string) (Port, error) { return find(n.Outputs, "output", name) }
+func (n *Network) Output(name string) (TensorInfo, error) { return find(n.Outputs, "output", name) }
 
-// find returns the port of that name; an empty name means the only port.
-func find(ports []Port, kind, name string) (Port, error) {
-	if name == "" && len(ports) == 1 {
-		return ports[0], nil
+// find returns the tensor of that name; an empty name means the only one.
+func find(infos []TensorInfo, kind, name string) (TensorInfo, error) {
+	if name == "" && len(infos) == 1 {
+		return infos[0], nil
 	}
 	var names []string
-	for _, p := range ports {
+	for _, p := range infos {
 		if p.Name == name {
 			return p, nil
 		}
 		names = append(names, p.Name)
 	}
 	if name == "" {
-		return Port{}, fmt.Errorf("network has %d %ss %q: name one", len(ports), kind, names)
+		return TensorInfo{}, fmt.Errorf("network has %d %ss %q: name one", len(infos), kind, names)
 	}
-	return Port{}, fmt.Errorf("network has no %s %q, only %q", kind, name, names)
+	return TensorInfo{}, fmt.Errorf("network has no %s %q, only %q", kind, name, names)
 }
 
 // Bytes returns the size of all weights.
@@ -103,7 +103,7 @@ func (n *Network) Bytes() int64 {
 
 // derive returns a network over other nodes that shares the bytes of n's
 // weights.
-func (n *Network) derive(g *graphpb.GraphDef, in, out []Port, weights []*Weight) *Network {
+func (n *Network) derive(g *graphpb.GraphDef, in, out []TensorInfo, weights []*Weight) *Network {
 	slices.SortFunc(weights, func(a, b *Weight) int { return strings.Compare(a.Name, b.Name) })
 	d := &Network{Graph: g, Inputs: in, Outputs: out, Weights: weights}
 	for _, m := range n.mapped {

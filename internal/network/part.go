@@ -36,7 +36,7 @@ func (n *Network) Before(input string) (*Network, error) {
 	}
 	x := newIndex(n.Graph.GetNode())
 	reached, learned := x.dependents(others), n.learned(x)
-	alone := &Network{Graph: n.Graph, Inputs: []Port{in}, Outputs: n.Outputs, Weights: n.Weights}
+	alone := &Network{Graph: n.Graph, Inputs: []TensorInfo{in}, Outputs: n.Outputs, Weights: n.Weights}
 	at := -1
 	places := alone.places()
 	for i, p := range places {
@@ -52,13 +52,13 @@ func (n *Network) Before(input string) (*Network, error) {
 		return nil, err
 	}
 	port.Name = places[at].name
-	return n.live(n.Graph.GetNode(), n.Inputs, []Port{port}, n.Weights), nil
+	return n.live(n.Graph.GetNode(), n.Inputs, []TensorInfo{port}, n.Weights), nil
 }
 
-// names returns the ports' names except one.
-func names(ports []Port, but string) []string {
+// names returns the names of tensors except one.
+func names(infos []TensorInfo, but string) []string {
 	var list []string
-	for _, p := range ports {
+	for _, p := range infos {
 		if p.Name != but {
 			list = append(list, p.Name)
 		}

@@ -36,12 +36,12 @@ func (p Pool) grid() int64 {
 }
 
 // nodes returns the nodes that pool the endpoint at, described by in, and the
-// resulting port.
+// resulting tensor.
 //
 // A grid's windows have the stride ⌊H/g⌋ and the size H-(g-1)·⌊H/g⌋, likewise
 // in W: they cover the map, and overlap if g does not divide it.
-func (p Pool) nodes(x *index, at ref, in Port) ([]*nodepb.NodeDef, Port, error) {
-	out := Port{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
+func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorInfo, error) {
+	out := TensorInfo{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
 	if !slices.Contains(Pools(), p) {
 		return nil, out, fmt.Errorf("unknown pool %q, have %q", p, Pools())
 	}

@@ -34,7 +34,7 @@ func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) 
 		total += out.Shape[1]
 		dtype = out.DataType
 	}
-	out := Port{Name: bottleneck, Tensor: mustRef(ends[0]).tensor(), DataType: dtype, Shape: []int64{-1, total}}
+	out := TensorInfo{Name: bottleneck, Tensor: mustRef(ends[0]).tensor(), DataType: dtype, Shape: []int64{-1, total}}
 	if len(cuts) > 1 {
 		x := newIndex(nodes)
 		name := x.freeName("probe")
@@ -45,26 +45,26 @@ func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) 
 		nodes = append(nodes, axis, joined)
 		out.Tensor = ref{name, 0}.tensor()
 	}
-	trunk = n.live(nodes, n.Inputs, []Port{out}, n.Weights)
+	trunk = n.live(nodes, n.Inputs, []TensorInfo{out}, n.Weights)
 	return trunk, widths, nil
 }
 
 // pooled adds the nodes that pool the endpoint of a cut to the given nodes.
-func (n *Network) pooled(nodes []*nodepb.NodeDef, c Cut) ([]*nodepb.NodeDef, Port, error) {
+func (n *Network) pooled(nodes []*nodepb.NodeDef, c Cut) ([]*nodepb.NodeDef, TensorInfo, error) {
 	at, err := n.resolve(c.Endpoint)
 	if err != nil {
-		return nil, Port{}, err
+		return nil, TensorInfo{}, err
 	}
 	port, err := n.describe(at)
 	if err != nil {
-		return nil, Port{}, err
+		return nil, TensorInfo{}, err
 	}
 	pooled, out, err := c.Pool.nodes(newIndex(nodes), at, port)
 	if err != nil {
-		return nil, Port{}, err
+		return nil, TensorInfo{}, err
 	}
 	if len(out.Shape) != 2 || out.Shape[1] < 1 {
-		return nil, Port{}, fmt.Errorf("its bottleneck has the shape %v, not [N, width]: choose another pool", out.Shape)
+		return nil, TensorInfo{}, fmt.Errorf("its bottleneck has the shape %v, not [N, width]: choose another pool", out.Shape)
 	}
 	return pooled, out, nil
 }
@@ -93,5 +93,5 @@ func (n *Network) WithInput(shape []int64) (*Network, error) {
 		}
 	}
 	in.Shape = slices.Clone(shape)
-	return n.live(nodes, []Port{in}, n.Outputs, n.Weights), nil
+	return n.live(nodes, []TensorInfo{in}, n.Outputs, n.Weights), nil
 }

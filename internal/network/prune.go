@@ -27,7 +27,7 @@ func (n *Network) Prune(outputs ...string) (*Network, error) {
 
 // live returns the network over the nodes that the outputs need, in the given
 // order, with the remaining inputs and weights.
-func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []Port, weights []*Weight) *Network {
+func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []TensorInfo, weights []*Weight) *Network {
 	x := newIndex(nodes)
 	var tensors []string
 	for _, p := range outputs {
@@ -45,7 +45,7 @@ func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []Port, weights 
 			kept = append(kept, withoutColocation(node))
 		}
 	}
-	inputs = slices.DeleteFunc(slices.Clone(inputs), func(p Port) bool { return !seen[mustRef(p.Tensor).node] })
+	inputs = slices.DeleteFunc(slices.Clone(inputs), func(p TensorInfo) bool { return !seen[mustRef(p.Tensor).node] })
 	weights = slices.DeleteFunc(slices.Clone(weights), func(w *Weight) bool { return !seen[w.Name] })
 	return n.derive(withVersions(n.Graph, kept), inputs, slices.Clone(outputs), weights)
 }

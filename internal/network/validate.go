@@ -37,7 +37,7 @@ const MaxName = 4096
 //   - constants have values of a fixed size; those that repeat a value take at
 //     most a gigabyte in total;
 //   - inputs are Placeholders, every Placeholder is an input and none is an output,
-//     port names are unique and ports refer to nodes of the graph.
+//     names of inputs and outputs are unique, and their tensors are in the graph.
 //
 // The types of operations are checked by TensorFlow when the network is loaded.
 func (n *Network) Validate() error {
@@ -164,10 +164,10 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 	fed := make(map[string]bool)
 	for _, kind := range []struct {
 		name  string
-		ports []Port
+		infos []TensorInfo
 	}{{"input", n.Inputs}, {"output", n.Outputs}} {
 		names := make(map[string]bool)
-		for _, p := range kind.ports {
+		for _, p := range kind.infos {
 			r, err := parseRef(p.Tensor)
 			if err != nil {
 				return fmt.Errorf("%s %q: %w", kind.name, p.Name, err)

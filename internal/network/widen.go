@@ -36,7 +36,7 @@ func (n *Network) Float32() (*Network, error) {
 		}
 		nodes[i] = changed
 	}
-	ports := func(list []Port) []Port {
+	float32s := func(list []TensorInfo) []TensorInfo {
 		list = slices.Clone(list)
 		for i, p := range list {
 			if otherFloat(p.DataType) {
@@ -53,7 +53,7 @@ func (n *Network) Float32() (*Network, error) {
 			weights[i] = &wide
 		}
 	}
-	return n.live(nodes, ports(n.Inputs), ports(n.Outputs), weights), nil
+	return n.live(nodes, float32s(n.Inputs), float32s(n.Outputs), weights), nil
 }
 
 func otherFloat(dt tensorflow.DataType) bool {

@@ -23,7 +23,7 @@ type InGraph struct {
 	Nodes []*nodepb.NodeDef // all names begin with the scope
 	// Input is a batch of encoded images, string [-1]; Output is the batch of
 	// their tensors, float32 [-1, height, width, channels].
-	Input, Output network.Port
+	Input, Output network.TensorInfo
 }
 
 // NewInGraph converts a description to nodes below scope, which ends in a
@@ -73,8 +73,8 @@ func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 	})
 	return &InGraph{
 		Nodes:  c.def.Node,
-		Input:  network.Port{Name: "image_bytes", Tensor: images + ":0", DataType: tensorflow.String, Shape: []int64{-1}},
-		Output: network.Port{Name: "images", Tensor: output + ":0", DataType: tensorflow.Float32, Shape: append([]int64{-1}, shape...)},
+		Input:  network.TensorInfo{Name: "image_bytes", Tensor: images + ":0", DataType: tensorflow.String, Shape: []int64{-1}},
+		Output: network.TensorInfo{Name: "images", Tensor: output + ":0", DataType: tensorflow.Float32, Shape: append([]int64{-1}, shape...)},
 	}, nil
 }
 

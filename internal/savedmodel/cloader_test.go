@@ -27,8 +27,8 @@ func TestCLoader(t *testing.T) {
 	number := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }
 	w := &network.Weight{Name: "w", DataType: tensorflow.Float32, Shape: []int64{}, Data: number(10)}
 	handle, read := network.WeightNodes(w)
-	port := func(name string) network.Port {
-		return network.Port{Name: name, Tensor: name + ":0", DataType: tensorflow.Float32, Shape: []int64{-1}}
+	port := func(name string) network.TensorInfo {
+		return network.TensorInfo{Name: name, Tensor: name + ":0", DataType: tensorflow.Float32, Shape: []int64{-1}}
 	}
 	n := &network.Network{
 		Graph: &graphpb.GraphDef{Versions: &versionspb.VersionDef{Producer: 1882}, Node: []*nodepb.NodeDef{
@@ -40,7 +40,7 @@ func TestCLoader(t *testing.T) {
 			{Name: "clipped", Op: "ClipByValue", Input: []string{"scaled", "low", "high", "^half"}, Attr: float},
 			{Name: "y", Op: "Mul", Input: []string{"clipped", "half"}, Attr: float},
 		}},
-		Inputs: []network.Port{port("x")}, Outputs: []network.Port{port("y")}, Weights: []*network.Weight{w},
+		Inputs: []network.TensorInfo{port("x")}, Outputs: []network.TensorInfo{port("y")}, Weights: []*network.Weight{w},
 	}
 	front := &savedmodel.Front{Signature: "negated", Input: port("given"), Output: port("negative"), Nodes: []*nodepb.NodeDef{
 		network.PlaceholderNode("given", tensorflow.Float32, []int64{-1}),

@@ -67,10 +67,10 @@ func (r *programReader) addEntries() error {
 func checkPorts(def *metapb.SignatureDef) error {
 	for _, side := range []struct {
 		name  string
-		ports map[string]*metapb.TensorInfo
+		infos map[string]*metapb.TensorInfo
 	}{{"input", def.GetInputs()}, {"output", def.GetOutputs()}} {
-		for _, name := range slices.Sorted(maps.Keys(side.ports)) {
-			info := side.ports[name]
+		for _, name := range slices.Sorted(maps.Keys(side.infos)) {
+			info := side.infos[name]
 			if _, err := tensorOf(info); err != nil {
 				return fmt.Errorf("%s %q: %w", side.name, name, err)
 			}
@@ -172,7 +172,7 @@ func (r *programReader) refuseWriter(e *entry, readers []*entry) {
 	}
 }
 
-// signature returns the ports of an entry, as tensors of the program.
+// signature returns the inputs and outputs of an entry, as tensors of the program.
 func (r *programReader) signature(e *entry) *Signature {
 	s := &Signature{Method: e.def.GetMethodName(), Checks: e.checks}
 	given := map[string]edge{} // the inputs' tensors
@@ -187,7 +187,7 @@ func (r *programReader) signature(e *entry) *Signature {
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		info := e.def.GetInputs()[name]
-		s.Inputs = append(s.Inputs, port(name, r.feedable(given[name], dataType(info)), info))
+		s.Inputs = append(s.Inputs, tensorInfo(name, r.feedable(given[name], dataType(info)), info))
 	}
 	for i, name := range slices.Sorted(maps.Keys(e.def.GetOutputs())) {
 		info := e.def.GetOutputs()[name]
@@ -201,11 +201,11 @@ func (r *programReader) signature(e *entry) *Signature {
 			r.nodes[same.GetName()], r.needed[same.GetName()] = same, same
 			from = edge{same.GetName(), 0}
 		}
-		s.Outputs = append(s.Outputs, port(name, from, info))
+		s.Outputs = append(s.Outputs, tensorInfo(name, from, info))
 	}
 	return s
 }
 
-func port(name string, at edge, info *metapb.TensorInfo) network.Port {
-	return network.Port{Name: name, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape())}
+func tensorInfo(name string, at edge, info *metapb.TensorInfo) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape())}
 }

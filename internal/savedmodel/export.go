@@ -42,7 +42,7 @@ func metaGraph(e Export) (*metapb.MetaGraphDef, error) {
 		if err != nil {
 			return nil, err
 		}
-		meta.SignatureDef[e.Front.Signature] = signatureDef([]network.Port{e.Front.Input}, outputs)
+		meta.SignatureDef[e.Front.Signature] = signatureDef([]network.TensorInfo{e.Front.Input}, outputs)
 	}
 	meta.AssetFileDef = b.assets(e.Assets)
 	if len(e.Network.Weights) > 0 {
@@ -68,10 +68,10 @@ func signatureKey(e Export) string {
 	return e.Signature
 }
 
-func signatureDef(inputs, outputs []network.Port) *metapb.SignatureDef {
-	infos := func(ports []network.Port) map[string]*metapb.TensorInfo {
-		m := make(map[string]*metapb.TensorInfo, len(ports))
-		for _, p := range ports {
+func signatureDef(inputs, outputs []network.TensorInfo) *metapb.SignatureDef {
+	infos := func(tensors []network.TensorInfo) map[string]*metapb.TensorInfo {
+		m := make(map[string]*metapb.TensorInfo, len(tensors))
+		for _, p := range tensors {
 			m[p.Name] = &metapb.TensorInfo{
 				Encoding: &metapb.TensorInfo_Name{Name: p.Tensor}, Dtype: typespb.DataType(p.DataType), TensorShape: shapeProto(p.Shape),
 			}

@@ -15,7 +15,7 @@ import (
 // depend on the network's input, with the same weights. The first signature
 // does not include the front, so that converters that do not know the front's
 // operations can convert it. front returns the outputs of the copy.
-func (b *builder) front(e Export) ([]network.Port, error) {
+func (b *builder) front(e Export) ([]network.TensorInfo, error) {
 	in, err := e.Network.Input("")
 	if err != nil {
 		return nil, fmt.Errorf("front: %w", err)
@@ -45,8 +45,8 @@ func (b *builder) front(e Export) ([]network.Port, error) {
 }
 
 // copyBehind copies the nodes that depend on the node entry, replacing it by
-// value, and returns the ports of the copies.
-func (b *builder) copyBehind(entry, value, scope string, ports []network.Port) []network.Port {
+// value, and describes the copies.
+func (b *builder) copyBehind(entry, value, scope string, infos []network.TensorInfo) []network.TensorInfo {
 	copies := map[string]string{} // the names of the nodes that depend on entry
 	var behind []*nodepb.NodeDef
 	for grown := true; grown; { // nodes may be in any order
@@ -73,8 +73,8 @@ func (b *builder) copyBehind(entry, value, scope string, ports []network.Port) [
 		}
 		b.add(c)
 	}
-	moved := slices.Clone(ports)
-	for i, p := range ports {
+	moved := slices.Clone(infos)
+	for i, p := range infos {
 		if name, rest := splitInput(p.Tensor); name == entry {
 			moved[i].Tensor = value
 		} else if copies[name] != "" {
@@ -101,8 +101,8 @@ func splitInput(input string) (name, rest string) {
 	return name, ""
 }
 
-// fits reports whether one port's type and shape match another's.
-func fits(from, to network.Port) bool {
+// fits reports whether the type and shape of one tensor match another's.
+func fits(from, to network.TensorInfo) bool {
 	if len(from.Shape) != len(to.Shape) {
 		return to.Shape == nil
 	}

@@ -28,7 +28,7 @@ func TestFrontMustFit(t *testing.T) {
 	placeholder := func(name string) []*nodepb.NodeDef {
 		return []*nodepb.NodeDef{network.PlaceholderNode(name, in.DataType, in.Shape)}
 	}
-	port := network.Port{Name: "given", Tensor: "given:0", DataType: in.DataType, Shape: in.Shape}
+	port := network.TensorInfo{Name: "given", Tensor: "given:0", DataType: in.DataType, Shape: in.Shape}
 	for name, c := range map[string]struct {
 		front savedmodel.Front
 		want  string // "" for success
@@ -37,9 +37,9 @@ func TestFrontMustFit(t *testing.T) {
 		"no signature":    {savedmodel.Front{Nodes: placeholder("given"), Input: port, Output: port}, "different name"},
 		"same signature":  {savedmodel.Front{Signature: "serving_default", Nodes: placeholder("given"), Input: port, Output: port}, "different name"},
 		"a node of both":  {savedmodel.Front{Signature: "given", Nodes: placeholder(n.Graph.Node[0].GetName()), Input: port, Output: port}, "already has a node"},
-		"another type":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: tensorflow.Int32, Shape: in.Shape}}, "its output is int32"},
-		"another rank":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: "given:0", DataType: in.DataType, Shape: wider}}, "the network's input is"},
-		"malformed names": {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.Port{Tensor: ":x", DataType: in.DataType, Shape: in.Shape}}, "malformed"},
+		"another type":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.TensorInfo{Tensor: "given:0", DataType: tensorflow.Int32, Shape: in.Shape}}, "its output is int32"},
+		"another rank":    {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.TensorInfo{Tensor: "given:0", DataType: in.DataType, Shape: wider}}, "the network's input is"},
+		"malformed names": {savedmodel.Front{Signature: "given", Nodes: placeholder("given"), Input: port, Output: network.TensorInfo{Tensor: ":x", DataType: in.DataType, Shape: in.Shape}}, "malformed"},
 	} {
 		dir := filepath.Join(t.TempDir(), "model")
 		err := savedmodel.Write(t.Context(), dir, savedmodel.Export{Network: n, Front: &c.front})

@@ -47,7 +47,7 @@ func (e edge) String() string {
 	return e.tensor()
 }
 
-// tensor formats the edge as a port's tensor.
+// tensor formats the edge as the tensor of a TensorInfo.
 func (e edge) tensor() string { return e.node + ":" + strconv.Itoa(e.port) }
 
 // A graph holds nodes by name, and replacements of tensors: the outputs of an

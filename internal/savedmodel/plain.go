@@ -20,8 +20,8 @@ import (
 type plainGraph struct {
 	nodes     []*nodepb.NodeDef // except those of the variables
 	versions  *versionspb.VersionDef
-	inputs    []network.Port
-	outputs   []network.Port
+	inputs    []network.TensorInfo
+	outputs   []network.TensorInfo
 	variables []*variable
 	notes     []string // changes that the user should know
 }
@@ -113,7 +113,7 @@ func (p *plainGraph) addInputs(g *graph, signature *metapb.SignatureDef) error {
 			return fmt.Errorf("%w: inputs %q and %q are one tensor", ErrUnsupported, other, key)
 		}
 		used[e] = key
-		port := network.Port{Name: key, Tensor: edge{e.node, 0}.tensor(), DataType: dataType(signature.GetInputs()[key])}
+		port := network.TensorInfo{Name: key, Tensor: edge{e.node, 0}.tensor(), DataType: dataType(signature.GetInputs()[key])}
 		port.Shape = shapeOf(signature.GetInputs()[key].GetTensorShape())
 		isPlaceholder := strings.HasPrefix(n.GetOp(), "Placeholder")
 		if isPlaceholder && port.Shape == nil {
@@ -162,7 +162,7 @@ func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, root
 			p.nodes = append(p.nodes, same)
 			at = edge{same.GetName(), 0}
 		}
-		p.outputs = append(p.outputs, network.Port{
+		p.outputs = append(p.outputs, network.TensorInfo{
 			Name: key, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape()),
 		})
 	}
@@ -188,7 +188,7 @@ func dataType(info *metapb.TensorInfo) tensorflow.DataType {
 	return tensorflow.DataType(info.GetDtype())
 }
 
-// shapeOf converts a shape to a port's: nil for an unknown rank.
+// shapeOf converts a shape to that of a TensorInfo: nil for an unknown rank.
 func shapeOf(p *shapepb.TensorShapeProto) []int64 {
 	if p == nil || p.GetUnknownRank() {
 		return nil

@@ -31,10 +31,10 @@ type Program struct {
 	Variables, Tables Initial
 }
 
-// Signature is one of a program's functions, with its ports sorted by name.
+// Signature is one of a program's functions, with its inputs and outputs sorted by name.
 type Signature struct {
 	Method          string // such as "tensorflow/serving/predict"
-	Inputs, Outputs []network.Port
+	Inputs, Outputs []network.TensorInfo
 	Checks          []string // nodes that fail for invalid inputs
 }
 
@@ -48,7 +48,7 @@ type Initial struct {
 // Value is the value for a node. Strings are in Text, all other types in Data:
 // little-endian and row-major.
 type Value struct {
-	network.Port
+	network.TensorInfo
 	Data []byte
 	Text [][]byte
 }
@@ -230,7 +230,7 @@ func (r *programReader) assign(p *Program, weights []*network.Weight) {
 		p.Graph.Node = append(p.Graph.Node, target, r.nodes[value])
 		p.Variables.Targets = append(p.Variables.Targets, target.GetName())
 		p.Variables.Feeds = append(p.Variables.Feeds, Value{
-			Port: network.Port{Name: w.Name, Tensor: value + ":0", DataType: w.DataType, Shape: w.Shape}, Data: w.Data,
+			TensorInfo: network.TensorInfo{Name: w.Name, Tensor: value + ":0", DataType: w.DataType, Shape: w.Shape}, Data: w.Data,
 		})
 	}
 }

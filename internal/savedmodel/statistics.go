@@ -28,7 +28,7 @@ type statistics struct {
 // average, as in inference mode. Only statistics over a batch count: moving
 // averages of weights, or of values computed for a single image, are left
 // alone.
-func (x *inliner) settleStatistics(inputs []network.Port) statistics {
+func (x *inliner) settleStatistics(inputs []network.TensorInfo) statistics {
 	s := statistics{updates: map[string]bool{}}
 	fed := x.dependents(inputs, func(string) bool { return false })
 	own := x.dependents(inputs, x.overBatch)
@@ -258,7 +258,7 @@ func (x *inliner) overBatch(name string) bool {
 
 // dependents returns the nodes that depend on the inputs' data, not following
 // paths through nodes where ends returns true.
-func (x *inliner) dependents(inputs []network.Port, ends func(node string) bool) map[string]bool {
+func (x *inliner) dependents(inputs []network.TensorInfo, ends func(node string) bool) map[string]bool {
 	consumers := map[string][]string{}
 	for name, n := range x.nodes {
 		in, err := x.inputs(n)

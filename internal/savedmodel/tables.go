@@ -229,7 +229,7 @@ func (r *programReader) feed(p *Program, asset string, c column) string {
 	name := r.placeholder("table/fed", c.dataType, shape)
 	r.needed[name] = r.nodes[name]
 	p.Tables.Feeds = append(p.Tables.Feeds, Value{
-		Port: network.Port{Name: asset, Tensor: name + ":0", DataType: c.dataType, Shape: shape}, Data: c.data, Text: c.text,
+		TensorInfo: network.TensorInfo{Name: asset, Tensor: name + ":0", DataType: c.dataType, Shape: shape}, Data: c.data, Text: c.text,
 	})
 	return name
 }

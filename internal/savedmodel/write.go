@@ -30,7 +30,7 @@ const predictMethod = "tensorflow/serving/predict"
 
 // An Export describes the SavedModel to write.
 type Export struct {
-	// Network is the graph and its weights. Its ports define the signature's
+	// Network is the graph and its weights. Its inputs and outputs define the signature's
 	// inputs and outputs.
 	Network *network.Network
 	// Signature is the signature's key; "serving_default" when empty.
@@ -51,7 +51,7 @@ type Front struct {
 	// Nodes compute Output, which feeds the network's only input, from Input,
 	// which is one of them. Their names must not occur in the network.
 	Nodes         []*nodepb.NodeDef
-	Input, Output network.Port
+	Input, Output network.TensorInfo
 }
 
 // Write writes an ordinary SavedModel: one graph with the tag "serve", and its

@@ -32,11 +32,12 @@ type Model struct {
 	session *tensorflow.Session
 }
 
-// Signature is one function of a model. Its ports are sorted by name.
+// Signature is one function of a model. Its inputs and outputs are sorted by
+// name.
 type Signature struct {
 	Key             string
 	Method          string // such as "tensorflow/serving/predict"
-	Inputs, Outputs []network.Port
+	Inputs, Outputs []network.TensorInfo
 
 	step  *tensorflow.Step
 	ranks *ranks // nil where all inputs declare theirs
@@ -125,8 +126,8 @@ func (m *Model) fill(ctx context.Context, initial savedmodel.Initial) error {
 }
 
 // checkTypes checks that tensors have the types declared by a signature.
-func (m *Model) checkTypes(ports []network.Port) error {
-	for _, p := range ports {
+func (m *Model) checkTypes(infos []network.TensorInfo) error {
+	for _, p := range infos {
 		dt, err := m.graph.DataType(p.Tensor)
 		if err != nil {
 			return err
@@ -190,10 +191,11 @@ func (s *Signature) Run(ctx context.Context, inputs ...*tensorflow.Tensor) ([]*t
 	return out, err
 }
 
-// check rejects a tensor whose type or shape differs from the port. Some of
+// check rejects a tensor whose type or shape differs from the
+// declaration. Some of
 // TensorFlow's operations abort the process when they get a rank other than the
 // one in their graph.
-func check(p network.Port, t *tensorflow.Tensor) error {
+func check(p network.TensorInfo, t *tensorflow.Tensor) error {
 	if t.DataType() != p.DataType {
 		return inputError("input %q is %v; want %v", p.Name, t.DataType(), p.DataType)
 	}
@@ -223,17 +225,17 @@ func refuses(c tensorflow.Code) bool {
 	return false
 }
 
-func tensors(ports []network.Port) []string {
-	list := make([]string, len(ports))
-	for i, p := range ports {
+func tensors(infos []network.TensorInfo) []string {
+	list := make([]string, len(infos))
+	for i, p := range infos {
 		list[i] = p.Tensor
 	}
 	return list
 }
 
-func names(ports []network.Port) []string {
-	list := make([]string, len(ports))
-	for i, p := range ports {
+func names(infos []network.TensorInfo) []string {
+	list := make([]string, len(infos))
+	for i, p := range infos {
 		list[i] = p.Name
 	}
 	return list

@@ -30,10 +30,10 @@ type ranks struct {
 // all are dropped.
 const maxKnownRanks = 256
 
-// newRanks returns a check for the ports of a graph, or nil if all declare
+// newRanks returns a check for inputs of a graph, or nil if all declare
 // their ranks.
-func newRanks(graph *graphpb.GraphDef, ports []network.Port) *ranks {
-	if !slices.ContainsFunc(ports, func(p network.Port) bool { return p.Shape == nil }) {
+func newRanks(graph *graphpb.GraphDef, infos []network.TensorInfo) *ranks {
+	if !slices.ContainsFunc(infos, func(p network.TensorInfo) bool { return p.Shape == nil }) {
 		return nil
 	}
 	return &ranks{graph: graph, known: map[string]error{}}
@@ -41,10 +41,10 @@ func newRanks(graph *graphpb.GraphDef, ports []network.Port) *ranks {
 
 // check rejects ranks that an operation of the graph does not support. The
 // error is an [InputError].
-func (r *ranks) check(ports []network.Port, inputs []*tensorflow.Tensor) error {
+func (r *ranks) check(infos []network.TensorInfo, inputs []*tensorflow.Tensor) error {
 	given := map[string]int{} // by node
 	var key strings.Builder
-	for i, p := range ports {
+	for i, p := range infos {
 		if p.Shape == nil {
 			rank := len(inputs[i].Shape())
 			given[strings.TrimSuffix(p.Tensor, ":0")] = rank

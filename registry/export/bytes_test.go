@@ -41,7 +41,7 @@ func preprocessed(t *testing.T, steps ...preprocessing.Step) (*registry.Registry
 		Manifest: registry.Manifest{
 			Model: "colours", Labels: []string{"warm", "cold"},
 			Preprocessing: preprocessing.Preprocessing{Steps: steps},
-			Signature:     registry.Signature{Inputs: export.Ports(trunk().Inputs), Outputs: export.Ports(head().Outputs)},
+			Signature:     registry.Signature{Inputs: export.TensorSpecs(trunk().Inputs), Outputs: export.TensorSpecs(head().Outputs)},
 		},
 		Trunk: registry.FromEncoder(trunk()), Head: registry.FromEncoder(head()), By: registry.Change{Actor: "ann"},
 	})

@@ -155,27 +155,27 @@ func part(ctx context.Context, r *registry.Registry, p registry.Part) (*network.
 
 // SignatureOf returns the signature of a whole network, as a manifest has it.
 func SignatureOf(n *network.Network) registry.Signature {
-	return registry.Signature{Inputs: Ports(n.Inputs), Outputs: Ports(n.Outputs)}
+	return registry.Signature{Inputs: TensorSpecs(n.Inputs), Outputs: TensorSpecs(n.Outputs)}
 }
 
-// Ports returns a network's ports as a manifest has them.
-func Ports(ports []network.Port) []registry.Port {
-	var all []registry.Port
-	for _, p := range ports {
-		all = append(all, registry.Port{Name: p.Name, DataType: p.DataType.String(), Shape: p.Shape})
+// TensorSpecs describes a network's inputs or outputs for a manifest.
+func TensorSpecs(infos []network.TensorInfo) []registry.TensorSpec {
+	var specs []registry.TensorSpec
+	for _, t := range infos {
+		specs = append(specs, registry.TensorSpec{Name: t.Name, DataType: t.DataType.String(), Shape: t.Shape})
 	}
-	return all
+	return specs
 }
 
 // same compares signatures by names and types; a shape may be more specific in one of
 // them.
 func same(a, b registry.Signature) bool {
-	samePorts := func(a, b []registry.Port) bool {
-		byName := func(x, y registry.Port) int { return strings.Compare(x.Name, y.Name) }
+	sameTensors := func(a, b []registry.TensorSpec) bool {
+		byName := func(x, y registry.TensorSpec) int { return strings.Compare(x.Name, y.Name) }
 		return slices.EqualFunc(slices.SortedFunc(slices.Values(a), byName), slices.SortedFunc(slices.Values(b), byName),
-			func(x, y registry.Port) bool { return x.Name == y.Name && x.DataType == y.DataType })
+			func(x, y registry.TensorSpec) bool { return x.Name == y.Name && x.DataType == y.DataType })
 	}
-	return samePorts(a.Inputs, b.Inputs) && samePorts(a.Outputs, b.Outputs)
+	return sameTensors(a.Inputs, b.Inputs) && sameTensors(a.Outputs, b.Outputs)
 }
 
 func writeExtra(m *registry.Manifest, dir string) error {

@@ -37,32 +37,32 @@ func trunk() *network.Network {
 	axes := network.ConstNode("axes", tensorflow.Int32, []int64{2}, []byte{1, 0, 0, 0, 2, 0, 0, 0})
 	mean := node("Mean", "mean", "images", "axes")
 	mean.Attr["Tidx"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_INT32}}
-	return assemble(port("images", "images:0", -1, side, side, 3),
-		[]network.Port{port("bottleneck", "scaled:0", -1, 3)},
+	return assemble(tensorInfo("images", "images:0", -1, side, side, 3),
+		[]network.TensorInfo{tensorInfo("bottleneck", "scaled:0", -1, 3)},
 		weight("gain", []int64{3}, 1, 2, 3),
 		axes, mean, node("Mul", "scaled", "mean", "gain/read"))
 }
 
 // head takes bottlenecks of three numbers for two classes.
 func head() *network.Network {
-	return assemble(port("bottleneck", "bottleneck:0", -1, 3),
-		[]network.Port{port("probabilities", "probabilities:0", -1, 2), port("logits", "logits:0", -1, 2)},
+	return assemble(tensorInfo("bottleneck", "bottleneck:0", -1, 3),
+		[]network.TensorInfo{tensorInfo("probabilities", "probabilities:0", -1, 2), tensorInfo("logits", "logits:0", -1, 2)},
 		weight("dense", []int64{3, 2}, 1, -1, 0.5, 0, -2, 1),
 		node("MatMul", "logits", "bottleneck", "dense/read"),
 		node("Softmax", "probabilities", "logits"))
 }
 
-func assemble(in network.Port, out []network.Port, w *network.Weight, nodes ...*nodepb.NodeDef) *network.Network {
+func assemble(in network.TensorInfo, out []network.TensorInfo, w *network.Weight, nodes ...*nodepb.NodeDef) *network.Network {
 	handle, read := network.WeightNodes(w)
 	all := append([]*nodepb.NodeDef{network.PlaceholderNode(in.Name, in.DataType, in.Shape), handle, read}, nodes...)
 	return &network.Network{
 		Graph:  &graphpb.GraphDef{Versions: &versionspb.VersionDef{Producer: 1882}, Node: all},
-		Inputs: []network.Port{in}, Outputs: out, Weights: []*network.Weight{w},
+		Inputs: []network.TensorInfo{in}, Outputs: out, Weights: []*network.Weight{w},
 	}
 }
 
-func port(name, tensor string, shape ...int64) network.Port {
-	return network.Port{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
+func tensorInfo(name, tensor string, shape ...int64) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: tensor, DataType: tensorflow.Float32, Shape: shape}
 }
 
 func weight(name string, shape []int64, values ...float32) *network.Weight {
@@ -79,7 +79,7 @@ func node(op, name string, inputs ...string) *nodepb.NodeDef {
 }
 
 // registered returns a registry with one version of the model colours.
-func registered(t *testing.T, outputs []registry.Port) (*registry.Registry, *registry.Manifest) {
+func registered(t *testing.T, outputs []registry.TensorSpec) (*registry.Registry, *registry.Manifest) {
 	t.Helper()
 	r, err := registry.Open(t.Context(), t.TempDir())
 	if err != nil {
@@ -95,7 +95,7 @@ func registered(t *testing.T, outputs []registry.Port) (*registry.Registry, *reg
 			Model:         "colours",
 			Labels:        []string{"warm", "cold"},
 			Preprocessing: preprocessing.ForMode("unit", side, side, 3),
-			Signature:     registry.Signature{Inputs: export.Ports(trunk().Inputs), Outputs: outputs},
+			Signature:     registry.Signature{Inputs: export.TensorSpecs(trunk().Inputs), Outputs: outputs},
 		},
 		Trunk: registry.FromEncoder(trunk()),
 		Head:  registry.FromEncoder(head()),
@@ -145,7 +145,7 @@ func near(t *testing.T, what string, got []float64) {
 }
 
 func TestWrite(t *testing.T) {
-	r, m := registered(t, export.Ports(head().Outputs))
+	r, m := registered(t, export.TensorSpecs(head().Outputs))
 	dir := filepath.Join(t.TempDir(), "colours", "1")
 	got, err := export.Write(t.Context(), r, m.Ref(), dir, export.Options{})
 	if err != nil {
@@ -260,10 +260,10 @@ func runPython(t *testing.T, program, dir string, asked any) []byte {
 }
 
 func TestWriteFails(t *testing.T) {
-	r, m := registered(t, export.Ports(head().Outputs))
-	other, unlike := registered(t, []registry.Port{{Name: "scores", DataType: "float32", Shape: []int64{-1, 2}}})
-	integer, mistyped := registered(t, []registry.Port{{Name: "logits", DataType: "int32", Shape: []int64{-1, 2}}})
-	damaged, lost := registered(t, export.Ports(head().Outputs))
+	r, m := registered(t, export.TensorSpecs(head().Outputs))
+	other, unlike := registered(t, []registry.TensorSpec{{Name: "scores", DataType: "float32", Shape: []int64{-1, 2}}})
+	integer, mistyped := registered(t, []registry.TensorSpec{{Name: "logits", DataType: "int32", Shape: []int64{-1, 2}}})
+	damaged, lost := registered(t, export.TensorSpecs(head().Outputs))
 	path, err := damaged.BlobPath(t.Context(), lost.Head.Digest)
 	if err != nil {
 		t.Fatal(err)

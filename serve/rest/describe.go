@@ -84,8 +84,8 @@ type dim struct {
 func tensorInfos(all []inference.TensorInfo) map[string]tensorInfo {
 	infos := map[string]tensorInfo{}
 	for _, p := range all {
-		info := tensorInfo{DataType: typespb.DataType(p.Type).String(), Name: p.Tensor}
-		info.Shape.UnknownRank = p.UnknownRank
+		info := tensorInfo{DataType: typespb.DataType(p.DataType).String(), Name: p.Tensor}
+		info.Shape.UnknownRank = p.Shape == nil
 		for _, d := range p.Shape {
 			info.Shape.Dims = append(info.Shape.Dims, dim{Size: strconv.FormatInt(d, 10)})
 		}

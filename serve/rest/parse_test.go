@@ -57,7 +57,7 @@ func FuzzParseAddress(f *testing.F) {
 
 // images is a signature of one float32 input, everything one with inputs of every
 // kind.
-var images = inference.Signature{Inputs: []inference.TensorInfo{{Name: "images", Type: tensorflow.Float32}}}
+var images = inference.Signature{Inputs: []inference.TensorInfo{{Name: "images", DataType: tensorflow.Float32}}}
 
 func finder(s inference.Signature) func(string) (string, inference.Signature, error) {
 	return func(name string) (string, inference.Signature, error) {
@@ -133,7 +133,7 @@ func TestParsePredict(t *testing.T) {
 }
 
 func input(name string, dt inference.DataType) inference.TensorInfo {
-	return inference.TensorInfo{Name: name, Type: dt}
+	return inference.TensorInfo{Name: name, DataType: dt}
 }
 
 // TestParseTypes: every type that JSON can carry, one or several inputs, by rows

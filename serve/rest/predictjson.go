@@ -65,7 +65,7 @@ func parsePredict(body []byte, find func(name string) (string, inference.Signatu
 		return r, badJSON(err)
 	}
 	for _, t := range p.inputs {
-		r.inputs = append(r.inputs, inference.Tensor{Name: t.info.Name, Type: t.info.Type, Shape: t.shape, Data: t.data, Strings: t.strings})
+		r.inputs = append(r.inputs, inference.Tensor{Name: t.info.Name, Type: t.info.DataType, Shape: t.shape, Data: t.data, Strings: t.strings})
 	}
 	return r, nil
 }

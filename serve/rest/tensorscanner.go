@@ -68,13 +68,13 @@ func (t *tensorScanner) nested(level int) error {
 
 // element reads one element of the input's type.
 func (t *tensorScanner) element() error {
-	if t.info.Type == tensorflow.String {
+	if t.info.DataType == tensorflow.String {
 		return t.text()
 	}
 	if c := t.peek(); c == '{' || c == '"' {
-		return t.errorf("input %q is %v: expected a value of that type or a list", t.info.Name, t.info.Type)
+		return t.errorf("input %q is %v: expected a value of that type or a list", t.info.Name, t.info.DataType)
 	}
-	data, err := appendElement(t.data, t.scanner, t.info.Type)
+	data, err := appendElement(t.data, t.scanner, t.info.DataType)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func (t *tensorScanner) text() error {
 
 // encoded reads the value of a "b64" member as an element at a level.
 func (t *tensorScanner) encoded(level int) error {
-	if t.info.Type != tensorflow.String {
-		return t.errorf("input %q is %v, not bytes: for encoded images use :classify-image", t.info.Name, t.info.Type)
+	if t.info.DataType != tensorflow.String {
+		return t.errorf("input %q is %v, not bytes: for encoded images use :classify-image", t.info.Name, t.info.DataType)
 	}
 	if err := t.at(level); err != nil {
 		return err

@@ -50,13 +50,13 @@ func (s *Server) metadata(ctx context.Context, r *pb.GetModelMetadataRequest, c 
 func tensorInfos(all []inference.TensorInfo) map[string]*corepb.TensorInfo {
 	infos := map[string]*corepb.TensorInfo{}
 	for _, p := range all {
-		shape := &shapepb.TensorShapeProto{UnknownRank: p.UnknownRank}
+		shape := &shapepb.TensorShapeProto{UnknownRank: p.Shape == nil}
 		for _, d := range p.Shape {
 			shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
 		}
 		infos[p.Name] = &corepb.TensorInfo{
 			Encoding:    &corepb.TensorInfo_Name{Name: p.Tensor},
-			Dtype:       typespb.DataType(p.Type),
+			Dtype:       typespb.DataType(p.DataType),
 			TensorShape: shape,
 		}
 	}

@@ -128,8 +128,8 @@ func (s *Server) readTensor(name string, t *tensorpb.TensorProto, takes inferenc
 	in := inference.Tensor{Name: name, Type: inference.DataType(t.GetDtype()), Shape: []int64{}}
 	if info, err := takes.Input(name); err != nil {
 		return in, err
-	} else if info.Type != in.Type {
-		return in, badRequest("input %.100q is %v; want %v", name, t.GetDtype(), typespb.DataType(info.Type))
+	} else if info.DataType != in.Type {
+		return in, badRequest("input %.100q is %v; want %v", name, t.GetDtype(), typespb.DataType(info.DataType))
 	}
 	if t.GetTensorShape().GetUnknownRank() {
 		return in, badRequest("input %.100q has no shape", name)

@@ -26,7 +26,7 @@ func TestTensorsOfEveryType(t *testing.T) {
 			raw[0], raw[size-1] = 0x80, 0x81
 		}
 		want := inference.Tensor{Name: "t", Type: dt, Shape: []int64{2, 3}, Data: raw}
-		signature := inference.Signature{Inputs: []inference.TensorInfo{{Name: "t", Type: dt}}}
+		signature := inference.Signature{Inputs: []inference.TensorInfo{{Name: "t", DataType: dt}}}
 		fields := tensorProto(want)
 		content := &tensorpb.TensorProto{Dtype: fields.Dtype, TensorShape: fields.TensorShape, TensorContent: raw}
 		for _, message := range []*tensorpb.TensorProto{fields, content} {
@@ -50,7 +50,7 @@ func newAccount(t *testing.T) *serve.Account {
 
 func TestStrings(t *testing.T) {
 	s := &Server{Options: Options{MaxMessage: 1 << 20}}
-	signature := inference.Signature{Inputs: []inference.TensorInfo{{Name: "t", Type: tensorflow.String}}}
+	signature := inference.Signature{Inputs: []inference.TensorInfo{{Name: "t", DataType: tensorflow.String}}}
 	message := tensorProto(inference.Tensor{Type: tensorflow.String, Shape: []int64{3}, Strings: [][]byte{[]byte("a"), nil, []byte("\xff")}})
 	got, err := s.readTensor("t", message, signature, newAccount(t))
 	if err != nil || len(got.Strings) != 3 || string(got.Strings[2]) != "\xff" || got.Check() != nil {
@@ -65,7 +65,7 @@ func TestStrings(t *testing.T) {
 		t.Errorf("no string: %v", err)
 	}
 	message.Dtype = typespb.DataType_DT_VARIANT
-	signature.Inputs[0].Type = inference.DataType(message.Dtype)
+	signature.Inputs[0].DataType = inference.DataType(message.Dtype)
 	if _, err = s.readTensor("t", message, signature, newAccount(t)); err == nil || !strings.Contains(err.Error(), "DT_VARIANT") {
 		t.Errorf("a variant: %v", err)
 	}

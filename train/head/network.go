@@ -15,7 +15,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// The names of a head network's ports.
+// The names of a head network's inputs and outputs.
 const (
 	Bottleneck    = "bottleneck"    // [n, Dim] float32
 	Logits        = "logits"        // [n, Classes] float32, the temperature applied
@@ -56,8 +56,8 @@ func (m *Model) Network() (*network.Network, error) {
 				},
 			},
 		},
-		Inputs: []network.Port{{Name: Bottleneck, Tensor: Bottleneck + ":0", DataType: tensorflow.Float32, Shape: []int64{-1, d}}},
-		Outputs: []network.Port{
+		Inputs: []network.TensorInfo{{Name: Bottleneck, Tensor: Bottleneck + ":0", DataType: tensorflow.Float32, Shape: []int64{-1, d}}},
+		Outputs: []network.TensorInfo{
 			{Name: Logits, Tensor: "head/logits:0", DataType: tensorflow.Float32, Shape: []int64{-1, k}},
 			{Name: Probabilities, Tensor: "head/probabilities:0", DataType: tensorflow.Float32, Shape: []int64{-1, k}},
 		},

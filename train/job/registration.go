@@ -31,7 +31,7 @@ func (r *run) registration(result *train.Result) (n registry.Registration, err e
 			Model: r.Model, Description: r.Description,
 			Cut:    registry.CutRecord{Endpoint: result.Cut.Endpoint, Pool: string(result.Cut.Pool)},
 			Labels: result.Labels, Preprocessing: result.Preprocessing,
-			Signature: registry.Signature{Inputs: export.Ports(result.Trunk.Inputs), Outputs: export.Ports(result.Head.Outputs)},
+			Signature: registry.Signature{Inputs: export.TensorSpecs(result.Trunk.Inputs), Outputs: export.TensorSpecs(result.Head.Outputs)},
 			Metrics:   result.Evaluation,
 			Lineage: registry.Lineage{
 				Snapshots: []registry.SnapshotRef{{URI: result.Snapshot.URI, Digest: registry.Digest(result.Snapshot.Digest), Entries: len(result.Snapshot.Entries)}},
