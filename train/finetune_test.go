@@ -12,6 +12,7 @@ import (
 	"tkit/architectures"
 	"tkit/architectures/builder"
 	"tkit/datasets"
+	"tkit/internal/needs"
 	"tkit/internal/network"
 	"tkit/train/head"
 )
@@ -113,6 +114,7 @@ func TestFineTune(t *testing.T) {
 }
 
 func TestFineTuneOnFewImages(t *testing.T) {
+	needs.Minutes(t)
 	o := fineTuneOptions(t, folder(t, 5, 6, 7))
 	o.Split = datasets.Fractions{TrainPerClass: 5, Seed: 2}
 	var tried CutsTried
@@ -141,6 +143,7 @@ func TestFineTuneOnFewImages(t *testing.T) {
 // With one image per class a head can be trained if the cut is given; cuts
 // cannot be compared.
 func TestFineTuneOnOneImageAClass(t *testing.T) {
+	needs.Minutes(t)
 	o := fineTuneOptions(t, folder(t, 5, 6))
 	o.Split = datasets.Fractions{TrainPerClass: 1, Seed: 2}
 	if _, err := FineTune(context.Background(), o); !errors.Is(err, head.ErrNothingHeldOut) || !errors.Is(err, ErrCut) {

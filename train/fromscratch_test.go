@@ -12,6 +12,7 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/all"
 	"tkit/datasets/digits"
+	"tkit/internal/needs"
 	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 	"tkit/train/scratch"
@@ -188,6 +189,7 @@ func TestFromScratchFaults(t *testing.T) {
 // Small networks learn the digits with their defaults. That of the paper needs
 // its own learning rate: accuracy is .85 after two epochs, .12 without.
 func TestDefaultsLearn(t *testing.T) {
+	needs.Minutes(t)
 	dir := folder(t, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	for _, name := range []string{"lenet5", "lenet5-paper"} {
 		a, err := architectures.Lookup(name)

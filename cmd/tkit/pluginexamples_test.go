@@ -21,6 +21,7 @@ import (
 // TestExamplePlugins trains with the example plugins on what they are for, and
 // classifies, without a server and by one.
 func TestExamplePlugins(t *testing.T) {
+	needs.Minutes(t)
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -95,6 +95,7 @@ func TestNoOtherProcessors(t *testing.T) {
 }
 
 func TestProcessesAreBounded(t *testing.T) {
+	needs.Minutes(t)
 	p := open(t, built.v1, host.Config{Processes: 1, Audit: -1})
 	_, err := p.Process(t.Context(), json.RawMessage(`{"do": "fork many", "bytes": 300}`), images(1))
 	if !as[*host.CrashError](err) {

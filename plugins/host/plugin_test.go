@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tkit/internal/logtest"
+	"tkit/internal/needs"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -386,6 +387,7 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestKilledUnderLoad(t *testing.T) {
+	needs.Minutes(t)
 	p := open(t, built.v1, host.Config{Processes: 2, Audit: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()

@@ -22,6 +22,7 @@ import (
 	"tkit/inference"
 	"tkit/inference/inferencetest"
 	"tkit/internal/logtest"
+	"tkit/internal/needs"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/host"
 	"tkit/plugins/store"
@@ -133,6 +134,7 @@ func (f *faults) ask(t *testing.T, model string, encoded []byte) (int, string) {
 // that request is told that it failed, the log has the reason, and the next one is
 // answered.
 func TestPluginFaults(t *testing.T) {
+	needs.Minutes(t)
 	home := inferencetest.New(t)
 	i := installFaulty(t, home.Path, "1.0.0")
 	all := []struct {
@@ -173,6 +175,7 @@ func TestPluginFaults(t *testing.T) {
 // Two versions of one plugin run side by side; when one of them is replaced on
 // disk, the model that needs it is not served, and says why.
 func TestPluginVersionsSideBySide(t *testing.T) {
+	needs.Minutes(t)
 	home := inferencetest.New(t)
 	one, two := installFaulty(t, home.Path, "1.0.0"), installFaulty(t, home.Path, "2.0.0")
 	servePlugged(t, home, "one", one, "")
