@@ -11,10 +11,11 @@ RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./intern
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
            ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
 
+MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop launcher build check test race soak fuzz lint demo demo-plugins bench clean
+.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-plugins bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,9 +38,14 @@ build: deps launcher ## build bin/tkit
 check: lint ## run after an edit: lint, the import rules and the fast tests that need neither Python nor a JVM
 	@$(GO) test -short ./...
 
-test: deps .deps/python/installed deps-hadoop lint ## everything that must pass before a change is merged
+# What is downloaded and what is compiled share the time, and so do the tests
+# that wait for Java or Python and those that compute.
+test: deps ## everything that must pass before a change is merged
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop lint
+	@$(MAKE) -j2 unraced race
+
+unraced: deps .deps/python/installed deps-hadoop # the packages without concurrency
 	@$(GO) test -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
-	@$(GO) test -race -timeout 20m $(RACE)
 
 race: deps .deps/python/installed deps-hadoop ## the concurrent packages with the race detector
 	@$(GO) test -race -timeout 20m $(RACE)
