@@ -7,6 +7,7 @@ import (
 	"tkit/access"
 	"tkit/access/hadoop"
 	"tkit/access/sqlite"
+	"tkit/internal/workfolder"
 	"tkit/registry"
 )
 
@@ -15,6 +16,7 @@ type Catalog struct {
 	home      string
 	registry  *registry.Registry
 	authority *access.Authority
+	temporary *workfolder.Folder // of a catalog without a home, or nil
 }
 
 // Options say which catalog to open.
@@ -50,7 +52,11 @@ func openAuthority(ctx context.Context, o Options) (*access.Authority, error) {
 
 // Close closes the catalog once the calls in progress have returned.
 func (c *Catalog) Close() error {
-	return errors.Join(c.registry.Close(), c.authority.Close())
+	err := errors.Join(c.registry.Close(), c.authority.Close())
+	if c.temporary != nil {
+		err = errors.Join(err, c.temporary.Close())
+	}
+	return err
 }
 
 // Self returns the caller that a process acts for on its own machine: the

@@ -9,7 +9,6 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
-	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
 
@@ -30,7 +29,7 @@ of the operating system and, for datasets in HDFS, those of the NameNode.
 
 Examples:
    tkit access whoami`,
-				Action: withCatalog(0, 0, whoAmI),
+				Action: reading(whoAmI),
 			},
 			{
 				Name:  "accept",
@@ -51,9 +50,6 @@ Examples:
 }
 
 func acceptHome(c *cli.Context) error {
-	if err := commandline.CheckArguments(c, 0, 0); err != nil {
-		return err
-	}
 	who, err := catalog.Self("")
 	if err != nil {
 		return err

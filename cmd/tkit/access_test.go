@@ -437,7 +437,7 @@ func TestDatasetCommands(t *testing.T) {
 		{args: "datasets acl more revoke 2", want: "revoked grant 2"},
 		{args: "datasets acl more revoke 1", err: "no grant 1"},
 		{args: "datasets acl more revoke all", err: "by its number"},
-		{args: "datasets acl more forbid", err: "grant|deny"},
+		{args: "datasets acl more forbid", err: "want grant, deny, revoke or owner"},
 		{args: "datasets list", want: "more"},
 		{args: "datasets show more", want: "owns dataset:more"},
 		{args: "datasets snapshots more", want: "no run"},
@@ -456,7 +456,7 @@ func TestDatasetCommands(t *testing.T) {
 		var out bytes.Buffer
 		a.Writer, a.ErrWriter = &out, &bytes.Buffer{}
 		args := strings.Fields(strings.Replace(c.args, "DATA", g.data, 1))
-		err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", g.home}, args...)))
+		err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", g.home}, args...))
 		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, want an error with %q", c.args, err, c.err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -23,38 +24,62 @@ func aclFlags() []cli.Flag {
 	}
 }
 
-// changeACL carries out what follows NAME on the command line: nothing, or
+// aclAction makes the action of `acl` on the object of its first argument.
+func aclAction(object func(name string) access.Object) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		act, err := parseACL(c, object(c.Args().First()))
+		if err != nil {
+			return commandline.Usage(err)
+		}
+		return inHome(withCatalog(act))(c)
+	}
+}
+
+// parseACL reads what follows the name on the command line: nothing, or
 // grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL.
-func changeACL(c *cli.Context, k *catalog.Catalog, who access.Caller, object access.Object) error {
+func parseACL(c *cli.Context, object access.Object) (operation, error) {
 	args := c.Args().Slice()[1:]
 	if len(args) == 0 {
-		return showACL(c, k, who, object)
+		return showACL(object), nil
 	}
 	switch verb := args[0]; {
 	case (verb == "grant" || verb == "deny") && len(args) == 3:
 		o, err := grantOptions(c, args[1], args[2])
-		if err != nil {
-			return err
-		}
 		o.Object, o.Effect = object, map[string]access.Effect{"grant": access.Allow, "deny": access.Deny}[verb]
+		return addGrants(o), err
+	case verb == "revoke" && len(args) == 2:
+		id, err := parseNumber(args[1])
+		return revokeGrant(object, id), err
+	case verb == "owner" && len(args) == 2:
+		owner, err := access.ParsePrincipal(args[1])
+		return setOwner(object, owner), err
+	}
+	return nil, fmt.Errorf("%s takes %s", commandline.Name(c), c.Command.ArgsUsage)
+}
+
+func addGrants(o catalog.GrantOptions) operation {
+	return func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		added, err := k.AddGrants(c.Context, who, o)
 		return errors.Join(err, printGrants(c, added))
-	case verb == "revoke" && len(args) == 2:
-		id, err := strconv.ParseInt(args[1], 10, 64)
-		if err != nil {
-			return fmt.Errorf("revoke %q: name a grant by its number; `acl` without more lists them", args[1])
-		}
+	}
+}
+
+func revokeGrant(object access.Object, id int64) operation {
+	return func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		if err := k.RevokeGrant(c.Context, who, object, id); err != nil {
 			return err
 		}
 		return showDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
-	case verb == "owner" && len(args) == 2:
-		if err := k.SetOwner(c.Context, who, object, access.Principal(args[1])); err != nil {
+	}
+}
+
+func setOwner(object access.Object, owner access.Principal) operation {
+	return func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+		if err := k.SetOwner(c.Context, who, object, owner); err != nil {
 			return err
 		}
-		return showDone(c, map[string]any{"object": object, "owner": args[1]}, "%s is owned by %s", object, args[1])
+		return showDone(c, map[string]any{"object": object, "owner": owner}, "%s is owned by %s", object, owner)
 	}
-	return errors.New("acl NAME takes nothing more, or grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL; see its --help")
 }
 
 // grantOptions reads what to grant or deny to whom.
@@ -65,23 +90,22 @@ func grantOptions(c *cli.Context, to, words string) (o catalog.GrantOptions, err
 	if o.Rights, err = access.ParseRights(words); err != nil {
 		return o, err
 	}
-	if c.IsSet("only-for") && c.String("only-for") == "" {
-		return o, errors.New("--only-for is empty: name a purpose, or leave the flag out for a grant for all")
-	}
 	o.Purpose, o.Reason = c.String("only-for"), c.String("reason")
 	o.Expires, err = expiry(c, "expires")
 	return o, err
 }
 
-func showACL(c *cli.Context, k *catalog.Catalog, who access.Caller, object access.Object) error {
-	g, err := k.ShowGrants(c.Context, who, object)
-	if err != nil {
-		return err
+func showACL(object access.Object) operation {
+	return func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+		g, err := k.ShowGrants(c.Context, who, object)
+		if err != nil {
+			return err
+		}
+		if !c.Bool("json") {
+			printable.Fprintf(c.App.Writer, "%s is owned by %s\n", object, g.Owner)
+		}
+		return printGrants(c, g.Grants)
 	}
-	if !c.Bool("json") {
-		printable.Fprintf(c.App.Writer, "%s is owned by %s\n", object, g.Owner)
-	}
-	return printGrants(c, g.Grants)
 }
 
 func printGrants(c *cli.Context, grants []access.Grant) error {

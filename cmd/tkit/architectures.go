@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/architectures"
-	"tkit/internal/commandline"
 	"tkit/internal/present"
 )
 
@@ -29,7 +28,7 @@ func architecturesCommand() *cli.Command {
 			{
 				Name:      "show",
 				Usage:     "show the shapes and the parameters of an architecture, layer by layer",
-				ArgsUsage: "NAME",
+				ArgsUsage: "ARCHITECTURE",
 				Flags: []cli.Flag{
 					jsonFlag(),
 					&cli.IntFlag{Name: "classes", Usage: "build it for `N` classes", DefaultText: "the paper's"},
@@ -37,11 +36,6 @@ func architecturesCommand() *cli.Command {
 				Description: `Examples:
    tkit architectures show resnet50
    tkit architectures show --classes 5 lenet5`,
-				BashComplete: func(*cli.Context) {
-					for _, a := range architectures.All() {
-						fmt.Println(a.Name)
-					}
-				},
 				Action: showArchitecture,
 			},
 		},
@@ -64,9 +58,6 @@ func listArchitectures(c *cli.Context) error {
 }
 
 func showArchitecture(c *cli.Context) error {
-	if err := commandline.CheckArguments(c, 1, 1); err != nil {
-		return fmt.Errorf("%w; `tkit architectures list` has the names", err)
-	}
 	a, err := architectures.Lookup(c.Args().First())
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ Examples:
    tkit datasets audit
    tkit datasets audit --last 0 --json | jq -r 'select(.outcome == "denied").who'
    tkit datasets audit verify`,
-		Action: inHome(withCatalog(0, 0, showAudit)),
+		Action: inHome(withCatalog(showAudit)),
 		Subcommands: []*cli.Command{{
 			Name:  "verify",
 			Usage: "check that no record was changed, removed or moved",
@@ -46,7 +46,7 @@ else, and pass it with --known.
 Examples:
    tkit datasets audit verify
    tkit datasets audit verify --known 1207:5f0c…`,
-			Action: inHome(withCatalog(0, 0, verifyAudit)),
+			Action: inHome(withCatalog(verifyAudit)),
 		}},
 	}
 }

@@ -35,7 +35,7 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		a := app()
-		err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", t.TempDir()}, words...)))
+		err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", t.TempDir()}, words...))
 		if err == nil || !strings.Contains(err.Error(), flag+" is ") || !strings.Contains(err.Error(), "want ") {
 			t.Errorf("tkit %s: %v", args, err)
 		}

@@ -1,14 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
-	"tkit/internal/commandline"
 	"tkit/registry"
 )
 
@@ -20,25 +19,33 @@ func purposeFlag() cli.Flag {
 // openCatalog opens the catalog of the home, and returns the caller that the
 // command acts for: the account that runs it. The catalog is to be closed.
 func openCatalog(c *cli.Context) (*catalog.Catalog, access.Caller, error) {
+	return openBy(c, catalog.Open)
+}
+
+func openBy(c *cli.Context, open openFunc) (*catalog.Catalog, access.Caller, error) {
 	who, err := catalog.Self(c.String("purpose"))
 	if err != nil {
 		return nil, who, err
 	}
-	k, err := catalog.Open(c.Context, catalog.Options{Home: c.Path("home")})
+	k, err := open(c.Context, catalog.Options{Home: c.Path("home")})
 	return k, who, err
 }
+
+type openFunc func(context.Context, catalog.Options) (*catalog.Catalog, error)
 
 // An operation is the action of a command on the catalog.
 type operation func(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 
-// withCatalog makes an action of an operation that takes between least and most
-// arguments.
-func withCatalog(least, most int, act operation) cli.ActionFunc {
+// withCatalog makes an action of an operation. It creates the home if there is
+// none.
+func withCatalog(act operation) cli.ActionFunc { return within(catalog.Open, act) }
+
+// reading makes an action of an operation that needs no home and creates none.
+func reading(act operation) cli.ActionFunc { return within(catalog.OpenToRead, act) }
+
+func within(open openFunc, act operation) cli.ActionFunc {
 	return func(c *cli.Context) (err error) {
-		if err := commandline.CheckArguments(c, least, most); err != nil {
-			return err
-		}
-		k, who, err := openCatalog(c)
+		k, who, err := openBy(c, open)
 		if err != nil {
 			return err
 		}
@@ -57,58 +64,4 @@ func withVersion(act func(c *cli.Context, k *catalog.Catalog, who access.Caller,
 		}
 		return act(c, k, who, ref)
 	}
-}
-
-func completeModels(c *cli.Context) { completeRegistry(c, false) }
-
-func completeVersions(c *cli.Context) { completeRegistry(c, true) }
-
-// completeRegistry prints the names of models, and of versions and aliases, that
-// the shell may offer.
-func completeRegistry(c *cli.Context, versions bool) {
-	complete(c, func(k *catalog.Catalog, who access.Caller) error {
-		models, err := k.ListModels(c.Context, who)
-		for _, m := range models {
-			fmt.Fprintln(c.App.Writer, m.Name)
-			if !versions {
-				continue
-			}
-			for _, a := range m.Aliases {
-				fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Alias: a.Name})
-			}
-			for v := m.Latest; v > 0; v-- {
-				fmt.Fprintln(c.App.Writer, registry.Ref{Model: m.Name, Version: v})
-			}
-		}
-		return err
-	})
-}
-
-// completeDatasets prints the names of the datasets that the caller may list. This
-// is recorded as any listing is.
-func completeDatasets(c *cli.Context) {
-	if c.NArg() > 0 {
-		return
-	}
-	complete(c, func(k *catalog.Catalog, who access.Caller) error {
-		listed, err := k.ListDatasets(c.Context, who)
-		for _, d := range listed {
-			fmt.Fprintln(c.App.Writer, d.Name)
-		}
-		return err
-	})
-}
-
-// complete lets names print what the shell may offer. It makes no home, and prints
-// no error: the shell would offer it.
-func complete(c *cli.Context, names func(k *catalog.Catalog, who access.Caller) error) {
-	if catalog.Exists(c.Path("home")) != nil {
-		return
-	}
-	k, who, err := openCatalog(c)
-	if err != nil {
-		return
-	}
-	defer k.Close()
-	_ = names(k, who)
 }

@@ -1,20 +1,16 @@
 package main
 
 import (
-	_ "embed"
-	"fmt"
+	"embed"
 
 	"github.com/urfave/cli/v2"
 )
 
 // The shells ask tkit itself what may follow, so what completes is always what
-// this binary knows: commands, flags, model names.
+// this binary knows: commands, flags, and names in the home.
 //
-//go:embed completion/tkit.bash
-var bashCompletion string
-
-//go:embed completion/tkit.zsh
-var zshCompletion string
+//go:embed completion
+var completions embed.FS
 
 func completionCommand() *cli.Command {
 	return &cli.Command{
@@ -25,23 +21,13 @@ func completionCommand() *cli.Command {
    source <(tkit completion bash)
    tkit completion zsh > "${fpath[1]}/_tkit"
    tkit completion fish > ~/.config/fish/completions/tkit.fish`,
-		BashComplete: func(*cli.Context) { fmt.Print("bash\nzsh\nfish\n") },
 		Action: func(c *cli.Context) error {
-			switch shell := c.Args().First(); shell {
-			case "bash":
-				fmt.Fprint(c.App.Writer, bashCompletion)
-			case "zsh":
-				fmt.Fprint(c.App.Writer, zshCompletion)
-			case "fish":
-				script, err := c.App.ToFishCompletion()
-				if err != nil {
-					return fmt.Errorf("fish completion: %w", err)
-				}
-				fmt.Fprint(c.App.Writer, script)
-			default:
-				return fmt.Errorf("completion for %q: the shells are bash, zsh and fish", shell)
+			script, err := completions.ReadFile("completion/tkit." + c.Args().First())
+			if err != nil {
+				return err
 			}
-			return nil
+			_, err = c.App.Writer.Write(script)
+			return err
 		},
 	}
 }

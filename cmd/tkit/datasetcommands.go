@@ -34,7 +34,7 @@ restricted by the permissions of its files only.
 Examples:
    tkit datasets add scans /data/scans
    tkit datasets add xrays hdfs://namenode/data/xrays --owner group:radiology`,
-			Action: withCatalog(2, 2, addDataset),
+			Action: withCatalog(addDataset),
 		},
 		{
 			Name:  "list",
@@ -42,28 +42,26 @@ Examples:
 			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets list`,
-			Action: inHome(withCatalog(0, 0, listDatasets)),
+			Action: inHome(withCatalog(listDatasets)),
 		},
 		{
 			Name:      "show",
 			Usage:     "show a registered dataset, and what you may do with it",
-			ArgsUsage: "NAME",
+			ArgsUsage: "DATASET",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets show scans`,
-			BashComplete: completeDatasets,
-			Action:       inHome(withCatalog(1, 1, showDataset)),
+			Action: inHome(withCatalog(showDataset)),
 		},
 		datasetACLCommand(),
 		{
 			Name:      "snapshots",
 			Usage:     "list the snapshots of a registered dataset",
-			ArgsUsage: "NAME",
+			ArgsUsage: "DATASET",
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit datasets snapshots scans`,
-			BashComplete: completeDatasets,
-			Action:       inHome(withCatalog(1, 1, listSnapshots)),
+			Action: inHome(withCatalog(listSnapshots)),
 		},
 		auditCommand(),
 	}
@@ -73,7 +71,7 @@ func datasetACLCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "acl",
 		Usage:     "show or change who may do what with a dataset",
-		ArgsUsage: "NAME [grant|deny PRINCIPAL RIGHTS | revoke NUMBER | owner PRINCIPAL]",
+		ArgsUsage: "DATASET [grant|deny PRINCIPAL RIGHTS | revoke NUMBER | owner PRINCIPAL]",
 		Flags:     aclFlags(),
 		Description: `Principals are user:NAME, group:NAME and service:NAME. Rights, separated by
 commas:
@@ -96,10 +94,7 @@ Examples:
    tkit datasets acl scans deny user:bob train,use --reason "left the study"
    tkit datasets acl scans revoke 3
    tkit datasets acl scans owner user:olga`,
-		BashComplete: completeDatasets,
-		Action: inHome(withCatalog(1, 4, func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-			return changeACL(c, k, who, access.Dataset(c.Args().First()))
-		})),
+		Action: aclAction(access.Dataset),
 	}
 }
 

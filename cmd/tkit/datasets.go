@@ -58,7 +58,12 @@ Examples:
    tkit datasets check --look-alikes together --test 0.3 photos
    tkit datasets check --json photos | jq '.quarantined[].key'
    tkit datasets check --json photos | jq '.near_duplicates.groups[] | select(.leak)'`,
-		Action: withCatalog(1, 1, checkDataset),
+		Action: func(c *cli.Context) error {
+			if err := lookAlikes(c).Check(fractions(c)); err != nil {
+				return commandline.Usage(err)
+			}
+			return reading(checkDataset)(c)
+		},
 	}
 }
 
@@ -84,9 +89,6 @@ Examples:
 }
 
 func writeSample(c *cli.Context) error {
-	if err := commandline.CheckArguments(c, 1, 1); err != nil {
-		return err
-	}
 	which, err := digits.Parse(c.String("digits"))
 	if err != nil {
 		return fmt.Errorf("--digits: %w", err)

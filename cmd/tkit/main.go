@@ -6,8 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,27 +38,17 @@ func main() {
 	context.AfterFunc(ctx, stop)
 
 	a := app()
-	err := a.RunContext(ctx, commandline.FlagsFirst(a, os.Args))
-	switch {
-	case err == nil:
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(a.ErrWriter, "tkit: interrupted:", printable.Cut(err.Error(), maxMessage))
-		os.Exit(130)
-	default:
-		fmt.Fprintln(a.ErrWriter, "tkit:", printable.Cut(err.Error(), maxMessage))
-		os.Exit(1)
+	err := commandline.Run(ctx, a, os.Args)
+	if status := commandline.Report(ctx, a.ErrWriter, os.Args, err); status != 0 {
+		os.Exit(status)
 	}
 }
 
-// maxMessage bounds the bytes of a message, which may quote what a file holds.
-const maxMessage = 8 << 10
-
 func app() *cli.App {
 	a := &cli.App{
-		Name:                 "tkit",
-		Usage:                "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
-		Version:              version,
-		EnableBashCompletion: true,
+		Name:    "tkit",
+		Usage:   "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
+		Version: version,
 		// What tkit prints quotes names and messages from elsewhere.
 		Writer:    printable.NewWriter(os.Stdout),
 		ErrWriter: printable.NewWriter(os.Stderr),
@@ -76,10 +64,6 @@ func app() *cli.App {
 		},
 		// Whatever a command does, it does it by what stands in the home.
 		Before: func(c *cli.Context) error { return catalog.CheckFolder(c.Path("home")) },
-		CommandNotFound: func(c *cli.Context, name string) {
-			fmt.Fprintln(c.App.ErrWriter, "tkit:", commandline.NoCommand(c, name))
-			os.Exit(2)
-		},
 		Commands: []*cli.Command{
 			trainCommand(),
 			predictCommand(),
@@ -94,7 +78,7 @@ func app() *cli.App {
 			commandline.ManCommand(),
 		},
 	}
-	commandline.Prepare(a, bounds, withFlags)
+	commandline.Prepare(a, commandline.Rules{Bounds: bounds, Values: argumentValues, Explain: withFlags})
 	return a
 }
 

@@ -24,7 +24,7 @@ func authorCommands() []*cli.Command {
 			Usage:     "create the project of a new plugin, which builds and passes its tests",
 			ArgsUsage: "NAME",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "lang", Usage: "write it in `LANGUAGE`: " + languages, Value: "go"},
+				&cli.StringFlag{Name: "lang", Usage: "write it in `LANGUAGE`: go or python", Value: "go"},
 			},
 			Description: `NAME is a new folder and the plugin's name. The project's folder sdk has the
 SDK that fits this tkit. A plugin needs neither C nor TensorFlow.
@@ -32,7 +32,7 @@ SDK that fits this tkit. A plugin needs neither C nor TensorFlow.
 Examples:
    tkit plugins new brighten && cd brighten && go test ./...
    tkit plugins new --lang python work/brighten`,
-			Action: withStore(1, 1, newPlugin),
+			Action: withStore(newPlugin),
 		},
 		{
 			Name:      "test",
@@ -51,7 +51,7 @@ Examples:
    tkit plugins test ./brighten --config '{"by": 40}' --plugin-memory 256
    tkit plugins test ./dicom-window --sample a.dcm --sample b.dcm
    tkit plugins test --json ./brighten | jq -r '.checks[] | select(.fault) | .fault'`,
-			Action: withStore(1, 1, testPlugin),
+			Action: withStore(testPlugin),
 		},
 		{
 			Name:      "bench",
@@ -67,20 +67,15 @@ Examples:
    tkit plugins bench ./brighten
    tkit plugins bench ./brighten --sides 1024x1024x3 --batch 4
    tkit plugins bench --json ./brighten | jq .shared_memory.ms_per_image`,
-			Action: withStore(1, 1, benchPlugin),
+			Action: withStore(benchPlugin),
 		},
 	}
 }
 
-const languages = "go or python"
-
 func newPlugin(c *cli.Context, _ store.Store) error {
 	folder := c.Args().First()
-	create := map[string]func(string) error{"go": scaffold.Go, "python": scaffold.Python}[c.String("lang")]
-	if create == nil {
-		return fmt.Errorf("plugins new: --lang is %q; want %s", c.String("lang"), languages)
-	}
-	if err := create(folder); err != nil {
+	create := map[string]func(string) error{"go": scaffold.Go, "python": scaffold.Python}
+	if err := create[c.String("lang")](folder); err != nil {
 		return fmt.Errorf("plugins new: %w", err)
 	}
 	printable.Fprintf(c.App.Writer, "created %s; its README.md says how to go on\n", folder)

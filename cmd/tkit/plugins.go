@@ -3,8 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/commandline"
-	"tkit/internal/printable"
 	"tkit/plugins/store"
 )
 
@@ -31,7 +29,7 @@ Examples:
    tkit plugins install ./invert
    tkit plugins install work/deskew
    tkit plugins install deskew.pyz --wheels wheels --python python3.11`,
-				Action: withStore(1, 1, installPlugin),
+				Action: withStore(installPlugin),
 			},
 			{
 				Name:  "list",
@@ -40,7 +38,7 @@ Examples:
 				Description: `Examples:
    tkit plugins list
    tkit plugins list --json | jq -r '.[] | [.name, .version, .digest] | @tsv'`,
-				Action: withStore(0, 0, listPlugins),
+				Action: withStore(listPlugins),
 			},
 			{
 				Name:      "show",
@@ -54,8 +52,7 @@ Examples:
    tkit plugins show invert
    tkit plugins show invert@1.2.0
    tkit plugins show --json invert | jq .config_schema`,
-				BashComplete: completePlugins,
-				Action:       withStore(1, 1, showPlugin),
+				Action: withStore(showPlugin),
 			},
 			{
 				Name:  "verify",
@@ -65,7 +62,7 @@ Examples:
 
 Examples:
    tkit plugins verify`,
-				Action: withStore(0, 0, verifyPlugins),
+				Action: withStore(verifyPlugins),
 			},
 			{
 				Name:      "remove",
@@ -78,8 +75,7 @@ Examples:
 
 Examples:
    tkit plugins remove invert@1.0.0`,
-				BashComplete: completePlugins,
-				Action:       withStore(1, 1, removePlugin),
+				Action: withStore(removePlugin),
 			},
 		}...),
 	}
@@ -101,23 +97,7 @@ func storeOptions(c *cli.Context) store.Options {
 // pluginStore is that of the home.
 func pluginStore(c *cli.Context) store.Store { return store.In(c.Path("home")) }
 
-// withStore checks the number of arguments.
-func withStore(least, most int, act func(*cli.Context, store.Store) error) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		if err := commandline.CheckArguments(c, least, most); err != nil {
-			return err
-		}
-		return act(c, pluginStore(c))
-	}
-}
-
-// completePlugins prints the names that the shell may offer.
-func completePlugins(c *cli.Context) {
-	if c.NArg() > 0 {
-		return
-	}
-	all, _ := pluginStore(c).List()
-	for _, i := range all {
-		printable.Fprintf(c.App.Writer, "%s\n", i.Description)
-	}
+// withStore makes an action of one on the plugins of the home.
+func withStore(act func(*cli.Context, store.Store) error) cli.ActionFunc {
+	return func(c *cli.Context) error { return act(c, pluginStore(c)) }
 }

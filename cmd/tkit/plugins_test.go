@@ -143,8 +143,8 @@ func TestPluginsCommands(t *testing.T) {
 		{`"deterministic": true`, "show --json " + installed.Digest[:16]},
 		{"1 plugins are as they were installed", "verify"},
 		{"[]", "verify --json"},
-		{"faulty@1.0.0", "remove --generate-bash-completion"},
-		{"faulty@1.0.0", "show --generate-bash-completion"},
+		{"faulty@1.0.0", "remove f --generate-shell-completion"},
+		{"faulty@1.0.0", "show f --generate-shell-completion"},
 		{"removed faulty@1.0.0", "remove faulty"},
 	} {
 		if out := mustRun(t, home, append([]string{"plugins"}, strings.Fields(c.args)...)...); !strings.Contains(out, c.want) {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/urfave/cli/v2"
 
@@ -29,19 +28,16 @@ Examples:
    tkit predict *.jpg --model flowers@7 --top 1
    tkit predict *.jpg --model flowers --json | jq -r '[.image, .labels[0].label] | @tsv'`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "`MODEL` (its production version), MODEL@VERSION or MODEL@ALIAS"},
+			&cli.StringFlag{Name: "model", Usage: "`MODEL` (its production version), MODEL@VERSION or MODEL@ALIAS", Required: true},
 			purposeFlag(),
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` most probable labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object on a line for each image"},
 		}, hostFlags()...),
-		Action: inHome(withCatalog(1, math.MaxInt, predictImages)),
+		Action: inHome(withCatalog(predictImages)),
 	}
 }
 
 func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err error) {
-	if c.String("model") == "" {
-		return errors.New("predict: --model is missing; `tkit registry list` shows the models")
-	}
 	ref, err := registry.ParseRef(c.String("model"))
 	if err != nil {
 		return err

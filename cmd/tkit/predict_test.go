@@ -19,7 +19,7 @@ func runPredict(t *testing.T, home string, args ...string) (string, error) {
 	var out bytes.Buffer
 	a := app()
 	a.Writer = &out
-	err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", home, "predict"}, args...)))
+	err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", home, "predict"}, args...))
 	return out.String(), err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,8 +27,7 @@ apply at once.
 
 Examples:
    tkit registry access flowers@7`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(1, 1, withVersion(showAccess))),
+			Action: inHome(withCatalog(withVersion(showAccess))),
 		},
 		{
 			Name:      "protect",
@@ -45,8 +43,7 @@ that it was trained on must allow it too.
 Examples:
    tkit registry protect flowers
    tkit registry acl flowers grant service:triage use`,
-			BashComplete: completeModels,
-			Action:       inHome(withCatalog(1, 1, protectModel)),
+			Action: inHome(withCatalog(protectModel)),
 		},
 		{
 			Name:      "acl",
@@ -60,10 +57,7 @@ Examples:
    tkit registry acl flowers
    tkit registry acl flowers grant group:radiology use,promote
    tkit registry acl flowers revoke 3`,
-			BashComplete: completeModels,
-			Action: inHome(withCatalog(1, 4, func(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-				return changeACL(c, k, who, access.Model(c.Args().First()))
-			})),
+			Action: aclAction(access.Model),
 		},
 	}
 }
@@ -87,8 +81,7 @@ are built on this one are not exempted.
 
 Examples:
    tkit registry declassify flowers@7 scans --right use --expires 180d --reason "approved by the board, 2026-03"`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(2, 2, withVersion(declassify))),
+			Action: inHome(withCatalog(withVersion(declassify))),
 		},
 		{
 			Name:      "reclassify",
@@ -97,7 +90,7 @@ Examples:
 			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit registry reclassify 3`,
-			Action: inHome(withCatalog(1, 1, reclassify)),
+			Action: inHome(withCatalog(reclassify)),
 		},
 	}
 }
@@ -160,9 +153,9 @@ func declassify(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regis
 }
 
 func reclassify(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	id, err := strconv.ParseInt(c.Args().First(), 10, 64)
+	id, err := parseNumber(c.Args().First())
 	if err != nil {
-		return fmt.Errorf("reclassify %q: name a declassification by its number; `tkit registry access MODEL@VERSION` shows them", c.Args().First())
+		return err
 	}
 	if err := k.Reclassify(c.Context, who, id); err != nil {
 		return err

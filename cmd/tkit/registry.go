@@ -34,8 +34,7 @@ Examples:
    tkit registry list
    tkit registry list flowers
    tkit registry list --json | jq -r '.[].name'`,
-			BashComplete: completeModels,
-			Action:       inHome(withCatalog(0, 1, listRegistry)),
+			Action: inHome(withCatalog(listRegistry)),
 		},
 		{
 			Name:      "show",
@@ -59,8 +58,7 @@ Examples:
    tkit registry show flowers@7
    tkit registry show --json flowers@champion | jq .manifest.lineage
    tkit registry show flowers --attachment training.jsonl | jq 'select(.event == "head").data.penalty'`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(1, 1, withVersion(showVersion))),
+			Action: inHome(withCatalog(withVersion(showVersion))),
 		},
 		exportCommand(),
 	}
@@ -90,8 +88,7 @@ Examples:
    tkit registry export flowers exported/flowers/1
    tkit registry export flowers exported/flowers/1 --with-preprocessing
    tkit registry export flowers@7 flowers-7`,
-		BashComplete: completeVersions,
-		Action:       inHome(withCatalog(2, 2, withVersion(exportVersion))),
+		Action: inHome(withCatalog(withVersion(exportVersion))),
 	}
 }
 
@@ -108,8 +105,7 @@ func aliasCommands() []*cli.Command {
    tkit registry promote flowers@7
    tkit registry promote --alias champion --reason "better on tulips" flowers@7
    tkit registry promote flowers@champion`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(1, 1, withVersion(promoteVersion))),
+			Action: inHome(withCatalog(withVersion(promoteVersion))),
 		},
 		{
 			Name:      "rollback",
@@ -121,8 +117,7 @@ func aliasCommands() []*cli.Command {
 Examples:
    tkit registry rollback flowers
    tkit registry rollback --reason "slow" flowers@champion`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(1, 1, withVersion(rollBack))),
+			Action: inHome(withCatalog(withVersion(rollBack))),
 		},
 		{
 			Name:      "remove-alias",
@@ -131,8 +126,7 @@ Examples:
 			Flags:     append(changeFlags(), jsonFlag()),
 			Description: `Examples:
    tkit registry remove-alias flowers@champion`,
-			BashComplete: completeVersions,
-			Action:       inHome(withCatalog(1, 1, withVersion(removeAlias))),
+			Action: inHome(withCatalog(withVersion(removeAlias))),
 		},
 		{
 			Name:      "history",
@@ -142,8 +136,7 @@ Examples:
 			Description: `Examples:
    tkit registry history
    tkit registry history flowers`,
-			BashComplete: completeModels,
-			Action:       inHome(withCatalog(0, 1, showHistory)),
+			Action: inHome(withCatalog(showHistory)),
 		},
 	}
 }
@@ -159,7 +152,7 @@ func maintenanceCommands() []*cli.Command {
 
 Examples:
    tkit registry verify`,
-			Action: inHome(withCatalog(0, 0, verifyRegistry)),
+			Action: inHome(withCatalog(verifyRegistry)),
 		},
 		{
 			Name:  "gc",

@@ -54,7 +54,7 @@ func runRegistry(t *testing.T, home string, args ...string) (string, error) {
 	var out bytes.Buffer
 	a := app()
 	a.Writer = &out
-	err := a.RunContext(t.Context(), commandline.FlagsFirst(a, append([]string{"tkit", "--home", home, "registry"}, args...)))
+	err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", home, "registry"}, args...))
 	return out.String(), err
 }
 
@@ -180,13 +180,13 @@ func TestRegistryCompletion(t *testing.T) {
 		"show":    {"flowers", "flowers@production", "flowers@2", "flowers@1"},
 		"history": {"flowers"},
 	} {
-		out, err := runRegistry(t, home, command, "--generate-bash-completion")
+		out, err := runRegistry(t, home, command, "", "--generate-shell-completion")
 		if err != nil || !slices.Equal(strings.Fields(out), want) {
 			t.Errorf("completion of registry %s: %q, %v; want %q", command, out, err, want)
 		}
 	}
 	empty := filepath.Join(t.TempDir(), "none")
-	if out, err := runRegistry(t, empty, "show", "--generate-bash-completion"); err != nil || out != "" {
+	if out, err := runRegistry(t, empty, "show", "", "--generate-shell-completion"); err != nil || out != "" {
 		t.Errorf("completion without a registry: %q, %v", out, err)
 	}
 	if _, err := os.Stat(empty); !os.IsNotExist(err) {
@@ -196,17 +196,17 @@ func TestRegistryCompletion(t *testing.T) {
 
 func TestDatasetCompletion(t *testing.T) {
 	g := newGuarded(t)
-	if out := mustRun(t, g.home, "datasets", "show", "--generate-bash-completion"); strings.Contains(out, "scans") {
+	if out := mustRun(t, g.home, "datasets", "show", "", "--generate-shell-completion"); strings.Contains(out, "scans") {
 		t.Errorf("offers what one may not see: %q", out)
 	}
 	g.olga(t, "list")
 	for _, command := range []string{"show", "acl", "snapshots"} {
-		if out := mustRun(t, g.home, "datasets", command, "--generate-bash-completion"); out != "scans\n" {
+		if out := mustRun(t, g.home, "datasets", command, "", "--generate-shell-completion"); out != "scans\n" {
 			t.Errorf("%s offers %q", command, out)
 		}
 	}
 	none := filepath.Join(t.TempDir(), "none")
-	mustRun(t, none, "datasets", "show", "--generate-bash-completion")
+	mustRun(t, none, "datasets", "show", "", "--generate-shell-completion")
 	if _, err := os.Stat(none); err == nil {
 		t.Error("completion made a home")
 	}

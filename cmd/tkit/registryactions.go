@@ -9,7 +9,6 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
-	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -121,9 +120,6 @@ func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 }
 
 func collectBlobs(c *cli.Context) error {
-	if err := commandline.CheckArguments(c, 0, 0); err != nil {
-		return err
-	}
 	who, err := catalog.Self("")
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/inference"
+	"tkit/internal/commandline"
 	"tkit/serve/server"
 )
 
@@ -64,14 +64,11 @@ Examples:
 			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
 		}, hostFlags()...),
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 1 {
-				return fmt.Errorf("serve takes one folder, got %q; name models of the registry with --models", c.Args().Slice())
-			}
 			if o.Folder = c.Args().First(); o.Folder != "" && c.IsSet("models") {
-				return errors.New("serve takes a folder or --models of the registry, not both")
+				return commandline.Usagef("serve takes a folder or --models of the registry, not both")
 			}
 			if o.Folder == "" && c.IsSet("name") {
-				return errors.New("--name is the name of a folder's model: give the folder too")
+				return commandline.Usagef("--name is the name of a folder's model: give the folder too")
 			}
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"tkit/datasets/digits"
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
 
@@ -25,7 +26,7 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 		var out bytes.Buffer
 		a := app()
 		a.Writer, a.ErrWriter = &out, &out // not filtered: each message must hold by itself
-		if err := a.RunContext(t.Context(), append([]string{"tkit", "--home", home}, args...)); err != nil {
+		if err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", home}, args...)); err != nil {
 			out.WriteString(printable.Text(err.Error()))
 		}
 		got := out.String()

@@ -34,7 +34,7 @@ Examples:
    tkit access token create
    tkit access token create --expires 30d --note "ward 7" service:triage > token
    curl -H "Authorization: Bearer $(cat token)" …`,
-				Action: withCatalog(0, 1, createToken),
+				Action: withCatalog(createToken),
 			},
 			{
 				Name:  "list",
@@ -42,7 +42,7 @@ Examples:
 				Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token list`,
-				Action: inHome(withCatalog(0, 0, listTokens)),
+				Action: inHome(withCatalog(listTokens)),
 			},
 			{
 				Name:      "revoke",
@@ -51,7 +51,7 @@ Examples:
 				Flags:     []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token revoke 1f6b20c4`,
-				Action: inHome(withCatalog(1, 1, revokeToken)),
+				Action: inHome(withCatalog(revokeToken)),
 			},
 		},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -105,17 +106,14 @@ func trainFlags() []cli.Flag {
 
 // trainVersion trains what the flags say and registers it.
 func trainVersion(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return fmt.Errorf("train: unexpected %q; every setting has a flag, see `tkit train --help`", c.Args().First())
-	}
 	for _, f := range trainFlags() {
 		if name := f.Names()[0]; c.IsSet(name) && idle(c, f) {
-			return fmt.Errorf("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
+			return commandline.Usagef("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
 		}
 	}
 	o := trainOptions(c)
 	if err := o.Check(); err != nil {
-		return err
+		return commandline.Usage(err)
 	}
 	v, err := runTraining(c, o)
 	if v.Manifest == nil {

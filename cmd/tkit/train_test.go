@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tkit/inference/predict"
+	"tkit/internal/commandline"
 	"tkit/internal/needs"
 	"tkit/registry"
 )
@@ -20,7 +21,7 @@ func tkit(t *testing.T, home string, args ...string) (stdout, stderr string, err
 	a := app()
 	var out, status bytes.Buffer
 	a.Writer, a.ErrWriter = &out, &status
-	err = a.RunContext(context.Background(), append([]string{"tkit", "--home", home}, args...))
+	err = commandline.Run(context.Background(), a, append([]string{"tkit", "--home", home}, args...))
 	return out.String(), status.String(), err
 }
 

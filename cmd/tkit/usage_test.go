@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"io"
 	"strings"
 	"testing"
-
-	"github.com/urfave/cli/v2"
 
 	"tkit/internal/commandline"
 )
@@ -30,13 +26,12 @@ func TestUsageErrors(t *testing.T) {
 		a := app()
 		var out strings.Builder
 		a.Writer, a.ErrWriter = &out, io.Discard
-		said := errors.New("nothing")
-		a.CommandNotFound = func(c *cli.Context, name string) { said = errors.New(commandline.NoCommand(c, name)) }
-		if err := a.RunContext(context.Background(), commandline.FlagsFirst(a, strings.Fields(line))); err != nil {
-			said = err
+		err := commandline.Run(t.Context(), a, strings.Fields(line))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
 		}
-		if !strings.Contains(said.Error(), want) {
-			t.Errorf("%s: %v, want %s", line, said, want)
+		if status := commandline.Report(t.Context(), io.Discard, nil, err); status != commandline.StatusUsage {
+			t.Errorf("%s: exit status %d", line, status)
 		}
 		if out.Len() > 0 {
 			t.Errorf("%s prints %.200s", line, &out)

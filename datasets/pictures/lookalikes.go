@@ -17,19 +17,28 @@ const (
 	Ignore   LookAlikes = "ignore"   // skip the comparison, which is faster
 )
 
-// ErrLookAlikes is wrapped by the errors of Look.
+// ErrLookAlikes is wrapped by the errors of Check and Look.
 var ErrLookAlikes = errors.New("look-alikes")
+
+// Check refuses a choice that is unknown, or impossible with a split.
+func (l LookAlikes) Check(f datasets.Fractions) error {
+	switch {
+	case l != "" && l != Warn && l != Together && l != Ignore:
+		return fmt.Errorf("%w: %q: want %s, %s or %s", ErrLookAlikes, string(l), Warn, Together, Ignore)
+	case l == Together && f.TrainPerClass > 0:
+		return fmt.Errorf("%w: they cannot be kept together with a fixed number of images per class: split by parts of the images instead", ErrLookAlikes)
+	}
+	return nil
+}
 
 // Look returns the function to find similar images, or nil if they are ignored.
 // The caller calls end after the last image.
 func (l LookAlikes) Look(f datasets.Fractions) (look datasets.Look, end func() error, err error) {
-	switch {
-	case l == Ignore:
+	if err := l.Check(f); err != nil {
+		return nil, nil, err
+	}
+	if l == Ignore {
 		return nil, func() error { return nil }, nil
-	case l != "" && l != Warn && l != Together:
-		return nil, nil, fmt.Errorf("%w: %q: want %s, %s or %s", ErrLookAlikes, string(l), Warn, Together, Ignore)
-	case l == Together && f.TrainPerClass > 0:
-		return nil, nil, fmt.Errorf("%w: they cannot be kept together with a fixed number of images per class: split by parts of the images instead", ErrLookAlikes)
 	}
 	p, err := NewPrinter()
 	if err != nil {

@@ -7,14 +7,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// completionFlag is the last argument when a shell requests completions.
-const completionFlag = "--generate-bash-completion"
-
 // FlagsFirst moves the flags of a command line before its other arguments, and
 // those of the application before the command, as cli requires: users also type
 // `tkit predict rose.jpg --model flowers`. Arguments after "--" are not moved.
 func FlagsFirst(a *cli.App, line []string) []string {
-	if len(line) == 0 || line[len(line)-1] == completionFlag {
+	if len(line) == 0 {
 		return line
 	}
 	var global, commands, local, others []string
@@ -64,14 +61,9 @@ func named(commands []*cli.Command, name string) *cli.Command {
 // itself and its value, and whether it is one of flags.
 func span(flags []cli.Flag, words []string) (n int, known bool) {
 	name, _, joined := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
-	for _, f := range flags {
-		if !slices.Contains(f.Names(), name) {
-			continue
-		}
-		if d, ok := f.(cli.DocGenerationFlag); ok && d.TakesValue() && !joined {
-			return 2, true
-		}
-		return 1, true
+	f := find(flags, name)
+	if f != nil && takesValue(f) && !joined {
+		return 2, true
 	}
-	return 1, false
+	return 1, f != nil
 }

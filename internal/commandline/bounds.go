@@ -29,9 +29,6 @@ func (b Bounds) Of(command, flag string) (l Limits, known bool) {
 
 // check rejects a number outside its limits.
 func (b Bounds) check(c *cli.Context) error {
-	if c.Command == nil {
-		return nil
-	}
 	for _, f := range c.Command.Flags {
 		name := f.Names()[0]
 		l, known := b.Of(c.Command.Name, name)

@@ -1,37 +1,73 @@
 // Package commandline extends urfave/cli for all commands of tkit: flags may
-// follow other arguments, numbers have limits, and mistakes are reported in one
-// line with a suggestion.
+// follow other arguments, arguments are checked before a command does anything,
+// and mistakes are reported in one line with a suggestion.
 package commandline
 
 import (
-	"cmp"
-	"fmt"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 )
 
-// Prepare makes all commands of an application check their numbers first, and
-// report mistakes in one line, where cli would print its whole help. The errors
-// of actions are passed through explain.
-func Prepare(a *cli.App, b Bounds, explain func(error) error) {
+// Rules are what is checked of every command line before its command runs, and
+// what is done with the command's error.
+type Rules struct {
+	Bounds Bounds
+	Values Values
+	// Explain returns the error of a command as its user sees it.
+	Explain func(error) error
+}
+
+// Prepare makes all commands of an application check their arguments first, and
+// report mistakes in one line, where cli would print its whole help.
+func Prepare(a *cli.App, r Rules) {
 	a.OnUsageError = usageError
-	prepare(a.Commands, b, explain)
+	a.CommandNotFound = func(c *cli.Context, name string) { c.App.Metadata[notFound] = noCommand(c, name) }
+	a.Metadata = map[string]any{prepared: r}
+	r.prepare(a.Commands)
 }
 
-func prepare(commands []*cli.Command, b Bounds, explain func(error) error) {
+// Keys of an application's metadata.
+const (
+	prepared = "rules"
+	notFound = "command not found" // the error, which cli does not let CommandNotFound return
+)
+
+func (r Rules) prepare(commands []*cli.Command) {
 	for _, c := range commands {
-		c.OnUsageError, c.Before = usageError, b.check
+		c.OnUsageError = usageError
+		required := takeRequired(c.Flags)
 		if act := c.Action; act != nil {
-			c.Action = func(c *cli.Context) error { return explain(act(c)) }
+			c.Action = func(c *cli.Context) error {
+				if err := r.check(c, required); err != nil {
+					return Usage(err)
+				}
+				return r.explain(act(c))
+			}
 		}
-		prepare(c.Subcommands, b, explain)
+		r.prepare(c.Subcommands)
 	}
 }
 
-// CheckArguments rejects a wrong number of arguments.
-func CheckArguments(c *cli.Context, least, most int) error {
-	if n := c.NArg(); n < least || n > most {
-		return fmt.Errorf("%s takes %s; see `%[1]s --help`", Name(c), cmp.Or(c.Command.ArgsUsage, "no argument"))
+// explain keeps what Explain makes of a UsageError one.
+func (r Rules) explain(err error) error {
+	var usage *UsageError
+	if errors.As(err, &usage) {
+		return Usage(r.Explain(usage.Err))
 	}
-	return nil
+	return r.Explain(err)
+}
+
+// check checks everything that can be checked without data.
+func (r Rules) check(c *cli.Context, required []string) error {
+	if err := checkRequired(c, required); err != nil {
+		return err
+	}
+	if err := checkNumber(c); err != nil {
+		return err
+	}
+	if err := r.Bounds.check(c); err != nil {
+		return err
+	}
+	return r.Values.check(c)
 }

@@ -20,9 +20,6 @@ func ManCommand() *cli.Command {
 		ArgsUsage: "FOLDER",
 		Hidden:    true,
 		Action: func(c *cli.Context) error {
-			if err := CheckArguments(c, 1, 1); err != nil {
-				return err
-			}
 			for name, page := range ManPages(c.App) {
 				if err := os.WriteFile(filepath.Join(c.Args().First(), name), []byte(page), 0o644); err != nil {
 					return err

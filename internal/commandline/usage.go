@@ -1,6 +1,7 @@
 package commandline
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,26 @@ import (
 
 	"tkit/internal/spelling"
 )
+
+// A UsageError is a mistake in the command line itself: whatever the data and the
+// home contain, the command cannot be carried out. Its exit status is StatusUsage.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usage returns nil, or err as a UsageError.
+func Usage(err error) error {
+	var known *UsageError
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return &UsageError{err}
+}
+
+// Usagef returns a UsageError with a formatted message.
+func Usagef(format string, values ...any) error { return Usage(fmt.Errorf(format, values...)) }
 
 // usageError describes what is wrong with the flags of a command, with a
 // suggestion.
@@ -24,11 +45,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		}
 		err = fmt.Errorf("no flag --%s%s", name, didYouMean("--", name, names))
 	}
-	return fmt.Errorf("%w; see `%s --help`", err, Name(c))
+	return Usagef("%w; see `%s --help`", err, Name(c))
 }
 
-// NoCommand returns the error for an unknown command, with a suggestion.
-func NoCommand(c *cli.Context, name string) string {
+// noCommand returns the error for an unknown command, with a suggestion.
+func noCommand(c *cli.Context, name string) error {
 	commands := c.App.Commands
 	if c.Command != nil && len(c.Command.Subcommands) > 0 {
 		commands = c.Command.Subcommands
@@ -37,7 +58,7 @@ func NoCommand(c *cli.Context, name string) string {
 	for _, command := range commands {
 		names = append(names, command.Names()...)
 	}
-	return fmt.Sprintf("no command %q%s; see `%s --help`", name, didYouMean("", name, names), Name(c))
+	return Usagef("no command %q%s; see `%s --help`", name, didYouMean("", name, names), Name(c))
 }
 
 // Name returns the command of a context with its parent commands, as typed.

@@ -83,5 +83,8 @@ func (o Options) Check() error {
 	case o.Base != "" && o.Copies == 0 && o.Augment != (scratch.Augment{}):
 		return of("copies", errors.New("only copies of images are varied: set the number of copies"))
 	}
+	if err := o.LookAlikes.Check(o.Split); err != nil {
+		return err
+	}
 	return of("name", registry.CheckModelName(o.Model))
 }

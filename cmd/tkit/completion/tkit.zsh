@@ -1,13 +1,12 @@
 #compdef tkit
 _tkit() {
-  local -a found
-  local current="${words[CURRENT]}"
-  if [[ "$current" == -* ]]; then
-    found=("${(@f)$(${words[1,CURRENT]} --generate-bash-completion 2>/dev/null)}")
-  else
-    found=("${(@f)$(${words[1,CURRENT-1]} --generate-bash-completion 2>/dev/null)}")
-  fi
-  found=("${(@)found:#}")
-  [[ ${#found} -gt 0 ]] && compadd -a found || _files
+  local -a found described
+  local line
+  found=("${(@f)$("${(@Q)words[1,CURRENT]}" --generate-shell-completion 2>/dev/null)}")
+  for line in "${(@)found:#}"; do
+    described+=("${${line%%$'\t'*}//:/\\:}${${line#${line%%$'\t'*}}/$'\t'/:}")
+  done
+  if (( ${#described} )); then _describe tkit described; else _files; fi
 }
-compdef _tkit tkit
+# Autoloaded from fpath this file is the function; sourced it defines it.
+if [[ "${funcstack[1]}" == _tkit ]]; then _tkit "$@"; else compdef _tkit tkit; fi
