@@ -16,7 +16,6 @@ import (
 	"tkit/internal/commandline"
 	"tkit/plugins/trial"
 	"tkit/registry"
-	"tkit/train"
 	"tkit/train/scratch"
 )
 
@@ -37,7 +36,6 @@ var argumentValues = commandline.Values{
 	"--alias":                {Check: registry.CheckAliasName, Offer: aliasNames},
 	"--architecture":         {Check: valid(architectures.Lookup), Offer: architectureNames},
 	"--base":                 {Offer: versionNames},
-	"--cut":                  {Check: checkCut},
 	"--data":                 {Offer: datasetNames},
 	"--config":               {Check: valid(trial.ParseConfig)},
 	"--sides":                {Check: valid(trial.ParseSides)},
@@ -80,14 +78,6 @@ func parseNumber(s string) (int64, error) {
 		err = fmt.Errorf("%q: name it by its number, which the listing shows", s)
 	}
 	return n, err
-}
-
-func checkCut(s string) error {
-	if s == train.AutoCut {
-		return nil
-	}
-	_, err := train.ParseCut(s)
-	return err
 }
 
 func checkPurpose(s string) error {

@@ -6,7 +6,9 @@ import (
 	"tkit/catalog"
 	"tkit/datasets"
 	"tkit/datasets/pictures"
+	"tkit/internal/network"
 	"tkit/registry"
+	"tkit/train"
 	"tkit/train/scratch"
 )
 
@@ -85,6 +87,11 @@ func (o Options) Check() error {
 	}
 	if err := o.LookAlikes.Check(o.Split); err != nil {
 		return err
+	}
+	if o.Cut != "" && o.Cut != train.AutoCut {
+		if _, err := network.ParseCut(o.Cut); err != nil {
+			return of("cut", err)
+		}
 	}
 	return of("name", registry.CheckModelName(o.Model))
 }
