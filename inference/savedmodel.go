@@ -84,13 +84,12 @@ func (s *savedModel) Run(ctx context.Context, signature string, inputs []Tensor,
 // Close implements [Servable].
 func (s *savedModel) Close() error { return s.model.Close() }
 
-// checkPixels refuses encoded images with more pixels than tkit decodes. A few
-// kilobytes may expand to gigabytes when the model decodes them.
+// checkPixels refuses encoded images with more pixels, in all frames together, than
+// tkit decodes. A few kilobytes may expand to gigabytes when the model decodes them.
 func checkPixels(t Tensor) error {
 	for i, encoded := range t.Strings {
-		_, width, height, err := preprocessing.Sniff(encoded)
-		if most := preprocessing.DefaultMaxPixels; err == nil && int64(width)*int64(height) > most {
-			return &Error{Reason: TooManyPixels, Err: fmt.Errorf("input %q: element %d is an image of %d×%d pixels; at most %d are allowed", t.Name, i, width, height, most)}
+		if n, most := preprocessing.AllPixels(encoded), preprocessing.DefaultMaxPixels; n > most {
+			return &Error{Reason: TooManyPixels, Err: fmt.Errorf("input %q: element %d is an image of %d pixels in all its frames; at most %d are allowed", t.Name, i, n, most)}
 		}
 	}
 	return nil

@@ -5,9 +5,11 @@ import (
 	"context"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/png"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tkit/inference"
@@ -75,18 +77,40 @@ type vast struct{ image.Image }
 
 func (vast) Bounds() image.Rectangle { return image.Rect(0, 0, 1<<14, 1<<13) }
 
-func TestSavedModelRefusesVastImages(t *testing.T) {
-	h := loadSavedModel(t, "images")
+// manyFrames returns a GIF of 17 frames of 2048×2048 pixels, 68 Mi together.
+func manyFrames(t *testing.T) []byte {
+	t.Helper()
+	var frames gif.GIF
+	for range 17 {
+		frames.Image = append(frames.Image, image.NewPaletted(image.Rect(0, 0, 2048, 2048), color.Palette{color.Black, color.White}))
+		frames.Delay = append(frames.Delay, 1)
+	}
 	var encoded bytes.Buffer
-	if err := png.Encode(&encoded, vast{image.NewUniform(color.Gray{})}); err != nil {
+	if err := gif.EncodeAll(&encoded, &frames); err != nil {
 		t.Fatal(err)
 	}
-	in := inference.Tensor{Name: "image_bytes", Type: tensorflow.String, Shape: []int64{1}, Strings: [][]byte{encoded.Bytes()}}
-	if _, _, err := h.Run(t.Context(), "", []inference.Tensor{in}, nil); inference.ReasonOf(err) != inference.TooManyPixels {
-		t.Errorf("%v", err)
+	return encoded.Bytes()
+}
+
+func TestSavedModelRefusesVastImages(t *testing.T) {
+	h := loadSavedModel(t, "images")
+	var single bytes.Buffer
+	if err := png.Encode(&single, vast{image.NewUniform(color.Gray{})}); err != nil {
+		t.Fatal(err)
 	}
-	in.Strings[0] = []byte("not an image")
-	if _, _, err := h.Run(t.Context(), "", []inference.Tensor{in}, nil); inference.ReasonOf(err) != inference.BadRequest {
-		t.Errorf("%v", err)
+	for name, c := range map[string]struct {
+		encoded []byte
+		reason  inference.Reason
+		text    string
+	}{
+		"one frame":   {single.Bytes(), inference.TooManyPixels, "134217728 pixels"},
+		"many frames": {manyFrames(t), inference.TooManyPixels, "71303168 pixels in all its frames"},
+		"no image":    {[]byte("not an image"), inference.BadRequest, ""},
+	} {
+		in := inference.Tensor{Name: "image_bytes", Type: tensorflow.String, Shape: []int64{1}, Strings: [][]byte{c.encoded}}
+		_, _, err := h.Run(t.Context(), "", []inference.Tensor{in}, nil)
+		if inference.ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -101,6 +101,40 @@ func TestDetailsOfGIF(t *testing.T) {
 	}
 }
 
+func TestAllPixels(t *testing.T) {
+	box := image.Rect(0, 0, 9, 7)
+	frame := image.NewPaletted(box, color.Palette{color.Black, color.White})
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{frame, frame, frame}, Delay: make([]int, 3)}); err != nil {
+		t.Fatal(err)
+	}
+	three := b.Bytes()
+	noScreen := bytes.Clone(three)
+	copy(noScreen[6:], make([]byte, 4))
+	otherVersion := bytes.Clone(three)
+	otherVersion[4] = '8'
+	var still bytes.Buffer
+	if err := png.Encode(&still, frame); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		b    []byte
+		want int64
+	}{
+		"three frames":                  {three, 3 * 63},
+		"frames larger than the screen": {noScreen, 3 * 63},
+		"an unknown version":            {otherVersion, 3 * 63},
+		"a truncated last frame":        {three[:len(three)-4], 3 * 63},
+		"a PNG":                         {still.Bytes(), 63},
+		"text":                          {[]byte("GIF8 and more"), 0},
+		"nothing":                       {nil, 0},
+	} {
+		if got := AllPixels(c.b); got != c.want {
+			t.Errorf("%s: %d pixels, want %d", name, got, c.want)
+		}
+	}
+}
+
 func FuzzDetails(f *testing.F) {
 	for _, b := range images(f) {
 		if len(b) < 4096 {
@@ -109,6 +143,9 @@ func FuzzDetails(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer fuzztest.Watch(t, len(b))()
+		if n := AllPixels(b); n < 0 {
+			t.Errorf("%d pixels", n)
+		}
 		if d := DetailsOf(b); d.Deep && formatOf(b) != PNG {
 			t.Errorf("%+v", d)
 		}

@@ -64,6 +64,24 @@ func (g *gifBlocks) next() (kind byte, block []byte, err error) {
 	}
 }
 
+// gifPixels returns the number of frames times the size of the largest. TensorFlow
+// allocates all frames at that size, and does not limit it to the screen. A frame
+// whose data is truncated counts.
+func gifPixels(b []byte) int64 {
+	blocks, err := newGIFBlocks(b)
+	var frames, width, height int64
+	for kind := byte(0); err == nil && kind != gifTrailer; {
+		begin := blocks.at
+		kind, _, err = blocks.next()
+		if kind == gifImage && begin+10 <= len(b) {
+			frames++
+			width = max(width, int64(binary.LittleEndian.Uint16(b[begin+5:])))
+			height = max(height, int64(binary.LittleEndian.Uint16(b[begin+7:])))
+		}
+	}
+	return frames * width * height
+}
+
 func checkGIF(b []byte) error {
 	blocks, err := newGIFBlocks(b)
 	for kind := byte(0); err == nil && kind != gifTrailer; {

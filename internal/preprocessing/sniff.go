@@ -73,6 +73,20 @@ func Sniff(b []byte) (format Format, width, height int, err error) {
 	return format, width, height, nil
 }
 
+// AllPixels returns how many pixels an encoded image has in all its frames when a
+// decoder of TensorFlow decodes it, or 0 if its size cannot be determined. It takes
+// time linear in len(b).
+func AllPixels(b []byte) int64 {
+	if begins(b, "GIF8") { // TensorFlow does not check the version further
+		return gifPixels(b)
+	}
+	_, width, height, err := Sniff(b)
+	if err != nil {
+		return 0
+	}
+	return int64(width) * int64(height)
+}
+
 // Check reports, without decoding, whether an encoded image is complete and may
 // be decoded. It is complete if it ends as its format requires: a JPEG with its
 // end marker, a PNG with IEND, a GIF with its trailer, a WebP and a BMP at
