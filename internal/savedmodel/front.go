@@ -64,21 +64,20 @@ func (b *builder) copyBehind(entry, value, scope string, infos []network.TensorI
 		c.Name = copies[n.GetName()]
 		delete(c.Attr, "_class") // a copy must not be colocated with the original
 		for i, input := range c.GetInput() {
-			name, rest := splitInput(input)
-			if name == entry {
+			if name := NodeName(input); name == entry {
 				c.Input[i] = value
 			} else if copies[name] != "" {
-				c.Input[i] = strings.TrimSuffix(input, name+rest) + copies[name] + rest
+				c.Input[i] = strings.Replace(input, name, copies[name], 1)
 			}
 		}
 		b.add(c)
 	}
 	moved := slices.Clone(infos)
 	for i, p := range infos {
-		if name, rest := splitInput(p.Tensor); name == entry {
+		if name := NodeName(p.Tensor); name == entry {
 			moved[i].Tensor = value
 		} else if copies[name] != "" {
-			moved[i].Tensor = copies[name] + rest
+			moved[i].Tensor = strings.Replace(p.Tensor, name, copies[name], 1)
 		}
 	}
 	return moved
@@ -86,19 +85,9 @@ func (b *builder) copyBehind(entry, value, scope string, infos []network.TensorI
 
 func dependsOn(n *nodepb.NodeDef, entry string, copies map[string]string) bool {
 	return slices.ContainsFunc(n.GetInput(), func(input string) bool {
-		name, _ := splitInput(input)
+		name := NodeName(input)
 		return name == entry || copies[name] != ""
 	})
-}
-
-// splitInput splits an input, such as "^name" or "name:1", into the node's name
-// and the rest.
-func splitInput(input string) (name, rest string) {
-	name = strings.TrimPrefix(input, "^")
-	if i := strings.IndexByte(name, ':'); i >= 0 {
-		return name[:i], name[i:]
-	}
-	return name, ""
 }
 
 // fits reports whether the type and shape of one tensor match another's.

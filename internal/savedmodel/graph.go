@@ -36,6 +36,13 @@ func parseEdge(s string) (edge, error) {
 	return edge{name, int(port)}, nil
 }
 
+// NodeName returns the name of the node in a reference such as "^node", "node:1"
+// or, in a function, "node:output:0".
+func NodeName(reference string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(reference, "^"), ":")
+	return name
+}
+
 // String formats the edge as a node's input.
 func (e edge) String() string {
 	switch e.port {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	functionpb "github.com/wamuir/graft/tensorflow/core/framework/function_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
@@ -196,7 +195,7 @@ func (l *library) body(def *functionpb.FunctionDef) ([]*nodepb.NodeDef, error) {
 	}
 	needed := map[string]bool{}
 	for len(stack) > 0 {
-		name, _, _ := strings.Cut(strings.TrimPrefix(stack[len(stack)-1], "^"), ":")
+		name := NodeName(stack[len(stack)-1])
 		stack = stack[:len(stack)-1]
 		n := byName[name]
 		if n == nil || needed[name] { // an argument, or seen

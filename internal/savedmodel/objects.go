@@ -122,8 +122,7 @@ func trainable(meta *metapb.MetaGraphDef, objects []object) func(*variable, plac
 		for _, b := range meta.GetCollectionDef()[collection].GetBytesList().GetValue() {
 			v := &variablepb.VariableDef{}
 			if proto.Unmarshal(b, v) == nil {
-				name, _, _ := strings.Cut(v.GetVariableName(), ":")
-				byName[name], speaks = collection == trainableVariables, true
+				byName[NodeName(v.GetVariableName())], speaks = collection == trainableVariables, true
 			}
 		}
 	}

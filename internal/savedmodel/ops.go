@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
 	functionpb "github.com/wamuir/graft/tensorflow/core/framework/function_go_proto"
@@ -128,8 +127,7 @@ func (r references) find(name string) ([]edge, error) {
 	if tensors, ok := r[name]; ok {
 		return tensors, nil
 	}
-	node, _, _ := strings.Cut(name, ":")
-	if tensors, ok := r[node]; ok && len(tensors) == 1 {
+	if tensors, ok := r[NodeName(name)]; ok && len(tensors) == 1 {
 		return tensors, nil
 	}
 	return nil, fmt.Errorf("there is no tensor %q in the function", name)

@@ -3,10 +3,11 @@ package signatures
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/savedmodel"
 )
 
 // An operand is an input of an operation that its kernel does not check: a rank, or
@@ -70,7 +71,7 @@ func checkNodes(nodes []*nodepb.NodeDef, inputs, ofAnyRank []string) error {
 			if o.input >= len(n.GetInput()) {
 				continue
 			}
-			from := nodeName(n.GetInput()[o.input])
+			from := savedmodel.NodeName(n.GetInput()[o.input])
 			if ranks[from] || o.value && values[from] {
 				return fmt.Errorf("node %q is a %s whose input %d clients can choose freely, which can abort the server: "+
 					"save the model with a constant there, or with the ranks of the signature's inputs", n.GetName(), n.GetOp(), o.input)
@@ -89,7 +90,7 @@ func dependents(nodes []*nodepb.NodeDef, names []string) map[string]bool {
 			continue
 		}
 		for _, in := range n.GetInput() {
-			consumers[nodeName(in)] = append(consumers[nodeName(in)], n.GetName())
+			consumers[savedmodel.NodeName(in)] = append(consumers[savedmodel.NodeName(in)], n.GetName())
 		}
 	}
 	found := map[string]bool{}
@@ -107,11 +108,4 @@ func dependents(nodes []*nodepb.NodeDef, names []string) map[string]bool {
 func unknownRank(n *nodepb.NodeDef) bool {
 	shape := n.GetAttr()["shape"].GetShape()
 	return shape == nil || shape.GetUnknownRank()
-}
-
-// nodeName is the name of the node in a reference such as "^node", "node:1" or
-// "node:output:0".
-func nodeName(reference string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(reference, "^"), ":")
-	return name
 }
