@@ -21,10 +21,10 @@ type imageClassifier struct {
 	pipeline *pipeline.Pipeline
 	trunk    *Trunk
 	head     *Head
-	shape    [3]int        // of the pipeline's tensors
-	digest   string        // of the preprocessing
-	decoders chan struct{} // shared: one token for each decode in progress
-	most     int           // images in a request
+	shape    [3]int    // of the pipeline's tensors
+	digest   string    // of the preprocessing
+	decoders semaphore // shared: decodes in progress
+	most     int       // images in a request
 
 	parts []func() error // release the shared parts and close the others
 }
@@ -165,12 +165,10 @@ func infoOf(t registry.TensorSpec) TensorInfo {
 // preprocess runs the version's own preprocessing into dst, once a decoder is
 // free.
 func (c *imageClassifier) preprocess(ctx context.Context, encoded []byte, dst []float32) error {
-	select {
-	case c.decoders <- struct{}{}:
-		defer func() { <-c.decoders }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := c.decoders.acquire(ctx); err != nil {
+		return err
 	}
+	defer c.decoders.release()
 	// It cannot be interrupted: returning early would release the decoder too
 	// soon.
 	return c.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)

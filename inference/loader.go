@@ -67,7 +67,7 @@ type Loader struct {
 	options   LoaderOptions
 	trunks    pool[trunkKey, *Trunk]
 	pipelines pool[string, *pipeline.Pipeline]
-	decoders  chan struct{}
+	decoders  semaphore
 }
 
 // A trunkKey identifies a trunk in memory.
@@ -80,7 +80,7 @@ type trunkKey struct {
 // NewLoader returns a loader of the versions of a source.
 func NewLoader(source Source, o LoaderOptions) *Loader {
 	o = o.withDefaults()
-	return &Loader{source: source, options: o, decoders: make(chan struct{}, o.Decoders)}
+	return &Loader{source: source, options: o, decoders: make(semaphore, o.Decoders)}
 }
 
 // Load loads a version and warms it up, so that its first request takes no

@@ -43,7 +43,7 @@ type Manager struct {
 	models  map[string]*model
 	tasks   int // loads and unloads in progress
 	events  chan func()
-	slots   chan struct{} // one token for each load
+	slots   semaphore // loads in progress
 	// refresh is when to ask the source again after it failed; zero: never.
 	refresh time.Time
 }
@@ -79,7 +79,7 @@ func NewManager(source Source, loader *Loader, o ManagerOptions) *Manager {
 	}
 	m := &Manager{
 		source: source, loader: loader, options: o, models: map[string]*model{},
-		events: make(chan func()), slots: make(chan struct{}, o.Loads),
+		events: make(chan func()), slots: make(semaphore, o.Loads),
 	}
 	m.view.Store(&view{})
 	return m
@@ -198,12 +198,10 @@ func (m *Manager) begin(ref registry.Ref) {
 // load loads a version in the background.
 func (m *Manager) load(ctx context.Context, ref registry.Ref) {
 	m.task(func() func() {
-		select {
-		case m.slots <- struct{}{}:
-			defer func() { <-m.slots }()
-		case <-ctx.Done():
-			return func() { m.loaded(ctx, ref, nil, ctx.Err(), 0) }
+		if err := m.slots.acquire(ctx); err != nil {
+			return func() { m.loaded(ctx, ref, nil, err, 0) }
 		}
+		defer m.slots.release()
 		m.events <- func() { m.at(ref).state = Loading }
 		begun := time.Now()
 		handle, err := m.loader.Load(ctx, ref.Model, ref.Version)
