@@ -99,11 +99,13 @@ func (r *Reader) attempt(b []byte) (int, error) {
 	n, err := r.stream.Read(b)
 	if err != nil {
 		r.failed(r.stream.address)
-		r.disconnect()
+		r.stream.close()
+		r.stream = nil
 		return 0, err
 	}
 	if r.stream.done() {
-		r.disconnect()
+		r.stream.close()
+		r.stream = nil
 		r.block = nil
 		r.piece = min(r.piece*pieceGrowth, lastPiece)
 	}
@@ -184,18 +186,11 @@ func (r *Reader) again(err error) error {
 	return r.retries.next(err)
 }
 
-func (r *Reader) disconnect() {
-	if r.stream != nil {
-		r.stream.close()
-		r.stream = nil
-	}
-}
-
 // Close ends the read. It may be called twice.
 func (r *Reader) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed
 	}
-	r.disconnect()
+	r.stream.close()
 	return nil
 }

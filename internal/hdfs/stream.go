@@ -313,9 +313,9 @@ func (s *stream) finish() error {
 	return nil
 }
 
-// close aborts an unfinished operation.
+// close aborts an unfinished operation. It may be called twice, and for nil.
 func (s *stream) close() {
-	if s.conn != nil {
+	if s != nil && s.conn != nil {
 		s.stop()
 		s.conn.Close()
 		s.conn = nil

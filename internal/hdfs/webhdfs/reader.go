@@ -74,7 +74,8 @@ func (r *Reader) attempt(b []byte) (int, error) {
 
 // retry returns nil if the file can be requested again at the offset.
 func (r *Reader) retry(err error) error {
-	r.disconnect()
+	r.stream.close()
+	r.stream = nil
 	return r.client.again(r.patience, err)
 }
 
@@ -85,7 +86,8 @@ func (r *Reader) finish() error {
 	if r.stream != nil && r.stream.hasMore() {
 		return pathError("read", r.path, hdfs.ErrReplaced)
 	}
-	r.disconnect()
+	r.stream.close()
+	r.stream = nil
 	if r.resumed {
 		if err := r.unchanged(); err != nil {
 			return pathError("read", r.path, err)
@@ -203,18 +205,11 @@ func (r *Reader) avoidSuspect() {
 	}
 }
 
-func (r *Reader) disconnect() {
-	if r.stream != nil {
-		r.stream.close()
-		r.stream = nil
-	}
-}
-
 // Close ends the read. It may be called twice.
 func (r *Reader) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed
 	}
-	r.disconnect()
+	r.stream.close()
 	return nil
 }

@@ -54,7 +54,11 @@ func (s *stream) hasMore() bool {
 	return n > 0 || err == nil
 }
 
+// close ends the request. It may be called twice, and for nil.
 func (s *stream) close() {
+	if s == nil {
+		return
+	}
 	s.timer.Stop()
 	if s.body != nil {
 		s.body.Close()
