@@ -1,7 +1,7 @@
-// Package tkit is the source of the packages that the author of a plugin builds
-// on, which the program carries so that `tkit plugins new` can hand it out: a
-// plugin is then built against the very contract that this program speaks, and
-// needs neither a checkout nor a place that serves modules named tkit.
+// Package tkit embeds the source of the packages that authors of plugins need.
+// `tkit plugins new` copies it into a new project. So a plugin is built with
+// exactly the contract of this program, and its author needs neither a checkout
+// of tkit nor a server for the module tkit.
 package tkit
 
 import "embed"

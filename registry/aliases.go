@@ -16,10 +16,10 @@ type AliasMove struct {
 	Action  Action // Promoted, RolledBack or AliasRemoved
 	Model   string
 	Alias   string
-	Version int // that the alias is to name; only of Promoted
+	Version int // that the alias will name; only for Promoted
 	By      Change
-	// Planned, where set, is the only transition to make. Where the alias has
-	// moved since it was planned, the error wraps ErrMoved.
+	// Planned, if set, is the only allowed transition. If the alias has moved
+	// since the plan, the error wraps ErrMoved.
 	Planned *Transition
 }
 
@@ -27,21 +27,21 @@ type AliasMove struct {
 // is none.
 type Transition struct{ From, To int }
 
-// ErrMoved is the error of a planned move whose alias was moved by somebody else.
-var ErrMoved = errors.New("somebody moved it meanwhile: look again")
+// ErrMoved is the error of a planned move whose alias has been moved since.
+var ErrMoved = errors.New("it was moved in the meantime: try again")
 
-// Promote makes an alias name a version, from the next Resolve on. The alias
-// is created when it does not exist. Where it names the version already, nothing
-// happens and nothing is recorded.
+// Promote makes an alias name a version, from the next Resolve on. The alias is
+// created if it does not exist. If it already names the version, nothing happens
+// and nothing is recorded.
 func (r *Registry) Promote(ctx context.Context, model string, version int, alias string, by Change) (Alias, error) {
 	return r.Move(ctx, AliasMove{Action: Promoted, Model: model, Alias: alias, Version: version, By: by})
 }
 
 // Rollback undoes the promotion in force: the alias names again what it named
 // before. A second Rollback undoes the promotion before that one, and so on
-// back to the first, which cannot be undone: RemoveAlias does that. A
-// promotion after a Rollback starts from what the Rollback led to; what was
-// rolled back is no longer reached.
+// back to the first, which cannot be undone: RemoveAlias does that. A promotion
+// after a Rollback starts from the result of the Rollback; what was rolled back
+// can no longer be reached.
 //
 //	promote 1, promote 2, promote 3   → 3
 //	rollback                          → 2
@@ -59,8 +59,8 @@ func (r *Registry) RemoveAlias(ctx context.Context, model, alias string, by Chan
 }
 
 // Move makes a move in one transaction and records it in the history. It returns
-// the alias as it is then, zero where it was removed. Where the alias names the
-// version already, nothing is recorded.
+// the alias after the move, zero if it was removed. If the alias already names
+// the version, nothing is recorded.
 func (r *Registry) Move(ctx context.Context, m AliasMove) (moved Alias, err error) {
 	if err := m.check(); err != nil {
 		return Alias{}, err
@@ -107,7 +107,7 @@ func (m AliasMove) check() error {
 	return errors.Join(CheckModelName(m.Model), CheckAliasName(m.Alias), checkChange(m.By))
 }
 
-// named says which alias an error is about.
+// named adds the alias to an error.
 func (m AliasMove) named(err error) error {
 	if err != nil {
 		return fmt.Errorf("alias %s: %w", m.Alias, err)

@@ -10,18 +10,18 @@ import (
 	"tkit/registry/metadata"
 )
 
-// ErrUncertain is the error of metadata that are damaged, so that the blobs in use are
-// not known.
-var ErrUncertain = errors.New("which files are in use is not certain")
+// ErrUncertain is the error of damaged metadata, from which the blobs in use cannot be
+// determined.
+var ErrUncertain = errors.New("it is not certain which files are in use")
 
 // WorkPrefix begins the names of the temporary folders of runs in a home.
 const WorkPrefix = ".train-"
 
-// Collect removes the blobs that no version refers to, and what crashed
+// Collect removes the blobs that no version refers to, and the files that crashed
 // registrations and runs left. It waits for registrations in progress, in any
 // process; a registration that starts meanwhile waits for Collect. With dry, it only
-// returns what it would remove. Where the metadata are damaged or inconsistent,
-// nothing is removed, and the error wraps ErrUncertain.
+// returns what it would remove. If the metadata are damaged or inconsistent, nothing
+// is removed, and the error wraps ErrUncertain.
 func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, error) {
 	c, err := r.blobs.Collect(ctx, dry, r.used)
 	if err != nil {
@@ -36,8 +36,8 @@ func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, erro
 	return c, nil
 }
 
-// used returns the blobs that versions refer to. It verifies the metadata first: the
-// blobs of a missing version would be removed.
+// used returns the blobs that versions refer to. It verifies the metadata first,
+// because the blobs of a version whose rows are lost would be removed.
 func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	damage, err := r.metadata.Check(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	}
 	if len(v.problems) > 0 {
 		first := v.problems[0]
-		return nil, fmt.Errorf("%w, and nothing was removed: %d problems, such as %s: %s; `tkit registry verify` lists them, a backup mends them",
+		return nil, fmt.Errorf("%w, so nothing was removed: %d problems, such as %s: %s; `tkit registry verify` lists them; restore the database from a backup",
 			ErrUncertain, len(v.problems), first.Subject, first.Detail)
 	}
 	used := make(map[Digest]bool, len(v.parts))

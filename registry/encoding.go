@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// Encode returns the manifest as canonical JSON: keys sorted, no spaces, text
-// as it is, so that equal manifests have equal bytes.
+// Encode returns the manifest as canonical JSON: sorted keys, no spaces, no
+// escapes for HTML, so that equal manifests have equal bytes.
 func (m *Manifest) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -46,7 +46,7 @@ func digestOf(text []byte) Digest {
 }
 
 // DecodeManifest reads a manifest. It refuses unknown keys: another version of tkit
-// wrote them, and they may change how the model is to be used.
+// wrote them, and they may change how the model must be used.
 func DecodeManifest(text []byte) (*Manifest, error) {
 	var form struct {
 		Format int `json:"format"`
@@ -55,7 +55,7 @@ func DecodeManifest(text []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
 	}
 	if form.Format != ManifestFormat {
-		return nil, fmt.Errorf("manifest: %w: it has the form %d and this tkit reads %d", ErrInvalid, form.Format, ManifestFormat)
+		return nil, fmt.Errorf("manifest: %w: its format is %d, but this tkit reads format %d", ErrInvalid, form.Format, ManifestFormat)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

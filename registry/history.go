@@ -16,7 +16,7 @@ type (
 	Change = metadata.Change
 	// An Action is what an event did.
 	Action = metadata.Action
-	// An Event is a line of the history.
+	// An Event is an entry of the history.
 	Event = metadata.Event
 )
 
@@ -39,7 +39,7 @@ func checkChange(c Change) error {
 }
 
 // History returns all changes of a model, the oldest first; those of all models
-// where model is empty.
+// if model is empty.
 func (r *Registry) History(ctx context.Context, model string) ([]Event, error) {
 	events, err := r.events(ctx, model, 0)
 	if err != nil {
@@ -72,12 +72,13 @@ func (r *Registry) Generation(ctx context.Context) (id int64, err error) {
 	return id, nil
 }
 
-// Watch yields every event after the generation since, as it happens, in any process.
-// It polls in intervals, which takes some microseconds. An error means that a poll
-// failed; the next one yields what it missed. The sequence ends with the context.
+// Watch yields every event after the generation since when it happens, in any
+// process. It polls at intervals; a poll takes some microseconds. An error means that
+// a poll failed; the next one yields the missed events. The sequence ends with the
+// context.
 //
-// To follow the aliases, call Generation, read the aliases with List, and watch from
-// that generation on: so no change is missed.
+// To follow the aliases without missing a change, call Generation, read the aliases
+// with List, and watch from that generation on.
 func (r *Registry) Watch(ctx context.Context, since int64, every time.Duration) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for err := range r.metadata.Changes(ctx, every) {
@@ -88,7 +89,7 @@ func (r *Registry) Watch(ctx context.Context, since int64, every time.Duration) 
 			if ctx.Err() != nil {
 				return
 			}
-			if err != nil && !yield(Event{}, fmt.Errorf("registry: looking for changes: %w", err)) {
+			if err != nil && !yield(Event{}, fmt.Errorf("registry: polling for changes: %w", err)) {
 				return
 			}
 			for _, e := range events {

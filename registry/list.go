@@ -22,7 +22,7 @@ type Version struct {
 	Manifest *Manifest `json:"manifest"`
 	// Digest is that of the manifest, which contains the digests of all parts.
 	Digest Digest `json:"digest"`
-	// Aliases are those that name the version now.
+	// Aliases are the aliases that name the version now.
 	Aliases []string `json:"aliases"`
 }
 
@@ -85,8 +85,8 @@ func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error
 	return versions, nil
 }
 
-// Version returns the version that ref refers to now. Unlike Resolve, it reads the
-// aliases, too.
+// Version returns the version that ref refers to now. Unlike Resolve, it also
+// reads the aliases.
 func (r *Registry) Version(ctx context.Context, ref Ref) (v Version, err error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {
@@ -125,5 +125,5 @@ func (r *Registry) described(rows metadata.Reader, found metadata.Version, alias
 	return v, nil
 }
 
-// now is the present, as exact as the metadata holds it.
+// now is the current time in the precision of the metadata.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -11,8 +11,7 @@ import (
 	"tkit/registry/blobs"
 )
 
-// ManifestFormat is the format of the manifests that this package writes, and the only
-// one that it reads.
+// ManifestFormat is the only format of manifests that this package writes and reads.
 const ManifestFormat = 1
 
 // A Manifest describes a version completely. A manifest that was read from a registry is
@@ -40,7 +39,7 @@ type Manifest struct {
 	Signature     Signature                   `json:"signature"`
 
 	// Metrics is the evaluation on examples that were not used for training; nil
-	// where there was none.
+	// if there was none.
 	Metrics *evaluation.Evaluation `json:"metrics,omitempty"`
 	Lineage Lineage                `json:"lineage"`
 }
@@ -89,7 +88,7 @@ type Lineage struct {
 	Seed uint64 `json:"seed"`
 	// Command is the command line, the program's name first.
 	Command []string `json:"command,omitempty"`
-	// Parameters are the settings in force, given or default.
+	// Parameters are all settings of the run, including defaults.
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
@@ -99,7 +98,7 @@ type SnapshotRef struct {
 	Digest  Digest `json:"digest"`
 	Entries int    `json:"entries"`
 	// Datasets are the registered datasets that the snapshot belonged to when the
-	// version was trained; none where the data was not registered.
+	// version was trained; none if the data was not registered.
 	Datasets []string `json:"datasets,omitempty"`
 }
 
@@ -156,7 +155,7 @@ func checkLabels(labels []string) error {
 			return fmt.Errorf("label %q has a line break", l)
 		}
 		if seen[l] {
-			return fmt.Errorf("label %q stands twice", l)
+			return fmt.Errorf("label %q occurs twice", l)
 		}
 		seen[l] = true
 	}

@@ -62,7 +62,7 @@ func TestDecodeManifestRefuses(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
 		"a key of the future":  {`"format":1`, `"format":1,"quantised":true`, "quantised"},
-		"a form of the future": {`"format":1`, `"format":2`, "form 2"},
+		"a format of the future": {`"format":1`, `"format":2`, "format is 2"},
 		"a step of the future": {`{"decode":`, `{"rotate":{}},{"decode":`, "rotate"},
 		"a bad digest":         {`"sha256:bbbb`, `"sha256:BBBB`, "digest"},
 		"an empty trunk":       {`"trunk":{"digest":"sha256:`, `"trunk":{"digest":"","was":"`, "manifest"},

@@ -12,35 +12,34 @@ import (
 	"tkit/registry/metadata"
 )
 
-// Content is the source of a part's bytes: it puts them into a store and returns the
-// blob that they are there.
+// Content provides a part's bytes: it puts them into a store and returns the blob.
 type Content func(ctx context.Context, s blobs.Store) (blobs.Blob, error)
 
-// FromFile takes a part from a file. The file becomes read-only and must not be written
-// to again: it may share its bytes with the registry.
+// FromFile returns the content of a file. The file becomes read-only and must not be
+// written to again, because it may share its bytes with the registry.
 func FromFile(path string) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.PutFile(ctx, path) }
 }
 
-// FromReader takes a part from the rest of r.
+// FromReader returns the rest of r as content.
 func FromReader(r io.Reader) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.Put(ctx, r) }
 }
 
-// FromEncoder takes a part from a value that writes itself, such as a network.
+// FromEncoder returns the encoding of a value, such as a network, as content.
 func FromEncoder(e interface{ Encode(io.Writer) error }) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
 		r, w := io.Pipe()
 		var encoding sync.WaitGroup
 		encoding.Go(func() { w.CloseWithError(e.Encode(w)) })
 		defer encoding.Wait() // the caller may close e afterwards
-		defer r.Close()       // ends Encode where Put failed
+		defer r.Close()       // ends Encode if Put failed
 		return s.Put(ctx, r)
 	}
 }
 
-// Stored takes a part that is in the registry already, such as the trunk of another
-// version.
+// Stored returns content that is already in the registry, such as the trunk of
+// another version.
 func Stored(d Digest) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) {
 		if err := s.Verify(ctx, d); err != nil {
@@ -52,25 +51,24 @@ func Stored(d Digest) Content {
 
 // A Registration is a version to register.
 type Registration struct {
-	// Manifest is the version's, except for the fields that Register sets: Format,
-	// Version, Created, Trunk, Head and Attachments.
+	// Manifest is the version's manifest, except for the fields that Register
+	// sets: Format, Version, Created, Trunk, Head and Attachments.
 	Manifest    Manifest
 	Trunk, Head Content
-	// Attachments become the manifest's, under the same names.
+	// Attachments become the manifest's attachments, under the same names.
 	Attachments map[string]Content
 	By          Change
-	// Permitted, where set, decides whether the version may be registered and
-	// returns the generation of the access policy that it decided by. The version
-	// is stored in a transaction in which that generation is still in force; where
-	// the policy has changed, Permitted is called again. Its error ends the
-	// registration.
+	// Permitted, if set, decides whether the version may be registered and returns
+	// the generation of the access policy used. The version is stored in a
+	// transaction in which that generation is still in force; if the policy has
+	// changed, Permitted is called again. An error ends the registration.
 	Permitted func(ctx context.Context) (generation int64, err error)
 }
 
 // Register registers the next version of a model, and the model with its first version.
 // It moves no alias; see Promote. When Register returns, the version is complete and
-// durable. Where it fails or the process is killed, there is no version, and Collect
-// removes what is left in the blob store.
+// durable. If it fails or the process is killed, no version exists, and Collect removes
+// what is left in the blob store.
 func (r *Registry) Register(ctx context.Context, n Registration) (Version, error) {
 	m := n.Manifest
 	if err := CheckModelName(m.Model); err != nil {
@@ -94,7 +92,7 @@ func (r *Registry) Register(ctx context.Context, n Registration) (Version, error
 	return v, nil
 }
 
-// errPolicyChanged says that the policy is not the one that permitted a
+// errPolicyChanged means that the policy is no longer the one that permitted a
 // registration.
 var errPolicyChanged = errors.New("the access policy has changed")
 
@@ -167,7 +165,7 @@ func insert(w metadata.Writer, m Manifest, by Change) (Version, error) {
 	if err != nil {
 		return Version{}, err
 	}
-	// What is stored must be readable again.
+	// Check that what is stored can be read again.
 	read, err := DecodeManifest(text)
 	if err != nil {
 		return Version{}, err

@@ -1,15 +1,15 @@
-// Package registry stores the versions of models, which are immutable, and the aliases
-// that name them.
+// Package registry stores immutable versions of models, and the aliases that name
+// them.
 //
 // A version is a manifest and the blobs that it refers to: the head, and the trunk, which
-// versions share. Aliases move between versions, and a history says who moved them and
+// versions share. Aliases move between versions, and a history records who moved them and
 // why. A version becomes visible in one transaction, after its blobs are durable.
 //
 // Several processes may use a registry at once: one registers versions while another
 // follows the aliases with Watch.
 //
-// The package has the rules. The metadata are kept by a [metadata.Store] and the blobs by
-// a [blobs.Store].
+// This package implements the rules. A [metadata.Store] stores the metadata and a
+// [blobs.Store] the blobs.
 package registry
 
 import (
@@ -35,7 +35,7 @@ var (
 	// ErrInvalid is the error of a name, reference or manifest that is not valid.
 	ErrInvalid = errors.New("invalid")
 	// ErrCorrupt is the error of a stored manifest that is not the registered one.
-	ErrCorrupt = errors.New("the stored manifest is not what was registered")
+	ErrCorrupt = errors.New("the stored manifest is not the registered one")
 )
 
 // A Registry is an open registry. Its methods may be called concurrently.
@@ -46,9 +46,9 @@ type Registry struct {
 	cache    manifests
 }
 
-// Open opens the registry of the home in a folder, its metadata in the home's
-// database and its blobs in blobs/, and creates what is missing. It refuses a
-// database that is not the one that the home was used with; see package internal/home.
+// Open opens the registry of the home in a folder, its metadata in the home's database
+// and its blobs in blobs/, and creates what is missing. It refuses a database that
+// does not belong to the home; see package internal/home.
 func Open(ctx context.Context, folder string) (*Registry, error) {
 	m, err := sqlite.Open(ctx, folder)
 	if err != nil {
@@ -57,8 +57,8 @@ func Open(ctx context.Context, folder string) (*Registry, error) {
 	return over(folder, m)
 }
 
-// OpenToCollect opens a registry for Collect, also on a disk that is full, where Open
-// cannot.
+// OpenToCollect opens a registry for Collect. It also works on a full disk, on which
+// Open fails.
 func OpenToCollect(ctx context.Context, folder string) (*Registry, error) {
 	r, err := Open(ctx, folder)
 	if !errors.Is(err, db.ErrFull) {
@@ -71,7 +71,7 @@ func OpenToCollect(ctx context.Context, folder string) (*Registry, error) {
 	return over(folder, m)
 }
 
-// over is the registry of a home over its metadata, which it closes.
+// over returns the registry of a home with the given metadata, which it closes.
 func over(folder string, m metadata.Store) (*Registry, error) {
 	b, err := blobs.NewLocal(filepath.Join(folder, "blobs"))
 	if err != nil {
@@ -80,8 +80,8 @@ func over(folder string, m metadata.Store) (*Registry, error) {
 	return New(folder, m, b), nil
 }
 
-// New returns the registry of a home with its metadata and blobs in given stores. It
-// closes the metadata.
+// New returns the registry of a home with its metadata and blobs in the given
+// stores. Close closes the metadata.
 func New(home string, m metadata.Store, b blobs.Store) *Registry {
 	return &Registry{home: home, metadata: m, blobs: b}
 }
@@ -89,13 +89,13 @@ func New(home string, m metadata.Store, b blobs.Store) *Registry {
 // Close closes the registry once the calls in progress have returned.
 func (r *Registry) Close() error { return r.metadata.Close() }
 
-// ErrNotLocal is the error of a blob that is no file of this machine.
+// ErrNotLocal is the error of a blob that is not a file on this machine.
 var ErrNotLocal = errors.New("the blobs are not stored on this machine")
 
-// BlobPath returns the path of a local file that holds a part of a version, for what
-// maps it into memory; see OpenBlob for what reads it. Its bytes have been checked
-// against the digest. It must not be written to. The error is ErrNotLocal where the
-// blobs are stored elsewhere.
+// BlobPath returns the path of a local file with a part of a version, to map it into
+// memory; to read it, use OpenBlob. Its bytes have been checked against the digest.
+// It must not be written to. The error is ErrNotLocal if the blobs are stored
+// elsewhere.
 func (r *Registry) BlobPath(ctx context.Context, d Digest) (string, error) {
 	local, ok := r.blobs.(blobs.LocalStore)
 	if !ok {
@@ -108,9 +108,9 @@ func (r *Registry) BlobPath(ctx context.Context, d Digest) (string, error) {
 	return path, nil
 }
 
-// OpenBlob opens a part of a version for reading. Reading checks the bytes: where
-// they are not what the digest says, the Read that would have returned io.EOF
-// returns an error instead. The caller closes it.
+// OpenBlob opens a part of a version for reading. Reading checks the bytes: if
+// they do not match the digest, the last Read returns an error instead of io.EOF.
+// The caller closes it.
 func (r *Registry) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	b, err := r.blobs.Open(ctx, d)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 )
 
 // Resolve returns the manifest of the version that ref refers to now; the default
-// version is the one with the alias production. It reads no blob,
-// and takes some tens of microseconds for a version that was resolved before, so that
-// it may be called for every request.
+// version is the one with the alias production. It reads no blob, and takes some tens
+// of microseconds for a version that was resolved before, so that it can be called
+// for every request.
 func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
 	if ref.Version == 0 && ref.Alias == "" {
 		ref.Alias = Production
@@ -36,8 +36,8 @@ func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
 	return m, err
 }
 
-// manifest returns a version's manifest, from the store at first and from memory
-// later on: versions are immutable.
+// manifest returns a version's manifest, which is cached: versions are
+// immutable.
 func (r *Registry) manifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
 	if m := r.cache.get(v); m != nil {
 		return m, nil
@@ -66,12 +66,13 @@ func readManifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
 		return nil, fmt.Errorf("registry: %s: %w", ref, err)
 	}
 	if m.Ref() != ref {
-		return nil, fmt.Errorf("registry: %s: %w: it says it is %s", ref, ErrCorrupt, m.Ref())
+		return nil, fmt.Errorf("registry: %s: %w: it is the manifest of %s", ref, ErrCorrupt, m.Ref())
 	}
 	return m, nil
 }
 
-// notFound is the error of a reference to nothing, and says what to do.
+// notFound returns the error of a reference to a missing model, with the
+// remedy.
 func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 	models, err := r.List(ctx)
 	if err != nil {
@@ -97,7 +98,8 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 	return fmt.Errorf("model %s: %w; there are %s", ref.Model, ErrNotFound, strings.Join(names, ", "))
 }
 
-// lacks is the error of a reference to a version or alias that a model does not have.
+// lacks returns the error of a reference to a version or alias that a model does not
+// have.
 func (m Model) lacks(ref Ref) error {
 	if ref.Version != 0 {
 		return fmt.Errorf("%s: %w: the newest version is %d", ref, ErrNotFound, m.Latest)
@@ -119,7 +121,8 @@ type manifests struct {
 	byDigest map[Digest]*Manifest
 }
 
-// cached bounds the cache: more than the versions that a server has loaded.
+// cached is the maximum size of the cache, more than the number of versions
+// loaded by a server.
 const cached = 512
 
 func (c *manifests) get(v metadata.Version) *Manifest {

@@ -11,17 +11,17 @@ import (
 	"tkit/registry/metadata"
 )
 
-// A Problem is something that Verify found wrong.
+// A Problem is a problem found by Verify.
 type Problem struct {
-	// Subject is what it is about: "flowers@7", "flowers@production", a blob's
-	// digest or "database".
+	// Subject is the affected object: "flowers@7", "flowers@production", a
+	// blob's digest or "database".
 	Subject string `json:"subject"`
 	Detail  string `json:"detail"`
 }
 
-// Verify reads everything that is stored, every byte of every blob, and returns what is
-// not as it was registered. An error means that it could not read, not that it found a
-// problem.
+// Verify reads everything that is stored, every byte of every blob, and returns all
+// differences from what was registered. An error means that it could not read, not that
+// it found a problem.
 func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 	v := newVerification()
 	damage, err := r.metadata.Check(ctx)
@@ -45,7 +45,7 @@ func (r *Registry) Verify(ctx context.Context) ([]Problem, error) {
 // verification collects problems, and the blobs that must exist.
 type verification struct {
 	problems []Problem
-	parts    map[Digest][]string // the parts that are this blob
+	parts    map[Digest][]string // the parts that refer to this blob
 	sizes    map[Digest]int64
 }
 
@@ -78,7 +78,7 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 	named := make(map[Ref]int)
 	for i, e := range events {
 		if e.ID != int64(i+1) {
-			v.found("history", fmt.Sprintf("event %d stands in place %d: events are missing", e.ID, i+1))
+			v.found("history", fmt.Sprintf("event %d is in place %d: events are missing", e.ID, i+1))
 			break
 		}
 		alias := Ref{Model: e.Model, Alias: e.Alias}
@@ -96,7 +96,7 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 		return nil, err
 	}
 	if last > int64(len(events)) {
-		v.found("history", fmt.Sprintf("it ends with event %d, and event %d was written: events are missing", len(events), last))
+		v.found("history", fmt.Sprintf("it ends with event %d, but event %d was written: events are missing", len(events), last))
 	}
 	aliases, err := rows.Aliases("")
 	if err != nil {
@@ -105,12 +105,12 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 	for _, a := range aliases {
 		ref := Ref{Model: a.Model, Alias: a.Name}
 		if named[ref] != a.Version {
-			v.found(ref.String(), fmt.Sprintf("it names version %d, by the history %d", a.Version, named[ref]))
+			v.found(ref.String(), fmt.Sprintf("it names version %d, but version %d according to the history", a.Version, named[ref]))
 		}
 		delete(named, ref)
 	}
 	for ref, version := range named {
-		v.found(ref.String(), fmt.Sprintf("the alias is missing; by the history it names version %d", version))
+		v.found(ref.String(), fmt.Sprintf("the alias is missing; according to the history it names version %d", version))
 	}
 	return registered, nil
 }
@@ -125,7 +125,7 @@ func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, 
 		ref := Ref{Model: found.Model, Version: found.Number}
 		name := ref.String()
 		if registered[ref] != found.Digest {
-			v.found(name, fmt.Sprintf("its manifest has the digest %s, by the history %s", found.Digest, registered[ref]))
+			v.found(name, fmt.Sprintf("its manifest has the digest %s, but %s according to the history", found.Digest, registered[ref]))
 		}
 		delete(registered, ref)
 		m, err := readManifest(rows, found)
@@ -145,7 +145,7 @@ func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, 
 		}
 	}
 	for ref := range registered {
-		v.found(ref.String(), "the version is missing; by the history it was registered")
+		v.found(ref.String(), "the version is missing, although it was registered according to the history")
 	}
 	return nil
 }
@@ -160,12 +160,12 @@ func (v *verification) checkParts(rows metadata.Reader, m *Manifest) error {
 	want := m.parts()
 	for name, digest := range stored {
 		if want[name].Digest != digest {
-			v.found(m.Ref().String(), fmt.Sprintf("its part %s is noted as %s", name, digest))
+			v.found(m.Ref().String(), fmt.Sprintf("its part %s is recorded as %s", name, digest))
 		}
 		delete(want, name)
 	}
 	for name := range want {
-		v.found(m.Ref().String(), fmt.Sprintf("its part %s is not noted", name))
+		v.found(m.Ref().String(), fmt.Sprintf("its part %s is not recorded", name))
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func read(ctx context.Context, r *Registry, d Digest, size int64) (err error) {
 	defer func() { err = errors.Join(err, blob.Close()) }()
 	n, err := io.Copy(io.Discard, blob)
 	if err == nil && n != size {
-		err = fmt.Errorf("it has %d bytes, by the manifest %d", n, size)
+		err = fmt.Errorf("it has %d bytes, but %d according to the manifest", n, size)
 	}
 	return err
 }

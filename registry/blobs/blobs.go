@@ -1,5 +1,5 @@
 // Package blobs stores content by its digest: the bytes of a trunk, a head or a report are
-// stored once, whoever refers to them.
+// stored once, however many versions refer to them.
 //
 // A blob becomes visible when it is complete, and its bytes are checked against its
 // digest when it is read. Blobs are immutable. Only Collect removes them, and only those
@@ -15,7 +15,7 @@ import (
 
 // ErrCorrupt is the error of a blob whose bytes do not match its digest. Putting the right
 // content again repairs it.
-var ErrCorrupt = errors.New("the stored bytes are not what the digest says")
+var ErrCorrupt = errors.New("the stored bytes do not match the digest")
 
 // A Blob is content in a store.
 type Blob struct {
@@ -32,21 +32,21 @@ type Store interface {
 	// it is, unless it is corrupt: then it is replaced.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
 
-	// PutFile stores the file at path, sharing its bytes on disk where the
-	// store can. The file becomes read-only and must not be written to from
-	// then on; it may be removed or renamed.
+	// PutFile stores the file at path, sharing its bytes on disk if the store
+	// can. The file becomes read-only and must not be written to from then on;
+	// it may be removed or renamed.
 	PutFile(ctx context.Context, path string) (Blob, error)
 
 	// Stat returns the size of a blob without reading it.
 	Stat(ctx context.Context, d Digest) (Blob, error)
 
-	// Open reads a blob from its beginning. Reading checks the bytes: where
-	// they do not match the digest, the Read that would have returned io.EOF
-	// returns an error that wraps ErrCorrupt instead.
+	// Open reads a blob from its beginning. Reading checks the bytes: if they
+	// do not match the digest, the last Read returns an error that wraps
+	// ErrCorrupt instead of io.EOF.
 	Open(ctx context.Context, d Digest) (io.ReadCloser, error)
 
 	// Verify checks that a blob exists and that its bytes match its digest. It may
-	// rely on an earlier check in this process where nothing shows that the blob
+	// rely on an earlier check in this process if nothing indicates that the blob
 	// has changed since.
 	Verify(ctx context.Context, d Digest) error
 
@@ -55,18 +55,19 @@ type Store interface {
 
 	// Hold keeps every Collect, in any process, from removing anything until release
 	// is called or the process ends. Callers that put or look up blobs and then
-	// store a reference to them hold the store meanwhile. Hold waits while a Collect
-	// runs.
+	// store references to them must hold the store in between. Hold waits while a
+	// Collect runs.
 	Hold(ctx context.Context) (release func(), err error)
 
-	// Collect waits until nobody holds the store, calls used for the blobs in use, and
-	// removes the others, and what crashed writers left. With dry, it only returns
-	// what it would remove. Used is called once, while nobody can hold the store.
+	// Collect waits until nobody holds the store, calls used to get the blobs in use,
+	// and removes all others and the unfinished files of crashed writers. With dry, it
+	// only returns what it would remove. Used is called once, while nobody can hold
+	// the store.
 	Collect(ctx context.Context, dry bool, used func(context.Context) (map[Digest]bool, error)) (Collected, error)
 }
 
-// A LocalStore is a Store whose blobs are files of this machine. What maps files into
-// memory, such as the weights of trunks, needs one.
+// A LocalStore is a Store whose blobs are files on this machine. It is required to
+// map files into memory, such as the weights of trunks.
 type LocalStore interface {
 	Store
 

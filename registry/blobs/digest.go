@@ -9,8 +9,8 @@ import (
 
 // A Digest names content: "sha256:" and 64 lower-case hexadecimal digits.
 //
-// Decoding one from JSON or another text form checks it, so a Digest that was
-// read is well formed; the zero value stands for no content.
+// Decoding a Digest from JSON or another text form validates it. The zero value
+// means no content.
 type Digest string
 
 const (
@@ -18,7 +18,7 @@ const (
 	hexDigits = 64
 )
 
-// ParseDigest checks that s is a digest as Put returns it.
+// ParseDigest returns s as a digest if it is well formed.
 func ParseDigest(s string) (Digest, error) {
 	digits, ok := strings.CutPrefix(s, algorithm)
 	if !ok || len(digits) != hexDigits || strings.Trim(digits, "0123456789abcdef") != "" {
@@ -27,7 +27,8 @@ func ParseDigest(s string) (Digest, error) {
 	return Digest(s), nil
 }
 
-// UnmarshalText accepts what ParseDigest accepts, and nothing for no content.
+// UnmarshalText accepts what ParseDigest accepts, and an empty text for no
+// content.
 func (d *Digest) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*d = ""
@@ -41,13 +42,13 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Short returns the first 12 digits, for people.
+// Short returns the first 12 digits, for display.
 func (d Digest) Short() string {
 	digits := strings.TrimPrefix(string(d), algorithm)
 	return digits[:min(12, len(digits))]
 }
 
-// digits returns the hexadecimal part of a digest that may come from anywhere.
+// digits returns the hexadecimal part of an untrusted digest.
 func (d Digest) digits() (string, error) {
 	if _, err := ParseDigest(string(d)); err != nil {
 		return "", err

@@ -30,7 +30,8 @@ type Local struct {
 
 var _ LocalStore = (*Local)(nil)
 
-// NewLocal opens the store in the folder root, which is created when missing.
+// NewLocal opens the store in the folder root, which is created if it is
+// missing.
 func NewLocal(root string) (*Local, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -95,7 +96,7 @@ func (l *Local) All(ctx context.Context) iter.Seq2[Blob, error] {
 				return fmt.Errorf("%s does not belong in a blob store: %w", path, err)
 			}
 			info, err := e.Info()
-			if errors.Is(err, fs.ErrNotExist) { // collected meanwhile
+			if errors.Is(err, fs.ErrNotExist) { // collected in the meantime
 				return nil
 			}
 			if err != nil {
@@ -112,7 +113,7 @@ func (l *Local) All(ctx context.Context) iter.Seq2[Blob, error] {
 	}
 }
 
-// checkedFile hashes what is read of a blob and checks the digest at the end.
+// checkedFile hashes a blob while it is read and checks the digest at the end.
 type checkedFile struct {
 	f    *os.File
 	ctx  context.Context

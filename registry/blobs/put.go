@@ -43,7 +43,7 @@ func (l *Local) put(ctx context.Context, r io.Reader) (b Blob, err error) {
 	return b, l.publish(f, b.Digest)
 }
 
-// PutFile implements Store. The blob is a hard link to the file where the file
+// PutFile implements Store. The blob is a hard link to the file if the file
 // system allows one, otherwise a copy.
 func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
 	release, err := l.Hold(ctx)
@@ -61,7 +61,7 @@ func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
 		return l.put(ctx, f)
 	}
 	defer os.Remove(temporary)
-	// The linked file is hashed, whatever has the name path by now.
+	// The linked file is hashed, since path may name another file by now.
 	linked, err := os.Open(temporary)
 	if err != nil {
 		return Blob{}, fmt.Errorf("blobs: %w", err)
@@ -80,7 +80,7 @@ func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
 }
 
 // link makes temporary a hard link to the regular file f, which becomes read-only. It
-// returns false where that is not possible: where the file belongs to another user, or
+// returns false if that is not possible, because the file belongs to another user or
 // is on another file system.
 func link(f *os.File, temporary string) bool {
 	info, err := f.Stat()

@@ -15,7 +15,7 @@ type verification struct {
 	sound stamp
 }
 
-// stamp changes when the bytes of a file do.
+// stamp changes if the bytes of a file change.
 type stamp struct {
 	size     int64
 	modified time.Time
@@ -24,7 +24,7 @@ type stamp struct {
 func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
 // Verify implements Store. It checks the bytes at the first call in this process, and
-// again whenever the file's size or time has changed.
+// again if the file's size or time has changed.
 func (l *Local) Verify(ctx context.Context, d Digest) error {
 	_, err := l.Path(ctx, d)
 	return err
@@ -69,8 +69,8 @@ func (l *Local) verification(d Digest) *verification {
 	return v
 }
 
-// sound says whether a blob exists and matches its digest. The error is only that of the
-// context.
+// sound reports whether a blob exists and matches its digest. The only error is the
+// context's.
 func (l *Local) sound(ctx context.Context, d Digest) (bool, error) {
 	err := l.Verify(ctx, d)
 	return err == nil, ctx.Err()

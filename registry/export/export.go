@@ -23,22 +23,23 @@ import (
 	"tkit/registry"
 )
 
-// Extra is the folder inside the SavedModel for files that TensorFlow does not read;
+// Extra is the folder in the SavedModel for files that TensorFlow does not read;
 // TensorFlow Serving ignores a folder of this name. It contains the version's
 // manifest.json; labels.txt, one label per line in the order of the outputs; and
 // preprocessing.json, with which the export can be a base.
 const Extra = "assets.extra"
 
-// BytesSignature is the signature of an export with its preprocessing inside.
+// BytesSignature is the additional signature of an export that includes the
+// preprocessing.
 const BytesSignature = "serving_bytes"
 
-// Options say what to write.
+// Options configure an export.
 type Options struct {
 	// Preprocessing puts the version's own preprocessing before the network: a
 	// second signature, BytesSignature, takes a batch of encoded images as the
 	// input "image_bytes" and has the same outputs. The error is
-	// pipeline.ErrNotInGraph where a graph cannot compute the steps, such as those
-	// of a plugin.
+	// pipeline.ErrNotInGraph if a graph cannot compute the steps, such as those of
+	// a plugin.
 	Preprocessing bool
 	// Private makes the folder accessible only to the account that writes it.
 	Private bool
@@ -86,7 +87,7 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 	if err := writeExtra(m, filepath.Join(model, Extra)); err != nil {
 		return err
 	}
-	if o.Private { // no other account enters before or after
+	if o.Private { // no other account has access at any time
 		if err := os.Chmod(model, 0o700); err != nil {
 			return err
 		}
@@ -97,7 +98,8 @@ func write(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir 
 	return durable.SyncFolder(filepath.Dir(dir))
 }
 
-// writeModel joins the version's parts and writes what the signature shows.
+// writeModel joins the version's parts and writes the network with its
+// signature.
 func writeModel(ctx context.Context, r *registry.Registry, m *registry.Manifest, dir string, o Options) (err error) {
 	var front *savedmodel.Front
 	if o.Preprocessing {
@@ -153,7 +155,8 @@ func part(ctx context.Context, r *registry.Registry, p registry.Part) (*network.
 	return network.Open(path)
 }
 
-// SignatureOf returns the signature of a whole network, as a manifest has it.
+// SignatureOf returns the signature of a whole network in the form of a
+// manifest.
 func SignatureOf(n *network.Network) registry.Signature {
 	return registry.Signature{Inputs: TensorSpecs(n.Inputs), Outputs: TensorSpecs(n.Outputs)}
 }

@@ -1,7 +1,7 @@
 // Package metadata defines what a registry stores besides its blobs: models, their
-// versions and aliases, and the history of all changes. The registry has the rules;
-// a [Store] keeps rows. Package sqlite is the store of a home, and metadatatest the
-// suite that every store passes.
+// versions and aliases, and the history of all changes. The registry implements the
+// rules; a [Store] stores rows. Package sqlite is the store of a home, and
+// metadatatest the test suite of stores.
 package metadata
 
 import (
@@ -12,42 +12,43 @@ import (
 	"tkit/registry/blobs"
 )
 
-// A Store keeps the metadata of one registry. Its methods may be called concurrently,
-// also by several processes that share the store.
+// A Store stores the metadata of one registry. Its methods may be called
+// concurrently, also by several processes that share the store.
 type Store interface {
-	// Find returns the version of a model with a number or, where number is 0, the
-	// one that an alias names. A server calls it for every request: it must not
-	// take longer than some tens of microseconds where the store is local.
+	// Find returns the version of a model with a number or, if number is 0, the
+	// one that an alias names. A server calls it for every request, so a local
+	// store must not take longer than some tens of microseconds.
 	Find(ctx context.Context, model string, number int, alias string) (v Version, found bool, err error)
 
-	// View calls f once, with all of its reads from one state of the store.
+	// View calls f once. All its reads are from one state of the store.
 	View(ctx context.Context, f func(Reader) error) error
 
 	// Update calls f once, in the only transaction that may write at that time. When
-	// Update returns nil, what f wrote is durable and seen by every Find and View
-	// that begins afterwards. Otherwise nothing was written.
+	// Update returns nil, the writes of f are durable and visible to every Find and
+	// View that begins afterwards. Otherwise nothing was written.
 	Update(ctx context.Context, f func(Writer) error) error
 
-	// Changes yields nil at once, and then whenever anybody may have written since
-	// it last yielded, looking in intervals. An error tells that a look failed; the
-	// next is made all the same. The sequence ends with the context.
+	// Changes yields nil immediately, and then whenever the store may have been
+	// written to since the last element. It polls at intervals. An error means that
+	// a poll failed; polling continues. The sequence ends with the context.
 	Changes(ctx context.Context, every time.Duration) iter.Seq[error]
 
-	// Check reads everything and returns what the store itself finds damaged. An
-	// error means that it could not look.
+	// Check reads everything and returns the damage that the store itself
+	// detects. An error means that it could not read.
 	Check(ctx context.Context) ([]string, error)
 
 	// Close closes the store once the calls in progress have returned.
 	Close() error
 }
 
-// A Reader reads the rows of a store. It is valid until the function returns that it
-// was given to. What there is none of is an empty result and no error.
+// A Reader reads the rows of a store. It is valid until the function that it was
+// passed to returns. If there is nothing to return, the result is empty and there is
+// no error.
 type Reader interface {
 	// Models returns all models by name.
 	Models() ([]Model, error)
 	// Versions returns the versions of a model by number, or all by model and
-	// number where model is "".
+	// number if model is "".
 	Versions(model string) ([]Version, error)
 	// Version returns one version.
 	Version(model string, number int) (v Version, found bool, err error)
@@ -55,39 +56,39 @@ type Reader interface {
 	Manifest(model string, number int) ([]byte, error)
 	// Parts returns the digests of a version's blobs by their names.
 	Parts(model string, number int) (map[string]blobs.Digest, error)
-	// Aliases returns the aliases of a model by name, or all by model and name where
+	// Aliases returns the aliases of a model by name, or all by model and name if
 	// model is "".
 	Aliases(model string) ([]Alias, error)
 	// Alias returns one alias.
 	Alias(model, name string) (a Alias, found bool, err error)
-	// Standing returns the standing of an alias, zero where there is no such alias.
+	// Standing returns the standing of an alias, zero if there is no such alias.
 	Standing(model, name string) (Standing, error)
-	// Replaced returns the standing that a promotion, by its event, replaced; zero
-	// where it made the alias.
+	// Replaced returns the standing that the promotion with the given event
+	// replaced; zero if it created the alias.
 	Replaced(promotion int64) (Standing, error)
 	// Events returns the events of a model after one by its ID, the oldest first;
 	// those of all models where model is "".
 	Events(model string, after int64) ([]Event, error)
-	// LastEvent returns the highest ID that an event was ever given, 0 where none
-	// was, even if the event is lost.
+	// LastEvent returns the highest ID ever assigned to an event, even if that
+	// event is lost; 0 if there was none.
 	LastEvent() (int64, error)
 }
 
 // A Writer reads and writes the rows of a store.
 type Writer interface {
 	Reader
-	// AddVersion adds a version, and its model where that is missing. A version that
+	// AddVersion adds a version, and its model if that is missing. A version that
 	// exists is an error: versions are immutable.
 	AddVersion(NewVersion) error
 	// AddEvent adds an event to the history and returns its ID, one more than the
 	// last.
 	AddEvent(Event) (id int64, err error)
-	// SetAlias makes an alias name a version, by an event.
+	// SetAlias makes an alias name a version, with the event of the change.
 	SetAlias(model, name string, s Standing, changed int64) error
 	// RemoveAlias removes an alias.
 	RemoveAlias(model, name string) error
 	// PolicyGeneration returns the generation of the home's access policy, which
-	// does not change before the transaction ends.
+	// does not change until the transaction ends.
 	PolicyGeneration() (int64, error)
 }
 
@@ -118,7 +119,7 @@ type NewVersion struct {
 type Change struct {
 	// Actor is a user, service or job; never empty.
 	Actor string `json:"actor"`
-	// Reason is a sentence for people, or nothing.
+	// Reason is a sentence for readers of the history; may be empty.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -127,13 +128,13 @@ type Alias struct {
 	Model   string `json:"model"`
 	Name    string `json:"name"`
 	Version int    `json:"version"`
-	// Since is when it came to name this version, by this change.
+	// Since is the time since which it names this version, by this change.
 	Since time.Time `json:"since"`
 	Change
 }
 
-// A Standing is the version that an alias names and the promotion, an event, that is
-// in force. The zero Standing is that of no alias.
+// A Standing is the version that an alias names, and the event of the promotion in
+// force. The zero Standing means that there is no alias.
 type Standing struct {
 	Version   int
 	Promotion int64
@@ -150,25 +151,25 @@ const (
 	AliasRemoved Action = "remove-alias"
 )
 
-// An Event is a line of the history.
+// An Event is an entry of the history.
 type Event struct {
 	// ID numbers the events of a registry, 1, 2, 3 …
 	ID     int64     `json:"id"`
 	At     time.Time `json:"at"`
 	Action Action    `json:"action"`
 	Model  string    `json:"model"`
-	// Version is the one registered, or that the alias names from then on; 0
-	// for a removed alias.
+	// Version is the registered version, or the one that the alias names from
+	// then on; 0 for a removed alias.
 	Version int `json:"version,omitempty"`
-	// Alias is what was moved, and Previous the version it named before, 0
-	// where there was none.
+	// Alias is the alias that was moved, and Previous the version that it named
+	// before, 0 if there was none.
 	Alias    string `json:"alias,omitempty"`
 	Previous int    `json:"previous,omitempty"`
 	Change
 
-	// Digest is that of the manifest; only of Registered.
+	// Digest is the digest of the manifest; only for Registered.
 	Digest blobs.Digest `json:"-"`
-	// Replaced is the promotion that was in force before, 0 where there was none;
-	// only of Promoted.
+	// Replaced is the promotion that was in force before, 0 if there was none;
+	// only for Promoted.
 	Replaced int64 `json:"-"`
 }

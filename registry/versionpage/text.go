@@ -11,7 +11,7 @@ import (
 	"tkit/registry"
 )
 
-// WriteText writes what a version is as text, for a terminal.
+// WriteText writes the description of a version as text, for a terminal.
 func WriteText(w io.Writer, v registry.Version) error {
 	if err := present.Pairs(w, properties(v)); err != nil || v.Manifest.Metrics == nil {
 		return err

@@ -18,10 +18,10 @@ import (
 	"tkit/registry"
 )
 
-// How much a page shows of a version of many classes.
+// The limits of a page for a version with many classes.
 const (
 	shownClasses  = 500 // the worst
-	shownPairs    = 15  // of classes taken for each other, the most frequent
+	shownPairs    = 15  // of classes mistaken for each other, the most frequent
 	matrixClasses = 24  // a larger confusion matrix cannot be read
 )
 
@@ -86,7 +86,7 @@ func figures(e *evaluation.Evaluation) []page.Figure {
 		page.Figure{Name: "Balanced accuracy", Value: percent(e.BalancedAccuracy), Note: "mean recall of the classes"},
 		page.Figure{Name: "Macro F1", Value: decimals(e.MacroF1)},
 		page.Figure{Name: "Calibration error", Value: percent(e.Calibrated.ECE), Note: percent(e.Uncalibrated.ECE) + " before"},
-		page.Figure{Name: "Test images", Value: page.Count(e.Examples), Note: "none of them trained on"})
+		page.Figure{Name: "Test images", Value: page.Count(e.Examples), Note: "none of them used for training"})
 }
 
 func calibrations(e *evaluation.Evaluation) [][3]string {
@@ -125,7 +125,7 @@ func curveOf(name string, c evaluation.Calibration) curve {
 	return out
 }
 
-// classes are the worst first.
+// classes returns the classes, the worst first.
 func (v *view) classes(e *evaluation.Evaluation) {
 	c := slices.Clone(e.Classes)
 	slices.SortStableFunc(c, func(a, b evaluation.Class) int { return cmp.Compare(a.F1, b.F1) })
@@ -133,7 +133,7 @@ func (v *view) classes(e *evaluation.Evaluation) {
 	v.MoreClasses = len(c) - len(v.Classes)
 }
 
-// matrix is a confusion matrix, a row a true class.
+// matrix is a confusion matrix with a row for each true class.
 type matrix struct {
 	Labels []string
 	Rows   []matrixRow
@@ -147,7 +147,7 @@ type matrixRow struct {
 type cell struct {
 	Count int
 	Right bool
-	Shade string // 0 to 1, by its part of the row
+	Shade string // 0 to 1, the cell's part of the row
 }
 
 type pair struct {

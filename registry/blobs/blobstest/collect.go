@@ -12,7 +12,7 @@ import (
 	"tkit/registry/blobs"
 )
 
-// using answers Collect's question.
+// using returns a function that reports blobs as in use to Collect.
 func using(used ...blobs.Blob) func(context.Context) (map[blobs.Digest]bool, error) {
 	m := make(map[blobs.Digest]bool)
 	for _, b := range used {
@@ -47,10 +47,10 @@ func collect(t *testing.T, k Kind, name string) {
 	put(t, s, "dropped")
 	holds(t, s, []byte("dropped"))
 
-	refusal := errors.New("the database is away")
+	refusal := errors.New("the database is unavailable")
 	_, err := s.Collect(t.Context(), false, func(context.Context) (map[blobs.Digest]bool, error) { return nil, refusal })
 	if !errors.Is(err, refusal) {
-		t.Errorf("Collect whose question failed: %v", err)
+		t.Errorf("Collect with a failing used: %v", err)
 	}
 	if len(all(t, s)) != 2 {
 		t.Error("Collect removed blobs without knowing which are in use")
@@ -65,10 +65,10 @@ func holder(t *testing.T, k Kind, name string) {
 	}
 	again, err := other.Hold(t.Context())
 	if err != nil {
-		t.Fatal("two cannot hold at once:", err)
+		t.Fatal("two holders at the same time:", err)
 	}
 	again()
-	b := put(t, s, "being registered") // a holder may go on putting
+	b := put(t, s, "being registered") // a holder may continue to put
 
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

@@ -23,12 +23,11 @@ type Kind struct {
 	// Open opens the store of a name; the same name is the same store, opened
 	// once more as another process would. It is empty at first.
 	Open func(t *testing.T, name string) blobs.Store
-	// Damage changes a byte of what the store of that name keeps for a blob,
-	// behind the store's back.
+	// Damage changes a byte of a stored blob without using the store.
 	Damage func(t *testing.T, name string, d blobs.Digest)
 }
 
-// Run tests what the interface promises.
+// Run tests the contract of the interface.
 func Run(t *testing.T, k Kind) {
 	for _, c := range []struct {
 		name string
@@ -40,10 +39,10 @@ func Run(t *testing.T, k Kind) {
 		{"put a file", putFile},
 		{"failed put leaves nothing", failedPut},
 		{"same content at once", sameContent},
-		{"damage is noticed and mended", damage},
+		{"damage is detected and repaired", damage},
 		{"collect", collect},
-		{"a holder is waited for", holder},
-		{"a collection is waited for", waitForCollection},
+		{"Collect waits for a holder", holder},
+		{"Hold waits for a collection", waitForCollection},
 		{"an ended context", ended},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, k, filepath.Base(t.TempDir())+fmt.Sprint(time.Now().UnixNano())) })
@@ -65,7 +64,7 @@ func put(t *testing.T, s blobs.Store, content string) blobs.Blob {
 	return b
 }
 
-// holds checks that a store gives content back by each of its ways.
+// holds checks that every method of a store returns the content.
 func holds(t *testing.T, s blobs.Store, content []byte) {
 	t.Helper()
 	d := digest(content)
@@ -165,7 +164,7 @@ func putFile(t *testing.T, k Kind, name string) {
 	if err := os.WriteFile(path, []byte("in a file"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second time it is there already
+	for range 2 { // the second time it exists already
 		b, err := s.PutFile(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
@@ -189,7 +188,7 @@ func putFile(t *testing.T, k Kind, name string) {
 	}
 }
 
-// broken gives some bytes and then an error.
+// broken returns some bytes and then an error.
 type broken struct{ given bool }
 
 var errBroken = errors.New("the cable was cut")

@@ -1,4 +1,4 @@
-// Package metadatatest has the suite that every metadata.Store passes.
+// Package metadatatest is the test suite of implementations of metadata.Store.
 package metadatatest
 
 import (
@@ -15,8 +15,8 @@ import (
 	"tkit/registry/metadata"
 )
 
-// Run runs the suite. Open opens a new, empty store, and opens it again each time it
-// is called with the same test: as another process would.
+// Run runs the suite. Open opens a new, empty store for a test. Further calls with
+// the same test open the same store again, as another process would.
 func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 	for name, test := range map[string]func(t *testing.T, s, other metadata.Store){
 		"empty":     testEmpty,
@@ -263,7 +263,7 @@ func testEvents(t *testing.T, s, other metadata.Store) {
 	})
 }
 
-// A view does not see what is written while it goes on.
+// A view does not see what is written while it is open.
 func testOneState(t *testing.T, s, other metadata.Store) {
 	add(t, s, "m", 1)
 	view(t, other, func(r metadata.Reader) error {
@@ -277,7 +277,7 @@ func testOneState(t *testing.T, s, other metadata.Store) {
 	})
 }
 
-// Writers follow one another: none overwrites what another has written.
+// Updates do not overlap: no writer overwrites the changes of another.
 func testWriters(t *testing.T, s, other metadata.Store) {
 	const each = 8
 	var writing sync.WaitGroup
@@ -307,7 +307,7 @@ func testWriters(t *testing.T, s, other metadata.Store) {
 	})
 }
 
-// What another writes is a change.
+// A write of another process is a change.
 func testChanges(t *testing.T, s, other metadata.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -335,7 +335,7 @@ func testCancelled(t *testing.T, s, _ metadata.Store) {
 		t.Errorf("view: %v", err)
 	}
 	for range s.Changes(ctx, time.Millisecond) {
-		t.Error("changes go on")
+		t.Error("changes continue after the context has ended")
 		break
 	}
 }

@@ -34,7 +34,7 @@ func rowsOf[T any](t *transaction, scan func(*sql.Rows) (T, error), query string
 	return all, rows.Err()
 }
 
-// row reads the one row of a query; found is false where there is none.
+// row reads the only row of a query; found is false if there is none.
 func (t *transaction) row(query string, args []any, into ...any) (found bool, err error) {
 	err = t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -1,4 +1,4 @@
-// Package sqlite keeps the metadata of a registry in the database of a home.
+// Package sqlite stores the metadata of a registry in the database of a home.
 package sqlite
 
 import (
@@ -26,8 +26,8 @@ type Store struct {
 
 var _ metadata.Store = (*Store)(nil)
 
-// Open opens the store of the home in a folder and makes what is missing. It refuses a
-// database that is not the one that the home was used with; see [home.Open].
+// Open opens the store of the home in a folder and creates missing tables. It refuses
+// a database that does not belong to the home; see [home.Open].
 func Open(ctx context.Context, folder string) (*Store, error) {
 	scripts, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -40,7 +40,7 @@ func Open(ctx context.Context, folder string) (*Store, error) {
 	return prepare(ctx, d)
 }
 
-// OpenAlone opens the store for reading on a disk that is full, where Open cannot; see
+// OpenAlone opens the store for reading on a full disk, on which Open fails; see
 // [home.OpenAlone].
 func OpenAlone(ctx context.Context, folder string) (*Store, error) {
 	d, err := home.OpenAlone(ctx, folder)
@@ -101,7 +101,7 @@ func (s *Store) Update(ctx context.Context, f func(metadata.Writer) error) error
 	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
 }
 
-// Changes implements metadata.Store. A look costs some microseconds.
+// Changes implements metadata.Store. A poll takes some microseconds.
 func (s *Store) Changes(ctx context.Context, every time.Duration) iter.Seq[error] {
 	return s.db.Changes(ctx, every)
 }
