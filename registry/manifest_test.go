@@ -61,15 +61,15 @@ func TestDecodeManifestRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
-		"a key of the future":  {`"format":1`, `"format":1,"quantised":true`, "quantised"},
+		"a key of the future":    {`"format":1`, `"format":1,"quantised":true`, "quantised"},
 		"a format of the future": {`"format":1`, `"format":2`, "format is 2"},
-		"a step of the future": {`{"decode":`, `{"rotate":{}},{"decode":`, "rotate"},
-		"a bad digest":         {`"sha256:bbbb`, `"sha256:BBBB`, "digest"},
-		"an empty trunk":       {`"trunk":{"digest":"sha256:`, `"trunk":{"digest":"","was":"`, "manifest"},
-		"no version":           {`"version":1`, `"version":0`, "version"},
-		"a bad name":           {`"model":"flowers"`, `"model":"Flowers"`, "Flowers"},
-		"text behind":          {`"version":1}`, `"version":1} {}`, "after"},
-		"a torn file":          {`"version":1}`, `"versi`, "manifest"},
+		"a step of the future":   {`{"decode":`, `{"rotate":{}},{"decode":`, "rotate"},
+		"a bad digest":           {`"sha256:bbbb`, `"sha256:BBBB`, "digest"},
+		"an empty trunk":         {`"trunk":{"digest":"sha256:`, `"trunk":{"digest":"","was":"`, "manifest"},
+		"no version":             {`"version":1`, `"version":0`, "version"},
+		"a bad name":             {`"model":"flowers"`, `"model":"Flowers"`, "Flowers"},
+		"text behind":            {`"version":1}`, `"version":1} {}`, "after"},
+		"a torn file":            {`"version":1}`, `"versi`, "manifest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(string(golden), c.old) {

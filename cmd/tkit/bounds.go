@@ -2,10 +2,10 @@ package main
 
 import "tkit/internal/commandline"
 
-const many = 1_000_000 // of things that people count
+const many = 1_000_000 // the maximum of counts
 
-// bounds are far from what anybody needs. A value outside is a mistake, which is
-// reported before any data is read.
+// bounds are the limits of a flag's values, far beyond useful ones. A value
+// outside is a mistake, which is reported before any data is read.
 var bounds = commandline.Bounds{
 	"": {
 		"validation": {0, 1}, "test": {0, 1}, "per-class": {0, many},

@@ -35,15 +35,15 @@ swebhdfs://). It is one of:
    split
    a folder of tar files (WebDataset), TFRecord files of tf.train.Example or
    Hadoop SequenceFiles, or one such file
-The names tell which one it is, or ?format= with folder, manifest, tar, tfrecord
-or sequencefile. One line of the report says how names were read as classes and
-parts of a split. With the option splits=folders the folders train, validation and
-test are parts of the split, with splits=names the names of the files are. With
-label=parent the class of an image is the folder that it is in, and not the
-topmost folder.
+The kind follows from the names, or from ?format= with folder, manifest, tar,
+tfrecord or sequencefile. One line of the report says how names were read as
+classes and parts of a split. With the option splits=folders the folders train,
+validation and test are parts of the split; with splits=names the names of the
+files are. With label=parent the class of an image is the folder that contains it,
+not the topmost one.
 
 The exit status is 1 when no image can be used, or no image of a class. A
-registered dataset takes the right to read.
+registered dataset requires the right to read.
 
 A perceptual hash finds near duplicates. The report names those that the split of
 a training would separate: the model would be evaluated on images like those that

@@ -81,7 +81,7 @@ func (e earlier) isInForce(t *testing.T) {
 }
 
 func (e earlier) isVerified(t *testing.T) {
-	if out := mustRun(t, e.path, "registry", "verify"); !strings.Contains(out, "all is as it was registered") {
+	if out := mustRun(t, e.path, "registry", "verify"); !strings.Contains(out, "everything is unchanged since its registration") {
 		t.Errorf("registry verify: %s", out)
 	}
 	if out := mustRun(t, e.path, "datasets", "audit", "verify"); !strings.Contains(out, "nothing was changed") {

@@ -13,7 +13,7 @@ import (
 	"tkit/train/job"
 )
 
-// remedies are the flags that help against errors of packages, which know no
+// remedies are the flags that fix errors of packages, which do not know about
 // flags.
 var remedies = []struct {
 	err   error
@@ -29,7 +29,7 @@ var remedies = []struct {
 	{python.ErrInterpreter, "--python"},
 }
 
-// withFlags adds to an error the flags that it is about.
+// withFlags adds the flags that fix an error to its text.
 func withFlags(err error) error {
 	for { // errors.Join also wraps a single error
 		joined, ok := err.(interface{ Unwrap() []error })

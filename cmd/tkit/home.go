@@ -9,13 +9,13 @@ import (
 	"tkit/catalog"
 )
 
-// inHome is an action that needs a home. It creates none: a command that looks for
-// something in a home whose name was mistyped must not leave an empty one there.
+// inHome returns an action that requires an existing home. It does not create one,
+// because a mistyped name must not leave an empty home behind.
 func inHome(act cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		err := catalog.Exists(c.Path("home"))
 		if errors.Is(err, catalog.ErrNoHome) {
-			return fmt.Errorf("%w: name another with --home; `tkit train` and `tkit datasets add` make one", err)
+			return fmt.Errorf("%w: name another with --home; `tkit train` and `tkit datasets add` create one", err)
 		}
 		if err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"tkit/datasets/pictures"
 )
 
-// splitFlags say how a dataset is split.
+// splitFlags are the flags for the split of a dataset.
 func splitFlags(category string) []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Category: category, Name: "validation", Value: 0.15, Usage: "choose settings by this `PART` of the images"},

@@ -19,21 +19,22 @@ import (
 	"tkit/internal/printable"
 )
 
-// version is what `tkit --version` prints and what a manifest's lineage names;
-// the Makefile sets it from git.
+// version is printed by `tkit --version` and recorded in the lineage of
+// manifests; the Makefile sets it from git.
 var version = "devel"
 
-// garbage is how much of it, in percent of what is in use, Go's heap may hold.
-// Networks and tensors are not in that heap, and what works on images uses its
-// buffers again: collecting twice as often costs nothing that bench/serve and
-// bench/bottlenecks measure, and takes 50 MB less for a million entries.
+// garbage is Go's GC percentage: the garbage that the heap may hold in percent
+// of the live data. Networks and tensors are not in that heap, and the
+// processing of images reuses its buffers. So collecting twice as often has no
+// measurable cost in bench/serve and bench/bottlenecks, and saves 50 MB for a
+// million entries.
 const garbage = 50
 
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
-	// The first signal asks the command to end in order, the second ends it.
+	// The first signal cancels the command, the second ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 
@@ -49,7 +50,7 @@ func app() *cli.App {
 		Name:    "tkit",
 		Usage:   "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
 		Version: version,
-		// What tkit prints quotes names and messages from elsewhere.
+		// The output contains names and messages from other sources.
 		Writer:    printable.NewWriter(os.Stdout),
 		ErrWriter: printable.NewWriter(os.Stderr),
 		// Errors are printed once, by main.
@@ -62,7 +63,7 @@ func app() *cli.App {
 				Value:   defaultHome(),
 			},
 		},
-		// Whatever a command does, it does it by what stands in the home.
+		// Every command depends on the content of the home.
 		Before: func(c *cli.Context) error { return catalog.CheckFolder(c.Path("home")) },
 		Commands: []*cli.Command{
 			trainCommand(),

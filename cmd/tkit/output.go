@@ -10,12 +10,12 @@ import (
 	"tkit/internal/printable"
 )
 
-// jsonFlag is on every command that prints something a program may want.
+// jsonFlag is for every command whose output is useful to programs.
 func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
 }
 
-// show prints a value as JSON with --json, and otherwise as text writes it.
+// show prints a value as JSON with --json, and otherwise by the function text.
 func show(c *cli.Context, value any, text func(w io.Writer) error) error {
 	if c.Bool("json") {
 		return present.JSON(c.App.Writer, value)
@@ -28,7 +28,7 @@ func show(c *cli.Context, value any, text func(w io.Writer) error) error {
 // sentence empty, unless that is "".
 func showList[T any](c *cli.Context, items []T, empty string, header []string, row func(T) []string) error {
 	if items == nil {
-		items = []T{} // which is [] in JSON, and not null
+		items = []T{} // which is [] in JSON, not null
 	}
 	return show(c, items, func(w io.Writer) error {
 		if len(items) == 0 && empty != "" {

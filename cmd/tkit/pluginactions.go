@@ -29,7 +29,7 @@ func listPlugins(c *cli.Context, s store.Store) error {
 	if err != nil && len(all) == 0 {
 		return err
 	}
-	return errors.Join(err, showList(c, all, "no plugin is installed; `tkit plugins install` does it, `tkit plugins new` begins one",
+	return errors.Join(err, showList(c, all, "no plugin is installed; `tkit plugins install` installs one, `tkit plugins new` creates the project of one",
 		[]string{"name", "version", "takes", "gives", "digest", "summary"}, func(i store.Installed) []string {
 			return []string{i.Name, i.Version, i.Takes.String(), i.Gives.String(), i.Digest[:min(19, len(i.Digest))], i.Summary}
 		}))
@@ -79,7 +79,7 @@ func verifyPlugins(c *cli.Context, s store.Store) error {
 			return nil
 		}
 		all, err := s.List()
-		printable.Fprintf(w, "%d plugins are as they were installed\n", len(all))
+		printable.Fprintf(w, "%d plugins are unchanged since their installation\n", len(all))
 		return err
 	})
 	if len(problems) > 0 {
@@ -103,7 +103,7 @@ func removePlugin(c *cli.Context, s store.Store) (err error) {
 		return err
 	}
 	if len(versions) > 0 && !c.Bool("force") {
-		return fmt.Errorf("plugins remove: %s is needed by %s; --force removes it all the same, and they can then not be served",
+		return fmt.Errorf("plugins remove: %s is needed by %s; --force removes it anyway, after which they cannot be served",
 			i.Description, strings.Join(versions, ", "))
 	}
 	if err := s.Remove(i); err != nil {

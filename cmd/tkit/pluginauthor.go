@@ -78,11 +78,11 @@ func newPlugin(c *cli.Context, _ store.Store) error {
 	if err := create[c.String("lang")](folder); err != nil {
 		return fmt.Errorf("plugins new: %w", err)
 	}
-	printable.Fprintf(c.App.Writer, "created %s; its README.md says how to go on\n", folder)
+	printable.Fprintf(c.App.Writer, "created %s; its README.md describes the next steps\n", folder)
 	return nil
 }
 
-// trialFlags say what to try a plugin with.
+// trialFlags are the flags for the input of a trial.
 func trialFlags() []cli.Flag {
 	return append(pythonFlags(),
 		&cli.StringFlag{Name: "config", Usage: "the plugin's configuration, as a `JSON` object"},
@@ -133,7 +133,7 @@ func printChecks(w io.Writer, network bool) trial.Observer {
 	const form = "%-20s %-8s %8s  %s\n"
 	return trial.Observer{
 		Started: func(r trial.Report) {
-			fmt.Fprintln(w, "how this machine confines plugins; docs/security-plugins.md says what each line means:")
+			fmt.Fprintln(w, "how this machine confines plugins; docs/security-plugins.md explains each line:")
 			for _, p := range r.Protections.List(network) {
 				fmt.Fprintf(w, "  %-5s%s\n", map[bool]string{true: "yes", false: "NO"}[p.Closed], p.Words)
 			}
@@ -162,7 +162,7 @@ func benchPlugin(c *cli.Context, s store.Store) error {
 		return err
 	}
 	return show(c, f, func(w io.Writer) error {
-		printable.Fprintf(w, "%s, %s at a time; start to first answer: %.0f ms\n", f.Plugin, f.Batch, f.Start)
+		printable.Fprintf(w, "%s, %s at a time; start to first result: %.0f ms\n", f.Plugin, f.Batch, f.Start)
 		return present.Table(w, []string{"way", "an image (median)", "images/s", "a batch (99 %)"},
 			[][]string{speedRow("shared memory", f.Shared), speedRow("gRPC", f.GRPC)})
 	})
@@ -170,7 +170,7 @@ func benchPlugin(c *cli.Context, s store.Store) error {
 
 func speedRow(way string, s *trial.Speed) []string {
 	if s == nil {
-		return []string{way, "it shares no memory with tkit here", "", ""}
+		return []string{way, "it does not share memory with tkit on this machine", "", ""}
 	}
 	return []string{way, fmt.Sprintf("%.3f ms", s.Image), fmt.Sprintf("%.0f", s.Rate), fmt.Sprintf("%.2f ms", s.P99)}
 }

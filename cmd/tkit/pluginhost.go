@@ -12,7 +12,8 @@ import (
 
 const hostCategory = "with plugin steps:"
 
-// hostFlags are on every command that runs the plugins of a preprocessing.
+// hostFlags are the flags of every command that runs plugins of a
+// preprocessing.
 func hostFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.IntFlag{Category: hostCategory, Name: "plugin-processes", Value: 2, Usage: "run `N` processes of each plugin"},
@@ -20,7 +21,7 @@ func hostFlags() []cli.Flag {
 	}, allowanceFlags()...)
 }
 
-// allowanceFlags say what a process of a plugin may have.
+// allowanceFlags are the flags for the resources of a plugin's process.
 func allowanceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Int64Flag{Category: hostCategory, Name: "plugin-memory", Value: 1024, Usage: "let each process use `MB` of memory"},
@@ -28,8 +29,8 @@ func allowanceFlags() []cli.Flag {
 	}
 }
 
-// pluginHost is the configuration that the flags give. Faults of plugins and
-// what they print are logged to standard error.
+// pluginHost returns the configuration given by the flags. Faults and output of
+// plugins are logged to standard error.
 func pluginHost(c *cli.Context) host.Config {
 	return host.Config{
 		Processes: c.Int("plugin-processes"), Memory: pluginMemory(c), Timeout: c.Duration("plugin-timeout"), Network: c.Bool("plugin-network"),

@@ -81,7 +81,8 @@ Examples:
 	}
 }
 
-// pythonFlags are on every command that may install a plugin in Python.
+// pythonFlags are the flags of every command that may install a plugin in
+// Python.
 func pythonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "python", Usage: "run a plugin in Python with `INTERPRETER`", Value: "python3"},
@@ -89,12 +90,13 @@ func pythonFlags() []cli.Flag {
 	}
 }
 
-// storeOptions say how to get the packages of a plugin in Python.
+// storeOptions returns the options for getting the packages of a plugin in
+// Python.
 func storeOptions(c *cli.Context) store.Options {
 	return store.Options{Python: c.String("python"), Wheels: c.Path("wheels")}
 }
 
-// pluginStore is that of the home.
+// pluginStore returns the plugin store of the home.
 func pluginStore(c *cli.Context) store.Store { return store.In(c.Path("home")) }
 
 // withStore makes an action of one on the plugins of the home.

@@ -141,7 +141,7 @@ func TestPluginsCommands(t *testing.T) {
 		{installed.Digest, "show faulty"},
 		{`"additionalProperties": false`, "show faulty@1.0.0"},
 		{`"deterministic": true`, "show --json " + installed.Digest[:16]},
-		{"1 plugins are as they were installed", "verify"},
+		{"1 plugins are unchanged since their installation", "verify"},
 		{"[]", "verify --json"},
 		{"faulty@1.0.0", "remove f --generate-shell-completion"},
 		{"faulty@1.0.0", "show f --generate-shell-completion"},

@@ -20,7 +20,7 @@ MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
 	}
 }
 
-// versionCommands are those of `tkit registry` that read versions.
+// versionCommands are the commands of `tkit registry` that read versions.
 func versionCommands() []*cli.Command {
 	return []*cli.Command{
 		{
@@ -42,10 +42,10 @@ Examples:
 			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
 			Flags: []cli.Flag{
 				&cli.PathFlag{Name: "html", Usage: "also write it to `FILE`, as a page without scripts that only you can read"},
-				&cli.StringFlag{Name: "attachment", Usage: "print the attachment `NAME` instead, which takes the right to download"},
+				&cli.StringFlag{Name: "attachment", Usage: "print the attachment `NAME` instead, which requires the right to download"},
 				purposeFlag(), jsonFlag(),
 			},
-			Description: `This takes the right to use the version. ` + "`tkit registry access`" + ` shows your
+			Description: `This requires the right to use the version. ` + "`tkit registry access`" + ` shows your
 rights.
 
 The attachments are the list of the images (snapshot.jsonl), the report about them
@@ -92,7 +92,7 @@ Examples:
 	}
 }
 
-// aliasCommands are those of `tkit registry` about aliases.
+// aliasCommands are the commands of `tkit registry` for aliases.
 func aliasCommands() []*cli.Command {
 	return []*cli.Command{
 		{
@@ -141,7 +141,7 @@ Examples:
 	}
 }
 
-// maintenanceCommands are those of `tkit registry` about its files.
+// maintenanceCommands are the commands of `tkit registry` for its files.
 func maintenanceCommands() []*cli.Command {
 	return []*cli.Command{
 		{
@@ -163,7 +163,7 @@ Examples:
 				jsonFlag(),
 			},
 			Description: `It also removes what crashed runs have left. It works on a full disk. It removes
-nothing when the database does not tell for certain what is in use.
+nothing if the database does not show reliably what is in use.
 
 Examples:
    tkit registry gc --dry-run
@@ -173,16 +173,16 @@ Examples:
 	}
 }
 
-// changeFlags are on every command that changes the registry.
+// changeFlags are the flags of every command that changes the registry.
 func changeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "reason", Usage: "the reason for the history, as `TEXT`"},
 		purposeFlag(),
-		&cli.StringFlag{Name: "actor", Usage: "record `NAME` in the history as the one who did it", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
+		&cli.StringFlag{Name: "actor", Usage: "record `NAME` in the history as the author of the change", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
 	}
 }
 
-// change says who changes the registry, where the command line does, and why.
+// change returns who changes the registry, and why, according to the flags.
 func change(c *cli.Context) registry.Change {
 	return registry.Change{Actor: c.String("actor"), Reason: c.String("reason")}
 }

@@ -81,7 +81,7 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "remove-alias flowers@2", err: "versions stay"},
 		{args: "history flowers", want: []string{"register", "production 1 → 2", "production 2 → 1", "champion, was 2", "better", "cem"}},
 		{args: "history", want: []string{"register"}},
-		{args: "verify", want: []string{"all is as it was registered"}},
+		{args: "verify", want: []string{"everything is unchanged since its registration"}},
 		{args: "gc --dry-run", want: []string{"would remove 0"}},
 		{args: "gc", want: []string{"removed 0"}},
 		{args: "export flowers", err: "registry export --help"},

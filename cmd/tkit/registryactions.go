@@ -108,12 +108,12 @@ func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 			printable.Fprintf(w, "%s: %s\n", p.Subject, p.Detail)
 		}
 		if len(problems) == 0 {
-			fmt.Fprintln(w, "all is as it was registered")
+			fmt.Fprintln(w, "everything is unchanged since its registration")
 		}
 		return nil
 	})
 	if len(problems) > 0 {
-		err = errors.Join(err, fmt.Errorf("registry verify: %d found; registering the same content again mends a blob, a backup the rest",
+		err = errors.Join(err, fmt.Errorf("registry verify: %d found; to repair a blob, register the same content again; restore everything else from a backup",
 			len(problems)))
 	}
 	return err

@@ -32,7 +32,7 @@ func printVersions(w io.Writer, versions []registry.Version) error {
 			a := m.Metrics.Accuracy
 			accuracy = fmt.Sprintf("%.4f (%.4f to %.4f)", a.Value, a.Low, a.High)
 		}
-		labels, trunk := "-", "-" // of a version of which no more is told
+		labels, trunk := "-", "-" // of a version about which nothing else is shown
 		if len(m.Labels) > 0 {
 			labels, trunk = strconv.Itoa(len(m.Labels)), m.Trunk.Digest.Short()
 		}

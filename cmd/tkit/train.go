@@ -46,14 +46,13 @@ Examples:
 	}
 }
 
-// The flags of one way to train, by their heading in the help.
+// The headings in the help of the flags for one kind of training.
 const (
 	headFlags    = "with --base:"
 	scratchFlags = "with --architecture:"
 )
 
-// trainFlags are what a run is described by; how plugins are run is not a part
-// of that.
+// trainFlags describe a run. The flags for running plugins are separate.
 func trainFlags() []cli.Flag {
 	const (
 		what   = "what to train:"
@@ -104,11 +103,11 @@ func trainFlags() []cli.Flag {
 	return append(flags, splitFlags(data)...)
 }
 
-// trainVersion trains what the flags say and registers it.
+// trainVersion trains a version as described by the flags, and registers it.
 func trainVersion(c *cli.Context) error {
 	for _, f := range trainFlags() {
 		if name := f.Names()[0]; c.IsSet(name) && idle(c, f) {
-			return commandline.Usagef("--%s goes %s; give that, or leave --%s out", name, strings.TrimSuffix(heading(f), ":"), name)
+			return commandline.Usagef("--%s is only valid %s; give that, or omit --%s", name, strings.TrimSuffix(heading(f), ":"), name)
 		}
 	}
 	o := trainOptions(c)
@@ -118,7 +117,7 @@ func trainVersion(c *cli.Context) error {
 	v, err := runTraining(c, o)
 	if v.Manifest == nil {
 		if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
-			err = fmt.Errorf("no version is registered; the same command goes on from what was computed: %w", err)
+			err = fmt.Errorf("no version was registered; the same command continues from the intermediate results: %w", err)
 		}
 		return err
 	}
@@ -157,8 +156,8 @@ func trainOptions(c *cli.Context) job.Options {
 	}
 }
 
-// parameters are the values of the flags that the run uses, as its version
-// records them.
+// parameters returns the values of the flags that apply to the run, as recorded
+// in its version.
 func parameters(c *cli.Context) map[string]string {
 	values := map[string]string{}
 	for _, f := range trainFlags() {
@@ -177,14 +176,14 @@ func parameters(c *cli.Context) map[string]string {
 	return values
 }
 
-// idle reports whether a flag is for the other way to train.
+// idle reports whether a flag is only for the other kind of training.
 func idle(c *cli.Context, f cli.Flag) bool {
 	return heading(f) == headFlags && c.String("base") == "" || heading(f) == scratchFlags && c.String("architecture") == ""
 }
 
 func heading(f cli.Flag) string { return f.(cli.CategorizableFlag).GetCategory() }
 
-// printTrained shows what the version is worth and how to go on.
+// printTrained prints the evaluation of the version and the next steps.
 func printTrained(c *cli.Context, v registry.Version, promoted bool) error {
 	w, m := c.App.Writer, v.Manifest
 	if c.Bool("json") {

@@ -13,7 +13,8 @@ import (
 	"tkit/registry/versionpage"
 )
 
-// writeVersionPage writes what a version is, and what restricts it, as a page.
+// writeVersionPage writes the description of a version, with its restrictions,
+// as a page.
 func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v registry.Version, file string) error {
 	a, err := k.VersionAccess(c.Context, who, v.Manifest.Ref())
 	if err != nil {

@@ -26,7 +26,7 @@ func (a Addresses) WriteText(w io.Writer, secured bool) {
 // WriteModels writes a table of the loaded versions.
 func WriteModels(w io.Writer, models []inference.ModelStatus) {
 	if len(models) == 0 {
-		fmt.Fprintln(w, "No model is in production yet; `tkit registry promote` puts one there.")
+		fmt.Fprintln(w, "No model is in production yet; put one there with `tkit registry promote`.")
 		return
 	}
 	var rows [][]string
