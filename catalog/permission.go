@@ -65,8 +65,10 @@ func (c *Catalog) UseVersion(ctx context.Context, who access.Caller, ref registr
 // Context ends when the permission is lost, with the reason as its cause.
 func (u *Use) Context() context.Context { return u.ctx }
 
-// Registry is where the parts of the version are.
-func (u *Use) Registry() *registry.Registry { return u.catalog.registry }
+// Files returns the files of the version.
+func (u *Use) Files() (registry.Files, error) {
+	return u.catalog.registry.Files(u.ctx, u.Manifest.Ref(), "")
+}
 
 // End ends the use. It returns err, the error of the use, or why the permission
 // was lost where that is the reason for err.

@@ -92,8 +92,8 @@ func (s *Serving) Close() {
 	s.following.Wait()
 }
 
-// Registry is where the server finds the versions to load.
-func (s *Serving) Registry() *registry.Registry { return s.catalog.registry }
+// Versions returns what a server reads of the registry.
+func (s *Serving) Versions() Versions { return Versions{s} }
 
 // Ready returns why no request can be decided now: the policy cannot be read. It is
 // nil where requests can be decided. The error wraps ErrUnavailable and is for the

@@ -48,6 +48,29 @@ func TestServingDecidesOnce(t *testing.T) {
 	}
 }
 
+// A server reads the files of a version only if its account may use the version.
+func TestServingReads(t *testing.T) {
+	f := newFixture(t)
+	for _, c := range []struct {
+		server access.Caller
+		want   error
+	}{{f.account, nil}, {mallory, ErrUnavailable}} {
+		s, err := f.Serve(t.Context(), ServingOptions{Server: c.server, Every: time.Second, Log: discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := f.records(t)
+		files, err := s.Versions().Files(t.Context(), m2, "data.json")
+		if !errors.Is(err, c.want) || (files.Manifest == nil) != (c.want != nil) || (files.Attachment == "") != (c.want != nil) {
+			t.Errorf("%s: %+v, %v", c.server.Principal, files, err)
+		}
+		if n := f.records(t) - before; n != 1 {
+			t.Errorf("%s: %d records, want 1", c.server.Principal, n)
+		}
+		s.Close()
+	}
+}
+
 func TestServingAuthenticates(t *testing.T) {
 	f := newFixture(t)
 	token, secret, err := f.CreateToken(t.Context(), olga, TokenOptions{Purpose: "triage", Expires: soon()})

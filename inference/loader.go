@@ -63,7 +63,7 @@ func (o LoaderOptions) withDefaults() LoaderOptions {
 // loaded once: trunks are keyed by digest, precision and session, preprocessings by
 // digest.
 type Loader struct {
-	source    Source
+	source    PartSource
 	options   LoaderOptions
 	trunks    pool[trunkKey, *Trunk]
 	pipelines pool[string, *pipeline.Pipeline]
@@ -78,7 +78,7 @@ type trunkKey struct {
 }
 
 // NewLoader returns a loader of the versions of a source.
-func NewLoader(source Source, o LoaderOptions) *Loader {
+func NewLoader(source PartSource, o LoaderOptions) *Loader {
 	o = o.withDefaults()
 	return &Loader{source: source, options: o, decoders: make(semaphore, o.Decoders)}
 }

@@ -2,7 +2,7 @@ package inference
 
 import (
 	"context"
-	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,10 +11,20 @@ import (
 	"tkit/registry"
 )
 
+// A Registry is what a RegistrySource reads: a [registry.Registry], or what a caller
+// may read of one.
+type Registry interface {
+	List(ctx context.Context) ([]registry.Model, error)
+	Resolve(ctx context.Context, ref registry.Ref) (*registry.Manifest, error)
+	Files(ctx context.Context, ref registry.Ref, attachment string) (registry.Files, error)
+	Generation(ctx context.Context) (int64, error)
+	Watch(ctx context.Context, since int64, every time.Duration) iter.Seq2[registry.Event, error]
+}
+
 // RegistrySource follows a model registry.
 type RegistrySource struct {
 	// Registry is followed. Other processes may change it.
-	Registry *registry.Registry
+	Registry Registry
 	// Wanted are the aliases and versions to serve. If empty, the production
 	// version of every model is served.
 	Wanted []registry.Ref
@@ -103,25 +113,12 @@ func (s *RegistrySource) Changes(ctx context.Context) <-chan struct{} {
 
 // Parts reads the manifest and finds the files.
 func (s *RegistrySource) Parts(ctx context.Context, model string, version int) (Parts, error) {
-	m, err := s.Registry.Resolve(ctx, registry.Ref{Model: model, Version: version})
-	if err != nil {
-		return Parts{}, err
-	}
-	// The permission depends on the lineage, so it must be readable.
-	if _, err := s.Registry.Lineage(ctx, m); err != nil {
-		return Parts{}, err
-	}
-	p := Parts{Manifest: m}
-	if p.TrunkPath, err = s.Registry.BlobPath(ctx, m.Trunk.Digest); err != nil {
-		return p, fmt.Errorf("the trunk of %s: %w", m.Ref(), err)
-	}
-	if p.HeadPath, err = s.Registry.BlobPath(ctx, m.Head.Digest); err != nil {
-		return p, fmt.Errorf("the head of %s: %w", m.Ref(), err)
-	}
-	if sample, ok := m.Attachments[SampleAttachment]; ok {
-		if p.SamplePath, err = s.Registry.BlobPath(ctx, sample.Digest); err != nil {
-			return p, fmt.Errorf("%s of %s: %w", SampleAttachment, m.Ref(), err)
-		}
-	}
-	return p, nil
+	f, err := s.Registry.Files(ctx, registry.Ref{Model: model, Version: version}, SampleAttachment)
+	return PartsOf(f), err
+}
+
+// PartsOf returns the parts of a registered version, with the attachment
+// SampleAttachment.
+func PartsOf(f registry.Files) Parts {
+	return Parts{Manifest: f.Manifest, TrunkPath: f.Trunk, HeadPath: f.Head, SamplePath: f.Attachment}
 }

@@ -14,7 +14,11 @@ type Source interface {
 	// Changes sends whenever the aspirations may have changed, until ctx ends.
 	// Several changes may be sent as one.
 	Changes(ctx context.Context) <-chan struct{}
-	// Parts finds the parts of a version.
+	PartSource
+}
+
+// A PartSource finds the parts of a version.
+type PartSource interface {
 	Parts(ctx context.Context, model string, version int) (Parts, error)
 }
 

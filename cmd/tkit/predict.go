@@ -47,7 +47,11 @@ func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err e
 		return err
 	}
 	defer func() { err = use.End(err) }()
-	p, err := predict.Open(use.Context(), use.Registry(), use.Manifest, pluginSteps(c))
+	files, err := use.Files()
+	if err != nil {
+		return err
+	}
+	p, err := predict.Open(use.Context(), files, pluginSteps(c))
 	if err != nil {
 		return err
 	}

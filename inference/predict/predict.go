@@ -32,9 +32,17 @@ type Predictor struct {
 	details datasets.Details
 }
 
+// files is the inference.PartSource of one version.
+type files registry.Files
+
+func (f files) Parts(context.Context, string, int) (inference.Parts, error) {
+	return inference.PartsOf(registry.Files(f)), nil
+}
+
 // Open loads a version, with the plugins that it pins. The caller closes it.
-func Open(ctx context.Context, r *registry.Registry, m *registry.Manifest, plugins pipeline.Plugins) (*Predictor, error) {
-	loader := inference.NewLoader(&inference.RegistrySource{Registry: r}, inference.LoaderOptions{
+func Open(ctx context.Context, version registry.Files, plugins pipeline.Plugins) (*Predictor, error) {
+	m := version.Manifest
+	loader := inference.NewLoader(files(version), inference.LoaderOptions{
 		Limits: inference.Limits{MaxBatch: BatchSize, MaxQueue: inference.DefaultLimits.MaxQueue}, Plugins: plugins, Cold: true,
 	})
 	h, err := loader.Load(ctx, m.Model, m.Version)

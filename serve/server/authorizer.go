@@ -7,6 +7,7 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/inference"
+	"tkit/registry"
 	"tkit/serve"
 )
 
@@ -58,6 +59,17 @@ func (a authorizer) use(ctx context.Context, v inference.Version) error {
 // load decides whether the server may load a version.
 func (a authorizer) load(ctx context.Context, v inference.Version) error {
 	return withReason(a.AuthorizeLoad(ctx, v.String(), v.Manifest))
+}
+
+// versions is what the server may read of the registry.
+func (a authorizer) versions() inference.Registry { return versions{a.Versions()} }
+
+type versions struct{ catalog.Versions }
+
+// Files adds the reason to the error of a decision.
+func (v versions) Files(ctx context.Context, ref registry.Ref, attachment string) (registry.Files, error) {
+	f, err := v.Versions.Files(ctx, ref, attachment)
+	return f, withReason(err)
 }
 
 // withReason adds the reason to an error of the catalog.

@@ -143,7 +143,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, listeners.close())
 	}
 	defer a.Close()
-	source, err := newSource(ctx, a.Registry(), o)
+	source, err := newSource(ctx, a.versions(), o)
 	if err != nil {
 		return errors.Join(err, listeners.close())
 	}

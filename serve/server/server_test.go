@@ -337,7 +337,7 @@ func TestServeFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	source, err := newSource(t.Context(), a.Registry(), o)
+	source, err := newSource(t.Context(), a.versions(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

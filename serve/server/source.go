@@ -15,7 +15,7 @@ const folderEvery = time.Second
 
 // newSource returns the source that the options name: versions of a registry, or a
 // folder.
-func newSource(ctx context.Context, r *registry.Registry, o Options) (inference.Source, error) {
+func newSource(ctx context.Context, r inference.Registry, o Options) (inference.Source, error) {
 	if o.Folder != "" {
 		return openFolder(o)
 	}
