@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"image"
 	"image/png"
@@ -15,6 +16,8 @@ import (
 
 	"tkit/access"
 	"tkit/inference/inferencetest"
+	"tkit/internal/db"
+	"tkit/internal/home"
 	"tkit/registry"
 )
 
@@ -120,6 +123,20 @@ func (f *fixture) records(t *testing.T) int {
 		n++
 	}
 	return n
+}
+
+// forgetRecords makes the home's database older than its audit log, as a restored
+// backup is.
+func (f *fixture) forgetRecords(ctx context.Context) (err error) {
+	d, err := db.Open(ctx, filepath.Join(f.home, home.Database))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE access_audit SET sequence = 1")
+		return err
+	})
 }
 
 // grant has olga allow a principal rights on her dataset.

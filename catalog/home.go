@@ -20,6 +20,9 @@ var ErrRegistering = errors.New("something is being registered: try again later 
 // AcceptHome makes a home usable that Open refuses because its database or its
 // audit log was restored or lost; see [access.Accept]. Only an administrator may.
 // It writes one record.
+//
+// Such a home has no [Catalog]. A refusal is not recorded either: a record would
+// continue the chain of the audit log where the home was not accepted.
 func AcceptHome(ctx context.Context, who access.Caller, folder, reason string) error {
 	return access.Accept(ctx, who, folder, sqlite.Open, reason)
 }
