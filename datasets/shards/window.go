@@ -185,7 +185,7 @@ func (w *window) release(c *chunk) {
 // load reads a chunk, checks that it belongs to the listed shard, and announces
 // it. A chunk that could not be read is dropped.
 func (w *window) load(ctx context.Context, s *Shard, c *chunk) {
-	b := w.buffer()
+	b := w.buffer(min(chunkBytes, s.Size))
 	begin := c.key.number * chunkBytes
 	b = b[:min(chunkBytes, s.Size-begin)]
 	_, err := w.fetch(ctx, s, b, begin)
@@ -203,16 +203,19 @@ func (w *window) load(ctx context.Context, s *Shard, c *chunk) {
 	close(c.done)
 }
 
-// buffer returns a buffer for a chunk.
-func (w *window) buffer() []byte {
+// buffer returns a buffer of at least a capacity. Small shards need no buffer of a
+// whole chunk.
+func (w *window) buffer(capacity int64) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n := len(w.spare); n > 0 {
 		b := w.spare[n-1]
 		w.spare = w.spare[:n-1]
-		return b
+		if int64(cap(b)) >= capacity {
+			return b
+		}
 	}
-	return make([]byte, 0, chunkBytes)
+	return make([]byte, 0, capacity)
 }
 
 // readAlone reads a part of a shard for one reader.
