@@ -112,9 +112,20 @@ func (EpochEnded) Name() string  { return "epoch" }
 func (Resumed) Name() string     { return "resumed" }
 func (Noted) Name() string       { return "note" }
 
-// JSONLines returns an observer that writes each event as a line of JSON.
+// progressInterval is the least time between two lines of progress.
+const progressInterval = 500 * time.Millisecond
+
+// JSONLines returns an observer that writes each event as a line of JSON. Of the
+// events of Progress it writes at most two a second, and omits the others.
 func JSONLines(w io.Writer) Observer {
+	var last time.Time // of the last line of progress
 	return func(event Event) {
+		if _, is := event.(Progress); is {
+			if time.Since(last) < progressInterval {
+				return
+			}
+			last = time.Now()
+		}
 		// A closed reader is no reason to abort the training.
 		_ = WriteJSON(w, event.Name(), event)
 	}

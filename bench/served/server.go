@@ -66,7 +66,7 @@ type Answer struct {
 			Probability float64
 		}
 	}
-	Timings struct{ Decode, Trunk, Head float64 } // milliseconds
+	Timings struct{ Decode, Trunk, Head float64 } `json:"timings_ms"`
 	// Whole is the client's waiting time.
 	Whole time.Duration `json:"-"`
 }

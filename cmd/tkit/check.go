@@ -16,8 +16,8 @@ import (
 	"tkit/datasets"
 	"tkit/datasets/pictures"
 	"tkit/datasets/reportpage"
+	"tkit/internal/commandline"
 	"tkit/internal/page"
-	"tkit/internal/printable"
 )
 
 func checkDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) (err error) {
@@ -78,6 +78,6 @@ func writeDataPage(c *cli.Context, src datasets.Source, snapshot *datasets.Snaps
 	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
 		return err
 	}
-	printable.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
+	commandline.Tell(c, "note", "wrote "+file)
 	return nil
 }

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/plugins/preprocesstest"
@@ -93,7 +93,7 @@ func trialFlags() []cli.Flag {
 
 func trialOptions(c *cli.Context) (o trial.Options, err error) {
 	o = trial.Options{Path: c.Args().First(), Store: storeOptions(c), Memory: pluginMemory(c), Network: c.Bool("plugin-network"),
-		Log: slog.NewTextHandler(c.App.ErrWriter, nil)}
+		Log: commandline.NewLog(c, false).Handler()}
 	o.Suite.Rounds = c.Int("rounds")
 	if o.Suite.Config, err = trial.ParseConfig(c.String("config")); err != nil {
 		return o, fmt.Errorf("--config: %w", err)

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
 )
@@ -34,7 +34,7 @@ func allowanceFlags() []cli.Flag {
 func pluginHost(c *cli.Context) host.Config {
 	return host.Config{
 		Processes: c.Int("plugin-processes"), Memory: pluginMemory(c), Timeout: c.Duration("plugin-timeout"), Network: c.Bool("plugin-network"),
-		Log: slog.New(slog.NewTextHandler(c.App.ErrWriter, nil)),
+		Log: commandline.NewLog(c, false),
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/inference/predict"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
-	"tkit/internal/printable"
 	"tkit/registry"
 )
 
@@ -18,14 +18,16 @@ func predictCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "predict",
 		Usage:     "classify images without a server",
-		ArgsUsage: "IMAGE...",
+		ArgsUsage: "IMAGE|FOLDER...",
 		Description: `Prints one line for each image, with the most probable labels first. For an image
 that cannot be used it prints the reason. The other images are classified, and
-the exit status is 1.
+the exit status is 1. A folder stands for all files in it and in its folders, and
+"-" for an image on standard input.
 
 Examples:
    tkit predict rose.jpg --model flowers
-   tkit predict *.jpg --model flowers@7 --top 1
+   tkit predict photos --model flowers@7 --top 1
+   curl -s https://example.org/rose.jpg | tkit predict - --model flowers
    tkit predict *.jpg --model flowers --json | jq -r '[.image, .labels[0].label] | @tsv'`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`MODEL` (its production version), MODEL@VERSION or MODEL@ALIAS", Required: true},
@@ -39,6 +41,10 @@ Examples:
 
 func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err error) {
 	ref, err := registry.ParseRef(c.String("model"))
+	if err != nil {
+		return err
+	}
+	images, err := predict.Expand(c.Args().Slice())
 	if err != nil {
 		return err
 	}
@@ -56,17 +62,17 @@ func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	failed, err := p.Files(use.Context(), c.Args().Slice(), c.Int("top"), func(results []predict.Result) error {
+	failed, err := p.Files(use.Context(), images, c.Int("top"), func(results []predict.Result) error {
 		return printPredictions(c, results)
 	})
 	if err != nil {
 		return err
 	}
 	for _, w := range p.Warnings() {
-		printable.Fprintf(c.App.ErrWriter, "warning: %s\n", w)
+		commandline.Tell(c, "warning", w)
 	}
 	if failed > 0 {
-		return fmt.Errorf("predict: %d of %d images could not be used", failed, c.NArg())
+		return fmt.Errorf("predict: %d of %d images could not be used", failed, len(images))
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"io"
-	"log/slog"
-
 	"github.com/urfave/cli/v2"
 
 	"tkit/inference"
@@ -70,7 +67,7 @@ Examples:
 				return commandline.Usagef("--name is the name of a folder's model: give the folder too")
 			}
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
-			o.Log = newLog(c.App.ErrWriter, c.Bool("json"), c.Bool("verbose"))
+			o.Log = commandline.NewLog(c, c.Bool("verbose"))
 			o.Plugins = pluginHost(c)
 			o.Plugins.Log = o.Log
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
@@ -82,15 +79,4 @@ Examples:
 			return server.Run(c.Context, o)
 		},
 	}
-}
-
-func newLog(w io.Writer, asJSON, verbose bool) *slog.Logger {
-	o := &slog.HandlerOptions{}
-	if verbose {
-		o.Level = slog.LevelDebug
-	}
-	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -7,8 +7,8 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/page"
-	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/versionpage"
 )
@@ -24,6 +24,6 @@ func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v r
 	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
 		return err
 	}
-	printable.Fprintf(c.App.ErrWriter, "wrote %s\n", file)
+	commandline.Tell(c, "note", "wrote "+file)
 	return nil
 }

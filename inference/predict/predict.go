@@ -53,7 +53,7 @@ func Open(ctx context.Context, version registry.Files, plugins pipeline.Plugins)
 	return &Predictor{Handle: h, details: datasets.Details{Decode: &step}}, nil
 }
 
-// Files classifies files and passes the results on in batches, in order. Results
+// Files classifies files, or standard input for [Standard], and passes the results on in batches, in order. Results
 // have the top most probable labels. If a file cannot be used, its result has
 // the error. Files returns the number of such files.
 func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass func([]Result) error) (failed int, err error) {
@@ -61,7 +61,11 @@ func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass fun
 	items := func(yield func(inference.Item) bool) {
 		for i, path := range paths {
 			read := func(ctx context.Context) (_ []byte, err error) {
-				encoded[i], err = inputfile.Read(ctx, path, datasets.DefaultMaxBytes)
+				if path == Standard {
+					encoded[i], err = inputfile.ReadStandard(ctx, datasets.DefaultMaxBytes)
+				} else {
+					encoded[i], err = inputfile.Read(ctx, path, datasets.DefaultMaxBytes)
+				}
 				return encoded[i], err
 			}
 			if !yield(inference.Item{Key: path, Read: read, Optional: true}) {

@@ -80,3 +80,51 @@ func TestReadFromPipe(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }
+
+func TestReadStandard(t *testing.T) {
+	given := os.Stdin
+	t.Cleanup(func() { os.Stdin = given })
+	path := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(path, []byte("an image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	os.Stdin = file
+	if got, err := inputfile.ReadStandard(t.Context(), limit); err != nil || string(got) != "an image" {
+		t.Errorf("a file: %q, %v", got, err)
+	}
+
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	os.Stdin = r
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel() // while nothing is written
+	if _, err := inputfile.ReadStandard(ctx, limit); err == nil {
+		t.Error("a read from a pipe outlives its context")
+	}
+	if _, err := w.WriteString("an image"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := inputfile.ReadStandard(t.Context(), 3); err == nil || !strings.Contains(err.Error(), "standard input") {
+		t.Errorf("more than the limit: %v", err)
+	}
+
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	os.Stdin = null
+	if _, err := inputfile.ReadStandard(t.Context(), limit); err == nil {
+		t.Error("a device is read")
+	}
+}

@@ -23,7 +23,7 @@ type classification struct {
 	Model       string       `json:"model"`
 	Version     int          `json:"version"`
 	Predictions []prediction `json:"predictions"` // in the order of the images
-	Timings     timings      `json:"timings"`
+	Timings     timings      `json:"timings_ms"`
 }
 
 type prediction struct {
@@ -36,7 +36,7 @@ type label struct {
 	Probability float32 `json:"probability"`
 }
 
-// timings are in milliseconds.
+// timings are in milliseconds, as their name in the response says.
 type timings struct {
 	Decode float64 `json:"decode"`
 	Queue  float64 `json:"queue"`

@@ -53,7 +53,11 @@ func (h *handler) status(_ http.ResponseWriter, r *http.Request, q question) ([]
 
 // list responds to GET /v1/models, an extension of tkit: the status of each model,
 // and the version of each of its labels.
-func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) list(w http.ResponseWriter, r *http.Request) {
+	if err := knownQuery(r); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	type model struct {
 		Name string `json:"name"`
 		modelStatus
@@ -124,7 +128,11 @@ func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) (
 }
 
 // live answers the liveness check.
-func (h *handler) live(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) live(w http.ResponseWriter, r *http.Request) {
+	if err := knownQuery(r); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	h.answer(w, http.StatusOK, map[string]string{"status": "live"})
 }
 

@@ -90,7 +90,7 @@ type classification struct {
 			Probability float64
 		}
 	}
-	Timings map[string]float64
+	Timings map[string]float64 `json:"timings_ms"`
 }
 
 func (s *service) classify(t *testing.T, path, kind string, body []byte) classification {

@@ -187,6 +187,8 @@ func TestErrorsAreJSON(t *testing.T) {
 		{"POST", "/livez", nil, 405},
 		{"GET", "/readyz?complet", nil, 400},
 		{"GET", "/v1/models/digits?x=1", nil, 400},
+		{"GET", "/v1/models?x=1", nil, 400},
+		{"GET", "/livez?x=1", nil, 400},
 		{"POST", classifyPath, map[string]string{"Origin": "http://elsewhere.example"}, 403},
 		{"POST", classifyPath, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		{"POST", classifyPath, map[string]string{"Origin": "null"}, 403},
