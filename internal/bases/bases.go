@@ -21,7 +21,7 @@ import (
 var (
 	// ErrUnsuitable is wrapped by errors about networks that cannot be a base.
 	ErrUnsuitable = errors.New("it cannot be a base")
-	// ErrChoose is wrapped, too, if the user must choose an input or output.
+	// ErrChoose is also wrapped if the user must choose an input or output.
 	ErrChoose = errors.New("choose one of them")
 )
 

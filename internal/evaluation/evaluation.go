@@ -64,7 +64,6 @@ type Evaluation struct {
 	// Top5 is the share of examples whose true class is among the five
 	// likeliest. It is nil for five classes or fewer, because it would always
 	// be 1.
-	// always be 1.
 	Top5 *Proportion `json:"top5,omitempty"`
 	// BalancedAccuracy is the mean recall of the classes that occur.
 	BalancedAccuracy float64 `json:"balanced_accuracy"`

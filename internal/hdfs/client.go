@@ -5,12 +5,10 @@
 // Files that would be read wrongly are refused with the reason. Every wait is
 // bounded. Temporary failures (a NameNode restarting or failing over, lost
 // DataNodes) are retried within a budget.
-// within a budget.
 // The library makes the calls to the NameNode, writes files, and negotiates the
 // protection of the data transfer with DataNodes. This package reads: it makes
 // one call to the NameNode per file instead of three, and reuses connections to
 // DataNodes.
-// file after the other.
 package hdfs
 
 import (

@@ -84,7 +84,7 @@ func own(path string, info fs.FileInfo, others fs.FileMode) error {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	self := uint32(os.Geteuid())
 	if ok && self != 0 && !slices.Contains([]uint32{0, self}, s.Uid) {
-		return fmt.Errorf("%w: %s belongs to the user %d, and you are %d: use a home of your own, or run tkit as its owner", fs.ErrPermission, path, s.Uid, self)
+		return fmt.Errorf("%w: %s belongs to the user %d, and you are %d: use your own home, or run tkit as its owner", fs.ErrPermission, path, s.Uid, self)
 	}
 	return nil
 }

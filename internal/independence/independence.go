@@ -1,6 +1,6 @@
 // Package independence checks, by proof or by trial, that the output of a
 // network for an image depends only on that image: neither on the others in its
-// batch nor on chance.
+// batch nor on random numbers.
 package independence
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // ErrMixes is wrapped by errors about a network whose output for an image
 // depends on the other images of its batch, or differs between two runs.
-var ErrMixes = errors.New("answers are not an image's own")
+var ErrMixes = errors.New("the outputs for images are not independent")
 
 // Prove reports whether the network's graph proves that a row of an output
 // depends only on its own image. The error wraps [ErrMixes] if the graph shows
@@ -150,7 +150,7 @@ func (p *trial) ask(ctx context.Context, batch ...int) ([][]float32, error) {
 	for _, out := range outputs {
 		defer out.Close()
 		if s := out.Shape(); len(s) == 0 || s[0] != int64(len(batch)) {
-			return nil, fmt.Errorf("%w: it gives %v for a batch of %d images, and not a row for each", ErrMixes, s, len(batch))
+			return nil, fmt.Errorf("%w: it returns %v for a batch of %d images, not a row for each", ErrMixes, s, len(batch))
 		}
 		flat := out.Float32()
 		width := len(flat) / len(batch)

@@ -12,14 +12,14 @@ import (
 
 // Fold returns a smaller network that computes the same in inference:
 //
-//   - nodes that pass a tensor on are gone;
+//   - nodes that pass a tensor on unchanged are removed;
 //   - batch norm, fused or spelt out, and other per-channel multiplications and
 //     additions after a Conv2D, DepthwiseConv2dNative or MatMul are folded into
 //     its kernel and one BiasAdd; elsewhere a batch norm becomes one Mul and one
 //     AddV2;
-//   - what depends on nothing but weights and constants is computed, by
-//     TensorFlow itself, and stands as a weight or a constant;
-//   - equal weights are one, and nothing dead is left.
+//   - values that depend only on weights and constants are computed, by
+//     TensorFlow itself, and become weights or constants;
+//   - equal weights are merged, and unused nodes and weights are removed.
 //
 // Kernels are folded in double precision, so outputs differ only by the
 // rounding of the folded values, about 1e-6 relative in float32. The last node

@@ -82,7 +82,6 @@ func NewInGraph(p preprocessing.Preprocessing, scope string) (*InGraph, error) {
 // strings, and returns the stack of the results, tensors of one shape. It is
 // tf.while_loop of TensorFlow 1 over a TensorArray: a value enters the frame of
 // the loop, circulates through Merge, Switch and NextIteration, and exits.
-// the loop, goes round through Merge, Switch and NextIteration, and exits.
 func (c *compiler) each(elements string, shape []int64, body func(element string) string) string {
 	one := attrs{"T": dataType(tensorflow.Int32)}
 	enter := func(x string, dt tensorflow.DataType, constant bool) string {

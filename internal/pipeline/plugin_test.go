@@ -210,13 +210,13 @@ func TestPluginFaults(t *testing.T) {
 		reason pipeline.Reason // "" for an error that is not an image's
 		text   string
 	}{
-		"nan":      {pipeline.PluginFault, "no numbers or infinite"},
-		"infinite": {pipeline.PluginFault, "no numbers or infinite"},
+		"nan":      {pipeline.PluginFault, "NaN or infinite"},
+		"infinite": {pipeline.PluginFault, "NaN or infinite"},
 		"short":    {pipeline.PluginFault, "values, want"},
 		"none":     {pipeline.PluginFault, "kind 0"},
-		"two":      {pipeline.PluginFault, "gave 2 images for 1"},
-		"turned":   {pipeline.PluginFault, "gave images of 7×6×3, and not 6×7×3"},
-		"bytes":    {pipeline.PluginFault, "gave encoded images, and not float32"},
+		"two":      {pipeline.PluginFault, "returned 2 images for 1"},
+		"turned":   {pipeline.PluginFault, "returned images of 7×6×3, but its step requires 6×7×3"},
+		"bytes":    {pipeline.PluginFault, "returned encoded images, but its step requires float32"},
 		"refuses":  {pipeline.Refused, "no scan"},
 		"crashes":  {"", "it crashed twice"},
 	} {

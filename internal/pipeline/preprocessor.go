@@ -67,18 +67,18 @@ func (s *pluginStep) check(in, out preprocessing.Batch) error {
 		return fmt.Errorf("gave %w", err)
 	}
 	if out.Count != in.Count {
-		return fmt.Errorf("gave %d images for %d", out.Count, in.Count)
+		return fmt.Errorf("returned %d images for %d", out.Count, in.Count)
 	}
 	if out.Kind != s.gives.Kind {
-		return fmt.Errorf("gave %s images, and not %s as its step says", out.Kind, s.gives.Kind)
+		return fmt.Errorf("returned %s images, but its step requires %s", out.Kind, s.gives.Kind)
 	}
 	for i, side := range s.gives.Shape {
 		if side != 0 && side != out.Shape[i] {
-			return fmt.Errorf("gave images of %s, and not %s as its step says", size(out.Shape), size(s.gives.Shape))
+			return fmt.Errorf("returned images of %s, but its step requires %s", size(out.Shape), size(s.gives.Shape))
 		}
 	}
 	if _, ok := out.Finite(); !ok {
-		return errors.New("gave values that are no numbers or infinite")
+		return errors.New("returned values that are NaN or infinite")
 	}
 	return nil
 }

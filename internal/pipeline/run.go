@@ -98,7 +98,7 @@ func (w *run) compute(piece *tensorflow.Step, steps []preprocessing.Step) error 
 		return nil
 	}
 	height, width := int64(w.image.Shape[0]), int64(w.image.Shape[1])
-	if err := admit(width, height, steps, w.description.Decoding().Bound()); err != nil {
+	if err := limitSize(width, height, steps, w.description.Decoding().Bound()); err != nil {
 		return err
 	}
 	px, err := w.tensor()
@@ -166,9 +166,9 @@ func (w *run) decode(encoded []byte) error {
 	}
 	bound := w.plan.decode.Bound()
 	if n := int64(width) * int64(height); n > bound {
-		return imageErrorf(TooManyPixels, "%d×%d are %d, the bound is %d", turnedWidth, turnedHeight, n, bound)
+		return imageErrorf(TooManyPixels, "%d×%d are %d pixels; the limit is %d", turnedWidth, turnedHeight, n, bound)
 	}
-	if err := admit(int64(turnedWidth), int64(turnedHeight), w.plan.first.steps, bound); err != nil {
+	if err := limitSize(int64(turnedWidth), int64(turnedHeight), w.plan.first.steps, bound); err != nil {
 		return err
 	}
 	if err := check(format, encoded); err != nil {
@@ -268,9 +268,9 @@ func (w *run) ratio(width, height int) int {
 	return best
 }
 
-// admit limits the size of an image after the steps: a narrow strip is enlarged
-// to many pixels before it is cropped.
-func admit(width, height int64, steps []preprocessing.Step, bound int64) error {
+// limitSize limits the size of an image after the steps: a narrow strip is
+// enlarged to many pixels before it is cropped.
+func limitSize(width, height int64, steps []preprocessing.Step, bound int64) error {
 	w, h := width, height
 	for _, s := range steps {
 		switch {
@@ -280,7 +280,7 @@ func admit(width, height int64, steps []preprocessing.Step, bound int64) error {
 			w, h = int64(s.Pad.Width), int64(s.Pad.Height)
 		case s.Resize != nil:
 			if w, h = scaledSize(w, h, *s.Resize); s.Resize.Keep != "" && w*h > bound {
-				return imageErrorf(TooManyPixels, "%d×%d resized to %d×%d are %d, the bound is %d", width, height, w, h, w*h, bound)
+				return imageErrorf(TooManyPixels, "%d×%d resized to %d×%d are %d pixels; the limit is %d", width, height, w, h, w*h, bound)
 			}
 		}
 	}

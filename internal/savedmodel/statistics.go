@@ -20,7 +20,6 @@ type statistics struct {
 // settleStatistics converts batch normalisation that was saved in training mode
 // to inference mode. A layer in training mode normalises by the mean and the
 // variance of each batch and moves its averages towards them:
-// variance of each batch and moves its averages towards them:
 //
 //	average = momentum * average + (1 - momentum) * statistic
 //

@@ -40,7 +40,7 @@ type Signature struct {
 	Inputs, Outputs []network.TensorInfo
 
 	step  *tensorflow.Step
-	ranks *ranks // nil where all inputs declare theirs
+	ranks *ranks // nil if all inputs declare theirs
 }
 
 // InputError is an error about the inputs of a run.

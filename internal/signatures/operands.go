@@ -10,8 +10,8 @@ import (
 	"tkit/internal/savedmodel"
 )
 
-// An operand is an input of an operation that its kernel does not check: a rank, or
-// a value, that the kernel does not expect aborts the process.
+// An operand is an input of an operation that its kernel does not check. An
+// unexpected rank or value aborts the process.
 type operand struct {
 	input int
 	// value says that the value matters. Otherwise only the rank does.
@@ -28,11 +28,11 @@ var unchecked = map[string][]operand{
 	"IRFFT": {{1, true}}, "IRFFT2D": {{1, true}}, "IRFFT3D": {{1, true}},
 }
 
-// shapeOps give what a shape is. Their result does not depend on the values of a
-// request, and its rank is known.
+// shapeOps lists the operations that return a shape. Their results do not depend
+// on the values of a request, and have a known rank.
 var shapeOps = map[string]bool{"Shape": true, "ShapeN": true, "Size": true, "Rank": true}
 
-// checkOperands refuses a graph where an unchecked operand is what clients send.
+// checkOperands refuses a graph in which clients determine an unchecked operand.
 func checkOperands(graph *graphpb.GraphDef) error {
 	var inputs, ofAnyRank []string
 	for _, n := range graph.GetNode() {
@@ -81,8 +81,8 @@ func checkNodes(nodes []*nodepb.NodeDef, inputs, ofAnyRank []string) error {
 	return nil
 }
 
-// dependents returns the named nodes and all that depend on them by more than a
-// shape.
+// dependents returns the given nodes and all nodes that depend on more than
+// their shapes.
 func dependents(nodes []*nodepb.NodeDef, names []string) map[string]bool {
 	consumers := map[string][]string{}
 	for _, n := range nodes {

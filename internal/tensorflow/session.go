@@ -27,7 +27,7 @@ type Session struct {
 	idle      sync.Cond // signalled for Close when live or abandoned decreases
 	closed    bool
 	live      int // runs whose callers wait for them
-	abandoned int // runs whose callers left when their context ended
+	abandoned int // runs whose callers returned when their context ended
 	done      chan struct{}
 	closeErr  error
 }

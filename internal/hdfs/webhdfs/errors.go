@@ -33,7 +33,7 @@ func (e *remoteError) Error() string {
 	message, _, _ := strings.Cut(e.Message, "\n")
 	switch {
 	case e.Exception == "":
-		return fmt.Sprintf("%s answers %d %s", e.host, e.status, http.StatusText(e.status))
+		return fmt.Sprintf("%s responded with %d %s", e.host, e.status, http.StatusText(e.status))
 	case message == "":
 		return fmt.Sprintf("%s: %s", e.host, e.Exception)
 	}

@@ -40,7 +40,8 @@ func Keras(t testing.TB, name string, flags ...string) string {
 
 // Cached runs a Python script that writes the folder named by its --output
 // flag, unless the same script has run with the same arguments and environment
-// before, and returns the folder. Tests of several processes may ask at once.
+// before, and returns the folder. Tests of several processes may call it at
+// once.
 func Cached(t testing.TB, name, script string, args ...string) string {
 	t.Helper()
 	needs.Python(t)
@@ -84,7 +85,7 @@ func Cached(t testing.TB, name, script string, args ...string) string {
 }
 
 // RunPython runs a script with the project's Python and returns its standard
-// output. A script that fails fails the test with what it said.
+// output. A script that fails fails the test with its output.
 func RunPython(t testing.TB, script string, args ...string) string {
 	t.Helper()
 	return RunPythonOn(t, "", script, args...)
@@ -107,8 +108,8 @@ func RunPythonOn(t testing.TB, input, script string, args ...string) string {
 }
 
 // Bases returns the folder of the small bases that bases.py writes, of the kinds
-// that people bring, most with images and what Python's TensorFlow says of them:
-// see [Example]. It is shared as [Keras]'s are.
+// that users have. Most have images with the outputs of Python's TensorFlow: see
+// [Example]. The folder is shared like those of [Keras].
 func Bases(t testing.TB) string {
 	t.Helper()
 	return Cached(t, "bases", filepath.Join(needs.Root(t), "internal", "savedmodel", "savedmodeltest", "bases.py"))
