@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A stepper is a pass that tells the test of every batch and waits for leave
-// to go on. The bottleneck of a row is its first value, doubled.
+// A stepper is a pass that reports every batch to the test and waits until the
+// test lets it continue. The bottleneck of a row is its first value, doubled.
 type stepper struct {
 	begun chan []float32 // the first value of each row of a batch
 	leave chan error
@@ -69,7 +69,7 @@ func newTestBatcher(t *testing.T, s *stepper, l Limits) *Batcher {
 	return b
 }
 
-// checkEmpty closes the batcher and fails if it held on to anything.
+// checkEmpty closes the batcher and fails if it still holds any rows.
 func checkEmpty(t *testing.T, b *Batcher) {
 	t.Helper()
 	b.Close()
@@ -78,8 +78,8 @@ func checkEmpty(t *testing.T, b *Batcher) {
 	}
 }
 
-// The tests run in a bubble: synctest.Wait returns when everything there is to
-// do has been done, so that no test sleeps or guesses.
+// The tests run in a bubble: synctest.Wait returns when all goroutines are
+// blocked, so that no test sleeps.
 
 func TestBatcherRunsAtOnceAndGathersBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +118,8 @@ func TestBatcherSharesEqualRows(t *testing.T) {
 		b := newTestBatcher(t, s, Limits{MaxBatch: 8, MaxQueue: 3})
 		blocker := ask(t.Context(), b, value(9))
 		<-s.begun
-		// Twenty askers and one that asks twice take one place of the queue.
+		// Twenty requests for one row, and one that has it twice, take one
+		// place of the queue.
 		var askers []<-chan answer
 		for range 20 {
 			askers = append(askers, ask(t.Context(), b, keyed("a", 1)))
@@ -130,7 +131,7 @@ func TestBatcherSharesEqualRows(t *testing.T) {
 		if !slices.Equal(batch, []float32{1, 5}) {
 			t.Errorf("batch %v, want one row each", batch)
 		}
-		// One more joins a row that is running.
+		// One more request joins a row that is running.
 		askers = append(askers, ask(t.Context(), b, keyed("a", 1)))
 		synctest.Wait()
 		s.leave <- nil
@@ -189,7 +190,7 @@ func TestBatcherDropsWhomNobodyWaitsFor(t *testing.T) {
 		stays := ask(t.Context(), b, keyed("shared", 3))
 		filling, stop := context.WithCancel(t.Context())
 		stuck := ask(filling, b, Row{Fill: func(ctx context.Context, _ []float32) error {
-			<-ctx.Done() // a decoder that ends when its caller has gone
+			<-ctx.Done() // a decoder that ends when its caller has left
 			return ctx.Err()
 		}})
 		synctest.Wait()
@@ -220,7 +221,7 @@ func TestBatcherDropsWhomNobodyWaitsFor(t *testing.T) {
 	})
 }
 
-// A new shape can be warmed up while the trunk never rests.
+// A new shape can be warmed up while the trunk is always busy.
 func TestBatcherWarmsUpBetweenBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStepper()
@@ -353,8 +354,8 @@ func TestBatcherFailures(t *testing.T) {
 	})
 }
 
-// Many askers with short deadlines and cancellations, on the real clock: every
-// answer is the asker's own, and nothing stays behind.
+// Many requests with short deadlines and cancellations, on the real clock:
+// every result belongs to its request, and no rows remain.
 func TestBatcherUnderLoad(t *testing.T) {
 	double := func(_ [3]int, rows [][]float32) (Bottlenecks, error) {
 		out := make([][]float32, len(rows))

@@ -39,7 +39,7 @@ func folderSource(dir string) *inference.FolderSource {
 	return &inference.FolderSource{Dir: dir, Model: "m", Every: time.Second, Log: slog.New(slog.DiscardHandler)}
 }
 
-// wanted is the versions that a source wants now.
+// wanted returns the versions that a source wants now.
 func wanted(t *testing.T, s *inference.FolderSource) []int {
 	t.Helper()
 	all, err := s.Aspirations(t.Context())
@@ -55,7 +55,7 @@ func wanted(t *testing.T, s *inference.FolderSource) []int {
 	return all[0].Versions
 }
 
-// A version counts once it is complete and has stayed so from one look to the next.
+// A version is served once it is complete and unchanged between two checks.
 func TestFolderSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -77,7 +77,7 @@ func TestFolderSource(t *testing.T) {
 			{func() { extend(t, dir, "11/saved_model.pb") }, 10},
 			{func() { extend(t, dir, "11/variables/variables.index") }, 10}, // still being copied
 			{func() {}, 11},
-			{func() { extend(t, dir, "11/saved_model.pb") }, 11}, // what is served is not looked at again
+			{func() { extend(t, dir, "11/saved_model.pb") }, 11}, // a served version is not checked again
 			{func() { os.RemoveAll(filepath.Join(dir, "11")) }, 10},
 			{func() { os.RemoveAll(filepath.Join(dir, "10")) }, 2},
 			{func() { extend(t, dir, "0012/saved_model.pb") }, 2},
@@ -86,7 +86,7 @@ func TestFolderSource(t *testing.T) {
 		for i, step := range steps {
 			time.Sleep(s.Every)
 			step.change()
-			for range 2 { // a second look at once tells no more than the first
+			for range 2 { // a second check at once finds no more than the first
 				wanted(t, s)
 			}
 			if got := wanted(t, s); !slices.Equal(got, []int{step.want}) {
@@ -128,7 +128,7 @@ func TestFolderSourceOfOneModel(t *testing.T) {
 	})
 }
 
-// The source says when something has changed, and ends with its context.
+// The source reports changes, and ends with its context.
 func TestFolderSourceChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// An echo is a servable that answers with the names of what it was asked.
+// An echo is a servable that returns the names of the requested outputs.
 type echo struct{ closed bool }
 
 func (*echo) Signatures() map[string]Signature {
@@ -42,7 +42,7 @@ func (e *echo) Close() error {
 	return nil
 }
 
-// A handle checks requests alike for every kind of servable.
+// A handle checks requests in the same way for every kind of servable.
 func TestHandleChecksRequests(t *testing.T) {
 	h := newHandle(Version{Model: "m", Number: 7}, &echo{})
 	a := Float32Tensor("a", []int64{2}, []float32{1, 2})
@@ -89,7 +89,8 @@ func TestHandleChecksRequests(t *testing.T) {
 	}
 }
 
-// A servable is closed once its last user has gone, and then found no more.
+// A servable is closed when its last user releases it, and can then not be
+// acquired.
 func TestHandleCountsUsers(t *testing.T) {
 	e := &echo{}
 	h := newHandle(Version{}, e)

@@ -16,7 +16,8 @@ import (
 	"tkit/registry"
 )
 
-// answers is which version answers a reference, 0 if none does.
+// answers returns the version that is served for a reference, 0 if there is
+// none.
 func answers(m inferencetest.Running, ref registry.Ref) int {
 	s, err := m.Acquire(context.Background(), ref)
 	if err != nil {
@@ -40,8 +41,8 @@ func classify(t *testing.T, m inferencetest.Running, ref registry.Ref, images ..
 	return p
 }
 
-// Served answers are those of the parts put together by hand, whatever batch
-// the images rode in, and each model has its own head.
+// Results equal those of the parts run without a server, whatever batch the
+// images shared, and each model has its own head.
 func TestServableAnswersAsItsParts(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Serve(t, "a", "b")
@@ -69,13 +70,13 @@ func TestServableAnswersAsItsParts(t *testing.T) {
 	}
 }
 
-// byHand classifies with the registry's files and no server.
+// byHand classifies with the registry's files, without a server.
 func byHand(t *testing.T, h *inferencetest.Home, model string, images [][]byte) [][]float32 {
 	t.Helper()
 	return byHandWith(t, h, model, images, nil)
 }
 
-// byHandWith is byHand where the preprocessing has plugins.
+// byHandWith is byHand for a preprocessing with plugins.
 func byHandWith(t *testing.T, h *inferencetest.Home, model string, images [][]byte, plugins pipeline.Plugins) [][]float32 {
 	t.Helper()
 	manifest, err := h.Registry.Resolve(t.Context(), registry.Ref{Model: model, Alias: registry.Production})
@@ -123,7 +124,7 @@ func TestManagerFollowsAliases(t *testing.T) {
 	h.Serve(t, "a") // after the start
 	m.Until(t, "a@1 answers", func() bool { return answers(m, registry.Ref{Model: "a"}) == 1 })
 	v := h.Register(t, "a", 9)
-	h.Promote(t, "a", v, "champion") // nobody asked for it
+	h.Promote(t, "a", v, "champion") // no request was for it
 	if got := answers(m, registry.Ref{Model: "a", Alias: "champion"}); got != 0 {
 		t.Errorf("champion is served as %d though only production is wanted", got)
 	}
@@ -176,8 +177,8 @@ func distinct(m inferencetest.Running, versions int) int {
 	return len(trunks)
 }
 
-// A version that cannot load does not disturb the one that answers; when it is
-// replaced by one that can, that one takes over.
+// A version that cannot be loaded does not affect the one in use; when it is
+// replaced by one that can be loaded, that one takes over.
 func TestManagerSurvivesBadVersions(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Serve(t, "a")
@@ -203,8 +204,8 @@ func TestManagerSurvivesBadVersions(t *testing.T) {
 	m.Until(t, "only it is left", func() bool { return len(m.Models()[0].Versions) == 1 })
 }
 
-// A server that starts with a broken version in production says that it is
-// ready, for the sake of the other models, once it has tried and tried again.
+// A server with a broken version in production becomes ready after several
+// attempts, so that it can serve the other models.
 func TestManagerIsReadyWithoutTheBroken(t *testing.T) {
 	h := inferencetest.New(t)
 	x := func() registry.Content { return registry.FromReader(strings.NewReader("no network")) }
@@ -223,7 +224,7 @@ func TestManagerIsReadyWithoutTheBroken(t *testing.T) {
 	m.Until(t, "complete", func() bool { return m.Readiness().Complete() })
 }
 
-// loads is how many loads of a model had an outcome.
+// loads returns the number of loads of a model with an outcome.
 func loads(t *testing.T, m inferencetest.Running, model, outcome string) float64 {
 	t.Helper()
 	families, err := m.Gatherer.Gather()
@@ -293,8 +294,8 @@ func TestManagerRetriesItsSource(t *testing.T) {
 	m.Until(t, "it caught up", func() bool { return answers(m, registry.Ref{Model: "a"}) == 2 })
 }
 
-// While production moves to and fro, no request fails, and every answer is one
-// version's own.
+// While the production alias moves back and forth, no request fails, and every
+// result is from one version.
 func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Register(t, "a", 1)
@@ -355,7 +356,7 @@ func TestManagerSwapsWithoutAFailedRequest(t *testing.T) {
 	wg.Wait()
 }
 
-// A request that holds a version keeps it whole while production moves on.
+// A request keeps its version loaded while the production alias moves.
 func TestHeldServableStaysUsable(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Serve(t, "a")
@@ -417,6 +418,6 @@ func TestServableRefusesBadImages(t *testing.T) {
 func bigPNG() []byte {
 	var b bytes.Buffer
 	b.WriteString("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00")
-	b.WriteString("\x00\x00\x00\x00") // the checksum, which nobody gets to
+	b.WriteString("\x00\x00\x00\x00") // the checksum, which is never read
 	return b.Bytes()
 }

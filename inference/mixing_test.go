@@ -13,8 +13,8 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A trunk that was kept before bases were checked is not loaded when its
-// answers are not an image's own, whether its graph shows that or not.
+// A trunk that was stored before bases were checked is not loaded if its
+// outputs are not independent, whether its graph shows that or not.
 func TestOpenTrunkRefusesMixing(t *testing.T) {
 	integers := func(n *nodepb.NodeDef, attr string) *nodepb.NodeDef {
 		n.Attr[attr] = network.ConstNode("", tensorflow.Int32, nil, nil).GetAttr()["dtype"]
@@ -68,8 +68,8 @@ func TestOpenTrunkRefusesMixing(t *testing.T) {
 	}
 }
 
-// says tells whether an error is none, for "", or says that images are mixed in
-// those words.
+// says reports whether an error is nil, for "", or describes the mixing of
+// images with these words.
 func says(err error, words string) bool {
 	if words == "" {
 		return err == nil

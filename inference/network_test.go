@@ -35,7 +35,7 @@ func node(op, name string, inputs ...string) *nodepb.NodeDef {
 	return &nodepb.NodeDef{Op: op, Name: name, Input: inputs, Attr: map[string]*attrpb.AttrValue{"T": float}}
 }
 
-// write keeps a network of nodes and weights in a file.
+// write writes a network of nodes and weights to a file.
 func write(t testing.TB, name string, in network.TensorInfo, out []network.TensorInfo, weights []*network.Weight, nodes ...*nodepb.NodeDef) string {
 	t.Helper()
 	n := &network.Network{
@@ -76,7 +76,7 @@ func trunkFile(t testing.TB) string {
 		axes, mean, node("Mul", "scaled", "mean", "gain/read"))
 }
 
-// headFile answers for three classes which of the colours is strongest.
+// headFile is a head of three classes that selects the strongest colour.
 func headFile(t testing.TB) string {
 	t.Helper()
 	return write(t, "head", tensorInfo("bottleneck", "bottleneck:0", -1, 3),

@@ -38,7 +38,7 @@ func into(t testing.TB, p *pipeline.Pipeline, encoded []byte) []float32 {
 	return dst
 }
 
-// reason returns what is wrong with an image.
+// reason returns the reason of an image's error.
 func reason(t testing.TB, err error) pipeline.Reason {
 	t.Helper()
 	var e *pipeline.ImageError
@@ -49,7 +49,7 @@ func reason(t testing.TB, err error) pipeline.Reason {
 	return e.Reason
 }
 
-// drawn encodes a picture with something in every corner.
+// drawn encodes a picture with content in every corner.
 func drawn(t testing.TB, w, h int, encode func(io.Writer, image.Image) error) []byte {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))

@@ -45,7 +45,7 @@ func TestPoolMakesOnceAndClosesLast(t *testing.T) {
 		if closed.Load() != 0 {
 			t.Fatal("closed while it is used")
 		}
-		for range 2 { // a second release is none
+		for range 2 { // a second release has no effect
 			if err := release(); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestPoolFailsForAllAndForgets(t *testing.T) {
 	})
 }
 
-// One who does not wait for the maker leaves nothing behind.
+// A caller that stops waiting for the maker leaves no reference behind.
 func TestPoolWaiterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pool[string, part]

@@ -57,7 +57,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// A trunk computes in bfloat16 on any processor, and answers nearly as in FP32.
+// A trunk computes in bfloat16 on any processor, with nearly the same results
+// as in FP32.
 func TestBFloat16(t *testing.T) {
 	path := trunkFile(t)
 	var answers [2][]float32

@@ -23,7 +23,7 @@ import (
 // of one colour.
 type inverter struct {
 	mu sync.Mutex
-	// installed is the digest of the plugin that is there.
+	// installed is the digest of the installed plugin.
 	installed string
 }
 
@@ -64,9 +64,9 @@ func inverting(digest string) preprocessing.Preprocessing {
 	}}
 }
 
-// A server without the plugin that a version pins refuses the version and says
-// which plugin it is; the others are served, and the version too once the
-// plugin is there.
+// A server without the plugin that a version pins refuses the version and names
+// the plugin. Other versions are served, and so is this one once the plugin is
+// installed.
 func TestPinnedPlugin(t *testing.T) {
 	h := inferencetest.New(t)
 	h.Serve(t, "plain")
@@ -90,7 +90,8 @@ func TestPinnedPlugin(t *testing.T) {
 	plugins.install(digestOf("b"))
 	m.Until(t, "the version is loaded", func() bool { return answers(m, registry.Ref{Model: "inverted"}) == 1 })
 
-	// What is served is what the pipeline with the plugin makes of an image.
+	// The results are those for the images that the pipeline with the plugin
+	// returns.
 	images := [][]byte{inferencetest.JPEG(t, 1), inferencetest.PNG(t, 2)}
 	want := byHandWith(t, h, "inverted", images, plugins)
 	for i, p := range classify(t, m, registry.Ref{Model: "inverted"}, images...) {
@@ -111,8 +112,8 @@ func TestPinnedPlugin(t *testing.T) {
 	}
 }
 
-// Ten crops are answered by the head of their mean bottleneck, in whatever
-// batches the crops ride, and however many images come at a time.
+// The result for ten crops is that of the head for their mean bottleneck,
+// whatever batches the crops are in, and for any number of images in a request.
 func TestTenCrops(t *testing.T) {
 	ten := preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		{Decode: &preprocessing.Decode{Channels: 1}},
@@ -138,7 +139,7 @@ func TestTenCrops(t *testing.T) {
 		}
 	}
 
-	// A queue that holds no ten views cannot serve the version.
+	// A queue shorter than ten views cannot serve the version.
 	short := inferencetest.Run(t, h.Source(t))
 	short.Until(t, "refused", func() bool {
 		status, err := short.Status(registry.Ref{Model: "ten"})

@@ -9,14 +9,14 @@ import (
 	"tkit/registry"
 )
 
-// When a server is ready, from what it knows of its models.
+// Whether a server is ready, given the states of its models.
 func TestReady(t *testing.T) {
 	failed := func(times int) *version { return &version{state: End, failures: times, err: errors.New("no network")} }
 	loading := func(failures int) *version { return &version{state: Loading, failures: failures} }
 	up := &version{state: Available}
 	for _, test := range []struct {
 		name     string
-		versions []*version // each of a model of its own; nil: not begun
+		versions []*version // each of a different model; nil: not begun
 		want     bool
 	}{
 		{"nothing is wanted", nil, true},
@@ -67,8 +67,9 @@ func (wants) Aspirations(context.Context) ([]Aspiration, error) {
 	return []Aspiration{{Model: "m", Versions: []int{1}}}, nil
 }
 
-// Nobody sees that the source was read before seeing what it wants: until then a
-// manager seemed complete, and its models unknown instead of not loaded yet.
+// The fact that the source was read becomes visible together with what it wants.
+// Otherwise a manager would seem complete, and its models unknown instead of not
+// loaded yet.
 func TestStartedTogetherWithWhatIsWanted(t *testing.T) {
 	m := NewManager(wants{}, nil, ManagerOptions{Metrics: NewMetrics()})
 	m.aspire(t.Context())

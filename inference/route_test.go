@@ -48,7 +48,7 @@ func TestResolve(t *testing.T) {
 		{registry.Ref{Model: "m", Version: 4}, map[string]int{"production": 2}, []int{2, 3}, 0},
 		{registry.Ref{Model: "m", Alias: "champion"}, map[string]int{"production": 2, "champion": 3}, []int{2, 3}, 3},
 		{registry.Ref{Model: "m", Alias: "canary"}, map[string]int{"production": 2}, []int{2}, 0},
-		{registry.Ref{Model: "m"}, nil, []int{3}, 3},    // asked for by version only
+		{registry.Ref{Model: "m"}, nil, []int{3}, 3},    // only versions are served
 		{registry.Ref{Model: "m"}, nil, []int{3, 4}, 0}, // which?
 		{registry.Ref{Model: "m"}, nil, nil, 0},
 	} {

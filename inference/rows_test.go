@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// However a batch is parted, each row gets its own bottleneck.
+// However a batch is divided, each row gets its own bottleneck.
 func TestRunRows(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
 	trunk := openTrunk(t)

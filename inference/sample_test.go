@@ -14,8 +14,8 @@ import (
 	"tkit/registry"
 )
 
-// A server told to compute in bfloat16 does so only for versions whose own
-// sample agrees; the others are served in FP32, and the log says why.
+// A server configured for bfloat16 uses it only for versions whose sample
+// agrees; the others are served in FP32, and the reason is logged.
 func TestPrecisionNeedsASample(t *testing.T) {
 	sample := func(images ...[]byte) registry.Content {
 		var b bytes.Buffer
@@ -55,8 +55,8 @@ func TestPrecisionNeedsASample(t *testing.T) {
 	if !strings.Contains(log.String(), "without@1 has no sample.tar") {
 		t.Errorf("the log does not say why FP32:\n%s", log.String())
 	}
-	// On a processor without bfloat16 instructions the sample settles nothing;
-	// either way the answers are those of FP32, near enough.
+	// On a processor without bfloat16 instructions the sample does not matter.
+	// In both cases the results are approximately those of FP32.
 	want := byHand(t, h, "with", images[:1])[0]
 	for k, p := range classify(t, m, registry.Ref{Model: "with"}, images[0])[0].Probabilities {
 		if d := p - want[k]; d > 0.05 || d < -0.05 {

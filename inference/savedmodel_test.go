@@ -40,7 +40,7 @@ func loadSavedModel(t *testing.T, name string) *inference.Handle {
 	return h
 }
 
-// Inputs may come in any order; outputs come in that of their names.
+// Inputs may be in any order; outputs are in the order of their names.
 func TestSavedModel(t *testing.T) {
 	h := loadSavedModel(t, "types")
 	if h.Version.String() != "m@3" || h.Manifest != nil {

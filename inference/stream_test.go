@@ -26,12 +26,12 @@ func extractor(t testing.TB) *inference.Stream {
 	}
 }
 
-// colour is that of the i-th item; every ninth is no image.
+// colour returns the colour of the i-th item; every ninth is not an image.
 func colour(i int) color.NRGBA { return color.NRGBA{uint8(i), uint8(3 * i), uint8(7 * i), 255} }
 
 func faulty(i int) bool { return i%9 == 4 }
 
-// items counts, where read is set, how many were read.
+// items returns items; if read is set, it counts those that were read.
 func items(t testing.TB, n int, read *atomic.Int64) iter.Seq[inference.Item] {
 	return func(yield func(inference.Item) bool) {
 		for i := range n {
@@ -83,7 +83,7 @@ func TestExtract(t *testing.T) {
 	settled(t, before)
 }
 
-// settled waits for the goroutines of runs to be gone.
+// settled waits until the goroutines of runs have ended.
 func settled(t testing.TB, n int) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -132,8 +132,8 @@ func TestExtractIsBounded(t *testing.T) {
 	}
 }
 
-// A batch has all its readers before the next one has any: it runs while that
-// is read.
+// All images of a batch are being read before any of the next batch, so that a
+// batch runs while the next one is read.
 func TestExtractFillsInOrder(t *testing.T) {
 	e := extractor(t)
 	e.Readers = 2
@@ -239,7 +239,7 @@ func TestExtractStops(t *testing.T) {
 	settled(t, before)
 }
 
-// An item that is optional is set aside where it cannot be read; others end the run.
+// An optional item that cannot be read is set aside; any other ends the run.
 func TestStreamOptional(t *testing.T) {
 	s := extractor(t)
 	boom := errors.New("boom")

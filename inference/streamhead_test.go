@@ -36,7 +36,7 @@ func plain(t testing.TB, c color.NRGBA) []byte {
 	return b.Bytes()
 }
 
-// classifier answers which of three colours an image has.
+// classifier is a model that recognises three colours.
 func classifier(t testing.TB) inference.Stream {
 	t.Helper()
 	return inference.Stream{Pipeline: compile(t, preprocessing.ForMode("unit", side, side, 3)), Trunk: openTrunk(t), Head: openHead(t)}
@@ -56,7 +56,7 @@ func streamed(t testing.TB, s inference.Stream, images [][]byte) (rows [][]float
 	return rows, faults
 }
 
-// listed are images as items.
+// listed returns images as items.
 func listed(images [][]byte) iter.Seq[inference.Item] {
 	return func(yield func(inference.Item) bool) {
 		for _, encoded := range images {

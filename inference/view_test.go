@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Clients learn why a version does not load only where the error is meant for
-// them.
+// Clients learn why a version does not load only if the text of the error is
+// for clients.
 func TestTrouble(t *testing.T) {
 	secret := errors.New("open /home/tkit/blobs: no such file")
 	for _, test := range []struct {

@@ -13,7 +13,7 @@ import (
 )
 
 // The bottleneck of ten crops is the mean of the crops' bottlenecks, in training
-// and in answering alike.
+// and in serving.
 func TestTenCropsAreAveraged(t *testing.T) {
 	p := compile(t, preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		{Decode: &preprocessing.Decode{Channels: 3}},

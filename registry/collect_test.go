@@ -21,7 +21,7 @@ func blobsOf(t *testing.T, home string) int {
 	return len(found)
 }
 
-// unused puts a blob into a home that no version refers to.
+// unused puts a blob that no version refers to into a home.
 func unused(t *testing.T, home string) {
 	t.Helper()
 	const digits = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -31,7 +31,7 @@ func unused(t *testing.T, home string) {
 	}
 }
 
-// Where the tables contradict each other, or cannot be read, nothing is removed.
+// If the tables contradict each other, or cannot be read, nothing is removed.
 func TestCollectRemovesNothingUncertain(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a manifest that is no JSON": "UPDATE versions SET manifest = '{' WHERE model = 'cars'",
@@ -56,7 +56,8 @@ func TestCollectRemovesNothingUncertain(t *testing.T) {
 	}
 }
 
-// Collect makes room on a full disk, where the registry cannot be opened otherwise.
+// Collect frees space on a full disk, on which the registry cannot be opened
+// normally.
 func TestCollectOnAFullDisk(t *testing.T) {
 	kept, _ := furnished(t)
 	unused(t, kept)

@@ -23,8 +23,8 @@ type failing struct{ err error }
 
 func (f failing) Encode(w io.Writer) error { io.WriteString(w, "half of it"); return f.err }
 
-// TestManifestForm holds the stored form to a file: manifests are kept for
-// ever, so a name in them never changes.
+// TestManifestForm compares the stored form with a file: manifests are kept for
+// ever, so a name in them must never change.
 func TestManifestForm(t *testing.T) {
 	golden, err := os.ReadFile(filepath.Join("testdata", "manifest.json"))
 	if err != nil {
@@ -43,7 +43,7 @@ func TestManifestForm(t *testing.T) {
 		t.Errorf("read and written it is\n%s\nwant\n%s", again, golden)
 	}
 	n := registration("flowers", "head")
-	n.Manifest.Metrics = nil // their form is internal/evaluation's
+	n.Manifest.Metrics = nil // their form is defined by internal/evaluation
 	v, err := open(t, t.TempDir()).Register(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)

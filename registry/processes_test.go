@@ -74,7 +74,7 @@ var roles = map[string]func(context.Context, *registry.Registry) error{
 			}
 		}
 	},
-	// promote moves production to version 2, then back.
+	// promote moves the production alias to version 2, then back.
 	"promote": func(ctx context.Context, r *registry.Registry) error {
 		_, err1 := r.Promote(ctx, "flowers", 2, registry.Production, ann)
 		_, err2 := r.Rollback(ctx, "flowers", registry.Production, ann)

@@ -99,7 +99,7 @@ func promote(t testing.TB, r *registry.Registry, model string, version int, alia
 	}
 }
 
-// sound checks that Verify finds nothing.
+// sound checks that Verify finds no problem.
 func sound(t testing.TB, r *registry.Registry) {
 	t.Helper()
 	problems, err := r.Verify(t.Context())

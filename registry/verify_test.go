@@ -14,8 +14,8 @@ import (
 	"tkit/registry/blobs"
 )
 
-// tamper changes the database behind the registry's back, without the triggers
-// that would refuse it.
+// tamper changes the database without using the registry, and without the
+// triggers that would refuse the change.
 func tamper(t *testing.T, home, statement string) {
 	t.Helper()
 	d, err := sql.Open("sqlite", filepath.Join(home, "registry.db"))
@@ -33,7 +33,7 @@ func tamper(t *testing.T, home, statement string) {
 	}
 }
 
-// furnished makes a registry of two models and returns its folder.
+// furnished makes a registry with two models and returns its folder.
 func furnished(t *testing.T) (home string, v registry.Version) {
 	t.Helper()
 	home = t.TempDir()

@@ -37,7 +37,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// Requests that come and go together leave nothing behind.
+// Concurrent requests return all memory that they held.
 func TestMemoryUnderLoad(t *testing.T) {
 	const size = 4 * perRequest
 	m := NewMemory(size)

@@ -18,7 +18,7 @@ import (
 	"tkit/serve"
 )
 
-// newService serves a model, "m", and counts how often permission is asked for.
+// newService serves a model, "m", and counts the permission checks.
 func newService(t *testing.T) (s *serve.Service, gatherer *prometheus.Registry, asked *atomic.Int64) {
 	t.Helper()
 	home := inferencetest.New(t)
@@ -54,7 +54,8 @@ func newService(t *testing.T) (s *serve.Service, gatherer *prometheus.Registry, 
 	}, gatherer, asked
 }
 
-// A request asks for permission once, and is measured by what answered it.
+// A request checks its permission once, and is measured under the version that
+// served it.
 func TestServiceFindsOnce(t *testing.T) {
 	s, gatherer, asked := newService(t)
 	err := s.Do(t.Context(), serve.Request{API: "test", Method: "ask"}, func(ctx context.Context, c *serve.Call) error {
@@ -90,8 +91,8 @@ func TestServiceFindsOnce(t *testing.T) {
 	}
 }
 
-// Whatever a request does, its memory is returned and its model released; the
-// manager could not end otherwise.
+// Whatever a request does, its memory and its model are released; otherwise the
+// manager could not end.
 func TestServiceReleases(t *testing.T) {
 	s, _, _ := newService(t)
 	boom := errors.New("boom")

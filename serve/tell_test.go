@@ -33,7 +33,8 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestBrief has a client's own text steer nothing where it is repeated.
+// TestBrief checks that a client's text controls no terminal where it is
+// repeated.
 func TestBrief(t *testing.T) {
 	if got, want := Brief("model \x1b[2Jm\nforged\u202e"), `model \u001b[2Jm forged\u202e`; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -46,7 +46,7 @@ func TestLocal(t *testing.T) {
 	})
 }
 
-// file is where the layout that Local documents puts a blob.
+// file returns the path of a blob in the documented layout of Local.
 func file(root string, d blobs.Digest) string {
 	digits := strings.TrimPrefix(string(d), "sha256:")
 	return filepath.Join(root, "sha256", digits[:2], digits)
@@ -63,7 +63,7 @@ func damage(t *testing.T, path string) {
 	if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, b, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	later := time.Now().Add(time.Second) // a clock too coarse must not hide it
+	later := time.Now().Add(time.Second) // even if the clock is too coarse to show the change
 	if err := os.Chtimes(path, later, later); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestKilledWriter(t *testing.T) {
 		if _, err := io.ReadFull(out, make([]byte, len("writing\n"))); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(i) * 1700 * time.Microsecond) // the moment of death is the input of this test
+		time.Sleep(time.Duration(i) * 1700 * time.Microsecond) // the time of the kill is the input of this test
 		cmd.Process.Signal(syscall.SIGKILL)
 		cmd.Wait()
 

@@ -97,8 +97,8 @@ print(json.dumps(answer))
 
 type bytesAnswer struct{ Batch, Singles, Session, Plain, Rewritten []float64 }
 
-// An export with its preprocessing answers encoded images in Python as tkit
-// does, and preprocessed ones as without.
+// An export with its preprocessing has the same outputs in Python as tkit for
+// encoded images, and the same as without it for preprocessed ones.
 func TestWriteWithPreprocessing(t *testing.T) {
 	resize := func(keep string) preprocessing.Step {
 		return preprocessing.Step{Resize: &preprocessing.Resize{Height: 9, Width: 8, Kernel: preprocessing.Bilinear, Antialias: true, Keep: keep}}
@@ -159,7 +159,7 @@ func TestWriteWithPreprocessingRefuses(t *testing.T) {
 	}
 }
 
-// classified is what tkit itself says of files.
+// classified returns tkit's own predictions for files.
 func classified(t *testing.T, r *registry.Registry, m *registry.Manifest, files [][]byte) []float64 {
 	t.Helper()
 	loader := inference.NewLoader(&inference.RegistrySource{Registry: r}, inference.LoaderOptions{Cold: true})

@@ -107,7 +107,7 @@ func registered(t *testing.T, outputs []registry.TensorSpec) (*registry.Registry
 	return r, v.Manifest
 }
 
-// pixels are two images; answer computes what the model says of them.
+// pixels are two images; answer computes the model's outputs for them.
 func pixels() []float32 {
 	all := make([]float32, 2*side*side*3)
 	for i := range all {
@@ -179,7 +179,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// alone checks that nothing unfinished stands beside dir.
+// alone checks that there is nothing unfinished beside dir.
 func alone(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(dir))
@@ -238,8 +238,8 @@ func throughPython(t *testing.T, dir string) []float64 {
 	return values
 }
 
-// runPython runs a program on a SavedModel, gives it asked as JSON and returns
-// what it prints.
+// runPython runs a program on a SavedModel, with asked as JSON on standard
+// input, and returns its output.
 func runPython(t *testing.T, program, dir string, asked any) []byte {
 	t.Helper()
 	python := needs.Python(t)

@@ -28,7 +28,7 @@ func written(t *testing.T, p *Page) string {
 }
 
 // evaluated is the evaluation of n images of k classes, of which every fifth is
-// taken for the next class.
+// predicted as the next class.
 func evaluated(t *testing.T, n, k int) *evaluation.Evaluation {
 	t.Helper()
 	p := evaluation.Predictions{Logits: make([]float32, n*k)}

@@ -35,7 +35,8 @@ type service struct {
 	draining atomic.Bool
 }
 
-// memory is for the requests of all; page is the origin of pages that may ask.
+// memory is for all requests together; page is the origin of web pages that may
+// send requests.
 const (
 	memory = 2<<20 + 1<<19
 	page   = "http://localhost:3000"
@@ -167,8 +168,8 @@ func TestClassifyImage(t *testing.T) {
 	}
 }
 
-// Every kind of bad request has its status and its reason, and the server
-// answers on.
+// Every kind of bad request has its status and reason, and the server continues
+// to serve.
 func TestBadRequests(t *testing.T) {
 	s := start(t, "digits")
 	good := inferencetest.JPEG(t, 1)
@@ -250,8 +251,8 @@ func TestBadImageIsNamed(t *testing.T) {
 	}
 }
 
-// :predict gives what :classify-image gives when it is fed what the
-// preprocessing makes of the image.
+// :predict returns the same as :classify-image if its input is the preprocessed
+// image.
 func TestPredict(t *testing.T) {
 	s := start(t, "digits")
 	// A blank image: the preprocessing of the model makes it constant.
@@ -385,7 +386,8 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// A flood is answered by 200 and 429 alone, and afterwards the server answers.
+// The responses to a flood of requests are only 200 and 429, and the server
+// serves requests afterwards.
 func TestOverload(t *testing.T) {
 	s := start(t, "digits")
 	const clients, each = 32, 12
@@ -426,7 +428,7 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// The method that a path does not take is answered by those that it takes.
+// The response to an unsupported method lists the supported ones.
 func TestWrongMethods(t *testing.T) {
 	s := start(t, "digits")
 	for _, test := range []struct{ method, path, allow string }{
@@ -448,8 +450,8 @@ func TestWrongMethods(t *testing.T) {
 	}
 }
 
-// begin sends the beginning of a classification, whose length it announces unless
-// that is -1, and gives its status once there is one. end ends the request.
+// begin sends the beginning of a classification and later the status of its
+// response. It announces the length unless that is -1. end ends the request.
 func (s *service) begin(t *testing.T, length int64, beginning []byte) (status <-chan int, end func()) {
 	t.Helper()
 	body, sender := io.Pipe()
@@ -463,7 +465,7 @@ func (s *service) begin(t *testing.T, length int64, beginning []byte) (status <-
 		defer close(answered)
 		answer, err := s.Client().Do(r)
 		if err != nil {
-			return // what was announced did not come
+			return // the announced bytes did not arrive
 		}
 		answer.Body.Close()
 		answered <- answer.StatusCode
@@ -471,7 +473,7 @@ func (s *service) begin(t *testing.T, length int64, beginning []byte) (status <-
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		sender.Write(beginning) // as far as it is taken
+		sender.Write(beginning) // as far as the server reads
 	}()
 	return answered, func() {
 		sender.Close()
@@ -481,8 +483,8 @@ func (s *service) begin(t *testing.T, length int64, beginning []byte) (status <-
 	}
 }
 
-// Of requests that together take too much memory one is refused, and what they
-// held is free when they have ended.
+// If requests together take too much memory, one is refused, and the memory is
+// free when they have ended.
 func TestTooManyBodies(t *testing.T) {
 	s := start(t, "digits")
 	var statuses []<-chan int
@@ -506,7 +508,7 @@ func TestTooManyBodies(t *testing.T) {
 	s.classify(t, "/v1/models/digits:classify-image", "", inferencetest.JPEG(t, 1))
 }
 
-// Clients that announce much and send little keep nobody out.
+// Clients that announce much and send little do not block others.
 func TestSlowBodies(t *testing.T) {
 	s := start(t, "digits")
 	for range 32 {
@@ -518,7 +520,7 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// A stuckWriter's client takes nothing until it is let.
+// The client of a stuckWriter receives nothing until it is released.
 type stuckWriter struct {
 	*httptest.ResponseRecorder
 	writing, let chan struct{}
@@ -530,7 +532,7 @@ func (w stuckWriter) Write(text []byte) (int, error) {
 	return w.ResponseRecorder.Write(text)
 }
 
-// A client that does not take its answer keeps no version loaded.
+// A client that does not receive its response keeps no version loaded.
 func TestSlowReader(t *testing.T) {
 	s := start(t, "digits")
 	w := stuckWriter{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
@@ -552,8 +554,8 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// Models on one trunk ride in one batch: equal images asked of two models at
-// a time need fewer passes than questions.
+// Models with the same trunk share batches: identical images sent to two models
+// at the same time need fewer passes than requests.
 func TestModelsShareATrunk(t *testing.T) {
 	s := start(t, "digits", "letters")
 	image := inferencetest.PNG(t, 1)

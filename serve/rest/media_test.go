@@ -12,7 +12,7 @@ import (
 )
 
 func TestDecodeBase64(t *testing.T) {
-	want := []byte{0xfb, 0xff, 0xfe, 0, 1, 2, 3} // has the signs that alphabets differ in
+	want := []byte{0xfb, 0xff, 0xfe, 0, 1, 2, 3} // has the characters in which the alphabets differ
 	text := base64.StdEncoding.EncodeToString(want)
 	for name, given := range map[string]string{
 		"standard":          text,
@@ -76,7 +76,7 @@ func TestJSONText(t *testing.T) {
 	}
 }
 
-// What is no image is named by what it is.
+// The error for a body that is not an image says what the body is.
 func TestNotAnImage(t *testing.T) {
 	for body, want := range map[string]string{
 		"data:image/png;base64,iVBORw0KGgo": "data: URI",

@@ -136,8 +136,8 @@ func input(name string, dt inference.DataType) inference.TensorInfo {
 	return inference.TensorInfo{Name: name, DataType: dt}
 }
 
-// TestParseTypes: every type that JSON can carry, one or several inputs, by rows
-// and by columns.
+// TestParseTypes parses every type that JSON supports, with one or several
+// inputs, by rows and by columns.
 func TestParseTypes(t *testing.T) {
 	text := inference.Signature{Inputs: []inference.TensorInfo{input("text", tensorflow.String)}}
 	two := inference.Signature{Inputs: []inference.TensorInfo{input("id", tensorflow.Int64), input("on", tensorflow.Bool)}}
@@ -208,7 +208,8 @@ func TestParseTypes(t *testing.T) {
 	}
 }
 
-// TestParsePredictHolds: the memory of what a body stands for is counted.
+// TestParsePredictHolds checks that the memory of the parsed tensors is
+// counted.
 func TestParsePredictHolds(t *testing.T) {
 	text := inference.Signature{Inputs: []inference.TensorInfo{input("text", tensorflow.String)}}
 	full := &inference.Error{Reason: inference.Overloaded, Err: errors.New("full")}
@@ -261,7 +262,8 @@ func TestAppendOutputs(t *testing.T) {
 	}
 }
 
-// TestShortFloats: what is read as a float of 16 bits is the nearest one.
+// TestShortFloats checks that numbers are rounded to the nearest float of 16
+// bits.
 func TestShortFloats(t *testing.T) {
 	for _, dt := range []inference.DataType{tensorflow.Float16, tensorflow.BFloat16} {
 		for b := range 1 << 16 {
@@ -304,7 +306,7 @@ func FuzzParsePredict(f *testing.F) {
 			if err := in.Check(); err != nil {
 				t.Fatal(err)
 			}
-			// What is written is read back as it was.
+			// Written values are read back unchanged.
 			text, err := appendOutputs(nil, false, r.inputs)
 			if err != nil {
 				t.Fatal(err)

@@ -27,7 +27,7 @@ import (
 
 const classifyPath, predictPath = "/v1/models/digits:classify-image", "/v1/models/digits:predict"
 
-// send sends a request with headers, and demands that an error is one in JSON.
+// send sends a request with headers, and requires that an error is in JSON.
 func (s *service) send(t *testing.T, method, path string, header map[string]string, body []byte) (int, http.Header, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, bytes.NewReader(body))
@@ -71,7 +71,7 @@ func zip(t *testing.T, text []byte) []byte {
 	return b.Bytes()
 }
 
-// Bodies are unpacked as they are declared, within the bound of a request.
+// Bodies are decompressed as declared, within the limit of a request.
 func TestContentEncoding(t *testing.T) {
 	s := start(t, "digits")
 	image := inferencetest.JPEG(t, 1)
@@ -121,7 +121,7 @@ func TestContentEncoding(t *testing.T) {
 			}
 		})
 	}
-	s.classify(t, classifyPath, "", image) // nothing is held any more
+	s.classify(t, classifyPath, "", image) // no memory is held any more
 }
 
 func TestRequestsThatSayWhatTheyAre(t *testing.T) {
@@ -169,7 +169,7 @@ func TestRequestsThatSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong is told in JSON, also what nothing answers.
+// All errors are in JSON, including those for unknown paths.
 func TestErrorsAreJSON(t *testing.T) {
 	s := start(t, "digits")
 	for _, test := range []struct {
@@ -199,7 +199,8 @@ func TestErrorsAreJSON(t *testing.T) {
 	}
 }
 
-// Pages of an origin that is allowed may ask, after their browser did.
+// Web pages of an allowed origin may send requests, after the preflight request
+// of the browser.
 func TestOrigins(t *testing.T) {
 	s := start(t, "digits")
 	image := inferencetest.JPEG(t, 1)
@@ -239,7 +240,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// A defect is answered like any other error; what it was is in the log alone.
+// The response to an internal error is like that to any other error; the cause
+// is only in the log.
 func TestPanic(t *testing.T) {
 	home := inferencetest.New(t)
 	running := home.Start(t)
@@ -256,7 +258,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// Why a version does not load is for the log: it names files of the server.
+// The reason why a version does not load is only in the log, because it
+// contains paths of the server.
 func TestStatusHidesPaths(t *testing.T) {
 	s := start(t, "digits")
 	broken := func() registry.Content { return registry.FromReader(strings.NewReader("no network")) }

@@ -36,13 +36,13 @@ const (
 	checkMethod   = "/grpc.health.v1.Health/Check"
 )
 
-// frame is a message as it is sent.
+// frame returns a message in the form in which it is sent.
 func frame(flag byte, message []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{flag}, uint32(len(message))), message...)
 }
 
-// post sends what any client may send, and gives the status of the answer, -1
-// where there is none.
+// post sends arbitrary data and returns the status of the response, -1 if there
+// is none.
 func post(t *testing.T, address, method string, header map[string]string, body io.Reader) (int, string) {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -125,8 +125,8 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// A message that is small on its way and large in memory is refused before it is
-// there.
+// A message that is small when sent and large in memory is refused before it is
+// unmarshalled.
 func TestAmplification(t *testing.T) {
 	s := start(t, "digits")
 	field := func(n protowire.Number, content []byte) []byte {
@@ -169,8 +169,8 @@ func TestAmplification(t *testing.T) {
 	}
 }
 
-// A call that has expired is told so, whatever it waited for, and not that it was
-// cancelled.
+// The error of an expired call is DEADLINE_EXCEEDED and not CANCELLED, whatever
+// it waited for.
 func TestExpired(t *testing.T) {
 	s := start(t, "digits")
 	raw := frame(0, marshal(t, request("digits", images(1, 32, 32, 1))))
@@ -198,8 +198,8 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// Unfinished messages hold what has come of them, together no more than the
-// memory.
+// Unfinished messages hold the bytes that have arrived, together no more than
+// the limit.
 func TestUnfinishedMessages(t *testing.T) {
 	s := start(t, "digits")
 	type answer struct {
@@ -208,7 +208,7 @@ func TestUnfinishedMessages(t *testing.T) {
 	}
 	answers := make(chan answer)
 	ctx, end := context.WithCancel(t.Context())
-	const calls = 8 // of which the memory has room for less than four
+	const calls = 8 // of which fewer than four fit into the memory
 	for range calls {
 		body, writer := io.Pipe()
 		context.AfterFunc(ctx, func() { writer.Close() })
@@ -234,7 +234,7 @@ func TestUnfinishedMessages(t *testing.T) {
 	}
 }
 
-// Those whom nobody knows hold nothing: their messages are not read, but for
+// Unauthenticated callers hold no memory: their messages are not read, except
 // those of the health service, which are small.
 func TestUnauthenticated(t *testing.T) {
 	home := inferencetest.New(t)
@@ -282,7 +282,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// A watch of the health ends with the server.
+// A health watch ends with the server.
 func TestWatchEnds(t *testing.T) {
 	home := inferencetest.New(t)
 	running := home.Start(t)
@@ -307,7 +307,7 @@ func TestWatchEnds(t *testing.T) {
 	}
 }
 
-// The reflection lists what is answered, and tells its types.
+// Reflection lists the supported services with their types.
 func TestReflection(t *testing.T) {
 	s := start(t, "digits")
 	stream, err := reflectionpb.NewServerReflectionClient(s.conn).ServerReflectionInfo(t.Context())
@@ -337,7 +337,7 @@ func TestReflection(t *testing.T) {
 	}
 }
 
-// What is no gRPC is told so.
+// The response to a request that is not gRPC says so.
 func TestOtherProtocols(t *testing.T) {
 	s := start(t, "digits")
 	api := rpc.New(rpc.Options{Service: &serve.Service{Log: slog.New(slog.DiscardHandler)}, Health: rpc.NewHealth()})
@@ -352,7 +352,7 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
-// BenchmarkPredict asks with a message as large as an image of ResNet's.
+// BenchmarkPredict sends a message of the size of a ResNet image.
 func BenchmarkPredict(b *testing.B) {
 	home := inferencetest.New(b)
 	running := home.Start(b)

@@ -41,7 +41,8 @@ type service struct {
 
 const maxMessage = 1 << 20
 
-// newService answers for a running manager, with the memory given.
+// newService returns a service for a running manager, with the given memory
+// limit.
 func newService(running inferencetest.Running, memory int64, log slog.Handler) *serve.Service {
 	return &serve.Service{
 		Manager: running.Manager, Metrics: serve.NewMetrics(running.Gatherer), Memory: serve.NewMemory(memory),
@@ -114,7 +115,7 @@ func TestPredict(t *testing.T) {
 		t.Fatalf("outputs %v", answer.GetOutputs())
 	}
 
-	// The last of float_val stands for all that follow.
+	// The last value of float_val is repeated for all that follow.
 	short := images(2, 32, 32, 1)
 	short.TensorContent, short.FloatVal = nil, []float32{0}
 	again, err := s.predict(t.Context(), request("digits", short))
@@ -258,7 +259,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// The error names what the request got wrong, and what there is.
+// The error names the mistake in the request, and the alternatives.
 func TestErrorsName(t *testing.T) {
 	s := start(t, "digits")
 	input := func(name string, dtype typespb.DataType) *pb.PredictRequest {
@@ -288,8 +289,8 @@ func TestErrorsName(t *testing.T) {
 	}
 }
 
-// A client written in another language against TensorFlow Serving's own field
-// numbers understands the server.
+// A client in another language that uses TensorFlow Serving's field numbers can
+// use the server.
 func TestPythonClient(t *testing.T) {
 	python := needs.Python(t)
 	s := start(t, "digits")

@@ -14,8 +14,8 @@ import (
 	"tkit/serve"
 )
 
-// What is written of a tensor is read again, from the field of its type and from
-// tensor_content, whatever its type.
+// A written tensor of any type can be read again, from the field of its type and
+// from tensor_content.
 func TestTensorsOfEveryType(t *testing.T) {
 	s := &Server{Options: Options{MaxMessage: 1 << 20}}
 	account := newAccount(t)

@@ -12,7 +12,7 @@ import (
 	"tkit/serve"
 )
 
-// FuzzMessage reads, weighs and unmarshals what anybody may send.
+// FuzzMessage reads, weighs and unmarshals arbitrary messages.
 func FuzzMessage(f *testing.F) {
 	raw, err := proto.Marshal(&pb.PredictRequest{ModelSpec: &pb.ModelSpec{Name: "m"}, OutputFilter: []string{"a", "b"}})
 	if err != nil {

@@ -39,7 +39,7 @@ import (
 )
 
 // A protected server serves the model digits, trained on olga's dataset scans,
-// and the model free, trained on nobody's.
+// and the model free, trained on unregistered data.
 type protected struct {
 	Addresses
 	authority *access.Authority
@@ -101,7 +101,7 @@ func protect(t *testing.T, change func(*Options)) *protected {
 	return p
 }
 
-// token makes a token, of an hour where none is said.
+// token creates a token, by default for an hour.
 func (p *protected) token(t *testing.T, principal access.Principal, purpose string) string {
 	t.Helper()
 	_, secret, err := p.authority.CreateToken(t.Context(), p.root, access.Token{Principal: principal, Purpose: purpose, Expires: time.Now().Add(time.Hour)})
@@ -149,7 +149,8 @@ func (p *protected) classify(t *testing.T, model, token string) int {
 	return status
 }
 
-// becomes asks until the answer is as wanted, and fails after five seconds.
+// becomes repeats a request until the response is as wanted, and fails after
+// five seconds.
 func (p *protected) becomes(t *testing.T, what, token string, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); ; {
@@ -163,7 +164,7 @@ func (p *protected) becomes(t *testing.T, what, token string, want int) {
 	}
 }
 
-// What the policy says reaches loaded models within five seconds.
+// Changes of the policy take effect on loaded models within five seconds.
 func TestRevocationReachesLoadedModels(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	alice := p.token(t, "user:alice", "")
@@ -255,8 +256,8 @@ func TestLoopbackWithoutTokens(t *testing.T) {
 	}
 }
 
-// What the server's own account may not use it neither loads nor, where it was
-// loaded, serves to those who may.
+// A server does not load versions that its own account may not use. If such a
+// version is already loaded, it is not served to anybody.
 func TestServersOwnRight(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	alice := p.token(t, "user:alice", "")
@@ -298,8 +299,8 @@ func (p *protected) decided(t *testing.T, action, version string, outcome audit.
 	t.Errorf("nobody decided that to %s %s is %s", action, version, outcome)
 }
 
-// secure writes a certificate of its own for the loopback, and has the clients
-// trust it.
+// secure writes a self-signed certificate for the loopback address, and makes
+// the clients trust it.
 func (p *protected) secure(t *testing.T, cert string) {
 	t.Helper()
 	raw, err := os.ReadFile(cert)
@@ -342,7 +343,7 @@ func selfSigned(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-// An address that other machines reach is answered over TLS and with a token.
+// Requests to an address that other machines can reach require TLS and a token.
 func TestOtherMachines(t *testing.T) {
 	cert, key := selfSigned(t)
 	p := protect(t, func(o *Options) { o.HTTP, o.GRPC, o.TLSCert, o.TLSKey = "0.0.0.0:0", "0.0.0.0:0", cert, key })

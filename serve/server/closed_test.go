@@ -22,8 +22,8 @@ import (
 	"tkit/access"
 )
 
-// A server that cannot read the policy any more allows nobody anything, not even
-// what nothing restricts, until it can.
+// A server that can no longer read the policy allows nothing, not even
+// unrestricted models, until it can read it again.
 func TestPolicyCannotBeRead(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	p.give(t, access.Grant{Principal: "user:alice", Right: access.Use})
@@ -76,7 +76,7 @@ func (p *protected) readyBecomes(t *testing.T, want bool) {
 	}
 }
 
-// A right that is taken back is gone from every method of both front ends.
+// A revoked right has no effect any more in any method of both front ends.
 func TestRevocationReachesEveryMethod(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	alice := p.token(t, "user:alice", "")

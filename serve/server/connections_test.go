@@ -11,7 +11,7 @@ import (
 )
 
 // A counted front end allows a number of connections; requests to /known are
-// those of a known caller, and wait until they are let go.
+// those of an authenticated caller, and wait until they are released.
 type counted struct {
 	address string
 	all     *connections
@@ -53,7 +53,7 @@ func (c *counted) connect(t *testing.T) net.Conn {
 	return conn
 }
 
-// get sends a request and, where it is answered, reads the answer.
+// get sends a request and reads the response, if there is one.
 func get(conn net.Conn, path string) error {
 	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		return err
@@ -62,8 +62,9 @@ func get(conn net.Conn, path string) error {
 	return err
 }
 
-// Connections of nobody make room for others, the longest unused first; those
-// whose caller is known and waits for an answer do not.
+// Connections of unauthenticated clients are displaced by others, the longest
+// unused first. Those with a request of an authenticated caller in progress are
+// not.
 func TestConnectionsAreDisplaced(t *testing.T) {
 	c := startCounted(t, 3)
 	busy := c.connect(t)
@@ -93,8 +94,8 @@ func TestConnectionsAreDisplaced(t *testing.T) {
 	}
 }
 
-// Where all connections wait for answers, a new one is turned away, and taken
-// again once an answer was sent.
+// If all connections have a request in progress, a new one is refused; it is
+// accepted once a response was sent.
 func TestConnectionsInUse(t *testing.T) {
 	c := startCounted(t, 2)
 	answered := make(chan error, 2)
@@ -110,7 +111,7 @@ func TestConnectionsInUse(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Error(err)
 	}
-	for get(c.connect(t), "/") != nil { // until the answered one counts as unused
+	for get(c.connect(t), "/") != nil { // until the connection with the response counts as unused
 	}
 	c.let <- struct{}{}
 	if err := <-answered; err != nil {
@@ -118,7 +119,7 @@ func TestConnectionsInUse(t *testing.T) {
 	}
 }
 
-// Whatever connections do, they are counted right.
+// The count of connections is correct, whatever they do.
 func TestConnectionsUnderLoad(t *testing.T) {
 	c := newConnections(4)
 	var wg sync.WaitGroup

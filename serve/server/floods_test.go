@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// While a connection floods the server with frames of HTTP/2 that only cost it,
-// others are answered. Headers without end, which would be kept, end it.
+// While a connection floods the server with useless HTTP/2 frames, others are
+// served. Endless headers, which would be stored, end the connection.
 func TestFloods(t *testing.T) {
 	p := protect(t, func(o *Options) { o.Authenticate = true })
 	header := func(fields ...hpack.HeaderField) []byte {

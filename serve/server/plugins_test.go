@@ -44,8 +44,8 @@ func installFaulty(t *testing.T, home, version string) store.Installed {
 	return i
 }
 
-// servePlugged puts a model into production whose images a plugin sees that does
-// something to white ones.
+// servePlugged puts a model into production whose preprocessing has a plugin
+// that misbehaves on white images.
 func servePlugged(t *testing.T, home *inferencetest.Home, model string, i store.Installed, do string) {
 	t.Helper()
 	step, err := store.In(home.Path).Pin(preprocessing.Plugin{Name: i.Name, Version: i.Version,
@@ -61,7 +61,7 @@ func servePlugged(t *testing.T, home *inferencetest.Home, model string, i store.
 	}})
 }
 
-// drawn is an image of one grey.
+// drawn is an image of one grey level.
 func drawn(t *testing.T, grey uint8) []byte {
 	t.Helper()
 	m := image.NewGray(image.Rect(0, 0, 40, 40))
@@ -130,9 +130,8 @@ func (f *faults) ask(t *testing.T, model string, encoded []byte) (int, string) {
 	return answer.StatusCode, string(text)
 }
 
-// TestPluginFaults has a plugin do what none should at one request of a server:
-// that request is told that it failed, the log has the reason, and the next one is
-// answered.
+// TestPluginFaults makes a plugin misbehave at one request of a server: that
+// request fails, the reason is logged, and the next request succeeds.
 func TestPluginFaults(t *testing.T) {
 	needs.Minutes(t)
 	home := inferencetest.New(t)
@@ -172,8 +171,8 @@ func TestPluginFaults(t *testing.T) {
 	}
 }
 
-// Two versions of one plugin run side by side; when one of them is replaced on
-// disk, the model that needs it is not served, and says why.
+// Two versions of one plugin run side by side. If one of them is replaced on
+// disk, the model that needs it is not served, and its status has the reason.
 func TestPluginVersionsSideBySide(t *testing.T) {
 	needs.Minutes(t)
 	home := inferencetest.New(t)

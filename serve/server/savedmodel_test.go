@@ -160,8 +160,8 @@ func TestTextOverREST(t *testing.T) {
 	}
 }
 
-// TestFlowOverREST: what is refused is named, an assertion is an error of the
-// request, and encoded images are strings.
+// TestFlowOverREST checks that refused signatures are named, that failed
+// assertions are errors of the request, and that encoded images are strings.
 func TestFlowOverREST(t *testing.T) {
 	p := serveFolder(t, filepath.Join(savedModels(t), "flow"))
 	p.check(t, []exchange{

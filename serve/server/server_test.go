@@ -28,7 +28,7 @@ import (
 	"tkit/inference/inferencetest"
 )
 
-// childVariable makes the test's binary a server of the options in it.
+// childVariable makes the test binary a server with the options in it.
 const childVariable = "TKIT_TEST_SERVER"
 
 func TestMain(m *testing.M) {
@@ -62,7 +62,7 @@ func child(text string) {
 	}
 }
 
-// A process is a server in a process of its own.
+// A process is a server in a separate process.
 type process struct {
 	*exec.Cmd
 	addresses Addresses
@@ -115,11 +115,11 @@ func (p *process) next(t *testing.T) event {
 	return e
 }
 
-// patient waits for the server to ask for a body before it sends it: once the
-// first bytes are taken the request is in the server's hands.
+// patient waits until the server requests the body before it sends it: once the
+// first bytes are read, the request is in progress.
 var patient = http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
 
-// post sends a body to the process; its reader may take its time.
+// post sends a body, which may be slow, to the process.
 func (p *process) post(body io.Reader) (int, string, error) {
 	r, err := http.NewRequest("POST", "http://"+p.addresses.HTTP+"/v1/models/digits:classify-image", body)
 	if err != nil {
@@ -137,7 +137,7 @@ func (p *process) post(body io.Reader) (int, string, error) {
 }
 
 func (p *process) ready() (int, error) {
-	// A connection of its own each time, as a load balancer's probe has.
+	// A new connection each time, like a load balancer's probe.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Get("http://" + p.addresses.HTTP + "/readyz")
 	if err != nil {
@@ -147,8 +147,8 @@ func (p *process) ready() (int, error) {
 	return answer.StatusCode, nil
 }
 
-// On SIGTERM a process first says that it is not ready and still answers, then
-// lets what is in flight finish, and ends well.
+// On SIGTERM a process first reports that it is not ready while it still serves
+// requests, then lets requests in flight finish, and exits with status 0.
 func TestTermDrains(t *testing.T) {
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
@@ -173,7 +173,7 @@ func TestTermDrains(t *testing.T) {
 		t.Errorf("health is %v", s)
 	}
 
-	// A request that is half sent when the signal comes.
+	// A request that is half sent when the signal arrives.
 	reader, writer := io.Pipe()
 	type answer struct {
 		status int
@@ -243,8 +243,8 @@ func TestGraceEnds(t *testing.T) {
 	if err := p.Wait(); err != nil {
 		t.Errorf("the process ended with %v\n%s", err, p.log)
 	}
-	// The client's transport waits for its body's end before it tells of the
-	// connection's.
+	// The client's transport waits for the end of its body before it reports
+	// the end of the connection.
 	writer.Close()
 	if err := <-failed; err == nil {
 		t.Error("the endless request was answered")

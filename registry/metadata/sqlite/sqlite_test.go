@@ -27,7 +27,7 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-// A home without an access policy permits nothing by its generation.
+// Without an access policy in the home, PolicyGeneration fails.
 func TestNoPolicy(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), t.TempDir())
 	if err != nil {
