@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-plugins bench clean
+.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,10 +53,22 @@ race: deps .deps/python/installed deps-hadoop ## the concurrent packages with th
 soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
 
+release: deps launcher ## pack tkit into dist: a tarball, a Debian package and a container image (RELEASE="-only tarball")
+	@$(GO) -C scripts/release run . $(RELEASE)
+
+test-release: deps launcher ## install a release in a bare Debian, and train, predict and serve there; as root
+	@scripts/release/debian-root
+	@rm -rf .deps/release-test
+	@$(GO) -C scripts/release run . -level 1 -out $(CURDIR)/.deps/release-test
+	@$(GO) -C scripts/release test -count=1 -v . -dist $(CURDIR)/.deps/release-test -debian $(CURDIR)/.deps/debian-bookworm.tar
+	@rm -rf .deps/release-test
+
 lint: deps ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	@$(GO) vet ./...
+	@$(GO) -C scripts/release vet ./...
 	@$(GO) tool staticcheck ./...
+	@source .deps/env && staticcheck=$$(go tool -n staticcheck) && cd scripts/release && "$$staticcheck" ./...
 
 fuzz: deps ## run every fuzz target for a while and count the inputs (FUZZTIME=20s FUZZ=PATTERN)
 	@scripts/fuzz '$(FUZZ)'
@@ -71,4 +83,4 @@ bench: build .deps/python/installed deps-hadoop ## run the benchmarks
 	@scripts/bench
 
 clean: ## remove build results, keep downloads
-	@rm -rf bin plugins/internal/launch/_launcher
+	@rm -rf bin dist plugins/internal/launch/_launcher
