@@ -36,7 +36,7 @@ func (r *Report) labelWarnings() (warnings []string) {
 	for i, c := range r.Classes {
 		labels[i] = c.Label
 	}
-	groups := AlikeLabels(labels)
+	groups := alikeLabels(labels)
 	for _, g := range groups[:min(len(groups), shownAlike)] {
 		reason, escape := difference(g)
 		warnings = append(warnings, fmt.Sprintf("the labels %s differ only in %s: if they are one class, use one spelling", some(quoted(g, escape), shownNames), reason))
@@ -56,10 +56,10 @@ func quoted(labels []string, escape bool) []string {
 	return each(labels, func(label string) string { return fmt.Sprintf(format, label) })
 }
 
-// AlikeLabels groups labels that differ only in capitals, in blanks or
+// alikeLabels groups labels that differ only in capitals, in blanks or
 // invisible characters, or in Unicode normalisation. The groups and their
 // labels are in ascending order.
-func AlikeLabels(labels []string) (groups [][]string) {
+func alikeLabels(labels []string) (groups [][]string) {
 	by := make(map[string][]string)
 	for _, label := range labels {
 		key := Folded(label)
@@ -75,7 +75,7 @@ func AlikeLabels(labels []string) (groups [][]string) {
 	return groups
 }
 
-// Folded returns a form of a text that is equal for all labels that AlikeLabels
+// Folded returns a form of a text that is equal for all labels that alikeLabels
 // groups together.
 func Folded(text string) string { return strings.ToLower(visible(norm.NFKC.String(text))) }
 

@@ -191,7 +191,7 @@ func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]
 	if views > 1 {
 		var means [][]float32
 		for image := range slices.Chunk(bottlenecks, views) {
-			means = append(means, MeanOfViews(image))
+			means = append(means, meanOfViews(image))
 		}
 		bottlenecks = means
 	}

@@ -32,14 +32,14 @@ func (t *Trunk) RunViews(ctx context.Context, batch *tensorflow.Tensor, views in
 		for v := range rows {
 			rows[v] = from[(i*views+v)*width:][:width]
 		}
-		copy(to[i*width:], MeanOfViews(rows))
+		copy(to[i*width:], meanOfViews(rows))
 	}
 	return mean, nil
 }
 
-// MeanOfViews returns the bottleneck of an image, the mean of those of its views.
+// meanOfViews returns the bottleneck of an image, the mean of those of its views.
 // Training and serving both use it.
-func MeanOfViews(views [][]float32) []float32 {
+func meanOfViews(views [][]float32) []float32 {
 	mean := make([]float32, len(views[0]))
 	for _, view := range views {
 		for i, v := range view {

@@ -54,8 +54,8 @@ func DecodeManifest(text []byte) (*Manifest, error) {
 	if err := json.Unmarshal(text, &form); err != nil {
 		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
 	}
-	if form.Format != ManifestFormat {
-		return nil, fmt.Errorf("manifest: %w: its format is %d, but this tkit reads format %d", ErrInvalid, form.Format, ManifestFormat)
+	if form.Format != manifestFormat {
+		return nil, fmt.Errorf("manifest: %w: its format is %d, but this tkit reads format %d", ErrInvalid, form.Format, manifestFormat)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

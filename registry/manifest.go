@@ -11,8 +11,8 @@ import (
 	"tkit/registry/blobs"
 )
 
-// ManifestFormat is the only format of manifests that this package writes and reads.
-const ManifestFormat = 1
+// manifestFormat is the only format of manifests that this package writes and reads.
+const manifestFormat = 1
 
 // A Manifest describes a version completely. A manifest that was read from a registry is
 // shared and must not be changed.

@@ -153,7 +153,7 @@ func (r *Registry) putParts(ctx context.Context, m *Manifest, n Registration) er
 
 // insert gives the manifest its number and writes the version's rows.
 func insert(w metadata.Writer, m Manifest, by Change) (Version, error) {
-	m.Format, m.Created, m.Version = ManifestFormat, now(), 1
+	m.Format, m.Created, m.Version = manifestFormat, now(), 1
 	before, err := w.Versions(m.Model)
 	if err != nil {
 		return Version{}, err

@@ -207,7 +207,7 @@ func tail(f *os.File) (_ ending, size, whole int64, _ error) {
 	whole = from + int64(end)
 	lines := bytes.TrimSuffix(b[:end], []byte("\n"))
 	line := lines[bytes.LastIndexByte(lines, '\n')+1:]
-	r, err := ParseRecord(line)
+	r, err := parseRecord(line)
 	if err != nil {
 		return ending{}, size, whole, nil
 	}

@@ -329,13 +329,13 @@ func TestUnsealed(t *testing.T) {
 		line, err := r.encode(a)
 		must(t, err)
 		sealed := bytes.TrimSuffix(line, []byte("\n"))
-		parsed, err := ParseRecord(sealed)
+		parsed, err := parseRecord(sealed)
 		must(t, err)
 		if !a.genuine(parsed, sealed) {
 			t.Errorf("record %d as it was written is not genuine", sequence)
 		}
 		open := append(bytes.Clone(sealed[:bytes.Index(sealed, []byte(sealBegins))]), '}')
-		if parsed, err = ParseRecord(open); err != nil || a.genuine(parsed, open) != want {
+		if parsed, err = parseRecord(open); err != nil || a.genuine(parsed, open) != want {
 			t.Errorf("record %d without a seal: genuine is not %t, %v", sequence, want, err)
 		}
 	}
@@ -471,7 +471,7 @@ func FuzzParseRecord(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"outcome":"allowed"} {}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		defer fuzztest.Watch(t, len(line))()
-		r, err := ParseRecord(line)
+		r, err := parseRecord(line)
 		if err != nil {
 			return
 		}
@@ -484,7 +484,7 @@ func FuzzParseRecord(f *testing.F) {
 			t.Fatal(err)
 		}
 		again = bytes.TrimSpace(again)
-		if r, err := ParseRecord(again); err != nil || !a.genuine(r, again) {
+		if r, err := parseRecord(again); err != nil || !a.genuine(r, again) {
 			t.Errorf("%s became %s: %v", line, again, err)
 		}
 	})

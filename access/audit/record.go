@@ -71,9 +71,9 @@ const (
 // maxLine bounds a line, in bytes.
 const maxLine = 1 << 20
 
-// ParseRecord reads a line without its end. It refuses unknown keys: tkit did not write
+// parseRecord reads a line without its end. It refuses unknown keys: tkit did not write
 // them.
-func ParseRecord(line []byte) (Record, error) {
+func parseRecord(line []byte) (Record, error) {
 	var r Record
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()

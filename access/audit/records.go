@@ -52,7 +52,7 @@ func recordsOf(ctx context.Context, path string, yield func(Record, error) bool)
 		if err != nil {
 			return fail(err)
 		}
-		record, err := ParseRecord(bytes.TrimSuffix(line, []byte("\n")))
+		record, err := parseRecord(bytes.TrimSuffix(line, []byte("\n")))
 		if err != nil {
 			return fail(err)
 		}

@@ -107,7 +107,7 @@ func (c *chain) read(ctx context.Context, dir, file string) error {
 
 // link compares a line with the one before.
 func (c *chain) link(file string, n int, line []byte) {
-	r, err := ParseRecord(line)
+	r, err := parseRecord(line)
 	if err != nil {
 		c.found(file, n, "%v", err)
 		return

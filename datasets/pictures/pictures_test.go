@@ -178,7 +178,7 @@ func TestThumbnails(t *testing.T) {
 	}
 	for key, b := range got {
 		c, format, err := image.DecodeConfig(bytes.NewReader(b))
-		if err != nil || format != "jpeg" || c.Width != ThumbnailSide || c.Height != ThumbnailSide {
+		if err != nil || format != "jpeg" || c.Width != thumbnailSide || c.Height != thumbnailSide {
 			t.Errorf("%s: %s of %d×%d, %v", key, format, c.Width, c.Height, err)
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// ThumbnailSide is the height and width of a thumbnail in pixels.
-const ThumbnailSide = 112
+// thumbnailSide is the height and width of a thumbnail in pixels.
+const thumbnailSide = 112
 
 const thumbnailQuality = 80
 
@@ -34,8 +34,8 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 	}
 	pipeline, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
 		{Decode: &preprocessing.Decode{Channels: 3, JPEGScale: true, Orientation: true}},
-		{Resize: &preprocessing.Resize{Height: ThumbnailSide, Width: ThumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
-		{Crop: &preprocessing.Crop{Height: ThumbnailSide, Width: ThumbnailSide}},
+		{Resize: &preprocessing.Resize{Height: thumbnailSide, Width: thumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
+		{Crop: &preprocessing.Crop{Height: thumbnailSide, Width: thumbnailSide}},
 		{Normalise: &preprocessing.Normalise{Mode: preprocessing.None}},
 	}})
 	if err != nil {
@@ -102,12 +102,12 @@ func read(ctx context.Context, example datasets.Example, entries map[string]data
 }
 
 func draw(ctx context.Context, p *pipeline.Pipeline, encoded []byte) ([]byte, error) {
-	levels := make([]float32, ThumbnailSide*ThumbnailSide*3)
+	levels := make([]float32, thumbnailSide*thumbnailSide*3)
 	if err := into(ctx, p, encoded, levels); err != nil {
 		return nil, err
 	}
-	m := image.NewRGBA(image.Rect(0, 0, ThumbnailSide, ThumbnailSide))
-	for i := range ThumbnailSide * ThumbnailSide {
+	m := image.NewRGBA(image.Rect(0, 0, thumbnailSide, thumbnailSide))
+	for i := range thumbnailSide * thumbnailSide {
 		for c := range 3 {
 			m.Pix[4*i+c] = uint8(max(0, min(255, levels[3*i+c]+0.5)))
 		}

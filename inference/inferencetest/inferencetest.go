@@ -170,7 +170,7 @@ func (h *Home) Serve(t testing.TB, models ...string) {
 func JPEG(t testing.TB, seed uint64) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, Draw(seed, 40, 40), &jpeg.Options{Quality: 95}); err != nil {
+	if err := jpeg.Encode(&b, draw(seed, 40, 40), &jpeg.Options{Quality: 95}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -180,14 +180,14 @@ func JPEG(t testing.TB, seed uint64) []byte {
 func PNG(t testing.TB, seed uint64) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := png.Encode(&b, Draw(seed, 40, 40)); err != nil {
+	if err := png.Encode(&b, draw(seed, 40, 40)); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
 }
 
-// Draw makes a random image.
-func Draw(seed uint64, width, height int) image.Image {
+// draw makes a random image.
+func draw(seed uint64, width, height int) image.Image {
 	random := rand.New(rand.NewPCG(seed, 0))
 	m := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {

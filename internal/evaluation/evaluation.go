@@ -135,9 +135,9 @@ func Evaluate(p Predictions, temperature float64) (*Evaluation, error) {
 		e.Classes[guess].Predicted++
 		cells[[2]int{t, guess}]++
 	}
-	e.Accuracy = NewProportion(right, e.Examples)
+	e.Accuracy = newProportion(right, e.Examples)
 	if k > 5 {
-		top5 := NewProportion(among5, e.Examples)
+		top5 := newProportion(among5, e.Examples)
 		e.Top5 = &top5
 	}
 	e.fillClasses(p.Labels, cells)
@@ -216,12 +216,12 @@ type Proportion struct {
 // z95 is the standard normal distribution's 97.5 % point.
 const z95 = 1.959963984540054
 
-// NewProportion returns successes/trials with the score interval of Wilson
+// newProportion returns successes/trials with the score interval of Wilson
 // ("Probable inference, the law of succession, and statistical inference", JASA
 // 22, 1927), which keeps its coverage for few trials and for shares near 0 or
 // 1, where the usual interval has zero width. Without trials the interval is
 // [0, 1].
-func NewProportion(successes, trials int) Proportion {
+func newProportion(successes, trials int) Proportion {
 	if trials <= 0 {
 		return Proportion{High: 1}
 	}

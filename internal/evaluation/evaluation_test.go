@@ -138,7 +138,7 @@ func TestWilson(t *testing.T) {
 		{940, 1000, 0.9235165, 0.9531134},
 		{0, 0, 0, 1},
 	} {
-		p := NewProportion(c.successes, c.trials)
+		p := newProportion(c.successes, c.trials)
 		near(t, "low", p.Low, c.low, 2e-4)
 		near(t, "high", p.High, c.high, 2e-4)
 	}

@@ -29,8 +29,8 @@ type Cut struct {
 func ParseCut(s string) (Cut, error) {
 	endpoint, pool, _ := strings.Cut(s, ":")
 	c := Cut{Endpoint: endpoint, Pool: Pool(pool)}
-	if endpoint == "" || !slices.Contains(Pools(), c.Pool) {
-		return Cut{}, fmt.Errorf("cut %q: want ENDPOINT or ENDPOINT:POOL, where POOL is one of %v", s, Pools()[1:])
+	if endpoint == "" || !slices.Contains(pools(), c.Pool) {
+		return Cut{}, fmt.Errorf("cut %q: want ENDPOINT or ENDPOINT:POOL, where POOL is one of %v", s, pools()[1:])
 	}
 	return c, nil
 }

@@ -21,8 +21,8 @@ const (
 	PoolFlatten Pool = "flatten" // [N, H·W·C]
 )
 
-// Pools lists the valid pools.
-func Pools() []Pool { return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten} }
+// pools lists the valid pools.
+func pools() []Pool { return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten} }
 
 // grid returns the cells per side of a grid pool, 0 for the others.
 func (p Pool) grid() int64 {
@@ -42,8 +42,8 @@ func (p Pool) grid() int64 {
 // in W: they cover the map, and overlap if g does not divide it.
 func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorInfo, error) {
 	out := TensorInfo{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
-	if !slices.Contains(Pools(), p) {
-		return nil, out, fmt.Errorf("unknown pool %q, have %q", p, Pools())
+	if !slices.Contains(pools(), p) {
+		return nil, out, fmt.Errorf("unknown pool %q, have %q", p, pools())
 	}
 	if p == PoolNone {
 		return nil, out, nil
