@@ -38,14 +38,14 @@ func Open(ctx context.Context, home string, store OpenStore, groups Groups) (*Au
 		return nil, err
 	}
 	if err := a.log.Compare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("access: %w. Restore the home as a whole; `tkit access accept` goes on with what is there", err), a.Close())
+		return nil, errors.Join(fmt.Errorf("access: %w. Restore the home as a whole, or accept it as it is with `tkit access accept`", err), a.Close())
 	}
 	return a, nil
 }
 
-// Accept makes a home usable that Open refuses: one whose database was restored from
-// a backup that is older than the audit log, or whose log was lost. The log then has
-// a record of it. Only an administrator may.
+// Accept makes a home usable that Open refuses, because its database was restored
+// from a backup that is older than the audit log, or because its log was lost. It
+// records that in the log. Only an administrator may do this.
 func Accept(ctx context.Context, who Caller, home string, store OpenStore, reason string) (err error) {
 	if who.Principal == "" {
 		return errNobody
@@ -64,7 +64,7 @@ func Accept(ctx context.Context, who Caller, home string, store OpenStore, reaso
 	wrong := a.log.Compare(ctx)
 	switch {
 	case wrong == nil:
-		return fmt.Errorf("%w: the database and the audit log of %s fit: there is nothing to accept", ErrInvalid, home)
+		return fmt.Errorf("%w: the database and the audit log of %s match: there is nothing to accept", ErrInvalid, home)
 	case !errors.Is(wrong, audit.ErrMissing) && !errors.Is(wrong, audit.ErrAhead):
 		return wrong
 	case !slices.ContainsFunc(a.administrators, who.is):
@@ -97,7 +97,7 @@ func open(ctx context.Context, home string, store OpenStore, groups Groups) (_ *
 }
 
 // Close closes the authority once the calls in progress have returned, and its
-// groups where they are an io.Closer.
+// groups if they are an io.Closer.
 func (a *Authority) Close() error {
 	a.cache.close()
 	var err error
@@ -162,7 +162,7 @@ func (a *Authority) RequireAdministrator(ctx context.Context, who Caller, action
 	return a.require(ctx, who, action, func(p *Policy, who Caller) Decision { return a.administers(p, who, "") })
 }
 
-// IsAccount says whether a caller is the system account of this process.
+// IsAccount reports whether a caller is the system account of this process.
 func (a *Authority) IsAccount(who Caller) bool { return who.Principal == User(a.as) }
 
 // RequireAccount refuses everybody but the system account of this process. Only a
@@ -171,13 +171,13 @@ func (a *Authority) RequireAccount(ctx context.Context, who Caller, action strin
 	return a.require(ctx, who, action, func(p *Policy, who Caller) Decision {
 		return Decision{
 			Generation: p.generation, Allowed: a.IsAccount(who),
-			Reason: fmt.Sprintf("what nobody registered is for the account %s alone", a.as),
+			Reason: fmt.Sprintf("unregistered data is only for the account %s", a.as),
 		}
 	})
 }
 
-// require decides by a rule and records the decision, unless it allows and is about
-// no object.
+// require decides by a rule and records the decision, unless it allows and has no
+// object.
 func (a *Authority) require(ctx context.Context, who Caller, action string, rule func(*Policy, Caller) Decision) error {
 	who, err := a.Resolve(ctx, who)
 	if err != nil {

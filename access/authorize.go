@@ -20,12 +20,13 @@ type Request struct {
 	Right   Right
 	Object  Object
 	Lineage []Origin // instead of Object
-	Behind  []Origin // what else may decide, beside Object
+	Behind  []Origin // further objects that may decide
 	// Data is recorded with the decision: dataset versions that the lineage does
 	// not contain.
 	Data []string
-	// Store is the user that the store of the data is read as. It is "" where the
-	// store has no users of its own, or is not open yet. It must be the caller.
+	// Store is the user that the store of the data is read as. It is "" if the
+	// store has no users of its own, or is not open yet. Otherwise it must be the
+	// caller.
 	Store string
 }
 
@@ -46,9 +47,9 @@ func (a *Authority) Decide(ctx context.Context, p *Policy, who Caller, r Request
 }
 
 // Authorize decides a request by the policy in force and records the decision. The
-// error wraps ErrDenied where the request is refused. Any other error means that it
-// could not be decided, and then nothing is allowed either. Where nothing governs
-// what is requested there is nothing to decide and to record.
+// error wraps ErrDenied if the request is refused. Any other error means that it
+// could not be decided; the request is then refused too. If no object governs the
+// request, nothing is decided or recorded.
 func (a *Authority) Authorize(ctx context.Context, who Caller, r Request) (Decision, error) {
 	p, err := a.Policy(ctx)
 	if err != nil {
@@ -96,7 +97,7 @@ type Refusal struct {
 	Owner    Principal // of the object that decided
 }
 
-// Error names the object, why, and who can change it.
+// Error names the object, the reason, and who can change it.
 func (r *Refusal) Error() string {
 	what := string(r.Request.Action)
 	if len(r.Request.Lineage) > 0 {
@@ -115,7 +116,7 @@ func (r *Refusal) Error() string {
 // Is makes a refusal ErrDenied.
 func (r *Refusal) Is(target error) bool { return target == ErrDenied }
 
-// refusal is the error of a decision, nil where it allows the request.
+// refusal returns the error of a decision, nil if it allows the request.
 func (p *Policy) refusal(who Caller, r Request, d Decision) error {
 	if d.Allowed {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A Caller is an authenticated principal that asks for something, and what it
-// says it wants it for. The zero Caller is nobody.
+// A Caller is an authenticated principal that makes a request, with the purpose
+// that it states. The zero Caller is anonymous.
 type Caller struct {
 	Principal Principal
 	Purpose   string
@@ -17,15 +17,15 @@ type Caller struct {
 	// them. They are never taken from the caller.
 	Groups []Principal
 
-	// unsure says that no directory knows the principal: it may be in groups all
-	// the same; see [Groups].
+	// unsure means that no directory knows the principal, so that it may be in
+	// unknown groups; see [Groups].
 	unsure bool
 	// clusters has the groups that count for the datasets in each cluster, in
 	// place of Groups; see [Authority.ResolveIn].
 	clusters map[string]inCluster
 }
 
-// is says whether the caller is a principal or belongs to it.
+// is reports whether the caller is a principal or a member of it.
 func (c Caller) is(p Principal) bool { return c.Principal == p || slices.Contains(c.Groups, p) }
 
 // errNobody is the error of a request without a caller.
@@ -60,8 +60,8 @@ func Authenticate(p *Policy, header string, now time.Time) (Caller, error) {
 }
 
 // Resolve returns a caller with the groups that its principal is in now. The
-// error wraps ErrUnauthenticated where the caller is nobody, and
-// ErrUnknownGroups where the groups cannot be found out.
+// error wraps ErrUnauthenticated if the caller is anonymous, and
+// ErrUnknownGroups if the groups cannot be determined.
 func (a *Authority) Resolve(ctx context.Context, c Caller) (Caller, error) {
 	if c.Principal == "" {
 		return Caller{}, errNobody

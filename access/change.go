@@ -24,8 +24,8 @@ type edit struct {
 }
 
 // change decides a change of the policy, records the decision, and makes the change
-// in a transaction in which it is still allowed. The transaction is rolled back
-// where the change cannot be read back as it was meant.
+// in a transaction in which it is still allowed. The transaction is rolled back if
+// the change cannot be read back as intended.
 func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule, e edit) error {
 	p, err := a.Policy(ctx)
 	if err != nil {
@@ -62,13 +62,13 @@ func (a *Authority) change(ctx context.Context, who Caller, q Request, may rule,
 			return err
 		}
 		if !e.stored(after) || len(after.unreadable) > len(p.unreadable) {
-			return fmt.Errorf("%w: what was to be written cannot be read back; nothing was changed", ErrInvalid)
+			return fmt.Errorf("%w: the change cannot be read back; nothing was changed", ErrInvalid)
 		}
 		return nil
 	})
 }
 
-// administers decides what only an administrator may do.
+// administers is the rule for operations of administrators.
 func (a *Authority) administers(p *Policy, who Caller, on Object) Decision {
 	d := Decision{Object: on, Generation: p.generation, Allowed: slices.ContainsFunc(a.administrators, who.is)}
 	d.Reason = fmt.Sprintf("%s does not administer this home", who.Principal)
@@ -84,12 +84,12 @@ func (p *Policy) governed(o Object) error {
 		return nil
 	}
 	if o.Kind() == ModelKind {
-		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` begins one", ErrNotFound, o.Name())
+		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` creates one", ErrNotFound, o.Name())
 	}
 	if len(p.datasets) == 0 {
-		return fmt.Errorf("%w: dataset %s: none is registered; `tkit datasets add` registers one", ErrNotFound, o.Name())
+		return fmt.Errorf("%w: dataset %s: it is not registered; `tkit datasets add` registers it", ErrNotFound, o.Name())
 	}
-	// Which there are is not for everybody.
+	// Not everybody may know which datasets exist.
 	return fmt.Errorf("%w: dataset %s; `tkit datasets list` shows those that you may see", ErrNotFound, o.Name())
 }
 
@@ -120,9 +120,9 @@ func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri s
 	return made, err
 }
 
-// ProtectModel gives a model a policy of its own, beside those of the data behind
-// it: from then on only its owner has rights on it, and principals to whom they are
-// granted. An administrator may, and a caller who may promote all its versions.
+// ProtectModel gives a model its own policy, in addition to those of its data. From
+// then on only its owner has rights on it, and principals to whom they are granted.
+// An administrator may do this, and a caller who may promote all its versions.
 func (a *Authority) ProtectModel(ctx context.Context, who Caller, model string, owner Principal, versions [][]Origin) error {
 	if _, err := ParsePrincipal(string(owner)); err != nil {
 		return err
@@ -151,7 +151,8 @@ func (a *Authority) ProtectModel(ctx context.Context, who Caller, model string, 
 	}, edit{func(w Writer) error { return w.AddObject(o, made) }, func(p *Policy) bool { return p.owners[o] == owner }})
 }
 
-// SetOwner gives an object another owner. The owner may, and an administrator.
+// SetOwner gives an object another owner. The owner and administrators may do
+// this.
 func (a *Authority) SetOwner(ctx context.Context, who Caller, o Object, to Principal) error {
 	if _, err := ParsePrincipal(string(to)); err != nil {
 		return err
@@ -164,7 +165,7 @@ func (a *Authority) SetOwner(ctx context.Context, who Caller, o Object, to Princ
 	}, edit{func(w Writer) error { return w.SetOwner(o, to) }, func(p *Policy) bool { return p.owners[o] == to }})
 }
 
-// owns decides what only an object's owner may do.
+// owns is the rule for operations of an object's owner.
 func (p *Policy) owns(who Caller, o Object) Decision {
 	d := Decision{Object: o, Generation: p.generation}
 	owner, governed := p.owners[o]

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// ErrNoClusterGroups says that groups do not come from the cluster. Those of
-// [Groups] count there too.
+// ErrNoClusterGroups means that the cluster provides no groups, so that those
+// of [Groups] apply.
 var ErrNoClusterGroups = errors.New("no groups from the cluster")
 
 // ClusterGroups may be implemented by Groups. It knows the groups of users in a
 // cluster that stores datasets, by the cluster's own mapping.
 type ClusterGroups interface {
 	// OfCluster returns a principal's groups in a cluster, such as
-	// "hdfs://namenode:8020". No group at all may also mean that the cluster
-	// could not find out. The error is ErrNoClusterGroups where the cluster is
-	// not to be asked; any other means that nobody knows.
+	// "hdfs://namenode:8020". An empty result may also mean that the cluster
+	// failed to determine them. The error is ErrNoClusterGroups if the cluster
+	// must not be asked; any other error means that the groups are unknown.
 	OfCluster(ctx context.Context, cluster string, p Principal) ([]Principal, error)
 }
 
@@ -31,7 +31,8 @@ type inCluster struct {
 	err    error
 }
 
-// clusterOf is the cluster that a URI's place is in, "" where that is none.
+// clusterOf returns the cluster that contains a URI's place, "" if there is
+// none.
 func clusterOf(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || stores[u.Scheme] != "hadoop" {
@@ -40,8 +41,8 @@ func clusterOf(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// clustersOf says of each dataset in a cluster whose policy names a group which
-// cluster that is.
+// clustersOf returns the cluster of each dataset in a cluster whose policy
+// names a group.
 func clustersOf(r Rules) map[Object]string {
 	grouped := make(map[Object]bool)
 	for object, owner := range r.Owners {
@@ -61,7 +62,8 @@ func clustersOf(r Rules) map[Object]string {
 	return found
 }
 
-// Clusters are those whose groups may decide about objects, each once.
+// Clusters returns the clusters whose groups may affect decisions about
+// objects, each once.
 func (p *Policy) Clusters(objects []Object) []string {
 	var all []string
 	for _, o := range objects {
@@ -73,7 +75,7 @@ func (p *Policy) Clusters(objects []Object) []string {
 	return slices.Compact(all)
 }
 
-// objects are those that decide a request.
+// objects returns the objects that decide a request.
 func (p *Policy) objects(r Request) []Object {
 	if len(r.Lineage) > 0 {
 		return append(p.Restrictions(r.Lineage), r.Object)
@@ -81,8 +83,8 @@ func (p *Policy) objects(r Request) []Object {
 	return append(p.Restrictions(r.Behind), r.Object)
 }
 
-// ResolveIn returns a caller with its groups in clusters. Where they cannot be found
-// out, nothing is allowed that they decide.
+// ResolveIn returns a caller with its groups in clusters. If they cannot be
+// determined, everything that depends on them is refused.
 func (a *Authority) ResolveIn(ctx context.Context, who Caller, clusters []string) Caller {
 	if _, ok := a.groups.(ClusterGroups); !ok || who.Principal.Kind() != UserKind {
 		return who
@@ -100,7 +102,8 @@ func (a *Authority) ResolveIn(ctx context.Context, who Caller, clusters []string
 	return who
 }
 
-// Memberships is a text that is equal for equal groups, in clusters too.
+// Memberships returns a text that is equal for equal groups, including those in
+// clusters.
 func (a Caller) Memberships() string {
 	var b strings.Builder
 	if a.unsure {
@@ -123,8 +126,8 @@ func (a Caller) Memberships() string {
 	return b.String()
 }
 
-// groupsOn returns the caller's groups that count for an object. Where they are
-// unsure, the caller may be in others, too.
+// groupsOn returns the caller's groups that apply to an object. If they are
+// unsure, the caller may also be in others.
 func (p *Policy) groupsOn(who Caller, on Object) (groups []Principal, unsure bool, err error) {
 	cluster := p.clusters[on]
 	if cluster == "" || who.clusters == nil {
@@ -133,14 +136,15 @@ func (p *Policy) groupsOn(who Caller, on Object) (groups []Principal, unsure boo
 	in, asked := who.clusters[cluster]
 	switch {
 	case !asked: // the policy has changed since
-		return nil, false, fmt.Errorf("%w: of %s in %s: not asked for yet; try again", ErrUnknownGroups, who.Principal, cluster)
+		return nil, false, fmt.Errorf("%w: of %s in %s: not looked up yet; try again", ErrUnknownGroups, who.Principal, cluster)
 	case in.err != nil:
 		return nil, false, fmt.Errorf("in %s: %w", cluster, in.err)
 	}
 	return in.groups, in.unsure, nil
 }
 
-// deniesGroups says whether some group is denied a right for a purpose now.
+// deniesGroups reports whether any group is currently denied a right for a
+// purpose.
 func (p *Policy) deniesGroups(on Object, right Right, purpose string, now time.Time) bool {
 	return slices.ContainsFunc(p.byObject[on], func(g Grant) bool {
 		return g.Effect == Deny && g.Right == right && g.Principal.Kind() == GroupKind && live(g.Expires, now) && g.covers(purpose)

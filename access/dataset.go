@@ -5,8 +5,8 @@ import "time"
 // A Registered dataset has a name, a place and an owner.
 type Registered struct {
 	Name string `json:"name"`
-	// URI is where it lies, as Locate wrote it: everything at and below it is
-	// this dataset, by whatever name it is asked for.
+	// URI is its place, in the form of Locate: everything at and below it
+	// belongs to this dataset, whatever name is used for it.
 	URI     string    `json:"uri"`
 	Owner   Principal `json:"owner"`
 	By      Principal `json:"by"` // who registered it
@@ -15,7 +15,7 @@ type Registered struct {
 	place Place
 }
 
-// A Snapshot is the content of a registered dataset as some run found it.
+// A Snapshot is the content of a registered dataset as found by a run.
 type Snapshot struct {
 	Dataset string    `json:"dataset"`
 	Digest  string    `json:"digest"`

@@ -2,24 +2,25 @@ package access
 
 import "time"
 
-// A Decision says whether a request is allowed, and why.
+// A Decision is whether a request is allowed, and why.
 type Decision struct {
 	Allowed bool   `json:"allowed"`
 	Reason  string `json:"reason"`
-	// Object is what decided: the first that does not allow it, else the last
-	// that does; "" where nothing governs.
+	// Object is the object that decided: the first that refuses, otherwise the
+	// last that allows; "" if no object governs.
 	Object Object `json:"object,omitempty"`
-	// Grant is the one that decided, 0 where none did.
+	// Grant is the number of the grant that decided, 0 if none did.
 	Grant int64 `json:"grant,omitempty"`
-	// Unknown is why it could not be decided and so is not allowed; nil: it could.
+	// Unknown is why it could not be decided, and is therefore refused; nil if it
+	// could.
 	Unknown error `json:"-"`
-	// ReadAs is the user of the store where it is refused because this user is not
-	// the caller.
+	// ReadAs is the user of the store if the request is refused because this user
+	// is not the caller.
 	ReadAs string `json:"read_as,omitempty"`
-	// Generation is that of the policy.
+	// Generation is the generation of the policy.
 	Generation int64 `json:"generation"`
-	// Until is when it may come out otherwise though the policy stays, since
-	// something expires; zero: never.
+	// Until is the time at which the decision may change although the policy
+	// does not, because something expires; zero: never.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -30,7 +31,7 @@ func (d *Decision) until(t time.Time) {
 	}
 }
 
-// Holds says whether the decision still stands at a time and a generation.
+// Holds reports whether the decision is still valid at a time and a generation.
 func (d *Decision) Holds(generation int64, now time.Time) bool {
 	return d.Generation == generation && live(d.Until, now)
 }

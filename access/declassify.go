@@ -12,8 +12,8 @@ import (
 // maxExemption bounds how long a declassification may last.
 const maxExemption = 5 * 366 * 24 * time.Hour
 
-// Declassify exempts a version from the restriction by a dataset behind it, for one
-// right. Only the dataset's owner may; the right to grant does not suffice.
+// Declassify exempts a version from the restriction by one of its datasets, for one
+// right. Only the dataset's owner may do this; the right to grant does not suffice.
 func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lineage []Origin) (Exemption, error) {
 	e.By, e.At = who.Principal, now()
 	err := e.check()
@@ -29,7 +29,7 @@ func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lin
 			return Decision{}, err
 		}
 		if !slices.Contains(p.Restrictions(lineage), e.Dataset) {
-			return Decision{}, fmt.Errorf("%w: %s is not behind %s", ErrInvalid, e.Dataset, e.Version)
+			return Decision{}, fmt.Errorf("%w: %s is not among the data of %s", ErrInvalid, e.Dataset, e.Version)
 		}
 		return p.owns(who, e.Dataset), nil
 	}, edit{func(w Writer) (err error) {
@@ -42,8 +42,8 @@ func (a *Authority) Declassify(ctx context.Context, who Caller, e Exemption, lin
 	return e, err
 }
 
-// Reclassify revokes a declassification. The dataset's owner may, and a caller with
-// the right to grant on it.
+// Reclassify revokes a declassification. The dataset's owner may do this, and a
+// caller with the right to grant on it.
 func (a *Authority) Reclassify(ctx context.Context, who Caller, id int64) error {
 	p, err := a.Policy(ctx)
 	if err != nil {

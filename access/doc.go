@@ -8,7 +8,7 @@
 //     purpose.
 //   - A [Right] is what a caller may do: LIST, READ, TRAIN and GRANT on datasets;
 //     USE, DOWNLOAD and PROMOTE on models.
-//   - An [Object] is what a right is about: a dataset or a model, by name.
+//   - An [Object] is a dataset or a model to which a right applies, by name.
 //   - A [Grant] allows or denies a principal a right on an object.
 //   - A [Policy] is all of this at one generation. [Policy.Decide] decides about an
 //     object and [Policy.DecideVersion] about a version, which everything behind it
@@ -17,14 +17,14 @@
 //   - An [Authority] resolves the groups of callers, decides by the policy in force,
 //     and records decisions in the audit log. To decide a [Request] and record the
 //     decision is to authorize it.
-//   - A [Permission] is that of a run, and holds until the run ends.
+//   - A [Permission] is the permission of a run, and must remain valid until the run ends.
 //
-// Nothing restricts what nobody registered: a plain folder can be used by the system
-// account that can read it, and a model without registered data behind it and
-// without a policy of its own can be used by everybody. What is registered is
-// closed: a denial wins over everything; otherwise the owner has all rights, and
-// others those that they were granted.
+// Unregistered objects are not restricted: a plain folder can be used by the system
+// account that can read it, and a model without registered data and without its own
+// policy can be used by everybody. Registered objects are closed: a denial takes
+// precedence; otherwise the owner has all rights, and others have those granted to
+// them.
 //
-// The policy binds those who go through tkit. Whoever can write the files of a
-// home can do with them as they please; the audit log shows it.
+// The policy binds users of tkit. Users who can write the files of a home can
+// bypass it; the audit log shows that.
 package access

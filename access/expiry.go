@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ParseExpiry reads when something expires: a time from now, such as 720h or 30d,
-// or a day, such as 2027-01-31, to whose end in now's time zone it lasts.
+// ParseExpiry parses an expiry: a time from now, such as 720h or 30d, or a day,
+// such as 2027-01-31, to whose end in now's time zone it lasts.
 func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		end := day.AddDate(0, 0, 1)

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// ErrStale is the error of a policy that could not be read lately: it may no longer be
-// in force.
+// ErrStale is the error of a policy that could not be read recently: it may no longer
+// be in force.
 var ErrStale = errors.New("the policy cannot be read")
 
-// stale is the highest age at which a policy still decides. Together with the interval
-// between reads it stays below the five seconds within which a change takes effect.
+// stale is the maximum age of a policy that is used for decisions. Together with the
+// interval between reads it stays below the five seconds within which a change takes
+// effect.
 const stale = 4 * time.Second
 
 // A Follower keeps the policy in force in memory, for a server that decides often.
@@ -63,7 +64,7 @@ func (f *Follower) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// A failure is what was last logged about reads that fail, zero while they succeed.
+// A failure is the last logged failure of reads, zero while they succeed.
 type failure struct {
 	text string
 	at   time.Time
@@ -77,18 +78,18 @@ func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now tim
 		log.InfoContext(ctx, "the policy can be read again")
 		*f = failure{}
 	case err != nil && (err.Error() != f.text || now.Sub(f.at) >= tellEvery):
-		log.ErrorContext(ctx, "cannot read the policy; soon nobody will be allowed anything", "error", err)
+		log.ErrorContext(ctx, "cannot read the policy; soon all requests will be refused", "error", err)
 		*f = failure{err.Error(), now}
 	}
 }
 
-// Ready returns why the policy could not be read last, nil where it could. It is cheap,
-// so that a server's readiness can call it each time:
+// Ready returns why the policy could not be read last, nil if it could. It is cheap, so
+// that a server's readiness can call it each time:
 //
 //	if err := follower.Ready(); err != nil { // not ready; log err, do not send it
 //
-// The error names files of the server. For some seconds after the first failure
-// [Follower.Policy] still answers with the policy that was read last.
+// The error contains paths of the server. For some seconds after the first
+// failure [Follower.Policy] still returns the last policy.
 func (f *Follower) Ready() error {
 	if err := f.failed.Load(); err != nil {
 		return fmt.Errorf("%w: %w", ErrStale, *err)
@@ -105,7 +106,7 @@ func (f *Follower) look(ctx context.Context) (err error) {
 			f.failed.Store(&err)
 		}
 	}()
-	at := time.Now() // what changes meanwhile is read next
+	at := time.Now() // later changes are read next time
 	ctx, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()
 	p, err := f.authority.Policy(ctx)

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// An Effect is what a grant does.
+// An Effect is whether a grant allows or denies.
 type Effect string
 
 // The effects.
@@ -63,10 +63,10 @@ func checkText(texts ...string) error {
 	return nil
 }
 
-// live says whether an expiry is still ahead; the zero time means never.
+// live reports whether an expiry is in the future; the zero time means never.
 func live(expires, now time.Time) bool { return expires.IsZero() || now.Before(expires) }
 
-// covers says whether the grant applies to requests for a purpose.
+// covers reports whether the grant applies to requests for a purpose.
 func (g *Grant) covers(purpose string) bool {
 	return g.Purpose == "" || g.Purpose == purpose || g.Effect == Deny && purpose == ""
 }

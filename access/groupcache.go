@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// ErrUnknownGroups is the error of a principal whose groups cannot be found out
-// now. Nothing is allowed to it.
+// ErrUnknownGroups is the error of a principal whose groups cannot be
+// determined now. All its requests are refused.
 var ErrUnknownGroups = errors.New("groups unknown")
 
 const (
 	// fresh is how old groups may be before they are looked up again in the
-	// background. Groups older than stale do not count any more (see Follower):
-	// a change in the directory takes effect within that time.
+	// background. Groups older than stale are not used any more (see Follower),
+	// so that a change in the directory takes effect within that time.
 	fresh = 2 * time.Second
 	// lookUpTimeout bounds one look-up, retryAfter is the pause after one that
 	// failed, and lookUps is how many run at once.
@@ -80,7 +80,7 @@ func (c *groupCache) of(ctx context.Context, m member) ([]Principal, error) {
 	}
 }
 
-// get returns the groups that count at a time, or the look-up to wait for.
+// get returns the groups that are valid at a time, or the look-up to wait for.
 func (c *groupCache) get(m member, asked time.Time) (groups []Principal, running <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

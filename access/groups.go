@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// Groups is the directory of groups: it says which groups a principal is in. Callers
-// never say it themselves. An error means that it cannot be found out, and then
-// nothing is allowed. Nil, and not an empty slice, means that no directory knows the
-// principal. A directory that fails may say so, too: then nothing is allowed that
-// some group is denied.
+// Groups is the directory of groups: it returns the groups of a principal. Callers
+// never supply them. An error means that they cannot be determined; then everything
+// is refused. Nil, unlike an empty slice, means that no directory knows the
+// principal, which a failing directory may also report. Then everything is refused
+// that is denied to any group.
 type Groups interface {
 	Of(ctx context.Context, p Principal) ([]Principal, error)
 }
 
-// SystemGroups are those of the operating system, and so of the directory that it
-// uses. Services are in no group.
+// SystemGroups are the groups of the operating system, and therefore of the
+// directory service that it uses. Services are in no group.
 type SystemGroups struct{}
 
 // Of returns the groups of a user of this machine, nil for an unknown user.
@@ -63,8 +63,8 @@ func (SystemGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 //	groups:
 //	  radiology: [user:alice, service:triage]
 //
-// It is read for every look-up. Only root and the account that reads it may be able
-// to write it.
+// It is read for every look-up. Nobody but root and the account that reads it may
+// be able to write it.
 type GroupsFile string
 
 // Of returns the groups that list a principal.
@@ -119,9 +119,9 @@ func parseGroups(raw []byte) (map[Principal][]Principal, error) {
 	return all, nil
 }
 
-// HomeGroups are those of a home's access/groups.yaml or, where there is no such file,
-// of the operating system. Only root and the home's owner may be able to write the
-// file.
+// HomeGroups are the groups in a home's access/groups.yaml or, without that file,
+// those of the operating system. Nobody but root and the home's owner may be able to
+// write the file.
 type HomeGroups string
 
 // Of returns the groups of a principal.
@@ -137,7 +137,7 @@ func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 	all, err := groupsIn(file, owner, p)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(file); err == nil {
-			return nil, fmt.Errorf("groups: %s is a link that leads nowhere: restore what it named, or remove it", file)
+			return nil, fmt.Errorf("groups: %s is a dangling link: restore its target, or remove it", file)
 		}
 		return SystemGroups{}.Of(ctx, p)
 	}
@@ -148,7 +148,7 @@ func (h HomeGroups) Of(ctx context.Context, p Principal) ([]Principal, error) {
 func Self() (Principal, error) {
 	u, err := user.Current()
 	if err != nil {
-		return "", fmt.Errorf("who runs this: %w", err)
+		return "", fmt.Errorf("determine the user of this process: %w", err)
 	}
 	// A domain's name before a backslash is part of the user's name.
 	return ParsePrincipal(string(User(strings.TrimSpace(u.Username))))

@@ -7,12 +7,12 @@ import (
 	"tkit/access/audit"
 )
 
-// maxListed bounds how many things one record names.
+// maxListed is the maximum number of objects in one record.
 const maxListed = 1000
 
 // ListDatasets decides which registered datasets a caller may list. It writes two
 // records before it returns: of those that the caller may list, and of the others.
-// A dataset about which it cannot be decided is not listed.
+// A dataset for which this cannot be decided is not listed.
 func (a *Authority) ListDatasets(ctx context.Context, p *Policy, who Caller) ([]Registered, error) {
 	all := p.Datasets()
 	requests := make([]Request, len(all))
@@ -38,9 +38,9 @@ func (a *Authority) UsableVersions(ctx context.Context, p *Policy, who Caller, l
 	return a.decideEach(ctx, p, who, requests, func(r Request) string { return r.Lineage[0].Version })
 }
 
-// decideEach decides requests that differ only in what they are about, and records
-// the decisions by name, those that allow in one record and those that refuse in
-// another. What nothing governs is not recorded.
+// decideEach decides requests that differ only in their objects, and records the
+// decisions by name: those that allow in one record, those that refuse in another.
+// Objects without a policy are not recorded.
 func (a *Authority) decideEach(ctx context.Context, p *Policy, who Caller, requests []Request, name func(Request) string) ([]bool, error) {
 	allowed := make([]bool, len(requests))
 	names := map[audit.Outcome][]string{}

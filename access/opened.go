@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// Opened returns data as it was opened: as a user of its store, "" where the store has
-// none, and at a URI. Data on this machine belongs to every registered dataset whose
-// folder it shares files with now, by device and inode: links and mounts give a
+// Opened returns the data as it was opened: as a user of its store, "" if the store
+// has none, and at a URI. Data on this machine belongs to every registered dataset
+// whose folder it shares files with now, by device and inode: links and mounts give a
 // folder paths that the policy does not know.
 func (p *Policy) Opened(d Data, user, uri string) (Data, error) {
 	d.URI, d.Store = uri, user
@@ -30,7 +30,7 @@ func (p *Policy) Opened(d Data, user, uri string) (Data, error) {
 		}
 		registered, err := folders(r.place.path)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			continue // by its path it still counts
+			continue // it is still compared by its path
 		}
 		if err != nil {
 			return d, fmt.Errorf("dataset %s: %w", r.Name, err)

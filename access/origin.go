@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// An Origin is a version as far as it restricts: its model, and the data that it was
-// trained on. A version's lineage is a list of them: the version itself, then its
-// base, then the base of that.
+// An Origin is the part of a version that determines its restrictions: its model,
+// and the data that it was trained on. A version's lineage is a list of them: the
+// version itself, then its base, then the base of that.
 type Origin struct {
 	Version string // as in "flowers@7"
 	Model   Object
@@ -19,7 +19,7 @@ type Data struct {
 	Datasets []string // the registered datasets that it was known to belong to
 	URI      string
 	Digest   string // of the snapshot
-	Store    string // as whom its store is read now; see [Request]
+	Store    string // the user that its store is read as now; see [Request]
 }
 
 // DatasetsAt returns the registered datasets that a place overlaps.
@@ -34,8 +34,8 @@ func (p *Policy) DatasetsAt(at Place) []Object {
 }
 
 // DatasetsOf returns the registered datasets that data belongs to: by their names, by
-// its place, and by its content, since a copy of a dataset is that dataset. A name
-// that is not registered is among them, and nobody has a right on it.
+// its place, and by its content, since a copy of a dataset is that dataset. An
+// unregistered name is included, and nobody has a right on it.
 func (p *Policy) DatasetsOf(d Data) []Object {
 	var found []Object
 	for _, name := range d.Datasets {
@@ -92,11 +92,11 @@ func (p *Policy) Restrictions(lineage []Origin) []Object {
 	return slices.Compact(all)
 }
 
-// DecideVersion says whether a caller has a right on a version: every governed
-// object behind it must allow it, now. A dataset from which the version is
-// exempted for the right is not asked.
+// DecideVersion decides whether a caller has a right on a version: every
+// governed object in its lineage must allow it now. A dataset from which the
+// version is exempted for the right does not count.
 func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now time.Time) Decision {
-	all := Decision{Allowed: true, Generation: p.generation, Reason: "nothing behind it is restricted"}
+	all := Decision{Allowed: true, Generation: p.generation, Reason: "nothing in its lineage is restricted"}
 	for _, object := range p.Restrictions(lineage) {
 		if e := p.exemption(lineage[0].Version, object, right, now); e != nil {
 			all.until(e.Expires)
@@ -113,8 +113,8 @@ func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now ti
 	return all
 }
 
-// exemption returns the one that lifts a dataset's restriction from a version now, or
-// nil.
+// exemption returns the exemption that currently lifts a dataset's restriction from a
+// version, or nil.
 func (p *Policy) exemption(version string, dataset Object, right Right, now time.Time) *Exemption {
 	for i, e := range p.exemptions[exemptionKey{version, dataset, right}] {
 		if !e.unread && live(e.Expires, now) {

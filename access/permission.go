@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// Needs are what a run needs rights on for as long as it goes on.
+// Needs are the objects on which a run needs rights until it ends.
 type Needs struct {
-	// Data is what it trains on. It needs TRAIN on every dataset that the data
-	// belongs to.
+	// Data is the training data. The run needs TRAIN on every dataset that the
+	// data belongs to.
 	Data []Data
-	// Base is the lineage of the registered version that it builds on. It needs
-	// USE and DOWNLOAD, since the weights go into another model.
+	// Base is the lineage of the registered version that the run builds on. The
+	// run needs USE and DOWNLOAD, because the weights become part of another
+	// model.
 	Base []Origin
-	// Used is the lineage of a version that it uses. It needs USE.
+	// Used is the lineage of a version that the run uses. The run needs USE.
 	Used []Origin
 }
 
@@ -41,9 +42,9 @@ func (n Needs) requests(p *Policy) []Request {
 	return all
 }
 
-// A Permission is that of a run, such as one that trains. It is decided when the
-// run begins, and must hold until the run ends. Its methods may be called
-// concurrently.
+// A Permission is the permission of a run, such as a training. It is decided
+// when the run begins, and must remain valid until the run ends. Its methods may
+// be called concurrently.
 type Permission struct {
 	authority *Authority
 	caller    Caller
@@ -110,8 +111,8 @@ func (p *Permission) Check(ctx context.Context) (generation int64, err error) {
 
 // Opened adds the user that the store of the data is read as, "" where it has no
 // users of its own, and the URI of what was opened there. It decides again, before
-// anything is read: the user must be the caller, and what was opened may not be
-// what its name led to before.
+// anything is read: the user must be the caller, and the name may have led to
+// something else before.
 func (p *Permission) Opened(ctx context.Context, user, uri string) error {
 	policy, err := p.authority.Policy(ctx)
 	if err != nil {
@@ -130,7 +131,7 @@ func (p *Permission) Opened(ctx context.Context, user, uri string) error {
 	return p.Authorize(ctx)
 }
 
-// change changes what is known of the data.
+// change updates the information about the data.
 func (p *Permission) change(f func(*Data)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,9 +141,9 @@ func (p *Permission) change(f func(*Data)) {
 	}
 }
 
-// Watch sets how to ask the store of the data whether it still lets its user read.
-// Hold asks from then on. Where the error is fs.ErrPermission the permission is
-// lost.
+// Watch sets the function that asks the data's store whether its user may still
+// read. Hold calls it from then on. If it returns fs.ErrPermission, the permission
+// is lost.
 func (p *Permission) Watch(ask func(context.Context) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +151,7 @@ func (p *Permission) Watch(ask func(context.Context) error) {
 }
 
 // Denied records that the store of the data does not let its user read it, as err
-// says. It returns an error that wraps ErrDenied and err, or err itself where
+// says. It returns an error that wraps ErrDenied and err, or err itself if
 // nothing governs the data.
 func (p *Permission) Denied(ctx context.Context, err error) error {
 	who, policy, failed := p.resolve(ctx)
@@ -200,8 +201,9 @@ func (p *Permission) Datasets(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Domain names the set of all objects that restrict the run, "" where there are
-// none. What is derived from restricted data is kept apart by it.
+// Domain returns a name for the set of all objects that restrict the run, "" if
+// there are none. Data derived from restricted data is stored separately for
+// each domain.
 func (p *Permission) Domain(ctx context.Context) (string, error) {
 	policy, err := p.authority.Policy(ctx)
 	if err != nil {
@@ -211,8 +213,8 @@ func (p *Permission) Domain(ctx context.Context) (string, error) {
 	return domain(policy.Restrictions(append([]Origin{{Data: n.Data}}, n.Base...))), nil
 }
 
-// undecidedFor is how long a run goes on while it cannot be decided whether it may,
-// such as while the directory of groups does not answer.
+// undecidedFor is how long a run continues while its permission cannot be decided,
+// such as while the directory of groups does not respond.
 const undecidedFor = 30 * time.Second
 
 // Hold checks the permission while a run goes on, once in each interval. When it is
@@ -243,7 +245,7 @@ func (p *Permission) Hold(ctx context.Context, every time.Duration) (_ context.C
 	return held, func() { cancel(nil); <-done }
 }
 
-// check is Check and the question to the store that Watch set.
+// check calls Check and the function set by Watch.
 func (p *Permission) check(ctx context.Context) error {
 	if _, err := p.Check(ctx); err != nil {
 		return err
@@ -254,7 +256,7 @@ func (p *Permission) check(ctx context.Context) error {
 	if ask == nil {
 		return nil
 	}
-	// A store that cannot be asked now fails whoever reads from it next.
+	// A store that cannot be asked now will fail at the next read.
 	if err := ask(ctx); errors.Is(err, fs.ErrPermission) {
 		return p.Denied(ctx, err)
 	}

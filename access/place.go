@@ -13,8 +13,8 @@ import (
 type Place struct {
 	// store is "file" or "hadoop". One Hadoop cluster has many names (a name
 	// service, either NameNode, HttpFS) and several protocols, so that only the
-	// path counts: equal paths of two clusters are taken for one place, which
-	// restricts too much and never too little.
+	// path counts: equal paths of two clusters are treated as one place, which
+	// may restrict too much but never too little.
 	store string
 	path  string // clean, absolute, with slashes
 }
@@ -23,9 +23,9 @@ type Place struct {
 var stores = map[string]string{"file": "file", "hdfs": "hadoop", "webhdfs": "hadoop", "swebhdfs": "hadoop"}
 
 // Locate finds the place of a dataset's URI, or of a path of this machine, and the URI
-// to open it by: the symbolic links of a local one are resolved, so that what is
-// opened is what was decided about. The place of a manifest is its folder, since it
-// names files beside it.
+// to open it by: the symbolic links of a local path are resolved, so that the decision
+// is about what is opened. The place of a manifest is its folder, since it names files
+// beside it.
 func Locate(uri string) (canonical string, _ Place, err error) {
 	scheme, rest, found := strings.Cut(uri, "://")
 	if !found || strings.ContainsAny(scheme, `/\.`) {
@@ -73,8 +73,8 @@ func place(store string, u *url.URL) Place {
 	return Place{store, p}
 }
 
-// livePath returns the path whose earlier state a path in an HDFS snapshot is:
-// /data/scans for /data/.snapshot/monday/scans.
+// livePath returns the current path of a path in an HDFS snapshot: /data/scans
+// for /data/.snapshot/monday/scans.
 func livePath(p string) string {
 	var kept []string
 	elements := strings.Split(p, "/")
@@ -104,7 +104,7 @@ func locateFile(name, query string) (string, Place, error) {
 }
 
 // placeOf returns the place of a URI that Locate or a source has written. It accesses
-// no file: what the URI names may be gone.
+// no file: the target of the URI may no longer exist.
 func placeOf(uri string) (Place, bool) {
 	u, err := url.Parse(uri)
 	if err != nil {
@@ -114,8 +114,8 @@ func placeOf(uri string) (Place, bool) {
 	return place(store, u), known
 }
 
-// overlaps says whether two places are equal or one is below the other: training on a
-// folder above a dataset trains on the dataset, too.
+// overlaps reports whether two places are equal or one is below the other: training
+// on a folder above a dataset trains on the dataset, too.
 func (p Place) overlaps(q Place) bool {
 	return p.store == q.store && (p.path == q.path || below(p.path, q.path) || below(q.path, p.path))
 }

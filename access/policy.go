@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A Policy says who may do what, at one generation. It is immutable; its methods are
-// pure and may be called concurrently.
+// A Policy determines who may do what, at one generation. It is immutable; its
+// methods are pure and may be called concurrently.
 type Policy struct {
 	generation int64
 	owners     map[Object]Principal
@@ -98,15 +98,15 @@ func (p *Policy) addObjects(r Rules) {
 // Generation grows with every change of the policy.
 func (p *Policy) Generation() int64 { return p.generation }
 
-// Owner returns the owner of an object. Governed is false where it has none, and
-// then no grant counts.
+// Owner returns the owner of an object. Governed is false if it has none; then
+// no grant applies.
 func (p *Policy) Owner(o Object) (owner Principal, governed bool) {
 	owner, governed = p.owners[o]
 	return owner, governed
 }
 
 // RequireOwner is Owner for an object that must have an owner. The error wraps
-// ErrNotFound and says how it gets one.
+// ErrNotFound and says how to register the object.
 func (p *Policy) RequireOwner(o Object) (Principal, error) {
 	return p.owners[o], p.governed(o)
 }
@@ -115,13 +115,14 @@ func (p *Policy) RequireOwner(o Object) (Principal, error) {
 // expired.
 func (p *Policy) Grants(o Object) []Grant { return p.byObject[o] }
 
-// Decide says whether a caller has a right on one object. A dataset that is
-// not registered gives no right; a model without an owner gives them all.
+// Decide decides whether a caller has a right on one object. Nobody has rights
+// on an unregistered dataset; everybody has all rights on a model without an
+// owner.
 //
-// What cannot be read closes the object it is about; its owner can still change
-// its policy. Otherwise a deny that counts wins. Then the owner has every right, then who was
-// allowed it, and nobody else. The owner's right to grant cannot be denied:
-// somebody must be able to take a denial back.
+// A row that cannot be read closes its object; its owner can still change its policy.
+// Otherwise a denial that applies takes precedence. Then the owner has every right, and
+// others have those granted to them. The owner's right to grant cannot be denied, because
+// somebody must be able to revoke a denial.
 func (p *Policy) Decide(who Caller, right Right, on Object, now time.Time) Decision {
 	d := Decision{Object: on, Generation: p.generation}
 	owner, governed := p.owners[on]
@@ -173,7 +174,8 @@ func (p *Policy) Decide(who Caller, right Right, on Object, now time.Time) Decis
 	return d
 }
 
-// unknown is the decision where the groups that decide cannot be found out.
+// unknown returns the decision if the groups that affect it cannot be
+// determined.
 func (d Decision) unknown(who Caller, err error) Decision {
 	if err == nil {
 		err = fmt.Errorf("%w: of %s: no directory names any, and groups are denied this; a home's access/groups.yaml, where there is one, says who is in which", ErrUnknownGroups, who.Principal)
@@ -182,7 +184,7 @@ func (d Decision) unknown(who Caller, err error) Decision {
 	return d
 }
 
-// by is the decision that a grant makes.
+// by returns the decision by a grant.
 func (d Decision) by(g *Grant, who Caller) Decision {
 	d.Allowed, d.Grant = g.Effect == Allow, g.ID
 	verb := map[Effect]string{Allow: " allows ", Deny: " denies "}[g.Effect]

@@ -9,16 +9,16 @@ import (
 // A Right is what a principal may be allowed to do.
 type Right string
 
-// The rights. List to Administer are about datasets. Use, Download and Promote
-// are about models; granted on a dataset, they are about every model that was
+// The rights. List to Administer apply to datasets. Use, Download and Promote
+// apply to models; granted on a dataset, they apply to every model that was
 // trained on it.
 const (
-	List       Right = "list"     // see that a dataset is there, and its snapshots
+	List       Right = "list"     // see that a dataset exists, and its snapshots
 	Read       Right = "read"     // see the data: examples, reports, thumbnails
 	Train      Right = "train"    // train a model on it
 	Administer Right = "grant"    // change who has which right
-	Use        Right = "use"      // ask a model
-	Download   Right = "download" // take a model's weights away, or build on them
+	Use        Right = "use"      // use a model for predictions
+	Download   Right = "download" // copy a model's weights, or build on them
 	Promote    Right = "promote"  // move a model's aliases
 )
 
@@ -41,7 +41,8 @@ func ParseRights(s string) ([]Right, error) {
 	return all, nil
 }
 
-// An Object is what rights are about: "dataset:scans" or "model:flowers".
+// An Object is a dataset or a model to which rights apply: "dataset:scans" or
+// "model:flowers".
 type Object string
 
 // The kinds of objects.
@@ -62,8 +63,9 @@ func (o Object) Kind() string { kind, _, _ := strings.Cut(string(o), ":"); retur
 // Name is the object's name without its kind.
 func (o Object) Name() string { _, name, _ := strings.Cut(string(o), ":"); return name }
 
-// CheckName says whether a name can be a dataset's: as a model's, lower-case
-// letters, digits, ".", "_" and "-", a letter or digit first, at most 128.
+// CheckName returns an error if a name cannot be a dataset's. The rules are
+// those for models: lower-case letters, digits, ".", "_" and "-", a letter or
+// digit first, at most 128.
 func CheckName(name string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	if name == "" || len(name) > 128 || !strings.Contains(letters, name[:1]) || strings.Trim(name, letters+"._-") != "" {

@@ -11,8 +11,8 @@ import (
 )
 
 // addSnapshot stores the content that data was found to have as a snapshot of the
-// registered datasets at its place. Data above or below a dataset's own place has
-// another content than the dataset.
+// registered datasets at its place. The content of data above or below a
+// dataset's own place is not that of the dataset.
 func (a *Authority) addSnapshot(ctx context.Context, data []Data, found Snapshot) error {
 	p, err := a.Policy(ctx)
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// A store with users of its own, such as HDFS, lets a user read or not. That it lets
-// one user read says nothing about another: the user that the store sees must be the
-// caller. A user is a caller's own where the names are equal, or where the home's
-// access/store-users.yaml says so:
+// A store with its own users, such as HDFS, decides for each user separately. So the
+// user that the store sees must be the caller. That is the case if the names are
+// equal, or if the home's access/store-users.yaml says so:
 //
 //	store-users:
 //	  user:tkit: [svc-train]
@@ -20,7 +19,7 @@ import (
 // This is for accounts that have another name in the store. The owner of the home
 // writes that file.
 
-// readsAs says whether a store's user is a principal's own.
+// readsAs reports whether a store's user is the given principal.
 func (a *Authority) readsAs(p Principal, user string) (bool, error) {
 	if user == "" || p.Kind() != GroupKind && p.Name() == user {
 		return true, nil
@@ -70,12 +69,12 @@ func (a *Authority) checkStoreUser(who Caller, r Request, d Decision) (Decision,
 	same, err := a.readsAs(who.Principal, r.Store)
 	if err == nil && !same {
 		d.Allowed, d.ReadAs = false, r.Store
-		d.Reason = fmt.Sprintf("the store is read as %s, and %s asks: what one may read there is not for the other", r.Store, who.Principal)
+		d.Reason = fmt.Sprintf("the store is read as %s, but %s asks: each user has different permissions there", r.Store, who.Principal)
 	}
 	return d, err
 }
 
-// remedy is what to do about a store that is read as somebody else.
+// remedy returns the remedy for a store that is read as another user.
 func remedy(p Principal, user string) string {
 	return fmt.Sprintf("let HDFS see %[1]s: with a ticket of %[1]s (kinit %[1]s, or a keytab), as a service that may act for them "+
 		"(HADOOP_PROXY_USER=%[1]s), or on a cluster without Kerberos without HADOOP_USER_NAME; "+

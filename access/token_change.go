@@ -19,7 +19,7 @@ func (a *Authority) CreateToken(ctx context.Context, who Caller, t Token) (_ Tok
 		return t, "", err
 	}
 	if t.Expires, err = expiry(t.Expires, t.Created); err != nil || t.Expires.Sub(t.Created) > maxToken {
-		return t, "", errors.Join(fmt.Errorf("%w: a token lasts at least a moment and at most a year", ErrInvalid), err)
+		return t, "", errors.Join(fmt.Errorf("%w: a token must expire in the future, at most a year from now", ErrInvalid), err)
 	}
 	secret, t.ID, t.Hash = newSecret()
 	q := Request{Action: "create-token", Data: []string{"token " + t.ID, string(t.Principal)}}
@@ -31,7 +31,7 @@ func (a *Authority) CreateToken(ctx context.Context, who Caller, t Token) (_ Tok
 	return t, secret, nil
 }
 
-// RevokeToken ends a token. Its principal may, and an administrator.
+// RevokeToken revokes a token. Its principal and administrators may do this.
 func (a *Authority) RevokeToken(ctx context.Context, who Caller, id string) error {
 	q := Request{Action: "revoke-token", Data: []string{"token " + id}}
 	return a.change(ctx, who, q, func(p *Policy, who Caller) (Decision, error) {

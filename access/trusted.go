@@ -23,7 +23,7 @@ func readTrusted(file string, owner uint32) (_ []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat() // of the open file, whatever has that name by now
+	info, err := f.Stat() // of the open file, since another file may have the name by now
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func readTrusted(file string, owner uint32) (_ []byte, err error) {
 		return nil, fmt.Errorf("%s is not a regular file", file)
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && !slices.Contains([]uint32{0, owner}, s.Uid) {
-		return nil, fmt.Errorf("%s belongs to the user %d, who may not say who is who: chown it to %d or to root", file, s.Uid, owner)
+		return nil, fmt.Errorf("%s belongs to the user %d, who must not determine identities: chown it to %d or to root", file, s.Uid, owner)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("%s may be written by others than its owner: chmod go-w it", file)
@@ -49,12 +49,12 @@ func decodeTrusted(raw []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
 	if err := d.Decode(into); errors.Is(err, io.EOF) {
-		return errors.New("there is nothing in it: restore it or remove it")
+		return errors.New("it is empty: restore it or remove it")
 	} else if err != nil {
 		return err
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return errors.Join(err, errors.New("there is more than one document in it: leave one"))
+		return errors.Join(err, errors.New("it has more than one document: keep one"))
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func ownerOf(path string) (uint32, error) {
 	}
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0, fmt.Errorf("%s has no owner that can be told", path)
+		return 0, fmt.Errorf("the owner of %s cannot be determined", path)
 	}
 	return s.Uid, nil
 }

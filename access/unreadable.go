@@ -8,11 +8,11 @@ import (
 )
 
 // An Unreadable is a row of the database that is not valid, such as a grant whose expiry
-// is not a time. It is unknown what it was meant to allow or deny, so that it closes
-// the object that it is about, and nothing else.
+// is not a time. It is unknown what it should allow or deny, so it closes its object,
+// and nothing else.
 type Unreadable struct {
 	// Object is closed, except for its owner's right to change its policy. It is ""
-	// where nobody gains a right when the row is ignored.
+	// if nobody gains a right by ignoring the row.
 	Object Object `json:"object,omitempty"`
 	Row    string `json:"row"` // such as "grant 7"
 	Reason string `json:"reason"`
@@ -29,7 +29,7 @@ func (u Unreadable) String() string {
 // Unreadable returns the rows of the policy that are not valid.
 func (p *Policy) Unreadable() []Unreadable { return p.unreadable }
 
-// closed returns why an object is closed, "" where it is not.
+// closed returns why an object is closed, "" if it is not.
 func (p *Policy) closed(o Object) string {
 	i := slices.IndexFunc(p.unreadable, func(u Unreadable) bool { return u.Object == o })
 	if i < 0 || o == "" {
@@ -62,7 +62,7 @@ func expiry(expires, now time.Time) (time.Time, error) {
 		return kept, fmt.Errorf("%w: the expiry %s is past already", ErrInvalid, expires.Format(time.RFC3339))
 	}
 	if kept.Sub(now) > maxExpiry {
-		return kept, fmt.Errorf("%w: the expiry %s is more than a hundred years away: a grant that is not to end has none", ErrInvalid, expires.Format(time.RFC3339))
+		return kept, fmt.Errorf("%w: the expiry %s is more than a hundred years away: for a grant without end, set no expiry", ErrInvalid, expires.Format(time.RFC3339))
 	}
 	return kept, nil
 }

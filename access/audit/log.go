@@ -39,7 +39,7 @@ type Log struct {
 	lock *os.File   // and of all processes
 }
 
-// Open opens the log in a folder, private to its owner, and makes it when
+// Open opens the log in a folder, which is private to its owner and created if
 // missing.
 func Open(dir string, head Head) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -55,8 +55,8 @@ func Open(dir string, head Head) (*Log, error) {
 // Close closes the log.
 func (l *Log) Close() error { return l.lock.Close() }
 
-// Append writes a record and returns when the record and the new head are durable. What
-// the record allows must not begin before, and not at all where Append fails.
+// Append writes a record and returns when the record and the new head are durable. The
+// recorded action must not begin before that, and not at all if Append fails.
 func (l *Log) Append(ctx context.Context, r Record) error {
 	if err := l.append(ctx, r); err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -77,7 +77,8 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	// A crash may have happened between a record and its head, which is then stored
 	// first, so that there is never more than one such record. Otherwise the head
-	// counts: what the file lacks or has beyond it is left for Verify to find.
+	// is authoritative: Verify reports records that the file lacks or has in
+	// addition.
 	if end.Sequence == head.Sequence+1 && end.record.Previous == head.Hash && head.genuine(end.record, end.line) {
 		if err := l.head.SetHead(ctx, end.Position); err != nil {
 			return err
@@ -98,7 +99,8 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 	return l.head.SetHead(ctx, Position{r.Sequence, hashOf(line[:len(line)-1])})
 }
 
-// acquire locks the log and returns its anchor and what unlocks it.
+// acquire locks the log and returns its anchor and the function that unlocks
+// it.
 func (l *Log) acquire(ctx context.Context, how int) (anchor Anchor, end func(), err error) {
 	l.mu.Lock()
 	unlock, err := l.hold(ctx, how)
@@ -136,7 +138,7 @@ func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
 	}
 }
 
-// newest opens the file to append to, a new one where there is none or it is full, and
+// newest opens the file to append to, a new one if there is none or it is full, and
 // returns the last record.
 func (l *Log) newest() (*os.File, ending, error) {
 	names, err := files(l.dir)

@@ -141,8 +141,8 @@ func TestVerifyFinds(t *testing.T) {
 			return l
 		}), "it was changed"},
 		{"a removed record", edit(func(l [][]byte) [][]byte { return slices.Delete(l, 1, 2) }), "are missing"},
-		{"two records swapped", edit(func(l [][]byte) [][]byte { l[0], l[1] = l[1], l[0]; return l }), "it was moved or put in"},
-		{"a repeated record", edit(func(l [][]byte) [][]byte { return append(l[:2:2], append([][]byte{l[1]}, l[2:]...)...) }), "it was moved or put in"},
+		{"two records swapped", edit(func(l [][]byte) [][]byte { l[0], l[1] = l[1], l[0]; return l }), "it was moved or inserted"},
+		{"a repeated record", edit(func(l [][]byte) [][]byte { return append(l[:2:2], append([][]byte{l[1]}, l[2:]...)...) }), "it was moved or inserted"},
 		{"a record of another chain", edit(func(l [][]byte) [][]byte {
 			l[1] = bytes.Replace(l[1], []byte(`"prev":"`), []byte(`"prev":"00`), 1)
 			return l

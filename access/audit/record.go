@@ -8,8 +8,8 @@
 // is distinguished from a forged one. A new file continues the chain of the one
 // before.
 //
-// Whoever can write the log's folder and read the key can write a new chain. To rule
-// that out, store a [Position] now and then where that person cannot write; Verify
+// Whoever can write the log's folder and read the key can write a new chain. To
+// detect that, regularly store a [Position] where that person cannot write; Verify
 // compares the log with it.
 package audit
 
@@ -29,7 +29,7 @@ import (
 // A Record is one line. It never contains a token, a password or data.
 type Record struct {
 	// Sequence numbers the records of a log, 1, 2, 3 … Previous is the hash of
-	// the record before, "" of the first. Both are set by Append, as is At.
+	// the previous record, "" for the first. Append sets both, and At.
 	Sequence int64     `json:"seq"`
 	Previous string    `json:"prev"`
 	At       time.Time `json:"at"`
@@ -40,7 +40,7 @@ type Record struct {
 	Who   string `json:"who"`
 	As    string `json:"as,omitempty"`
 	Store string `json:"store,omitempty"`
-	// Action is what the caller was about to do; Right is the right that it takes.
+	// Action is what the caller was about to do; Right is the required right.
 	Action string `json:"action"`
 	Right  string `json:"right,omitempty"`
 	// Object is what it is about, Data the dataset versions and Model the model
@@ -89,7 +89,7 @@ func parseRecord(line []byte) (Record, error) {
 	case r.Outcome != Allowed && r.Outcome != Denied:
 		return r, fmt.Errorf("not a record: its outcome is %.40q", r.Outcome)
 	case (r.Sequence == 1) != (r.Previous == ""):
-		return r, fmt.Errorf("not a record: number %d names %.80q as the one before", r.Sequence, r.Previous)
+		return r, fmt.Errorf("not a record: number %d has the previous hash %.80q", r.Sequence, r.Previous)
 	}
 	return r, nil
 }
@@ -123,7 +123,7 @@ type Position struct {
 	Hash     string `json:"hash"`
 }
 
-// String returns what ParsePosition reads.
+// String returns the form that ParsePosition parses.
 func (p Position) String() string { return fmt.Sprintf("%d:%s", p.Sequence, p.Hash) }
 
 // ParsePosition reads NUMBER:HASH.

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// Records yields the log's records, the oldest first, without checking that
-// they are those that were written. An error comes once, last.
+// Records yields the log's records, the oldest first, without verifying them.
+// An error is yielded once, last.
 func (l *Log) Records(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		names, err := files(l.dir)
@@ -47,7 +47,7 @@ func recordsOf(ctx context.Context, path string, yield func(Record, error) bool)
 		}
 		line, err := r.ReadSlice('\n')
 		if errors.Is(err, io.EOF) {
-			return true // what has no end yet is being written
+			return true // a line without an end is being written
 		}
 		if err != nil {
 			return fail(err)

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Anchor is what is stored apart from a log to verify it with.
+// An Anchor is stored apart from a log, to verify the log with it.
 type Anchor struct {
 	// Position is the chain's end.
 	Position
 	// Key seals records. Whoever can write the log but not read the key cannot forge
 	// a record.
 	Key []byte
-	// Unsealed is the last record that may be without a seal, since it was written
+	// Unsealed is the last record that may have no seal, because it was written
 	// before there was a key.
 	Unsealed int64
 }
@@ -46,8 +46,8 @@ func (a Anchor) sealOf(body []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// genuine says whether the writer of a record had the key. Line is the record's line
-// without its end.
+// genuine reports whether the writer of a record had the key. Line is the record's
+// line without its end.
 func (a Anchor) genuine(r Record, line []byte) bool {
 	body, found := bytes.CutSuffix(line, []byte(sealBegins+r.Seal+sealEnds))
 	if r.Seal == "" || !found {
@@ -57,10 +57,11 @@ func (a Anchor) genuine(r Record, line []byte) bool {
 }
 
 var (
-	// ErrMissing is the error of a log that is gone though records were written.
+	// ErrMissing is the error of a log that is missing although records were
+	// written.
 	ErrMissing = errors.New("the audit log is missing")
-	// ErrAhead is the error of a log with decisions that the database does not have,
-	// so that the database, and the policy in it, is an older one.
+	// ErrAhead is the error of a log with decisions that the database does not have:
+	// the database, and the policy in it, is older than the log.
 	ErrAhead = errors.New("the database is older than the audit log")
 )
 
@@ -79,16 +80,16 @@ func (l *Log) Compare(ctx context.Context) error {
 	genuine := end.Sequence > 0 && anchor.genuine(end.record, end.line)
 	switch {
 	case end.Sequence == 0 && anchor.Sequence > 0:
-		return fmt.Errorf("%w: %d decisions were written to %s, and none is there", ErrMissing, anchor.Sequence, l.dir)
+		return fmt.Errorf("%w: %d decisions were written to %s, but it has none", ErrMissing, anchor.Sequence, l.dir)
 	case anchor.Sequence == 0 && end.record.Seal != "" && !genuine:
-		return fmt.Errorf("%w: %s has decisions, and the database has written none: it is another home's, or was made anew", ErrAhead, l.dir)
+		return fmt.Errorf("%w: %s has decisions, but the database has written none: it belongs to another home, or was created again", ErrAhead, l.dir)
 	case genuine && end.Sequence > anchor.Sequence+1:
-		return fmt.Errorf("%w: %s ends with decision %d, and the database with decision %d", ErrAhead, l.dir, end.Sequence, anchor.Sequence)
+		return fmt.Errorf("%w: %s ends with decision %d, but the database with decision %d", ErrAhead, l.dir, end.Sequence, anchor.Sequence)
 	}
 	return nil
 }
 
-// end returns the last record of the log, zero where there is none.
+// end returns the last record of the log, zero if there is none.
 func (l *Log) end() (ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
@@ -110,9 +111,9 @@ func (l *Log) end() (ending, error) {
 	return ending{}, nil
 }
 
-// Accept makes a log usable whose end Compare refuses, and writes a record of that.
-// What the database lacks of the chain is taken from the log. What the log lacks stays
-// missing, and Verify finds it.
+// Accept makes a log usable that Compare refuses, and records that. Decisions that the
+// database lacks are taken from the log. Records that the log lacks stay missing, and
+// Verify reports them.
 func (l *Log) Accept(ctx context.Context, r Record) error {
 	if err := l.catchUp(ctx); err != nil {
 		return fmt.Errorf("audit log: %w", err)

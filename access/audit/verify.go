@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Problem is something that Verify found wrong.
+// A Problem is a problem found by Verify.
 type Problem struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
@@ -26,16 +26,16 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Detail)
 }
 
-// A Verification is what Verify found.
+// A Verification is the result of Verify.
 type Verification struct {
 	Records  int64     `json:"records"`
 	Last     Position  `json:"last"`
 	Problems []Problem `json:"problems"`
 }
 
-// Verify reads the whole log and returns what is not as it was written. Known are
-// positions that were stored before; that of the head is compared in any case. The
-// error means that it could not read the log.
+// Verify reads the whole log and returns all differences from what was written.
+// Known are positions that were stored earlier; that of the head is always
+// compared. The error means that it could not read the log.
 func (l *Log) Verify(ctx context.Context, known ...Position) (Verification, error) {
 	v, err := l.verify(ctx, known)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *chain) link(file string, n int, line []byte) {
 	case r.Sequence > before.Sequence+1:
 		c.found(file, n, "records %d to %d are missing", before.Sequence+1, r.Sequence-1)
 	case r.Sequence <= before.Sequence:
-		c.found(file, n, "record %d stands after record %d: it was moved or put in", r.Sequence, before.Sequence)
+		c.found(file, n, "record %d follows record %d: it was moved or inserted", r.Sequence, before.Sequence)
 	case r.Previous != before.Hash:
 		c.found(file, n, "record %d is not the one that was written before record %d: it was changed", before.Sequence, r.Sequence)
 	}

@@ -1,5 +1,5 @@
-// Package hadoop has the groups of a home with datasets in HDFS: those of the cluster,
-// by its NameNode, where the home has no file of groups.
+// Package hadoop provides the groups of a home with datasets in HDFS: those of the
+// cluster, from its NameNode, unless the home has a file of groups.
 package hadoop
 
 import (
@@ -16,9 +16,9 @@ import (
 	"tkit/internal/hdfs"
 )
 
-// Groups are those of a home: those of its access/groups.yaml, where there is one, for
-// all datasets; otherwise those of the NameNode for datasets in HDFS, and of the
-// operating system for all else. Its methods may be called concurrently.
+// Groups are the groups of a home: if it has access/groups.yaml, those in it for all
+// datasets; otherwise those of the NameNode for datasets in HDFS, and those of the
+// operating system for everything else. Its methods may be called concurrently.
 type Groups struct {
 	access.HomeGroups
 
@@ -65,7 +65,7 @@ func (g *Groups) OfCluster(ctx context.Context, cluster string, p access.Princip
 	var all []access.Principal
 	for _, name := range names {
 		if group, err := access.ParsePrincipal(string(access.Group(name))); err == nil {
-			all = append(all, group) // others no grant can name
+			all = append(all, group) // no grant can name any other
 		}
 	}
 	return all, nil
