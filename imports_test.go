@@ -25,9 +25,9 @@ var layers = [][]string{
 // internalLayers are the layers of internal, with the same rule.
 var internalLayers = [][]string{
 	{"pipeline", "signatures"},
-	{"bases", "home", "independence", "raster", "savedmodel"},
-	{"commandline", "evaluation", "hdfs", "network", "page", "preprocessing", "present"},
-	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "workfolder"},
+	{"bases", "commandline", "home", "independence", "raster", "savedmodel"},
+	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
+	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "ttytest", "workfolder"},
 }
 
 // commandImports are the packages of internal that the command line may import:

@@ -21,6 +21,7 @@ type Rules struct {
 // Prepare makes all commands of an application check their arguments first, and
 // report mistakes in one line, where cli would print its whole help.
 func Prepare(a *cli.App, r Rules) {
+	cli.HelpPrinter = printHelp
 	a.OnUsageError = usageError
 	a.CommandNotFound = func(c *cli.Context, name string) { c.App.Metadata[notFound] = noCommand(c, name) }
 	a.Metadata = map[string]any{prepared: r}

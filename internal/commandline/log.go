@@ -2,10 +2,13 @@ package commandline
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -36,5 +39,12 @@ func Tell(c *cli.Context, kind, text string) {
 		_ = json.NewEncoder(c.App.ErrWriter).Encode(map[string]string{kind: text})
 		return
 	}
-	printable.Fprintf(c.App.ErrWriter, "%s: %s\n", kind, text)
+	w := c.App.ErrWriter
+	for i, line := range present.Wrap(kind+": "+printable.Text(text), present.Width(w)) {
+		if rest, is := strings.CutPrefix(line, kind+":"); is && i == 0 && kind == "warning" {
+			_ = present.Styled(w, present.Yellow, kind+":")
+			line = rest
+		}
+		fmt.Fprintln(w, line)
+	}
 }

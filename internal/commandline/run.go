@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -64,7 +65,8 @@ func Report(ctx context.Context, w io.Writer, line []string, err error) int {
 	if wantsJSON(line) {
 		_ = json.NewEncoder(w).Encode(f) // the exit status remains
 	} else {
-		fmt.Fprintln(w, "tkit:", f.Error)
+		_ = present.Styled(w, present.Red, "tkit:")
+		fmt.Fprintln(w, "", f.Error)
 	}
 	return f.ExitStatus
 }

@@ -6,13 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
-
-	"golang.org/x/term"
 
 	"tkit/internal/printable"
 )
@@ -35,54 +30,13 @@ func Lines[T any](w io.Writer, items []T) error {
 	return nil
 }
 
-// Rows writes one row for each item, with aligned columns and without a header.
-func Rows[T any](w io.Writer, items []T, row func(T) []string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, item := range items {
-		writeRow(t, row(item))
-	}
-	return t.Flush()
-}
-
-// Table writes rows below a header, with aligned columns.
-// Cells may hold any text.
-func Table(w io.Writer, header []string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ToUpper(strings.Join(header, "\t")))
-	for _, row := range rows {
-		writeRow(t, row)
-	}
-	return t.Flush()
-}
-
-// Pairs writes names and values in two aligned columns. Pairs without a value
-// are omitted.
-func Pairs(w io.Writer, pairs [][2]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, p := range pairs {
-		if p[1] != "" {
-			writeRow(t, p[:])
-		}
-	}
-	return t.Flush()
-}
-
-func writeRow(w io.Writer, row []string) {
-	cells := make([]string, len(row))
-	for i, cell := range row {
-		cells[i] = printable.Text(cell)
-	}
-	fmt.Fprintln(w, strings.Join(cells, "\t"))
-}
-
 // Content returns the writer for the content of a file: w, which filters it, on
 // a terminal, and otherwise the file behind w, which receives it unchanged.
 func Content(w io.Writer) io.Writer {
-	out := printable.Unwrap(w)
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if terminal(w) != nil {
 		return w
 	}
-	return out
+	return printable.Unwrap(w)
 }
 
 // Time formats a time in the local time zone.
