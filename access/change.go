@@ -16,8 +16,8 @@ var ErrNotFound = errors.New("not found")
 // make a change.
 type rule func(p *Policy, who Caller) (Decision, error)
 
-// An edit is a change of the rows. Stored says whether the policy that is read back
-// has the change.
+// An edit is a change of the rows. Stored reports whether the policy that is read
+// back has the change.
 type edit struct {
 	do     func(Writer) error
 	stored func(*Policy) bool

@@ -11,8 +11,8 @@ import (
 
 // Promote makes an alias name the version that ref refers to. The caller needs
 // the right to promote both this version and the one that the alias names now.
-// The decision about each of them is recorded. An empty alias is
-// [registry.Production]; a change without an actor is the caller's.
+// Both decisions are recorded. An empty alias means [registry.Production]; the
+// default actor of the change is the caller.
 func (c *Catalog) Promote(ctx context.Context, who access.Caller, ref registry.Ref, alias string, by registry.Change) (registry.Alias, error) {
 	who, p, err := c.begin(ctx, who)
 	if err != nil {
@@ -29,7 +29,7 @@ func (c *Catalog) Promote(ctx context.Context, who access.Caller, ref registry.R
 }
 
 // Rollback undoes the last promotion of an alias; see
-// [registry.Registry.Rollback]. It takes the rights that Promote takes.
+// [registry.Registry.Rollback]. It requires the same rights as Promote.
 func (c *Catalog) Rollback(ctx context.Context, who access.Caller, alias registry.Ref, by registry.Change) (registry.Alias, error) {
 	return c.changeAlias(ctx, who, registry.RolledBack, alias, by)
 }
@@ -42,7 +42,7 @@ func (c *Catalog) RemoveAlias(ctx context.Context, who access.Caller, alias regi
 }
 
 // History returns the changes of a model and its aliases, the oldest first; those
-// of all models where model is empty. Every caller may see them. Nothing is
+// of all models if model is empty. Every caller may see them. Nothing is
 // recorded.
 func (c *Catalog) History(ctx context.Context, who access.Caller, model string) ([]registry.Event, error) {
 	if _, err := c.authority.Resolve(ctx, who); err != nil {
@@ -58,15 +58,15 @@ func (c *Catalog) changeAlias(ctx context.Context, who access.Caller, action reg
 		return registry.Alias{}, err
 	}
 	if alias.Version != 0 {
-		return registry.Alias{}, fmt.Errorf("%w: %s is a version, and versions stay; name an alias, as in %s@champion",
+		return registry.Alias{}, fmt.Errorf("%w: %s is a version, which is immutable; name an alias, as in %s@champion",
 			registry.ErrInvalid, alias, alias.Model)
 	}
 	return c.moveAlias(ctx, p, who, registry.AliasMove{Action: action, Model: alias.Model, Alias: alias.Alias, By: by})
 }
 
 // moveAlias moves an alias if the caller may promote both the version that it names
-// and the one that it is to name. The decisions are recorded before the move. The
-// move is the one that was decided, or none.
+// and the one that it is to name. The decisions are recorded before the move. If
+// the alias has moved in between, nothing changes.
 func (c *Catalog) moveAlias(ctx context.Context, p *access.Policy, who access.Caller, m registry.AliasMove) (registry.Alias, error) {
 	if m.By.Actor == "" {
 		m.By.Actor = who.Principal.Name()

@@ -17,13 +17,13 @@ import (
 
 // baseVersion returns the registered version that a base is: the one that a
 // reference names, or that a SavedModel in a folder was exported from, since the
-// restrictions of an export are those of its version. It is nil where the base is
+// restrictions of an export are those of its version. It is nil if the base is
 // neither.
 func (c *Catalog) baseVersion(ctx context.Context, who access.Caller, base string) (*registry.Manifest, error) {
 	if base == "" {
 		return nil, nil
 	}
-	account := c.authority.IsAccount(who) // whose files may be named
+	account := c.authority.IsAccount(who) // the account whose files may be named
 	info, missing := os.Stat(base)
 	if account && missing == nil && info.IsDir() {
 		return c.exportedFrom(ctx, base)
@@ -34,10 +34,10 @@ func (c *Catalog) baseVersion(ctx context.Context, who access.Caller, base strin
 		m, err = c.registry.Resolve(ctx, ref)
 	}
 	if account && err != nil && missing == nil {
-		return nil, nil // a file, about which there is an error when it is read
+		return nil, nil // a file, for which reading it later returns an error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%q is no folder, and %w", base, err)
+		return nil, fmt.Errorf("%q is not a folder, and %w", base, err)
 	}
 	return m, nil
 }
@@ -58,7 +58,7 @@ func (c *Catalog) exportedFrom(ctx context.Context, folder string) (*registry.Ma
 	}
 	ours, err := c.registry.Resolve(ctx, written.Ref())
 	if errors.Is(err, registry.ErrNotFound) {
-		return nil, nil // another registry's
+		return nil, nil // of another registry
 	}
 	if err != nil {
 		return nil, err

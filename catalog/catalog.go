@@ -19,11 +19,11 @@ type Catalog struct {
 	temporary *workfolder.Folder // of a catalog without a home, or nil
 }
 
-// Options say which catalog to open.
+// Options select the catalog to open.
 type Options struct {
 	// Home is the folder that holds the registry, the policy and the audit log.
 	Home string
-	// Groups says which groups callers are in. Nil means those of the home's
+	// Groups provides the groups of callers. Nil means those of the home's
 	// access/groups.yaml or, without such a file, of the operating system and, for
 	// datasets in HDFS, of the NameNode.
 	Groups access.Groups
@@ -66,8 +66,8 @@ func Self(purpose string) (access.Caller, error) {
 	return access.Caller{Principal: p, Purpose: purpose}, err
 }
 
-// An OptionError says which option of an operation an error is about, so that a
-// front end can name the flag or parameter behind it.
+// An OptionError is an error about an option of an operation, so that a front
+// end can name the corresponding flag or parameter.
 type OptionError struct {
 	Option string // such as "data"
 	Err    error
@@ -120,7 +120,7 @@ func originOf(m *registry.Manifest) access.Origin {
 	return o
 }
 
-// A RightDecision says whether a caller has a right, and why.
+// A RightDecision is whether a caller has a right, and why.
 type RightDecision struct {
 	Right access.Right `json:"right"`
 	access.Decision

@@ -23,7 +23,7 @@ type DatasetOptions struct {
 }
 
 // RegisterDataset gives the data at a place a name and an owner, who from then
-// on says who may do what with it. Only an administrator may.
+// on decides who may do what with it. Only an administrator may do this.
 func (c *Catalog) RegisterDataset(ctx context.Context, who access.Caller, o DatasetOptions) (access.Registered, error) {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -35,8 +35,7 @@ func (c *Catalog) RegisterDataset(ctx context.Context, who access.Caller, o Data
 	return c.authority.RegisterDataset(ctx, who, o.Name, o.URI, o.Owner)
 }
 
-// A ListedDataset is a registered dataset and how many snapshots of it were
-// taken.
+// A ListedDataset is a registered dataset with the number of its snapshots.
 type ListedDataset struct {
 	access.Registered
 	Snapshots int `json:"-"`
@@ -109,9 +108,9 @@ type located struct {
 	data access.Data
 }
 
-// locate finds what a name, path or URI means. Data that nobody registered is found
-// only for the account that this process runs as: what that account can read is
-// not for others.
+// locate resolves a name, path or URI. Unregistered data is found only for the
+// account that this process runs as, because others may not use the files of that
+// account.
 func (c *Catalog) locate(ctx context.Context, p *access.Policy, who access.Caller, action, given string) (located, error) {
 	name, explicit := strings.CutPrefix(given, "dataset:")
 	registered, err := p.Registered(name)
@@ -122,7 +121,7 @@ func (c *Catalog) locate(ctx context.Context, p *access.Policy, who access.Calle
 	account := c.authority.IsAccount(who)
 	if isName {
 		if _, err := os.Lstat(given); err == nil && !explicit && account {
-			return located{}, fmt.Errorf("%s is a registered dataset and something here: write dataset:%[1]s or .%c%[1]s", given, filepath.Separator)
+			return located{}, fmt.Errorf("%s is both a registered dataset and a file here: write dataset:%[1]s or .%c%[1]s", given, filepath.Separator)
 		}
 		return located{registered.URI, access.Data{Datasets: []string{name}, URI: registered.URI}}, nil
 	}
@@ -134,7 +133,7 @@ func (c *Catalog) locate(ctx context.Context, p *access.Policy, who access.Calle
 		uri, _, err = access.Locate(uri)
 	}
 	if errors.Is(err, fs.ErrNotExist) && access.CheckName(given) == nil {
-		err = fmt.Errorf("%w, and no registered dataset has the name", err)
+		err = fmt.Errorf("%w, and no registered dataset has this name", err)
 	}
 	return located{uri, access.Data{URI: uri}}, err
 }
@@ -151,13 +150,12 @@ type OpenDataset struct {
 }
 
 // OpenDataset opens a registered dataset by its name, or data by its path or URI,
-// for callers who may read it. Action is what is recorded, such as "check". The
-// decision is recorded for each registered dataset that the data belongs to, and
-// again where opening the data shows more of them or the user that its store is
-// read as. The caller closes the dataset.
+// for callers who may read it. Action is recorded, such as "check". The decision
+// is recorded for each registered dataset that the data belongs to, and again if
+// opening the data reveals more of them, or the user that its store is read as.
+// The caller closes the dataset.
 //
-// Data that nobody registered can be opened only by the account that this process
-// runs as.
+// Only the account that this process runs as can open unregistered data.
 func (c *Catalog) OpenDataset(ctx context.Context, who access.Caller, action, given string) (*OpenDataset, error) {
 	d, err := c.findReadable(ctx, who, action, given)
 	if err != nil {
@@ -180,8 +178,8 @@ func (c *Catalog) findReadable(ctx context.Context, who access.Caller, action, g
 	return d, c.authorizeRead(ctx, p, who, action, d.data)
 }
 
-// open opens the source. It decides again about what is opened, before anything of
-// it is read: it may not be what its name led to before.
+// open opens the source. It decides again about what was opened, before anything
+// of it is read, because the name may have led to something else before.
 func (d *OpenDataset) open(ctx context.Context) (err error) {
 	d.Source, err = all.OpenIf(ctx, d.uri, func(user, opened string) error {
 		before := d.policy.DatasetsOf(d.data)
@@ -211,7 +209,7 @@ func (d *OpenDataset) Found(ctx context.Context, s *datasets.Snapshot) error {
 	return d.catalog.authorizeRead(ctx, p, who, d.action, data)
 }
 
-// authorizeRead decides whether a caller may read data, by every dataset that it
+// authorizeRead decides whether a caller may read data, by all datasets that it
 // belongs to.
 func (c *Catalog) authorizeRead(ctx context.Context, p *access.Policy, who access.Caller, action string, data access.Data) error {
 	for _, object := range p.DatasetsOf(data) {

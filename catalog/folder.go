@@ -2,11 +2,11 @@ package catalog
 
 import "tkit/internal/home"
 
-// ErrNoHome is wrapped where a folder is no home.
+// ErrNoHome is wrapped by errors about a folder that is not a home.
 var ErrNoHome = home.ErrNone
 
-// CheckFolder refuses a home that somebody else could write to. A folder that is
-// no home yet is checked by the folders above it.
+// CheckFolder refuses a home that others could write to. If the folder does not
+// exist yet, the folders above it are checked.
 func CheckFolder(folder string) error { return home.Check(folder) }
 
 // Exists returns an error that wraps ErrNoHome unless the folder is a home, or the

@@ -9,7 +9,7 @@ import (
 	"tkit/registry"
 )
 
-// Grants are who may do what with an object.
+// Grants are the owner and the grants of an object.
 type Grants struct {
 	Owner  access.Principal
 	Grants []access.Grant // the oldest first, also those that have expired
@@ -38,7 +38,7 @@ func (c *Catalog) ShowGrants(ctx context.Context, who access.Caller, object acce
 	return Grants{owner, append([]access.Grant{}, p.Grants(object)...)}, nil
 }
 
-// checkObject refuses a model's name that cannot be one.
+// checkObject refuses an invalid name of a model.
 func checkObject(object access.Object) error {
 	if object.Kind() == access.ModelKind {
 		return registry.CheckModelName(object.Name())
@@ -58,9 +58,9 @@ type GrantOptions struct {
 }
 
 // AddGrants allows or denies a principal rights on an object. A caller with the
-// right to grant may; only the owner may grant that right. Each right is a
-// decision and a record. Where one fails, AddGrants returns those that were added
-// before.
+// right to grant may do this; only the owner may grant that right. Each right is
+// decided and recorded separately. If one fails, AddGrants returns those that
+// were added before.
 func (c *Catalog) AddGrants(ctx context.Context, who access.Caller, o GrantOptions) ([]access.Grant, error) {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *Catalog) AddGrants(ctx context.Context, who access.Caller, o GrantOptio
 }
 
 // RevokeGrant revokes a grant on an object by its number. A caller with the right
-// to grant may.
+// to grant may do this.
 func (c *Catalog) RevokeGrant(ctx context.Context, who access.Caller, object access.Object, id int64) error {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -96,7 +96,8 @@ func (c *Catalog) RevokeGrant(ctx context.Context, who access.Caller, object acc
 	return c.authority.RevokeGrant(ctx, who, object, id)
 }
 
-// SetOwner gives an object another owner. The owner may, and an administrator.
+// SetOwner gives an object another owner. The owner and administrators may do
+// this.
 func (c *Catalog) SetOwner(ctx context.Context, who access.Caller, object access.Object, owner access.Principal) error {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -105,9 +106,9 @@ func (c *Catalog) SetOwner(ctx context.Context, who access.Caller, object access
 	return c.authority.SetOwner(ctx, who, object, owner)
 }
 
-// ProtectModel gives a model a policy of its own, beside those of the data behind
-// it, and returns its owner. An administrator may, and a caller who may promote
-// all its versions. An empty owner means the caller.
+// ProtectModel gives a model its own policy, in addition to those of its data,
+// and returns its owner. An administrator may do this, and a caller who may
+// promote all its versions. An empty owner means the caller.
 func (c *Catalog) ProtectModel(ctx context.Context, who access.Caller, model string, owner access.Principal) (access.Principal, error) {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -127,17 +128,17 @@ func (c *Catalog) ProtectModel(ctx context.Context, who access.Caller, model str
 	return owner, c.authority.ProtectModel(ctx, who, model, owner, lineages)
 }
 
-// DeclassifyOptions say what to declassify.
+// DeclassifyOptions describe a declassification.
 type DeclassifyOptions struct {
 	Version registry.Ref
-	Dataset string // a registered dataset behind the version
+	Dataset string // a registered dataset in the version's lineage
 	Right   access.Right
 	Expires time.Time
 	Reason  string
 }
 
 // Declassify lifts a dataset's restriction from a version, for one right and a
-// time. Only the dataset's owner may.
+// limited time. Only the dataset's owner may do this.
 func (c *Catalog) Declassify(ctx context.Context, who access.Caller, o DeclassifyOptions) (access.Exemption, error) {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
@@ -152,8 +153,8 @@ func (c *Catalog) Declassify(ctx context.Context, who access.Caller, o Declassif
 	}, origins)
 }
 
-// Reclassify revokes a declassification by its number. The dataset's owner may,
-// and a caller with the right to grant on it.
+// Reclassify revokes a declassification by its number. The dataset's owner may
+// do this, and a caller with the right to grant on it.
 func (c *Catalog) Reclassify(ctx context.Context, who access.Caller, id int64) error {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {

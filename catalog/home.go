@@ -15,11 +15,11 @@ import (
 
 // ErrRegistering is the error of a Collect that waited too long for registrations in
 // progress.
-var ErrRegistering = errors.New("something is being registered: try again later or wait longer")
+var ErrRegistering = errors.New("a registration is in progress: try again later or wait longer")
 
 // AcceptHome makes a home usable that Open refuses because its database or its
-// audit log was restored or lost; see [access.Accept]. Only an administrator may.
-// It writes one record.
+// audit log was restored or lost; see [access.Accept]. Only an administrator may
+// do this. It writes one record.
 //
 // Such a home has no [Catalog]. A refusal is not recorded either: a record would
 // continue the chain of the audit log where the home was not accepted.
@@ -27,18 +27,18 @@ func AcceptHome(ctx context.Context, who access.Caller, folder, reason string) e
 	return access.Accept(ctx, who, folder, sqlite.Open, reason)
 }
 
-// CollectOptions say how to remove unused files.
+// CollectOptions configure Collect.
 type CollectOptions struct {
-	DryRun bool          // only say what would be removed
+	DryRun bool          // only report what would be removed
 	Wait   time.Duration // for registrations in progress
 }
 
-// Collect removes the files that no version refers to, and what crashed
-// registrations and runs left; see [registry.Registry.Collect]. Only an
-// administrator of the home may. It writes one record.
+// Collect removes the files that no version refers to, and the files that
+// crashed registrations and runs left; see [registry.Registry.Collect]. Only an
+// administrator of the home may do this. It writes one record.
 //
 // It also works in a home whose disk is full, which Open cannot open. It then
-// writes its record after it has made room.
+// writes its record after it has freed space.
 func Collect(ctx context.Context, who access.Caller, o Options, co CollectOptions) (blobs.Collected, error) {
 	authority, err := openAuthority(ctx, o)
 	if errors.Is(err, db.ErrFull) {
@@ -65,7 +65,7 @@ func collectFull(ctx context.Context, who access.Caller, o Options, co CollectOp
 		return collected, err
 	}
 	authority, err := openAuthority(ctx, o)
-	if errors.Is(err, db.ErrFull) { // still: nothing can be recorded
+	if errors.Is(err, db.ErrFull) { // the disk is still full: nothing can be recorded
 		return collected, nil
 	}
 	if err != nil {

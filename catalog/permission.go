@@ -11,7 +11,7 @@ import (
 // checkEvery is how often a run checks whether its permission still holds.
 const checkEvery = time.Second
 
-// held is a permission of a run, which is checked until the run ends.
+// held is the permission of a run, which is checked until the run ends.
 type held struct {
 	permission *access.Permission
 	outer, ctx context.Context
@@ -25,8 +25,8 @@ func hold(ctx context.Context, p *access.Permission) held {
 	return h
 }
 
-// release ends the checks. It returns why the permission was lost, or nil where
-// it was not lost before the context of the run's caller ended.
+// release ends the checks. It returns why the permission was lost, or nil if it
+// was not lost before the context of the run's caller ended.
 func (h held) release() error {
 	lost := context.Cause(h.ctx)
 	h.stop()
@@ -36,7 +36,8 @@ func (h held) release() error {
 	return lost
 }
 
-// A Use is a version that a caller may use for as long as the use goes on.
+// A Use is a version that a caller may use until End, as long as the permission
+// remains.
 type Use struct {
 	Manifest *registry.Manifest
 
@@ -71,7 +72,7 @@ func (u *Use) Files() (registry.Files, error) {
 }
 
 // End ends the use. It returns err, the error of the use, or why the permission
-// was lost where that is the reason for err.
+// was lost if that is the reason for err.
 func (u *Use) End(err error) error {
 	if lost := u.release(); err != nil && lost != nil {
 		return lost

@@ -13,15 +13,15 @@ import (
 )
 
 // ErrUnavailable is the error of a decision that cannot be made now, or of a
-// version that this server may not load. Its text may be told to clients.
+// version that this server may not load. Its text may be sent to clients.
 var ErrUnavailable = errors.New("unavailable")
 
 // Serving authenticates the requests of a server and decides which versions their
 // callers may use. Its methods may be called concurrently.
 //
 // A decision is made and recorded once for each caller, version and generation of
-// the policy. It is kept for the requests that follow, until the policy or the
-// caller's groups change or something expires.
+// the policy. It is cached for later requests until the policy or the caller's
+// groups change or something expires.
 type Serving struct {
 	catalog   *Catalog
 	policy    *access.Follower
@@ -42,26 +42,26 @@ type decisionKey struct {
 	version   string
 }
 
-// keptDecision is a decision with the groups that it was made by.
+// keptDecision is a cached decision with the groups on which it is based.
 type keptDecision struct {
 	access.Decision
-	clusters    []string // whose groups may decide
+	clusters    []string // clusters whose groups may affect the decision
 	memberships string
 }
 
-// maxDecisions bounds the decisions that are kept. When there are as many, all are
-// dropped.
+// maxDecisions is the maximum number of cached decisions. When it is reached, all
+// are dropped.
 const maxDecisions = 10_000
 
-// ServingOptions say how requests are decided.
+// ServingOptions configure how requests are decided.
 type ServingOptions struct {
-	// Server is the account that loads the versions. It must have the right to use
-	// what it serves, as the callers must.
+	// Server is the account that loads the versions. Like the callers, it must
+	// have the right to use them.
 	Server access.Caller
-	// Anonymous is the caller of requests without a token. Nobody means that they
-	// are refused.
+	// Anonymous is the caller of requests without a token. If it is the zero
+	// Caller, they are refused.
 	Anonymous access.Caller
-	// Every is the time between looks at the policy.
+	// Every is the interval between checks of the policy.
 	Every time.Duration
 	Log   *slog.Logger
 }
@@ -70,7 +70,7 @@ type ServingOptions struct {
 // last request, before the catalog.
 func (c *Catalog) Serve(ctx context.Context, o ServingOptions) (*Serving, error) {
 	if _, err := c.authority.Resolve(ctx, o.Server); err != nil {
-		return nil, err // now, and not at every request
+		return nil, err // now, not at every request
 	}
 	policy, err := c.authority.Follow(ctx, o.Every)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Catalog) Serve(ctx context.Context, o ServingOptions) (*Serving, error)
 	return s, nil
 }
 
-// Close ends what Serve began.
+// Close stops following the policy.
 func (s *Serving) Close() {
 	s.stop()
 	s.following.Wait()
@@ -96,7 +96,7 @@ func (s *Serving) Close() {
 func (s *Serving) Versions() Versions { return Versions{s} }
 
 // Ready returns why no request can be decided now: the policy cannot be read. It is
-// nil where requests can be decided. The error wraps ErrUnavailable and is for the
+// nil if requests can be decided. The error wraps ErrUnavailable and is for the
 // log.
 func (s *Serving) Ready() error {
 	_, err := s.inForce()
@@ -126,11 +126,11 @@ func (s *Serving) Authenticate(header string) (access.Caller, error) {
 	return access.Authenticate(p, header, time.Now())
 }
 
-// AuthorizeUse decides whether a caller may use a version, named as in "flowers@7",
-// and whether this server may have it loaded. A version without a manifest is not of
-// the registry, and nothing restricts it. The error wraps access.ErrDenied, access.ErrUnauthenticated
-// or ErrUnavailable and may be told to clients. Why it is refused is logged: what
-// is behind a model is not for every client.
+// AuthorizeUse decides whether a caller may use a version, named as in "flowers@7", and whether this
+// server may have it loaded. A version without a manifest does not come from the registry and is not
+// restricted. The error wraps access.ErrDenied, access.ErrUnauthenticated or ErrUnavailable and may
+// be sent to clients. The reason of a refusal is only logged, because not every client may know a
+// model's lineage.
 func (s *Serving) AuthorizeUse(ctx context.Context, who access.Caller, name string, m *registry.Manifest) error {
 	d, err := s.decide(ctx, who, "serve", name, m)
 	switch {
@@ -148,7 +148,7 @@ func (s *Serving) AuthorizeUse(ctx context.Context, who access.Caller, name stri
 }
 
 // AuthorizeLoad decides whether this server may load a version. The error wraps
-// ErrUnavailable and may be told to clients.
+// ErrUnavailable and may be sent to clients.
 func (s *Serving) AuthorizeLoad(ctx context.Context, name string, m *registry.Manifest) error {
 	d, err := s.decide(ctx, s.server, "load", name, m)
 	switch {
@@ -216,7 +216,7 @@ func (s *Serving) origins(ctx context.Context, name string, m *registry.Manifest
 	return s.catalog.origins(ctx, m)
 }
 
-// kept returns a decision that was made before and still holds.
+// kept returns a cached decision that is still valid.
 func (s *Serving) kept(ctx context.Context, key decisionKey, p *access.Policy, who access.Caller) (access.Decision, bool) {
 	s.mu.RLock()
 	d, found := s.decisions[key]

@@ -17,11 +17,12 @@ type TokenOptions struct {
 	Principal access.Principal // whose requests it authenticates; "" means the caller's
 	Purpose   string           // of these requests
 	Note      string           // for people
-	Expires   time.Time        // in a year at most
+	Expires   time.Time        // at most a year from now
 }
 
-// CreateToken creates a token and returns it with its secret, which is not kept.
-// Callers may create tokens for themselves, administrators for everybody.
+// CreateToken creates a token and returns it with its secret, which is not
+// stored. Callers may create tokens for themselves, administrators for
+// everybody.
 func (c *Catalog) CreateToken(ctx context.Context, who access.Caller, o TokenOptions) (_ access.Token, secret string, err error) {
 	if who, err = c.authority.Resolve(ctx, who); err != nil {
 		return access.Token{}, "", err
@@ -44,7 +45,7 @@ func (c *Catalog) ListTokens(ctx context.Context, who access.Caller) ([]access.T
 	return c.authority.Tokens(ctx, who)
 }
 
-// RevokeToken ends a token. Its principal may, and an administrator.
+// RevokeToken revokes a token. Its principal and administrators may do this.
 func (c *Catalog) RevokeToken(ctx context.Context, who access.Caller, id string) error {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {

@@ -15,17 +15,18 @@ import (
 	"tkit/registry"
 )
 
-// TrainingOptions say what a run trains on.
+// TrainingOptions select the data and the base of a run.
 type TrainingOptions struct {
 	// Data is a registered dataset's name, or a path or URI.
 	Data string
 	// Base is what the model is built on: the reference of a registered version, or
-	// the folder of a SavedModel, which may be an export of one; "" is nothing.
+	// the folder of a SavedModel, which may be an export of one; "" means no base.
 	Base string
 }
 
-// A TrainingRun is a run that may train on its data and build on its base for as
-// long as it goes on. It registers the version that comes of it.
+// A TrainingRun is a run that may train on its data and build on its base until
+// it ends, as long as the permission remains. It registers the resulting
+// version.
 type TrainingRun struct {
 	// Source is the data.
 	Source datasets.Source
@@ -51,8 +52,7 @@ type TrainingRun struct {
 // calls End. An error about one of the options is an [OptionError], "data" or
 // "base".
 //
-// Files and data that nobody registered can be named only by the account that this
-// process runs as.
+// Only the account that this process runs as can use files and unregistered data.
 func (c *Catalog) BeginTraining(ctx context.Context, who access.Caller, o TrainingOptions) (_ *TrainingRun, err error) {
 	who, p, err := c.begin(ctx, who)
 	if err != nil {
@@ -90,13 +90,14 @@ func (r *TrainingRun) opened(p *access.Policy, user, uri string) error {
 	if r.data, err = p.Opened(r.data, user, uri); err != nil {
 		return err
 	}
-	// What was opened may be restricted where what its name led to was not.
+	// The opened data may be restricted although the data at the name was not
+	// before.
 	r.whole = r.whole || len(p.DatasetsOf(r.data)) > 0
 	return r.permission.Opened(r.ctx, user, uri)
 }
 
 // NewWorkFolder makes a folder in the home for this run alone. The caller closes it;
-// what a killed run leaves is found by Collect.
+// Collect removes the folders of killed runs.
 func (r *TrainingRun) NewWorkFolder() (*workfolder.Folder, error) {
 	return workfolder.New(r.catalog.home, registry.WorkPrefix)
 }
@@ -108,9 +109,9 @@ func (r *TrainingRun) Context() context.Context { return r.ctx }
 func (r *TrainingRun) AllOrNothing() bool { return r.whole }
 
 // Found decides again once the content of the data is known: it may be a copy of a
-// registered dataset. From then on the store of restricted data is asked
-// whether it still lets its user read. Found is called before anything is
-// derived from the data.
+// registered dataset. From then on the store of restricted data is asked regularly
+// whether its user may still read. Found is called before anything is derived from
+// the data.
 func (r *TrainingRun) Found(ctx context.Context, s *datasets.Snapshot, report *datasets.Report) (err error) {
 	if r.datasets, err = r.permission.Found(ctx, s.Digest, len(s.Entries)); err != nil {
 		return err
@@ -130,8 +131,8 @@ func (r *TrainingRun) Found(ctx context.Context, s *datasets.Snapshot, report *d
 	return err
 }
 
-// mayRead decides whether the caller may see the data: to train on data is not to
-// see it.
+// mayRead decides whether the caller may see the data: the right to train does
+// not include this.
 func (r *TrainingRun) mayRead(ctx context.Context, s *datasets.Snapshot) (bool, error) {
 	who, p, err := r.catalog.begin(ctx, r.who)
 	if err != nil {
@@ -146,14 +147,14 @@ func (r *TrainingRun) mayRead(ctx context.Context, s *datasets.Snapshot) (bool, 
 	return err == nil, err
 }
 
-// MayRead says, after Found, whether the caller may see the data and the names of
-// its images.
+// MayRead reports, after Found, whether the caller may see the data and the names
+// of its images.
 func (r *TrainingRun) MayRead() bool { return r.readable }
 
-// DerivedFolder is where what is derived from the data is kept after the run,
+// DerivedFolder returns the folder for derived data that outlives the run,
 // below a name such as "bottlenecks". There is one folder for each set of
-// restrictions: what one run derived from restricted data is not found by a run
-// that the policy keeps from that data. It is "" before Found.
+// restrictions, so that data derived from restricted data is not used by a run
+// without access to it. It is "" before Found.
 func (r *TrainingRun) DerivedFolder(name string) string {
 	switch {
 	case r.found == nil:
@@ -165,9 +166,9 @@ func (r *TrainingRun) DerivedFolder(name string) string {
 }
 
 // Register registers the version that the run has trained. The permission is
-// decided and recorded once more, and still holds in the transaction in which the
-// version appears. Register sets in the lineage which registered datasets the
-// snapshot belongs to and which version the base is.
+// decided and recorded once more, and must still be valid in the transaction in
+// which the version appears. Register sets in the lineage which registered
+// datasets the snapshot belongs to and which version the base is.
 func (r *TrainingRun) Register(n registry.Registration) (registry.Version, error) {
 	if err := r.completeLineage(&n.Manifest.Lineage); err != nil {
 		return registry.Version{}, err
@@ -187,7 +188,7 @@ func (r *TrainingRun) Register(n registry.Registration) (registry.Version, error
 	return r.catalog.registry.Register(r.ctx, n)
 }
 
-// completeLineage makes the lineage of a registration that of the run.
+// completeLineage sets the lineage of a registration to that of the run.
 func (r *TrainingRun) completeLineage(l *registry.Lineage) error {
 	if r.found == nil {
 		return errors.New("register: the content of the data is not known: call Found first")
@@ -215,7 +216,7 @@ func (r *TrainingRun) Promote(ref registry.Ref, alias string, by registry.Change
 }
 
 // End ends the run and closes its data. It returns err, the error of the run, with
-// the reason where the permission was lost.
+// the reason if the permission was lost.
 func (r *TrainingRun) End(err error) error {
 	lost := r.release()
 	if errors.Is(err, datasets.ErrDenied) && !errors.Is(err, access.ErrDenied) && r.outer.Err() == nil {
@@ -224,14 +225,14 @@ func (r *TrainingRun) End(err error) error {
 	if err != nil && lost != nil {
 		err = fmt.Errorf("%w; nothing was registered", lost)
 	}
-	if r.Source != nil { // which the checks asked
+	if r.Source != nil { // used by the checks
 		err = errors.Join(err, datasets.Close(r.Source))
 	}
 	return err
 }
 
 // checkWhole refuses restricted data of which the store has withheld a part. That
-// it is restricted may be known only by its content.
+// the data is restricted may be known only from its content.
 func checkWhole(r *datasets.Report) error {
 	for _, q := range r.Quarantined {
 		if q.Reason == datasets.Denied {
@@ -244,8 +245,8 @@ func checkWhole(r *datasets.Report) error {
 // filesPerCheck is how many files the store is asked for at each check.
 const filesPerCheck = 16
 
-// sampleStore returns a function that asks the store for the next few files of a
-// snapshot each time it is called, and begins again after the last.
+// sampleStore returns a function that asks the store about the next few files of
+// a snapshot at each call, and starts again after the last one.
 func (r *TrainingRun) sampleStore(s *datasets.Snapshot) func(context.Context) error {
 	next := 0
 	return func(ctx context.Context) error {

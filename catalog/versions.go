@@ -22,10 +22,10 @@ func (c *Catalog) ListModels(ctx context.Context, who access.Caller) ([]registry
 	return c.registry.List(ctx)
 }
 
-// ListVersions returns all versions of a model, the oldest first. Of a version
-// that the caller may not use it tells only that it exists, since when, and its
-// aliases. It writes one record of the versions that the caller may use, and one
-// of the others.
+// ListVersions returns all versions of a model, the oldest first. For a version
+// that the caller may not use, it returns only its number, time and aliases. It
+// writes one record of the versions that the caller may use, and one of the
+// others.
 func (c *Catalog) ListVersions(ctx context.Context, who access.Caller, model string) ([]registry.Version, error) {
 	who, p, err := c.begin(ctx, who)
 	if err != nil {
@@ -45,14 +45,14 @@ func (c *Catalog) ListVersions(ctx context.Context, who access.Caller, model str
 	}
 	for i, v := range versions {
 		if m := v.Manifest; !usable[i] {
-			versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "not yours to use"}
+			versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "no right to use"}
 		}
 	}
 	return versions, nil
 }
 
-// ShowVersion returns all there is to know of a version, to callers who may use
-// it: how accurate it is and what it is made of were derived from its data.
+// ShowVersion returns everything about a version, to callers who may use it,
+// because its accuracy and lineage reveal information about its data.
 func (c *Catalog) ShowVersion(ctx context.Context, who access.Caller, ref registry.Ref) (registry.Version, error) {
 	a, err := c.authorizeVersion(ctx, who, ref, "show", access.Use)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Catalog) Attachment(ctx context.Context, who access.Caller, ref registr
 	return c.registry.OpenBlob(ctx, part.Digest)
 }
 
-// ExportOptions say where an export goes and what it contains.
+// ExportOptions configure an export.
 type ExportOptions struct {
 	// Folder must not exist or be empty.
 	Folder string
@@ -105,12 +105,12 @@ type VersionAccess struct {
 	RestrictedBy []access.Object    `json:"restricted_by"`
 	Declassified []access.Exemption `json:"declassified"`
 	You          []RightDecision    `json:"you"`
-	// Owners are those of the objects in RestrictedBy that are registered.
+	// Owners are the owners of the registered objects in RestrictedBy.
 	Owners map[access.Object]access.Principal `json:"-"`
 }
 
-// VersionAccess says what restricts a version and what the caller may do with
-// it. Every caller may ask. Nothing is recorded.
+// VersionAccess returns what restricts a version and what the caller may do
+// with it. Every caller may call it. Nothing is recorded.
 func (c *Catalog) VersionAccess(ctx context.Context, who access.Caller, ref registry.Ref) (VersionAccess, error) {
 	who, p, err := c.begin(ctx, who)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Catalog) VersionAccess(ctx context.Context, who access.Caller, ref regi
 }
 
 // VersionsPinning returns the references of the versions whose preprocessing needs a
-// plugin, by the plugin's digest. Every caller may ask. Nothing is recorded.
+// plugin, by the plugin's digest. Every caller may call it. Nothing is recorded.
 func (c *Catalog) VersionsPinning(ctx context.Context, who access.Caller, plugin string) ([]string, error) {
 	if _, err := c.authority.Resolve(ctx, who); err != nil {
 		return nil, err
@@ -142,9 +142,9 @@ func (c *Catalog) VersionsPinning(ctx context.Context, who access.Caller, plugin
 	return c.registry.Pinning(ctx, plugin)
 }
 
-// VerifyRegistry reads everything that the registry stores and returns what is
-// not as it was registered. Only an administrator of the home may. Only a refusal
-// is recorded.
+// VerifyRegistry reads everything that the registry stores and returns all
+// differences from what was registered. Only an administrator of the home may do
+// this. Only a refusal is recorded.
 func (c *Catalog) VerifyRegistry(ctx context.Context, who access.Caller) ([]registry.Problem, error) {
 	if err := c.authority.RequireAdministrator(ctx, who, "verify-registry"); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (c *Catalog) VerifyRegistry(ctx context.Context, who access.Caller) ([]regi
 	return c.registry.Verify(ctx)
 }
 
-// lineages are the origins of each of some versions.
+// lineages returns the origins of several versions.
 func (c *Catalog) lineages(ctx context.Context, versions []registry.Version) ([][]access.Origin, error) {
 	all := make([][]access.Origin, len(versions))
 	for i, v := range versions {

@@ -396,7 +396,7 @@ func TestDescriptionsNeedTheRightToUse(t *testing.T) {
 	if got := listed(); got != [2]bool{false, true} {
 		t.Errorf("tells of %v", got)
 	}
-	if text := mustRun(t, g.home, "registry", "list", "m"); !strings.Contains(text, "not yours to use") || !strings.Contains(text, "production") {
+	if text := mustRun(t, g.home, "registry", "list", "m"); !strings.Contains(text, "no right to use") || !strings.Contains(text, "production") {
 		t.Errorf("lists\n%s", text)
 	}
 	if last := mustRun(t, g.home, "datasets", "audit", "--json", "--last", "1"); !strings.Contains(last, `"data":["m@1"]`) || !strings.Contains(last, "denied") {
@@ -489,7 +489,7 @@ func TestModelCommands(t *testing.T) {
 		{args: "access flowers@1", want: "restricted by model:flowers, owned by user:olga"},
 		{args: "promote flowers@1", err: "not allowed to promote flowers@1"},
 		{args: "export flowers@1 FOLDER", err: "not allowed to export"},
-		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "none is registered"},
+		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "it is not registered"},
 		{args: "reclassify 1", err: "not found"},
 		{args: "reclassify x", err: "by its number"},
 	} {
