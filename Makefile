@@ -35,8 +35,9 @@ launcher: # the program that confines plugins, embedded in tkit
 build: deps launcher ## build bin/tkit
 	@$(GO) build -trimpath -buildvcs=auto -tags launcher -ldflags '-X main.version=$(VERSION)' -o bin/tkit ./cmd/tkit
 
+# Two packages more than cores at a time, because some tests wait for processes.
 check: lint ## run after an edit: lint, the import rules and the fast tests that need neither Python nor a JVM
-	@$(GO) test -short ./...
+	@$(GO) test -short -p $$((2 + $$(nproc))) ./...
 
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
