@@ -179,7 +179,7 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// A home that anybody may write says nothing about who may do what.
+// A home that everybody can write to is refused.
 func TestHomeOfEverybody(t *testing.T) {
 	home := t.TempDir()
 	if err := os.Chmod(home, 0o757); err != nil {
@@ -219,8 +219,9 @@ func TestRecordOfAVersion(t *testing.T) {
 	}
 }
 
-// A user whom no directory knows, which is what one that fails may say, is not
-// allowed what some group is denied; who is known to be in no group is.
+// A user unknown to all directories, which a failing directory also reports, is
+// refused what any group is denied. A user who is known to be in no group is
+// allowed it.
 func TestDeniedGroupsAndUnknownUsers(t *testing.T) {
 	f := newFixture(t)
 	for _, p := range []Principal{"user:stranger", "user:loner", "user:alice"} {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// In a cluster its own groups count, and only for what lies there.
+// The groups of a cluster apply only to datasets in it.
 func TestDecideInCluster(t *testing.T) {
 	near, far := Object("dataset:near"), Object("dataset:far")
 	rules := Rules{
@@ -68,8 +68,8 @@ func (c clustered) OfCluster(_ context.Context, _ string, p Principal) ([]Princi
 	return c.in[p], nil
 }
 
-// Nobody can tell whether what nobody knows is allowed: that is no, an error
-// and no record of a decision. Changes of the policy ask for groups as well.
+// If groups are unknown, the request is refused with an error, and no decision
+// is recorded. Changes of the policy also depend on groups.
 func TestClusterDecides(t *testing.T) {
 	a, err := Open(t.Context(), t.TempDir(), TestStore, clustered{in: map[Principal][]Principal{"user:alice": {"group:radiology"}, "user:bob": {"group:x"}}})
 	if err != nil {

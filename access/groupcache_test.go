@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A slow directory answers after a while, with whatever it has by then.
+// A slow directory returns after a while, with its groups at that time.
 type slow struct {
 	mu     sync.Mutex
 	takes  time.Duration
@@ -62,8 +62,8 @@ func groupCacheTest(t *testing.T, f func(t *testing.T, d *slow, r *groupCache)) 
 
 var alice = member{principal: "user:alice"}
 
-// Who asks often never waits, and what the directory says takes effect within
-// the five seconds.
+// A frequent caller never waits, and changes in the directory take effect
+// within five seconds.
 func TestGroupCacheRefreshes(t *testing.T) {
 	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(time.Second, nil, "group:a")
@@ -95,8 +95,9 @@ func TestGroupCacheRefreshes(t *testing.T) {
 	})
 }
 
-// A directory that fails or hangs is believed for some moments; then nobody
-// knows, and that is told at once or when the caller's context ends.
+// If a directory fails or hangs, its last result is used for some seconds; then
+// groups are unknown, which is reported at once or when the caller's context
+// ends.
 func TestGroupCacheFailsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes time.Duration
@@ -129,7 +130,7 @@ func TestGroupCacheFailsClosed(t *testing.T) {
 				if since := time.Since(began); since < 3*time.Second {
 					t.Errorf("it counted for %v only", since)
 				}
-				// It is asked again, and believed again.
+				// It is asked again, and its result is used again.
 				d.set(0, nil, "group:b")
 				time.Sleep(lookUpTimeout)
 				if got, err := r.of(t.Context(), alice); err != nil || !slices.Equal(got, []Principal{"group:b"}) {
@@ -140,7 +141,8 @@ func TestGroupCacheFailsClosed(t *testing.T) {
 	}
 }
 
-// Many at once are one look-up each, some at a time; nobody's is another's.
+// Many concurrent callers cause one look-up each, a limited number at a time,
+// and each gets its own result.
 func TestGroupCacheOfMany(t *testing.T) {
 	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(100*time.Millisecond, nil, "group:a")
@@ -159,7 +161,7 @@ func TestGroupCacheOfMany(t *testing.T) {
 	})
 }
 
-// A slow directory's first answer counts however long it took.
+// The first result of a slow directory is used, however long it took.
 func TestGroupCacheFirstAnswer(t *testing.T) {
 	groupCacheTest(t, func(t *testing.T, d *slow, r *groupCache) {
 		d.set(stale+time.Second, nil, "group:a")

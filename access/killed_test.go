@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// changeForever denies bob the use, and grants and takes back what alice may, and
-// says when each has been done.
+// changeForever denies bob the use, and repeatedly grants and revokes alice's
+// rights. It reports every completed change.
 func changeForever(home string) error {
 	ctx := context.Background()
 	a, err := Open(ctx, home, TestStore, members{})
@@ -50,8 +50,9 @@ func changeForever(home string) error {
 	}
 }
 
-// However a process ends that changes a policy, the home opens, what it said to have
-// done is done, what was closed stays closed, and the log is whole.
+// After a process that changes the policy is killed, the home can be opened,
+// reported changes are in force, closed objects stay closed, and the log is
+// complete.
 func TestKilledWhileChanging(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:bob", Use)

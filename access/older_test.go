@@ -10,7 +10,7 @@ import (
 )
 
 // A database that lost changes, by a backup or by the loss of the file that they
-// were still in, is refused until somebody accepts it, which is on record.
+// were still in, is refused until somebody accepts it, which is recorded.
 func TestOlderDatabase(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:bob", Train)

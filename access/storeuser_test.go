@@ -10,7 +10,7 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// What a store lets one user read is worth nothing for another.
+// A store's permission for one user says nothing about another.
 func TestStoreUser(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:alice", Train)
@@ -50,7 +50,8 @@ func TestStoreUser(t *testing.T) {
 		t.Errorf("the last record is %s", last)
 	}
 
-	// Whom else a user reads for, the home's owner says.
+	// The home's owner determines which other principals a user of the store
+	// reads for.
 	f.write(t, "store-users.yaml", "store-users: {user:alice: [svc-train]}", 0o600)
 	held := permission("user:alice")
 	if err := held.Opened(t.Context(), "svc-train", f.data); err != nil {
@@ -82,7 +83,7 @@ func (f *fixture) write(t *testing.T, name, text string, mode os.FileMode) {
 	}
 }
 
-// A file that others may write says nothing about who is in which group.
+// A file that others can write is not used for groups.
 func TestGroupsFileOfOthers(t *testing.T) {
 	f := newFixture(t)
 	groups := HomeGroups(f.home)

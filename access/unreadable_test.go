@@ -43,8 +43,8 @@ func (f *fixture) damage(t *testing.T, statement string, args ...any) {
 	}
 }
 
-// A grant that cannot be read closes its dataset to everybody, says so, and can be
-// taken back by the dataset's owner; everything else goes on.
+// A grant that cannot be read closes its dataset to everybody with an error, and
+// can be revoked by the dataset's owner; everything else keeps working.
 func TestUnreadableGrant(t *testing.T) {
 	for name, change := range map[string]string{
 		"year of five digits": "expires = '10000-01-01T00:00:00.000000Z'",
@@ -194,7 +194,7 @@ func TestExpiries(t *testing.T) {
 	}
 }
 
-// What cannot be read back is not written.
+// A change that cannot be read back is not written.
 func TestReadBack(t *testing.T) {
 	f := newFixture(t)
 	f.damage(t, `UPDATE access_generation SET n = n`) // as every change
@@ -237,7 +237,7 @@ func TestMissingTables(t *testing.T) {
 	}
 }
 
-// A file of groups that is there and cannot be read is not as if there were none.
+// A file of groups that cannot be read is not treated as missing.
 func TestGroupsFileLost(t *testing.T) {
 	home := t.TempDir()
 	file := filepath.Join(home, "access", "groups.yaml")

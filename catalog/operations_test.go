@@ -255,7 +255,7 @@ func TestOperations(t *testing.T) {
 // others are the exported functions and methods that are no operations of their own:
 // they need no right, or belong to an operation that the table has.
 var others = []string{
-	"Open", "Catalog.Close", "Self", "CheckFolder", "Exists", // need no right
+	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", // need no right
 	"OptionError.Error", "OptionError.Unwrap",
 	"OpenDataset.Found", "OpenDataset.Close", // of Catalog.OpenDataset
 	"Use.Context", "Use.Files", "Use.End", // of UseVersion, for its version

@@ -53,8 +53,7 @@ func decide(t *testing.T, a *access.Authority, p access.Principal) error {
 	return err
 }
 
-// A group is whom the NameNode has in it, whichever protocol the dataset is
-// named by.
+// The NameNode's groups apply, whichever protocol the dataset is named by.
 func TestGroupsOfTheNameNode(t *testing.T) {
 	c := cluster(t)
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir())
@@ -68,8 +67,8 @@ func TestGroupsOfTheNameNode(t *testing.T) {
 	}
 }
 
-// Whom the cluster knows no groups of may be in one that is denied: its answer
-// is the same when its own directory fails.
+// A user without groups in the cluster may be in a denied group: the NameNode
+// returns the same when its own directory fails.
 func TestDeniedGroupsAndNoAnswer(t *testing.T) {
 	c := cluster(t)
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir())
@@ -91,8 +90,8 @@ func TestDeniedGroupsAndNoAnswer(t *testing.T) {
 	}
 }
 
-// While the NameNode hangs, nobody is in or out: the wait ends with the
-// caller's context, and nothing is allowed.
+// While the NameNode hangs, groups are unknown: the wait ends with the caller's
+// context, and everything is refused.
 func TestHungNameNode(t *testing.T) {
 	c := cluster(t)
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir())
@@ -121,7 +120,7 @@ func TestHungNameNode(t *testing.T) {
 	if !errors.Is(err, access.ErrUnknownGroups) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a short context: %v", err)
 	}
-	// What was known a moment ago lasts until it is stale.
+	// Groups that were read recently are used until they are stale.
 	for {
 		err := decide(t, a, "user:alice")
 		if err == nil {

@@ -236,7 +236,8 @@ func TestRevokedDuringARun(t *testing.T) {
 	if n := versions(t, g.home, "m"); n != 0 {
 		t.Errorf("%d versions were registered", n)
 	}
-	// What it leaves behind is found by those alone who may train on the data.
+	// Its intermediate results are used only by callers who may train on the
+	// data.
 	if left, err := filepath.Glob(filepath.Join(g.home, "restricted", "*", "checkpoints", "*")); err != nil || len(left) == 0 {
 		t.Errorf("checkpoints: %v, %v", left, err)
 	}
@@ -251,8 +252,8 @@ func TestRevokedDuringARun(t *testing.T) {
 	}
 }
 
-// Who may train on data and not read it is told how much is wrong with it, and no
-// image's name.
+// A caller who may train on data but not read it gets the counts of problems,
+// without names of images.
 func TestTrainingNamesNoImages(t *testing.T) {
 	needs.Minutes(t)
 	g := newGuarded(t)
@@ -279,7 +280,7 @@ func TestTrainingNamesNoImages(t *testing.T) {
 	}
 }
 
-// Asking about many images ends when the right to use the model does.
+// A prediction for many images ends when the right to use the model ends.
 func TestRevokedWhilePredicting(t *testing.T) {
 	g := newGuarded(t)
 	g.olga(t, "train")
@@ -369,8 +370,8 @@ func TestAliasesNeedBothRights(t *testing.T) {
 	mustRun(t, g.home, "registry", "remove-alias", "m@production")
 }
 
-// What a version is worth and was made of is told to those who may use it, and
-// the list says of others no more than that they are there.
+// The accuracy and lineage of a version are shown to those who may use it; of
+// other versions the list shows only that they exist.
 func TestDescriptionsNeedTheRightToUse(t *testing.T) {
 	needs.Minutes(t)
 	g := newGuarded(t)
@@ -379,7 +380,7 @@ func TestDescriptionsNeedTheRightToUse(t *testing.T) {
 	open := filepath.Join(filepath.Dir(g.data), "open")
 	mustRun(t, g.home, "datasets", "sample", "--digits", "3,4", open)
 	mustRun(t, g.home, append(quickly, "--name", "m", "--data", open)...)
-	listed := func() [2]bool { // whether it tells what the versions are worth
+	listed := func() [2]bool { // whether it shows the accuracy of the versions
 		var versions []registry.Version
 		if err := json.Unmarshal([]byte(mustRun(t, g.home, "registry", "list", "--json", "m")), &versions); err != nil || len(versions) != 2 {
 			t.Fatal(err, versions)
