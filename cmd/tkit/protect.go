@@ -31,7 +31,7 @@ Examples:
 		},
 		{
 			Name:      "protect",
-			Usage:     "give a model a policy of its own, besides the policies of its data",
+			Usage:     "give a model its own policy, in addition to those of its data",
 			ArgsUsage: "MODEL",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "owner", Usage: "the owner: a `PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
