@@ -38,7 +38,7 @@ func Open(ctx context.Context, home string, store OpenStore, groups Groups) (*Au
 		return nil, err
 	}
 	if err := a.log.Compare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("access: %w. Restore the home as a whole, or accept it as it is with `tkit access accept`", err), a.Close())
+		return nil, errors.Join(fmt.Errorf("access: %w: restore the home as a whole, or accept it as it is", err), a.Close())
 	}
 	return a, nil
 }

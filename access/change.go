@@ -12,6 +12,14 @@ import (
 // exist.
 var ErrNotFound = errors.New("not found")
 
+// Why an object is not the one that was asked for.
+var (
+	ErrUnprotected  = errors.New("has no policy of its own: protect it first")
+	ErrNoDatasets   = errors.New("no dataset is registered")
+	ErrUnregistered = errors.New("is not registered")
+	ErrRegistered   = errors.New("is registered already")
+)
+
 // A rule decides by the policy alone whether a caller, whose groups are resolved, may
 // make a change.
 type rule func(p *Policy, who Caller) (Decision, error)
@@ -84,13 +92,13 @@ func (p *Policy) governed(o Object) error {
 		return nil
 	}
 	if o.Kind() == ModelKind {
-		return fmt.Errorf("%w: model %s has no policy; `tkit registry protect %[2]s` creates one", ErrNotFound, o.Name())
+		return fmt.Errorf("%w: model %s %w", ErrNotFound, o.Name(), ErrUnprotected)
 	}
 	if len(p.datasets) == 0 {
-		return fmt.Errorf("%w: dataset %s: it is not registered; `tkit datasets add` registers it", ErrNotFound, o.Name())
+		return fmt.Errorf("%w: dataset %s: %w", ErrNotFound, o.Name(), ErrNoDatasets)
 	}
 	// Not everybody may know which datasets exist.
-	return fmt.Errorf("%w: dataset %s; `tkit datasets list` shows those that you may see", ErrNotFound, o.Name())
+	return fmt.Errorf("%w: dataset %s %w", ErrNotFound, o.Name(), ErrUnregistered)
 }
 
 // RegisterDataset gives the data at a place a name and an owner. Only an
@@ -109,7 +117,7 @@ func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri s
 	made := Registered{Name: name, URI: canonical, Owner: owner, By: who.Principal, Created: now()}
 	err = a.change(ctx, who, Request{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy, who Caller) (Decision, error) {
 		if _, taken := p.owners[Dataset(name)]; taken {
-			return Decision{}, fmt.Errorf("%w: dataset %s is registered already; `tkit datasets show %[2]s` shows it", ErrInvalid, name)
+			return Decision{}, fmt.Errorf("%w: dataset %s %w", ErrInvalid, name, ErrRegistered)
 		}
 		return a.administers(p, who, Dataset(name)), nil
 	}, edit{func(w Writer) error { return w.AddObject(Dataset(name), made) }, func(p *Policy) bool {

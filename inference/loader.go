@@ -129,7 +129,7 @@ func (l *Loader) openClassifier(ctx context.Context, parts Parts) (_ *imageClass
 	}()
 
 	if views := m.Preprocessing.Views(); views > l.options.Limits.MaxQueue {
-		return nil, fmt.Errorf("an image has %d views and the queue holds %d: raise max-queue", views, l.options.Limits.MaxQueue)
+		return nil, fmt.Errorf("an image has %d views and the queue holds %d: the queue of a trunk must hold them", views, l.options.Limits.MaxQueue)
 	}
 	compiled, release, err := l.pipelines.get(ctx, c.digest, func(ctx context.Context) (*pipeline.Pipeline, error) {
 		return pipeline.CompileWith(ctx, m.Preprocessing, l.options.Plugins)

@@ -52,7 +52,7 @@ func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	}
 	if len(v.problems) > 0 {
 		first := v.problems[0]
-		return nil, fmt.Errorf("%w, so nothing was removed: %d problems, such as %s: %s; `tkit registry verify` lists them; restore the database from a backup",
+		return nil, fmt.Errorf("%w, so nothing was removed: %d problems, such as %s: %s; restore the database from a backup",
 			ErrUncertain, len(v.problems), first.Subject, first.Detail)
 	}
 	used := make(map[Digest]bool, len(v.parts))

@@ -172,11 +172,11 @@ func TestResolveFailsWithARemedy(t *testing.T) {
 			}
 		}
 	}
-	remedy("flowers", "registry is empty", "tkit train")
+	remedy("flowers", "registry is empty")
 	register(t, r, "flowers", "1")
 	register(t, r, "flowers", "2")
-	remedy("flowers", "alias production", "`tkit registry promote`", "flowers@2")
-	remedy("flowers@champion", "alias champion", "`tkit registry promote`", "flowers@2")
+	remedy("flowers", "alias production", "promote one", "flowers@2")
+	remedy("flowers@champion", "alias champion", "promote one", "flowers@2")
 	remedy("flowers@9", "newest version is 2")
 	for i := range 9 {
 		register(t, r, fmt.Sprint("model-", i), "head")

@@ -86,7 +86,7 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 		names = append(names, m.Name)
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("model %s: %w: the registry is empty; `tkit train` registers a model", ref.Model, ErrNotFound)
+		return fmt.Errorf("model %s: %w: %w", ref.Model, ErrNotFound, ErrEmpty)
 	}
 	if near := spelling.Nearest(ref.Model, names); near != "" {
 		return fmt.Errorf("model %s: %w: did you mean %s?", ref.Model, ErrNotFound, near)
@@ -111,8 +111,8 @@ func (m Model) lacks(ref Ref) error {
 	if near := spelling.Nearest(ref.Alias, aliases); near != "" {
 		return fmt.Errorf("%s: %w: did you mean %s?", ref, ErrNotFound, Ref{Model: m.Name, Alias: near})
 	}
-	return fmt.Errorf("%s: %w: no version has the alias %s: promote one with `tkit registry promote`, or name a version, such as %s",
-		ref, ErrNotFound, ref.Alias, Ref{Model: m.Name, Version: m.Latest})
+	return fmt.Errorf("%s: %w: %w %s: promote one, or name a version, such as %s",
+		ref, ErrNotFound, ErrNoAlias, ref.Alias, Ref{Model: m.Name, Version: m.Latest})
 }
 
 // manifests is a cache of manifests by their digests.

@@ -479,8 +479,8 @@ func TestModelCommands(t *testing.T) {
 		err  string // in the error, where there must be one
 	}{
 		{args: "access flowers@1", want: "nothing behind flowers@1 is restricted"},
-		{args: "acl flowers", err: "tkit registry protect flowers"},
-		{args: "acl flowers grant user:bob use", err: "tkit registry protect flowers"},
+		{args: "acl flowers", err: "tkit registry protect"},
+		{args: "acl flowers grant user:bob use", err: "tkit registry protect"},
 		{args: "protect cars", err: "there are flowers"},
 		{args: "protect flowers", want: "owned by " + string(me)},
 		{args: "protect flowers", err: "protected already"},
@@ -490,7 +490,7 @@ func TestModelCommands(t *testing.T) {
 		{args: "access flowers@1", want: "restricted by model:flowers, owned by user:olga"},
 		{args: "promote flowers@1", err: "not allowed to promote flowers@1"},
 		{args: "export flowers@1 FOLDER", err: "not allowed to export"},
-		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "it is not registered"},
+		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "no dataset is registered"},
 		{args: "reclassify 1", err: "not found"},
 		{args: "reclassify x", err: "by its number"},
 	} {

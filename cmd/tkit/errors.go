@@ -4,20 +4,23 @@ import (
 	"errors"
 	"fmt"
 
+	"tkit/access"
+	"tkit/access/audit"
 	"tkit/catalog"
 	"tkit/datasets/pictures"
+	"tkit/plugins/host"
 	"tkit/plugins/python"
 	"tkit/plugins/store"
+	"tkit/registry"
 	"tkit/serve/server"
 	"tkit/train"
 	"tkit/train/job"
 )
 
-// remedies are the flags that fix errors of packages, which do not know about
-// flags.
-var remedies = []struct {
-	err   error
-	flags string
+// hints are the flags and commands that fix errors of packages, which know neither.
+var hints = []struct {
+	err  error
+	hint string
 }{
 	{job.ErrChoose, "--input, --output"},
 	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
@@ -27,10 +30,23 @@ var remedies = []struct {
 	{pictures.ErrLookAlikes, "--look-alikes"},
 	{store.ErrPackages, "--python, --wheels"},
 	{python.ErrInterpreter, "--python"},
+	{server.ErrQueue, "--max-queue, --max-images"},
+	{audit.ErrMissing, acceptHint},
+	{audit.ErrAhead, acceptHint},
+	{access.ErrUnprotected, "`tkit registry protect` gives it one"},
+	{access.ErrNoDatasets, "`tkit datasets add` registers one"},
+	{access.ErrUnregistered, "`tkit datasets list` shows those that you may see"},
+	{access.ErrRegistered, "`tkit datasets show` shows it"},
+	{registry.ErrEmpty, "`tkit train` registers a model"},
+	{registry.ErrNoAlias, "`tkit registry promote` promotes a version"},
+	{registry.ErrUncertain, "`tkit registry verify` lists the problems"},
+	{store.ErrNotInstalled, "`tkit plugins install` installs it"},
 }
 
-// withFlags adds the flags that fix an error to its text.
-func withFlags(err error) error {
+const acceptHint = "`tkit access accept` accepts it"
+
+// withHints adds the flags and commands that fix an error to its text.
+func withHints(err error) error {
 	for { // errors.Join also wraps a single error
 		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok || len(joined.Unwrap()) != 1 {
@@ -46,10 +62,13 @@ func withFlags(err error) error {
 	default:
 		err = fmt.Errorf("%w (--%s)", err, about.Option)
 	}
-	for _, r := range remedies {
+	for _, r := range hints {
 		if errors.Is(err, r.err) {
-			return fmt.Errorf("%w (%s)", err, r.flags)
+			return fmt.Errorf("%w (%s)", err, r.hint)
 		}
+	}
+	if contract := new(host.ContractError); errors.As(err, &contract) {
+		return fmt.Errorf("%w (`tkit plugins new` begins a project with it)", err)
 	}
 	return err
 }

@@ -79,7 +79,7 @@ func app() *cli.App {
 			commandline.ManCommand(),
 		},
 	}
-	commandline.Prepare(a, commandline.Rules{Bounds: bounds, Values: argumentValues, Explain: withFlags})
+	commandline.Prepare(a, commandline.Rules{Bounds: bounds, Values: argumentValues, Explain: withHints})
 	return a
 }
 

@@ -18,7 +18,7 @@ type ContractError struct {
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("it was built against version %d of the plugin contract, but this tkit supports %d; build it with this tkit's SDK (`tkit plugins new` shows how)",
+	return fmt.Sprintf("it was built against version %d of the plugin contract, but this tkit supports %d; build it with the SDK of this tkit",
 		e.Plugin, e.Host)
 }
 

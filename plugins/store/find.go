@@ -77,7 +77,7 @@ func (s Store) Find(name, version, digest string) (Installed, error) {
 	if len(others) > 0 {
 		return Installed{}, fmt.Errorf("plugin %s %w; there are %s", wanted, ErrNotInstalled, strings.Join(others, ", "))
 	}
-	return Installed{}, fmt.Errorf("plugin %s %w; install it by `tkit plugins install`", wanted, ErrNotInstalled)
+	return Installed{}, fmt.Errorf("plugin %s %w", wanted, ErrNotInstalled)
 }
 
 // Lookup is Find for user input: NAME, NAME@VERSION or the beginning of a

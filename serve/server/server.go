@@ -93,14 +93,17 @@ func Defaults() Options {
 	}
 }
 
+// ErrQueue is the error of a queue that a request may not fit into.
+var ErrQueue = errors.New("the queue is shorter than a request")
+
 // check refuses invalid limits.
 func (o Options) check() error {
 	for _, limit := range []struct {
-		flag string
-		n    int64
-	}{{"max-batch", int64(o.MaxBatch)}, {"max-images", int64(o.MaxImages)}, {"max-body", o.MaxBody}} {
+		of string
+		n  int64
+	}{{"images in a batch", int64(o.MaxBatch)}, {"images in a request", int64(o.MaxImages)}, {"bytes in a request", o.MaxBody}} {
 		if limit.n < 1 {
-			return fmt.Errorf("serve: %s is %d; want 1 or more", limit.flag, limit.n)
+			return fmt.Errorf("serve: the limit of %s is %d: it must be at least 1", limit.of, limit.n)
 		}
 	}
 	for _, origin := range o.Origins {
@@ -109,10 +112,10 @@ func (o Options) check() error {
 		}
 	}
 	if o.MaxQueue < o.MaxImages {
-		return fmt.Errorf("serve: max-queue is %d, too short for a request of max-images %d", o.MaxQueue, o.MaxImages)
+		return fmt.Errorf("serve: %w: %d images may wait, and a request may have %d", ErrQueue, o.MaxQueue, o.MaxImages)
 	}
 	if o.Threads < 0 {
-		return fmt.Errorf("serve: threads is %d; want 0 for all cores, or more", o.Threads)
+		return fmt.Errorf("serve: %d threads: give 1 or more, or 0 for all cores", o.Threads)
 	}
 	return nil
 }

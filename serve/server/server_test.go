@@ -281,10 +281,10 @@ func TestRunRefuses(t *testing.T) {
 		{"an unknown alias", func(o *Options) { o.Models = []string{"digits@champion"} }, "champion"},
 		{"a bad reference", func(o *Options) { o.Models = []string{"Digits!"} }, "Digits!"},
 		{"an unknown precision", func(o *Options) { o.Precision = "fp64" }, "fp64"},
-		{"a batch of none", func(o *Options) { o.MaxBatch = 0 }, "max-batch"},
+		{"a batch of none", func(o *Options) { o.MaxBatch = 0 }, "images in a batch"},
 		{"an origin for all", func(o *Options) { o.Origins = []string{"*"} }, "origin"},
 		{"an origin with a path", func(o *Options) { o.Origins = []string{"https://lab.example.org/"} }, "lab.example.org"},
-		{"a queue shorter than a request", func(o *Options) { o.MaxQueue = 1 }, "max-queue"},
+		{"a queue shorter than a request", func(o *Options) { o.MaxQueue = 1 }, "queue is shorter"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := Defaults()
