@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tkit/access"
+	"tkit/datasets/pictures"
 	"tkit/registry"
 )
 
@@ -72,6 +73,10 @@ var operations = []operation{
 			return err
 		}
 		return d.Close()
+	}},
+	{name: "CheckDataset", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error { // decided again by its content
+		_, err := f.CheckDataset(ctx, who, "scans", CheckOptions{LookAlikes: pictures.Ignore, Page: true})
+		return err
 	}},
 	{name: "BeginTraining", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		r, err := f.BeginTraining(ctx, who, TrainingOptions{Data: "scans"}) // decided again when it is opened

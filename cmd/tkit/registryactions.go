@@ -42,7 +42,7 @@ func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regi
 	}
 	if file := c.Path("html"); file != "" {
 		if err := writeVersionPage(c, k, who, v, file); err != nil {
-			return fmt.Errorf("--html: %w", err)
+			return err
 		}
 	}
 	return show(c, v, func(w io.Writer) error { return versionpage.WriteText(w, v) })

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"io"
-
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
-	"tkit/internal/commandline"
-	"tkit/internal/page"
 	"tkit/registry"
 	"tkit/registry/versionpage"
 )
@@ -21,9 +17,5 @@ func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v r
 		return err
 	}
 	shown := &versionpage.Page{Version: v, By: version, Restrictions: restrictions(a)}
-	if err := page.WriteFile(file, func(w io.Writer) error { return shown.Write(w) }); err != nil {
-		return err
-	}
-	commandline.Tell(c, "note", "wrote "+file)
-	return nil
+	return writePage(c, file, shown.Write)
 }
