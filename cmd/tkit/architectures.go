@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -66,21 +64,5 @@ func showArchitecture(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return show(c, s, func(w io.Writer) error {
-		fmt.Fprintf(w, "%s: %s\n%s\n\n", s.Name, s.Title, s.Citation)
-		rows := [][]string{{"input", "", architectures.Shape(s.Input[:]).String(), ""}}
-		for _, e := range s.Endpoints {
-			name := e.Name
-			if e.Auxiliary {
-				name += " (training only)"
-			}
-			rows = append(rows, []string{name, e.Operation, e.Output.String(), present.Count(e.Trainable)})
-		}
-		rows = append(rows, []string{"total", "", "", present.Count(s.Trainable)})
-		err := present.Table(w, []string{"endpoint", "operation", "output", "parameters"}, rows)
-		if err == nil && s.Statistics > 0 {
-			fmt.Fprintf(w, "and %s running statistics of batch normalisation\n", present.Count(s.Statistics))
-		}
-		return err
-	})
+	return show(c, s, s.WriteText)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/plugins/store"
 )
@@ -40,27 +38,7 @@ func showPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	return show(c, i, func(w io.Writer) error {
-		deterministic := "yes"
-		if !i.Deterministic {
-			deterministic = "no: its results are not cached"
-		}
-		pairs := [][2]string{
-			{"plugin", i.Description.String()}, {"summary", i.Summary}, {"takes", i.Takes.String()}, {"gives", i.Gives.String()},
-			{"deterministic", deterministic}, {"digest", i.Digest}, {"size", fmt.Sprintf("%d bytes", i.Size)}, {"installed", present.Time(i.At)},
-		}
-		if i.Python != nil {
-			pairs = append(pairs, [2]string{"python", i.Python.Version + " with " + strings.Join(i.Python.Packages, ", ")})
-		}
-		if len(i.ConfigSchema) == 0 {
-			return present.Pairs(w, append(pairs, [2]string{"configuration", "none"}))
-		}
-		if err := present.Pairs(w, pairs); err != nil {
-			return err
-		}
-		fmt.Fprintln(w, "configuration, as a JSON Schema:")
-		return present.JSON(w, json.RawMessage(i.ConfigSchema))
-	})
+	return show(c, i, i.WriteText)
 }
 
 func verifyPlugins(c *cli.Context, s store.Store) error {

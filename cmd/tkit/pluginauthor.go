@@ -3,14 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/commandline"
-	"tkit/internal/present"
 	"tkit/internal/printable"
-	"tkit/plugins/preprocesstest"
 	"tkit/plugins/scaffold"
 	"tkit/plugins/store"
 	"tkit/plugins/trial"
@@ -114,7 +111,7 @@ func testPlugin(c *cli.Context, s store.Store) error {
 	}
 	var observe trial.Observer
 	if !c.Bool("json") {
-		observe = printChecks(c.App.Writer, o.Network)
+		observe = trial.Printer(c.App.Writer, o.Network)
 	}
 	report, err := trial.Test(c.Context, s, o, observe)
 	if err != nil {
@@ -127,31 +124,6 @@ func testPlugin(c *cli.Context, s store.Store) error {
 	return err
 }
 
-// printChecks prints how this machine confines the plugin, and then each check
-// as it is done.
-func printChecks(w io.Writer, network bool) trial.Observer {
-	const form = "%-20s %-8s %8s  %s\n"
-	return trial.Observer{
-		Started: func(r trial.Report) {
-			fmt.Fprintln(w, "how this machine confines plugins; docs/security-plugins.md explains each line:")
-			for _, p := range r.Protections.List(network) {
-				fmt.Fprintf(w, "  %-5s%s\n", map[bool]string{true: "yes", false: "NO"}[p.Closed], p.Words)
-			}
-			printable.Fprintf(w, "%s, %s\n"+form, r.Plugin, r.Digest, "CHECK", "RESULT", "TOOK", "")
-		},
-		Checked: func(r preprocesstest.Result) {
-			verdict, why := "passed", r.Note
-			switch {
-			case r.Err != nil:
-				verdict, why = "FAILED", r.Fault
-			case r.Skipped != "":
-				verdict, why = "skipped", r.Skipped
-			}
-			printable.Fprintf(w, form, r.Check, verdict, r.Took.Round(time.Millisecond), why)
-		},
-	}
-}
-
 func benchPlugin(c *cli.Context, s store.Store) error {
 	o, err := trialOptions(c)
 	if err != nil {
@@ -161,16 +133,5 @@ func benchPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	return show(c, f, func(w io.Writer) error {
-		printable.Fprintf(w, "%s, %s at a time; start to first result: %.0f ms\n", f.Plugin, f.Batch, f.Start)
-		return present.Table(w, []string{"way", "an image (median)", "images/s", "a batch (99 %)"},
-			[][]string{speedRow("shared memory", f.Shared), speedRow("gRPC", f.GRPC)})
-	})
-}
-
-func speedRow(way string, s *trial.Speed) []string {
-	if s == nil {
-		return []string{way, "it does not share memory with tkit on this machine", "", ""}
-	}
-	return []string{way, fmt.Sprintf("%.3f ms", s.Image), fmt.Sprintf("%.0f", s.Rate), fmt.Sprintf("%.2f ms", s.P99)}
+	return show(c, f, f.WriteText)
 }

@@ -23,13 +23,13 @@ func listRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		if err != nil {
 			return err
 		}
-		return show(c, versions, func(w io.Writer) error { return printVersions(w, versions) })
+		return show(c, versions, func(w io.Writer) error { return versionpage.WriteVersions(w, versions) })
 	}
 	models, err := k.ListModels(c.Context, who)
 	if err != nil {
 		return err
 	}
-	return showList(c, models, emptyRegistry, []string{"model", "newest", "production", "other aliases", "created"}, modelRow)
+	return showList(c, models, emptyRegistry, versionpage.ModelHeader, versionpage.ModelRow)
 }
 
 func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
@@ -86,7 +86,7 @@ func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, events, emptyRegistry, []string{"time", "who", "did", "model", "what", "why"}, eventRow)
+	return showList(c, events, emptyRegistry, versionpage.EventHeader, versionpage.EventRow)
 }
 
 func exportVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {

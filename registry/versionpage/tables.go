@@ -1,4 +1,4 @@
-package main
+package versionpage
 
 import (
 	"fmt"
@@ -11,7 +11,11 @@ import (
 	"tkit/registry"
 )
 
-func modelRow(m registry.Model) []string {
+// ModelHeader is the header of the rows that ModelRow returns.
+var ModelHeader = []string{"model", "newest", "production", "other aliases", "created"}
+
+// ModelRow returns the row of a model in a table of models.
+func ModelRow(m registry.Model) []string {
 	production, others := "-", []string{}
 	for _, a := range m.Aliases {
 		if a.Name == registry.Production {
@@ -23,7 +27,8 @@ func modelRow(m registry.Model) []string {
 	return []string{m.Name, strconv.Itoa(m.Latest), production, present.OrDash(strings.Join(others, " ")), present.Time(m.Created)}
 }
 
-func printVersions(w io.Writer, versions []registry.Version) error {
+// WriteVersions writes a table of versions, the newest first.
+func WriteVersions(w io.Writer, versions []registry.Version) error {
 	var rows [][]string
 	for _, v := range slices.Backward(versions) {
 		m := v.Manifest
@@ -43,7 +48,11 @@ func printVersions(w io.Writer, versions []registry.Version) error {
 	return present.Table(w, []string{"version", "aliases", "accuracy", "labels", "trunk", "created", "description"}, rows)
 }
 
-func eventRow(e registry.Event) []string {
+// EventHeader is the header of the rows that EventRow returns.
+var EventHeader = []string{"time", "who", "did", "model", "what", "why"}
+
+// EventRow returns the row of a change in a table of the history.
+func EventRow(e registry.Event) []string {
 	what := "version " + strconv.Itoa(e.Version)
 	switch {
 	case e.Action == registry.AliasRemoved:
