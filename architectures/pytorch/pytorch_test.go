@@ -1,0 +1,276 @@
+package pytorch_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"tkit/architectures"
+	"tkit/architectures/builder"
+	"tkit/architectures/pytorch"
+	"tkit/internal/tensorflow"
+	"tkit/internal/weightfile"
+)
+
+// An answer is what a network of torchvision or timm says; see testdata/write.py.
+type answer struct {
+	Size   [2]int             `json:"size"`
+	Shapes map[string][]int64 `json:"shapes"`
+	Logits []float32          `json:"logits"`
+}
+
+func answers(t *testing.T) map[string]answer {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/answers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]answer
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestAgreesWithPyTorch gives the networks weights under PyTorch's names and compares
+// their logits with those of PyTorch.
+func TestAgreesWithPyTorch(t *testing.T) {
+	for name, want := range answers(t) {
+		t.Run(name, func(t *testing.T) {
+			a, g := build(t, name, want)
+			loaded, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ignored := range loaded.Ignored {
+				if !strings.HasSuffix(ignored, "num_batches_tracked") && !strings.HasPrefix(ignored, "aux") && !strings.HasPrefix(ignored, "AuxLogits") {
+					t.Errorf("%s was ignored", ignored)
+				}
+			}
+			got := logits(t, g, loaded)
+			largest := 0.0
+			for _, v := range want.Logits {
+				largest = max(largest, math.Abs(float64(v)))
+			}
+			for i, v := range want.Logits {
+				if d := math.Abs(float64(got[i] - v)); !(d <= 1e-4*largest) {
+					t.Errorf("logits %v, by PyTorch %v", got, want.Logits)
+					break
+				}
+			}
+		})
+	}
+}
+
+func build(t *testing.T, name string, of answer) (architectures.Architecture, *architectures.Graph) {
+	t.Helper()
+	a, err := architectures.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := a.Build(len(of.Logits), [3]int{of.Size[0], of.Size[1], 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, g
+}
+
+// logits are those of the image "images".
+func logits(t *testing.T, g *architectures.Graph, loaded *pytorch.Loaded) []float32 {
+	t.Helper()
+	n, err := builder.Network(g, loaded.Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	l, err := n.Load(tensorflow.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	height, width := g.Input[0], g.Input[1]
+	planes, pixels := noise("images", 3*height*width), make([]float32, 3*height*width)
+	for i := range pixels {
+		pixels[i] = planes[i%3*height*width+i/3]
+	}
+	in, err := tensorflow.FromRows([]int64{int64(height), int64(width), 3}, [][]float32{pixels})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := l.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []float32
+	for i, port := range l.Outputs {
+		if port.Name == "logits" {
+			values = slices.Clone(out[i].Float32())
+		}
+		out[i].Close()
+	}
+	return values
+}
+
+// noise and values are those of testdata/write.py.
+func noise(name string, count int) []float32 {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	state, all := h.Sum32(), make([]float32, count)
+	for i := range all {
+		state = state*1664525 + 1013904223
+		all[i] = float32(float64(state) / (1 << 32))
+	}
+	return all
+}
+
+func values(name string, shape []int64) []float32 {
+	count, fan := 1, 1
+	for i, d := range shape {
+		count *= int(d)
+		if i > 0 {
+			fan *= int(d)
+		}
+	}
+	all := noise(name, count)
+	limit := float32(math.Sqrt(6 / float64(fan)))
+	for i, u := range all {
+		switch {
+		case len(shape) > 1:
+			all[i] = (2*u - 1) * limit
+		case strings.HasSuffix(name, "running_var"):
+			all[i] = 1 + u/2
+		case strings.HasSuffix(name, "weight"):
+			all[i] = 1 + (u-0.5)/5
+		default:
+			all[i] = (u - 0.5) / 5
+		}
+	}
+	return all
+}
+
+// file is a file of safetensors with tensors of those names and shapes.
+func file(t *testing.T, shapes map[string][]int64, prefix string) *weightfile.File {
+	t.Helper()
+	type entry struct {
+		Type    string   `json:"dtype"`
+		Shape   []int64  `json:"shape"`
+		Offsets [2]int64 `json:"data_offsets"`
+	}
+	header := map[string]entry{}
+	var data bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(shapes)) {
+		e := entry{Type: "F32", Shape: shapes[name], Offsets: [2]int64{int64(data.Len()), 0}}
+		if strings.HasSuffix(name, "num_batches_tracked") {
+			e.Type = "I64"
+			data.Write(make([]byte, 8))
+		} else if err := binary.Write(&data, binary.LittleEndian, values(name, shapes[name])); err != nil {
+			t.Fatal(err)
+		}
+		e.Offsets[1] = int64(data.Len())
+		header[prefix+name] = e
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
+	whole = append(whole, data.Bytes()...)
+	f, err := weightfile.Read(t.Context(), bytes.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// Names under a common prefix, and those of EfficientNet-PyTorch, are found too.
+func TestNames(t *testing.T) {
+	want := answers(t)["efficientnet-lite0"]
+	a, g := build(t, "efficientnet-lite0", want)
+	first, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, "module."))
+	if err != nil || first.Scheme != "timm" {
+		t.Fatalf("%v, %v", first, err)
+	}
+	renamed := map[string][]int64{}
+	block, last := -1, ""
+	for _, name := range inOrder(want.Shapes) {
+		parts := strings.Split(name, ".")
+		if parts[0] != "blocks" {
+			top := map[string]string{"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"}
+			renamed[top[parts[0]]+"."+parts[1]] = want.Shapes[name]
+			continue
+		}
+		if unit := parts[1] + "." + parts[2]; unit != last {
+			block, last = block+1, unit
+		}
+		inside := map[string]string{"conv_pw": "_expand_conv", "bn1": "_bn0", "conv_dw": "_depthwise_conv", "bn2": "_bn1", "conv_pwl": "_project_conv", "bn3": "_bn2"}
+		if parts[1] == "0" {
+			inside = map[string]string{"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+		}
+		renamed["_blocks."+itoa(block)+"."+inside[parts[3]]+"."+parts[4]] = want.Shapes[name]
+	}
+	second, err := pytorch.Load(t.Context(), a, g, file(t, renamed, ""))
+	if err != nil || second.Scheme != "EfficientNet-PyTorch" || len(second.Weights) != len(first.Weights) {
+		t.Errorf("%v, %v", second, err)
+	}
+}
+
+// inOrder sorts names with blocks by their numbers.
+func inOrder(shapes map[string][]int64) []string {
+	return slices.SortedFunc(maps.Keys(shapes), func(a, b string) int { return strings.Compare(padded(a), padded(b)) })
+}
+
+func padded(name string) string {
+	parts := strings.Split(name, ".")
+	for i, p := range parts {
+		if len(p) == 1 {
+			parts[i] = "0" + p
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+func itoa(n int) string {
+	text, _ := json.Marshal(n)
+	return string(text)
+}
+
+func TestRefused(t *testing.T) {
+	want := answers(t)["resnet18"]
+	a, g := build(t, "resnet18", want)
+	change := func(f func(map[string][]int64)) map[string][]int64 {
+		shapes := maps.Clone(want.Shapes)
+		f(shapes)
+		return shapes
+	}
+	for words, shapes := range map[string]map[string][]int64{
+		"there is no layer1.0.bn1.bias":           change(func(s map[string][]int64) { delete(s, "layer1.0.bn1.bias") }),
+		"the network has no place for extra":      change(func(s map[string][]int64) { s["extra.weight"] = []int64{1} }),
+		"its shape is [9 512], and the network":   change(func(s map[string][]int64) { s["fc.weight"] = []int64{9, 512} }),
+		"its shape is [64 3 3 3], and the":        change(func(s map[string][]int64) { s["conv1.weight"] = []int64{64, 3, 3, 3} }),
+		"its shape is [64 3 49], and the network": change(func(s map[string][]int64) { s["conv1.weight"] = []int64{64, 3, 49} }),
+	} {
+		if _, err := pytorch.Load(t.Context(), a, g, file(t, shapes, "")); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("error %v, want one with %q", err, words)
+		}
+	}
+	other, otherGraph := build(t, "resnet34", want)
+	if _, err := pytorch.Load(t.Context(), other, otherGraph, file(t, want.Shapes, "")); !errors.Is(err, pytorch.ErrNames) {
+		t.Errorf("another depth: %v", err)
+	}
+	lenet, err := architectures.Lookup("lenet5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pytorch.Load(t.Context(), lenet, g, file(t, want.Shapes, "")); err == nil {
+		t.Error("LeNet has no published weights")
+	}
+}
