@@ -11,9 +11,9 @@ import (
 
 const (
 	exportInKeras = "load it in Keras and save it by model.export(FOLDER)"
-	frozenGraph   = "a frozen graph (GraphDef), not a SavedModel; import it in Python's TensorFlow and save it by tf.compat.v1.saved_model.simple_save"
+	frozenGraph   = "a frozen graph (GraphDef), not a SavedModel; give the file itself, with the ending .pb"
 	checkpoint    = "part of a checkpoint, which has weights but no graph; load it into its model, and save that by model.export(FOLDER) or tf.saved_model.save"
-	pyTorch       = "a PyTorch file; convert it through ONNX to a SavedModel, for instance with onnx2tf"
+	pyTorch       = "a PyTorch file; import its weights as a base of one of tkit's architectures, or convert the model through ONNX to a SavedModel, for instance with onnx2tf"
 )
 
 // byEnding describes files by extension, for formats without a signature in
@@ -23,7 +23,7 @@ var byEnding = map[string]string{
 	".onnx":        "an ONNX model; convert it to a SavedModel, for instance with onnx2tf",
 	".pt":          pyTorch,
 	".pth":         pyTorch,
-	".safetensors": "a file of weights without a graph; load it into its model, and export that as a SavedModel",
+	".safetensors": "a file of weights without a graph; import it as a base of one of tkit's architectures, or load it into its model and export that as a SavedModel",
 	".index":       checkpoint,
 	".meta":        checkpoint,
 	".ckpt":        checkpoint,
