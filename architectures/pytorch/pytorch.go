@@ -20,38 +20,90 @@ import (
 	"tkit/internal/weightfile"
 )
 
-// ErrNames is wrapped by the refusal of a file whose names are not those of the
-// architecture.
-var ErrNames = errors.New("the names are not those of the architecture")
+var (
+	// ErrNames is wrapped by errors about a file whose names are not those of the
+	// architecture.
+	ErrNames = errors.New("the names are not those of the architecture")
+	// ErrScheme is wrapped by errors about a file whose origin must be stated, or
+	// was stated wrongly.
+	ErrScheme = errors.New("the scheme must be stated")
+)
 
 // Loaded are the weights of an architecture.
 type Loaded struct {
 	Weights []*network.Weight // every one that inference needs, sorted by name
 	// Scheme is whose names the file has, such as "torchvision".
 	Scheme string
+	// Mode is the mode of package preprocessing that the published weights of the
+	// scheme expect; "" is the architecture's own preprocessing.
+	Mode string
+	// Unclear says why the file does not tell which mode it expects, so that the
+	// user must choose; "" where Mode is certain.
+	Unclear string
 	// Ignored are the tensors of the file that inference does not need: those of
 	// auxiliary heads, and the numbers of batches that statistics were taken over.
 	Ignored []string
 }
 
+// Classes returns the number of classes that the file's classifier has. It takes the
+// same options as Load and returns the same errors.
+func Classes(a architectures.Architecture, f *weightfile.File, scheme string) (int, error) {
+	g, err := a.Graph()
+	if err != nil {
+		return 0, err
+	}
+	_, all, err := choose(a, g, f, scheme)
+	if err != nil {
+		return 0, err
+	}
+	last := all[len(all)-1] // a variable of the classifier
+	if len(last.tensor.Shape) == 0 {
+		return 0, fmt.Errorf("%s has no dimension", last.name)
+	}
+	return int(last.tensor.Shape[0]), nil
+}
+
 // Load reads the weights of an architecture's network for inference, which is
-// g.Serving. A prefix that all names have, such as "module.", is taken off. The
-// error wraps [ErrNames] where the file is another network's.
-func Load(ctx context.Context, a architectures.Architecture, g *architectures.Graph, f *weightfile.File) (*Loaded, error) {
+// g.Serving. A prefix that all names have, such as "module.", is removed. Scheme
+// states whose names the file has; "" is for the file to tell, where it can. The
+// error wraps [ErrNames] where the file is another network's, and [ErrScheme] where
+// networks of two libraries have the same names and compute differently.
+func Load(ctx context.Context, a architectures.Architecture, g *architectures.Graph, f *weightfile.File, scheme string) (*Loaded, error) {
+	s, all, err := choose(a, g, f, scheme)
+	if err != nil {
+		return nil, err
+	}
+	return s.load(ctx, all, f)
+}
+
+// choose returns the scheme of a file's names, and where each variable's value is.
+func choose(a architectures.Architecture, g *architectures.Graph, f *weightfile.File, stated string) (scheme, []needed, error) {
 	known := schemesOf(a.Name, g)
 	if len(known) == 0 {
-		return nil, fmt.Errorf("no published PyTorch weights are known for %s", a.Name)
+		return scheme{}, nil, fmt.Errorf("no published PyTorch weights are known for %s", a.Name)
 	}
 	prefix := commonPrefix(slices.Collect(maps.Keys(f.Tensors)))
 	var failed []error
+	var names []string
 	for _, s := range known {
-		needed, err := s.match(g, prefix, f)
+		names = append(names, strings.Split(s.name, " and ")...)
+		if stated != "" && !slices.Contains(strings.Split(s.name, " and "), stated) {
+			continue
+		}
+		all, err := s.match(g, prefix, f)
+		if err == nil && s.confused != "" && stated == "" {
+			err = fmt.Errorf("%w: %s", ErrScheme, s.confused)
+			return scheme{}, nil, err
+		}
 		if err == nil {
-			return s.load(ctx, needed, f)
+			return s, all, nil
 		}
 		failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
 	}
-	return nil, fmt.Errorf("%w %s: %w", ErrNames, a.Name, errors.Join(failed...))
+	if len(failed) == 0 {
+		return scheme{}, nil, fmt.Errorf("%w: %q is none of the schemes of %s: %s", ErrScheme, stated, a.Name, strings.Join(names, ", "))
+	}
+	return scheme{}, nil, fmt.Errorf("%w %s: %w", ErrNames, a.Name, errors.Join(failed...))
 }
 
 // commonPrefix is "module." or another first part that every name has.
@@ -126,7 +178,7 @@ func beforeFlatten(g *architectures.Graph, name string) string {
 }
 
 func (s scheme) load(ctx context.Context, all []needed, f *weightfile.File) (*Loaded, error) {
-	out := &Loaded{Scheme: s.name}
+	out := &Loaded{Scheme: s.name, Mode: s.mode, Unclear: s.unclear}
 	used := map[string]bool{}
 	for _, n := range all {
 		if err := ctx.Err(); err != nil {

@@ -46,7 +46,7 @@ func TestAgreesWithPyTorch(t *testing.T) {
 	for name, want := range answers(t) {
 		t.Run(name, func(t *testing.T) {
 			a, g := build(t, name, want)
-			loaded, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""))
+			loaded, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""), stated(name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,8 +195,8 @@ func file(t *testing.T, shapes map[string][]int64, prefix string) *weightfile.Fi
 func TestNames(t *testing.T) {
 	want := answers(t)["efficientnet-lite0"]
 	a, g := build(t, "efficientnet-lite0", want)
-	first, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, "module."))
-	if err != nil || first.Scheme != "timm" {
+	first, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, "module."), "timm-tf")
+	if err != nil || first.Scheme != "timm-tf" {
 		t.Fatalf("%v, %v", first, err)
 	}
 	renamed := map[string][]int64{}
@@ -217,9 +217,51 @@ func TestNames(t *testing.T) {
 		}
 		renamed["_blocks."+itoa(block)+"."+inside[parts[3]]+"."+parts[4]] = want.Shapes[name]
 	}
-	second, err := pytorch.Load(t.Context(), a, g, file(t, renamed, ""))
-	if err != nil || second.Scheme != "EfficientNet-PyTorch" || len(second.Weights) != len(first.Weights) {
+	second, err := pytorch.Load(t.Context(), a, g, file(t, renamed, ""), "")
+	if err != nil || second.Scheme != "efficientnet-pytorch" || len(second.Weights) != len(first.Weights) {
 		t.Errorf("%v, %v", second, err)
+	}
+}
+
+// stated is the scheme that the file of an answer must be stated to have.
+func stated(architecture string) string {
+	if strings.HasPrefix(architecture, "efficientnet-lite") {
+		return "timm-tf"
+	}
+	return ""
+}
+
+// Names that networks of two libraries have are not guessed.
+func TestSchemeIsStated(t *testing.T) {
+	want := answers(t)["efficientnet-lite0"]
+	a, g := build(t, "efficientnet-lite0", want)
+	for scheme, says := range map[string]string{
+		"":            "state timm-tf",
+		"timm":        "efficientnet-lite0: timm-tf, efficientnet-pytorch",
+		"torchvision": "none of the schemes",
+	} {
+		if _, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""), scheme); !errors.Is(err, pytorch.ErrScheme) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", scheme, err, says)
+		}
+	}
+	if n, err := pytorch.Classes(a, file(t, want.Shapes, ""), "timm-tf"); err != nil || n != len(want.Logits) {
+		t.Errorf("%d classes, %v", n, err)
+	}
+}
+
+// The inputs of torchvision's GoogLeNet and Inception v3 depend on an option that the
+// file does not tell.
+func TestUnclearInput(t *testing.T) {
+	for _, name := range []string{"googlenet-torchvision", "inceptionv3-torchvision", "resnet18"} {
+		want := answers(t)[name]
+		a, g := build(t, name, want)
+		loaded, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""), stated(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unclear := name != "resnet18"; (loaded.Unclear != "") != unclear {
+			t.Errorf("%s: %q", name, loaded.Unclear)
+		}
 	}
 }
 
@@ -258,19 +300,19 @@ func TestRefused(t *testing.T) {
 		"its shape is [64 3 3 3], and the":        change(func(s map[string][]int64) { s["conv1.weight"] = []int64{64, 3, 3, 3} }),
 		"its shape is [64 3 49], and the network": change(func(s map[string][]int64) { s["conv1.weight"] = []int64{64, 3, 49} }),
 	} {
-		if _, err := pytorch.Load(t.Context(), a, g, file(t, shapes, "")); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := pytorch.Load(t.Context(), a, g, file(t, shapes, ""), ""); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want one with %q", err, words)
 		}
 	}
 	other, otherGraph := build(t, "resnet34", want)
-	if _, err := pytorch.Load(t.Context(), other, otherGraph, file(t, want.Shapes, "")); !errors.Is(err, pytorch.ErrNames) {
+	if _, err := pytorch.Load(t.Context(), other, otherGraph, file(t, want.Shapes, ""), ""); !errors.Is(err, pytorch.ErrNames) {
 		t.Errorf("another depth: %v", err)
 	}
 	lenet, err := architectures.Lookup("lenet5")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pytorch.Load(t.Context(), lenet, g, file(t, want.Shapes, "")); err == nil {
+	if _, err := pytorch.Load(t.Context(), lenet, g, file(t, want.Shapes, ""), ""); err == nil {
 		t.Error("LeNet has no published weights")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tkit/architectures"
+	"tkit/internal/preprocessing"
 )
 
 // A scheme names the modules of a library's network after our layers.
@@ -15,28 +16,42 @@ type scheme struct {
 	module func(layer string) (string, bool)
 	// auxiliary begins the names of heads that only training uses; "": there are none.
 	auxiliary string
+	// mode and unclear are those of Loaded.
+	mode, unclear string
+	// confused says why the scheme must be stated: another network has the same
+	// names.
+	confused string
 }
+
+const (
+	// torchvision's GoogLeNet and Inception v3 convert their input where
+	// transform_input is set, which it is for the published weights.
+	transformed = "torchvision's published weights expect tf, since they were trained with transform_input; " +
+		"weights trained without it expect what they were trained with, usually torch"
+	padded = "timm's tf_efficientnet_lite and efficientnet_lite have the same names and compute differently; " +
+		"the former is the network of tkit: state timm-tf if the weights are of a tf_ model"
+)
 
 // schemesOf are the naming schemes in which weights of an architecture are published.
 func schemesOf(name string, g *architectures.Graph) []scheme {
 	switch {
 	case name == "alexnet-onetower":
-		return []scheme{{name: "torchvision", module: table(alexNet)}}
+		return []scheme{{name: "torchvision", module: table(alexNet), mode: preprocessing.Torch}}
 	case strings.HasPrefix(name, "vgg"):
 		return []scheme{
-			{name: "torchvision", module: vgg(g, map[string]string{"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"})},
-			{name: "timm", module: vgg(g, map[string]string{"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"})},
+			{name: "torchvision", module: vgg(g, map[string]string{"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}), mode: preprocessing.Torch},
+			{name: "timm", module: vgg(g, map[string]string{"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}), mode: preprocessing.Torch},
 		}
 	case name == "googlenet-torchvision":
-		return []scheme{{name: "torchvision", module: googLeNet, auxiliary: "aux"}}
+		return []scheme{{name: "torchvision", module: googLeNet, auxiliary: "aux", mode: preprocessing.TF, unclear: transformed}}
 	case name == "inceptionv3-torchvision":
-		return []scheme{{name: "torchvision", module: inceptionV3(g), auxiliary: "AuxLogits."}}
+		return []scheme{{name: "torchvision", module: inceptionV3(g), auxiliary: "AuxLogits.", mode: preprocessing.TF, unclear: transformed}}
 	case name == "resnet18", name == "resnet34", strings.HasSuffix(name, "v1.5"):
-		return []scheme{{name: "torchvision and timm", module: resNet}}
+		return []scheme{{name: "torchvision and timm", module: resNet, mode: preprocessing.Torch}}
 	case strings.HasPrefix(name, "efficientnet-lite"):
 		return []scheme{
-			{name: "timm", module: efficientNetLite},
-			{name: "EfficientNet-PyTorch", module: efficientNetPyTorch(g)},
+			{name: "timm-tf", module: efficientNetLite, mode: preprocessing.TF, confused: padded},
+			{name: "efficientnet-pytorch", module: efficientNetPyTorch(g)},
 		}
 	}
 	return nil
