@@ -26,7 +26,7 @@ var layers = [][]string{
 var internalLayers = [][]string{
 	{"pipeline", "signatures"},
 	{"bases", "commandline", "home", "independence", "raster", "savedmodel"},
-	{"evaluation", "hdfs", "network", "page", "preprocessing", "present"},
+	{"evaluation", "hdfs", "network", "page", "preprocessing", "present", "weightfile"},
 	{"bottlenecks", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "ttytest", "workfolder"},
 }
 

@@ -1,5 +1,5 @@
 // Package catalog implements every operation on datasets, models, versions,
-// aliases, grants and tokens. Each operation is one method of [Catalog]. It
+// aliases, bases, grants and tokens. Each operation is one method of [Catalog]. It
 // takes the caller, decides by the policy in force whether the caller may do
 // this, writes the decision to the audit log, and then acts.
 //

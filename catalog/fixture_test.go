@@ -37,7 +37,7 @@ func (noGroups) Of(context.Context, access.Principal) ([]access.Principal, error
 }
 
 // A fixture is a home with the registered dataset scans, which is olga's, and two
-// versions of the model m that were trained on it. Version 1 has been in production
+// versions of the model m that were trained on it, and the stored base. Version 1 has been in production
 // before version 2. There are grant 1 on the dataset and declassification 1 of
 // version 1, and the account that the server runs as may use the model.
 type fixture struct {
@@ -80,7 +80,20 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f.token = token.ID
+	_, err = f.ImportBase(t.Context(), f.account, "stored", func(ctx context.Context) (registry.NewBase, error) { return f.newBase(ctx, m1) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	return f
+}
+
+// newBase is a base with the trunk of a version as its network.
+func (f *fixture) newBase(ctx context.Context, of registry.Ref) (registry.NewBase, error) {
+	m := f.manifest(ctx, of)
+	return registry.NewBase{
+		Manifest: registry.BaseManifest{Preprocessing: m.Preprocessing, Signature: m.Signature, Licence: "Apache-2.0"},
+		Network:  registry.Stored(m.Trunk.Digest),
+	}, nil
 }
 
 func openCatalog(t *testing.T, home string) *Catalog {

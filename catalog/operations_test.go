@@ -92,6 +92,36 @@ var operations = []operation{
 		}
 		return r.End(nil)
 	}},
+	{name: "BeginTraining, with a stored base", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		r, err := f.BeginTraining(ctx, who, TrainingOptions{Data: "scans", Base: "stored"})
+		if err != nil {
+			return err
+		}
+		return r.End(nil)
+	}},
+	{name: "ListBases", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ListBases(ctx, who)
+		return err
+	}},
+	{name: "ShowBase", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ShowBase(ctx, who, "stored")
+		return err
+	}},
+	{name: "OpenBase", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, n, err := f.OpenBase(ctx, who, "stored")
+		if err != nil {
+			return err
+		}
+		return n.Close()
+	}},
+	{name: "ImportBase", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ImportBase(ctx, who, "another", func(ctx context.Context) (registry.NewBase, error) { return f.newBase(ctx, m2) })
+		return err
+	}},
+	{name: "RemoveBase", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.RemoveBase(ctx, who, "stored")
+		return err
+	}},
 	{name: "UseVersion", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		u, err := f.UseVersion(ctx, who, m2)
 		if err != nil {
@@ -261,12 +291,12 @@ func TestOperations(t *testing.T) {
 // they need no right, or belong to an operation that the table has.
 var others = []string{
 	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", // need no right
-	"OptionError.Error", "OptionError.Unwrap",
+	"OptionError.Error", "OptionError.Unwrap", "Base.String", "Base.Random",
 	"OpenDataset.Found", "OpenDataset.Close", // of Catalog.OpenDataset
 	"Use.Context", "Use.Files", "Use.End", // of UseVersion, for its version
 	// Of BeginTraining. Found and Register decide again, and Promote calls Catalog.Promote.
 	"TrainingRun.Context", "TrainingRun.NewWorkFolder", "TrainingRun.AllOrNothing", "TrainingRun.Found", "TrainingRun.MayRead",
-	"TrainingRun.BaseVersion", "TrainingRun.BaseNetwork", "TrainingRun.DerivedFolder", "TrainingRun.Register", "TrainingRun.Promote", "TrainingRun.End",
+	"TrainingRun.Base", "TrainingRun.BaseNetwork", "TrainingRun.DerivedFolder", "TrainingRun.Register", "TrainingRun.Promote", "TrainingRun.End",
 	// Of Serve, for the server and not for a caller; see TestServingReads.
 	"Serving.Ready", "Serving.Authenticate", "Serving.AuthorizeLoad", "Serving.Close",
 	"Serving.Versions", "Versions.List", "Versions.Resolve", "Versions.Files", "Versions.Generation", "Versions.Watch",

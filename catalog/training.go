@@ -19,8 +19,10 @@ import (
 type TrainingOptions struct {
 	// Data is a registered dataset's name, or a path or URI.
 	Data string
-	// Base is what the model is built on: the reference of a registered version, or
-	// the folder of a SavedModel, which may be an export of one; "" means no base.
+	// Base is what the model is built on: a stored base's name or digest, the
+	// reference of a registered version, or the path of a SavedModel's folder, which
+	// may be an export of one, or of a frozen graph; "" means no base. A name that means
+	// several of them is refused with ErrAmbiguous.
 	Base string
 }
 
@@ -34,7 +36,7 @@ type TrainingRun struct {
 	held
 	catalog *Catalog
 	who     access.Caller
-	base    *registry.Manifest
+	base    Base
 	data    access.Data
 	whole   bool
 
@@ -62,13 +64,13 @@ func (c *Catalog) BeginTraining(ctx context.Context, who access.Caller, o Traini
 	if err != nil {
 		return nil, &OptionError{"data", err}
 	}
-	base, err := c.baseVersion(ctx, who, o.Base)
+	base, err := c.findBase(ctx, who, o.Base)
 	if err != nil {
 		return nil, &OptionError{"base", err}
 	}
 	needs := access.Needs{Data: []access.Data{found.data}}
-	if base != nil {
-		if needs.Base, err = c.origins(ctx, base); err != nil {
+	if base.Version != nil {
+		if needs.Base, err = c.origins(ctx, base.Version); err != nil {
 			return nil, &OptionError{"base", err}
 		}
 	}
@@ -198,14 +200,19 @@ func (r *TrainingRun) completeLineage(l *registry.Lineage) error {
 	}
 	l.Snapshots = []registry.SnapshotRef{l.Snapshots[0]}
 	l.Snapshots[0].Datasets = r.datasets
-	if r.base == nil {
+	if r.base == (Base{}) {
 		return nil
 	}
 	if l.Base == nil {
-		return fmt.Errorf("register: the lineage lacks the base %s", r.base.Ref())
+		return fmt.Errorf("register: the lineage lacks the base %s", r.base)
 	}
 	base := *l.Base
-	base.Version = r.base.Ref().String()
+	if v := r.base.Version; v != nil {
+		base.Version = v.Ref().String()
+	}
+	if stored := r.base.Stored; stored != nil && base.Digest != stored.Network.Digest {
+		return fmt.Errorf("register: the lineage has the base %s, and the run was built on %s", base.Digest, r.base)
+	}
 	l.Base = &base
 	return nil
 }

@@ -17,7 +17,7 @@ var ErrUncertain = errors.New("it is not certain which files are in use")
 // WorkPrefix begins the names of the temporary folders of runs in a home.
 const WorkPrefix = ".train-"
 
-// Collect removes the blobs that no version refers to, and the files that crashed
+// Collect removes the blobs that no version or base refers to, and the files that crashed
 // registrations and runs left. It waits for registrations in progress, in any
 // process; a registration that starts meanwhile waits for Collect. With dry, it only
 // returns what it would remove. If the metadata are damaged or inconsistent, nothing
@@ -36,8 +36,8 @@ func (r *Registry) Collect(ctx context.Context, dry bool) (blobs.Collected, erro
 	return c, nil
 }
 
-// used returns the blobs that versions refer to. It verifies the metadata first,
-// because the blobs of a version whose rows are lost would be removed.
+// used returns the blobs that versions and bases refer to. It verifies the metadata
+// first, because the blobs of a version whose rows are lost would be removed.
 func (r *Registry) used(ctx context.Context) (map[Digest]bool, error) {
 	damage, err := r.metadata.Check(ctx)
 	if err != nil {

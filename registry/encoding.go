@@ -9,13 +9,16 @@ import (
 	"io"
 )
 
-// Encode returns the manifest as canonical JSON: sorted keys, no spaces, no
+// Encode returns the manifest as canonical JSON.
+func (m *Manifest) Encode() ([]byte, error) { return canonical(m) }
+
+// canonical returns a manifest as canonical JSON: sorted keys, no spaces, no
 // escapes for HTML, so that equal manifests have equal bytes.
-func (m *Manifest) Encode() ([]byte, error) {
+func canonical(manifest any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(m); err != nil {
+	if err := e.Encode(manifest); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	// Objects decoded into maps are encoded again with their keys sorted.
@@ -48,23 +51,9 @@ func digestOf(text []byte) Digest {
 // DecodeManifest reads a manifest. It refuses unknown keys: another version of tkit
 // wrote them, and they may change how the model must be used.
 func DecodeManifest(text []byte) (*Manifest, error) {
-	var form struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(text, &form); err != nil {
-		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
-	}
-	if form.Format != manifestFormat {
-		return nil, fmt.Errorf("manifest: %w: its format is %d, but this tkit reads format %d", ErrInvalid, form.Format, manifestFormat)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
 	m := new(Manifest)
-	if err := d.Decode(m); err != nil {
-		return nil, fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("manifest: %w: text after the object", ErrInvalid)
+	if err := decodeCanonical(text, manifestFormat, m); err != nil {
+		return nil, err
 	}
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -73,4 +62,26 @@ func DecodeManifest(text []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("manifest: %w: it has no version or no time", ErrInvalid)
 	}
 	return m, nil
+}
+
+// decodeCanonical decodes a manifest of one format, which has no unknown keys.
+func decodeCanonical(text []byte, format int, into any) error {
+	var form struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(text, &form); err != nil {
+		return fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
+	}
+	if form.Format != format {
+		return fmt.Errorf("manifest: %w: its format is %d, but this tkit reads format %d", ErrInvalid, form.Format, format)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("manifest: %w: %w", ErrInvalid, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("manifest: %w: text after the object", ErrInvalid)
+	}
+	return nil
 }

@@ -109,6 +109,8 @@ type Base struct {
 	// Version is set when the base is itself a registered version, as in
 	// "flowers@7"; its lineage is then part of this one.
 	Version string `json:"version,omitempty"`
+	// Random says that the base's weights are random: it was never trained.
+	Random bool `json:"random,omitempty"`
 }
 
 // Ref returns the reference of the version by number.

@@ -22,6 +22,15 @@ func CheckModelName(name string) error {
 	return nil
 }
 
+// CheckBaseName refuses a name that is not valid for a base: as for a model.
+func CheckBaseName(name string) error {
+	if !isName(name, maxModelName) {
+		return fmt.Errorf("%w: base name %.140q: use a-z, 0-9, \".\", \"_\" and \"-\", a letter or digit first, at most %d of them",
+			ErrInvalid, name, maxModelName)
+	}
+	return nil
+}
+
 // CheckAliasName refuses a name that is not valid for an alias: as for a model, but at
 // most 64, and not a number, which would be a version.
 func CheckAliasName(name string) error {

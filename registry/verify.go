@@ -64,7 +64,29 @@ func (v *verification) checkTables(ctx context.Context, rows metadata.Reader) er
 	if err != nil {
 		return err
 	}
-	return v.checkVersions(ctx, rows, registered)
+	if err := v.checkVersions(ctx, rows, registered); err != nil {
+		return err
+	}
+	return v.checkBases(rows)
+}
+
+// checkBases reads the manifests of the stored bases and collects their networks.
+func (v *verification) checkBases(rows metadata.Reader) error {
+	stored, err := rows.Bases()
+	if err != nil {
+		return err
+	}
+	for _, b := range stored {
+		name := "base " + b.Name
+		m, err := decodeBase(b)
+		if err != nil {
+			v.found(name, err.Error())
+			continue
+		}
+		v.parts[m.Network.Digest] = append(v.parts[m.Network.Digest], "network of "+name)
+		v.sizes[m.Network.Digest] = m.Network.Size
+	}
+	return nil
 }
 
 // checkHistory replays the history and compares the result with the aliases. It returns

@@ -32,6 +32,9 @@ const (
 		"the former is the network of tkit: state timm-tf if the weights are of a tf_ model"
 )
 
+// Schemes are the names of all schemes that Load knows.
+func Schemes() []string { return []string{"torchvision", "timm", "timm-tf", "efficientnet-pytorch"} }
+
 // schemesOf are the naming schemes in which weights of an architecture are published.
 func schemesOf(name string, g *architectures.Graph) []scheme {
 	switch {

@@ -6,6 +6,7 @@ import (
 
 	"tkit/access"
 	"tkit/access/audit"
+	"tkit/architectures/pytorch"
 	"tkit/catalog"
 	"tkit/datasets/pictures"
 	"tkit/plugins/host"
@@ -14,6 +15,7 @@ import (
 	"tkit/registry"
 	"tkit/serve/server"
 	"tkit/train"
+	"tkit/train/base"
 	"tkit/train/job"
 )
 
@@ -26,6 +28,8 @@ var hints = []struct {
 	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
 	{catalog.ErrRegistering, "--wait"},
 	{train.ErrCut, "--cut"},
+	{pytorch.ErrScheme, "--scheme"},
+	{base.ErrArchitecture, "--architecture"},
 	{server.ErrCertificate, "--tls-cert, --tls-key"},
 	{pictures.ErrLookAlikes, "--look-alikes"},
 	{store.ErrPackages, "--python, --wheels"},

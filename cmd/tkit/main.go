@@ -67,6 +67,7 @@ func app() *cli.App {
 		Before: func(c *cli.Context) error { return catalog.CheckFolder(c.Path("home")) },
 		Commands: []*cli.Command{
 			trainCommand(),
+			baseCommand(),
 			predictCommand(),
 			serveCommand(),
 			registryCommand(),

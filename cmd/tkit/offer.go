@@ -58,6 +58,16 @@ func datasetNames(c *cli.Context) (names []string) {
 	return names
 }
 
+func baseNames(c *cli.Context) (names []string) {
+	listed := offer(c, func(k *catalog.Catalog, who access.Caller) ([]*registry.BaseManifest, error) {
+		return k.ListBases(c.Context, who)
+	})
+	for _, m := range listed {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // offer returns what a listing of the home has, and nothing where there is no home
 // or an error: a shell would offer the message.
 func offer[T any](c *cli.Context, list func(k *catalog.Catalog, who access.Caller) ([]T, error)) []T {

@@ -35,7 +35,8 @@ promoted. To train on a registered dataset takes the right to train, until the
 run ends. Who may use the model follows from the rights on its data.
 
 Examples:
-   tkit train --base bases/resnet50 --data photos --name flowers
+   tkit train --base efficientnet-lite0 --data photos --name flowers
+   tkit train --base exported/resnet50 --data photos --name flowers
    tkit train --base bases/resnet50 --preprocessing caffe --cut conv4_block6_out:avg --data photos --name flowers
    tkit train --base bases/resnet50 --data frames --name cranes --look-alikes together
    tkit train --base flowers@3 --data herbs --per-class 20 --name herbs
@@ -61,7 +62,7 @@ func trainFlags() []cli.Flag {
 		output = "the result:"
 	)
 	flags := []cli.Flag{
-		&cli.StringFlag{Category: what, Name: "base", Usage: "train a new head for this `BASE`: the folder of a SavedModel, or a registered MODEL[@VERSION]"},
+		&cli.StringFlag{Category: what, Name: "base", Usage: "train a new head for this `BASE`: a stored base's name, the path of a SavedModel or frozen graph, or a registered MODEL[@VERSION]"},
 		&cli.StringFlag{Category: what, Name: "architecture", Usage: "train this `NETWORK` from scratch; tkit architectures list shows them"},
 		&cli.StringFlag{Category: what, Name: "preprocessing", Usage: "how images become input: `WHAT` is caffe, tf, torch, unit, none, or a YAML file of steps", DefaultText: "the base's or architecture's own"},
 		&cli.StringSliceFlag{Category: what, Name: "tag", Usage: "a `TAG` of the base's meta graph, where it has several; may be repeated"},
@@ -193,6 +194,9 @@ func printTrained(c *cli.Context, v registry.Version, promoted bool) error {
 		if err := m.Metrics.WriteText(w); err != nil {
 			return err
 		}
+	}
+	if b := m.Lineage.Base; b != nil && b.Random {
+		printable.Fprintf(w, "\nwarning: %s\n", registry.RandomWarning)
 	}
 	printable.Fprintf(w, "\nregistered %s, cut at %s%s\n", m.Ref(), m.Cut.Endpoint, present.Prefixed(":", m.Cut.Pool))
 	if promoted {

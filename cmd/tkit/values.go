@@ -7,15 +7,19 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"tkit/access"
 	"tkit/access/audit"
 	"tkit/architectures"
+	"tkit/architectures/pytorch"
 	"tkit/datasets/digits"
 	"tkit/datasets/pictures"
 	"tkit/inference"
 	"tkit/internal/commandline"
 	"tkit/plugins/trial"
 	"tkit/registry"
+	"tkit/train/base"
 	"tkit/train/scratch"
 )
 
@@ -35,7 +39,10 @@ var argumentValues = commandline.Values{
 	"bash|zsh|fish":          {Choices: []string{"bash", "zsh", "fish"}},
 	"--alias":                {Check: registry.CheckAliasName, Offer: aliasNames},
 	"--architecture":         {Check: valid(architectures.Lookup), Offer: architectureNames},
-	"--base":                 {Offer: versionNames},
+	"--base":                 {Offer: func(c *cli.Context) []string { return append(baseNames(c), versionNames(c)...) }},
+	"BASE":                   {Offer: baseNames},
+	"--scheme":               {Choices: pytorch.Schemes()},
+	"--weights":              {Choices: []string{base.Pretrained, base.Random}},
 	"--data":                 {Offer: datasetNames},
 	"--config":               {Check: valid(trial.ParseConfig)},
 	"--sides":                {Check: valid(trial.ParseSides)},

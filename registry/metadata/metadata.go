@@ -72,6 +72,8 @@ type Reader interface {
 	// LastEvent returns the highest ID ever assigned to an event, even if that
 	// event is lost; 0 if there was none.
 	LastEvent() (int64, error)
+	// Bases returns all stored bases by name.
+	Bases() ([]Base, error)
 }
 
 // A Writer reads and writes the rows of a store.
@@ -87,6 +89,10 @@ type Writer interface {
 	SetAlias(model, name string, s Standing, changed int64) error
 	// RemoveAlias removes an alias.
 	RemoveAlias(model, name string) error
+	// AddBase adds a base. A name that exists is an error: bases are immutable.
+	AddBase(Base) error
+	// RemoveBase removes a base.
+	RemoveBase(name string) error
 	// PolicyGeneration returns the generation of the home's access policy, which
 	// does not change until the transaction ends.
 	PolicyGeneration() (int64, error)
@@ -113,6 +119,14 @@ type NewVersion struct {
 	Created  time.Time
 	Manifest []byte
 	Parts    map[string]blobs.Digest
+}
+
+// A Base is a pretrained network that is stored under a name.
+type Base struct {
+	Name     string
+	Digest   blobs.Digest // of the manifest's text
+	Manifest []byte
+	Network  blobs.Digest // of the network's blob
 }
 
 // A Change says who changes the registry, and why.

@@ -48,6 +48,9 @@ func properties(v registry.Version) [][2]string {
 	}
 	if b := m.Lineage.Base; b != nil {
 		line("base", "%s  %s%s", b.Name, b.Digest, present.Prefixed("  ", b.Version))
+		if b.Random {
+			line("warning", "%s", registry.RandomWarning)
+		}
 	}
 	for _, s := range m.Lineage.Snapshots {
 		line("data", "%s  %d examples  %s", s.URI, s.Entries, s.Digest)

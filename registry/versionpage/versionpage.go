@@ -54,6 +54,9 @@ func (p *Page) Write(w io.Writer) error {
 	if len(p.Version.Aliases) > 0 {
 		lines = append(lines, "now "+strings.Join(p.Version.Aliases, ", "))
 	}
+	if b := m.Lineage.Base; b != nil && b.Random {
+		lines = append(lines, "Warning: "+registry.RandomWarning)
+	}
 	if m.Description != "" {
 		lines = slices.Insert(lines, 0, m.Description)
 	}

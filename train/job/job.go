@@ -19,6 +19,7 @@ import (
 	"tkit/plugins/steps"
 	"tkit/registry"
 	"tkit/train"
+	"tkit/train/base"
 	"tkit/train/head"
 )
 
@@ -131,7 +132,7 @@ func (r *run) fromScratch(ctx context.Context) (*train.Result, error) {
 	}
 	p := a.Preprocessing
 	if r.Preprocessing != "" {
-		if p, err = parsePreprocessing(ctx, r.Preprocessing, a.Input); err != nil {
+		if p, err = base.ParsePreprocessing(ctx, r.Preprocessing, a.Input); err != nil {
 			return nil, of("preprocessing", err)
 		}
 	}

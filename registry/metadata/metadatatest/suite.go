@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 		"aliases":   testAliases,
 		"replaced":  testReplaced,
 		"events":    testEvents,
+		"bases":     testBases,
 		"one state": testOneState,
 		"writers":   testWriters,
 		"changes":   testChanges,
@@ -88,10 +89,11 @@ func testEmpty(t *testing.T, s, _ metadata.Store) {
 		_, named, err6 := r.Alias("m", "a")
 		standing, err7 := r.Standing("m", "a")
 		last, err8 := r.LastEvent()
-		if len(models)+len(versions)+len(aliases)+len(events) != 0 || found || named || standing != (metadata.Standing{}) || last != 0 {
+		bases, err9 := r.Bases()
+		if len(models)+len(versions)+len(aliases)+len(events)+len(bases) != 0 || found || named || standing != (metadata.Standing{}) || last != 0 {
 			t.Error("an empty store has rows")
 		}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
 	})
 	if damage, err := s.Check(t.Context()); len(damage) > 0 || err != nil {
 		t.Errorf("damage: %v, %v", damage, err)
@@ -261,6 +263,36 @@ func testEvents(t *testing.T, s, other metadata.Store) {
 		}
 		return errors.Join(err1, err2, err3)
 	})
+}
+
+func testBases(t *testing.T, s, other metadata.Store) {
+	base := func(name string, n int) metadata.Base {
+		return metadata.Base{Name: name, Digest: digest(n), Manifest: []byte(name), Network: digest(100 + n)}
+	}
+	update(t, s, func(w metadata.Writer) error {
+		return errors.Join(w.AddBase(base("resnet50", 1)), w.AddBase(base("lite0", 2)))
+	})
+	check := func(want ...metadata.Base) {
+		t.Helper()
+		view(t, other, func(r metadata.Reader) error {
+			found, err := r.Bases()
+			equal := func(a, b metadata.Base) bool {
+				return a.Name == b.Name && a.Digest == b.Digest && a.Network == b.Network && string(a.Manifest) == string(b.Manifest)
+			}
+			if !slices.EqualFunc(found, want, equal) {
+				t.Errorf("bases: %+v, want %+v", found, want)
+			}
+			return err
+		})
+	}
+	check(base("lite0", 2), base("resnet50", 1))
+	if err := s.Update(t.Context(), func(w metadata.Writer) error { return w.AddBase(base("lite0", 3)) }); err == nil {
+		t.Error("a base was replaced")
+	}
+	update(t, s, func(w metadata.Writer) error { return errors.Join(w.RemoveBase("lite0"), w.RemoveBase("none")) })
+	check(base("resnet50", 1))
+	update(t, s, func(w metadata.Writer) error { return w.AddBase(base("lite0", 3)) }) // the name is free again
+	check(base("lite0", 3), base("resnet50", 1))
 }
 
 // A view does not see what is written while it is open.

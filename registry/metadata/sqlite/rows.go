@@ -137,6 +137,13 @@ func (t *transaction) LastEvent() (id int64, err error) {
 	return id, err
 }
 
+func (t *transaction) Bases() ([]metadata.Base, error) {
+	return rowsOf(t, func(rows *sql.Rows) (b metadata.Base, err error) {
+		err = rows.Scan(&b.Name, &b.Digest, &b.Manifest, &b.Network)
+		return b, err
+	}, "SELECT name, digest, manifest, network FROM bases ORDER BY name")
+}
+
 func (t *transaction) AddVersion(v metadata.NewVersion) error {
 	err := t.exec("INSERT INTO models VALUES (?, ?) ON CONFLICT DO NOTHING", v.Model, db.FormatTime(v.Created))
 	if err != nil {
@@ -174,6 +181,14 @@ func (t *transaction) SetAlias(model, name string, s metadata.Standing, changed 
 
 func (t *transaction) RemoveAlias(model, name string) error {
 	return t.exec("DELETE FROM aliases WHERE model = ? AND name = ?", model, name)
+}
+
+func (t *transaction) AddBase(b metadata.Base) error {
+	return t.exec("INSERT INTO bases (name, digest, manifest, network) VALUES (?, ?, ?, ?)", b.Name, b.Digest, string(b.Manifest), b.Network)
+}
+
+func (t *transaction) RemoveBase(name string) error {
+	return t.exec("DELETE FROM bases WHERE name = ?", name)
 }
 
 func (t *transaction) PolicyGeneration() (n int64, err error) {

@@ -1,4 +1,4 @@
-package job
+package base
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// choosePreprocessing returns the given preprocessing, otherwise the base's
-// own.
-func choosePreprocessing(ctx context.Context, given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
+// ChoosePreprocessing returns the given preprocessing, otherwise the base's own. What
+// is given is a mode or the path of a YAML file of steps.
+func ChoosePreprocessing(ctx context.Context, given string, own preprocessing.Preprocessing, b *bases.Base) (preprocessing.Preprocessing, error) {
 	if given == "" && len(own.Steps) > 0 {
 		return own, nil
 	}
@@ -34,12 +34,12 @@ func choosePreprocessing(ctx context.Context, given string, own preprocessing.Pr
 			size[i] = int(d)
 		}
 	}
-	return parsePreprocessing(ctx, given, size)
+	return ParsePreprocessing(ctx, given, size)
 }
 
-// parsePreprocessing parses a mode, which requires the size, or reads a YAML
+// ParsePreprocessing parses a mode, which requires the size, or reads a YAML
 // file, whose steps are checked once its plugins are known.
-func parsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
+func ParsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
 	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
 	if slices.Contains(modes, given) {
 		if slices.Min(size[:]) < 1 {
