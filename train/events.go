@@ -98,6 +98,13 @@ type Resumed struct {
 	Steps int `json:"steps"`
 }
 
+// DeviceFound reports what the run computes on, and what keeps the machine's
+// GPUs from being used.
+type DeviceFound struct {
+	Device  string   `json:"device"`
+	Missing []string `json:"missing,omitempty"`
+}
+
 // Noted is information about the base for the user.
 type Noted struct {
 	Text string `json:"text"`
@@ -110,6 +117,7 @@ func (DataFound) Name() string   { return "data" }
 func (HeadTrained) Name() string { return "head" }
 func (EpochEnded) Name() string  { return "epoch" }
 func (Resumed) Name() string     { return "resumed" }
+func (DeviceFound) Name() string { return "device" }
 func (Noted) Name() string       { return "note" }
 
 // progressInterval is the least time between two lines of progress.

@@ -9,7 +9,7 @@ const many = 1_000_000 // the maximum of counts
 var bounds = commandline.Bounds{
 	"": {
 		"validation": {0, 1}, "test": {0, 1}, "per-class": {0, many},
-		"plugin-processes": {1, 1024}, "plugin-timeout": {0.001, 24 * 3600}, "plugin-memory": {1, 1 << 24},
+		"plugin-processes": {1, 1024}, "plugin-timeout": {0.001, 24 * 3600}, "plugin-memory": {1, 1 << 24}, "gpu-memory": {0, 1},
 	},
 	"train": {
 		"cache-size": {0, many}, "copies": {0, 1000},

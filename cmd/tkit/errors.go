@@ -9,6 +9,7 @@ import (
 	"tkit/architectures/pytorch"
 	"tkit/catalog"
 	"tkit/datasets/pictures"
+	"tkit/inference"
 	"tkit/plugins/host"
 	"tkit/plugins/python"
 	"tkit/plugins/store"
@@ -30,6 +31,7 @@ var hints = []struct {
 	{train.ErrCut, "--cut"},
 	{pytorch.ErrScheme, "--scheme"},
 	{base.ErrArchitecture, "--architecture"},
+	{inference.ErrGPUs, "--gpus, --gpu-memory"},
 	{server.ErrCertificate, "--tls-cert, --tls-key"},
 	{pictures.ErrLookAlikes, "--look-alikes"},
 	{store.ErrPackages, "--python, --wheels"},

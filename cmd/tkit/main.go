@@ -75,6 +75,7 @@ func app() *cli.App {
 			pluginsCommand(),
 			accessCommand(),
 			architecturesCommand(),
+			doctorCommand(),
 			versionCommand(),
 			completionCommand(),
 			commandline.ManCommand(),

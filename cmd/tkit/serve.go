@@ -58,7 +58,7 @@ Examples:
 			&cli.DurationFlag{Name: "grace", Usage: "when stopping, wait up to `TIME` for requests in progress", Value: o.Grace, Destination: &o.Grace},
 			&cli.BoolFlag{Name: "json", Usage: "write logs as lines of JSON"},
 			&cli.BoolFlag{Name: "verbose", Usage: "log every request"},
-		}, hostFlags()...),
+		}, append(gpuFlags(), hostFlags()...)...),
 		Action: func(c *cli.Context) error {
 			if o.Folder = c.Args().First(); o.Folder != "" && c.IsSet("models") {
 				return commandline.Usagef("serve takes a folder or --models of the registry, not both")
@@ -69,7 +69,7 @@ Examples:
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			o.Log = commandline.NewLog(c, c.Bool("verbose"))
 			o.Plugins = pluginHost(c)
-			o.Plugins.Log = o.Log
+			o.Plugins.Log, o.GPUs = o.Log, gpus(c)
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
 				o.Listening = func(a server.Addresses) { a.WriteText(c.App.Writer, o.TLSCert != "") }

@@ -42,7 +42,7 @@ Examples:
    tkit train --base flowers@3 --data herbs --per-class 20 --name herbs
    tkit train --base bases/resnet50 --preprocessing scans.yaml --data scans --name scans
    tkit train --architecture lenet5 --data digits --name digits --epochs 20 --promote`,
-		Flags:  append(trainFlags(), hostFlags()...),
+		Flags:  append(trainFlags(), append(gpuFlags(), hostFlags()...)...),
 		Action: trainVersion,
 	}
 }
@@ -136,7 +136,7 @@ func runTraining(c *cli.Context, o job.Options) (v registry.Version, err error) 
 		observe, ended = progress.Show(c.App.ErrWriter, progress.Drawable(os.Stderr))
 	}
 	defer ended()
-	return job.Run(c.Context, job.Env{Catalog: k, Caller: who, Plugins: pluginSteps(c), Observer: observe}, o)
+	return job.Run(c.Context, job.Env{Catalog: k, Caller: who, Plugins: pluginSteps(c), Observer: observe, GPUs: gpus(c)}, o)
 }
 
 func trainOptions(c *cli.Context) job.Options {

@@ -18,8 +18,7 @@ const (
 )
 
 // Config sets how a session computes, and on which device. The zero value leaves
-// every choice to TensorFlow: all cores, all GPUs. Two sessions may differ in
-// everything but what applies to the whole process.
+// every choice to TensorFlow: all cores, and the GPUs of the process (UseGPUs).
 type Config struct {
 	Device Device
 
@@ -27,14 +26,6 @@ type Config struct {
 	// InterOpThreads the number of operations that run in parallel. 0 means the
 	// number of cores. A session with a value set has its own thread pool.
 	IntraOpThreads, InterOpThreads int
-
-	// GPUMemoryFraction is the fraction of each GPU's memory to allocate at
-	// once, 0 for nearly all of it. With GPUGrowth it is allocated on demand.
-	// VisibleGPUs lists the GPUs to use, like "0,2". These three apply to the
-	// whole process: TensorFlow uses the values of the first session.
-	GPUMemoryFraction float64
-	GPUGrowth         bool
-	VisibleGPUs       string
 
 	// BFloat16Rewrite lets TensorFlow's optimizer compute in bfloat16 where it
 	// considers that safe. DisableOptimizer runs the graph unchanged.
@@ -51,17 +42,10 @@ func (c Config) proto() ([]byte, error) {
 	if c.IntraOpThreads < 0 || c.InterOpThreads < 0 {
 		return nil, invalid("new session", "thread counts %d and %d: want 0 for the number of cores, or more", c.IntraOpThreads, c.InterOpThreads)
 	}
-	if c.GPUMemoryFraction < 0 || c.GPUMemoryFraction > 1 {
-		return nil, invalid("new session", "GPU memory fraction %g is not within 0 and 1", c.GPUMemoryFraction)
-	}
-	devices := map[string]int32{}
-	switch c.Device {
-	case AnyDevice:
-	case CPU:
-		devices["GPU"] = 0
-	default:
+	if c.Device != AnyDevice && c.Device != CPU {
 		return nil, invalid("new session", "unknown device %q: want %q, or none for TensorFlow's choice", c.Device, CPU)
 	}
+	options, devices := c.Device.options()
 	graph := &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{}}
 	if c.BFloat16Rewrite {
 		graph.RewriteOptions.AutoMixedPrecisionOnednnBfloat16 = pb.RewriterConfig_ON
@@ -77,12 +61,8 @@ func (c Config) proto() ([]byte, error) {
 		UsePerSessionThreads:      c.InterOpThreads > 0,
 		// Imported graphs may name devices that this machine lacks.
 		AllowSoftPlacement: true,
-		GpuOptions: &pb.GPUOptions{
-			PerProcessGpuMemoryFraction: c.GPUMemoryFraction,
-			AllowGrowth:                 c.GPUGrowth,
-			VisibleDeviceList:           c.VisibleGPUs,
-		},
-		GraphOptions: graph,
+		GpuOptions:         options,
+		GraphOptions:       graph,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tensorflow: new session: %w", err)

@@ -44,20 +44,8 @@ func HasKernel(op, attr string, dt DataType) (bool, error) { return hasKernel(op
 // hasKernel does the same for kernels with a label, which a node selects by its
 // attribute "_kernel".
 func hasKernel(op, label, attr string, dt DataType) (bool, error) {
-	name := C.CString(op)
-	defer C.free(unsafe.Pointer(name))
-	st := newStatus()
-	defer st.delete()
-	buf := C.TF_GetRegisteredKernelsForOp(name, st.c)
-	if err := st.err("kernels of " + op); err != nil {
-		return false, err
-	}
-	defer C.TF_DeleteBuffer(buf)
-	var list kernel_def_go_proto.KernelList
-	if err := proto.Unmarshal(unsafe.Slice((*byte)(buf.data), int(buf.length)), &list); err != nil {
-		return false, fmt.Errorf("tensorflow: kernels of %s: %w", op, err)
-	}
-	return slices.ContainsFunc(list.GetKernel(), func(k *kernel_def_go_proto.KernelDef) bool {
+	all, err := kernels(op)
+	return slices.ContainsFunc(all, func(k *kernel_def_go_proto.KernelDef) bool {
 		if k.GetDeviceType() != "CPU" || k.GetLabel() != label {
 			return false
 		}
@@ -68,5 +56,23 @@ func hasKernel(op, label, attr string, dt DataType) (bool, error) {
 			}
 		}
 		return true
-	}), nil
+	}), err
+}
+
+// kernels lists the kernels of an operation.
+func kernels(op string) ([]*kernel_def_go_proto.KernelDef, error) {
+	name := C.CString(op)
+	defer C.free(unsafe.Pointer(name))
+	st := newStatus()
+	defer st.delete()
+	buf := C.TF_GetRegisteredKernelsForOp(name, st.c)
+	if err := st.err("kernels of " + op); err != nil {
+		return nil, err
+	}
+	defer C.TF_DeleteBuffer(buf)
+	var list kernel_def_go_proto.KernelList
+	if err := proto.Unmarshal(unsafe.Slice((*byte)(buf.data), int(buf.length)), &list); err != nil {
+		return nil, fmt.Errorf("tensorflow: kernels of %s: %w", op, err)
+	}
+	return list.GetKernel(), nil
 }

@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 		"defaults":      {},
 		"in caller":     {RunInCaller: true},
 		"threads":       {IntraOpThreads: 1, InterOpThreads: 1},
-		"bf16, no GPU":  {BFloat16Rewrite: true, GPUGrowth: true, GPUMemoryFraction: .5},
+		"bf16":          {BFloat16Rewrite: true},
 		"not optimised": {DisableOptimizer: true},
 		"all choices":   {RunInCaller: true, IntraOpThreads: 1, DisableOptimizer: true},
 	} {
@@ -280,7 +280,7 @@ func TestDevices(t *testing.T) {
 	if err != nil || len(d) != 1 || d[0].Type != "CPU" {
 		t.Errorf("on the CPU alone: %+v, %v", d, err)
 	}
-	for _, c := range []tensorflow.Config{{IntraOpThreads: -1}, {GPUMemoryFraction: 1.5}, {Device: "tpu"}} {
+	for _, c := range []tensorflow.Config{{IntraOpThreads: -1}, {Device: "tpu"}} {
 		if _, err := tensorflow.Devices(c); code(err) != tensorflow.InvalidArgument {
 			t.Errorf("%+v: %v", c, err)
 		}

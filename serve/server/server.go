@@ -70,6 +70,8 @@ type Options struct {
 	Drain, Grace time.Duration
 	Watch        time.Duration // between checks of the registry
 
+	GPUs inference.GPUs // of the process
+
 	// Plugins configures how the plugins of preprocessings run.
 	Plugins host.Config
 
@@ -128,6 +130,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
 		return err
 	}
+	if err := findDevice(o); err != nil {
+		return err
+	}
 	c, err := openCatalog(ctx, o)
 	if err != nil {
 		return err
@@ -151,6 +156,22 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, listeners.close())
 	}
 	return newServer(o, source, precision, a, certificate).run(ctx, listeners)
+}
+
+// findDevice sets the process's GPUs and logs what it computes on.
+func findDevice(o Options) error {
+	if err := inference.UseGPUs(o.GPUs); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	d, err := inference.FindDevice()
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	o.Log.Info("computing", "device", d.Name)
+	for _, missing := range d.Missing {
+		o.Log.Warn("no GPU is used", "reason", missing)
+	}
+	return nil
 }
 
 // A server holds the running parts.

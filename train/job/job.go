@@ -14,6 +14,7 @@ import (
 	"tkit/architectures"
 	"tkit/catalog"
 	"tkit/datasets"
+	"tkit/inference"
 	"tkit/internal/bottlenecks"
 	"tkit/internal/preprocessing"
 	"tkit/plugins/steps"
@@ -29,6 +30,7 @@ type Env struct {
 	Caller   access.Caller // who trains
 	Plugins  *steps.Steps
 	Observer train.Observer
+	GPUs     inference.GPUs // of the process
 }
 
 // run is one Run in progress.
@@ -50,6 +52,9 @@ func Run(ctx context.Context, env Env, o Options) (v registry.Version, err error
 	if err := o.Check(); err != nil {
 		return v, err
 	}
+	if err := env.findDevice(); err != nil {
+		return v, err
+	}
 	look, end, err := o.LookAlikes.Look(o.Split)
 	if err != nil {
 		return v, err
@@ -69,6 +74,18 @@ func Run(ctx context.Context, env Env, o Options) (v registry.Version, err error
 	defer func() { err = errors.Join(err, work.Close()) }()
 	r.work = work.Path
 	return r.trainAndRegister(r.permitted.Context())
+}
+
+// findDevice sets the process's GPUs and reports what the job computes on.
+func (e Env) findDevice() error {
+	if err := inference.UseGPUs(e.GPUs); err != nil {
+		return err
+	}
+	d, err := inference.FindDevice()
+	if err == nil && e.Observer != nil {
+		e.Observer(train.DeviceFound{Device: d.Name, Missing: d.Missing})
+	}
+	return err
 }
 
 func (r *run) trainAndRegister(ctx context.Context) (v registry.Version, err error) {

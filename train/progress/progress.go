@@ -133,6 +133,11 @@ func (s *show) event(e train.Event) {
 		s.head(e)
 	case train.EpochEnded:
 		s.epoch(e)
+	case train.DeviceFound:
+		fmt.Fprintf(s, "computing on %s\n", printable.Text(e.Device))
+		for _, missing := range e.Missing {
+			fmt.Fprintf(s, "warning: no GPU is used: %s\n", printable.Cut(missing, maxNote))
+		}
 	case train.Noted:
 		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxNote))
 	case train.Resumed:
