@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ErrNotFound is the error of a dataset, grant, exemption or token that does not
-// exist.
+// ErrNotFound is the error of a dataset, grant, declassification or token that does
+// not exist.
 var ErrNotFound = errors.New("not found")
 
 // Why an object is not the one that was asked for.

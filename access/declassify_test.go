@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-func TestExempt(t *testing.T) {
+func TestDeclassify(t *testing.T) {
 	f := newFixture(t)
 	lineage := []Origin{{Version: "flowers@7", Model: "model:flowers", Data: []Data{{Datasets: []string{"scans"}}}}}
 	f.give(t, f.olga, Allow, "user:greta", Administer)
 	greta, bob := f.ask(t, "user:greta"), f.ask(t, "user:bob")
-	good := Exemption{Version: "flowers@7", Dataset: "dataset:scans", Right: Use, Reason: "approved", Expires: time.Now().Add(time.Hour)}
-	with := func(change func(*Exemption)) Exemption { e := good; change(&e); return e }
+	good := Declassification{Version: "flowers@7", Dataset: "dataset:scans", Right: Use, Reason: "approved", Expires: time.Now().Add(time.Hour)}
+	with := func(change func(*Declassification)) Declassification { e := good; change(&e); return e }
 	for _, c := range []struct {
 		name string
 		who  Caller
-		e    Exemption
+		e    Declassification
 		want error
 	}{
 		{"who may grant is not the owner", greta, good, ErrDenied},
 		{"the administrator is not the owner", f.root, good, ErrDenied},
-		{"without a reason", f.olga, with(func(e *Exemption) { e.Reason = " " }), ErrInvalid},
-		{"without an end", f.olga, with(func(e *Exemption) { e.Expires = time.Time{} }), ErrInvalid},
-		{"for ever", f.olga, with(func(e *Exemption) { e.Expires = time.Now().AddDate(90, 0, 0) }), ErrInvalid},
-		{"of a dataset's own right", f.olga, with(func(e *Exemption) { e.Right = Train }), ErrInvalid},
-		{"of a dataset that is not behind it", f.olga, with(func(e *Exemption) { e.Dataset = "dataset:other" }), ErrNotFound},
+		{"without a reason", f.olga, with(func(e *Declassification) { e.Reason = " " }), ErrInvalid},
+		{"without an end", f.olga, with(func(e *Declassification) { e.Expires = time.Time{} }), ErrInvalid},
+		{"for ever", f.olga, with(func(e *Declassification) { e.Expires = time.Now().AddDate(90, 0, 0) }), ErrInvalid},
+		{"of a dataset's own right", f.olga, with(func(e *Declassification) { e.Right = Train }), ErrInvalid},
+		{"of a dataset that is not behind it", f.olga, with(func(e *Declassification) { e.Dataset = "dataset:other" }), ErrNotFound},
 	} {
 		if _, err := f.Declassify(t.Context(), c.who, c.e, lineage); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
@@ -53,7 +53,7 @@ func TestExempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.Exemptions("flowers@7"); len(got) != 1 || got[0].Reason != "approved" || got[0].By != "user:olga" {
+	if got := p.Declassifications("flowers@7"); len(got) != 1 || got[0].Reason != "approved" || got[0].By != "user:olga" {
 		t.Errorf("got %+v", got)
 	}
 	if err := f.Reclassify(t.Context(), bob, e.ID); !errors.Is(err, ErrDenied) {

@@ -71,9 +71,9 @@ func (g *Grant) covers(purpose string) bool {
 	return g.Purpose == "" || g.Purpose == purpose || g.Effect == Deny && purpose == ""
 }
 
-// An Exemption is a declassification: one right on one version no longer depends on a
-// dataset. It does not extend to versions that are built on that one.
-type Exemption struct {
+// A Declassification lifts a restriction: one right on one version no longer depends
+// on a dataset. It does not extend to versions that are built on that one.
+type Declassification struct {
 	ID      int64     `json:"id"`
 	Version string    `json:"version"` // as in "flowers@7"
 	Dataset Object    `json:"dataset"`
@@ -88,7 +88,7 @@ type Exemption struct {
 }
 
 // check refuses a declassification that is not valid.
-func (e Exemption) check() error {
+func (e Declassification) check() error {
 	switch {
 	case !slices.Contains([]Right{Use, Download, Promote}, e.Right):
 		return fmt.Errorf("%w: right %.40q: use, download and promote can be declassified", ErrInvalid, e.Right)

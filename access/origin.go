@@ -94,11 +94,11 @@ func (p *Policy) Restrictions(lineage []Origin) []Object {
 
 // DecideVersion decides whether a caller has a right on a version: every
 // governed object in its lineage must allow it now. A dataset from which the
-// version is exempted for the right does not count.
+// version is declassified for the right does not count.
 func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now time.Time) Decision {
 	all := Decision{Allowed: true, Generation: p.generation, Reason: "nothing in its lineage is restricted"}
 	for _, object := range p.Restrictions(lineage) {
-		if e := p.exemption(lineage[0].Version, object, right, now); e != nil {
+		if e := p.declassification(lineage[0].Version, object, right, now); e != nil {
 			all.until(e.Expires)
 			continue
 		}
@@ -113,12 +113,13 @@ func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now ti
 	return all
 }
 
-// exemption returns the exemption that currently lifts a dataset's restriction from a
-// version, or nil.
-func (p *Policy) exemption(version string, dataset Object, right Right, now time.Time) *Exemption {
-	for i, e := range p.exemptions[exemptionKey{version, dataset, right}] {
-		if !e.unread && live(e.Expires, now) {
-			return &p.exemptions[exemptionKey{version, dataset, right}][i]
+// declassification returns the one that currently lifts a dataset's restriction from
+// a version, or nil.
+func (p *Policy) declassification(version string, dataset Object, right Right, now time.Time) *Declassification {
+	all := p.declassifications[declassificationKey{version, dataset, right}]
+	for i := range all {
+		if !all[i].unread && live(all[i].Expires, now) {
+			return &all[i]
 		}
 	}
 	return nil

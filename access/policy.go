@@ -13,19 +13,19 @@ import (
 // A Policy determines who may do what, at one generation. It is immutable; its
 // methods are pure and may be called concurrently.
 type Policy struct {
-	generation int64
-	owners     map[Object]Principal
-	datasets   []Registered // by name
-	snapshots  []Snapshot
-	digests    map[string][]Object
-	grants     map[grantKey][]Grant
-	byObject   map[Object][]Grant
-	exemptions map[exemptionKey][]Exemption
-	tokens     []Token
-	byHash     map[[sha256.Size]byte]Token
-	clusters   map[Object]string
-	unreadable []Unreadable
-	unplaced   []Object // the datasets whose place is unknown
+	generation        int64
+	owners            map[Object]Principal
+	datasets          []Registered // by name
+	snapshots         []Snapshot
+	digests           map[string][]Object
+	grants            map[grantKey][]Grant
+	byObject          map[Object][]Grant
+	declassifications map[declassificationKey][]Declassification
+	tokens            []Token
+	byHash            map[[sha256.Size]byte]Token
+	clusters          map[Object]string
+	unreadable        []Unreadable
+	unplaced          []Object // the datasets whose place is unknown
 }
 
 type grantKey struct {
@@ -34,7 +34,7 @@ type grantKey struct {
 	principal Principal
 }
 
-type exemptionKey struct {
+type declassificationKey struct {
 	version string
 	dataset Object
 	right   Right
@@ -44,12 +44,12 @@ type exemptionKey struct {
 func NewPolicy(r Rules) *Policy {
 	p := &Policy{
 		generation: r.Generation, owners: r.Owners, datasets: slices.Clone(r.Datasets), snapshots: r.Snapshots,
-		digests:    make(map[string][]Object),
-		grants:     make(map[grantKey][]Grant, len(r.Grants)),
-		byObject:   make(map[Object][]Grant),
-		exemptions: make(map[exemptionKey][]Exemption),
-		byHash:     make(map[[sha256.Size]byte]Token, len(r.Tokens)),
-		clusters:   clustersOf(r),
+		digests:           make(map[string][]Object),
+		grants:            make(map[grantKey][]Grant, len(r.Grants)),
+		byObject:          make(map[Object][]Grant),
+		declassifications: make(map[declassificationKey][]Declassification),
+		byHash:            make(map[[sha256.Size]byte]Token, len(r.Tokens)),
+		clusters:          clustersOf(r),
 	}
 	p.addObjects(r)
 	for _, s := range r.Snapshots {
@@ -62,10 +62,10 @@ func NewPolicy(r Rules) *Policy {
 		}
 		p.byObject[g.Object] = append(p.byObject[g.Object], g)
 	}
-	for _, e := range r.Exemptions {
+	for _, e := range r.Declassifications {
 		e.unread = p.isUnreadable("", fmt.Sprintf("declassification %d of %s", e.ID, e.Version), e.check(), e.Damage)
-		key := exemptionKey{e.Version, e.Dataset, e.Right}
-		p.exemptions[key] = append(p.exemptions[key], e)
+		key := declassificationKey{e.Version, e.Dataset, e.Right}
+		p.declassifications[key] = append(p.declassifications[key], e)
 	}
 	for _, t := range r.Tokens {
 		if t.unread = p.isUnreadable("", "token "+t.ID, t.check(), t.Damage); !t.unread {

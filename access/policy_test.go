@@ -83,7 +83,7 @@ func TestDecideVersion(t *testing.T) {
 			{ID: 3, Object: "model:base", Effect: Allow, Principal: "user:alice", Right: Use},
 			{ID: 4, Object: "dataset:scans", Effect: Allow, Principal: "user:carl", Right: Use},
 		},
-		Exemptions: []Exemption{
+		Declassifications: []Declassification{
 			{ID: 1, Version: "m@2", Dataset: "dataset:xrays", Right: Use, Expires: noon.Add(time.Minute), Reason: "public"},
 			{ID: 2, Version: "m@3", Dataset: "dataset:xrays", Right: Use, Expires: noon, Reason: "public"},
 		},

@@ -53,27 +53,27 @@ type Writer interface {
 	// AddSnapshot adds a snapshot of a registered dataset, unless it is there.
 	AddSnapshot(Snapshot) error
 
-	// AddGrant and AddExemption return the number of the row: higher than any
+	// AddGrant and AddDeclassification return the number of the row: higher than any
 	// before, also of rows that were revoked.
 	AddGrant(Grant) (id int64, err error)
-	AddExemption(Exemption) (id int64, err error)
+	AddDeclassification(Declassification) (id int64, err error)
 	// AddToken adds a token. An ID or a hash that exists is an error.
 	AddToken(Token) error
 
 	RevokeGrant(id int64, by Principal, at time.Time) error
-	RevokeExemption(id int64, by Principal, at time.Time) error
+	RevokeDeclassification(id int64, by Principal, at time.Time) error
 	RevokeToken(id string, by Principal, at time.Time) error
 }
 
 // Rules are the rows that a policy consists of.
 type Rules struct {
-	Generation int64
-	Owners     map[Object]Principal
-	Datasets   []Registered // with an owner in Owners
-	Snapshots  []Snapshot
-	Grants     []Grant     // the oldest first
-	Exemptions []Exemption // the oldest first
-	Tokens     []Token     // the oldest first
+	Generation        int64
+	Owners            map[Object]Principal
+	Datasets          []Registered // with an owner in Owners
+	Snapshots         []Snapshot
+	Grants            []Grant            // the oldest first
+	Declassifications []Declassification // the oldest first
+	Tokens            []Token            // the oldest first
 	// Damage says of an object why the store could not read all of its
 	// registration. Rows have a field of their own for this.
 	Damage map[Object]error

@@ -92,7 +92,7 @@ func TestUnreadableRows(t *testing.T) {
 	f := newFixture(t)
 	f.give(t, f.olga, Allow, "user:alice", Use)
 	lineage := []Origin{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"scans"}}}}}
-	e, err := f.Declassify(t.Context(), f.olga, Exemption{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: now().Add(time.Hour)}, lineage)
+	e, err := f.Declassify(t.Context(), f.olga, Declassification{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: now().Add(time.Hour)}, lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestExpiries(t *testing.T) {
 			t.Errorf("a token until %v: %v", bad, err)
 		}
 		lineage := []Origin{{Version: "m@1", Model: "model:m", Data: []Data{{Datasets: []string{"scans"}}}}}
-		e := Exemption{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: bad}
+		e := Declassification{Version: "m@1", Dataset: "dataset:scans", Right: Use, Reason: "public", Expires: bad}
 		if _, err := f.Declassify(t.Context(), f.olga, e, lineage); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a declassification until %v: %v", bad, err)
 		}

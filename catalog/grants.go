@@ -139,16 +139,16 @@ type DeclassifyOptions struct {
 
 // Declassify lifts a dataset's restriction from a version, for one right and a
 // limited time. Only the dataset's owner may do this.
-func (c *Catalog) Declassify(ctx context.Context, who access.Caller, o DeclassifyOptions) (access.Exemption, error) {
+func (c *Catalog) Declassify(ctx context.Context, who access.Caller, o DeclassifyOptions) (access.Declassification, error) {
 	who, err := c.authority.Resolve(ctx, who)
 	if err != nil {
-		return access.Exemption{}, err
+		return access.Declassification{}, err
 	}
 	m, origins, err := c.version(ctx, o.Version)
 	if err != nil {
-		return access.Exemption{}, err
+		return access.Declassification{}, err
 	}
-	return c.authority.Declassify(ctx, who, access.Exemption{
+	return c.authority.Declassify(ctx, who, access.Declassification{
 		Version: m.Ref().String(), Dataset: access.Dataset(o.Dataset), Right: o.Right, Expires: o.Expires, Reason: o.Reason,
 	}, origins)
 }

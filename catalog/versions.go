@@ -101,10 +101,10 @@ func (c *Catalog) Export(ctx context.Context, who access.Caller, ref registry.Re
 // A VersionAccess is what restricts a version, and what the caller may do with
 // it.
 type VersionAccess struct {
-	Version      string             `json:"version"`
-	RestrictedBy []access.Object    `json:"restricted_by"`
-	Declassified []access.Exemption `json:"declassified"`
-	You          []RightDecision    `json:"you"`
+	Version      string                    `json:"version"`
+	RestrictedBy []access.Object           `json:"restricted_by"`
+	Declassified []access.Declassification `json:"declassified"`
+	You          []RightDecision           `json:"you"`
 	// Owners are the owners of the registered objects in RestrictedBy.
 	Owners map[access.Object]access.Principal `json:"-"`
 }
@@ -121,7 +121,7 @@ func (c *Catalog) VersionAccess(ctx context.Context, who access.Caller, ref regi
 		return VersionAccess{}, err
 	}
 	v := VersionAccess{
-		Version: m.Ref().String(), RestrictedBy: p.Restrictions(origins), Declassified: p.Exemptions(m.Ref().String()),
+		Version: m.Ref().String(), RestrictedBy: p.Restrictions(origins), Declassified: p.Declassifications(m.Ref().String()),
 		Owners: make(map[access.Object]access.Principal),
 	}
 	for _, o := range v.RestrictedBy {

@@ -21,7 +21,7 @@ type transaction struct {
 func (t *transaction) Rules() (access.Rules, error) {
 	r := access.Rules{Owners: make(map[access.Object]access.Principal), Damage: make(map[access.Object]error)}
 	err := t.tx.QueryRowContext(t.ctx, "SELECT n FROM access_generation").Scan(&r.Generation)
-	for _, read := range []func(*access.Rules) error{t.readObjects, t.readSnapshots, t.readGrants, t.readExemptions, t.readTokens} {
+	for _, read := range []func(*access.Rules) error{t.readObjects, t.readSnapshots, t.readGrants, t.readDeclassifications, t.readTokens} {
 		if err == nil {
 			err = read(&r)
 		}
@@ -94,16 +94,16 @@ func (t *transaction) readGrants(r *access.Rules) error {
 	})
 }
 
-func (t *transaction) readExemptions(r *access.Rules) error {
+func (t *transaction) readDeclassifications(r *access.Rules) error {
 	return t.each(`SELECT id, version, dataset, right, expires, reason, by, at
 		FROM access_exemptions WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
-		var e access.Exemption
+		var e access.Declassification
 		var expires, at string
 		if err := rows.Scan(&e.ID, &e.Version, &e.Dataset, &e.Right, &expires, &e.Reason, &e.By, &at); err != nil {
 			return err
 		}
 		e.Damage = errors.Join(parseTime(&e.Expires, expires), parseTime(&e.At, at))
-		r.Exemptions = append(r.Exemptions, e)
+		r.Declassifications = append(r.Declassifications, e)
 		return nil
 	})
 }
@@ -174,8 +174,8 @@ func (t *transaction) AddGrant(g access.Grant) (int64, error) {
 		g.Object, g.Effect, g.Principal, g.Right, g.Purpose, db.FormatTime(g.Expires), g.Reason, g.By, db.FormatTime(g.At))
 }
 
-// AddExemption implements access.Writer.
-func (t *transaction) AddExemption(e access.Exemption) (int64, error) {
+// AddDeclassification implements access.Writer.
+func (t *transaction) AddDeclassification(e access.Declassification) (int64, error) {
 	return t.insert("INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		e.Version, e.Dataset, e.Right, db.FormatTime(e.Expires), e.Reason, e.By, db.FormatTime(e.At))
 }
@@ -191,8 +191,8 @@ func (t *transaction) RevokeGrant(id int64, by access.Principal, at time.Time) e
 	return t.exec("UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
 }
 
-// RevokeExemption implements access.Writer.
-func (t *transaction) RevokeExemption(id int64, by access.Principal, at time.Time) error {
+// RevokeDeclassification implements access.Writer.
+func (t *transaction) RevokeDeclassification(id int64, by access.Principal, at time.Time) error {
 	return t.exec("UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
 }
 

@@ -54,8 +54,8 @@ func full() access.Rules {
 			{ID: 2, Object: flowers, Effect: access.Deny, Principal: "user:bob", Right: access.Use, Purpose: "sales",
 				Expires: at.Add(time.Hour), Reason: "ümlaut\n'", By: "user:olga", At: at},
 		},
-		Exemptions: []access.Exemption{{ID: 1, Version: "flowers@7", Dataset: scans, Right: access.Use, Expires: at.Add(time.Hour), Reason: "public", By: "user:olga", At: at}},
-		Tokens:     []access.Token{token("0a")},
+		Declassifications: []access.Declassification{{ID: 1, Version: "flowers@7", Dataset: scans, Right: access.Use, Expires: at.Add(time.Hour), Reason: "public", By: "user:olga", At: at}},
+		Tokens:            []access.Token{token("0a")},
 	}
 }
 
@@ -80,7 +80,7 @@ func fill(w access.Writer) error {
 		_, failed := w.AddGrant(g)
 		err = errors.Join(err, failed)
 	}
-	_, failed := w.AddExemption(r.Exemptions[0])
+	_, failed := w.AddDeclassification(r.Declassifications[0])
 	return errors.Join(err, failed)
 }
 
@@ -104,7 +104,7 @@ func generation(t *testing.T, s access.Store) int64 {
 
 func testEmpty(t *testing.T, s, _ access.Store) {
 	r := rules(t, s)
-	if len(r.Owners)+len(r.Datasets)+len(r.Snapshots)+len(r.Grants)+len(r.Exemptions)+len(r.Tokens)+len(r.Damage) != 0 {
+	if len(r.Owners)+len(r.Datasets)+len(r.Snapshots)+len(r.Grants)+len(r.Declassifications)+len(r.Tokens)+len(r.Damage) != 0 {
 		t.Errorf("an empty store has rows: %+v", r)
 	}
 }
@@ -130,11 +130,11 @@ func testRows(t *testing.T, s, other access.Store) {
 func testRevoked(t *testing.T, s, other access.Store) {
 	update(t, s, fill)
 	update(t, s, func(w access.Writer) error {
-		return errors.Join(w.RevokeGrant(1, "user:olga", at), w.RevokeExemption(1, "user:olga", at), w.RevokeToken("0a", "user:olga", at),
-			w.RevokeGrant(99, "user:olga", at), w.RevokeExemption(99, "user:olga", at), w.RevokeToken("none", "user:olga", at))
+		return errors.Join(w.RevokeGrant(1, "user:olga", at), w.RevokeDeclassification(1, "user:olga", at), w.RevokeToken("0a", "user:olga", at),
+			w.RevokeGrant(99, "user:olga", at), w.RevokeDeclassification(99, "user:olga", at), w.RevokeToken("none", "user:olga", at))
 	})
 	r := rules(t, other)
-	if len(r.Grants) != 1 || r.Grants[0].ID != 2 || len(r.Exemptions) != 0 || len(r.Tokens) != 0 {
+	if len(r.Grants) != 1 || r.Grants[0].ID != 2 || len(r.Declassifications) != 0 || len(r.Tokens) != 0 {
 		t.Errorf("after revoking: %+v", r)
 	}
 }
@@ -155,13 +155,13 @@ func testOwner(t *testing.T, s, other access.Store) {
 func testNumbers(t *testing.T, s, other access.Store) {
 	update(t, s, fill)
 	update(t, s, func(w access.Writer) error {
-		return errors.Join(w.RevokeGrant(2, "user:olga", at), w.RevokeExemption(1, "user:olga", at))
+		return errors.Join(w.RevokeGrant(2, "user:olga", at), w.RevokeDeclassification(1, "user:olga", at))
 	})
 	update(t, other, func(w access.Writer) error {
 		grant, err1 := w.AddGrant(full().Grants[0])
-		exemption, err2 := w.AddExemption(full().Exemptions[0])
-		if grant <= 2 || exemption <= 1 {
-			t.Errorf("grant %d and exemption %d", grant, exemption)
+		declassification, err2 := w.AddDeclassification(full().Declassifications[0])
+		if grant <= 2 || declassification <= 1 {
+			t.Errorf("grant %d and declassification %d", grant, declassification)
 		}
 		return errors.Join(err1, err2)
 	})
@@ -202,8 +202,8 @@ func testGeneration(t *testing.T, s, other access.Store) {
 		{"snapshot", func(w access.Writer) error { return w.AddSnapshot(full().Snapshots[0]) }},
 		{"grant", func(w access.Writer) error { _, err := w.AddGrant(full().Grants[0]); return err }},
 		{"revoked grant", func(w access.Writer) error { return w.RevokeGrant(1, "user:olga", at) }},
-		{"exemption", func(w access.Writer) error { _, err := w.AddExemption(full().Exemptions[0]); return err }},
-		{"revoked exemption", func(w access.Writer) error { return w.RevokeExemption(1, "user:olga", at) }},
+		{"declassification", func(w access.Writer) error { _, err := w.AddDeclassification(full().Declassifications[0]); return err }},
+		{"revoked declassification", func(w access.Writer) error { return w.RevokeDeclassification(1, "user:olga", at) }},
 		{"token", func(w access.Writer) error { return w.AddToken(token("0a")) }},
 		{"revoked token", func(w access.Writer) error { return w.RevokeToken("0a", "user:olga", at) }},
 	} {

@@ -67,7 +67,7 @@ func declassificationCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name:      "declassify",
-			Usage:     "exempt a version from a dataset's policy, for one right and a limited time",
+			Usage:     "lift the restriction of a version by a dataset's policy, for one right and a limited time",
 			ArgsUsage: "MODEL@VERSION DATASET",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "right", Usage: "the `RIGHT`: use, download or promote", Required: true},
@@ -77,7 +77,7 @@ func declassificationCommands() []*cli.Command {
 			},
 			Description: `Only the dataset's owner can do this. The dataset's policy then no longer decides
 about that right. The policies of other datasets still apply, and versions that
-are built on this one are not exempted.
+are built on this one are not declassified.
 
 Examples:
    tkit registry declassify flowers@7 scans --right use --expires 180d --reason "approved by the board, 2026-03"`,
