@@ -1,11 +1,12 @@
 // Package needs lets a test declare that it needs more than Go: Python, a Java
-// virtual machine, or minutes. `make check` runs `go test -short`, which skips
+// virtual machine, a shell, or minutes. `make check` runs `go test -short`, which skips
 // such tests. Without -short nothing is skipped: a test fails if its
 // requirements are missing.
 package needs
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -30,6 +31,17 @@ func Python(t testing.TB) string {
 func JVM(t testing.TB) {
 	t.Helper()
 	skip(t, "a Java virtual machine")
+}
+
+// Shell returns the path of a shell: bash, zsh or fish.
+func Shell(t testing.TB, name string) string {
+	t.Helper()
+	skip(t, name)
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("no %s for the tests: %v; install the package %[1]s", name, err)
+	}
+	return path
 }
 
 // Minutes declares that the test takes too long to be run after every edit.
