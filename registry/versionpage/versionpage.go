@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tkit/internal/evaluation"
 	"tkit/internal/page"
@@ -23,6 +24,8 @@ const (
 	shownClasses  = 500 // the worst
 	shownPairs    = 15  // of classes mistaken for each other, the most frequent
 	matrixClasses = 24  // a larger confusion matrix cannot be read
+	shortLabel    = 8   // characters of a label that can head a column of the matrix
+	binImages     = 20  // the least images of a point of the reliability diagram
 )
 
 //go:embed body.html
@@ -42,7 +45,10 @@ type Page struct {
 // Write writes the page.
 func (p *Page) Write(w io.Writer) error {
 	m := p.Version.Manifest
-	v := view{Restrictions: p.Restrictions, Lineage: lineage(p.Version), Evaluation: m.Metrics}
+	v := view{Restrictions: p.Restrictions, Lineage: lineage(p.Version), Evaluation: m.Metrics, BinImages: binImages}
+	for _, name := range slices.Sorted(maps.Keys(m.Lineage.Parameters)) {
+		v.Parameters = append(v.Parameters, [2]string{name, m.Lineage.Parameters[name]})
+	}
 	if e := m.Metrics; e != nil {
 		v.Figures = figures(e)
 		v.Reliability = []curve{curveOf("before", e.Uncalibrated), curveOf("after", e.Calibrated)}
@@ -77,6 +83,8 @@ type view struct {
 	Pairs        []pair
 	MorePairs    int
 	Lineage      [][2]string
+	Parameters   [][2]string
+	BinImages    int
 }
 
 func figures(e *evaluation.Evaluation) []page.Figure {
@@ -115,17 +123,40 @@ type point struct {
 
 func curveOf(name string, c evaluation.Calibration) curve {
 	out := curve{Name: name}
+	bins := merged(c.Reliability)
 	most := 1
-	for _, b := range c.Reliability {
+	for _, b := range bins {
 		most = max(most, b.Count)
 	}
-	for _, b := range c.Reliability {
+	for _, b := range bins {
 		out.Points = append(out.Points, point{
 			X: short(200 * b.Confidence), Y: short(200 - 200*b.Accuracy), Radius: short(2 + 5*math.Sqrt(float64(b.Count)/float64(most))),
 			Text: fmt.Sprintf("%s images: %s sure, %s right", page.Count(b.Count), percent(b.Confidence), percent(b.Accuracy)),
 		})
 	}
 	return out
+}
+
+// merged joins neighbouring bins until each has at least binImages: how often the
+// model is right cannot be seen from a few images.
+func merged(bins []evaluation.Bin) (enough []evaluation.Bin) {
+	for i, b := range bins {
+		last := len(enough) - 1
+		rest := 0
+		for _, later := range bins[i:] {
+			rest += later.Count
+		}
+		if last < 0 || enough[last].Count >= binImages && rest >= binImages {
+			enough = append(enough, b)
+			continue
+		}
+		a := &enough[last]
+		n, m := float64(a.Count), float64(b.Count)
+		a.Confidence = (a.Confidence*n + b.Confidence*m) / (n + m)
+		a.Accuracy = (a.Accuracy*n + b.Accuracy*m) / (n + m)
+		a.Count += b.Count
+	}
+	return enough
 }
 
 // classes returns the classes, the worst first.
@@ -137,14 +168,19 @@ func (v *view) classes(e *evaluation.Evaluation) {
 }
 
 // matrix is a confusion matrix with a row for each true class.
+// Where labels are long, columns are headed by the numbers of the rows.
 type matrix struct {
-	Labels []string
-	Rows   []matrixRow
+	Columns  []column
+	Numbered bool
+	Rows     []matrixRow
 }
 
+type column struct{ Head, Label string }
+
 type matrixRow struct {
-	Label string
-	Cells []cell
+	Number int
+	Label  string
+	Cells  []cell
 }
 
 type cell struct {
@@ -160,10 +196,16 @@ type pair struct {
 
 func (v *view) confusion(e *evaluation.Evaluation) {
 	if n := len(e.Classes); n <= matrixClasses {
-		v.Matrix = &matrix{}
+		v.Matrix = &matrix{Numbered: slices.ContainsFunc(e.Classes, func(c evaluation.Class) bool {
+			return utf8.RuneCountInString(c.Label) > shortLabel
+		})}
 		for i, c := range e.Classes {
-			v.Matrix.Labels = append(v.Matrix.Labels, c.Label)
-			v.Matrix.Rows = append(v.Matrix.Rows, matrixRow{c.Label, make([]cell, n)})
+			head := c.Label
+			if v.Matrix.Numbered {
+				head = strconv.Itoa(i + 1)
+			}
+			v.Matrix.Columns = append(v.Matrix.Columns, column{head, c.Label})
+			v.Matrix.Rows = append(v.Matrix.Rows, matrixRow{i + 1, c.Label, make([]cell, n)})
 			v.Matrix.Rows[i].Cells[i].Right = true
 		}
 	}
@@ -211,11 +253,6 @@ func lineage(v registry.Version) (rows [][2]string) {
 	add("Version", string(v.Digest))
 	add("Code", fmt.Sprintf("tkit %s, seed %d", m.Lineage.Code, m.Lineage.Seed))
 	add("Command", strings.Join(m.Lineage.Command, " "))
-	var parameters []string
-	for _, name := range slices.Sorted(maps.Keys(m.Lineage.Parameters)) {
-		parameters = append(parameters, name+"="+m.Lineage.Parameters[name])
-	}
-	add("Parameters", strings.Join(parameters, " "))
 	return rows
 }
 
