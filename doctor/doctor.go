@@ -15,6 +15,7 @@ import (
 	"tkit/inference"
 	"tkit/internal/present"
 	"tkit/internal/printable"
+	"tkit/plugins/host"
 )
 
 // State is the result of a check.
@@ -51,14 +52,14 @@ type Options struct {
 // ErrMissing is the error of a report with a failure.
 var ErrMissing = errors.New("something that is required is missing")
 
-// Examine examines the program, the device and the home. It creates and changes
-// nothing.
+// Examine examines the program, the device, the home and the sandbox of
+// plugins. It creates no home, and changes nothing.
 func Examine(o Options) (r Report, err error) {
 	r.Build = Describe(o.Version)
 	if r.Device, err = inference.FindDevice(); err != nil {
 		return r, err
 	}
-	r.Checks = append(deviceChecks(r.Device, o.RequireGPU), homeCheck(o.Home), diskCheck(o.Home))
+	r.Checks = append(deviceChecks(r.Device, o.RequireGPU), homeCheck(o.Home), diskCheck(o.Home), sandboxCheck(host.Sandbox()))
 	return r, nil
 }
 
@@ -150,6 +151,18 @@ func diskCheck(home string) Check {
 		c.State, c.Text = Warning, c.Text+fmt.Sprintf("; less than %s may not be enough to train", present.Bytes(scarce))
 	}
 	return c
+}
+
+// sandboxCheck examines which parts of the sandbox plugins have here.
+func sandboxCheck(p host.Protections, err error) Check {
+	const name = "plugin sandbox"
+	if err != nil {
+		return Check{name, Warning, "plugins cannot be started: " + err.Error()}
+	}
+	if missing := p.Missing(false); len(missing) > 0 {
+		return Check{name, Warning, "this kernel, or the container around tkit, does not provide: " + strings.Join(missing, "; ")}
+	}
+	return Check{name, OK, "complete"}
 }
 
 // existing returns the path, or the nearest folder above that exists.

@@ -9,6 +9,7 @@ import (
 
 	"tkit/inference"
 	"tkit/internal/cuda"
+	"tkit/plugins/host"
 )
 
 func TestExamine(t *testing.T) {
@@ -61,7 +62,7 @@ func TestDeviceChecks(t *testing.T) {
 	}
 }
 
-func TestHomeCheck(t *testing.T) {
+func TestOtherChecks(t *testing.T) {
 	open := t.TempDir()
 	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
@@ -81,6 +82,17 @@ func TestHomeCheck(t *testing.T) {
 	}
 	if c := diskCheck(filepath.Join(t.TempDir(), "a", "b")); c.State == Failed || !strings.Contains(c.Text, "free") {
 		t.Errorf("the disk: %+v", c)
+	}
+	complete := host.Protections{Processes: true, Network: true, ReadOnly: true, Files: true, Signals: true, Calls: true, Powers: true}
+	if c := sandboxCheck(complete, nil); c.State != OK {
+		t.Errorf("a complete sandbox: %+v", c)
+	}
+	complete.Files = false
+	if c := sandboxCheck(complete, nil); c.State != Warning || !strings.Contains(c.Text, "Landlock") {
+		t.Errorf("a sandbox without Landlock: %+v", c)
+	}
+	if c := sandboxCheck(complete, errors.New("no memory")); c.State != Warning || !strings.Contains(c.Text, "no memory") {
+		t.Errorf("no sandbox: %+v", c)
 	}
 	if r := (Report{Checks: []Check{{State: OK}, {State: Failed}}}); !errors.Is(r.Err(), ErrMissing) {
 		t.Error("a failed check is no error")

@@ -13,8 +13,8 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "say which device computes, and what is missing",
-		Description: `Examines the device, the libraries for GPUs, the home and its disk. The exit
-status is 1 if something required is missing.`,
+		Description: `Examines the device, the libraries for GPUs, the home, its disk and the sandbox
+of plugins. The exit status is 1 if something required is missing.`,
 		Flags: append(gpuFlags(), jsonFlag(), &cli.BoolFlag{Name: "require-gpu", Usage: "fail unless a GPU is used"}),
 		Action: func(c *cli.Context) error {
 			if err := inference.UseGPUs(gpus(c)); err != nil {

@@ -139,7 +139,7 @@ func TestTarball(t *testing.T) {
 // trains trains on the digits, promotes the version and predicts with it.
 func (m machine) trains(t *testing.T) {
 	t.Helper()
-	t.Log(m.run(t, "tkit", "version"))
+	t.Log(m.run(t, "tkit", "doctor"))
 	m.run(t, "tkit", "datasets", "sample", "/photos")
 	m.run(t, "tkit", "train", "--architecture", "lenet5", "--data", "/photos", "--name", "digits", "--epochs", "3", "--promote")
 	if out := m.run(t, "sh", "-c", "tkit predict --model digits /photos/7/*0.png"); !strings.Contains(out, " %") {
