@@ -167,6 +167,14 @@ var operations = []operation{
 		_, err := f.VerifyRegistry(ctx, who)
 		return err
 	}},
+	{name: "Cache", may: administrator, allowed: 0, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Cache(ctx, who)
+		return err
+	}},
+	{name: "ClearCache", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.ClearCache(ctx, who)
+		return err
+	}},
 	{name: "Promote", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		_, err := f.Promote(ctx, who, m1, "", change)
 		return err

@@ -32,7 +32,7 @@ func TestWrongUsage(t *testing.T) {
 		"datasets sample --format x d", "datasets sample --digits x d",
 		"datasets add d", "datasets add d f --owner bob", "datasets list x", "datasets show", "datasets audit x", "datasets audit verify --known x",
 		"plugins new", "plugins new x --lang c", "plugins install", "plugins list x", "plugins test x --sides 3", "plugins bench x --config []",
-		"access whoami x", "access accept", "access accept x --reason r", "access token create bob", "access token create --expires x", "access token revoke",
+		"access whoami x", "cache show x", "cache clear x", "access accept", "access accept x --reason r", "access token create bob", "access token create --expires x", "access token revoke",
 		"architectures list x", "architectures show", "architectures show lenet", "completion", "completion tcsh", "nonsense", "registry nonsense",
 		"--nonsense", "registry list --nonsense", "train --epochs x",
 	} {
@@ -56,7 +56,7 @@ func TestReadingCreatesNoHome(t *testing.T) {
 	mustRun(t, t.TempDir(), "datasets", "sample", "--digits", "0,1", data)
 	for line, ok := range map[string]bool{
 		"registry list": false, "registry list m": false, "registry show m": false, "registry history": false, "registry verify": false,
-		"registry gc": false, "registry gc --dry-run": false, "registry access m": false, "registry acl m": false, "registry export m x": false,
+		"registry gc": false, "cache show": false, "cache clear": false, "registry gc --dry-run": false, "registry access m": false, "registry acl m": false, "registry export m x": false,
 		"datasets list": false, "datasets show d": false, "datasets snapshots d": false, "datasets acl d": false, "datasets audit": false,
 		"datasets audit verify": false, "access token list": false, "predict --model m x.png": false, "plugins show p": false, "plugins remove p": false,
 		"plugins list": true, "plugins verify": true, "access whoami": true, "datasets check " + data: true, "architectures list": true,

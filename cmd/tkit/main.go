@@ -76,6 +76,7 @@ func app() *cli.App {
 			accessCommand(),
 			architecturesCommand(),
 			doctorCommand(),
+			cacheCommand(),
 			versionCommand(),
 			completionCommand(),
 			commandline.ManCommand(),

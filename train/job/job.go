@@ -127,7 +127,7 @@ func (r *run) fineTune(ctx context.Context) (*train.Result, error) {
 	result, err := train.FineTune(ctx, train.FineTuneOptions{
 		Base: b.network, Preprocessing: b.preprocessing, Plugins: r.Plugins, Source: r.permitted.Source, Split: r.Split,
 		Cut: r.Cut, Head: head.Options{Balanced: r.Balanced}, Copies: r.Copies, Augment: r.Augment, Seed: r.Seed,
-		Permit: r.permit(bottleneckFolder, b.preprocessing), Snapshot: r.snapshot, Work: r.work, Observer: r.observe,
+		Permit: r.permit(bottlenecks.Folder, b.preprocessing), Snapshot: r.snapshot, Work: r.work, Observer: r.observe,
 	})
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (r *run) fineTune(ctx context.Context) (*train.Result, error) {
 	if r.noteUnequal() {
 		keep = 0 // it is unknown which bottlenecks are wrong
 	}
-	if _, err := bottlenecks.Prune(r.permitted.DerivedFolder(bottleneckFolder), keep); err != nil {
+	if _, err := bottlenecks.Prune(r.permitted.DerivedFolder(bottlenecks.Folder), keep); err != nil {
 		return nil, errors.Join(err, result.Close())
 	}
 	return result, nil
@@ -166,11 +166,9 @@ func (r *run) fromScratch(ctx context.Context) (*train.Result, error) {
 	return result, err
 }
 
-// The folders of data derived from datasets and kept for other runs.
-const (
-	bottleneckFolder = "bottlenecks"
-	checkpointFolder = "checkpoints"
-)
+// checkpointFolder is the name of the folder with the checkpoints of interrupted
+// runs.
+const checkpointFolder = "checkpoints"
 
 // permit decides about the data once its content is known, and returns the
 // folder for data derived from it. The results of plugins that are not
