@@ -12,13 +12,24 @@ import (
 // not exist.
 var ErrNotFound = errors.New("not found")
 
-// Why an object is not the one that was asked for.
+// Why an object is not the one that was asked for. An [ObjectError] names it.
 var (
 	ErrUnprotected  = errors.New("has no policy of its own: protect it first")
 	ErrNoDatasets   = errors.New("no dataset is registered")
 	ErrUnregistered = errors.New("is not registered")
 	ErrRegistered   = errors.New("is registered already")
 )
+
+// An ObjectError is an error about an object, so that a front end can name the
+// operation on the object that helps.
+type ObjectError struct {
+	Object Object
+	Err    error
+}
+
+func (e *ObjectError) Error() string { return e.Err.Error() }
+
+func (e *ObjectError) Unwrap() error { return e.Err }
 
 // A rule decides by the policy alone whether a caller, whose groups are resolved, may
 // make a change.
@@ -86,19 +97,21 @@ func (a *Authority) administers(p *Policy, who Caller, on Object) Decision {
 	return d
 }
 
-// governed returns an error for an object that nobody registered.
+// governed returns an [ObjectError] for an object that nobody registered.
 func (p *Policy) governed(o Object) error {
 	if _, ok := p.owners[o]; ok {
 		return nil
 	}
-	if o.Kind() == ModelKind {
-		return fmt.Errorf("%w: model %s %w", ErrNotFound, o.Name(), ErrUnprotected)
+	var err error
+	switch {
+	case o.Kind() == ModelKind:
+		err = fmt.Errorf("%w: model %s %w", ErrNotFound, o.Name(), ErrUnprotected)
+	case len(p.datasets) == 0:
+		err = fmt.Errorf("%w: dataset %s: %w", ErrNotFound, o.Name(), ErrNoDatasets)
+	default: // not everybody may know which datasets exist
+		err = fmt.Errorf("%w: dataset %s %w", ErrNotFound, o.Name(), ErrUnregistered)
 	}
-	if len(p.datasets) == 0 {
-		return fmt.Errorf("%w: dataset %s: %w", ErrNotFound, o.Name(), ErrNoDatasets)
-	}
-	// Not everybody may know which datasets exist.
-	return fmt.Errorf("%w: dataset %s %w", ErrNotFound, o.Name(), ErrUnregistered)
+	return &ObjectError{o, err}
 }
 
 // RegisterDataset gives the data at a place a name and an owner. Only an
@@ -117,7 +130,7 @@ func (a *Authority) RegisterDataset(ctx context.Context, who Caller, name, uri s
 	made := Registered{Name: name, URI: canonical, Owner: owner, By: who.Principal, Created: now()}
 	err = a.change(ctx, who, Request{Action: "register-dataset", Object: Dataset(name), Data: []string{canonical}}, func(p *Policy, who Caller) (Decision, error) {
 		if _, taken := p.owners[Dataset(name)]; taken {
-			return Decision{}, fmt.Errorf("%w: dataset %s %w", ErrInvalid, name, ErrRegistered)
+			return Decision{}, &ObjectError{Dataset(name), fmt.Errorf("%w: dataset %s %w", ErrInvalid, name, ErrRegistered)}
 		}
 		return a.administers(p, who, Dataset(name)), nil
 	}, edit{func(w Writer) error { return w.AddObject(Dataset(name), made) }, func(p *Policy) bool {

@@ -32,9 +32,8 @@ type Digest = blobs.Digest
 var (
 	// ErrNotFound is the error of a model, version or alias that does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrEmpty and ErrNoAlias are why something was not found.
-	ErrEmpty   = errors.New("the registry is empty")
-	ErrNoAlias = errors.New("no version has the alias")
+	// ErrEmpty is why nothing was found.
+	ErrEmpty = errors.New("the registry is empty")
 	// ErrInvalid is the error of a name, reference or manifest that is not valid.
 	ErrInvalid = errors.New("invalid")
 	// ErrCorrupt is the error of a stored manifest that is not the registered one.

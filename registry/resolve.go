@@ -111,9 +111,21 @@ func (m Model) lacks(ref Ref) error {
 	if near := spelling.Nearest(ref.Alias, aliases); near != "" {
 		return fmt.Errorf("%s: %w: did you mean %s?", ref, ErrNotFound, Ref{Model: m.Name, Alias: near})
 	}
-	return fmt.Errorf("%s: %w: %w %s: promote one, or name a version, such as %s",
-		ref, ErrNotFound, ErrNoAlias, ref.Alias, Ref{Model: m.Name, Version: m.Latest})
+	return &AliasError{ref, m.Latest}
 }
+
+// An AliasError is the error of an alias that no version has. It wraps ErrNotFound.
+type AliasError struct {
+	Ref    Ref // with the alias
+	Latest int // the model's newest version
+}
+
+func (e *AliasError) Error() string {
+	return fmt.Sprintf("%s: %v: no version has the alias %s: promote one, or name a version, such as %s",
+		e.Ref, ErrNotFound, e.Ref.Alias, Ref{Model: e.Ref.Model, Version: e.Latest})
+}
+
+func (e *AliasError) Unwrap() error { return ErrNotFound }
 
 // manifests is a cache of manifests by their digests.
 type manifests struct {

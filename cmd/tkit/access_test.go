@@ -424,7 +424,7 @@ func TestDatasetCommands(t *testing.T) {
 		{args: "datasets show scan", err: "`tkit datasets list` shows those that you may see"},
 		{args: "datasets acl scans", err: "nothing allows"},
 		{args: "datasets acl scans grant " + string(g.me) + " train", err: "user:olga owns it"},
-		{args: "datasets add scans DATA", err: "registered already"},
+		{args: "datasets add scans DATA", err: "registered already (`tkit datasets show scans` shows it)"},
 		{args: "datasets add more DATA/none", err: "no such file"},
 		{args: "datasets add more DATA", want: "registered more"},
 		{args: "datasets acl more grant user:bob list,train --expires 30d --only-for research --reason study", want: "research"},
@@ -479,8 +479,8 @@ func TestModelCommands(t *testing.T) {
 		err  string // in the error, where there must be one
 	}{
 		{args: "access flowers@1", want: "nothing behind flowers@1 is restricted"},
-		{args: "acl flowers", err: "tkit registry protect"},
-		{args: "acl flowers grant user:bob use", err: "tkit registry protect"},
+		{args: "acl flowers", err: "`tkit registry protect flowers` gives it one"},
+		{args: "acl flowers grant user:bob use", err: "`tkit registry protect flowers` gives it one"},
 		{args: "protect cars", err: "there are flowers"},
 		{args: "protect flowers", want: "owned by " + string(me)},
 		{args: "protect flowers", err: "protected already"},
@@ -490,7 +490,7 @@ func TestModelCommands(t *testing.T) {
 		{args: "access flowers@1", want: "restricted by model:flowers, owned by user:olga"},
 		{args: "promote flowers@1", err: "not allowed to promote flowers@1"},
 		{args: "export flowers@1 FOLDER", err: "not allowed to export"},
-		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "no dataset is registered"},
+		{args: "declassify flowers@1 scans --right use --expires 30d --reason x", err: "`tkit datasets add scans FOLDER` registers it"},
 		{args: "reclassify 1", err: "not found"},
 		{args: "reclassify x", err: "by its number"},
 	} {

@@ -113,7 +113,7 @@ func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, listed, "no registered dataset that you may see; `tkit datasets add` registers one",
+	return showList(c, listed, "no registered dataset that you may see; `tkit datasets add NAME FOLDER` registers one",
 		[]string{"dataset", "owner", "snapshots", "registered", "place"}, func(d catalog.ListedDataset) []string {
 			return []string{d.Name, string(d.Owner), strconv.Itoa(d.Snapshots), present.Time(d.Created), d.URI}
 		})

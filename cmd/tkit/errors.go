@@ -25,7 +25,8 @@ var hints = []struct {
 	err  error
 	hint string
 }{
-	{job.ErrChoose, "--input, --output"},
+	{job.ErrInput, "--input"},
+	{job.ErrOutput, "--output"},
 	{job.ErrVary, "--shift, --flip, --brightness, --contrast"},
 	{catalog.ErrRegistering, "--wait"},
 	{train.ErrCut, "--cut"},
@@ -39,17 +40,13 @@ var hints = []struct {
 	{server.ErrQueue, "--max-queue, --max-images"},
 	{audit.ErrMissing, acceptHint},
 	{audit.ErrAhead, acceptHint},
-	{access.ErrUnprotected, "`tkit registry protect` gives it one"},
-	{access.ErrNoDatasets, "`tkit datasets add` registers one"},
 	{access.ErrUnregistered, "`tkit datasets list` shows those that you may see"},
-	{access.ErrRegistered, "`tkit datasets show` shows it"},
-	{registry.ErrEmpty, "`tkit train` registers a model"},
-	{registry.ErrNoAlias, "`tkit registry promote` promotes a version"},
+	{registry.ErrEmpty, "`tkit train --help` shows how to register one"},
 	{registry.ErrUncertain, "`tkit registry verify` lists the problems"},
-	{store.ErrNotInstalled, "`tkit plugins install` installs it"},
+	{store.ErrNotInstalled, "`tkit plugins install PATH` installs it"},
 }
 
-const acceptHint = "`tkit access accept` accepts it"
+const acceptHint = "`tkit access accept --reason TEXT` accepts it"
 
 // withHints adds the flags and commands that fix an error to its text.
 func withHints(err error) error {
@@ -68,13 +65,43 @@ func withHints(err error) error {
 	default:
 		err = fmt.Errorf("%w (--%s)", err, about.Option)
 	}
-	for _, r := range hints {
-		if errors.Is(err, r.err) {
-			return fmt.Errorf("%w (%s)", err, r.hint)
-		}
-	}
-	if contract := new(host.ContractError); errors.As(err, &contract) {
-		return fmt.Errorf("%w (`tkit plugins new` begins a project with it)", err)
+	if h := hint(err); h != "" {
+		return fmt.Errorf("%w (%s)", err, h)
 	}
 	return err
+}
+
+// hint returns what fixes an error, or "". A command is complete, except for words in
+// capitals.
+func hint(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.hint
+		}
+	}
+	object, alias, contract := new(access.ObjectError), new(registry.AliasError), new(host.ContractError)
+	switch {
+	case errors.As(err, &object):
+		return objectHint(object)
+	case errors.As(err, &alias) && alias.Ref.Alias == registry.Production:
+		return fmt.Sprintf("`tkit registry promote %s@%d` promotes the newest version", alias.Ref.Model, alias.Latest)
+	case errors.As(err, &alias):
+		return fmt.Sprintf("`tkit registry promote --alias %s %s@%d` promotes the newest version", alias.Ref.Alias, alias.Ref.Model, alias.Latest)
+	case errors.As(err, &contract):
+		return "`tkit plugins new NAME` begins a project with it"
+	}
+	return ""
+}
+
+func objectHint(err *access.ObjectError) string {
+	name := err.Object.Name()
+	switch {
+	case errors.Is(err, access.ErrUnprotected):
+		return fmt.Sprintf("`tkit registry protect %s` gives it one", name)
+	case errors.Is(err, access.ErrNoDatasets):
+		return fmt.Sprintf("`tkit datasets add %s FOLDER` registers it", name)
+	case errors.Is(err, access.ErrRegistered):
+		return fmt.Sprintf("`tkit datasets show %s` shows it", name)
+	}
+	return ""
 }

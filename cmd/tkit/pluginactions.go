@@ -27,7 +27,7 @@ func listPlugins(c *cli.Context, s store.Store) error {
 	if err != nil && len(all) == 0 {
 		return err
 	}
-	return errors.Join(err, showList(c, all, "no plugin is installed; `tkit plugins install` installs one, `tkit plugins new` creates the project of one",
+	return errors.Join(err, showList(c, all, "no plugin is installed; `tkit plugins install PATH` installs one, `tkit plugins new NAME` creates the project of one",
 		[]string{"name", "version", "takes", "gives", "digest", "summary"}, func(i store.Installed) []string {
 			return []string{i.Name, i.Version, i.Takes.String(), i.Gives.String(), i.Digest[:min(19, len(i.Digest))], i.Summary}
 		}))

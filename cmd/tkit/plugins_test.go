@@ -56,7 +56,7 @@ func TestPluginJob(t *testing.T) {
 	train := func(step string, more ...string) []string {
 		return append([]string{"train", "--architecture", "lenet5", "--data", data, "--name", "digits", "--epochs", "1", "--preprocessing", preprocessingFile(t, step)}, more...)
 	}
-	refused(t, home, "plugin faulty is not installed (`tkit plugins install` installs it)", train("{name: faulty}")...)
+	refused(t, home, "plugin faulty is not installed (`tkit plugins install PATH` installs it)", train("{name: faulty}")...)
 	mustRun(t, home, "plugins", "install", executable)
 	refused(t, home, "does not match its schema", train("{name: faulty, config: {undo: it}}")...)
 	refused(t, home, "there are 1.0.0", train("{name: faulty, version: 2.0.0}")...)

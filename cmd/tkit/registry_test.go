@@ -68,7 +68,8 @@ func TestRegistryCommands(t *testing.T) {
 	}{
 		{args: "list", want: []string{"MODEL", "flowers", "2"}},
 		{args: "list flowers", want: []string{"flowers@1", "flowers@2"}},
-		{args: "show flowers", err: "tkit registry promote"},
+		{args: "show flowers", err: "(`tkit registry promote flowers@2` promotes the newest version)"},
+		{args: "show flowers@champion", err: "`tkit registry promote --alias champion flowers@2`"},
 		{args: "promote flowers@1", want: []string{"flowers@production is version 1", "by bob"}},
 		{args: "promote --reason better --actor cem flowers@2", want: []string{"is version 2", "by cem: better"}},
 		{args: "promote --alias champion flowers", want: []string{"flowers@champion is version 2"}},

@@ -21,8 +21,10 @@ import (
 var (
 	// ErrUnsuitable is wrapped by errors about networks that cannot be a base.
 	ErrUnsuitable = errors.New("it cannot be a base")
-	// ErrChoose is also wrapped if the user must choose an input or output.
-	ErrChoose = errors.New("choose one of them")
+	// ErrInput and ErrOutput are also wrapped if the user must choose an input or an
+	// output.
+	ErrInput  = errors.New("choose one of them")
+	ErrOutput = errors.New("choose one of them")
 )
 
 // Options choose among a signature's inputs and outputs.
@@ -179,7 +181,7 @@ func chooseOutput(n *network.Network, o Options) (string, error) {
 		return p.Name, nil
 	}
 	if len(n.Outputs) > maxCompared {
-		return "", fmt.Errorf("%w: it has %d outputs, more than the %d that can be compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrChoose)
+		return "", fmt.Errorf("%w: it has %d outputs, more than the %d that can be compared; %w", ErrUnsuitable, len(n.Outputs), maxCompared, ErrOutput)
 	}
 	var chosen network.TensorInfo
 	most, least := -1, 0
@@ -226,7 +228,7 @@ func chooseInput(n *network.Network, o Options) (string, error) {
 	case 1:
 		return able[0].Name, isImages(able[0])
 	}
-	return "", fmt.Errorf("%w: several of its inputs can take images: %s; %w", ErrUnsuitable, listed(able), ErrChoose)
+	return "", fmt.Errorf("%w: several of its inputs can take images: %s; %w", ErrUnsuitable, listed(able), ErrInput)
 }
 
 // isImages returns why an input cannot take a batch of images.

@@ -181,7 +181,7 @@ func TestPrepareManyOutputs(t *testing.T) {
 		again.Name = fmt.Sprint("again", i)
 		n.Outputs = append(n.Outputs, again)
 	}
-	if _, err := bases.Prepare(n, bases.Options{}); !errors.Is(err, bases.ErrChoose) {
+	if _, err := bases.Prepare(n, bases.Options{}); !errors.Is(err, bases.ErrOutput) {
 		t.Errorf("of 301 outputs one is chosen: %v", err)
 	}
 	if _, err := bases.Prepare(n, bases.Options{Output: "again7"}); err != nil {

@@ -12,9 +12,12 @@ import (
 	"tkit/train/base"
 )
 
-// ErrChoose is wrapped if the base has several inputs or outputs and one has to
-// be chosen.
-var ErrChoose = bases.ErrChoose
+// ErrInput and ErrOutput are wrapped if the base has several inputs or outputs and
+// one has to be chosen.
+var (
+	ErrInput  = bases.ErrInput
+	ErrOutput = bases.ErrOutput
+)
 
 // prepared is the base of a new head.
 type prepared struct {
