@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -74,8 +74,11 @@ lint: deps ## gofmt, go vet and staticcheck
 fuzz: deps ## run every fuzz target for a while and count the inputs (FUZZTIME=20s FUZZ=PATTERN)
 	@scripts/fuzz '$(FUZZ)'
 
-demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the whole workflow on real scans: train, transfer, register, serve, promote (DEMO_STORE=hdfs)
+demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## a real job on photographs: download weights, train, compare, serve (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo
+
+demo-digits: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the workflow on included scans, without downloads (DEMO_STORE=hdfs)
+	@DEMO_STORE=$(DEMO_STORE) scripts/demo-digits
 
 demo-plugins: build .deps/python/installed ## train on poor scans with and without the example plugins, and serve
 	@scripts/demo-plugins

@@ -22,6 +22,7 @@ import (
 	"tkit/bench/keras"
 	"tkit/bench/measure"
 	"tkit/bench/photographs"
+	"tkit/bench/trained"
 	"tkit/internal/evaluation"
 )
 
@@ -105,4 +106,15 @@ func bench(ctx context.Context, o options) (rows []measure.Row, err error) {
 		Measured: ours.Value, Reference: theirs, Ratio: ours.Value / theirs, Target: 1,
 		Note: fmt.Sprintf("of %d; 95 %% interval of tkit's %.3f to %.3f", o.test, ours.Low, ours.High),
 	}}, nil
+}
+
+// train runs `tkit train` with a new home and returns the test's accuracy.
+func train(ctx context.Context, o options, base, folder, work string, s split) (accuracy evaluation.Proportion, err error) {
+	home, err := os.MkdirTemp(work, "home-")
+	if err != nil {
+		return accuracy, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
+	return trained.Train(ctx, o.tkit, home, "--base", base, "--preprocessing", "caffe", "--cut", o.cut, "--data", folder,
+		"--validation", fmt.Sprint(s.fractions.Validation), "--test", fmt.Sprint(s.fractions.Test), "--seed", fmt.Sprint(s.fractions.Seed))
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // programs lists all programs, in the order of the table.
-var programs = []string{"network", "bottlenecks", "head", "finetune", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "leak"}
+var programs = []string{"network", "bottlenecks", "head", "finetune", "solarcells", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "leak"}
 
 func main() {
 	record := flag.Bool("record", false, "write bench/RESULTS.md from the last full run of each program")

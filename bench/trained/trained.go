@@ -1,4 +1,6 @@
-package main
+// Package trained runs `tkit train` as a process and returns the accuracy of its
+// version.
+package trained
 
 import (
 	"bytes"
@@ -13,16 +15,10 @@ import (
 	"tkit/registry"
 )
 
-// train runs `tkit train` with a new home and returns the test's accuracy.
-func train(ctx context.Context, o options, base, folder, work string, s split) (accuracy evaluation.Proportion, err error) {
-	home, err := os.MkdirTemp(work, "home-")
-	if err != nil {
-		return accuracy, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
-	cmd := exec.CommandContext(ctx, o.tkit, "train", "--json", "--name", "bench",
-		"--base", base, "--preprocessing", "caffe", "--cut", o.cut, "--data", folder,
-		"--validation", fmt.Sprint(s.fractions.Validation), "--test", fmt.Sprint(s.fractions.Test), "--seed", fmt.Sprint(s.fractions.Seed))
+// Train runs a program tkit with a home and the flags of its command train, and
+// returns the accuracy on the test images.
+func Train(ctx context.Context, tkit, home string, flags ...string) (accuracy evaluation.Proportion, err error) {
+	cmd := exec.CommandContext(ctx, tkit, append([]string{"train", "--json", "--name", "bench"}, flags...)...)
 	cmd.Env = append(os.Environ(), "TKIT_HOME="+home)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
