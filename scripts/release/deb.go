@@ -34,7 +34,7 @@ func installed(p product) tree {
 // starts no service.
 func writeDeb(_ context.Context, o options, p product, path string) (err error) {
 	info := nfpm.WithDefaults(&nfpm.Info{
-		Name: "tkit", Arch: "amd64", Version: o.debianVersion(), VersionSchema: "none",
+		Name: o.product, Arch: "amd64", Version: o.debianVersion(), VersionSchema: "none",
 		Section: "science", Priority: "optional", License: "Apache-2.0",
 		Maintainer: "The tkit authors <tkit@localhost>",
 		Description: `fine-tune image models on your own photographs, and serve them
@@ -44,6 +44,9 @@ serves the right one. Contains libtensorflow.`,
 	})
 	// glibc 2.34 is what Debian 12 links for; libtensorflow needs the rest.
 	info.Depends = []string{"libc6 (>= 2.34)", "libgcc-s1", "libstdc++6"}
+	if o.product != "tkit" {
+		info.Provides, info.Conflicts, info.Replaces = []string{"tkit"}, []string{"tkit"}, []string{"tkit"}
+	}
 	info.Recommends = []string{"ca-certificates"}
 	info.Deb.Compression = "zstd"
 	work, err := os.MkdirTemp("", "tkit-deb-")

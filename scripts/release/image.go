@@ -46,7 +46,7 @@ func writeImage(ctx context.Context, o options, p product, path string) error {
 	if err != nil {
 		return err
 	}
-	name := "tkit:" + o.version
+	name := o.product + ":" + o.version
 	if err := l.AppendImage(image, layout.WithAnnotations(map[string]string{
 		"org.opencontainers.image.ref.name": o.version, "io.containerd.image.name": "docker.io/library/" + name,
 	})); err != nil {

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type options struct {
 	out     string    // the folder for the artefacts
 	version string    // of tkit, such as 0.2.0 or 0.2.0-5-g1a2b3c4
 	commit  string    // of the checkout
+	product string    // tkit, or tkit-gpu with a libtensorflow for GPUs
 	time    time.Time // of the commit
 	level   int       // of compression: 1, fast, to 9, small
 	only    string    // one artefact: tarball, deb or image; "" for all
@@ -67,7 +69,7 @@ func run(ctx context.Context) error {
 		write      func(context.Context, options, product, string) error
 	}{
 		{"tarball", o.name() + ".tar.gz", writeTarball},
-		{"deb", fmt.Sprintf("tkit_%s_amd64.deb", o.debianVersion()), writeDeb},
+		{"deb", fmt.Sprintf("%s_%s_amd64.deb", o.product, o.debianVersion()), writeDeb},
 		{"image", o.name() + ".image.tar", writeImage},
 	} {
 		if o.only != "" && o.only != a.kind {
@@ -101,6 +103,9 @@ func (o *options) complete(ctx context.Context) (err error) {
 	if o.commit, err = command(ctx, o.root, "git", "rev-parse", "HEAD"); err != nil {
 		return err
 	}
+	if o.product, err = productName(filepath.Join(o.root, ".deps", "libtensorflow", "installed")); err != nil {
+		return err
+	}
 	var seconds int64
 	stamp, err := command(ctx, o.root, "git", "log", "-1", "--format=%ct")
 	if err != nil {
@@ -122,15 +127,28 @@ func (o *options) complete(ctx context.Context) (err error) {
 	return nil
 }
 
-func (o options) name() string { return "tkit-" + o.version + "-linux-amd64" }
+// productName tells from the stamp of scripts/install-libtensorflow, whose
+// second word is the kind, which product its libtensorflow makes.
+func productName(stamp string) (string, error) {
+	text, err := os.ReadFile(stamp)
+	if err != nil {
+		return "", fmt.Errorf("libtensorflow is not installed (make deps): %w", err)
+	}
+	if words := strings.Fields(string(text)); len(words) > 1 && words[1] == "gpu" {
+		return "tkit-gpu", nil
+	}
+	return "tkit", nil
+}
+
+func (o options) name() string { return o.product + "-" + o.version + "-linux-amd64" }
 
 // debianVersion is the version as Debian orders them: what is not tagged comes
 // before every release, and the commits after a tag come after it.
 func (o options) debianVersion() string {
 	if !regexp.MustCompile(`^\d+\.`).MatchString(o.version) {
-		return fmt.Sprintf("0~%s.%s", o.time.Format("20060102150405"), regexp.MustCompile(`-`).ReplaceAllString(o.version, "."))
+		return fmt.Sprintf("0~%s.%s", o.time.Format("20060102150405"), strings.ReplaceAll(o.version, "-", "."))
 	}
-	return regexp.MustCompile(`-`).ReplaceAllString(o.version, "+")
+	return strings.ReplaceAll(o.version, "-", "+")
 }
 
 // printSize prints a file, or all files below a folder, with its size.

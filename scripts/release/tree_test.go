@@ -69,6 +69,21 @@ func TestDebianVersions(t *testing.T) {
 	}
 }
 
+func TestProductNames(t *testing.T) {
+	stamp := filepath.Join(t.TempDir(), "installed")
+	if _, err := productName(stamp); err == nil {
+		t.Error("a product without libtensorflow")
+	}
+	for text, want := range map[string]string{"2.18.0 cpu 0a1b": "tkit", "2.18.0 gpu 0a1b": "tkit-gpu", "2.18.0 from /opt/gpu": "tkit"} {
+		if err := os.WriteFile(stamp, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := productName(stamp); got != want || err != nil {
+			t.Errorf("%s makes %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
 // A module without a licence stops the release.
 func TestLicenceIsRequired(t *testing.T) {
 	folder := t.TempDir()
