@@ -17,6 +17,28 @@ type Model struct {
 	Aliases  []Alias   `json:"aliases"`
 }
 
+// Refs returns everything that may refer to the model: its name, its aliases, and
+// its versions, the newest first.
+func (m Model) Refs() []string {
+	refs := []string{m.Name}
+	for _, a := range m.AliasNames() {
+		refs = append(refs, Ref{Model: m.Name, Alias: a}.String())
+	}
+	for v := m.Latest; v > 0; v-- {
+		refs = append(refs, Ref{Model: m.Name, Version: v}.String())
+	}
+	return refs
+}
+
+// AliasNames returns the names of the model's aliases.
+func (m Model) AliasNames() []string {
+	names := make([]string, len(m.Aliases))
+	for i, a := range m.Aliases {
+		names[i] = a.Name
+	}
+	return names
+}
+
 // A Version is one version of a model.
 type Version struct {
 	Manifest *Manifest `json:"manifest"`

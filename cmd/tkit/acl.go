@@ -48,7 +48,7 @@ func parseACL(c *cli.Context, object access.Object) (operation, error) {
 		o.Object, o.Effect = object, map[string]access.Effect{"grant": access.Allow, "deny": access.Deny}[verb]
 		return addGrants(o), err
 	case verb == "revoke" && len(args) == 2:
-		id, err := parseNumber(args[1])
+		id, err := commandline.ParseNumber(args[1])
 		return revokeGrant(object, id), err
 	case verb == "owner" && len(args) == 2:
 		owner, err := access.ParsePrincipal(args[1])

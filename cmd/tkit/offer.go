@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
@@ -9,78 +11,33 @@ import (
 	"tkit/registry"
 )
 
-// modelNames are the names that a shell may offer for a model.
-func modelNames(c *cli.Context) (names []string) {
-	for _, m := range listedModels(c) {
-		names = append(names, m.Name)
-	}
-	return names
-}
+// What a shell may offer for an argument. Listings are recorded as any other.
+var (
+	modelNames   = offered((*catalog.Catalog).ListModels, func(m registry.Model) []string { return []string{m.Name} })
+	versionNames = offered((*catalog.Catalog).ListModels, registry.Model.Refs)
+	aliasNames   = offered((*catalog.Catalog).ListModels, registry.Model.AliasNames)
+	datasetNames = offered((*catalog.Catalog).ListDatasets, func(d catalog.ListedDataset) []string { return []string{d.Name} })
+	baseNames    = offered((*catalog.Catalog).ListBases, func(m *registry.BaseManifest) []string { return []string{m.Name} })
+)
 
-// versionNames are those for a model, an alias or a version.
-func versionNames(c *cli.Context) (names []string) {
-	for _, m := range listedModels(c) {
-		names = append(names, m.Name)
-		for _, a := range m.Aliases {
-			names = append(names, registry.Ref{Model: m.Name, Alias: a.Name}.String())
+// offered makes a function that returns the names in a listing of the home, and
+// nothing where there is no home or an error: a shell would offer the message.
+func offered[T any](list func(*catalog.Catalog, context.Context, access.Caller) ([]T, error), names func(T) []string) func(*cli.Context) []string {
+	return func(c *cli.Context) (all []string) {
+		if catalog.Exists(c.Path("home")) != nil {
+			return nil
 		}
-		for v := m.Latest; v > 0; v-- {
-			names = append(names, registry.Ref{Model: m.Name, Version: v}.String())
+		k, who, err := openCatalog(c)
+		if err != nil {
+			return nil
 		}
-	}
-	return names
-}
-
-func aliasNames(c *cli.Context) (names []string) {
-	for _, m := range listedModels(c) {
-		for _, a := range m.Aliases {
-			names = append(names, a.Name)
+		defer k.Close()
+		items, _ := list(k, c.Context, who)
+		for _, item := range items {
+			all = append(all, names(item)...)
 		}
+		return all
 	}
-	return append(names, registry.Production)
-}
-
-func listedModels(c *cli.Context) []registry.Model {
-	return offer(c, func(k *catalog.Catalog, who access.Caller) ([]registry.Model, error) {
-		return k.ListModels(c.Context, who)
-	})
-}
-
-// datasetNames are those of the datasets that the caller may list. This is recorded
-// as any listing is.
-func datasetNames(c *cli.Context) (names []string) {
-	listed := offer(c, func(k *catalog.Catalog, who access.Caller) ([]catalog.ListedDataset, error) {
-		return k.ListDatasets(c.Context, who)
-	})
-	for _, d := range listed {
-		names = append(names, d.Name)
-	}
-	return names
-}
-
-func baseNames(c *cli.Context) (names []string) {
-	listed := offer(c, func(k *catalog.Catalog, who access.Caller) ([]*registry.BaseManifest, error) {
-		return k.ListBases(c.Context, who)
-	})
-	for _, m := range listed {
-		names = append(names, m.Name)
-	}
-	return names
-}
-
-// offer returns what a listing of the home has, and nothing where there is no home
-// or an error: a shell would offer the message.
-func offer[T any](c *cli.Context, list func(k *catalog.Catalog, who access.Caller) ([]T, error)) []T {
-	if catalog.Exists(c.Path("home")) != nil {
-		return nil
-	}
-	k, who, err := openCatalog(c)
-	if err != nil {
-		return nil
-	}
-	defer k.Close()
-	items, _ := list(k, who)
-	return items
 }
 
 func pluginNames(c *cli.Context) (names []string) {

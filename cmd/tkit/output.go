@@ -1,53 +1,24 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/internal/present"
-	"tkit/internal/printable"
+	"tkit/internal/commandline"
 )
 
-// jsonFlag is for every command whose output is useful to programs.
-func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
-}
+// jsonFlag is on every command that prints something a program may want.
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"} }
 
-// show prints a value as JSON with --json, and otherwise by the function text.
 func show(c *cli.Context, value any, text func(w io.Writer) error) error {
-	if c.Bool("json") {
-		return present.JSON(c.App.Writer, value)
-	}
-	return text(c.App.Writer)
+	return commandline.Show(c, value, text)
 }
 
-// showList prints items as a JSON array with --json, and otherwise as a table
-// with one row for each item. Without items the table is replaced by the
-// sentence empty, unless that is "".
 func showList[T any](c *cli.Context, items []T, empty string, header []string, row func(T) []string) error {
-	if items == nil {
-		items = []T{} // which is [] in JSON, not null
-	}
-	return show(c, items, func(w io.Writer) error {
-		if len(items) == 0 && empty != "" {
-			_, err := fmt.Fprintln(w, empty)
-			return err
-		}
-		rows := make([][]string, len(items))
-		for i, item := range items {
-			rows[i] = row(item)
-		}
-		return present.Table(w, header, rows)
-	})
+	return commandline.ShowList(c, items, empty, header, row)
 }
 
-// showDone reports what a command did: what changed, as JSON with --json, and
-// otherwise a sentence.
 func showDone(c *cli.Context, changed any, format string, values ...any) error {
-	return show(c, changed, func(w io.Writer) error {
-		_, err := printable.Fprintf(w, format+"\n", values...)
-		return err
-	})
+	return commandline.ShowDone(c, changed, format, values...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -153,7 +154,7 @@ func declassify(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regis
 }
 
 func reclassify(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	id, err := parseNumber(c.Args().First())
+	id, err := commandline.ParseNumber(c.Args().First())
 	if err != nil {
 		return err
 	}
