@@ -3,14 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/commandline"
-	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -112,9 +111,5 @@ func printGrants(c *cli.Context, grants []access.Grant) error {
 	if len(grants) == 0 && !c.Bool("json") {
 		return nil
 	}
-	header := []string{"grant", "effect", "principal", "right", "only for", "until", "by", "given", "why"}
-	return showList(c, grants, "", header, func(g access.Grant) []string {
-		return []string{strconv.FormatInt(g.ID, 10), string(g.Effect), string(g.Principal), string(g.Right),
-			present.OrDash(g.Purpose), present.Until(g.Expires), string(g.By), present.Time(g.At), g.Reason}
-	})
+	return showList(c, grants, "", tables.Grant, tables.GrantRow)
 }

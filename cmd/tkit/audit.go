@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/access/audit"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -59,15 +58,7 @@ func showAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if c.Bool("json") {
 		return present.Lines(c.App.Writer, last)
 	}
-	rows := make([][]string, len(last))
-	for i, r := range last {
-		about := r.Object
-		if r.Model != "" {
-			about = strings.TrimSpace(r.Model + " by " + r.Object)
-		}
-		rows[i] = []string{strconv.FormatInt(r.Sequence, 10), present.Time(r.At), r.Who, r.Action, about, string(r.Outcome), r.Reason}
-	}
-	return present.Table(c.App.Writer, []string{"number", "time", "who", "did", "with", "outcome", "why"}, rows)
+	return showList(c, last, "", tables.AuditRecord, tables.AuditRecordRow)
 }
 
 func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

@@ -5,6 +5,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/present"
 )
 
@@ -39,9 +40,7 @@ func showCache(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, parts, "the cache is empty", []string{"folder", "restricted", "last used", "size"}, func(p catalog.CachePart) []string {
-		return []string{p.Folder, present.YesNo(p.Restricted), present.Time(p.Used), present.Bytes(p.Bytes)}
-	})
+	return showList(c, parts, "the cache is empty", tables.CachePart, tables.CachePartRow)
 }
 
 func clearCache(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"io"
-	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -114,9 +114,7 @@ func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		return err
 	}
 	return showList(c, listed, "no registered dataset that you may see; `tkit datasets add NAME FOLDER` registers one",
-		[]string{"dataset", "owner", "snapshots", "registered", "place"}, func(d catalog.ListedDataset) []string {
-			return []string{d.Name, string(d.Owner), strconv.Itoa(d.Snapshots), present.Time(d.Created), d.URI}
-		})
+		tables.Dataset, tables.DatasetRow)
 }
 
 func showDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -126,17 +124,8 @@ func showDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	}
 	return show(c, d, func(w io.Writer) error {
 		printable.Fprintf(w, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, present.Time(d.Created), d.By, len(d.Snapshots))
-		return printRights(w, who, d.You)
+		return tables.WriteRights(w, who, d.You)
 	})
-}
-
-// printRights prints which rights a caller has, and why.
-func printRights(w io.Writer, who access.Caller, rights []catalog.RightDecision) error {
-	rows := make([][]string, len(rights))
-	for i, r := range rights {
-		rows[i] = []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
-	}
-	return present.Table(w, []string{"right", string(who.Principal), "why"}, rows)
 }
 
 func listSnapshots(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -144,8 +133,5 @@ func listSnapshots(c *cli.Context, k *catalog.Catalog, who access.Caller) error 
 	if err != nil {
 		return err
 	}
-	header := []string{"digest", "examples", "first found", "by"}
-	return showList(c, snapshots, "no run has taken a snapshot of it yet", header, func(s access.Snapshot) []string {
-		return []string{s.Digest, strconv.Itoa(s.Entries), present.Time(s.At), string(s.By)}
-	})
+	return showList(c, snapshots, "no run has taken a snapshot of it yet", tables.Snapshot, tables.SnapshotRow)
 }

@@ -78,7 +78,7 @@ func app() *cli.App {
 			doctorCommand(),
 			cacheCommand(),
 			versionCommand(),
-			completionCommand(),
+			commandline.CompletionCommand(),
 			commandline.ManCommand(),
 		},
 	}

@@ -8,6 +8,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
@@ -106,27 +107,12 @@ func showAccess(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regis
 			_, err := printable.Fprintf(w, "nothing behind %s is restricted\n", a.Version)
 			return err
 		}
-		for _, line := range restrictions(a) {
+		for _, line := range tables.Restrictions(a) {
 			printable.Fprintf(w, "%s\n", line)
 		}
 		fmt.Fprintln(w)
-		return printRights(w, who, a.You)
+		return tables.WriteRights(w, who, a.You)
 	})
-}
-
-// restrictions says what restricts a version, in a sentence each.
-func restrictions(a catalog.VersionAccess) (lines []string) {
-	for _, object := range a.RestrictedBy {
-		owner, registered := a.Owners[object]
-		if !registered {
-			owner = "nobody here: it is not registered, and so nobody is allowed"
-		}
-		lines = append(lines, fmt.Sprintf("%s is restricted by %s, owned by %s", a.Version, object, owner))
-	}
-	for _, e := range a.Declassified {
-		lines = append(lines, fmt.Sprintf("declassification %d: %s without %s until %s, by %s: %s", e.ID, e.Right, e.Dataset, present.Until(e.Expires), e.By, e.Reason))
-	}
-	return lines
 }
 
 func protectModel(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -84,14 +84,7 @@ func listTokens(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	header := []string{"id", "principal", "until", "purpose", "created", "by", "note"}
-	return showList(c, tokens, "no token is in force; `tkit access token create` makes one", header, func(t access.Token) []string {
-		state := present.Time(t.Expires)
-		if !time.Now().Before(t.Expires) {
-			state = "expired"
-		}
-		return []string{t.ID, string(t.Principal), state, present.OrDash(t.Purpose), present.Time(t.Created), string(t.By), t.Note}
-	})
+	return showList(c, tokens, "no token is in force; `tkit access token create` makes one", tables.Token, tables.TokenRow)
 }
 
 func revokeToken(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

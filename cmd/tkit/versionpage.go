@@ -5,6 +5,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/registry"
 	"tkit/registry/versionpage"
 )
@@ -16,6 +17,6 @@ func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v r
 	if err != nil {
 		return err
 	}
-	shown := &versionpage.Page{Version: v, By: version, Restrictions: restrictions(a)}
+	shown := &versionpage.Page{Version: v, By: version, Restrictions: tables.Restrictions(a)}
 	return writePage(c, file, shown.Write)
 }

@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"embed"
@@ -12,7 +12,8 @@ import (
 //go:embed completion
 var completions embed.FS
 
-func completionCommand() *cli.Command {
+// CompletionCommand prints the script that makes a shell complete tkit's commands.
+func CompletionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
 		Usage:     "print the completion script of a shell",
