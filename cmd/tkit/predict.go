@@ -35,7 +35,12 @@ Examples:
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` most probable labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object on a line for each image"},
 		}, hostFlags()...),
-		Action: inHome(withCatalog(predictImages)),
+		Action: func(c *cli.Context) error {
+			if err := predict.CheckPaths(c.Args().Slice()); err != nil {
+				return commandline.Usage(err)
+			}
+			return inHome(withCatalog(predictImages))(c)
+		},
 	}
 }
 
@@ -44,7 +49,7 @@ func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err e
 	if err != nil {
 		return err
 	}
-	images, err := predict.Expand(c.Args().Slice())
+	images, err := predict.Expand(c.Context, c.Args().Slice())
 	if err != nil {
 		return err
 	}

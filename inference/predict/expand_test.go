@@ -1,6 +1,8 @@
 package predict_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +13,7 @@ import (
 
 func TestExpand(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, path := range []string{"in/b.png", "in/a.png", "in/deep/c.txt", "in/.DS_Store", "in/__MACOSX/a.png", "one.png", "void/.hidden"} {
+	for _, path := range []string{"in/b.png", "in/a.png", "in/deep/c.txt", "in/.DS_Store", "in/__MACOSX/a.png", "one.png", "void/.hidden", "dash/-"} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -22,17 +24,26 @@ func TestExpand(t *testing.T) {
 	if err := os.Symlink("in", "link"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := predict.Expand([]string{"link"}); err != nil || len(got) != 3 || got[0] != "link/a.png" {
+	if got, err := predict.Expand(t.Context(), []string{"link"}); err != nil || len(got) != 3 || got[0] != "link/a.png" {
 		t.Errorf("a link to a folder: %q, %v", got, err)
 	}
-	got, err := predict.Expand([]string{"one.png", "-", "in", "absent.png"})
+	got, err := predict.Expand(t.Context(), []string{"one.png", "-", "in", "absent.png"})
 	if want := []string{"one.png", "-", "in/a.png", "in/b.png", "in/deep/c.txt", "absent.png"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
-	if _, err := predict.Expand([]string{"void"}); err == nil {
+	if _, err := predict.Expand(t.Context(), []string{"void"}); err == nil {
 		t.Error("a folder without files is accepted")
 	}
-	if _, err := predict.Expand([]string{"-", "-"}); err == nil {
+	t.Chdir("dash") // whose only file is not standard input
+	if got, err := predict.Expand(t.Context(), []string{"-", "."}); err != nil || !slices.Equal(got, []string{"-", "./-"}) {
+		t.Errorf("a file called -: %q, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := predict.Expand(ctx, []string{"."}); !errors.Is(err, context.Canceled) {
+		t.Errorf("after an interrupt: %v", err)
+	}
+	if _, err := predict.Expand(t.Context(), []string{"-", "-"}); err == nil {
 		t.Error("standard input is accepted twice")
 	}
 }
