@@ -34,15 +34,21 @@ type Token struct {
 	unread bool // the row is not valid
 }
 
+// ParseHolder is ParsePrincipal for the principal of a token: a user or a service.
+func ParseHolder(s string) (Principal, error) {
+	p, err := ParsePrincipal(s)
+	if err == nil && p.Kind() == GroupKind {
+		err = fmt.Errorf("%w: a token is a user's or a service's, not a group's", ErrInvalid)
+	}
+	return p, err
+}
+
 // check refuses a token that is not valid.
 func (t Token) check() error {
-	p, err := ParsePrincipal(string(t.Principal))
-	switch {
-	case err != nil:
+	if _, err := ParseHolder(string(t.Principal)); err != nil {
 		return err
-	case p.Kind() == GroupKind:
-		return fmt.Errorf("%w: a token is a user's or a service's, not a group's", ErrInvalid)
-	case t.Expires.IsZero():
+	}
+	if t.Expires.IsZero() {
 		return fmt.Errorf("%w: a token has an expiry", ErrInvalid)
 	}
 	return checkText(t.Note, t.Purpose)

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"tkit/access"
@@ -57,9 +56,8 @@ func (c *Catalog) changeAlias(ctx context.Context, who access.Caller, action reg
 	if err != nil {
 		return registry.Alias{}, err
 	}
-	if alias.Version != 0 {
-		return registry.Alias{}, fmt.Errorf("%w: %s is a version, which is immutable; name an alias, as in %s@champion",
-			registry.ErrInvalid, alias, alias.Model)
+	if err := alias.CheckAlias(); err != nil {
+		return registry.Alias{}, err
 	}
 	return c.moveAlias(ctx, p, who, registry.AliasMove{Action: action, Model: alias.Model, Alias: alias.Alias, By: by})
 }

@@ -70,7 +70,7 @@ func (s *Snapshot) Split(f Fractions) (Split, error) {
 
 // divide is Split with the entries of each of links on one side.
 func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
-	if err := f.validate(); err != nil {
+	if err := f.Validate(); err != nil {
 		return Split{}, err
 	}
 	switch labels := s.Labels(); len(labels) {
@@ -116,7 +116,8 @@ func (s *Snapshot) divide(f Fractions, links [][]int32) (Split, error) {
 	return split, nil
 }
 
-func (f Fractions) validate() error {
+// Validate refuses fractions that leave nothing for training.
+func (f Fractions) Validate() error {
 	switch {
 	case !(f.Validation >= 0 && f.Test >= 0 && f.Validation+f.Test < 1):
 		return fmt.Errorf("fractions of %v for validation and %v for test: neither may be negative, and together they must leave something for training", f.Validation, f.Test)

@@ -88,12 +88,21 @@ var (
 	versions = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 )
 
+// CheckName refuses what is not the name of a plugin.
+func CheckName(name string) error {
+	if len(name) > 64 || !names.MatchString(name) {
+		return fmt.Errorf("name %q: want up to 64 lower-case letters, digits and single hyphens, such as dicom-window", name)
+	}
+	return nil
+}
+
 // Validate checks the description. The host validates the schema, because it
 // has a JSON Schema library.
 func (d Description) Validate() error {
+	if err := CheckName(d.Name); err != nil {
+		return err
+	}
 	switch {
-	case len(d.Name) > 64 || !names.MatchString(d.Name):
-		return fmt.Errorf("name %q: want up to 64 lower-case letters, digits and single hyphens, such as dicom-window", d.Name)
 	case len(d.Version) > 64 || !versions.MatchString(d.Version):
 		return fmt.Errorf("version %q: want MAJOR.MINOR.PATCH, such as 1.0.0", d.Version)
 	case len(d.ConfigSchema) > 0 && !json.Valid(d.ConfigSchema):

@@ -40,6 +40,23 @@ func ParseRef(s string) (Ref, error) {
 	return Ref{Model: model, Alias: which}, nil
 }
 
+// ParseAlias is ParseRef for an alias to move or remove: it refuses a version.
+func ParseAlias(s string) (Ref, error) {
+	r, err := ParseRef(s)
+	if err == nil {
+		err = r.CheckAlias()
+	}
+	return r, err
+}
+
+// CheckAlias refuses a reference to a version.
+func (r Ref) CheckAlias() error {
+	if r.Version == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is a version, which is immutable; name an alias, as in %s@champion", ErrInvalid, r, r.Model)
+}
+
 // String returns the reference in the form that ParseRef reads.
 func (r Ref) String() string {
 	switch {

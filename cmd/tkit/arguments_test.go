@@ -34,6 +34,9 @@ func TestWrongUsage(t *testing.T) {
 		"plugins new", "plugins new x --lang c", "plugins install", "plugins list x", "plugins test x --sides 3", "plugins bench x --config []",
 		"access whoami x", "cache show x", "cache clear x", "access accept", "access accept x --reason r", "access token create bob", "access token create --expires x", "access token revoke",
 		"architectures list x", "architectures show", "architectures show lenet", "completion", "completion tcsh", "nonsense", "registry nonsense",
+		"registry rollback m@1", "registry remove-alias m@1", "datasets add A d", "access token create group:a", "base import A d", "plugins new A",
+		"datasets check d --validation .6 --test .6", "train --base b --data d --name m --validation .6 --test .6", "predict --model m - -",
+		"serve --tls-cert c", "serve --http= --grpc=",
 		"--nonsense", "registry list --nonsense", "train --epochs x",
 	} {
 		dir := t.TempDir()
@@ -87,7 +90,8 @@ func TestArgumentValuesFit(t *testing.T) {
 		for _, c := range commands {
 			for word := range strings.FieldsSeq(c.ArgsUsage) {
 				optional := strings.TrimPrefix(word, "[")
-				met[word], met[optional], met[strings.TrimSuffix(optional, "]")] = true, true, true
+				bare := strings.TrimSuffix(optional, "]")
+				met[word], met[optional], met[bare], met[c.Name+" "+bare] = true, true, true, true
 			}
 			for _, f := range c.Flags {
 				met["--"+f.Names()[0]], met[c.Name+" --"+f.Names()[0]] = true, true

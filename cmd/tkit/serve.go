@@ -67,6 +67,9 @@ Examples:
 				return commandline.Usagef("--name is the name of a folder's model: give the folder too")
 			}
 			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
+			if err := o.Check(); err != nil {
+				return commandline.Usage(err)
+			}
 			o.Log = commandline.NewLog(c, c.Bool("verbose"))
 			o.Plugins = pluginHost(c)
 			o.Plugins.Log, o.GPUs = o.Log, gpus(c)

@@ -13,6 +13,7 @@ import (
 	"tkit/datasets/pictures"
 	"tkit/inference"
 	"tkit/internal/commandline"
+	"tkit/plugins"
 	"tkit/plugins/trial"
 	"tkit/registry"
 	"tkit/train/base"
@@ -25,8 +26,8 @@ var argumentValues = commandline.Values{
 	"MODEL":                  {Check: registry.CheckModelName, Offer: modelNames},
 	"MODEL[@VERSION|@ALIAS]": {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
 	"MODEL@VERSION":          {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
-	"MODEL[@ALIAS]":          {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
-	"MODEL@ALIAS":            {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
+	"MODEL[@ALIAS]":          {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
+	"MODEL@ALIAS":            {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
 	"DATASET":                {Offer: datasetNames},
 	"ARCHITECTURE":           {Check: commandline.Parsed(architectures.Lookup), Offer: architectureNames},
 	"PLUGIN":                 {Offer: pluginNames},
@@ -59,6 +60,10 @@ var argumentValues = commandline.Values{
 	"--precision":            {Choices: []string{string(inference.FP32), string(inference.BF16)}},
 	"--right":                {Choices: []string{string(access.Use), string(access.Download), string(access.Promote)}},
 	"--schedule":             {Choices: []string{string(scratch.Constant), string(scratch.Cosine), string(scratch.Steps)}},
+	"add NAME":               {Check: access.CheckName},
+	"create PRINCIPAL":       {Check: commandline.Parsed(access.ParseHolder)},
+	"import NAME":            {Check: registry.CheckBaseName},
+	"new NAME":               {Check: plugins.CheckName},
 	"train --name":           {Check: registry.CheckModelName, Offer: modelNames},
 }
 

@@ -20,7 +20,8 @@ const (
 // ErrLookAlikes is wrapped by the errors of Check and Look.
 var ErrLookAlikes = errors.New("look-alikes")
 
-// Check refuses a choice that is unknown, or impossible with a split.
+// Check refuses a choice that is unknown, or impossible with a split, and a split that
+// is impossible.
 func (l LookAlikes) Check(f datasets.Fractions) error {
 	switch {
 	case l != "" && l != Warn && l != Together && l != Ignore:
@@ -28,7 +29,7 @@ func (l LookAlikes) Check(f datasets.Fractions) error {
 	case l == Together && f.TrainPerClass > 0:
 		return fmt.Errorf("%w: they cannot be kept together with a fixed number of images per class: split by parts of the images instead", ErrLookAlikes)
 	}
-	return nil
+	return f.Validate()
 }
 
 // Look returns the function to find similar images, or nil if they are ignored.

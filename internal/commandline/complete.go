@@ -131,7 +131,7 @@ func (p *position) candidates(v Values, current string) []candidate {
 			all = append(all, candidate{c.Name, c.Usage})
 		}
 	}
-	return append(all, v.argument(command.ArgsUsage, p.number).candidates(p.context, "")...)
+	return append(all, v.argument(command, p.number).candidates(p.context, "")...)
 }
 
 func flagCandidates(flags []cli.Flag) []candidate {

@@ -22,31 +22,33 @@ type Value struct {
 }
 
 // Values are the values of arguments, by their name in the usage of the command,
-// such as "MODEL", and of flags, such as "--model". A flag that differs between
-// commands has the command's name before it: "train --name".
+// such as "MODEL", and of flags, such as "--model". One that differs between
+// commands has the command's name before it: "train --name", "add NAME".
 type Values map[string]Value
 
 // flag returns the value of a command's flag.
-func (v Values) flag(command, flag string) Value {
-	if own, is := v[command+" --"+flag]; is {
+func (v Values) flag(command, flag string) Value { return v.of(command, "--"+flag) }
+
+func (v Values) of(command, word string) Value {
+	if own, is := v[command+" "+word]; is {
 		return own
 	}
-	return v["--"+flag]
+	return v[word]
 }
 
 // argument returns the value of a command's argument at a position, from 0.
-func (v Values) argument(usage string, position int) Value {
-	for i, word := range strings.Fields(usage) {
+func (v Values) argument(c *cli.Command, position int) Value {
+	for i, word := range strings.Fields(c.ArgsUsage) {
 		repeated, more := strings.CutSuffix(word, "...")
 		bare, optional := strings.CutPrefix(word, "[")
 		bare, ends := strings.CutSuffix(bare, "]")
 		switch {
 		case more:
-			return v[repeated]
+			return v.of(c.Name, repeated)
 		case i == position && optional:
-			return v[bare]
+			return v.of(c.Name, bare)
 		case i == position:
-			return v[word]
+			return v.of(c.Name, word)
 		case optional && !ends:
 			return Value{} // what follows depends on the alternative
 		}
@@ -69,7 +71,7 @@ func (v Values) check(c *cli.Context) error {
 		}
 	}
 	for i, given := range c.Args().Slice() {
-		if err := v.argument(c.Command.ArgsUsage, i).check("", given); err != nil {
+		if err := v.argument(c.Command, i).check("", given); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,8 @@ var ErrCertificate = errors.New("a certificate and its key")
 
 // certificate returns the TLS configuration, nil without TLS.
 func (o Options) certificate() (*tls.Config, error) {
-	if o.TLSCert == "" && o.TLSKey == "" {
+	if o.TLSCert == "" {
 		return nil, nil
-	}
-	if o.TLSCert == "" || o.TLSKey == "" {
-		return nil, fmt.Errorf("serve: one of %w is missing", ErrCertificate)
 	}
 	c := &certificate{cert: o.TLSCert, key: o.TLSKey}
 	if _, err := c.get(nil); err != nil {

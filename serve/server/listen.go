@@ -37,9 +37,6 @@ func (l listeners) close() error {
 
 // listen opens all ports of the options, or none if one fails.
 func listen(ctx context.Context, o Options) (l listeners, err error) {
-	if o.HTTP == "" && o.GRPC == "" {
-		return l, errors.New("serve: neither an HTTP nor a gRPC address is given")
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())

@@ -98,8 +98,14 @@ func Defaults() Options {
 // ErrQueue is the error of a queue that a request may not fit into.
 var ErrQueue = errors.New("the queue is shorter than a request")
 
-// check refuses invalid limits.
-func (o Options) check() error {
+// Check refuses options that no home can be served with. It opens nothing.
+func (o Options) Check() error {
+	if o.HTTP == "" && o.GRPC == "" {
+		return errors.New("serve: neither an HTTP nor a gRPC address is given")
+	}
+	if (o.TLSCert == "") != (o.TLSKey == "") {
+		return fmt.Errorf("serve: one of %w is missing", ErrCertificate)
+	}
 	for _, limit := range []struct {
 		of string
 		n  int64
@@ -127,7 +133,7 @@ func (o Options) check() error {
 // A version that does not load is retried and reported by /readyz.
 func Run(ctx context.Context, o Options) (err error) {
 	precision, err := inference.ParsePrecision(o.Precision)
-	if err := errors.Join(err, precision.Supported(), o.check()); err != nil {
+	if err := errors.Join(err, precision.Supported(), o.Check()); err != nil {
 		return err
 	}
 	if err := findDevice(o); err != nil {
