@@ -36,6 +36,7 @@ import (
 // untested lists the shell blocks that are not run, by document and reason.
 var untested = []string{
 	"README.md: they take minutes, and CI runs the last",
+	"README.md: it downloads weights; the demo runs the same",
 	"README.md: the test has built it",
 	"docs/hdfs.md: an HDFS cluster is required",
 	"docs/installing.md: a container engine is required",
