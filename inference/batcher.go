@@ -43,8 +43,8 @@ type Batcher struct {
 	perRow  time.Duration     // mean time of the trunk for a row
 }
 
-// NewBatcher starts a batcher that runs its batches by pass. Close ends it.
-func NewBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batcher {
+// newBatcher starts a batcher that runs its batches by pass. Close ends it.
+func newBatcher(pass Pass, limits Limits, metrics *Metrics, trunk string) *Batcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Batcher{
 		pass: pass, limits: limits, metrics: metrics.batch(trunk),

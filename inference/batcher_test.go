@@ -64,7 +64,7 @@ func ask(ctx context.Context, b *Batcher, rows ...Row) <-chan answer {
 }
 
 func newTestBatcher(t *testing.T, s *stepper, l Limits) *Batcher {
-	b := NewBatcher(s.pass, l, NewMetrics(), "trunk")
+	b := newBatcher(s.pass, l, NewMetrics(), "trunk")
 	t.Cleanup(b.Close)
 	return b
 }
@@ -316,7 +316,7 @@ func TestBatcherFailures(t *testing.T) {
 				}
 				return Bottlenecks{Rows: rows, Shape: []int64{1}}, nil
 			}
-			b := NewBatcher(pass, Limits{MaxBatch: 8, MaxQueue: 10}, NewMetrics(), "trunk")
+			b := newBatcher(pass, Limits{MaxBatch: 8, MaxQueue: 10}, NewMetrics(), "trunk")
 			defer b.Close()
 			if _, err := b.Do(t.Context(), []Row{value(1)}); ReasonOf(err) != Internal {
 				t.Errorf("got %v", err)
@@ -333,7 +333,7 @@ func TestBatcherFailures(t *testing.T) {
 	t.Run("close", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStepper()
-			b := NewBatcher(s.pass, Limits{MaxBatch: 1, MaxQueue: 10}, NewMetrics(), "trunk")
+			b := newBatcher(s.pass, Limits{MaxBatch: 1, MaxQueue: 10}, NewMetrics(), "trunk")
 			running, waiting := ask(t.Context(), b, value(1)), (<-chan answer)(nil)
 			<-s.begun
 			waiting = ask(t.Context(), b, value(2))
@@ -364,7 +364,7 @@ func TestBatcherUnderLoad(t *testing.T) {
 		}
 		return Bottlenecks{Rows: out, Shape: []int64{1}}, nil
 	}
-	b := NewBatcher(double, Limits{MaxBatch: 7, MaxQueue: 64}, NewMetrics(), "trunk")
+	b := newBatcher(double, Limits{MaxBatch: 7, MaxQueue: 64}, NewMetrics(), "trunk")
 	var wg sync.WaitGroup
 	for g := range 16 {
 		wg.Go(func() {

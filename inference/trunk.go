@@ -67,7 +67,7 @@ func OpenTrunk(path string, o TrunkOptions) (*Trunk, error) {
 		o.Metrics = NewMetrics()
 	}
 	t.most = o.Limits.MaxBatch
-	t.batcher = NewBatcher(t.pass, o.Limits, o.Metrics, t.digest)
+	t.batcher = newBatcher(t.pass, o.Limits, o.Metrics, t.digest)
 	return t, nil
 }
 

@@ -15,12 +15,6 @@ import (
 // Content provides a part's bytes: it puts them into a store and returns the blob.
 type Content func(ctx context.Context, s blobs.Store) (blobs.Blob, error)
 
-// FromFile returns the content of a file. The file becomes read-only and must not be
-// written to again, because it may share its bytes with the registry.
-func FromFile(path string) Content {
-	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.PutFile(ctx, path) }
-}
-
 // FromReader returns the rest of r as content.
 func FromReader(r io.Reader) Content {
 	return func(ctx context.Context, s blobs.Store) (blobs.Blob, error) { return s.Put(ctx, r) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -185,16 +184,12 @@ func TestResolveFailsWithARemedy(t *testing.T) {
 	remedy("flower", "did you mean flowers?")
 }
 
-func TestAttachmentsAndFiles(t *testing.T) {
+func TestAttachmentsAndReaders(t *testing.T) {
 	r := open(t, t.TempDir())
-	file := filepath.Join(t.TempDir(), "head")
-	if err := os.WriteFile(file, []byte("a head in a file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	first := register(t, r, "flowers", "head")
 	n := registration("flowers", "")
 	n.Trunk = registry.Stored(first.Manifest.Trunk.Digest)
-	n.Head = registry.FromFile(file)
+	n.Head = registry.FromReader(strings.NewReader("a head to read"))
 	n.Attachments = map[string]registry.Content{"report.html": registry.FromEncoder(text("<html>"))}
 	v, err := r.Register(t.Context(), n)
 	if err != nil {
@@ -207,7 +202,7 @@ func TestAttachmentsAndFiles(t *testing.T) {
 	if b, err := os.ReadFile(path); err != nil || string(b) != "<html>" {
 		t.Errorf("the attachment holds %q, %v", b, err)
 	}
-	if v.Manifest.Trunk != first.Manifest.Trunk || v.Manifest.Head.Size != 16 {
+	if v.Manifest.Trunk != first.Manifest.Trunk || v.Manifest.Head.Size != 14 {
 		t.Errorf("the parts are %v and %v", v.Manifest.Trunk, v.Manifest.Head)
 	}
 	if c, err := r.Collect(t.Context(), false); err != nil || len(c.Blobs) != 0 {
@@ -236,7 +231,6 @@ func TestBadRegistrationsLeaveNothing(t *testing.T) {
 		"base without bytes": func(n *registry.Registration) { n.Manifest.Lineage.Base.Digest = "" },
 		"no head":            func(n *registry.Registration) { n.Head = nil },
 		"unknown trunk":      func(n *registry.Registration) { n.Trunk = registry.Stored(digest('0')) },
-		"missing file":       func(n *registry.Registration) { n.Head = registry.FromFile(filepath.Join(home, "none")) },
 		"failing encoder":    func(n *registry.Registration) { n.Head = registry.FromEncoder(failing{broken}) },
 		"bad attachment": func(n *registry.Registration) {
 			n.Attachments = map[string]registry.Content{"x": registry.FromEncoder(failing{broken})}

@@ -83,8 +83,8 @@ func URI(given string) (string, error) {
 	return (&url.URL{Scheme: local.Scheme, Path: filepath.ToSlash(at), RawQuery: n.options.Encode()}).String(), nil
 }
 
-// OpenTree opens the tree of files at a URI without options.
-func OpenTree(ctx context.Context, uri string) (files.Tree, error) {
+// openTree opens the tree of files at a URI without options.
+func openTree(ctx context.Context, uri string) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func (n name) find(ctx context.Context, permit func(user, opened string) error) 
 
 // openTree opens a tree if reading it is permitted: the file, or all of it.
 func (n name) openTree(ctx context.Context, uri, file string, permit func(user, opened string) error) (files.Tree, error) {
-	tree, err := OpenTree(ctx, uri)
+	tree, err := openTree(ctx, uri)
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// FlagsFirst moves the flags of a command line before its other arguments, and
+// flagsFirst moves the flags of a command line before its other arguments, and
 // those of the application before the command, as cli requires: users also type
 // `tkit predict rose.jpg --model flowers`. Arguments after "--" are not moved.
-func FlagsFirst(a *cli.App, line []string) []string {
+func flagsFirst(a *cli.App, line []string) []string {
 	if len(line) == 0 {
 		return line
 	}

@@ -36,8 +36,8 @@ func TestFlagsFirst(t *testing.T) {
 		"tkit registry --help promote":               "tkit registry --help promote",
 		"tkit nonsense --json":                       "tkit --json nonsense",
 	} {
-		if got := FlagsFirst(a, strings.Fields(line)); !slices.Equal(got, strings.Fields(want)) {
-			t.Errorf("FlagsFirst(%s) = %s, want %s", line, strings.Join(got, " "), want)
+		if got := flagsFirst(a, strings.Fields(line)); !slices.Equal(got, strings.Fields(want)) {
+			t.Errorf("flagsFirst(%s) = %s, want %s", line, strings.Join(got, " "), want)
 		}
 	}
 }

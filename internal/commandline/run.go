@@ -33,7 +33,7 @@ func Run(ctx context.Context, a *cli.App, line []string) error {
 		return r.complete(ctx, a, line)
 	}
 	delete(a.Metadata, notFound)
-	err := a.RunContext(ctx, FlagsFirst(a, line))
+	err := a.RunContext(ctx, flagsFirst(a, line))
 	if unknown, is := a.Metadata[notFound].(error); is && err == nil {
 		return unknown
 	}

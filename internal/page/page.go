@@ -51,7 +51,7 @@ type Template struct{ parsed *template.Template }
 // blocks of layout.html. It panics on an invalid template.
 func New(body string) *Template {
 	t := template.New("page").Funcs(template.FuncMap{
-		"count": Count, "text": Text, "part": part, "share": func(v float64) float64 { return 100 * v }, "style": func() template.CSS { return template.CSS(style) },
+		"count": Count, "text": text, "part": part, "share": func(v float64) float64 { return 100 * v }, "style": func() template.CSS { return template.CSS(style) },
 	})
 	template.Must(t.Parse(layout))
 	return &Template{template.Must(t.New("body").Parse(body))}
@@ -115,8 +115,8 @@ func Count(n int) string {
 // longest is the maximum length of a displayed name.
 const longest = 240
 
-// Text makes a name safe to display: printable, and cut if it is very long.
-func Text(s string) string {
+// text makes a name safe to display: printable, and cut if it is very long.
+func text(s string) string {
 	s = printable.Text(s)
 	if utf8.RuneCountInString(s) > longest {
 		s = string([]rune(s)[:longest]) + "…"

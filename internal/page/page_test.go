@@ -38,7 +38,7 @@ func FuzzText(f *testing.F) {
 	f.Add("\xff\xfe")
 	f.Fuzz(func(t *testing.T, s string) {
 		defer fuzztest.Watch(t, len(s))()
-		got := Text(s)
+		got := text(s)
 		if len([]rune(got)) > longest+1 {
 			t.Errorf("%d runes", len([]rune(got)))
 		}

@@ -166,12 +166,12 @@ const (
 	Standard = "standard"
 )
 
-// Modes lists the modes of a normalise.
-func Modes() []string { return []string{Caffe, TF, Torch, Unit, None, Range, Standard} }
+// modes lists the modes of a normalise.
+func modes() []string { return []string{Caffe, TF, Torch, Unit, None, Range, Standard} }
 
 // Normalise maps pixel values to the range that the network was trained on.
 type Normalise struct {
-	// Mode is one of Modes.
+	// Mode is Caffe, TF, Torch, Unit, None, Range or Standard.
 	Mode string `json:"mode" yaml:"mode"`
 	// Low and High are for Range.
 	Low  float32 `json:"low,omitempty" yaml:"low,omitempty"`

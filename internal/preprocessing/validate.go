@@ -273,7 +273,7 @@ func (n Normalise) validate(channels int) error {
 			}
 		}
 	default:
-		return fmt.Errorf("mode is %q: it must be %s", n.Mode, choice(Modes()))
+		return fmt.Errorf("mode is %q: it must be %s", n.Mode, choice(modes()))
 	}
 	if n.Mode != Range && (n.Low != 0 || n.High != 0) {
 		return fmt.Errorf("low and high are for the mode %s, not %s", Range, n.Mode)

@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 func TestRunRefusesWrongInputs(t *testing.T) {
 	s := open(t, affine, tensorflow.Config{})
 	st := step(t, s, "x", "y")
-	wrongType, _ := tensorflow.FromInt32([]int64{1, 3}, []int32{1, 2, 3})
+	wrongType, _ := tensorflow.FromInt64([]int64{1, 3}, []int64{1, 2, 3})
 	defer wrongType.Close()
 	wrongShape, _ := tensorflow.NewTensor(tensorflow.Float32, 2, 4)
 	defer wrongShape.Close()
@@ -88,7 +88,7 @@ func TestRunRefusesWrongInputs(t *testing.T) {
 		{nil, "feeds 1 tensors, got 0"},
 		{[]*tensorflow.Tensor{wrongType, wrongType}, "got 2"},
 		{[]*tensorflow.Tensor{nil}, `"x" is nil`},
-		{[]*tensorflow.Tensor{wrongType}, `"x" takes float32, got int32 [1 3]`},
+		{[]*tensorflow.Tensor{wrongType}, `"x" takes float32, got int64 [1 3]`},
 		{[]*tensorflow.Tensor{wrongShape}, `"x" takes float32 [-1 3], got float32 [2 4]`},
 		{[]*tensorflow.Tensor{wrongRank}, `got float32 [3]`},
 	} {

@@ -121,16 +121,13 @@ func FromBytes(dt DataType, shape []int64, raw []byte) (*Tensor, error) {
 // FromFloat32 makes a tensor from a copy of v.
 func FromFloat32(shape []int64, v []float32) (*Tensor, error) { return from(Float32, shape, v) }
 
-// FromInt32 makes a tensor from a copy of v.
-func FromInt32(shape []int64, v []int32) (*Tensor, error) { return from(Int32, shape, v) }
-
 // FromInt64 makes a tensor from a copy of v.
 func FromInt64(shape []int64, v []int64) (*Tensor, error) { return from(Int64, shape, v) }
 
 // FromUint8 makes a tensor from a copy of v.
 func FromUint8(shape []int64, v []uint8) (*Tensor, error) { return FromBytes(Uint8, shape, v) }
 
-func from[E float32 | int32 | int64](dt DataType, shape []int64, v []E) (*Tensor, error) {
+func from[E float32 | int64](dt DataType, shape []int64, v []E) (*Tensor, error) {
 	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*dt.Size())
 	return FromBytes(dt, shape, raw)
 }

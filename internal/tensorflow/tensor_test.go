@@ -31,7 +31,7 @@ func TestTensorKeepsItsElements(t *testing.T) {
 		t.Error("a view is not the tensor's own memory")
 	}
 
-	i, err := tensorflow.FromInt32([]int64{3}, []int32{1, -2, math.MaxInt32})
+	i, err := tensorflow.FromBytes(tensorflow.Int32, []int64{3}, []byte{1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,11 +32,6 @@ type Store interface {
 	// it is, unless it is corrupt: then it is replaced.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
 
-	// PutFile stores the file at path, sharing its bytes on disk if the store
-	// can. The file becomes read-only and must not be written to from then on;
-	// it may be removed or renamed.
-	PutFile(ctx context.Context, path string) (Blob, error)
-
 	// Stat returns the size of a blob without reading it.
 	Stat(ctx context.Context, d Digest) (Blob, error)
 

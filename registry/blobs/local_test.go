@@ -88,27 +88,6 @@ func TestModesArePrivate(t *testing.T) {
 	}
 }
 
-func TestPutFileSharesBytes(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, filepath.Join(dir, "blobs"))
-	path := filepath.Join(dir, "trunk")
-	if err := os.WriteFile(path, []byte("hundred megabytes"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	b, err := s.PutFile(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err1 := os.Stat(path)
-	blob, err2 := os.Stat(file(filepath.Join(dir, "blobs"), b.Digest))
-	if err1 != nil || err2 != nil || !os.SameFile(source, blob) {
-		t.Errorf("the blob is a copy of its file (%v, %v)", err1, err2)
-	}
-	if source.Mode().Perm() != 0o400 {
-		t.Errorf("the shared file has mode %o and could be written to", source.Mode().Perm())
-	}
-}
-
 func TestStrangeFileIsReported(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)

@@ -14,16 +14,12 @@ import (
 )
 
 // Put implements Store.
-func (l *Local) Put(ctx context.Context, r io.Reader) (Blob, error) {
+func (l *Local) Put(ctx context.Context, r io.Reader) (b Blob, err error) {
 	release, err := l.Hold(ctx)
 	if err != nil {
 		return Blob{}, err
 	}
 	defer release()
-	return l.put(ctx, r)
-}
-
-func (l *Local) put(ctx context.Context, r io.Reader) (b Blob, err error) {
 	temporary := l.temporary()
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -41,60 +37,6 @@ func (l *Local) put(ctx context.Context, r io.Reader) (b Blob, err error) {
 		return b, err
 	}
 	return b, l.publish(f, b.Digest)
-}
-
-// PutFile implements Store. The blob is a hard link to the file if the file
-// system allows one, otherwise a copy.
-func (l *Local) PutFile(ctx context.Context, path string) (Blob, error) {
-	release, err := l.Hold(ctx)
-	if err != nil {
-		return Blob{}, err
-	}
-	defer release()
-	f, err := os.Open(path)
-	if err != nil {
-		return Blob{}, fmt.Errorf("blobs: %w", err)
-	}
-	defer f.Close()
-	temporary := l.temporary()
-	if !link(f, temporary) {
-		return l.put(ctx, f)
-	}
-	defer os.Remove(temporary)
-	// The linked file is hashed, since path may name another file by now.
-	linked, err := os.Open(temporary)
-	if err != nil {
-		return Blob{}, fmt.Errorf("blobs: %w", err)
-	}
-	defer linked.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, reader{ctx, linked})
-	if err != nil {
-		return Blob{}, fmt.Errorf("blobs: reading %s: %w", path, err)
-	}
-	b := Blob{Digest: digestOf(h), Size: n}
-	if there, err := l.sound(ctx, b.Digest); there || err != nil {
-		return b, err
-	}
-	return b, l.publish(linked, b.Digest)
-}
-
-// link makes temporary a hard link to the regular file f, which becomes read-only. It
-// returns false if that is not possible, because the file belongs to another user or
-// is on another file system.
-func link(f *os.File, temporary string) bool {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	if err := os.Link(f.Name(), temporary); err != nil {
-		return false
-	}
-	if linked, err := os.Stat(temporary); err == nil && os.SameFile(info, linked) && f.Chmod(0o400) == nil {
-		return true
-	}
-	os.Remove(temporary)
-	return false
 }
 
 // publish makes the bytes of the file f durable and then renames it to its digest. The

@@ -36,7 +36,6 @@ func Run(t *testing.T, k Kind) {
 		{"put and read", putAndRead},
 		{"sizes", sizes},
 		{"missing and malformed", missing},
-		{"put a file", putFile},
 		{"failed put leaves nothing", failedPut},
 		{"same content at once", sameContent},
 		{"damage is detected and repaired", damage},
@@ -155,36 +154,6 @@ func missing(t *testing.T, k Kind, name string) {
 				t.Errorf("call %d on digest %q: %v, want a refusal", i, d, err)
 			}
 		}
-	}
-}
-
-func putFile(t *testing.T, k Kind, name string) {
-	s := k.Open(t, name)
-	path := filepath.Join(t.TempDir(), "trunk")
-	if err := os.WriteFile(path, []byte("in a file"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the second time it exists already
-		b, err := s.PutFile(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.Digest != digest([]byte("in a file")) || b.Size != 9 {
-			t.Errorf("PutFile = %v", b)
-		}
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	holds(t, s, []byte("in a file"))
-	if _, err := s.PutFile(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("PutFile of no file: %v, want fs.ErrNotExist", err)
-	}
-	if _, err := s.PutFile(t.Context(), t.TempDir()); err == nil {
-		t.Error("PutFile took a folder")
-	}
-	if found := all(t, s); len(found) != 1 {
-		t.Errorf("the store holds %v, want one blob", found)
 	}
 }
 
