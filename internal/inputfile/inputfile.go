@@ -18,11 +18,6 @@ const MaxText = 64 << 20
 // to limit bytes. It does not wait for the writer of a named pipe, and ends
 // with the context.
 func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
-	return read(ctx, path, path, limit)
-}
-
-// read reads the file at a path, which errors call by its name.
-func read(ctx context.Context, path, name string, limit int64) ([]byte, error) {
 	// Without O_NONBLOCK, opening a named pipe waits for its writer, and nothing
 	// interrupts a read.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -35,28 +30,11 @@ func read(ctx context.Context, path, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if kind := info.Mode().Type(); kind != 0 && kind != fs.ModeNamedPipe {
-		return nil, fmt.Errorf("%s is neither a file nor a pipe", name)
+		return nil, fmt.Errorf("%s is neither a file nor a pipe", path)
 	}
 	// Closing the file ends a read from a pipe.
 	defer context.AfterFunc(ctx, func() { f.Close() })()
-	return readAll(f, name, limit)
-}
-
-// ReadStandard returns the content of standard input, which is a file or a pipe,
-// of up to limit bytes. It ends with the context.
-func ReadStandard(ctx context.Context, limit int64) ([]byte, error) {
-	const name = "standard input"
-	info, err := os.Stdin.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	switch info.Mode().Type() {
-	case 0: // a file, which is read from where it stands
-		return readAll(os.Stdin, name, limit)
-	case fs.ModeNamedPipe: // opened again, so that the context can end a read
-		return read(ctx, fmt.Sprintf("/proc/self/fd/%d", os.Stdin.Fd()), name, limit)
-	}
-	return nil, fmt.Errorf("%s is neither a file nor a pipe", name)
+	return readAll(f, path, limit)
 }
 
 func readAll(r io.Reader, name string, limit int64) ([]byte, error) {

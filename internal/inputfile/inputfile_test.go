@@ -107,8 +107,8 @@ func TestReadStandard(t *testing.T) {
 	os.Stdin = r
 	ctx, cancel := context.WithCancel(t.Context())
 	go cancel() // while nothing is written
-	if _, err := inputfile.ReadStandard(ctx, limit); err == nil {
-		t.Error("a read from a pipe outlives its context")
+	if _, err := inputfile.ReadStandard(ctx, limit); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended by the context: %v", err)
 	}
 	if _, err := w.WriteString("an image"); err != nil {
 		t.Fatal(err)
@@ -116,6 +116,22 @@ func TestReadStandard(t *testing.T) {
 	w.Close()
 	if _, err := inputfile.ReadStandard(t.Context(), 3); err == nil || !strings.Contains(err.Error(), "standard input") {
 		t.Errorf("more than the limit: %v", err)
+	}
+
+	// As the pipe of another user, a socket cannot be opened again by a name.
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, socket := os.NewFile(uintptr(pair[0]), "peer"), os.NewFile(uintptr(pair[1]), "socket")
+	defer socket.Close()
+	if _, err := peer.WriteString("an image"); err != nil {
+		t.Fatal(err)
+	}
+	peer.Close()
+	os.Stdin = socket
+	if got, err := inputfile.ReadStandard(t.Context(), limit); err != nil || string(got) != "an image" {
+		t.Errorf("a socket: %q, %v", got, err)
 	}
 
 	null, err := os.Open(os.DevNull)
