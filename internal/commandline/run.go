@@ -27,7 +27,8 @@ const (
 const maxMessage = 8 << 10
 
 // Run runs the command of a command line for a prepared application, or answers a
-// shell that completes one. Flags may follow other arguments.
+// shell that completes one. Flags may follow other arguments. Output that could not
+// be written is an error.
 func Run(ctx context.Context, a *cli.App, line []string) error {
 	if r, is := a.Metadata[prepared].(Rules); is && isCompletion(line) {
 		return r.complete(ctx, a, line)
@@ -36,6 +37,9 @@ func Run(ctx context.Context, a *cli.App, line []string) error {
 	err := a.RunContext(ctx, flagsFirst(a, line))
 	if unknown, is := a.Metadata[notFound].(error); is && err == nil {
 		return unknown
+	}
+	if w, is := a.Writer.(*printable.Writer); is && err == nil {
+		return w.Err()
 	}
 	return err
 }

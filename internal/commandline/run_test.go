@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"tkit/internal/printable"
 )
 
 func TestArity(t *testing.T) {
@@ -138,6 +140,25 @@ func TestComplete(t *testing.T) {
 		err := Run(t.Context(), a, append(append([]string{"tkit"}, words...), completionFlag))
 		if got := strings.ReplaceAll(strings.TrimSpace(out.String()), "\n", "|"); err != nil || got != want {
 			t.Errorf("tkit %s: %q, %v; want %q", line, got, err, want)
+		}
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// Output that is lost is an error, also of help and of a command that ignores it.
+func TestLostOutput(t *testing.T) {
+	for _, line := range []string{"tkit --help", "tkit predict --help", "tkit predict x --model m"} {
+		a := sample(func(c *cli.Context) error {
+			fmt.Fprintln(c.App.Writer, "rose")
+			return nil
+		})
+		Prepare(a, Rules{Explain: func(err error) error { return err }})
+		a.Writer = printable.NewWriter(full{})
+		if err := Run(t.Context(), a, strings.Fields(line)); err == nil || err.Error() != "no space left" {
+			t.Errorf("%s: %v", line, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package printable
 
 import (
+	"cmp"
 	"io"
 	"sync"
 	"unicode/utf8"
@@ -13,6 +14,7 @@ type Writer struct {
 	mu   sync.Mutex
 	out  io.Writer
 	held []byte // the first bytes of an incomplete character
+	err  error  // the first of out
 }
 
 // NewWriter returns a writer to out.
@@ -27,9 +29,17 @@ func (w *Writer) Write(text []byte) (int, error) {
 	end := complete(all)
 	w.held = append([]byte(nil), all[end:]...)
 	if _, err := w.out.Write(Lines(all[:end])); err != nil {
+		w.err = cmp.Or(w.err, err)
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// Err returns the first error of a write, which its caller may have ignored.
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // Unwrap returns the underlying writer, for a file's content and for programs
