@@ -74,7 +74,7 @@ func bench(ctx context.Context, tkit string, seeds int) (err error) {
 		name          string
 		head, scratch []string
 	}{
-		{"50 images a class", []string{"--cut", "pool", "--per-class", "50"}, []string{"--per-class", "50", "--epochs", "40", "--batch-size", "10"}},
+		{"50 images a class", []string{"--cut", "pool", "--copies", "8", "--flip", "--shift", "8", "--per-class", "50"}, []string{"--per-class", "50", "--epochs", "40", "--batch-size", "10"}},
 		{"all images but the test", nil, []string{"--epochs", "15"}},
 	} {
 		row, err := compare(train, c.name, c.head, c.scratch)
