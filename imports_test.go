@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,95 @@ func TestForbidden(t *testing.T) {
 			t.Errorf("forbidden(%s, %s): allowed is %t, want %t", c.from, c.imported, got, c.allowed)
 		}
 	}
+}
+
+// maxCommandLines is the maximum number of lines of cmd/tkit, tests aside: commands
+// read flags, call one function and print.
+const maxCommandLines = 2800
+
+func TestCommandLineIsThin(t *testing.T) {
+	files, err := filepath.Glob("cmd/tkit/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(text), "\n")
+	}
+	if lines == 0 || lines > maxCommandLines {
+		t.Errorf("cmd/tkit has %d lines, want at most %d: move what is no flag or output to a package below", lines, maxCommandLines)
+	}
+}
+
+// ARCHITECTURE.md lists every package exactly once, and no other. A folder that is no
+// package stands for the packages below it. Suites of tests need not be listed.
+func TestArchitectureListsPackages(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "\n## Packages\n\n```\n")
+	block, _, found := strings.Cut(after, "\n```\n")
+	if !found {
+		t.Fatal("ARCHITECTURE.md has no list of packages")
+	}
+	named := make(map[string]int)
+	for _, path := range listedPaths(block) {
+		named[path]++
+	}
+	for path, n := range named {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() || n > 1 {
+			t.Errorf("%s is listed %d times, %v", path, n, err)
+		}
+	}
+	all := packages(t)
+	isPackage := make(map[string]bool)
+	for _, p := range all {
+		isPackage[strings.TrimPrefix(p.ImportPath, "tkit/")] = true
+	}
+	for path := range isPackage {
+		listed := named[path] > 0 || strings.HasSuffix(path, "test")
+		for folder := filepath.Dir(path); folder != "."; folder = filepath.Dir(folder) {
+			listed = listed || named[folder] > 0 && !isPackage[folder]
+		}
+		if !listed {
+			t.Errorf("%s is not listed", path)
+		}
+	}
+}
+
+// listedPaths returns the paths of a list of packages. A line begins with names, which
+// end at two spaces. Indented names are below the last one without an indent. Other
+// lines continue a description.
+func listedPaths(list string) []string {
+	var paths []string
+	above := ""
+	for line := range strings.SplitSeq(list, "\n") {
+		names := strings.TrimPrefix(line, "  ")
+		if names == "" || strings.HasPrefix(names, " ") {
+			continue
+		}
+		indented := names != line
+		names, _, _ = strings.Cut(names, "  ")
+		for _, name := range strings.Fields(names) {
+			if indented {
+				paths = append(paths, above+"/"+name)
+			} else {
+				paths = append(paths, name)
+			}
+		}
+		if !indented {
+			above = strings.Fields(names)[0]
+		}
+	}
+	return paths
 }
 
 // forbidden returns why a package of the project may not import another, or "".
