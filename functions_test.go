@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Limits of functions, tests aside: how many lines one has, how many may have
-// more, and how many parameters an exported one takes.
+// Limits of functions outside tests: the lines of one, the number of functions that
+// may have more, and the parameters of an exported one.
 const (
 	maxLines      = 60
 	mayBeLonger   = 5
@@ -36,7 +36,8 @@ func TestFunctionsAreShort(t *testing.T) {
 	}
 }
 
-// functions calls see for every function that is neither a test's nor generated.
+// functions calls see for every function that is neither generated nor in a test
+// file.
 func functions(t *testing.T, see func(f *ast.FuncDecl, where string, lines int)) {
 	t.Helper()
 	seen := 0

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestFuzzTargetsAreBounded makes sure that every fuzz target bounds what an
-// input may cost, not only that it does not panic.
+// TestFuzzTargetsAreBounded checks that every fuzz target limits the time and memory
+// of an input.
 func TestFuzzTargetsAreBounded(t *testing.T) {
 	targets := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -51,7 +51,7 @@ func TestFuzzTargetsAreBounded(t *testing.T) {
 	}
 }
 
-// watches says whether a function begins with a deferred call of what Watch
+// watches reports whether a function begins by deferring the function that Watch
 // returns.
 func watches(f ast.Expr) bool {
 	literal, ok := f.(*ast.FuncLit)
@@ -66,7 +66,7 @@ func watches(f ast.Expr) bool {
 	return ok && selected(watch.Fun) == "Watch"
 }
 
-// selected is the name behind the dot, as Fuzz in f.Fuzz.
+// selected returns the name after the dot, such as Fuzz in f.Fuzz.
 func selected(e ast.Expr) string {
 	if s, ok := e.(*ast.SelectorExpr); ok {
 		return s.Sel.Name

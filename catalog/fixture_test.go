@@ -36,10 +36,10 @@ func (noGroups) Of(context.Context, access.Principal) ([]access.Principal, error
 	return []access.Principal{}, nil
 }
 
-// A fixture is a home with the registered dataset scans, which is olga's, and two
-// versions of the model m that were trained on it, and the stored base. Version 1 has been in production
-// before version 2. There are grant 1 on the dataset and declassification 1 of
-// version 1, and the account that the server runs as may use the model.
+// A fixture is a home with the dataset scans, which olga owns, two versions of the
+// model m that were trained on it, and a stored base. Version 1 was in production
+// before version 2. Grant 1 is on the dataset, declassification 1 is of version 1,
+// and the server's account may use the model.
 type fixture struct {
 	*Catalog
 	home, data string
@@ -87,7 +87,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// newBase is a base with the trunk of a version as its network.
+// newBase returns a base whose network is the trunk of a version.
 func (f *fixture) newBase(ctx context.Context, of registry.Ref) (registry.NewBase, error) {
 	m := f.manifest(ctx, of)
 	return registry.NewBase{
@@ -125,7 +125,7 @@ func writeImages(t *testing.T, folder string) {
 	}
 }
 
-// records is how many records the audit log has.
+// records returns the number of records in the audit log.
 func (f *fixture) records(t *testing.T) int {
 	t.Helper()
 	n := 0
@@ -138,8 +138,8 @@ func (f *fixture) records(t *testing.T) int {
 	return n
 }
 
-// forgetRecords makes the home's database older than its audit log, as a restored
-// backup is.
+// forgetRecords makes the home's database older than its audit log, like a restored
+// backup.
 func (f *fixture) forgetRecords(ctx context.Context) (err error) {
 	d, err := db.Open(ctx, filepath.Join(f.home, home.Database))
 	if err != nil {
@@ -152,7 +152,7 @@ func (f *fixture) forgetRecords(ctx context.Context) (err error) {
 	})
 }
 
-// grant has olga allow a principal rights on her dataset.
+// grant lets olga grant rights on her dataset to a principal.
 func (f *fixture) grant(t *testing.T, to access.Principal, rights ...access.Right) []access.Grant {
 	t.Helper()
 	added, err := f.AddGrants(t.Context(), olga, GrantOptions{Object: access.Dataset("scans"), Effect: access.Allow, Principal: to, Rights: rights})
@@ -162,7 +162,7 @@ func (f *fixture) grant(t *testing.T, to access.Principal, rights ...access.Righ
 	return added
 }
 
-// serving calls f with a server's side of the catalog.
+// serving calls f with the catalog of a server.
 func (f *fixture) serving(use func(*Serving) error) error {
 	s, err := f.Serve(context.Background(), ServingOptions{Server: f.account, Every: time.Second, Log: discard})
 	if err != nil {
@@ -172,7 +172,7 @@ func (f *fixture) serving(use func(*Serving) error) error {
 	return use(s)
 }
 
-// manifest is a version's.
+// manifest returns the manifest of a version.
 func (f *fixture) manifest(ctx context.Context, ref registry.Ref) *registry.Manifest {
 	m, err := f.registry.Resolve(ctx, ref)
 	if err != nil {
@@ -183,7 +183,7 @@ func (f *fixture) manifest(ctx context.Context, ref registry.Ref) *registry.Mani
 
 func soon() time.Time { return time.Now().Add(time.Hour) }
 
-// outcome names the reason of an error.
+// outcome returns the kind of an error.
 func outcome(err error) string {
 	switch {
 	case err == nil:

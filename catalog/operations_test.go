@@ -18,15 +18,16 @@ import (
 	"tkit/registry"
 )
 
-// An operation of the table: what it does, who may, and how many records it writes.
+// An operation of the table: what it does, who has the right to it, and how many
+// records it writes.
 type operation struct {
 	name string
-	// may is who has the right to it; nil is olga.
+	// may is the caller with the right to it; nil means olga.
 	may func(f *fixture) access.Caller
 	do  func(ctx context.Context, f *fixture, who access.Caller) error
 	// allowed and refused are the records of the right caller and of mallory.
 	allowed, refused int
-	// open says that mallory may, too, or sees less.
+	// open reports whether mallory may do it, too, perhaps with a smaller result.
 	open bool
 }
 
@@ -262,8 +263,8 @@ var operations = []operation{
 	}},
 }
 
-// TestOperations runs every operation for nobody, for mallory, who has no right, and
-// for a caller with the right, and counts the records.
+// TestOperations runs every operation for the anonymous caller, for mallory, who has
+// no right, and for a caller with the right, and counts the records.
 func TestOperations(t *testing.T) {
 	for i, o := range operations {
 		t.Run(strconv.Itoa(i)+" "+o.name, func(t *testing.T) {
@@ -295,23 +296,23 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// others are the exported functions and methods that are no operations of their own:
-// they need no right, or belong to an operation that the table has.
+// others are the exported functions and methods that are not operations: they need no
+// right, or belong to an operation of the table.
 var others = []string{
 	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", // need no right
 	"OptionError.Error", "OptionError.Unwrap", "Base.String", "Base.Random",
 	"OpenDataset.Found", "OpenDataset.Close", // of Catalog.OpenDataset
 	"Use.Context", "Use.Files", "Use.End", // of UseVersion, for its version
-	// Of BeginTraining. Found and Register decide again, and Promote calls Catalog.Promote.
+	// Part of BeginTraining. Found and Register decide again, and Promote calls
+	// Catalog.Promote.
 	"TrainingRun.Context", "TrainingRun.NewWorkFolder", "TrainingRun.AllOrNothing", "TrainingRun.Found", "TrainingRun.MayRead",
 	"TrainingRun.Base", "TrainingRun.BaseNetwork", "TrainingRun.DerivedFolder", "TrainingRun.Register", "TrainingRun.Promote", "TrainingRun.End",
-	// Of Serve, for the server and not for a caller; see TestServingReads.
+	// Part of Serve, for the server and not for a caller; see TestServingReads.
 	"Serving.Ready", "Serving.Authenticate", "Serving.AuthorizeLoad", "Serving.Close",
 	"Serving.Versions", "Versions.List", "Versions.Resolve", "Versions.Files", "Versions.Generation", "Versions.Watch",
 }
 
-// Every exported function and method of the package is in the table, or is no
-// operation of its own.
+// Every exported function and method of the package is in the table or in others.
 func TestTableIsComplete(t *testing.T) {
 	names := exported(t)
 	for _, name := range names {

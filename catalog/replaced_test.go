@@ -17,8 +17,8 @@ import (
 )
 
 // readReplaced decides on a dataset, opens it and returns the classes that are read.
-// It calls replace between the decision and opening, or after opening where late
-// says so.
+// It calls replace between the decision and opening or, if late is set, after
+// opening.
 func (f *fixture) readReplaced(t *testing.T, given string, late bool, replace func()) (labels []string, err error) {
 	t.Helper()
 	d, err := f.findReadable(t.Context(), f.account, "check", given)
@@ -55,8 +55,8 @@ func writeSamples(t *testing.T) (dir string) {
 	return dir
 }
 
-// What replaces a dataset after the decision is decided on, too, or not read: a
-// folder, a folder above it, a file, and a registered dataset.
+// If a dataset is replaced after the decision, the new one is decided on or not read:
+// a folder, a folder above it, a file, and a registered dataset.
 func TestReplacedAfterTheDecision(t *testing.T) {
 	samples := writeSamples(t)
 	needs.Minutes(t)
@@ -101,8 +101,8 @@ func TestReplacedAfterTheDecision(t *testing.T) {
 	}
 }
 
-// registerSamples registers one of the samples for the account of this process and
-// the others for olga.
+// registerSamples registers one sample with the account of this process as its owner,
+// and the others with olga.
 func (f *fixture) registerSamples(t *testing.T, at func(path string) string) {
 	t.Helper()
 	var err error

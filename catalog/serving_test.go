@@ -10,8 +10,8 @@ import (
 	"tkit/access"
 )
 
-// Many requests of a caller cost one record, and one for the server that loads the
-// version. A revocation is seen by the requests that follow.
+// Many requests of a caller write one record, and the server that loads the version
+// writes one. A revocation applies to the requests after it.
 func TestServingDecidesOnce(t *testing.T) {
 	f := newFixture(t)
 	grant := f.grant(t, "user:alice", access.Use)[0]
@@ -97,7 +97,7 @@ func TestServingAuthenticates(t *testing.T) {
 	}
 }
 
-// A server whose account may not use a version loads it for nobody.
+// A server whose account may not use a version does not load it for any caller.
 func TestServingNeedsItsOwnRight(t *testing.T) {
 	f := newFixture(t)
 	s, err := f.Serve(t.Context(), ServingOptions{Server: mallory, Every: time.Second, Log: discard})

@@ -9,9 +9,9 @@ import (
 	"tkit/internal/workfolder"
 )
 
-// OpenToRead opens the catalog of a home for an operation that only reads. Where
-// there is no home it creates none: the catalog is then empty, in a temporary
-// folder that Close removes.
+// OpenToRead opens the catalog of a home for an operation that only reads. If there
+// is no home, the catalog is empty and in a temporary folder, which Close removes: no
+// home is created.
 func OpenToRead(ctx context.Context, o Options) (*Catalog, error) {
 	err := Exists(o.Home)
 	if !errors.Is(err, ErrNoHome) {

@@ -11,7 +11,7 @@ import (
 	"tkit/registry"
 )
 
-// trained is a run of olga's on her dataset and version 2, with its data found.
+// trained returns olga's run on her dataset and version 2, with its data found.
 func (f *fixture) trained(t *testing.T) (*TrainingRun, registry.Registration) {
 	t.Helper()
 	r, err := f.BeginTraining(t.Context(), olga, TrainingOptions{Data: "scans", Base: "m@2"})
@@ -41,7 +41,8 @@ func (f *fixture) trained(t *testing.T) (*TrainingRun, registry.Registration) {
 	}
 }
 
-// What restricts a trained version is set by its run, not by who registers it.
+// The run determines the restrictions of a trained version, not the caller who
+// registers it.
 func TestTrainingSetsTheLineage(t *testing.T) {
 	f := newFixture(t)
 	r, n := f.trained(t)

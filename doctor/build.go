@@ -1,5 +1,5 @@
-// Package doctor describes the tkit that runs, and examines whether this
-// machine has what it needs.
+// Package doctor describes the running program, and checks whether this machine has
+// what it needs.
 package doctor
 
 import (
@@ -14,14 +14,14 @@ import (
 // Build describes the program that runs.
 type Build struct {
 	Version    string `json:"version"`
-	Commit     string `json:"commit,omitempty"`   // of the source, where it was built in a checkout
+	Commit     string `json:"commit,omitempty"`   // of the source, if it was built in a checkout
 	Modified   bool   `json:"modified,omitempty"` // the source differed from the commit
 	Go         string `json:"go"`
 	TensorFlow string `json:"tensorflow"` // the version of the libtensorflow that is loaded
 	Platform   string `json:"platform"`
 }
 
-// Describe returns the description of the program, whose version is given.
+// Describe returns the description of the program of a version.
 func Describe(version string) Build {
 	b := Build{
 		Version: version, Go: runtime.Version(), TensorFlow: tensorflow.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,

@@ -45,7 +45,7 @@ type Report struct {
 type Options struct {
 	Version string // of tkit
 	Home    string
-	// RequireGPU makes it a failure that nothing is computed on a GPU.
+	// RequireGPU makes a device other than a GPU a failure.
 	RequireGPU bool
 }
 
@@ -134,8 +134,7 @@ func homeCheck(home string) Check {
 	return Check{"home", OK, home}
 }
 
-// scarce is the free space below which training and registering may fail, in
-// bytes.
+// scarce is the free space, in bytes, below which training and registering may fail.
 const scarce = 2e9
 
 // diskCheck examines the free space where the home is.
@@ -153,7 +152,7 @@ func diskCheck(home string) Check {
 	return c
 }
 
-// sandboxCheck examines which parts of the sandbox plugins have here.
+// sandboxCheck examines which parts of the plugins' sandbox this machine supports.
 func sandboxCheck(p host.Protections, err error) Check {
 	const name = "plugin sandbox"
 	if err != nil {
@@ -179,7 +178,7 @@ func existing(path string) string {
 	return path
 }
 
-// WriteText writes the report for people.
+// WriteText writes the report as text.
 func (r Report) WriteText(w io.Writer) error {
 	if err := r.Build.WriteText(w); err != nil {
 		return err

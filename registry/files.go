@@ -5,19 +5,18 @@ import (
 	"fmt"
 )
 
-// Files are the files of this machine that have the parts of a version, for what maps
-// them into memory. Their bytes have been checked against the digests. They must not
-// be written to.
+// Files are the local files with the parts of a version, which can be mapped into
+// memory. Their bytes match the digests. They must not be written to.
 type Files struct {
 	Manifest    *Manifest
 	Trunk, Head string
-	Attachment  string // the one that was asked for; "" where the version has none
+	Attachment  string // the requested one; "" if the version has none
 }
 
-// Files finds the files of a version, and of its attachment of a name, unless that is
-// "". The error wraps ErrNotLocal where the blobs are stored elsewhere, and ErrCorrupt
-// or ErrNotFound where the lineage cannot be followed to its end: who may use the
-// version depends on it.
+// Files returns the files of a version and, if attachment is not "", of that
+// attachment. The error wraps ErrNotLocal if the blobs are stored elsewhere, and
+// ErrCorrupt or ErrNotFound if the lineage cannot be read completely, because the
+// right to use the version depends on it.
 func (r *Registry) Files(ctx context.Context, ref Ref, attachment string) (Files, error) {
 	m, err := r.Resolve(ctx, ref)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"tkit/internal/fuzztest"
 )
 
-// fileHead keeps the head in a file, which processes share as they share the
-// database, and which a killed one leaves whole, as it leaves the database.
+// fileHead keeps the head in a file. Like the database, processes share it, and it
+// stays intact if one of them is killed.
 type fileHead string
 
 func (h fileHead) Head(context.Context) (a Anchor, err error) {
@@ -56,7 +56,7 @@ func record(i int) Record {
 	return Record{Who: "user:alice", Action: "train", Right: "train", Object: fmt.Sprintf("dataset:d%d", i), Outcome: Allowed, Reason: "grant 1 <allows>"}
 }
 
-// filled is a log of n records, some to a file.
+// filled returns a log of n records, with few in each file.
 func filled(t testing.TB, n int) (*Log, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -97,7 +97,7 @@ func TestAppend(t *testing.T) {
 	if v.Records != 20 || v.Last.Sequence != 20 {
 		t.Errorf("verified %+v", v)
 	}
-	// Another process goes on where this one ended.
+	// Another process continues at the end.
 	if err := openLog(t, dir).Append(t.Context(), record(20)); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// lines are a file's, each with its end.
+// lines returns the lines of a file, with their ends.
 func lines(t *testing.T, path string) [][]byte {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -206,7 +206,7 @@ func TestVerifyFinds(t *testing.T) {
 			l, _ := filled(t, 12)
 			c.harm(t, l.dir)
 			check(t, l, c.want)
-			// What is appended later does not hide it.
+			// Later records do not hide it.
 			must(t, l.Append(t.Context(), record(99)))
 			if v := check(t, l, ""); len(v.Problems) == 0 {
 				t.Error("one more record hid it")
@@ -215,8 +215,8 @@ func TestVerifyFinds(t *testing.T) {
 	}
 }
 
-// forge puts a record in after the last, as the chain wants it, sealed with a key
-// that is not the log's, or not at all.
+// forge appends a record that fits the chain, sealed with another key than the log's,
+// or without a seal.
 func forge(t *testing.T, dir string, key []byte) {
 	t.Helper()
 	head, err := fileHead(filepath.Join(filepath.Dir(dir), "head")).Head(t.Context())
@@ -237,8 +237,8 @@ func forge(t *testing.T, dir string, key []byte) {
 	must(t, errors.Join(err, f.Close()))
 }
 
-// A log that is missing, and one that is ahead of what its database knows, are told
-// from one that a crash or a forger left.
+// Compare distinguishes a log that is missing or ahead of its database from one left
+// by a crash or a forger.
 func TestCompare(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(t *testing.T, l *Log, before Anchor)
@@ -288,8 +288,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// A database that has written nothing does not belong to a log that another one
-// has sealed.
+// A database that has written nothing does not belong to a log that was sealed with
+// another database.
 func TestCompareWithAnotherDatabase(t *testing.T) {
 	l, dir := filled(t, 3)
 	must(t, l.Close())
@@ -302,13 +302,13 @@ func TestCompareWithAnotherDatabase(t *testing.T) {
 	}
 }
 
-// An emptyHead is that of a database that has written nothing.
+// An emptyHead is the head of a database that has written nothing.
 type emptyHead struct{}
 
 func (emptyHead) Head(context.Context) (Anchor, error)    { return Anchor{Key: []byte("another")}, nil }
 func (emptyHead) SetHead(context.Context, Position) error { return errors.New("read only") }
 
-// crash appends a record whose head is not kept.
+// crash appends a record but does not store the head.
 func crash(t *testing.T, l *Log) {
 	t.Helper()
 	before, err := l.head.Head(t.Context())
@@ -348,7 +348,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A chain made anew, head and all, differs from a position noted elsewhere.
+// A chain that was made again, with its head, differs from a position that was noted
+// elsewhere.
 func TestVerifyAgainstANotedPosition(t *testing.T) {
 	l, _ := filled(t, 5)
 	noted := check(t, l).Last
@@ -362,7 +363,8 @@ func TestVerifyAgainstANotedPosition(t *testing.T) {
 	}
 }
 
-// A crash between a record and its head, or within a record, is no problem.
+// A crash between writing a record and its head, or within a record, is not a
+// problem.
 func TestCrash(t *testing.T) {
 	l, _ := filled(t, 3)
 	crash(t, l)
@@ -383,15 +385,15 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// stuckHead is a head that cannot be moved, as on a full disk.
+// stuckHead is a head that cannot be written, as on a full disk.
 type stuckHead struct{ fileHead }
 
 var errStuck = errors.New("no space left")
 
 func (stuckHead) SetHead(context.Context, Position) error { return errStuck }
 
-// Where the head cannot be kept, nothing begins, and however often that is
-// tried, the log stays whole.
+// If the head cannot be stored, no action begins, and the log stays intact, however
+// often that is tried.
 func TestHeadCannotBeKept(t *testing.T) {
 	l, _ := filled(t, 3)
 	head := l.head
@@ -407,7 +409,7 @@ func TestHeadCannotBeKept(t *testing.T) {
 	check(t, l)
 }
 
-// Processes append to one log; killed ones leave it whole.
+// Several processes append to one log, which stays intact if they are killed.
 func TestProcesses(t *testing.T) {
 	if dir := os.Getenv("TKIT_TEST_AUDIT"); dir != "" {
 		l := openLog(t, dir)

@@ -34,7 +34,7 @@ func aclAction(object func(name string) access.Object) cli.ActionFunc {
 	}
 }
 
-// parseACL reads what follows the name on the command line: nothing, or
+// parseACL parses the arguments after the name: none, or
 // grant|deny PRINCIPAL RIGHTS, or revoke NUMBER, or owner PRINCIPAL.
 func parseACL(c *cli.Context, object access.Object) (operation, error) {
 	args := c.Args().Slice()[1:]
@@ -81,7 +81,7 @@ func setOwner(object access.Object, owner access.Principal) operation {
 	}
 }
 
-// grantOptions reads what to grant or deny to whom.
+// grantOptions parses the principal, the rights and the flags of a grant or denial.
 func grantOptions(c *cli.Context, to, words string) (o catalog.GrantOptions, err error) {
 	if o.Principal, err = access.ParsePrincipal(to); err != nil {
 		return o, err

@@ -16,8 +16,8 @@ func purposeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "purpose", Usage: "the purpose, as `TEXT`; some grants are for one purpose only"}
 }
 
-// openCatalog opens the catalog of the home, and returns the caller that the
-// command acts for: the account that runs it. The catalog is to be closed.
+// openCatalog opens the catalog of the home, and returns it with the caller: the
+// account that runs the command. The caller of openCatalog closes the catalog.
 func openCatalog(c *cli.Context) (*catalog.Catalog, access.Caller, error) {
 	return openBy(c, catalog.Open)
 }

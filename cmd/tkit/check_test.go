@@ -18,7 +18,7 @@ import (
 	"tkit/datasets"
 )
 
-// pictured is a folder of two classes of n pictures each, all different.
+// pictured returns a folder of two classes, each with n different pictures.
 func pictured(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func pictured(t *testing.T, n int) string {
 	return dir
 }
 
-// ripples is a picture of its own for every i.
+// ripples returns a different picture for every i.
 func ripples(i, side int) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, side, side))
 	for y := range side {
@@ -75,7 +75,7 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// checked is the report of `tkit datasets check --json`.
+// checked returns the report of `tkit datasets check --json`.
 func checked(t *testing.T, args ...string) *datasets.Report {
 	t.Helper()
 	out := mustRun(t, t.TempDir(), append([]string{"datasets", "check", "--json"}, args...)...)
@@ -126,7 +126,7 @@ func TestCheckFindsLookAlikes(t *testing.T) {
 	}
 }
 
-// A class of which no image can be used is an error, after the report.
+// A class without a usable image is an error, which follows the report.
 func TestCheckFailsForALostClass(t *testing.T) {
 	data := pictured(t, 3)
 	if err := os.Mkdir(filepath.Join(data, "shed"), 0o755); err != nil {
@@ -141,8 +141,8 @@ func TestCheckFailsForALostClass(t *testing.T) {
 	}
 }
 
-// A run warns, and keeps its report; with the groups together there is nothing
-// to warn of.
+// A run warns and keeps its report. If it keeps the groups together, it does not
+// warn.
 func TestTrainWarnsOfLeaks(t *testing.T) {
 	data, home := pictured(t, 12), t.TempDir()
 	for i := range 24 {
@@ -178,7 +178,7 @@ func TestCheckWritesAPage(t *testing.T) {
 	if n := strings.Count(string(b), "<img src=\"data:image/jpeg;base64,"); n < 20 || strings.Contains(string(b), "<script") {
 		t.Errorf("%d thumbnails", n)
 	}
-	// Nothing that can be used is a page, too.
+	// A dataset without a usable image has a page, too.
 	empty := t.TempDir()
 	write(t, filepath.Join(empty, "notes.txt"), []byte("no image"))
 	if _, _, err := tkit(t, home, "datasets", "check", "--html", file, empty); !errors.Is(err, datasets.ErrNoExamples) {
@@ -192,8 +192,8 @@ func TestCheckWritesAPage(t *testing.T) {
 	}
 }
 
-// Who may not read a dataset gets no picture of it, by none of its names, and
-// not of a copy.
+// A caller who may not read a dataset gets no picture of it, by any of its names or
+// from a copy.
 func TestPageNeedsTheRightToRead(t *testing.T) {
 	g := newGuarded(t)
 	file := filepath.Join(t.TempDir(), "report.html")

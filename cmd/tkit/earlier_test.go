@@ -17,10 +17,9 @@ import (
 	"testing"
 )
 
-// TestHomeOfAnEarlierVersion opens homes that earlier versions of tkit wrote:
-// what is in them is listed, verified and in force as it was, models answer as
-// they did, and what was kept is found again. testdata/home/make makes such a
-// home.
+// TestHomeOfAnEarlierVersion opens homes that earlier versions of tkit wrote. Their
+// content is listed and verified, their policy is in force, their models give the
+// same answers, and their caches are used. testdata/home/make makes such a home.
 func TestHomeOfAnEarlierVersion(t *testing.T) {
 	kept, err := filepath.Glob(filepath.Join("testdata", "home", "*.tar.gz"))
 	if err != nil || len(kept) == 0 {
@@ -43,7 +42,7 @@ func TestHomeOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// An earlier home is at path; what its tkit said is in the folder said.
+// An earlier home is at path; the folder said has the output of its tkit.
 type earlier struct{ path string }
 
 func (e earlier) isDescribed(t *testing.T) {
@@ -61,7 +60,7 @@ func (e earlier) isDescribed(t *testing.T) {
 	}
 }
 
-// isInForce looks at the policy and the tokens. The token may have expired since.
+// isInForce checks the policy and the tokens. The token may have expired since then.
 func (e earlier) isInForce(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(e.path, "registry.db"))
 	if err != nil {
@@ -102,8 +101,8 @@ func (e earlier) answers(t *testing.T) {
 	}
 }
 
-// keepsBottlenecks trains on a copy of the images by the same base: a run writes
-// bottlenecks only where it finds none.
+// keepsBottlenecks trains on a copy of the images with the same base: a run writes
+// only bottlenecks that are not cached.
 func (e earlier) keepsBottlenecks(t *testing.T) {
 	before := segments(t, e.path)
 	if len(before) == 0 {
@@ -141,7 +140,7 @@ func trunk(t *testing.T, version string) string {
 	return v.Manifest.Trunk.Digest
 }
 
-// segments are the sizes of the files of bottlenecks.
+// segments returns the sizes of the files of bottlenecks.
 func segments(t *testing.T, home string) map[string]int64 {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(home, "restricted", "*", "bottlenecks", "*", "*.segment"))
@@ -159,7 +158,7 @@ func segments(t *testing.T, home string) map[string]int64 {
 	return sizes
 }
 
-// join makes the account that runs the test the member of one group.
+// join makes the account that runs the test a member of a group.
 func join(t *testing.T, home, group string) {
 	t.Helper()
 	me, err := user.Current()
@@ -222,8 +221,8 @@ func values(t *testing.T, text string) []any {
 	}
 }
 
-// differs says where something that was said is missing now or is another, or
-// "". Members may have been added; numbers may differ by what processors round.
+// differs returns where an earlier output differs from the present one, or "".
+// Members may have been added, and numbers may differ by rounding.
 func differs(then, now any) string {
 	switch then := then.(type) {
 	case []any:

@@ -10,8 +10,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// usedHome is a home with a version, a dataset of olga's and decisions on record,
-// and its database by itself: nothing is left in a log beside it.
+// usedHome returns a home with a version, a dataset of olga's and recorded decisions.
+// Its database is one file, without a write-ahead log.
 func usedHome(t *testing.T) (dir, data string) {
 	t.Helper()
 	dir = registryAt(t)
@@ -21,7 +21,7 @@ func usedHome(t *testing.T) (dir, data string) {
 	return dir, data
 }
 
-// execute changes a home's database behind tkit's back.
+// execute changes a home's database directly.
 func execute(t *testing.T, file string, statements ...string) {
 	t.Helper()
 	d, err := sql.Open("sqlite", file)
@@ -36,8 +36,8 @@ func execute(t *testing.T, file string, statements ...string) {
 	}
 }
 
-// A home whose database was lost in some way stays closed, keeps every blob, says
-// what to do, and opens again once its database is back.
+// A home whose database was lost is refused, with a remedy, and keeps every blob. It
+// opens again when its database is restored.
 func TestLostDatabase(t *testing.T) {
 	dir, data := usedHome(t)
 	other, _ := usedHome(t)
@@ -101,8 +101,8 @@ func TestLostDatabase(t *testing.T) {
 	}
 }
 
-// dropped are the statements that remove the tables of one package without a trace
-// in the database.
+// dropped returns the statements that remove the tables of one package and the record
+// of its migrations.
 func dropped(owner string) []string {
 	tables := map[string][]string{
 		"access":   {"access_grants", "access_exemptions", "access_tokens", "access_snapshots", "access_objects", "access_audit", "access_generation"},
@@ -116,7 +116,8 @@ func dropped(owner string) []string {
 	return append(all, "DELETE FROM migrations WHERE room = '"+owner+"'")
 }
 
-// The file that names the home must not be lost either, or any database would do.
+// The file with the home's identity must not be lost either, or any database would
+// fit.
 func TestLostIdentity(t *testing.T) {
 	dir, data := usedHome(t)
 	file := filepath.Join(dir, "identity")

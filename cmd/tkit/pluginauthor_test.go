@@ -16,8 +16,8 @@ import (
 	"tkit/internal/needs"
 )
 
-// TestNewPlugin goes the author's way: a new project, built, tested, measured
-// and installed.
+// TestNewPlugin does what an author does: it creates, builds, tests, measures and
+// installs a plugin.
 func TestNewPlugin(t *testing.T) {
 	needs.Minutes(t)
 	home, folder := t.TempDir(), filepath.Join(t.TempDir(), "brighten")
@@ -52,7 +52,7 @@ func TestNewPlugin(t *testing.T) {
 	}
 	mustRun(t, home, "plugins", "install", program)
 
-	// Its pipeline is one to train with, but for the sides that LeNet-5 wants.
+	// Training can use its pipeline, with the size and the channels of LeNet-5.
 	text, err := os.ReadFile(filepath.Join(folder, "pipeline.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestNewPlugin(t *testing.T) {
 	refused(t, home, "plugin brighten@0.1.0: it takes uint8 images, but the step before it gives float32: put it directly after the decode", train...)
 }
 
-// A plugin that takes files is tried with those that are named.
+// A plugin that takes files is tried with the given files.
 func TestPluginSamples(t *testing.T) {
 	needs.Minutes(t)
 	home, dir := t.TempDir(), t.TempDir()
@@ -101,7 +101,7 @@ func TestPluginSamples(t *testing.T) {
 	}
 }
 
-// A check that fails is told, in JSON too, and by the exit status.
+// A failed check is reported, in JSON too, and by the exit status.
 func TestPluginThatFailsItsChecks(t *testing.T) {
 	needs.Minutes(t)
 	home, program := t.TempDir(), buildFaulty(t, "1.0.0")

@@ -18,8 +18,8 @@ import (
 	"tkit/registry"
 )
 
-// TestExamplePlugins trains with the example plugins on what they are for, and
-// classifies, without a server and by one.
+// TestExamplePlugins trains with each example plugin on suitable images, and
+// classifies with `tkit predict` and with a server.
 func TestExamplePlugins(t *testing.T) {
 	needs.Minutes(t)
 	root, err := filepath.Abs("../..")
@@ -52,7 +52,8 @@ func TestExamplePlugins(t *testing.T) {
 			if err := json.Unmarshal([]byte(mustRun(t, home, "registry", "show", "--json", kind)), &v); err != nil {
 				t.Fatal(err)
 			}
-			// Guessing is right in a tenth, and so is the same without the plugin.
+			// Guessing is right for a tenth of the images, and so is a model without the
+			// plugin.
 			if m := v.Manifest.Metrics; m == nil || m.Accuracy.Low < 0.7 {
 				t.Errorf("metrics %+v", m)
 			}
@@ -68,7 +69,7 @@ func TestExamplePlugins(t *testing.T) {
 	}
 }
 
-// served starts `tkit serve`, asks it about an image, and ends it.
+// served starts `tkit serve`, classifies an image with it, and ends it.
 func served(t *testing.T, home, model, path string) (likeliest string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,7 +14,7 @@ import (
 	"tkit/registry"
 )
 
-// buildFaulty builds the plugin that does whatever its configuration says.
+// buildFaulty builds a plugin whose faults are set by its configuration.
 func buildFaulty(t *testing.T, version string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faulty")
@@ -44,8 +44,8 @@ func refused(t *testing.T, home, words string, args ...string) {
 	}
 }
 
-// TestPluginJob installs a plugin, trains with it and asks the version, which
-// then needs exactly this plugin.
+// TestPluginJob installs a plugin, trains with it and predicts with the version,
+// which needs exactly this plugin.
 func TestPluginJob(t *testing.T) {
 	needs.Minutes(t)
 	dir := t.TempDir()
@@ -94,8 +94,8 @@ func TestPluginJob(t *testing.T) {
 	refused(t, home, "plugin faulty 1.0.0 ("+pinned[0].Digest[:19]+") is not installed; there are 1.1.0", "predict", "--model", "digits", images[0])
 }
 
-// Training goes on with a plugin that lies about being deterministic, says so,
-// and leaves out images that it refuses or spoils.
+// Training continues with a plugin that is not deterministic but says that it is. It
+// reports that, and leaves out images for which the plugin fails.
 func TestTrainingWithAFaultyPlugin(t *testing.T) {
 	needs.Minutes(t)
 	dir := t.TempDir()

@@ -15,7 +15,7 @@ import (
 	"tkit/registry"
 )
 
-// protectionCommands are those of `tkit registry` about who may have a model.
+// protectionCommands are those of `tkit registry` about rights on a model.
 func protectionCommands() []*cli.Command {
 	return []*cli.Command{
 		{

@@ -166,8 +166,8 @@ func newTicketed(t *testing.T) (*guarded, *hdfstest.Cluster) {
 	return g, cluster
 }
 
-// With Kerberos the cluster's own word counts: the ticket's owner, or whom a
-// service acts for.
+// With Kerberos the cluster decides who reads: the ticket's owner, or the user for
+// whom a service acts.
 func TestTicketOfAnother(t *testing.T) {
 	g, cluster := newTicketed(t)
 	train := append(quickly, "--name", "m", "--data", "scans")
@@ -195,7 +195,7 @@ func TestTicketOfAnother(t *testing.T) {
 	}
 }
 
-// isReadBy lets a user of the store read for the test's own.
+// isReadBy lets a user of the store read on behalf of the test's user.
 func (g *guarded) isReadBy(t *testing.T, user string) {
 	t.Helper()
 	names, err := json.Marshal(map[string]any{"store-users": map[string][]string{string(g.me): {user}}}) // which is YAML

@@ -13,12 +13,12 @@ import (
 	"tkit/internal/printable"
 )
 
-// hostile is text as a stranger may choose it: it clears the screen, forges a
-// line, and turns the direction of what follows.
+// hostile is text from an attacker: it clears the screen, forges a line, and reverses
+// the direction of the text after it.
 const hostile = "\x1b[2Jred\u202e"
 
-// TestNothingSteersTheTerminal prints hostile names and reasons by every kind of
-// command, and fails for any character that a terminal obeys.
+// TestNothingSteersTheTerminal prints hostile names and reasons with every kind of
+// command, and fails for any control character.
 func TestNothingSteersTheTerminal(t *testing.T) {
 	home, data := t.TempDir(), hostileImages(t)
 	run := func(args ...string) string {
@@ -55,7 +55,7 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	run("datasets", "audit")
 }
 
-// hostileImages is a folder of digits whose names of classes and files are hostile.
+// hostileImages returns a folder of digits with hostile names of classes and files.
 func hostileImages(t *testing.T) string {
 	t.Helper()
 	plain, folder := t.TempDir(), t.TempDir()

@@ -20,9 +20,9 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
-// Width returns the number of columns of the terminal behind w. It is 0, which is
-// no limit, where there is no terminal or its size is unknown: what a program
-// reads is never wrapped.
+// Width returns the number of columns of the terminal behind w. It is 0, which means
+// no limit, if there is no terminal or its size is unknown: output for programs is
+// never wrapped.
 func Width(w io.Writer) int {
 	f := terminal(w)
 	if f == nil {
@@ -35,7 +35,7 @@ func Width(w io.Writer) int {
 	return columns
 }
 
-// A Style is how text looks on a terminal with colours.
+// A Style is the appearance of text on a terminal with colours.
 type Style string
 
 // The styles, by their escape sequences.
@@ -45,8 +45,8 @@ const (
 	Yellow Style = "\x1b[33m"
 )
 
-// Styled writes text to w, in a style if w is a terminal that shows colours: not
-// where NO_COLOR is set (https://no-color.org) or TERM is dumb.
+// Styled writes text to w, in a style if w is a terminal that shows colours: not if
+// NO_COLOR is set (https://no-color.org) or TERM is dumb.
 func Styled(w io.Writer, s Style, text string) error {
 	f := terminal(w)
 	if f == nil || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
@@ -64,7 +64,7 @@ func Styled(w io.Writer, s Style, text string) error {
 }
 
 // Wrap breaks text into lines of at most width columns, at spaces where it can.
-// There is at least one line. A width of 0 is no limit.
+// There is at least one line. A width of 0 means no limit.
 func Wrap(text string, width int) (lines []string) {
 	if width <= 0 || utf8.RuneCountInString(text) <= width {
 		return []string{text}

@@ -11,7 +11,7 @@ import (
 )
 
 // command runs a program in a folder and returns what it prints, without the
-// last newline. Its error has what the program reports.
+// last newline. The error contains the program's error output.
 func command(ctx context.Context, folder, name string, arguments ...string) (string, error) {
 	return commandWith(ctx, folder, nil, append([]string{name}, arguments...)...)
 }

@@ -13,9 +13,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// installed returns the product as it is installed in a system: the program
-// and libtensorflow together, below /usr/lib, and everything else where
-// systems look for it.
+// installed returns the files of an installed product: the program and libtensorflow
+// together, below /usr/lib, and everything else in the usual folders.
 func installed(p product) tree {
 	t := tree{}
 	for path, f := range p.files {
@@ -42,7 +41,7 @@ Trains classifiers on pretrained TensorFlow models, keeps every version, and
 serves the right one. Contains libtensorflow.`,
 		MTime: o.time, DisableGlobbing: true,
 	})
-	// glibc 2.34 is what Debian 12 links for; libtensorflow needs the rest.
+	// Programs linked on Debian 12 need glibc 2.34; libtensorflow needs the rest.
 	info.Depends = []string{"libc6 (>= 2.34)", "libgcc-s1", "libstdc++6"}
 	if o.product != "tkit" {
 		info.Provides, info.Conflicts, info.Replaces = []string{"tkit"}, []string{"tkit"}, []string{"tkit"}
@@ -74,8 +73,8 @@ serves the right one. Contains libtensorflow.`,
 	return deb.Default.Package(info, out)
 }
 
-// content describes a file to nfpm, which reads the content from files alone:
-// what is in memory is written to work first.
+// content describes a file to nfpm, which reads content only from files: content in
+// memory is first written to work.
 func content(f file, name, work string, o options) (*files.Content, error) {
 	c := &files.Content{Destination: "/" + name, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: o.time}}
 	switch {

@@ -81,7 +81,7 @@ func (t tree) addDebian(h *tar.Header, content io.Reader) error {
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		return nil // made by what is in it
+		return nil // the files in it create it
 	case tar.TypeSymlink:
 		t.link(name, h.Linkname)
 		return nil
@@ -96,7 +96,8 @@ func (t tree) addDebian(h *tar.Header, content io.Reader) error {
 	return fmt.Errorf("unexpected type %q in a package", h.Typeflag)
 }
 
-// merged returns a path in a root in which /lib and /lib64 are links into /usr.
+// merged returns the path of a file in a root where /lib and /lib64 are links into
+// /usr.
 func merged(path string) string {
 	if strings.HasPrefix(path, "lib/") || strings.HasPrefix(path, "lib64/") {
 		return "usr/" + path
@@ -104,7 +105,7 @@ func merged(path string) string {
 	return path
 }
 
-// certificates writes the file that ca-certificates makes when it is installed.
+// certificates adds the file that ca-certificates creates during its installation.
 func (t tree) certificates() error {
 	var all bytes.Buffer
 	for _, path := range t.paths() {

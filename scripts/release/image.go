@@ -61,7 +61,7 @@ func writeImage(ctx context.Context, o options, p product, path string) error {
 	return archive(folder, path, o)
 }
 
-// newImage has a layer for each tree, of which the first changes rarely.
+// newImage returns an image with a layer for each tree. The first one changes rarely.
 func newImage(o options, work string, trees ...tree) (v1.Image, error) {
 	image := mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1)
 	for i, t := range trees {
@@ -159,8 +159,8 @@ func writeDockerManifest(folder, name string, image v1.Image) error {
 
 func blob(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 
-// archive writes a folder as a tar archive, which is not compressed: the
-// layers are.
+// archive writes a folder as a tar archive, without compression: the layers are
+// compressed.
 func archive(folder, path string, o options) error {
 	t := tree{}
 	err := filepath.WalkDir(folder, func(name string, e os.DirEntry, err error) error {

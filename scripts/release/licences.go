@@ -53,8 +53,8 @@ type goPackage struct {
 	}
 }
 
-// goLicences adds those of Go and of every module of which the program has a
-// package, and returns the modules.
+// goLicences adds the licences of Go and of every module with a package in the
+// program, and returns the modules.
 func (p product) goLicences(ctx context.Context, o options) ([]string, error) {
 	list, err := command(ctx, o.root, "go", "list", "-deps", "-tags", "launcher", "-json=Dir,Standard,Module", "./cmd/tkit", "./plugins/internal/launch/launcher")
 	if err != nil {
@@ -98,7 +98,7 @@ func (p product) goLicences(ctx context.Context, o options) ([]string, error) {
 
 var errNoLicence = errors.New("no licence found")
 
-// addLicences adds the licence files of a folder, of which there must be one.
+// addLicences adds the licence files of a folder, which must have at least one.
 func addLicences(t tree, target, folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,9 +1,9 @@
 // Command release packs tkit for users: as a relocatable tarball, as a Debian
 // package and as a container image. `make release` runs it.
 //
-// It is a module of its own, so that tkit's does not depend on the libraries
-// that write packages and images. The same commit gives the same bytes: all times are that
-// of the commit, all files belong to root, and lists are sorted.
+// It is a separate module, so that tkit does not depend on the libraries that write
+// packages and images. The same commit gives the same bytes: all times are that of
+// the commit, all files belong to root, and lists are sorted.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// options say what to pack, and where to.
+// options are what to pack, and the destination.
 type options struct {
 	root    string    // the checkout
 	out     string    // the folder for the artefacts
@@ -142,8 +142,8 @@ func productName(stamp string) (string, error) {
 
 func (o options) name() string { return o.product + "-" + o.version + "-linux-amd64" }
 
-// debianVersion is the version as Debian orders them: what is not tagged comes
-// before every release, and the commits after a tag come after it.
+// debianVersion returns the version in a form that Debian sorts correctly: untagged
+// commits before every release, and commits after a tag after its release.
 func (o options) debianVersion() string {
 	if !regexp.MustCompile(`^\d+\.`).MatchString(o.version) {
 		return fmt.Sprintf("0~%s.%s", o.time.Format("20060102150405"), strings.ReplaceAll(o.version, "-", "."))

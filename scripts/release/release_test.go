@@ -28,7 +28,7 @@ var (
 	debian = flag.String("debian", "", "the bare Debian is in `FILE`")
 )
 
-// largestTarball is what a release may weigh, in bytes.
+// largestTarball is the maximum size of the tarball, in bytes.
 const largestTarball = 300e6
 
 // A machine is a bare Debian in a folder.
@@ -51,8 +51,8 @@ func newMachine(t *testing.T) machine {
 	return m
 }
 
-// command is a command that runs on the machine, with a process table of its
-// own, which ends with it.
+// command returns a command that runs on the machine in its own PID namespace. Its
+// processes end with it.
 func (m machine) command(ctx context.Context, line ...string) *exec.Cmd {
 	return m.commandAs(ctx, "0:0", line...)
 }
@@ -105,8 +105,8 @@ func artefact(t *testing.T, pattern string) string {
 	return found[0]
 }
 
-// The tarball, unpacked and then moved, trains, predicts and serves in a
-// system that has not even the C++ runtime.
+// The tarball, unpacked and then moved, trains, predicts and serves in a system
+// without the C++ runtime.
 func TestTarball(t *testing.T) {
 	m := newMachine(t)
 	file := artefact(t, "*.tar.gz")
@@ -147,7 +147,7 @@ func (m machine) trains(t *testing.T) {
 	}
 }
 
-// serves starts a server and returns its answer about an image.
+// serves starts a server and returns its response for an image.
 func (m machine) serves(t *testing.T) string {
 	t.Helper()
 	server := m.command(t.Context(), "tkit", "serve", "--http", "127.0.0.1:0", "--grpc", "")
@@ -161,7 +161,7 @@ func (m machine) serves(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer func() {
-		server.Process.Kill() // and with it, by --kill-child, what it started
+		server.Process.Kill() // --kill-child also kills its child processes
 		server.Wait()
 	}()
 	var address string

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A product is what every artefact holds.
+// A product is the content of every artefact.
 type product struct {
 	files   tree // bin, lib and share
 	runtime tree // the C++ runtime, in lib, for machines that lack it
@@ -45,8 +45,8 @@ func stage(ctx context.Context, o options, work string) (p product, err error) {
 	return p, nil
 }
 
-// build builds tkit so that it finds its libraries beside it, wherever its
-// folder is moved.
+// build builds tkit so that it finds its libraries relative to itself, after its
+// folder was moved, too.
 func build(ctx context.Context, o options, binary string) error {
 	tensorflow := filepath.Join(o.root, ".deps", "libtensorflow")
 	_, err := commandWith(ctx, o.root, []string{
@@ -88,7 +88,7 @@ func strip(ctx context.Context, t tree, library, work string) error {
 	return t.addMode("lib/"+filepath.Base(library), stripped, 0o644)
 }
 
-// size returns the size of a file in MB, 0 if there is none.
+// size returns the size of a file in MB, or 0 if it does not exist.
 func size(path string) float64 {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -97,7 +97,7 @@ func size(path string) float64 {
 	return float64(info.Size()) / 1e6
 }
 
-// fromBinary adds what tkit itself writes: completions and manual pages.
+// fromBinary adds the files that tkit itself generates: completions and manual pages.
 func (p product) fromBinary(ctx context.Context, binary, man string) error {
 	for shell, path := range map[string]string{
 		"bash": "share/bash-completion/completions/tkit",

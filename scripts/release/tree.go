@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// A tree is a set of files by their paths, which are relative and have slashes.
+// A tree is a set of files by their paths, which are relative and separated by
+// slashes.
 type tree map[string]file
 
 // A file is an entry of a tree: a link, a folder, or a file whose content is
@@ -21,7 +22,7 @@ type tree map[string]file
 type file struct {
 	mode   fs.FileMode // permissions and, for a folder, ModeDir
 	source string      // the file with the content
-	text   []byte      // the content, where there is no source
+	text   []byte      // the content, if there is no source
 	link   string      // the target of a symbolic link
 	owner  int         // the number of the user and the group
 }
@@ -31,7 +32,7 @@ func (t tree) link(path, target string)       { t[path] = file{mode: 0o777, link
 func (t tree) folder(path string, f file)     { f.mode |= fs.ModeDir; t[path] = f }
 func (t tree) copy(path, source string) error { return t.addMode(path, source, 0) }
 
-// addMode adds a file; mode 0 is 0755 for what is executable and else 0644.
+// addMode adds a file; mode 0 means 0755 for executable content, else 0644.
 func (t tree) addMode(path, source string, mode fs.FileMode) error {
 	info, err := os.Stat(source)
 	if err != nil {
@@ -47,7 +48,7 @@ func (t tree) addMode(path, source string, mode fs.FileMode) error {
 	return nil
 }
 
-// below returns the tree in a folder.
+// below returns the tree moved into a folder.
 func (t tree) below(folder string) tree {
 	moved := tree{}
 	for path, f := range t {
@@ -56,8 +57,8 @@ func (t tree) below(folder string) tree {
 	return moved
 }
 
-// paths returns the paths of the tree and of the folders above, each folder
-// before what is in it.
+// paths returns the paths of the tree and of their parent folders, each folder before
+// its content.
 func (t tree) paths() []string {
 	all := map[string]bool{}
 	for name := range t {
