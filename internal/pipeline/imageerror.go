@@ -33,7 +33,7 @@ const (
 // one processed.
 type ImageError struct {
 	Reason Reason
-	Err    error // the particulars; may be nil
+	Err    error // the details; may be nil
 }
 
 // Error returns the reason and the details, which may begin or end with the

@@ -61,7 +61,7 @@ func TestVersion(t *testing.T) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
-	if strings.Contains(out, "Taken for another") {
+	if strings.Contains(out, "the most frequent first") {
 		t.Error("the pairs are there beside the matrix")
 	}
 }
@@ -69,7 +69,7 @@ func TestVersion(t *testing.T) {
 func TestManyClasses(t *testing.T) {
 	m := &registry.Manifest{Model: "large", Version: 1, Metrics: evaluated(t, 3000, 1000)}
 	out := written(t, &Page{Version: registry.Version{Manifest: m}})
-	for _, want := range []string{"the 500 worst of 1\u202f000", "Taken for another", "more pairs", "Among the first five"} {
+	for _, want := range []string{"the 500 worst of 1\u202f000", "the most frequent first", "more pairs", "Among the first five"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page has no %q", want)
 		}
