@@ -38,7 +38,10 @@ func Open(ctx context.Context, home string, store OpenStore, groups Groups) (*Au
 		return nil, err
 	}
 	if err := a.log.Compare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("access: %w: restore the home as a whole, or accept it as it is", err), a.Close())
+		if errors.Is(err, audit.ErrMissing) || errors.Is(err, audit.ErrAhead) {
+			err = fmt.Errorf("%w: restore the home as a whole, or accept it as it is", err)
+		}
+		return nil, errors.Join(fmt.Errorf("access: %w", err), a.Close())
 	}
 	return a, nil
 }

@@ -262,3 +262,15 @@ func TestGroupsFileLost(t *testing.T) {
 		}
 	}
 }
+
+// A home is only to be accepted where that helps.
+func TestUnreadableKey(t *testing.T) {
+	for _, key := range []string{"zz", "00", ""} {
+		f := newFixture(t)
+		f.damage(t, "UPDATE access_audit SET key = ?", key)
+		_, err := Open(t.Context(), f.home, TestStore, members{})
+		if err == nil || !strings.Contains(err.Error(), "the key of the audit log is damaged") || strings.Contains(err.Error(), "accept") {
+			t.Errorf("the key %q: %v", key, err)
+		}
+	}
+}

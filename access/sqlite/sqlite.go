@@ -108,10 +108,10 @@ func (s *store) Head(ctx context.Context) (a audit.Anchor, err error) {
 	if err != nil {
 		return a, err
 	}
-	if a.Key, err = hex.DecodeString(key); err == nil && len(a.Key) != sha256.Size {
-		err = errors.New("the key of the audit log is damaged: restore the database from a backup")
+	if a.Key, err = hex.DecodeString(key); err != nil || len(a.Key) != sha256.Size {
+		return a, errors.New("the key of the audit log is damaged: restore the database from a backup")
 	}
-	return a, err
+	return a, nil
 }
 
 // SetHead implements audit.Head.
