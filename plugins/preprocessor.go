@@ -88,8 +88,8 @@ var (
 	versions = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 )
 
-// CheckName refuses what is not the name of a plugin.
-func CheckName(name string) error {
+// checkName refuses a name that no plugin may have.
+func checkName(name string) error {
 	if len(name) > 64 || !names.MatchString(name) {
 		return fmt.Errorf("name %q: want up to 64 lower-case letters, digits and single hyphens, such as dicom-window", name)
 	}
@@ -99,7 +99,7 @@ func CheckName(name string) error {
 // Validate checks the description. The host validates the schema, because it
 // has a JSON Schema library.
 func (d Description) Validate() error {
-	if err := CheckName(d.Name); err != nil {
+	if err := checkName(d.Name); err != nil {
 		return err
 	}
 	switch {

@@ -13,7 +13,7 @@ import (
 	"tkit/datasets/pictures"
 	"tkit/inference"
 	"tkit/internal/commandline"
-	"tkit/plugins"
+	"tkit/plugins/scaffold"
 	"tkit/plugins/trial"
 	"tkit/registry"
 	"tkit/train/base"
@@ -63,7 +63,7 @@ var argumentValues = commandline.Values{
 	"add NAME":               {Check: access.CheckName},
 	"create PRINCIPAL":       {Check: commandline.Parsed(access.ParseHolder)},
 	"import NAME":            {Check: registry.CheckBaseName},
-	"new NAME":               {Check: plugins.CheckName},
+	"new NAME":               {Check: commandline.Parsed(scaffold.Name)},
 	"train --name":           {Check: registry.CheckModelName, Offer: modelNames},
 }
 
