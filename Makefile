@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop shells launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
 	@scripts/hadoop/install
+
+shells: # zsh and fish, for the tests of completion
+	@scripts/install-shells
 
 launcher: # the program that confines plugins, embedded in tkit
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
@@ -42,7 +45,7 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
 test: deps ## everything that must pass before a change is merged
-	@$(MAKE) -j3 .deps/python/installed deps-hadoop lint
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop shells lint
 	@$(MAKE) -j2 unraced race
 
 unraced: deps .deps/python/installed deps-hadoop # the packages without concurrency
