@@ -23,6 +23,11 @@ var oneDNN = map[string]string{
 // activations lists the activations that oneDNN can append to a convolution.
 var activations = set("Relu", "Relu6", "Elu", "LeakyRelu")
 
+// allocating lists operations whose output is memory of their own as long as
+// their inputs are in use.
+var allocating = set("Conv2D", "DepthwiseConv2dNative", "BiasAdd", "Relu", "Relu6", "Elu", "LeakyRelu",
+	"Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FusedBatchNormV3", "MaxPool", "AvgPool", "ConcatV2", "Pad")
+
 // A fusion is the state of fusing a network's nodes.
 type fusion struct {
 	n       *Network
@@ -109,7 +114,7 @@ func (f *fusion) convolution(conv *nodepb.NodeDef) error {
 		chain, ops, last = append(chain, node), append(ops, op), node
 	}
 	if sum := f.next(last); sum != nil && (sum.GetOp() == "AddV2" || sum.GetOp() == "Add") && conv.GetOp() == "Conv2D" {
-		other, err := f.addend(sum, last)
+		other, err := f.addend(sum, conv, last)
 		if err != nil {
 			return err
 		}
@@ -175,8 +180,9 @@ func (f *fusion) next(node *nodepb.NodeDef) *nodepb.NodeDef {
 	return next
 }
 
-// addend returns what a sum adds to term, if it has the same shape, else "".
-func (f *fusion) addend(sum, term *nodepb.NodeDef) (string, error) {
+// addend returns what a sum adds to term, the result of conv, if it can be an input
+// of the fused operation, else "".
+func (f *fusion) addend(sum, conv, term *nodepb.NodeDef) (string, error) {
 	in := sum.GetInput()
 	other := in[0]
 	if mustRef(other).node == term.GetName() {
@@ -190,10 +196,28 @@ func (f *fusion) addend(sum, term *nodepb.NodeDef) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(a) != 4 || !slices.Equal(a, b) || slices.Contains(a[1:], -1) {
+	if len(a) != 4 || !slices.Equal(a, b) || slices.Contains(a[1:], -1) || !f.replaceable(mustRef(other).node, sum, conv) {
 		return "", nil
 	}
 	return other, nil
+}
+
+// replaceable reports whether nothing needs an addend any more when the fused
+// operation runs, which then adds into the addend's memory. Otherwise the kernel
+// copies the addend first, and keeps that copy in fields that all runs share: runs at
+// the same time would crash or mix their images (MklConvOp::AllocateOutputTensor of
+// TensorFlow 2.18).
+func (f *fusion) replaceable(addend string, sum, conv *nodepb.NodeDef) bool {
+	if f.outputs[addend] || !allocating[f.x.nodes[addend].GetOp()] {
+		return false
+	}
+	ended := f.x.sources(conv.GetInput()) // when the fused operation runs
+	for _, consumer := range f.x.consumers[addend] {
+		if consumer != sum.GetName() && !(ended[consumer] && allocating[f.x.nodes[consumer].GetOp()]) {
+			return false
+		}
+	}
+	return true
 }
 
 // fixed reports whether a tensor is the same in every run.

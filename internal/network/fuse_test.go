@@ -1,13 +1,17 @@
 package network
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+	"golang.org/x/sync/errgroup"
 
 	"tkit/internal/tensorflow"
 )
@@ -56,14 +60,28 @@ func TestFuse(t *testing.T) {
 		{"depthwise, dilated", convolved("DepthwiseConv2dNative", dilated, 4, 3, 3, 4, 1), "BiasAdd Relu"},
 		{"shortcut", func(b *builder) []string {
 			x := b.op("Relu", "x", nil, biased(b, "c1", images(b), 4))
-			sum := b.op("AddV2", "sum", nil, x, biased(b, "c2", x, 4))
+			sum := b.op("AddV2", "sum", nil, x, biased(b, "c3", b.op("Relu", "r", nil, biased(b, "c2", x, 4)), 4))
 			return []string{b.op("Relu", "y", nil, sum)}
-		}, "BiasAdd Relu, BiasAdd Add Relu"},
+		}, "BiasAdd Relu, BiasAdd Relu, BiasAdd Add Relu"},
+		{"shortcut around one convolution", func(b *builder) []string {
+			x := b.op("Relu", "x", nil, biased(b, "c1", images(b), 4))
+			return []string{b.op("Relu", "y", nil, b.op("AddV2", "sum", nil, x, biased(b, "c2", x, 4)))}
+		}, "BiasAdd Relu, BiasAdd"},
+		{"shortcut that is an output too", func(b *builder) []string {
+			x := b.op("Relu", "x", nil, biased(b, "c1", images(b), 4))
+			sum := b.op("AddV2", "sum", nil, x, biased(b, "c3", b.op("Relu", "r", nil, biased(b, "c2", x, 4)), 4))
+			return []string{b.op("Relu", "y", nil, sum), "x"}
+		}, "BiasAdd Relu, BiasAdd Relu, BiasAdd"},
+		{"shortcut with another view", func(b *builder) []string {
+			x := b.op("Relu", "x", nil, biased(b, "c1", images(b), 4))
+			sum := b.op("AddV2", "sum", nil, b.op("Identity", "i", nil, x), biased(b, "c3", b.op("Relu", "r", nil, biased(b, "c2", x, 4)), 4))
+			return []string{b.op("Relu", "y", nil, sum)}
+		}, "BiasAdd Relu, BiasAdd Relu, BiasAdd"},
 		{"shortcut that is used again", func(b *builder) []string {
 			x := images(b)
 			sum := b.op("AddV2", "sum", nil, biased(b, "c", x, 4), x)
 			return []string{b.op("Sub", "y", nil, b.op("Relu", "z", nil, sum), x)}
-		}, "BiasAdd Add Relu"},
+		}, "BiasAdd"},
 		{"two branches", func(b *builder) []string {
 			x := images(b)
 			return []string{b.op("Relu", "y", nil, b.op("AddV2", "sum", nil, biased(b, "c1", x, 5), biased(b, "c2", x, 5)))}
@@ -152,6 +170,53 @@ func same(t *testing.T, n *Network, wantFused string, tolerance float64) {
 				t.Errorf("output %d of a batch of %d is off by %g", i, batch, d)
 			}
 		}
+	}
+}
+
+// Runs at the same time compute what each computes alone, also where a shortcut
+// is needed after its sum.
+func TestFuseConcurrently(t *testing.T) {
+	b := newBuilder()
+	x := b.input(-1, 28, 28, 8)
+	for i := range 8 {
+		name := "c" + strconv.Itoa(i)
+		y := b.op("BiasAdd", name, nil, b.conv(name+"/conv", x, 3, 8, 8), b.weight(name+"/bias", 0, 8))
+		x = b.op("Relu", "x"+strconv.Itoa(i), nil, b.op("AddV2", "sum"+strconv.Itoa(i), nil, x, y))
+	}
+	l := loadAs(t, b.network(x, "x1", "x3", "x5"), tensorflow.Config{RunInCaller: true})
+	random := rand.New(rand.NewPCG(3, 1))
+	var group errgroup.Group
+	for range 4 {
+		in, err := tensorflow.NewTensor(tensorflow.Float32, 4, 28, 28, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		for i := range in.Float32() {
+			in.Float32()[i] = float32(random.NormFloat64())
+		}
+		alone := runLoaded(t, l, in)
+		group.Go(func() error {
+			for range 200 {
+				outputs, err := l.Run(t.Context(), in)
+				if err != nil {
+					return err
+				}
+				for i, out := range outputs {
+					if d := distance(t, out.Float32(), alone[i]); d > 1e-5 {
+						err = errors.Join(err, fmt.Errorf("output %d is off by %g", i, d))
+					}
+					out.Close()
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
