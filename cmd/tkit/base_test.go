@@ -20,7 +20,7 @@ func TestChoosesInputAndOutput(t *testing.T) {
 		says       []string // all of them
 		fails      bool
 	}{
-		{"two_images", "undecided", nil, []string{`"left"`, `"right"`, "(--input, --output)"}, true},
+		{"two_images", "undecided", nil, []string{`"left"`, `"right"`, "(--input)"}, true},
 		{"two_images", "absent", []string{"--input", "middle"}, []string{`"middle"`, `"left"`, `"right"`}, true},
 		{"two_images", "right", []string{"--input", "right"}, []string{`"right" takes the images`}, false},
 		{"auxiliary", "main", []string{"--cut", "deepest:avg"}, []string{`"Logits" is used`}, false},
