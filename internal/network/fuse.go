@@ -26,7 +26,7 @@ var activations = set("Relu", "Relu6", "Elu", "LeakyRelu")
 // allocating lists operations whose output is memory of their own as long as
 // their inputs are in use.
 var allocating = set("Conv2D", "DepthwiseConv2dNative", "BiasAdd", "Relu", "Relu6", "Elu", "LeakyRelu",
-	"Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FusedBatchNormV3", "MaxPool", "AvgPool", "ConcatV2", "Pad")
+	"Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FusedBatchNormV3", "MaxPool", "AvgPool")
 
 // A fusion is the state of fusing a network's nodes.
 type fusion struct {
