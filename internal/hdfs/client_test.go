@@ -147,21 +147,30 @@ func TestPieces(t *testing.T) {
 	}
 	for range 3 {
 		c.dataNodes.close()
+		c.dataNodes.mu.Lock()
 		c.dataNodes.closed = false
+		c.dataNodes.mu.Unlock()
 		r, err := c.Open(t.Context(), "/pieces", 2*firstPiece)
 		must(t, err)
 		got := make([]byte, firstPiece)
 		_, err = io.ReadFull(r, got)
 		must(t, err)
 		must(t, r.Close())
-		waiting := 0
-		for _, conns := range c.dataNodes.idle {
-			waiting += len(conns)
-		}
+		waiting := len(c.dataNodes.waiting())
 		if waiting != 1 || !bytes.Equal(got, content[2*firstPiece:3*firstPiece]) {
 			t.Errorf("%d connections wait", waiting)
 		}
 	}
+}
+
+// waiting returns the idle connections, which a timer closes at any time.
+func (d *dataNodes) waiting() (all []*dataConn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, conns := range d.idle {
+		all = append(all, conns...)
+	}
+	return all
 }
 
 // A file of many blocks.

@@ -190,16 +190,18 @@ func TestLostWhileIdle(t *testing.T) {
 	check("at first", r)
 	r, err = c.Open(t.Context(), "/silent/x", 0)
 	must(t, err)
-	if len(c.idle) == 0 || len(c.dataNodes.idle) == 0 {
+	c.mu.Lock()
+	sessions := slices.Clone(c.idle)
+	c.mu.Unlock()
+	waiting := c.dataNodes.waiting()
+	if len(sessions) == 0 || len(waiting) == 0 {
 		t.Fatal("nothing waits for its next use")
 	}
-	for _, s := range c.idle {
+	for _, s := range sessions {
 		s.name.Conn.Close()
 	}
-	for _, waiting := range c.dataNodes.idle {
-		for _, conn := range waiting {
-			must(t, conn.Conn.(*patient).Conn.(*net.TCPConn).CloseRead())
-		}
+	for _, conn := range waiting {
+		must(t, conn.Conn.(*patient).Conn.(*net.TCPConn).CloseRead())
 	}
 	check("opened before", r)
 	r, err = c.Open(t.Context(), "/silent/x", 0)

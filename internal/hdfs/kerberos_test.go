@@ -260,11 +260,9 @@ func TestProtection(t *testing.T) {
 			})
 		}
 		group.Wait()
-		for _, waiting := range c.dataNodes.idle {
-			for _, conn := range waiting {
-				if _, ok := conn.Conn.(frames); ok != framed {
-					t.Errorf("%s: the connection is a %T", what, conn.Conn)
-				}
+		for _, conn := range c.dataNodes.waiting() {
+			if _, ok := conn.Conn.(frames); ok != framed {
+				t.Errorf("%s: the connection is a %T", what, conn.Conn)
 			}
 		}
 		if groups, err := c.Groups(ctx, "alice"); err != nil || !slices.Equal(groups, []string{"alice", "team"}) {
