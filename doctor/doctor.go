@@ -184,7 +184,7 @@ func (r Report) WriteText(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := present.Rows(w, r.Checks, func(c Check) []string { return []string{string(c.State), c.Name, c.Text} }); err != nil {
+	if err := present.Rows(w, nil, r.Checks, func(c Check) []string { return []string{string(c.State), c.Name, c.Text} }); err != nil {
 		return err
 	}
 	for _, l := range r.Device.Libraries {

@@ -66,11 +66,9 @@ func CachePartRow(p catalog.CachePart) []string {
 
 // WriteRights writes which rights a caller has, and why.
 func WriteRights(w io.Writer, who access.Caller, rights []catalog.RightDecision) error {
-	rows := make([][]string, len(rights))
-	for i, r := range rights {
-		rows[i] = []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
-	}
-	return present.Table(w, []string{"right", string(who.Principal), "why"}, rows)
+	return present.Rows(w, []string{"right", string(who.Principal), "why"}, rights, func(r catalog.RightDecision) []string {
+		return []string{string(r.Right), present.YesNo(r.Allowed), r.Reason}
+	})
 }
 
 // Restrictions says what restricts a version, in a sentence each.

@@ -9,6 +9,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
 
@@ -57,7 +58,7 @@ func acceptHome(c *cli.Context) error {
 	if err := catalog.AcceptHome(c.Context, who, c.Path("home"), c.String("reason")); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"accepted": c.Path("home")}, "the home is accepted as it is; look through the rights: tkit datasets list, tkit datasets acl NAME")
+	return commandline.ShowDone(c, map[string]any{"accepted": c.Path("home")}, "the home is accepted as it is; look through the rights: tkit datasets list, tkit datasets acl NAME")
 }
 
 func whoAmI(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -65,7 +66,7 @@ func whoAmI(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return show(c, map[string]any{"principal": who.Principal, "groups": who.Groups}, func(w io.Writer) error {
+	return commandline.Show(c, map[string]any{"principal": who.Principal, "groups": who.Groups}, func(w io.Writer) error {
 		for _, p := range append([]access.Principal{who.Principal}, who.Groups...) {
 			printable.Fprintf(w, "%s\n", p)
 		}

@@ -68,7 +68,7 @@ func revokeGrant(object access.Object, id int64) operation {
 		if err := k.RevokeGrant(c.Context, who, object, id); err != nil {
 			return err
 		}
-		return showDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
+		return commandline.ShowDone(c, map[string]any{"revoked": id, "object": object}, "revoked grant %d on %s", id, object)
 	}
 }
 
@@ -77,7 +77,7 @@ func setOwner(object access.Object, owner access.Principal) operation {
 		if err := k.SetOwner(c.Context, who, object, owner); err != nil {
 			return err
 		}
-		return showDone(c, map[string]any{"object": object, "owner": owner}, "%s is owned by %s", object, owner)
+		return commandline.ShowDone(c, map[string]any{"object": object, "owner": owner}, "%s is owned by %s", object, owner)
 	}
 }
 
@@ -111,5 +111,5 @@ func printGrants(c *cli.Context, grants []access.Grant) error {
 	if len(grants) == 0 && !c.Bool("json") {
 		return nil
 	}
-	return showList(c, grants, "", tables.Grant, tables.GrantRow)
+	return commandline.ShowList(c, grants, "", tables.Grant, tables.GrantRow)
 }

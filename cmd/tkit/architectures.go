@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/architectures"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 )
 
@@ -50,7 +51,7 @@ func listArchitectures(c *cli.Context) error {
 		s.Endpoints = nil // `show` has them
 		list = append(list, s)
 	}
-	return showList(c, list, "", []string{"name", "input", "classes", "parameters", "title"}, func(s architectures.Summary) []string {
+	return commandline.ShowList(c, list, "", []string{"name", "input", "classes", "parameters", "title"}, func(s architectures.Summary) []string {
 		return []string{s.Name, architectures.Shape(s.Input[:]).String(), strconv.Itoa(s.Classes), present.Count(s.Trainable), s.Title}
 	})
 }
@@ -64,5 +65,5 @@ func showArchitecture(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return show(c, s, s.WriteText)
+	return commandline.Show(c, s, s.WriteText)
 }

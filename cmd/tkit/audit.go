@@ -11,6 +11,7 @@ import (
 	"tkit/access/audit"
 	"tkit/catalog"
 	"tkit/catalog/tables"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -58,7 +59,7 @@ func showAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if c.Bool("json") {
 		return present.Lines(c.App.Writer, last)
 	}
-	return showList(c, last, "", tables.AuditRecord, tables.AuditRecordRow)
+	return commandline.ShowList(c, last, "", tables.AuditRecord, tables.AuditRecordRow)
 }
 
 func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -74,7 +75,7 @@ func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	err = show(c, v, func(w io.Writer) error {
+	err = commandline.Show(c, v, func(w io.Writer) error {
 		for _, p := range v.Problems {
 			printable.Fprintf(w, "%s\n", p)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 	"tkit/train/base"
 )
@@ -32,7 +33,7 @@ preprocessing and labels. ` + "`tkit train --base NAME`" + ` uses it. It never c
 					if err != nil {
 						return err
 					}
-					return show(c, m, func(w io.Writer) error { return base.WriteText(w, m) })
+					return commandline.Show(c, m, func(w io.Writer) error { return base.WriteText(w, m) })
 				}),
 			},
 			{
@@ -43,7 +44,7 @@ preprocessing and labels. ` + "`tkit train --base NAME`" + ` uses it. It never c
 					if err != nil {
 						return err
 					}
-					return show(c, found, found.WriteText)
+					return commandline.Show(c, found, found.WriteText)
 				}),
 			},
 			{
@@ -55,7 +56,7 @@ preprocessing and labels. ` + "`tkit train --base NAME`" + ` uses it. It never c
 					if err != nil {
 						return err
 					}
-					return showDone(c, m, "removed %s (%s)", m.Name, m.Network.Digest)
+					return commandline.ShowDone(c, m, "removed %s (%s)", m.Name, m.Network.Digest)
 				})),
 			},
 		},
@@ -111,7 +112,7 @@ func importBase(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showDone(c, m, "imported %s (%s)\nuse it:  tkit train --base %s --data FOLDER --name MODEL", m.Name, m.Network.Digest, m.Name)
+	return commandline.ShowDone(c, m, "imported %s (%s)\nuse it:  tkit train --base %s --data FOLDER --name MODEL", m.Name, m.Network.Digest, m.Name)
 }
 
 func listBases(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -119,5 +120,5 @@ func listBases(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, all, "no base is stored; `tkit base import` stores one", base.Header, base.Row)
+	return commandline.ShowList(c, all, "no base is stored; `tkit base import` stores one", base.Header, base.Row)
 }

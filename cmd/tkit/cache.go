@@ -6,6 +6,7 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/catalog/tables"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 )
 
@@ -40,7 +41,7 @@ func showCache(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, parts, "the cache is empty", tables.CachePart, tables.CachePartRow)
+	return commandline.ShowList(c, parts, "the cache is empty", tables.CachePart, tables.CachePartRow)
 }
 
 func clearCache(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -48,5 +49,5 @@ func clearCache(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"bytes": removed}, "removed %s", present.Bytes(removed))
+	return commandline.ShowDone(c, map[string]any{"bytes": removed}, "removed %s", present.Bytes(removed))
 }

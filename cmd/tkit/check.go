@@ -26,7 +26,7 @@ func checkDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 			return errors.Join(err, e)
 		}
 	}
-	return errors.Join(err, show(c, checked.Report, checked.Report.Table))
+	return errors.Join(err, commandline.Show(c, checked.Report, checked.Report.Table))
 }
 
 // writePage writes a page to the file of --html.

@@ -8,6 +8,7 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/catalog/tables"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -105,7 +106,7 @@ func addDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showDone(c, d, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS", d.Name, d.URI, d.Owner)
+	return commandline.ShowDone(c, d, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS", d.Name, d.URI, d.Owner)
 }
 
 func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -113,7 +114,7 @@ func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, listed, "no registered dataset that you may see; `tkit datasets add NAME FOLDER` registers one",
+	return commandline.ShowList(c, listed, "no registered dataset that you may see; `tkit datasets add NAME FOLDER` registers one",
 		tables.Dataset, tables.DatasetRow)
 }
 
@@ -122,7 +123,7 @@ func showDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return show(c, d, func(w io.Writer) error {
+	return commandline.Show(c, d, func(w io.Writer) error {
 		printable.Fprintf(w, "%s at %s, owned by %s\nregistered %s by %s; %d snapshots\n\n", d.Name, d.URI, d.Owner, present.Time(d.Created), d.By, len(d.Snapshots))
 		return tables.WriteRights(w, who, d.You)
 	})
@@ -133,5 +134,5 @@ func listSnapshots(c *cli.Context, k *catalog.Catalog, who access.Caller) error 
 	if err != nil {
 		return err
 	}
-	return showList(c, snapshots, "no run has taken a snapshot of it yet", tables.Snapshot, tables.SnapshotRow)
+	return commandline.ShowList(c, snapshots, "no run has taken a snapshot of it yet", tables.Snapshot, tables.SnapshotRow)
 }

@@ -97,5 +97,5 @@ func writeSample(c *cli.Context) error {
 	if err := digits.Write(c.Context, dir, which, format); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %s", dir, digits.Path(dir, format))
+	return commandline.ShowDone(c, map[string]any{"folder": dir, "format": format}, "wrote %s; look at it: tkit datasets check %s", dir, digits.Path(dir, format))
 }

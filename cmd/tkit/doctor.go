@@ -7,6 +7,7 @@ import (
 
 	"tkit/doctor"
 	"tkit/inference"
+	"tkit/internal/commandline"
 )
 
 func doctorCommand() *cli.Command {
@@ -24,7 +25,7 @@ of plugins. The exit status is 1 if something required is missing.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(show(c, r, r.WriteText), r.Err())
+			return errors.Join(commandline.Show(c, r, r.WriteText), r.Err())
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/internal/printable"
 	"tkit/plugins/store"
 )
@@ -19,7 +20,7 @@ func installPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return fmt.Errorf("plugins install: %w", err)
 	}
-	return showDone(c, i, "installed %s, %s\nuse it as a step of a preprocessing:\n   - plugin: {name: %s, version: %s}", i.Description, i.Digest, i.Name, i.Version)
+	return commandline.ShowDone(c, i, "installed %s, %s\nuse it as a step of a preprocessing:\n   - plugin: {name: %s, version: %s}", i.Description, i.Digest, i.Name, i.Version)
 }
 
 func listPlugins(c *cli.Context, s store.Store) error {
@@ -27,7 +28,7 @@ func listPlugins(c *cli.Context, s store.Store) error {
 	if err != nil && len(all) == 0 {
 		return err
 	}
-	return errors.Join(err, showList(c, all, "no plugin is installed; `tkit plugins install PATH` installs one, `tkit plugins new NAME` creates the project of one",
+	return errors.Join(err, commandline.ShowList(c, all, "no plugin is installed; `tkit plugins install PATH` installs one, `tkit plugins new NAME` creates the project of one",
 		[]string{"name", "version", "takes", "gives", "digest", "summary"}, func(i store.Installed) []string {
 			return []string{i.Name, i.Version, i.Takes.String(), i.Gives.String(), i.Digest[:min(19, len(i.Digest))], i.Summary}
 		}))
@@ -38,7 +39,7 @@ func showPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	return show(c, i, i.WriteText)
+	return commandline.Show(c, i, i.WriteText)
 }
 
 func verifyPlugins(c *cli.Context, s store.Store) error {
@@ -49,7 +50,7 @@ func verifyPlugins(c *cli.Context, s store.Store) error {
 	if len(problems) == 0 {
 		problems = []store.Problem{} // [] in JSON
 	}
-	err = show(c, problems, func(w io.Writer) error {
+	err = commandline.Show(c, problems, func(w io.Writer) error {
 		for _, p := range problems {
 			printable.Fprintf(w, "%s: %s\n", p.Plugin, p.Detail)
 		}

@@ -117,7 +117,7 @@ func testPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	err = show(c, report, func(io.Writer) error { return nil }) // has been printed
+	err = commandline.Show(c, report, func(io.Writer) error { return nil }) // has been printed
 	if err == nil && !report.Passed {
 		err = fmt.Errorf("plugins test: %s fails %d of %d checks", report.Plugin, report.Failed(), len(report.Checks))
 	}
@@ -133,5 +133,5 @@ func benchPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	return show(c, f, f.WriteText)
+	return commandline.Show(c, f, f.WriteText)
 }

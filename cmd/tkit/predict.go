@@ -86,7 +86,7 @@ func printPredictions(c *cli.Context, results []predict.Result) error {
 	if c.Bool("json") {
 		return present.Lines(c.App.Writer, results)
 	}
-	return present.Rows(c.App.Writer, results, func(r predict.Result) []string {
+	return present.Rows(c.App.Writer, nil, results, func(r predict.Result) []string {
 		if r.Error != "" {
 			return []string{r.Image, "error: " + r.Error}
 		}

@@ -102,7 +102,7 @@ func showAccess(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regis
 	if err != nil {
 		return err
 	}
-	return show(c, a, func(w io.Writer) error {
+	return commandline.Show(c, a, func(w io.Writer) error {
 		if len(a.RestrictedBy) == 0 {
 			_, err := printable.Fprintf(w, "nothing behind %s is restricted\n", a.Version)
 			return err
@@ -121,7 +121,7 @@ func protectModel(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"object": access.Model(model), "owner": owner},
+	return commandline.ShowDone(c, map[string]any{"object": access.Model(model), "owner": owner},
 		"%s is protected and owned by %s\nlet others: tkit registry acl %[1]s grant PRINCIPAL RIGHTS", model, owner)
 }
 
@@ -136,7 +136,7 @@ func declassify(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regis
 	if err != nil {
 		return err
 	}
-	return showDone(c, e, "declassification %d: to %s %s, %s is no longer asked, until %s", e.ID, e.Right, e.Version, e.Dataset, present.Until(e.Expires))
+	return commandline.ShowDone(c, e, "declassification %d: to %s %s, %s is no longer asked, until %s", e.ID, e.Right, e.Version, e.Dataset, present.Until(e.Expires))
 }
 
 func reclassify(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -147,5 +147,5 @@ func reclassify(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err := k.Reclassify(c.Context, who, id); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"reclassified": id}, "took declassification %d back", id)
+	return commandline.ShowDone(c, map[string]any{"reclassified": id}, "took declassification %d back", id)
 }

@@ -9,6 +9,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -23,13 +24,13 @@ func listRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		if err != nil {
 			return err
 		}
-		return show(c, versions, func(w io.Writer) error { return versionpage.WriteVersions(w, versions) })
+		return commandline.Show(c, versions, func(w io.Writer) error { return versionpage.WriteVersions(w, versions) })
 	}
 	models, err := k.ListModels(c.Context, who)
 	if err != nil {
 		return err
 	}
-	return showList(c, models, emptyRegistry, versionpage.ModelHeader, versionpage.ModelRow)
+	return commandline.ShowList(c, models, emptyRegistry, versionpage.ModelHeader, versionpage.ModelRow)
 }
 
 func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
@@ -45,7 +46,7 @@ func showVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref regi
 			return err
 		}
 	}
-	return show(c, v, func(w io.Writer) error { return versionpage.WriteText(w, v) })
+	return commandline.Show(c, v, func(w io.Writer) error { return versionpage.WriteText(w, v) })
 }
 
 func printAttachment(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) (err error) {
@@ -78,7 +79,7 @@ func removeAlias(c *cli.Context, k *catalog.Catalog, who access.Caller, alias re
 	if err := k.RemoveAlias(c.Context, who, alias, change(c)); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"removed": alias.String()}, "removed %s", alias)
+	return commandline.ShowDone(c, map[string]any{"removed": alias.String()}, "removed %s", alias)
 }
 
 func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -86,7 +87,7 @@ func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, events, emptyRegistry, versionpage.EventHeader, versionpage.EventRow)
+	return commandline.ShowList(c, events, emptyRegistry, versionpage.EventHeader, versionpage.EventRow)
 }
 
 func exportVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref registry.Ref) error {
@@ -95,7 +96,7 @@ func exportVersion(c *cli.Context, k *catalog.Catalog, who access.Caller, ref re
 	if err != nil {
 		return err
 	}
-	return showDone(c, m, "exported %s to %s", m.Ref(), dir)
+	return commandline.ShowDone(c, m, "exported %s to %s", m.Ref(), dir)
 }
 
 func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -103,7 +104,7 @@ func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 	if err != nil {
 		return err
 	}
-	err = show(c, problems, func(w io.Writer) error {
+	err = commandline.Show(c, problems, func(w io.Writer) error {
 		for _, p := range problems {
 			printable.Fprintf(w, "%s: %s\n", p.Subject, p.Detail)
 		}
@@ -134,7 +135,7 @@ func collectBlobs(c *cli.Context) error {
 			return err
 		}
 	}
-	return show(c, collected, func(w io.Writer) error {
+	return commandline.Show(c, collected, func(w io.Writer) error {
 		for _, b := range collected.Blobs {
 			printable.Fprintf(w, "%s  %s\n", b.Digest, present.Bytes(b.Size))
 		}
@@ -145,5 +146,5 @@ func collectBlobs(c *cli.Context) error {
 }
 
 func printAlias(c *cli.Context, a registry.Alias) error {
-	return showDone(c, a, "%s@%s is version %d, since %s by %s%s", a.Model, a.Name, a.Version, present.Time(a.Since), a.Actor, present.Prefixed(": ", a.Reason))
+	return commandline.ShowDone(c, a, "%s@%s is version %d, since %s by %s%s", a.Model, a.Name, a.Version, present.Time(a.Since), a.Actor, present.Prefixed(": ", a.Reason))
 }

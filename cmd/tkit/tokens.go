@@ -8,6 +8,7 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/catalog/tables"
+	"tkit/internal/commandline"
 	"tkit/internal/present"
 	"tkit/internal/printable"
 )
@@ -84,12 +85,12 @@ func listTokens(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err != nil {
 		return err
 	}
-	return showList(c, tokens, "no token is in force; `tkit access token create` makes one", tables.Token, tables.TokenRow)
+	return commandline.ShowList(c, tokens, "no token is in force; `tkit access token create` makes one", tables.Token, tables.TokenRow)
 }
 
 func revokeToken(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if err := k.RevokeToken(c.Context, who, c.Args().First()); err != nil {
 		return err
 	}
-	return showDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())
+	return commandline.ShowDone(c, map[string]any{"revoked": c.Args().First()}, "revoked token %s", c.Args().First())
 }

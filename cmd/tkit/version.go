@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/doctor"
+	"tkit/internal/commandline"
 )
 
 func versionCommand() *cli.Command {
@@ -13,7 +14,7 @@ func versionCommand() *cli.Command {
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			b := doctor.Describe(version)
-			return show(c, b, b.WriteText)
+			return commandline.Show(c, b, b.WriteText)
 		},
 	}
 }

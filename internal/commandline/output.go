@@ -30,11 +30,7 @@ func ShowList[T any](c *cli.Context, items []T, empty string, header []string, r
 			_, err := fmt.Fprintln(w, empty)
 			return err
 		}
-		rows := make([][]string, len(items))
-		for i, item := range items {
-			rows[i] = row(item)
-		}
-		return present.Table(w, header, rows)
+		return present.Rows(w, header, items, row)
 	})
 }
 

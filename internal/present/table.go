@@ -14,13 +14,14 @@ const (
 	minWidth = 8    // of a column that is wrapped
 )
 
-// Rows writes one row for each item, with aligned columns and without a header.
-func Rows[T any](w io.Writer, items []T, row func(T) []string) error {
+// Rows writes one row for each item below a header, as [Table] does. A nil header is
+// left out.
+func Rows[T any](w io.Writer, header []string, items []T, row func(T) []string) error {
 	rows := make([][]string, len(items))
 	for i, item := range items {
 		rows[i] = row(item)
 	}
-	return layOut(w, nil, rows)
+	return layOut(w, header, rows)
 }
 
 // Table writes rows below a header, with aligned columns. Cells may hold any text.
