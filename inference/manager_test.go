@@ -163,6 +163,34 @@ func TestManagerServesWhatIsAskedFor(t *testing.T) {
 	}
 }
 
+// A deleted version is dropped, and is not asked for again.
+func TestManagerDropsADeletedVersion(t *testing.T) {
+	h := inferencetest.New(t)
+	for seed := range 3 {
+		h.Register(t, "a", uint64(seed))
+	}
+	h.Promote(t, "a", 3, registry.Production)
+	m := h.Start(t, "a", "a@2")
+	second := registry.Ref{Model: "a", Version: 2}
+	if got := answers(m, second); got != 2 {
+		t.Fatalf("%s is answered by %d", second, got)
+	}
+	if _, err := h.Registry.Remove(t.Context(), registry.Removal{Model: "a", Version: 2, By: registry.Change{Actor: "test"}}); err != nil {
+		t.Fatal(err)
+	}
+	m.Until(t, "only production is left", func() bool { return len(m.Models()[0].Versions) == 1 })
+	if got := answers(m, second); got != 0 {
+		t.Errorf("the deleted version is answered by %d", got)
+	}
+	if got := answers(m, registry.Ref{Model: "a"}); got != 3 {
+		t.Errorf("production is answered by %d", got)
+	}
+	wanted, err := h.Source(t, "a", "a@2").Aspirations(t.Context())
+	if err != nil || len(wanted) != 1 || !slices.Equal(wanted[0].Versions, []int{3}) {
+		t.Errorf("asked for: %+v, %v", wanted, err)
+	}
+}
+
 // distinct counts the trunks behind the loaded versions of model a.
 func distinct(m inferencetest.Running, versions int) int {
 	trunks := map[any]bool{}

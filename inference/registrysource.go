@@ -73,7 +73,7 @@ func aspire(m registry.Model, wanted []registry.Ref) Aspiration {
 		if ref.Model != m.Name {
 			continue
 		}
-		if ref.Version > 0 && ref.Version <= m.Latest {
+		if m.Has(ref.Version) {
 			versions[ref.Version] = true
 		}
 		for _, alias := range m.Aliases {

@@ -129,9 +129,13 @@ func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove
 		if m.Version == before.Version {
 			return before, before, nil
 		}
-		_, found, err := rows.Version(m.Model, m.Version)
-		if err == nil && !found {
+		v, found, err := rows.Version(m.Model, m.Version)
+		switch {
+		case err != nil:
+		case !found:
 			err = r.notFound(ctx, Ref{Model: m.Model, Version: m.Version})
+		case v.Deleted:
+			err = deletedError(rows, v)
 		}
 		return before, metadata.Standing{Version: m.Version}, err
 	case RolledBack:
@@ -140,11 +144,23 @@ func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove
 			err = fmt.Errorf("%s@%s: %w: it named no version before %d; promote one, or remove the alias",
 				m.Model, m.Alias, ErrNotFound, before.Version)
 		}
+		if err == nil {
+			err = restorable(rows, m, after.Version)
+		}
 		return before, after, err
 	case AliasRemoved:
 		return before, after, nil
 	}
 	return before, after, fmt.Errorf("%w: %q does not move an alias", ErrInvalid, m.Action)
+}
+
+// restorable refuses to roll back to a deleted version.
+func restorable(rows metadata.Reader, m AliasMove, version int) error {
+	v, found, err := rows.Version(m.Model, version)
+	if err != nil || !found || !v.Deleted {
+		return err
+	}
+	return fmt.Errorf("the version that it named before no longer exists: %w; promote another", deletedError(rows, v))
 }
 
 // settle records a move and gives the alias its new standing.

@@ -38,7 +38,8 @@ func TestCollectRemovesNothingUncertain(t *testing.T) {
 		"parts lost":                 "DELETE FROM parts",
 		"a version lost":             "PRAGMA foreign_keys = 0; DELETE FROM parts WHERE model = 'cars'; DELETE FROM versions WHERE model = 'cars'",
 		"the end of history lost":    "PRAGMA foreign_keys = 0; DELETE FROM aliases; DELETE FROM events WHERE id > 2; DELETE FROM parts WHERE model = 'cars'; DELETE FROM versions WHERE model = 'cars'",
-		"all rows lost":              "PRAGMA foreign_keys = 0; DELETE FROM aliases; DELETE FROM events; DELETE FROM parts; DELETE FROM versions; DELETE FROM models",
+		"a deletion forged":          "INSERT INTO deletions VALUES ('cars', 1, 1)",
+		"all rows lost":              "PRAGMA foreign_keys = 0; DELETE FROM deletions; DELETE FROM aliases; DELETE FROM events; DELETE FROM parts; DELETE FROM versions; DELETE FROM models",
 		"a table lost":               "PRAGMA foreign_keys = 0; DROP TABLE parts",
 	} {
 		home, _ := furnished(t)

@@ -26,6 +26,7 @@ const (
 	Promoted     = metadata.Promoted
 	RolledBack   = metadata.RolledBack
 	AliasRemoved = metadata.AliasRemoved
+	Deleted      = metadata.Deleted
 )
 
 func checkChange(c Change) error {

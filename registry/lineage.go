@@ -6,7 +6,7 @@ import (
 )
 
 // Lineage returns a version followed by the registered versions that it was built on,
-// down to the first. The error wraps ErrCorrupt or ErrNotFound if the lineage cannot
+// down to the first; those that were deleted since are in it, too. The error wraps ErrCorrupt or ErrNotFound if the lineage cannot
 // be followed to its end, so that it is unknown which data the version was trained on.
 func (r *Registry) Lineage(ctx context.Context, m *Manifest) ([]*Manifest, error) {
 	lineage := []*Manifest{m}
@@ -20,7 +20,7 @@ func (r *Registry) Lineage(ctx context.Context, m *Manifest) ([]*Manifest, error
 			return nil, fmt.Errorf("the lineage of %s: %w: it refers to %s", m.Ref(), ErrCorrupt, ref)
 		}
 		seen[ref] = true
-		b, err := r.Resolve(ctx, ref)
+		b, err := r.Registered(ctx, ref)
 		if err != nil {
 			return nil, fmt.Errorf("the lineage of %s: %w", m.Ref(), err)
 		}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tkit/registry/metadata"
@@ -10,22 +11,39 @@ import (
 
 // A Model is a name with versions.
 type Model struct {
-	Name     string    `json:"name"`
-	Created  time.Time `json:"created"`
-	Versions int       `json:"versions"`
-	Latest   int       `json:"latest"`
-	Aliases  []Alias   `json:"aliases"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	// Versions is how many versions there are, and Latest the highest number of one;
+	// both are 0 if all were deleted.
+	Versions int     `json:"versions"`
+	Latest   int     `json:"latest"`
+	Aliases  []Alias `json:"aliases"`
+	// Deleted are the numbers of the deleted versions.
+	Deleted []int `json:"deleted"`
+}
+
+// Has reports whether the model has a version that is not deleted.
+func (m Model) Has(version int) bool {
+	return version > 0 && version <= m.Latest && !slices.Contains(m.Deleted, version)
 }
 
 // Refs returns everything that may refer to the model: its name, its aliases, and
-// its versions, the newest first.
+// its versions that are not deleted, the newest first.
 func (m Model) Refs() []string {
-	refs := []string{m.Name}
-	for _, a := range m.AliasNames() {
-		refs = append(refs, Ref{Model: m.Name, Alias: a}.String())
+	refs := m.VersionRefs()
+	for i, a := range m.AliasNames() {
+		refs = slices.Insert(refs, 1+i, Ref{Model: m.Name, Alias: a}.String())
 	}
+	return refs
+}
+
+// VersionRefs is Refs without the aliases.
+func (m Model) VersionRefs() []string {
+	refs := []string{m.Name}
 	for v := m.Latest; v > 0; v-- {
-		refs = append(refs, Ref{Model: m.Name, Version: v}.String())
+		if m.Has(v) {
+			refs = append(refs, Ref{Model: m.Name, Version: v}.String())
+		}
 	}
 	return refs
 }
@@ -46,9 +64,18 @@ type Version struct {
 	Digest Digest `json:"digest"`
 	// Aliases are the aliases that name the version now.
 	Aliases []string `json:"aliases"`
+	// Deleted is set if the version was deleted.
+	Deleted *Deletion `json:"deleted,omitempty"`
 }
 
-// List returns all models by name, with their aliases.
+// A Deletion says when a version was deleted, by whom and why.
+type Deletion struct {
+	At time.Time `json:"at"`
+	Change
+}
+
+// List returns all models by name, with their aliases; those without a version left,
+// too.
 func (r *Registry) List(ctx context.Context) ([]Model, error) {
 	models := []Model{}
 	err := r.metadata.View(ctx, func(rows metadata.Reader) error {
@@ -60,14 +87,28 @@ func (r *Registry) List(ctx context.Context) ([]Model, error) {
 		if err != nil {
 			return err
 		}
+		deletions, err := rows.Deletions("")
+		if err != nil {
+			return err
+		}
 		at := make(map[string]int, len(found))
 		for i, m := range found {
 			at[m.Name] = i
-			models = append(models, Model{m.Name, m.Created, m.Versions, m.Latest, []Alias{}})
+			models = append(models, Model{Name: m.Name, Created: m.Created, Versions: m.Versions, Latest: m.Latest, Aliases: []Alias{}, Deleted: []int{}})
 		}
 		for _, a := range aliases {
 			m := &models[at[a.Model]]
 			m.Aliases = append(m.Aliases, a)
+		}
+		for _, d := range deletions {
+			m := &models[at[d.Model]]
+			m.Deleted = append(m.Deleted, d.Number)
+			m.Versions--
+		}
+		for i := range models {
+			for m := &models[i]; slices.Contains(m.Deleted, m.Latest); {
+				m.Latest--
+			}
 		}
 		return nil
 	})
@@ -77,7 +118,7 @@ func (r *Registry) List(ctx context.Context) ([]Model, error) {
 	return models, nil
 }
 
-// Versions returns all versions of a model, the oldest first.
+// Versions returns all versions of a model, the oldest first, with the deleted ones.
 func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error) {
 	var versions []Version
 	err := r.metadata.View(ctx, func(rows metadata.Reader) error {
@@ -96,7 +137,7 @@ func (r *Registry) Versions(ctx context.Context, model string) ([]Version, error
 			}
 			versions = append(versions, v)
 		}
-		return nil
+		return markDeleted(rows, versions, model)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing the versions of %s: %w", model, err)
@@ -145,6 +186,22 @@ func (r *Registry) described(rows metadata.Reader, found metadata.Version, alias
 		}
 	}
 	return v, nil
+}
+
+// markDeleted sets what is known about the deletions of a model's versions.
+func markDeleted(rows metadata.Reader, versions []Version, model string) error {
+	deletions, err := rows.Deletions(model)
+	if err != nil {
+		return err
+	}
+	by := make(map[int]*Deletion, len(deletions))
+	for _, d := range deletions {
+		by[d.Number] = &Deletion{d.At, d.Change}
+	}
+	for i := range versions {
+		versions[i].Deleted = by[versions[i].Manifest.Version]
+	}
+	return nil
 }
 
 // now is the current time in the precision of the metadata.

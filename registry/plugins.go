@@ -6,7 +6,7 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Pinning lists the versions, as MODEL@VERSION, whose preprocessing uses the
+// Pinning lists the versions, as MODEL@VERSION, except deleted ones, whose preprocessing uses the
 // plugin with a digest.
 func (r *Registry) Pinning(ctx context.Context, digest string) ([]string, error) {
 	models, err := r.List(ctx)
@@ -20,7 +20,7 @@ func (r *Registry) Pinning(ctx context.Context, digest string) ([]string, error)
 			return nil, err
 		}
 		for _, v := range versions {
-			if pins(v.Manifest.Preprocessing, digest) {
+			if v.Deleted == nil && pins(v.Manifest.Preprocessing, digest) {
 				refs = append(refs, v.Manifest.Ref().String())
 			}
 		}

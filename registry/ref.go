@@ -49,6 +49,19 @@ func ParseAlias(s string) (Ref, error) {
 	return r, err
 }
 
+// ParseVersions reads what to remove: "flowers@7" is a version, and "flowers" all
+// versions of a model. It refuses an alias.
+func ParseVersions(s string) (Ref, error) {
+	r, err := ParseRef(s)
+	switch {
+	case err != nil || r.Version != 0:
+		return r, err
+	case r.Model != s:
+		return Ref{}, fmt.Errorf("%w: %s is an alias; name a version, as in %s@7, or, for all versions, the model", ErrInvalid, r, r.Model)
+	}
+	return Ref{Model: s}, nil
+}
+
 // CheckAlias refuses a reference to a version.
 func (r Ref) CheckAlias() error {
 	if r.Version == 0 {

@@ -18,17 +18,44 @@ func (r *Registry) Resolve(ctx context.Context, ref Ref) (*Manifest, error) {
 	if ref.Version == 0 && ref.Alias == "" {
 		ref.Alias = Production
 	}
+	v, err := r.find(ctx, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case v.Deleted:
+		return nil, r.deleted(ctx, v)
+	}
+	return r.manifestOf(ctx, v)
+}
+
+// Registered returns the manifest with which a version was registered. Unlike Resolve,
+// it also returns that of a version that was deleted since: what restricts the versions
+// built on it depends on it.
+func (r *Registry) Registered(ctx context.Context, ref Ref) (*Manifest, error) {
+	v, err := r.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return r.manifestOf(ctx, v)
+}
+
+// find returns the version that a reference with a number or an alias refers to.
+func (r *Registry) find(ctx context.Context, ref Ref) (metadata.Version, error) {
 	v, found, err := r.metadata.Find(ctx, ref.Model, ref.Version, ref.Alias)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("registry: resolving %s: %w", ref, err)
+		return v, fmt.Errorf("registry: resolving %s: %w", ref, err)
 	case !found:
-		return nil, r.notFound(ctx, ref)
+		return v, r.notFound(ctx, ref)
 	}
+	return v, nil
+}
+
+// manifestOf returns the manifest of a version that was found.
+func (r *Registry) manifestOf(ctx context.Context, v metadata.Version) (m *Manifest, err error) {
 	if m := r.cache.get(v); m != nil {
 		return m, nil
 	}
-	var m *Manifest
 	err = r.metadata.View(ctx, func(rows metadata.Reader) (err error) {
 		m, err = r.manifest(rows, v)
 		return err
@@ -83,7 +110,9 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 		if m.Name == ref.Model {
 			return m.lacks(ref)
 		}
-		names = append(names, m.Name)
+		if m.Versions > 0 {
+			names = append(names, m.Name)
+		}
 	}
 	if len(names) == 0 {
 		return fmt.Errorf("model %s: %w: %w", ref.Model, ErrNotFound, ErrEmpty)
@@ -101,7 +130,10 @@ func (r *Registry) notFound(ctx context.Context, ref Ref) error {
 // lacks returns the error of a reference to a version or alias that a model does not
 // have.
 func (m Model) lacks(ref Ref) error {
-	if ref.Version != 0 {
+	switch {
+	case m.Latest == 0:
+		return fmt.Errorf("%s: %w: all versions of the model were deleted; its history remains", ref, ErrNotFound)
+	case ref.Version != 0:
 		return fmt.Errorf("%s: %w: the newest version is %d", ref, ErrNotFound, m.Latest)
 	}
 	var aliases []string

@@ -60,11 +60,11 @@ func (v *verification) found(subject, detail string) {
 // checkTables compares the tables with each other, and collects the blobs that they
 // refer to.
 func (v *verification) checkTables(ctx context.Context, rows metadata.Reader) error {
-	registered, err := v.checkHistory(rows)
+	h, err := v.checkHistory(rows)
 	if err != nil {
 		return err
 	}
-	if err := v.checkVersions(ctx, rows, registered); err != nil {
+	if err := v.checkVersions(ctx, rows, h); err != nil {
 		return err
 	}
 	return v.checkBases(rows)
@@ -89,14 +89,19 @@ func (v *verification) checkBases(rows metadata.Reader) error {
 	return nil
 }
 
-// checkHistory replays the history and compares the result with the aliases. It returns
-// the digests of the manifests that were registered.
-func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error) {
+// A replay is what the versions are according to the history.
+type replay struct {
+	registered map[Ref]Digest // of their manifests
+	deleted    map[Ref]bool
+}
+
+// checkHistory replays the history and compares the result with the aliases.
+func (v *verification) checkHistory(rows metadata.Reader) (replay, error) {
+	h := replay{make(map[Ref]Digest), make(map[Ref]bool)}
 	events, err := rows.Events("", 0)
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	registered := make(map[Ref]Digest)
 	named := make(map[Ref]int)
 	for i, e := range events {
 		if e.ID != int64(i+1) {
@@ -106,7 +111,9 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 		alias := Ref{Model: e.Model, Alias: e.Alias}
 		switch e.Action {
 		case Registered:
-			registered[Ref{Model: e.Model, Version: e.Version}] = e.Digest
+			h.registered[Ref{Model: e.Model, Version: e.Version}] = e.Digest
+		case Deleted:
+			h.deleted[Ref{Model: e.Model, Version: e.Version}] = true
 		case AliasRemoved:
 			delete(named, alias)
 		default:
@@ -115,14 +122,20 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 	}
 	last, err := rows.LastEvent()
 	if err != nil {
-		return nil, err
+		return h, err
 	}
 	if last > int64(len(events)) {
 		v.found("history", fmt.Sprintf("it ends with event %d, but event %d was written: events are missing", len(events), last))
 	}
+	return h, v.checkAliases(rows, named)
+}
+
+// checkAliases compares the aliases with the versions that they name according to the
+// history.
+func (v *verification) checkAliases(rows metadata.Reader, named map[Ref]int) error {
 	aliases, err := rows.Aliases("")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, a := range aliases {
 		ref := Ref{Model: a.Model, Alias: a.Name}
@@ -134,11 +147,12 @@ func (v *verification) checkHistory(rows metadata.Reader) (map[Ref]Digest, error
 	for ref, version := range named {
 		v.found(ref.String(), fmt.Sprintf("the alias is missing; according to the history it names version %d", version))
 	}
-	return registered, nil
+	return nil
 }
 
-// checkVersions compares the versions with the history and collects their blobs.
-func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, registered map[Ref]Digest) error {
+// checkVersions compares the versions with the history and collects their blobs. Those of
+// a deleted version need not exist.
+func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, h replay) error {
 	versions, err := rows.Versions("")
 	if err != nil {
 		return err
@@ -146,10 +160,13 @@ func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, 
 	for _, found := range versions {
 		ref := Ref{Model: found.Model, Version: found.Number}
 		name := ref.String()
-		if registered[ref] != found.Digest {
-			v.found(name, fmt.Sprintf("its manifest has the digest %s, but %s according to the history", found.Digest, registered[ref]))
+		if h.registered[ref] != found.Digest {
+			v.found(name, fmt.Sprintf("its manifest has the digest %s, but %s according to the history", found.Digest, h.registered[ref]))
 		}
-		delete(registered, ref)
+		if h.deleted[ref] != found.Deleted {
+			v.found(name, fmt.Sprintf("deleted is %t, but %t according to the history", found.Deleted, h.deleted[ref]))
+		}
+		delete(h.registered, ref)
 		m, err := readManifest(rows, found)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -158,18 +175,25 @@ func (v *verification) checkVersions(ctx context.Context, rows metadata.Reader, 
 			v.found(name, err.Error())
 			continue
 		}
-		for part, p := range m.parts() {
-			v.parts[p.Digest] = append(v.parts[p.Digest], part+" of "+name)
-			v.sizes[p.Digest] = p.Size
+		if !found.Deleted {
+			v.needs(m)
 		}
 		if err := v.checkParts(rows, m); err != nil {
 			return err
 		}
 	}
-	for ref := range registered {
+	for ref := range h.registered {
 		v.found(ref.String(), "the version is missing, although it was registered according to the history")
 	}
 	return nil
+}
+
+// needs adds the blobs of a version to those that must exist.
+func (v *verification) needs(m *Manifest) {
+	for part, p := range m.parts() {
+		v.parts[p.Digest] = append(v.parts[p.Digest], part+" of "+m.Ref().String())
+		v.sizes[p.Digest] = p.Size
+	}
 }
 
 // checkParts compares a version's rows of parts, which protect its blobs from Collect,

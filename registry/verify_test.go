@@ -23,7 +23,7 @@ func tamper(t *testing.T, home, statement string) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	for _, trigger := range []string{"versions_stay", "versions_remain", "parts_stay", "parts_remain", "events_stay", "events_remain"} {
+	for _, trigger := range []string{"versions_stay", "versions_remain", "parts_stay", "parts_remain", "events_stay", "events_remain", "deletions_stay", "deletions_remain"} {
 		if _, err := d.Exec("DROP TRIGGER " + trigger); err != nil {
 			t.Fatal(err)
 		}
@@ -45,6 +45,8 @@ func furnished(t *testing.T) (home string, v registry.Version) {
 	v = register(t, r, "flowers", "head 1")
 	register(t, r, "flowers", "head 2")
 	register(t, r, "cars", "head 3")
+	register(t, r, "boats", "head 3")
+	remove(t, r, "boats", 1)
 	promote(t, r, "flowers", 1, registry.Production)
 	promote(t, r, "flowers", 2, registry.Production)
 	sound(t, r)
@@ -72,6 +74,8 @@ func TestVerifyFindsTampering(t *testing.T) {
 		"alias moved":       {"UPDATE aliases SET version = 1", "flowers@production", ""},
 		"alias removed":     {"DELETE FROM aliases", "flowers@production", "flowers"},
 		"event removed":     {"PRAGMA foreign_keys = OFF; DELETE FROM events WHERE id = 2", "history", ""},
+		"deletion lost":     {"DELETE FROM deletions", "boats@1", ""},
+		"deletion forged":   {"INSERT INTO deletions VALUES ('cars', 1, 1)", "cars@1", "cars@1"},
 		"dangling":          {"PRAGMA foreign_keys = OFF; DELETE FROM models WHERE name = 'cars'", "database", ""},
 		"event overwritten": {"UPDATE events SET digest = 'sha256:0' WHERE id = 3", "cars@1", ""},
 	} {
@@ -110,7 +114,7 @@ func TestTriggersRefuseChanges(t *testing.T) {
 	defer d.Close()
 	for _, statement := range []string{
 		"UPDATE versions SET digest = ''", "DELETE FROM versions", "UPDATE parts SET name = 'x'", "DELETE FROM parts",
-		"UPDATE events SET actor = 'nobody'", "DELETE FROM events",
+		"UPDATE events SET actor = 'nobody'", "DELETE FROM events", "UPDATE deletions SET version = 2", "DELETE FROM deletions",
 	} {
 		if _, err := d.Exec(statement); err == nil || !strings.Contains(err.Error(), "immutable") && !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v, want a refusal", statement, err)

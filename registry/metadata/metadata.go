@@ -69,6 +69,9 @@ type Reader interface {
 	// Events returns the events of a model after one by its ID, the oldest first;
 	// those of all models where model is "".
 	Events(model string, after int64) ([]Event, error)
+	// Deletions returns the deletions of a model's versions by number, or all by
+	// model and number if model is "".
+	Deletions(model string) ([]Deletion, error)
 	// LastEvent returns the highest ID ever assigned to an event, even if that
 	// event is lost; 0 if there was none.
 	LastEvent() (int64, error)
@@ -82,6 +85,9 @@ type Writer interface {
 	// AddVersion adds a version, and its model if that is missing. A version that
 	// exists is an error: versions are immutable.
 	AddVersion(NewVersion) error
+	// DeleteVersion marks a version as deleted by an event. Its rows remain. A
+	// version that is deleted already is an error: a deletion is final.
+	DeleteVersion(model string, number int, event int64) error
 	// AddEvent adds an event to the history and returns its ID, one more than the
 	// last.
 	AddEvent(Event) (id int64, err error)
@@ -102,8 +108,8 @@ type Writer interface {
 type Model struct {
 	Name     string
 	Created  time.Time
-	Versions int // how many
-	Latest   int // the highest number
+	Versions int // how many, with the deleted ones
+	Latest   int // the highest number ever assigned
 }
 
 // A Version is a version without its manifest.
@@ -111,6 +117,17 @@ type Version struct {
 	Model  string
 	Number int
 	Digest blobs.Digest // of the manifest's text
+	// Deleted reports that the version was deleted: its rows remain, its blobs may
+	// be missing.
+	Deleted bool
+}
+
+// A Deletion says which version was deleted, when, by whom and why.
+type Deletion struct {
+	Model  string
+	Number int
+	At     time.Time
+	Change
 }
 
 // A NewVersion is a version to add.
@@ -163,6 +180,7 @@ const (
 	Promoted     Action = "promote"
 	RolledBack   Action = "rollback"
 	AliasRemoved Action = "remove-alias"
+	Deleted      Action = "delete"
 )
 
 // An Event is an entry of the history.
@@ -172,8 +190,8 @@ type Event struct {
 	At     time.Time `json:"at"`
 	Action Action    `json:"action"`
 	Model  string    `json:"model"`
-	// Version is the registered version, or the one that the alias names from
-	// then on; 0 for a removed alias.
+	// Version is the registered or deleted version, or the one that the alias names
+	// from then on; 0 for a removed alias.
 	Version int `json:"version,omitempty"`
 	// Alias is the alias that was moved, and Previous the version that it named
 	// before, 0 if there was none.

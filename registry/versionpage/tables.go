@@ -24,7 +24,11 @@ func ModelRow(m registry.Model) []string {
 			others = append(others, fmt.Sprintf("%s=%d", a.Name, a.Version))
 		}
 	}
-	return []string{m.Name, strconv.Itoa(m.Latest), production, present.OrDash(strings.Join(others, " ")), present.Time(m.Created)}
+	newest := "-" // of a model whose versions were all deleted
+	if m.Latest > 0 {
+		newest = strconv.Itoa(m.Latest)
+	}
+	return []string{m.Name, newest, production, present.OrDash(strings.Join(others, " ")), present.Time(m.Created)}
 }
 
 // WriteVersions writes a table of versions, the newest first.
@@ -41,8 +45,12 @@ func WriteVersions(w io.Writer, versions []registry.Version) error {
 		if len(m.Labels) > 0 {
 			labels, trunk = strconv.Itoa(len(m.Labels)), m.Trunk.Digest.Short()
 		}
+		description := m.Description
+		if d := v.Deleted; d != nil {
+			description = fmt.Sprintf("deleted %s by %s%s", present.Time(d.At), d.Actor, present.Prefixed(": ", d.Reason))
+		}
 		rows = append(rows, []string{
-			m.Ref().String(), present.OrDash(strings.Join(v.Aliases, " ")), accuracy, labels, trunk, present.Time(m.Created), m.Description,
+			m.Ref().String(), present.OrDash(strings.Join(v.Aliases, " ")), accuracy, labels, trunk, present.Time(m.Created), description,
 		})
 	}
 	return present.Table(w, []string{"version", "aliases", "accuracy", "labels", "trunk", "created", "description"}, rows)

@@ -50,6 +50,23 @@ func evaluated(t *testing.T, n, k int) *evaluation.Evaluation {
 	return e
 }
 
+func TestTablesOfDeletedVersions(t *testing.T) {
+	if row := ModelRow(registry.Model{Name: "flowers", Deleted: []int{1, 2}}); row[1] != "-" {
+		t.Errorf("the newest version of a model without any is %q", row[1])
+	}
+	deletion := &registry.Deletion{Change: registry.Change{Actor: "ann", Reason: "wrong labels"}}
+	var b bytes.Buffer
+	if err := WriteVersions(&b, []registry.Version{{Manifest: &registry.Manifest{Model: "flowers", Version: 1}, Deleted: deletion}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "flowers@1") || !strings.Contains(b.String(), "by ann: wrong labels") {
+		t.Errorf("a deleted version is listed as\n%s", &b)
+	}
+	if row := EventRow(registry.Event{Action: registry.Deleted, Model: "flowers", Version: 1}); row[2] != "delete" || row[4] != "version 1" {
+		t.Errorf("its deletion is listed as %q", row)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	m := &registry.Manifest{Model: "flowers", Version: 7, Description: hostile, Labels: []string{hostile, "b"}, Metrics: evaluated(t, 100, 3),
 		Lineage: registry.Lineage{Base: &registry.Base{Name: hostile}, Command: []string{"tkit", hostile}, Parameters: map[string]string{hostile: hostile},

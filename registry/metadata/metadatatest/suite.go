@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 		"aliases":   testAliases,
 		"replaced":  testReplaced,
 		"events":    testEvents,
+		"deletions": testDeletions,
 		"bases":     testBases,
 		"one state": testOneState,
 		"writers":   testWriters,
@@ -89,11 +90,12 @@ func testEmpty(t *testing.T, s, _ metadata.Store) {
 		_, named, err6 := r.Alias("m", "a")
 		standing, err7 := r.Standing("m", "a")
 		last, err8 := r.LastEvent()
+		deletions, err10 := r.Deletions("")
 		bases, err9 := r.Bases()
-		if len(models)+len(versions)+len(aliases)+len(events)+len(bases) != 0 || found || named || standing != (metadata.Standing{}) || last != 0 {
+		if len(models)+len(versions)+len(aliases)+len(events)+len(bases)+len(deletions) != 0 || found || named || standing != (metadata.Standing{}) || last != 0 {
 			t.Error("an empty store has rows")
 		}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10)
 	})
 	if damage, err := s.Check(t.Context()); len(damage) > 0 || err != nil {
 		t.Errorf("damage: %v, %v", damage, err)
@@ -262,6 +264,56 @@ func testEvents(t *testing.T, s, other metadata.Store) {
 			t.Errorf("events: %+v, %+v, %d", all, of, last)
 		}
 		return errors.Join(err1, err2, err3)
+	})
+}
+
+// A deleted version keeps its rows and its number, and is deleted once.
+func testDeletions(t *testing.T, s, other metadata.Store) {
+	add(t, s, "a", 1)
+	add(t, s, "m", 3)
+	by := metadata.Change{Actor: "ann", Reason: "wrong labels"}
+	remove := func(number int) error {
+		return s.Update(t.Context(), func(w metadata.Writer) error {
+			id, err := w.AddEvent(metadata.Event{At: at, Action: metadata.Deleted, Model: "m", Version: number, Change: by})
+			return errors.Join(err, w.DeleteVersion("m", number, id))
+		})
+	}
+	if err := remove(2); err != nil {
+		t.Fatal(err)
+	}
+	for name, number := range map[string]int{"twice": 2, "a version that does not exist": 4} {
+		if err := remove(number); err == nil {
+			t.Errorf("deleted %s", name)
+		}
+	}
+	want := metadata.Version{Model: "m", Number: 2, Digest: digest(2), Deleted: true}
+	if v, found, err := other.Find(t.Context(), "m", 2, ""); !found || err != nil || v != want {
+		t.Errorf("found %+v, %t, %v", v, found, err)
+	}
+	view(t, other, func(r metadata.Reader) error {
+		deletions, err1 := r.Deletions("m")
+		all, err2 := r.Deletions("")
+		none, err3 := r.Deletions("a")
+		deletion := metadata.Deletion{Model: "m", Number: 2, At: at, Change: by}
+		if !slices.Equal(deletions, []metadata.Deletion{deletion}) || !slices.Equal(all, deletions) || len(none) != 0 {
+			t.Errorf("deletions: %+v, %+v, %+v", deletions, all, none)
+		}
+		versions, err4 := r.Versions("m")
+		v, _, err5 := r.Version("m", 2)
+		if len(versions) != 3 || versions[1] != want || versions[0].Deleted || v != want {
+			t.Errorf("versions: %+v, %+v", versions, v)
+		}
+		models, err6 := r.Models()
+		if len(models) != 2 || models[1].Versions != 3 || models[1].Latest != 3 {
+			t.Errorf("models: %+v", models)
+		}
+		text, err7 := r.Manifest("m", 2)
+		parts, err8 := r.Parts("m", 2)
+		last, err9 := r.LastEvent()
+		if string(text) != "m 2" || len(parts) != 2 || last != 1 {
+			t.Errorf("a deleted version has the manifest %q and the parts %v; the last event is %d", text, parts, last)
+		}
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
 	})
 }
 

@@ -58,14 +58,16 @@ func (t *transaction) Models() ([]metadata.Model, error) {
 
 func (t *transaction) Versions(model string) ([]metadata.Version, error) {
 	return rowsOf(t, func(rows *sql.Rows) (v metadata.Version, err error) {
-		err = rows.Scan(&v.Model, &v.Number, &v.Digest)
+		err = rows.Scan(&v.Model, &v.Number, &v.Digest, &v.Deleted)
 		return v, err
-	}, "SELECT model, version, digest FROM versions WHERE ?1 = '' OR model = ?1 ORDER BY model, version", model)
+	}, `SELECT v.model, v.version, v.digest, d.event IS NOT NULL FROM versions AS v LEFT JOIN deletions AS d USING (model, version)
+		WHERE ?1 = '' OR v.model = ?1 ORDER BY v.model, v.version`, model)
 }
 
 func (t *transaction) Version(model string, number int) (metadata.Version, bool, error) {
 	v := metadata.Version{Model: model, Number: number}
-	found, err := t.row("SELECT digest FROM versions WHERE model = ? AND version = ?", []any{model, number}, &v.Digest)
+	found, err := t.row(`SELECT v.digest, d.event IS NOT NULL FROM versions AS v LEFT JOIN deletions AS d USING (model, version)
+		WHERE v.model = ? AND v.version = ?`, []any{model, number}, &v.Digest, &v.Deleted)
 	return v, found, err
 }
 
@@ -132,6 +134,14 @@ func (t *transaction) Events(model string, after int64) ([]metadata.Event, error
 		FROM events WHERE (?1 = '' OR model = ?1) AND id > ?2 ORDER BY id`, model, after)
 }
 
+func (t *transaction) Deletions(model string) ([]metadata.Deletion, error) {
+	return rowsOf(t, func(rows *sql.Rows) (d metadata.Deletion, err error) {
+		err = rows.Scan(&d.Model, &d.Number, (*db.Time)(&d.At), &d.Actor, &d.Reason)
+		return d, err
+	}, `SELECT d.model, d.version, e.at, e.actor, e.reason FROM deletions AS d JOIN events AS e ON e.id = d.event
+		WHERE ?1 = '' OR d.model = ?1 ORDER BY d.model, d.version`, model)
+}
+
 func (t *transaction) LastEvent() (id int64, err error) {
 	_, err = t.row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'", nil, &id)
 	return id, err
@@ -158,6 +168,10 @@ func (t *transaction) AddVersion(v metadata.NewVersion) error {
 		}
 	}
 	return nil
+}
+
+func (t *transaction) DeleteVersion(model string, number int, event int64) error {
+	return t.exec("INSERT INTO deletions VALUES (?, ?, ?)", model, number, event)
 }
 
 func (t *transaction) AddEvent(e metadata.Event) (id int64, err error) {

@@ -54,10 +54,13 @@ func OpenAlone(ctx context.Context, folder string) (*Store, error) {
 func prepare(ctx context.Context, d *db.DB) (*Store, error) {
 	s := &Store{db: d}
 	var err error
-	s.byNumber, err = d.Reader().PrepareContext(ctx, "SELECT version, digest FROM versions WHERE model = ? AND version = ?")
+	s.byNumber, err = d.Reader().PrepareContext(ctx,
+		`SELECT v.version, v.digest, d.event IS NOT NULL FROM versions AS v LEFT JOIN deletions AS d USING (model, version)
+		WHERE v.model = ? AND v.version = ?`)
 	if err == nil {
 		s.byAlias, err = d.Reader().PrepareContext(ctx,
-			`SELECT v.version, v.digest FROM aliases AS a JOIN versions AS v USING (model, version)
+			`SELECT v.version, v.digest, d.event IS NOT NULL FROM aliases AS a JOIN versions AS v USING (model, version)
+			LEFT JOIN deletions AS d ON d.model = v.model AND d.version = v.version
 			WHERE a.model = ? AND a.name = ?`)
 	}
 	if err != nil {
@@ -84,7 +87,7 @@ func (s *Store) Find(ctx context.Context, model string, number int, alias string
 		statement, which = s.byAlias, alias
 	}
 	v := metadata.Version{Model: model}
-	err := statement.QueryRowContext(ctx, model, which).Scan(&v.Number, &v.Digest)
+	err := statement.QueryRowContext(ctx, model, which).Scan(&v.Number, &v.Digest, &v.Deleted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}
