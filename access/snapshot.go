@@ -33,7 +33,14 @@ func (a *Authority) addSnapshot(ctx context.Context, data []Data, found Snapshot
 	}
 	found.At = now()
 	err = a.store.Update(ctx, func(w Writer) error {
+		r, err := w.Rules()
+		if err != nil {
+			return err
+		}
 		for _, name := range names {
+			if _, governed := r.Owners[Dataset(name)]; !governed {
+				continue // was removed in the meantime
+			}
 			found.Dataset = name
 			if err := w.AddSnapshot(found); err != nil {
 				return err

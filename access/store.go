@@ -50,6 +50,10 @@ type Writer interface {
 	// a URI. An object that exists is an error.
 	AddObject(Object, Registered) error
 	SetOwner(Object, Principal) error
+	// RemoveObject ends the registration of an object, and revokes its grants, its
+	// declassifications and its snapshots. If the object is added again, it has none
+	// of them. To an object that is removed nothing can be added.
+	RemoveObject(o Object, by Principal, at time.Time) error
 	// AddSnapshot adds a snapshot of a registered dataset, unless it is there.
 	AddSnapshot(Snapshot) error
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"tkit/access"
@@ -45,7 +46,7 @@ func (t *transaction) each(query string, f func(*sql.Rows) error) error {
 }
 
 func (t *transaction) readObjects(r *access.Rules) error {
-	return t.each("SELECT object, owner, uri, by, created FROM access_objects", func(rows *sql.Rows) error {
+	return t.each("SELECT object, owner, uri, by, created FROM access_objects WHERE removed = ''", func(rows *sql.Rows) error {
 		var o access.Object
 		var d access.Registered
 		var created string
@@ -65,7 +66,7 @@ func (t *transaction) readObjects(r *access.Rules) error {
 }
 
 func (t *transaction) readSnapshots(r *access.Rules) error {
-	return t.each("SELECT dataset, digest, entries, by, at FROM access_snapshots", func(rows *sql.Rows) error {
+	return t.each("SELECT dataset, digest, entries, by, at FROM access_snapshots WHERE revoked = ''", func(rows *sql.Rows) error {
 		var o access.Object
 		var s access.Snapshot
 		var at string
@@ -142,6 +143,15 @@ func (t *transaction) exec(query string, args ...any) error {
 	return err
 }
 
+// changed executes a statement and returns how many rows it changed.
+func (t *transaction) changed(query string, args ...any) (int64, error) {
+	result, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 // insert adds a row and returns its number.
 func (t *transaction) insert(query string, args ...any) (int64, error) {
 	result, err := t.tx.ExecContext(t.ctx, query, args...)
@@ -153,17 +163,36 @@ func (t *transaction) insert(query string, args ...any) (int64, error) {
 
 // AddObject implements access.Writer.
 func (t *transaction) AddObject(o access.Object, r access.Registered) error {
-	return t.exec("INSERT INTO access_objects VALUES (?, ?, ?, ?, ?)", o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
+	n, err := t.changed(`INSERT INTO access_objects (object, owner, uri, by, created) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET owner = excluded.owner, uri = excluded.uri, by = excluded.by, created = excluded.created,
+			removed = '', remover = '' WHERE removed <> ''`,
+		o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%s exists", o)
+	}
+	return err
 }
 
 // SetOwner implements access.Writer.
 func (t *transaction) SetOwner(o access.Object, owner access.Principal) error {
-	return t.exec("UPDATE access_objects SET owner = ? WHERE object = ?", owner, o)
+	return t.exec("UPDATE access_objects SET owner = ? WHERE object = ? AND removed = ''", owner, o)
+}
+
+// RemoveObject implements access.Writer.
+func (t *transaction) RemoveObject(o access.Object, by access.Principal, at time.Time) error {
+	when := db.FormatTime(at)
+	return errors.Join(
+		t.exec("UPDATE access_grants SET revoked = ?, revoker = ? WHERE object = ? AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE dataset = ? AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_snapshots SET revoked = ?, revoker = ? WHERE dataset = ? AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_objects SET removed = ?, remover = ? WHERE object = ? AND removed = ''", when, by, o))
 }
 
 // AddSnapshot implements access.Writer.
 func (t *transaction) AddSnapshot(s access.Snapshot) error {
-	return t.exec("INSERT INTO access_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+	return t.exec(`INSERT INTO access_snapshots (dataset, digest, entries, by, at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET entries = excluded.entries, by = excluded.by, at = excluded.at, revoked = '', revoker = ''
+			WHERE revoked <> ''`,
 		access.Dataset(s.Dataset), s.Digest, s.Entries, s.By, db.FormatTime(s.At))
 }
 

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) access.Store) {
 		"rows":         testRows,
 		"revoked":      testRevoked,
 		"owner":        testOwner,
+		"removed":      testRemoved,
 		"numbers":      testNumbers,
 		"unique":       testUnique,
 		"generation":   testGeneration,
@@ -151,6 +152,44 @@ func testOwner(t *testing.T, s, other access.Store) {
 	}
 }
 
+// A removed object has no rows in force, also after it was added again. Nothing can be
+// added to it before.
+func testRemoved(t *testing.T, s, other access.Store) {
+	update(t, s, fill)
+	update(t, s, func(w access.Writer) error {
+		return errors.Join(w.RemoveObject(scans, "user:olga", at), w.RemoveObject(scans, "user:root", at), w.RemoveObject("dataset:none", "user:olga", at))
+	})
+	gone := func(when string, owners map[access.Object]access.Principal) {
+		t.Helper()
+		r := rules(t, other)
+		if !maps.Equal(r.Owners, owners) || len(r.Snapshots) != 0 || len(r.Grants) != 1 || r.Grants[0].ID != 2 || len(r.Declassifications) != 0 || len(r.Tokens) != 1 {
+			t.Errorf("%s: %+v", when, r)
+		}
+	}
+	gone("after the removal", map[access.Object]access.Principal{flowers: "group:botany"})
+	for name, add := range map[string]func(w access.Writer) error{
+		"a grant":            func(w access.Writer) error { _, err := w.AddGrant(full().Grants[0]); return err },
+		"a declassification": func(w access.Writer) error { _, err := w.AddDeclassification(full().Declassifications[0]); return err },
+		"a snapshot":         func(w access.Writer) error { return w.AddSnapshot(full().Snapshots[0]) },
+	} {
+		if err := s.Update(t.Context(), add); err == nil {
+			t.Errorf("%s was added to a removed dataset", name)
+		}
+	}
+	again := access.Registered{Name: "scans", URI: "file:///scans", Owner: "user:otto", By: "user:root", Created: at.Add(time.Hour)}
+	update(t, s, func(w access.Writer) error {
+		return errors.Join(w.SetOwner(scans, "user:olga"), w.AddObject(scans, again))
+	})
+	gone("added again", map[access.Object]access.Principal{flowers: "group:botany", scans: "user:otto"})
+	if r := rules(t, other); len(r.Datasets) != 1 || r.Datasets[0] != again {
+		t.Errorf("added again: %+v", r.Datasets)
+	}
+	update(t, s, func(w access.Writer) error { return w.AddSnapshot(full().Snapshots[0]) })
+	if r := rules(t, other); !slices.Equal(r.Snapshots, full().Snapshots) {
+		t.Errorf("its snapshots: %+v", r.Snapshots)
+	}
+}
+
 // A number is not used again after its row was revoked or its transaction failed.
 func testNumbers(t *testing.T, s, other access.Store) {
 	update(t, s, fill)
@@ -205,6 +244,7 @@ func testGeneration(t *testing.T, s, other access.Store) {
 		{"declassification", func(w access.Writer) error { _, err := w.AddDeclassification(full().Declassifications[0]); return err }},
 		{"revoked declassification", func(w access.Writer) error { return w.RevokeDeclassification(1, "user:olga", at) }},
 		{"token", func(w access.Writer) error { return w.AddToken(token("0a")) }},
+		{"removed object", func(w access.Writer) error { return w.RemoveObject(scans, "user:olga", at) }},
 		{"revoked token", func(w access.Writer) error { return w.RevokeToken("0a", "user:olga", at) }},
 	} {
 		update(t, s, c.change)
@@ -214,7 +254,9 @@ func testGeneration(t *testing.T, s, other access.Store) {
 		}
 		last = now
 	}
-	update(t, s, func(w access.Writer) error { return w.AddSnapshot(full().Snapshots[0]) })
+	update(t, s, func(w access.Writer) error {
+		return errors.Join(w.RemoveObject(scans, "user:olga", at), w.SetOwner(scans, "user:olga"))
+	})
 	if now := generation(t, other); now != last {
 		t.Errorf("nothing changed: generation %d after %d", now, last)
 	}
