@@ -100,7 +100,7 @@ func (c *Catalog) resolve(ctx context.Context, text string) (*registry.Manifest,
 }
 
 // exportedFrom returns the version of this registry whose manifest is in a
-// SavedModel; nil where there is none.
+// SavedModel; nil where there is none. An export of a deleted version is refused.
 func (c *Catalog) exportedFrom(ctx context.Context, folder string) (*registry.Manifest, error) {
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return nil, err
@@ -116,7 +116,7 @@ func (c *Catalog) exportedFrom(ctx context.Context, folder string) (*registry.Ma
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	ours, err := c.registry.Resolve(ctx, written.Ref())
+	ours, err := c.registry.Registered(ctx, written.Ref())
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil, nil // another registry's
 	}
@@ -128,7 +128,7 @@ func (c *Catalog) exportedFrom(ctx context.Context, folder string) (*registry.Ma
 	if err := errors.Join(errA, errB); err != nil || a != b {
 		return nil, err
 	}
-	return ours, nil
+	return c.registry.Resolve(ctx, ours.Ref()) // refuses a deleted version
 }
 
 // Base returns what the run builds on; see TrainingOptions.

@@ -36,10 +36,10 @@ func (noGroups) Of(context.Context, access.Principal) ([]access.Principal, error
 	return []access.Principal{}, nil
 }
 
-// A fixture is a home with the dataset scans, which olga owns, two versions of the
-// model m that were trained on it, and a stored base. Version 1 was in production
-// before version 2. Grant 1 is on the dataset, declassification 1 is of version 1,
-// and the server's account may use the model.
+// A fixture is a home with the datasets scans and spare, which olga owns, two versions
+// of the model m that were trained on scans, and a stored base. Version 1 was in
+// production before version 2. Grant 1 is on scans, declassification 1 is of version
+// 1, and the server's account may use the model.
 type fixture struct {
 	*Catalog
 	home, data string
@@ -64,6 +64,10 @@ func newFixture(t *testing.T) *fixture {
 	}
 	d, err := f.RegisterDataset(t.Context(), f.account, DatasetOptions{Name: "scans", URI: f.data, Owner: olga.Principal})
 	if err != nil {
+		t.Fatal(err)
+	}
+	spare := t.TempDir()
+	if _, err := f.RegisterDataset(t.Context(), f.account, DatasetOptions{Name: "spare", URI: spare, Owner: olga.Principal}); err != nil {
 		t.Fatal(err)
 	}
 	h.Lineage.Snapshots = []registry.SnapshotRef{{URI: d.URI, Digest: registry.Digest("sha256:" + strings.Repeat("0", 64)), Entries: 2, Datasets: []string{"scans"}}}

@@ -187,6 +187,13 @@ var operations = []operation{
 	{name: "RemoveAlias", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		return f.RemoveAlias(ctx, who, live, change)
 	}},
+	{name: "RemoveVersions", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.RemoveVersions(ctx, who, m1, change)
+		return err
+	}},
+	{name: "RemoveDataset", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.RemoveDataset(ctx, who, "spare", "")
+	}},
 	{name: "History", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		_, err := f.History(ctx, who, "m")
 		return err

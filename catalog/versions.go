@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tkit/access"
+	"tkit/internal/preprocessing"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -23,7 +24,8 @@ func (c *Catalog) ListModels(ctx context.Context, who access.Caller) ([]registry
 }
 
 // ListVersions returns all versions of a model, the oldest first. For a version
-// that the caller may not use, it returns only its number, time and aliases. It
+// that the caller may not use, it returns only its number, time and aliases; for
+// a deleted version, which nobody may use, its number, time and deletion. It
 // writes one record of the versions that the caller may use, and one of the
 // others.
 func (c *Catalog) ListVersions(ctx context.Context, who access.Caller, model string) ([]registry.Version, error) {
@@ -35,7 +37,8 @@ func (c *Catalog) ListVersions(ctx context.Context, who access.Caller, model str
 	if err != nil {
 		return nil, err
 	}
-	lineages, err := c.lineages(ctx, versions)
+	kept := undeleted(versions)
+	lineages, err := c.lineages(ctx, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +46,26 @@ func (c *Catalog) ListVersions(ctx context.Context, who access.Caller, model str
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range versions {
-		if m := v.Manifest; !usable[i] {
-			versions[i].Manifest = &registry.Manifest{Model: m.Model, Version: m.Version, Created: m.Created, Description: "no right to use"}
+	for i, next := 0, 0; i < len(versions); i++ {
+		description := "deleted"
+		if versions[i].Deleted == nil {
+			if next++; usable[next-1] {
+				continue
+			}
+			description = "no right to use"
 		}
+		versions[i].Manifest = withheld(versions[i].Manifest, description)
 	}
 	return versions, nil
+}
+
+// withheld returns what everybody may know of a manifest.
+func withheld(m *registry.Manifest, description string) *registry.Manifest {
+	return &registry.Manifest{
+		Model: m.Model, Version: m.Version, Created: m.Created, Description: description, Labels: []string{},
+		Preprocessing: preprocessing.Preprocessing{Steps: []preprocessing.Step{}},
+		Signature:     registry.Signature{Inputs: []registry.TensorSpec{}, Outputs: []registry.TensorSpec{}},
+	}
 }
 
 // ShowVersion returns everything about a version, to callers who may use it,
@@ -150,6 +167,11 @@ func (c *Catalog) VerifyRegistry(ctx context.Context, who access.Caller) ([]regi
 		return nil, err
 	}
 	return c.registry.Verify(ctx)
+}
+
+// undeleted returns the versions that are not deleted.
+func undeleted(versions []registry.Version) []registry.Version {
+	return slices.DeleteFunc(slices.Clone(versions), func(v registry.Version) bool { return v.Deleted != nil })
 }
 
 // lineages returns the origins of several versions.

@@ -6,8 +6,9 @@ import (
 )
 
 // Lineage returns a version followed by the registered versions that it was built on,
-// down to the first; those that were deleted since are in it, too. The error wraps ErrCorrupt or ErrNotFound if the lineage cannot
-// be followed to its end, so that it is unknown which data the version was trained on.
+// down to the first; those that were deleted since are in it, too. The error wraps
+// ErrCorrupt or ErrNotFound if the lineage cannot be followed to its end, so that it is
+// unknown which data the version was trained on.
 func (r *Registry) Lineage(ctx context.Context, m *Manifest) ([]*Manifest, error) {
 	lineage := []*Manifest{m}
 	seen := map[Ref]bool{m.Ref(): true}

@@ -6,8 +6,8 @@ import (
 	"tkit/internal/preprocessing"
 )
 
-// Pinning lists the versions, as MODEL@VERSION, except deleted ones, whose preprocessing uses the
-// plugin with a digest.
+// Pinning lists the versions, as MODEL@VERSION, whose preprocessing uses the plugin with
+// a digest. Deleted versions are not among them.
 func (r *Registry) Pinning(ctx context.Context, digest string) ([]string, error) {
 	models, err := r.List(ctx)
 	if err != nil {

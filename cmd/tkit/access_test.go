@@ -445,6 +445,11 @@ func TestDatasetCommands(t *testing.T) {
 		{args: "datasets acl more owner user:olga --json", want: `"owner": "user:olga"`},
 		{args: "datasets snapshots more --purpose audit", err: "nothing allows " + string(g.me) + " to list dataset:more for \"audit\""},
 		{args: "datasets acl more --purpose audit", err: "for \"audit\""},
+		{args: "datasets remove scans", want: "removed scans; its data stays"}, // by the owner of the home
+		{args: "datasets remove scans", err: "`tkit datasets list` shows"},
+		{args: "datasets remove more --json --reason done", want: `"removed": "more"`},
+		{args: "datasets add more DATA", want: "registered more"},
+		{args: "datasets acl more --json", want: "[]"},
 		{args: "access whoami", want: string(g.me)},
 		{args: "access token create --note x service:triage", want: "tkit_"},
 		{args: "access token list", want: "service:triage"},

@@ -34,7 +34,7 @@ func TestWrongUsage(t *testing.T) {
 		"plugins new", "plugins new x --lang c", "plugins install", "plugins list x", "plugins test x --sides 3", "plugins bench x --config []",
 		"access whoami x", "cache show x", "cache clear x", "access accept", "access accept x --reason r", "access token create bob", "access token create --expires x", "access token revoke",
 		"architectures list x", "architectures show", "architectures show lenet", "completion", "completion tcsh", "nonsense", "registry nonsense",
-		"registry rollback m@1", "registry remove-alias m@1", "datasets add A d", "access token create group:a", "base import A d", "plugins new A",
+		"registry rollback m@1", "registry remove-alias m@1", "registry remove", "registry remove m@champion", "registry remove A", "datasets remove", "datasets add A d", "access token create group:a", "base import A d", "plugins new A",
 		"datasets check d --validation .6 --test .6", "train --base b --data d --name m --validation .6 --test .6", "predict --model m - -",
 		"serve --tls-cert c", "serve --http= --grpc=",
 		"--nonsense", "registry list --nonsense", "train --epochs x",
@@ -59,7 +59,7 @@ func TestReadingCreatesNoHome(t *testing.T) {
 	mustRun(t, t.TempDir(), "datasets", "sample", "--digits", "0,1", data)
 	for line, ok := range map[string]bool{
 		"registry list": false, "registry list m": false, "registry show m": false, "registry history": false, "registry verify": false,
-		"registry gc": false, "cache show": false, "cache clear": false, "registry gc --dry-run": false, "registry access m": false, "registry acl m": false, "registry export m x": false,
+		"registry gc": false, "cache show": false, "cache clear": false, "registry remove m": false, "datasets remove d": false, "registry gc --dry-run": false, "registry access m": false, "registry acl m": false, "registry export m x": false,
 		"datasets list": false, "datasets show d": false, "datasets snapshots d": false, "datasets acl d": false, "datasets audit": false,
 		"datasets audit verify": false, "access token list": false, "predict --model m x.png": false, "plugins show p": false, "plugins remove p": false,
 		"plugins list": true, "plugins verify": true, "access whoami": true, "datasets check " + data: true, "architectures list": true,

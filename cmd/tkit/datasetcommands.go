@@ -38,31 +38,37 @@ Examples:
 			Action: withCatalog(addDataset),
 		},
 		{
-			Name:  "list",
-			Usage: "list the registered datasets that you may see",
-			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `Examples:
-   tkit datasets list`,
-			Action: inHome(withCatalog(listDatasets)),
+			Name:        "list",
+			Usage:       "list the registered datasets that you may see",
+			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: "Examples:\n   tkit datasets list",
+			Action:      inHome(withCatalog(listDatasets)),
 		},
 		{
-			Name:      "show",
-			Usage:     "show a registered dataset, and what you may do with it",
-			ArgsUsage: "DATASET",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `Examples:
-   tkit datasets show scans`,
-			Action: inHome(withCatalog(showDataset)),
+			Name:        "show",
+			Usage:       "show a registered dataset, and what you may do with it",
+			ArgsUsage:   "DATASET",
+			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: "Examples:\n   tkit datasets show scans",
+			Action:      inHome(withCatalog(showDataset)),
+		},
+		{
+			Name: "remove", Usage: "end the registration of a dataset; its data stays", ArgsUsage: "DATASET",
+			Flags: []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "the reason for the audit log, as `TEXT`"}, jsonFlag()},
+			Description: "Then only the permissions of its files restrict the data. The owners of the\n" +
+				"dataset and of the home may do this, unless a version is restricted by it. Its\n" +
+				"grants end, also if the name is registered again.\n\n" +
+				"Examples:\n   tkit datasets remove scans --reason \"the study has ended\"",
+			Action: inHome(withCatalog(removeDataset)),
 		},
 		datasetACLCommand(),
 		{
-			Name:      "snapshots",
-			Usage:     "list the snapshots of a registered dataset",
-			ArgsUsage: "DATASET",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
-			Description: `Examples:
-   tkit datasets snapshots scans`,
-			Action: inHome(withCatalog(listSnapshots)),
+			Name:        "snapshots",
+			Usage:       "list the snapshots of a registered dataset",
+			ArgsUsage:   "DATASET",
+			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
+			Description: "Examples:\n   tkit datasets snapshots scans",
+			Action:      inHome(withCatalog(listSnapshots)),
 		},
 		auditCommand(),
 	}
@@ -82,7 +88,7 @@ commas:
    use       use models that were trained on it
    download  download such models, or build on them
    promote   move the aliases of such models
-   grant     change these rights
+   grant     change these rights, and delete such models
 
 Only the owner has a right without a grant. A denial overrides every grant. A
 change takes effect within seconds, also on servers, on loaded models and on runs
@@ -107,6 +113,14 @@ func addDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		return err
 	}
 	return commandline.ShowDone(c, d, "registered %s at %s, owned by %s\nlet others: tkit datasets acl %[1]s grant PRINCIPAL RIGHTS", d.Name, d.URI, d.Owner)
+}
+
+func removeDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	name := c.Args().First()
+	if err := k.RemoveDataset(c.Context, who, name, c.String("reason")); err != nil {
+		return err
+	}
+	return commandline.ShowDone(c, map[string]any{"removed": name}, "removed %s; its data stays", name)
 }
 
 func listDatasets(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

@@ -38,6 +38,7 @@ func TestHomeOfAnEarlierVersion(t *testing.T) {
 			e.answers(t)
 			e.keepsBottlenecks(t)
 			e.isPromotable(t)
+			e.isRemovable(t)
 		})
 	}
 }
@@ -126,6 +127,25 @@ func (e earlier) isPromotable(t *testing.T) {
 	show := mustRun(t, e.path, "registry", "show", "--json", "digits@production")
 	if err := json.Unmarshal([]byte(show), &now); err != nil || now.Manifest.Version != 2 {
 		t.Errorf("after a promotion and its rollback version %d is in production, %v", now.Manifest.Version, err)
+	}
+}
+
+// isRemovable deletes a version, and keeps the dataset that the others are restricted by.
+func (e earlier) isRemovable(t *testing.T) {
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, e.path, "datasets", "acl", "scans", "owner", "user:"+me.Username) // who owns the home may
+	mustRun(t, e.path, "registry", "remove-alias", "digits@champion")
+	mustRun(t, e.path, "registry", "remove", "--reason", "no longer needed", "digits@1")
+	mustRun(t, e.path, "registry", "gc")
+	e.isVerified(t)
+	if _, _, err := tkit(t, e.path, "registry", "show", "digits@1"); err == nil || !strings.Contains(err.Error(), "no longer needed") {
+		t.Errorf("the deleted version: %v", err)
+	}
+	if _, _, err := tkit(t, e.path, "datasets", "remove", "scans"); err == nil || !strings.Contains(err.Error(), "digits@2") {
+		t.Errorf("removed a dataset in use: %v", err)
 	}
 }
 

@@ -42,6 +42,8 @@ var hints = []struct {
 	{audit.ErrAhead, acceptHint},
 	{access.ErrUnregistered, "`tkit datasets list` shows those that you may see"},
 	{registry.ErrEmpty, "`tkit train --help` shows how to register one"},
+	{registry.ErrAliased, "`tkit registry remove-alias MODEL@ALIAS` removes one"},
+	{access.ErrInUse, "`tkit registry remove MODEL@VERSION` removes one"},
 	{registry.ErrUncertain, "`tkit registry verify` lists the problems"},
 	{store.ErrNotInstalled, "`tkit plugins install PATH` installs it"},
 }

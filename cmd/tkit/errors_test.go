@@ -32,7 +32,8 @@ func TestHints(t *testing.T) {
 	}
 	all = append(all, &host.ContractError{Plugin: 2, Host: 1})
 
-	fill := strings.NewReplacer("PATH", "missing", "FOLDER", "missing", "NAME", "brighten", "TEXT", "restored")
+	fill := strings.NewReplacer("PATH", "missing", "FOLDER", "missing", "NAME", "brighten", "TEXT", "restored",
+		"MODEL", "flowers", "ALIAS", "champion", "VERSION", "7")
 	flags := flagsOf(app().Commands)
 	for _, err := range all {
 		err = fmt.Errorf("it failed: %w", err)

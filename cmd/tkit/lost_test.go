@@ -106,7 +106,7 @@ func TestLostDatabase(t *testing.T) {
 func dropped(owner string) []string {
 	tables := map[string][]string{
 		"access":   {"access_grants", "access_exemptions", "access_tokens", "access_snapshots", "access_objects", "access_audit", "access_generation"},
-		"registry": {"aliases", "events", "parts", "versions", "models"},
+		"registry": {"deletions", "aliases", "events", "parts", "versions", "models", "bases"},
 		"home":     {"home"},
 	}
 	all := []string{"PRAGMA foreign_keys = 0"}

@@ -15,6 +15,7 @@ import (
 var (
 	modelNames   = offered((*catalog.Catalog).ListModels, func(m registry.Model) []string { return []string{m.Name} })
 	versionNames = offered((*catalog.Catalog).ListModels, registry.Model.Refs)
+	onlyVersions = offered((*catalog.Catalog).ListModels, registry.Model.VersionRefs)
 	aliasNames   = offered((*catalog.Catalog).ListModels, registry.Model.AliasNames)
 	datasetNames = offered((*catalog.Catalog).ListDatasets, func(d catalog.ListedDataset) []string { return []string{d.Name} })
 	baseNames    = offered((*catalog.Catalog).ListBases, func(m *registry.BaseManifest) []string { return []string{m.Name} })

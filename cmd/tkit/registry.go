@@ -120,13 +120,12 @@ Examples:
 			Action: inHome(withCatalog(withVersion(rollBack))),
 		},
 		{
-			Name:      "remove-alias",
-			Usage:     "remove an alias; the version stays",
-			ArgsUsage: "MODEL@ALIAS",
-			Flags:     append(changeFlags(), jsonFlag()),
-			Description: `Examples:
-   tkit registry remove-alias flowers@champion`,
-			Action: inHome(withCatalog(withVersion(removeAlias))),
+			Name:        "remove-alias",
+			Usage:       "remove an alias; the version stays",
+			ArgsUsage:   "MODEL@ALIAS",
+			Flags:       append(changeFlags(), jsonFlag()),
+			Description: "Examples:\n   tkit registry remove-alias flowers@champion",
+			Action:      inHome(withCatalog(withVersion(removeAlias))),
 		},
 		{
 			Name:      "history",
@@ -141,9 +140,17 @@ Examples:
 	}
 }
 
-// maintenanceCommands are the commands of `tkit registry` for its files.
+// maintenanceCommands are the commands of `tkit registry` that check and free storage.
 func maintenanceCommands() []*cli.Command {
 	return []*cli.Command{
+		{
+			Name: "remove", Usage: "delete a version, or all versions of a model", ArgsUsage: "MODEL[@VERSION]",
+			Flags: append(changeFlags(), jsonFlag()), Action: inHome(withCatalog(removeVersions)),
+			Description: "A deletion is final. It is refused while an alias names the version, and requires\n" +
+				"the right to grant on all that restricts it. Its number and history remain.\n" +
+				"Servers drop it, and `tkit registry gc` removes its files.\n\n" +
+				"Examples:\n   tkit registry remove flowers@7 --reason \"wrong labels\"\n   tkit registry remove flowers",
+		},
 		{
 			Name:  "verify",
 			Usage: "check everything that is stored against its digests",

@@ -89,11 +89,23 @@ func TestRegistryCommands(t *testing.T) {
 		{args: "export flowers FOLDER", err: "trunk"}, // it is no network
 		{args: "show", err: "registry show --help"},
 		{args: "promote flowers@2 --alias champion", want: []string{"flowers@champion is version 2"}},
+		{args: "remove flowers@champion", err: "is an alias; name a version"},
+		{args: "remove flowers", err: "version 1 (flowers@production): an alias names it: remove the alias, or promote another version, first (`tkit registry remove-alias"},
+		{args: "remove flowers@2 --reason bad", err: "flowers@champion"},
+		{args: "remove-alias flowers@champion", want: []string{"removed"}},
+		{args: "remove flowers@2 --reason bad", want: []string{"removed flowers@2"}},
+		{args: "remove flowers@2", err: "by bob: bad"},
+		{args: "show flowers@2", err: "by bob: bad"},
+		{args: "list", want: []string{"flowers"}},
+		{args: "list flowers", want: []string{"flowers@1", "flowers@2", "by bob: bad"}},
+		{args: "history flowers", want: []string{"delete", "version 2", "bad"}},
+		{args: "verify", want: []string{"everything is unchanged since its registration"}},
+		{args: "gc", want: []string{"removed 1"}},
 		{args: "show cars", err: "there are flowers"},
 		{args: "show flower", err: "did you mean flowers?"},
 		{args: "show flowers@prodution", err: "did you mean flowers@production?"},
 		{args: "show Flowers", err: "model name"},
-		{args: "show flowers@9", err: "newest version is 2"},
+		{args: "show flowers@9", err: "newest version is 1"},
 		{args: "verify flowers", err: "takes no argument"},
 	} {
 		out, err := runRegistry(t, home, strings.Fields(strings.Replace(c.args, "FOLDER", filepath.Join(home, "exported"), 1))...)
@@ -112,7 +124,7 @@ func TestRegistryJSON(t *testing.T) {
 	home := registryAt(t)
 	for _, args := range []string{
 		"promote --json flowers@1", "promote --json flowers@2", "rollback --json flowers", "list --json", "list --json flowers",
-		"show --json flowers", "history --json", "verify --json", "gc --json",
+		"show --json flowers", "remove --json flowers@2", "list --json flowers", "history --json", "verify --json", "gc --json",
 	} {
 		out, err := runRegistry(t, home, strings.Fields(args)...)
 		if err != nil || !json.Valid([]byte(out)) || strings.Contains(out, "null") {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -80,6 +81,18 @@ func removeAlias(c *cli.Context, k *catalog.Catalog, who access.Caller, alias re
 		return err
 	}
 	return commandline.ShowDone(c, map[string]any{"removed": alias.String()}, "removed %s", alias)
+}
+
+func removeVersions(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+	ref, err := registry.ParseVersions(c.Args().First())
+	if err != nil {
+		return err
+	}
+	removed, err := k.RemoveVersions(c.Context, who, ref, change(c))
+	if err != nil {
+		return err
+	}
+	return commandline.ShowDone(c, map[string]any{"removed": removed}, "removed %s", strings.Join(removed, ", "))
 }
 
 func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {

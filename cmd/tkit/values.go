@@ -26,6 +26,7 @@ var argumentValues = commandline.Values{
 	"MODEL":                  {Check: registry.CheckModelName, Offer: modelNames},
 	"MODEL[@VERSION|@ALIAS]": {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
 	"MODEL@VERSION":          {Check: commandline.Parsed(registry.ParseRef), Offer: versionNames},
+	"MODEL[@VERSION]":        {Check: commandline.Parsed(registry.ParseVersions), Offer: onlyVersions},
 	"MODEL[@ALIAS]":          {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
 	"MODEL@ALIAS":            {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
 	"DATASET":                {Offer: datasetNames},
