@@ -91,16 +91,16 @@ func (c *narrowing) chooseValues() {
 	refused := make(map[string]bool)
 	for _, node := range c.n.Graph.GetNode() {
 		for i, in := range dataInputs(node) {
-			r := mustRef(in)
+			r := mustID(in)
 			if c.takes(node, i) == tensorflow.BFloat16 {
-				wanted[r.node] = true
+				wanted[r.Node] = true
 			} else {
-				refused[r.node] = true
+				refused[r.Node] = true
 			}
 		}
 	}
 	for _, p := range c.n.Outputs {
-		refused[mustRef(p.Tensor).node] = true
+		refused[mustID(p.Tensor).Node] = true
 	}
 	for name := range wanted {
 		node := c.x.nodes[name]
@@ -119,7 +119,7 @@ func (c *narrowing) weightRead(node *nodepb.NodeDef) *Weight {
 	if node.GetOp() != "ReadVariableOp" {
 		return nil
 	}
-	w := c.n.Weight(mustRef(node.GetInput()[0]).node)
+	w := c.n.Weight(mustID(node.GetInput()[0]).Node)
 	if w == nil || w.DataType != tensorflow.Float32 || node.GetName() != w.Name+readSuffix {
 		return nil
 	}
@@ -134,18 +134,18 @@ func (c *narrowing) takes(node *nodepb.NodeDef, i int) tensorflow.DataType {
 }
 
 // gives returns the type of an output after the change, 0 likewise.
-func (c *narrowing) gives(r ref) tensorflow.DataType {
-	node := c.x.nodes[r.node]
+func (c *narrowing) gives(r TensorID) tensorflow.DataType {
+	node := c.x.nodes[r.Node]
 	if node.GetOp() == "Const" || node.GetOp() == "ReadVariableOp" || node.GetOp() == "Placeholder" {
 		switch {
 		case attrType(node, "dtype") != tensorflow.Float32:
 			return 0
-		case c.narrow[r.node]:
+		case c.narrow[r.Node]:
 			return tensorflow.BFloat16
 		}
 		return tensorflow.Float32
 	}
-	return c.typeOf(argument(c.defs[node.GetOp()].GetOutputArg(), node, r.port), node)
+	return c.typeOf(argument(c.defs[node.GetOp()].GetOutputArg(), node, r.Port), node)
 }
 
 func (c *narrowing) typeOf(arg *opdefpb.OpDef_ArgDef, node *nodepb.NodeDef) tensorflow.DataType {
@@ -200,9 +200,9 @@ func (c *narrowing) rewrite() (*Network, error) {
 	for _, node := range c.n.Graph.GetNode() {
 		changed := clone(node)
 		for i, in := range dataInputs(node) {
-			from, to := c.gives(mustRef(in)), c.takes(node, i)
+			from, to := c.gives(mustID(in)), c.takes(node, i)
 			if from != 0 && to != 0 && from != to {
-				changed.Input[i] = c.cast(mustRef(in), from, to).String()
+				changed.Input[i] = c.cast(mustID(in), from, to).String()
 			}
 		}
 		if c.narrow[node.GetName()] {
@@ -214,8 +214,8 @@ func (c *narrowing) rewrite() (*Network, error) {
 	}
 	outputs := slices.Clone(c.n.Outputs)
 	for i, p := range outputs {
-		if r := mustRef(p.Tensor); c.gives(r) == tensorflow.BFloat16 {
-			outputs[i].Tensor = c.cast(r, tensorflow.BFloat16, tensorflow.Float32).tensor()
+		if r := mustID(p.Tensor); c.gives(r) == tensorflow.BFloat16 {
+			outputs[i].Tensor = c.cast(r, tensorflow.BFloat16, tensorflow.Float32).Name()
 		}
 	}
 	weights := slices.Clone(c.n.Weights)
@@ -230,15 +230,15 @@ func (c *narrowing) rewrite() (*Network, error) {
 }
 
 // cast returns r in another type.
-func (c *narrowing) cast(r ref, from, to tensorflow.DataType) ref {
-	name := fmt.Sprintf("%s/%d/%v", r.node, r.port, to)
+func (c *narrowing) cast(r TensorID, from, to tensorflow.DataType) TensorID {
+	name := fmt.Sprintf("%s/%d/%v", r.Node, r.Port, to)
 	if c.casts[name] == nil {
 		node := newNode("Cast", c.x.freeName(name), attrs{"SrcT": typeAttr(from), "DstT": typeAttr(to)}, r.String())
 		c.x.nodes[node.GetName()] = node
 		c.casts[name] = node
 		c.order = append(c.order, node)
 	}
-	return ref{c.casts[name].GetName(), 0}
+	return TensorID{c.casts[name].GetName(), 0}
 }
 
 // lower makes a node bfloat16.

@@ -137,7 +137,7 @@ func (b *builder) network(outputs ...string) *Network {
 		}
 	}
 	for _, name := range outputs {
-		n.Outputs = append(n.Outputs, TensorInfo{Name: name, Tensor: mustRef(name).tensor(), DataType: tensorflow.Float32})
+		n.Outputs = append(n.Outputs, TensorInfo{Name: name, Tensor: mustID(name).Name(), DataType: tensorflow.Float32})
 	}
 	return n
 }

@@ -12,10 +12,10 @@ import (
 const maxInts = 1 << 10
 
 // ints returns the values of an int32 or int64 constant.
-func (x *index) ints(at ref) ([]int64, bool) {
-	node := x.nodes[at.node]
+func (x *index) ints(at TensorID) ([]int64, bool) {
+	node := x.nodes[at.Node]
 	for node.GetOp() == "Identity" {
-		node = x.nodes[mustRef(node.GetInput()[0]).node]
+		node = x.nodes[mustID(node.GetInput()[0]).Node]
 	}
 	if node.GetOp() != "Const" {
 		return nil, false

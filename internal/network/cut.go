@@ -81,7 +81,7 @@ func (n *Network) Cut(endpoint string, pool Pool) (trunk, rest *Network, err err
 }
 
 // before returns the trunk.
-func (n *Network) before(at ref, port TensorInfo, pool Pool) (*Network, error) {
+func (n *Network) before(at TensorID, port TensorInfo, pool Pool) (*Network, error) {
 	x := newIndex(n.Graph.GetNode())
 	nodes, out, err := pool.nodes(x, at, port)
 	if err != nil {
@@ -91,33 +91,33 @@ func (n *Network) before(at ref, port TensorInfo, pool Pool) (*Network, error) {
 }
 
 // after returns the rest.
-func (n *Network) after(at ref, port TensorInfo, pool Pool) (*Network, error) {
+func (n *Network) after(at TensorID, port TensorInfo, pool Pool) (*Network, error) {
 	x := newIndex(n.Graph.GetNode())
-	trunk := x.ancestors([]string{at.tensor()})
+	trunk := x.ancestors([]string{at.Name()})
 	for _, p := range n.Inputs {
-		if mustRef(p.Tensor) == at {
+		if mustID(p.Tensor) == at {
 			return nil, fmt.Errorf("%w: it is the input %q", ErrNotACut, p.Name)
 		}
 	}
-	if opens[x.nodes[at.node].GetOp()] || x.looping(at.node) {
+	if opens[x.nodes[at.Node].GetOp()] || x.looping(at.Node) {
 		return nil, fmt.Errorf("%w: it is inside a loop or a branch", ErrNotACut)
 	}
 	port.Name = bottleneck
 	if pool != PoolNone {
 		port.Name = endpointInput
 	}
-	start := ref{x.freeName(port.Name), 0}
-	port.Tensor = start.tensor()
+	start := TensorID{x.freeName(port.Name), 0}
+	port.Tensor = start.Name()
 
 	nodes := withoutControls(n.Graph.GetNode(), trunk)
-	nodes = rewire(nodes, map[ref]ref{at: start})
-	nodes = append(nodes, PlaceholderNode(start.node, port.DataType, port.Shape))
+	nodes = rewire(nodes, map[TensorID]TensorID{at: start})
+	nodes = append(nodes, PlaceholderNode(start.Node, port.DataType, port.Shape))
 	outputs := slices.Clone(n.Outputs)
 	for i, p := range outputs {
-		if mustRef(p.Tensor) == at { // TensorFlow cannot fetch a tensor that it is fed
-			same := newNode("Identity", x.freeName(start.node+"/identity"), attrs{"T": typeAttr(port.DataType)}, start.node)
+		if mustID(p.Tensor) == at { // TensorFlow cannot fetch a tensor that it is fed
+			same := newNode("Identity", x.freeName(start.Node+"/identity"), attrs{"T": typeAttr(port.DataType)}, start.Node)
 			nodes = append(nodes, same)
-			outputs[i].Tensor = ref{same.GetName(), 0}.tensor()
+			outputs[i].Tensor = TensorID{same.GetName(), 0}.Name()
 		}
 	}
 	rest := n.live(nodes, append(slices.Clone(n.Inputs), port), outputs, n.Weights)
@@ -146,8 +146,8 @@ func withoutControls(nodes []*nodepb.NodeDef, from map[string]bool) []*nodepb.No
 	out := slices.Clone(nodes)
 	for i, node := range out {
 		gone := func(in string) bool {
-			r := mustRef(in)
-			return r.port == control && from[r.node]
+			r := mustID(in)
+			return r.Port == Control && from[r.Node]
 		}
 		if slices.ContainsFunc(node.GetInput(), gone) {
 			node = clone(node)

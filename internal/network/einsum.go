@@ -64,7 +64,7 @@ func labelled(equation string, inputs []string, g *tensorflow.Graph) (string, er
 	sizes := make(map[byte]int64) // by letter, once known
 	longest := 0
 	for i, in := range inputs {
-		shape, err := g.Shape(mustRef(in).tensor())
+		shape, err := g.Shape(mustID(in).Name())
 		if err != nil || shape == nil {
 			return "", fmt.Errorf("has an input %d of unknown rank", i)
 		}

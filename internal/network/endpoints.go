@@ -62,7 +62,7 @@ func (p place) endpoint(g *tensorflow.Graph) (Endpoint, error) {
 
 // A place is a tensor where the network can be cut.
 type place struct {
-	at     ref
+	at     TensorID
 	op     string
 	name   string
 	hidden bool // not listed
@@ -101,15 +101,15 @@ func dominators(order []*nodepb.NodeDef, outputs []TensorInfo) []place {
 	used := make(map[string]map[int]bool, len(order)) // node → its outputs used by others on the path
 	edges := make([]int, len(order))                  // node → the last node that uses it
 	first := len(order)                               // the last input: paths begin at each input
-	use := func(r ref, by int) bool {
-		at, on := position[r.node]
+	use := func(r TensorID, by int) bool {
+		at, on := position[r.Node]
 		if !on {
 			return false
 		}
-		if used[r.node] == nil {
-			used[r.node] = make(map[int]bool)
+		if used[r.Node] == nil {
+			used[r.Node] = make(map[int]bool)
 		}
-		used[r.node][r.port] = true
+		used[r.Node][r.Port] = true
 		if at < by {
 			edges[at] = max(edges[at], by)
 		} else { // the edge closes a loop, which cannot be cut inside
@@ -120,14 +120,14 @@ func dominators(order []*nodepb.NodeDef, outputs []TensorInfo) []place {
 	for i, node := range order {
 		fed := false
 		for _, in := range dataInputs(node) {
-			fed = use(mustRef(in), i) || fed
+			fed = use(mustID(in), i) || fed
 		}
 		if !fed {
 			first = i
 		}
 	}
 	for _, p := range outputs {
-		use(mustRef(p.Tensor), len(order))
+		use(mustID(p.Tensor), len(order))
 	}
 	var list []place
 	reach := 0 // the furthest target of an edge from an earlier node
@@ -135,7 +135,7 @@ func dominators(order []*nodepb.NodeDef, outputs []TensorInfo) []place {
 		ports := used[node.GetName()]
 		if i > first && reach <= i && len(ports) == 1 && !opens[node.GetOp()] {
 			for port := range ports {
-				list = append(list, place{at: ref{node.GetName(), port}, op: node.GetOp()})
+				list = append(list, place{at: TensorID{node.GetName(), port}, op: node.GetOp()})
 			}
 		}
 		reach = max(reach, edges[i])
@@ -177,11 +177,11 @@ func (n *Network) hide(x *index, order []*nodepb.NodeDef, list []place) {
 	last := -1 // the last listed place
 	for i := range list {
 		p := &list[i]
-		if p.hidden = !learned[p.at.node] || passing[p.op] || probability[p.op]; p.hidden {
+		if p.hidden = !learned[p.at.Node] || passing[p.op] || probability[p.op]; p.hidden {
 			continue
 		}
 		if last >= 0 {
-			between := order[position[list[last].at.node]+1 : position[p.at.node]+1]
+			between := order[position[list[last].at.Node]+1 : position[p.at.Node]+1]
 			list[last].hidden = !slices.ContainsFunc(between, func(node *nodepb.NodeDef) bool {
 				return !elementwise[node.GetOp()] && !passing[node.GetOp()]
 			})
@@ -212,17 +212,17 @@ func (n *Network) weightNodes() []string {
 }
 
 // resolve finds a tensor by the name of an endpoint, a node or the tensor.
-func (n *Network) resolve(name string) (ref, error) {
+func (n *Network) resolve(name string) (TensorID, error) {
 	places := n.places()
 	for _, p := range places {
 		if p.name == name {
 			return p.at, nil
 		}
 	}
-	at, err := parseRef(name)
-	if err == nil && at.port != control {
+	at, err := ParseTensorID(name)
+	if err == nil && at.Port != Control {
 		for _, node := range n.Graph.GetNode() {
-			if node.GetName() == at.node {
+			if node.GetName() == at.Node {
 				return at, nil
 			}
 		}
@@ -233,5 +233,5 @@ func (n *Network) resolve(name string) (ref, error) {
 			names = append(names, p.name)
 		}
 	}
-	return ref{}, fmt.Errorf("no endpoint, node or tensor has that name; similar names are %s", strings.Join(nearest(name, names, 5), ", "))
+	return TensorID{}, fmt.Errorf("no endpoint, node or tensor has that name; similar names are %s", strings.Join(nearest(name, names, 5), ", "))
 }

@@ -74,11 +74,11 @@ func (f *folding) sweep() {
 }
 
 // redirect replaces the keys by the values as sources of edges and outputs.
-func (f *folding) redirect(to map[ref]ref) {
+func (f *folding) redirect(to map[TensorID]TensorID) {
 	f.setNodes(rewire(f.Graph.GetNode(), to))
 	for i, p := range f.Outputs {
-		if r, ok := to[mustRef(p.Tensor)]; ok {
-			f.Outputs[i].Tensor = r.tensor()
+		if r, ok := to[mustID(p.Tensor)]; ok {
+			f.Outputs[i].Tensor = r.Name()
 		}
 	}
 }
@@ -114,19 +114,19 @@ var passes = set("Identity", "IdentityN", "PreventGradient", "Snapshot", "StopGr
 // tensor that it is fed.
 func (f *folding) bypass() {
 	x := newIndex(f.Graph.GetNode())
-	source := func(r ref) (ref, bool) {
-		node := x.nodes[r.node]
+	source := func(r TensorID) (TensorID, bool) {
+		node := x.nodes[r.Node]
 		same := passes[node.GetOp()] || node.GetOp() == "Cast" && attrType(node, "SrcT") == attrType(node, "DstT")
-		if !same || r.port >= len(dataInputs(node)) || len(dataInputs(node)) < len(node.GetInput()) {
+		if !same || r.Port >= len(dataInputs(node)) || len(dataInputs(node)) < len(node.GetInput()) {
 			return r, false
 		}
-		return mustRef(node.GetInput()[r.port]), true
+		return mustID(node.GetInput()[r.Port]), true
 	}
 	// Each node on the path is mapped to its end, so that long chains take
 	// linear time.
-	origins := make(map[ref]ref)
-	origin := func(r ref) ref {
-		var way []ref
+	origins := make(map[TensorID]TensorID)
+	origin := func(r TensorID) TensorID {
+		var way []TensorID
 		for {
 			next, ok := origins[r]
 			if !ok {
@@ -146,7 +146,7 @@ func (f *folding) bypass() {
 	nodes := slices.Clone(f.Graph.GetNode())
 	for i, node := range nodes {
 		for j, in := range dataInputs(node) {
-			r := mustRef(in)
+			r := mustID(in)
 			if to := origin(r); to != r {
 				if node == x.nodes[node.GetName()] {
 					node = clone(node)
@@ -157,9 +157,9 @@ func (f *folding) bypass() {
 		}
 	}
 	for i, p := range f.Outputs {
-		to := origin(mustRef(p.Tensor))
-		if x.nodes[to.node].GetOp() != "Placeholder" {
-			f.Outputs[i].Tensor = to.tensor()
+		to := origin(mustID(p.Tensor))
+		if x.nodes[to.Node].GetOp() != "Placeholder" {
+			f.Outputs[i].Tensor = to.Name()
 		}
 	}
 	f.setNodes(nodes)

@@ -27,14 +27,14 @@ func (f *folding) foldAffine() error {
 		replace: make(map[string][]*nodepb.NodeDef),
 	}
 	for _, p := range f.Outputs {
-		r := mustRef(p.Tensor)
-		a.outputs[r.node] = true
-		a.later[r.node] = a.later[r.node] || r.port > 0
+		r := mustID(p.Tensor)
+		a.outputs[r.Node] = true
+		a.later[r.Node] = a.later[r.Node] || r.Port > 0
 	}
 	for _, node := range f.Graph.GetNode() {
 		for _, in := range dataInputs(node) {
-			r := mustRef(in)
-			a.later[r.node] = a.later[r.node] || r.port > 0
+			r := mustID(in)
+			a.later[r.Node] = a.later[r.Node] || r.Port > 0
 		}
 	}
 	// In the direction of the data, so that a chain is found at its beginning.
@@ -69,7 +69,7 @@ type affineFolder struct {
 // A link is one affine operation of a chain: v is the per-channel operand.
 type link struct {
 	node     *nodepb.NodeDef
-	v        ref
+	v        TensorID
 	reversed bool // v - x instead of x - v
 }
 
@@ -83,7 +83,7 @@ func (a *affineFolder) contraction(node *nodepb.NodeDef) {
 	if len(users) != 1 {
 		return
 	}
-	chain := a.chain(a.x.nodes[users[0]], ref{node.GetName(), 0}, kernel.channels)
+	chain := a.chain(a.x.nodes[users[0]], TensorID{node.GetName(), 0}, kernel.channels)
 	if len(chain) == 0 || len(chain) == 1 && chain[0].node.GetOp() == "BiasAdd" {
 		return
 	}
@@ -93,7 +93,7 @@ func (a *affineFolder) contraction(node *nodepb.NodeDef) {
 
 	conv := clone(node)
 	if scale != nil {
-		scaled := m.op("Mul", m.widen(kernel.ref), m.reshape(*scale, kernel.scaleShape...))
+		scaled := m.op("Mul", m.widen(kernel.TensorID), m.reshape(*scale, kernel.scaleShape...))
 		conv.Input[1] = m.narrow(scaled, node.GetName()+"/kernel").String()
 	}
 	last := conv
@@ -119,11 +119,11 @@ func (a *affineFolder) normalisation(node *nodepb.NodeDef) {
 		return
 	}
 	for _, in := range dataInputs(node) {
-		r := mustRef(in)
-		if a.fixed[r.node] {
+		r := mustID(in)
+		if a.fixed[r.Node] {
 			continue
 		}
-		shape, err := a.graph.Shape(r.tensor())
+		shape, err := a.graph.Shape(r.Name())
 		if err != nil || len(shape) < 2 || shape[len(shape)-1] <= 0 {
 			return
 		}
@@ -165,8 +165,8 @@ func (a *affineFolder) remove(node *nodepb.NodeDef, chain []link) {
 
 // chain returns the consecutive affine operations from first on, whose input is
 // from. It ends where an intermediate result has another use.
-func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []link {
-	shape, err := a.graph.Shape(from.tensor())
+func (a *affineFolder) chain(first *nodepb.NodeDef, from TensorID, channels int64) []link {
+	shape, err := a.graph.Shape(from.Name())
 	if err != nil || len(shape) < 2 {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []
 			break
 		}
 		chain = append(chain, l)
-		from = ref{node.GetName(), 0}
+		from = TensorID{node.GetName(), 0}
 		users := a.x.consumers[node.GetName()]
 		if a.outputs[node.GetName()] || len(users) != 1 {
 			break
@@ -191,17 +191,17 @@ func (a *affineFolder) chain(first *nodepb.NodeDef, from ref, channels int64) []
 }
 
 // link interprets node as an affine operation applied to from.
-func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels int64) (link, bool) {
+func (a *affineFolder) link(node *nodepb.NodeDef, from TensorID, rank int, channels int64) (link, bool) {
 	in := dataInputs(node)
 	if len(in) < 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {
 		return link{}, false
 	}
-	x, v := mustRef(in[0]), mustRef(in[1])
+	x, v := mustID(in[0]), mustID(in[1])
 	switch node.GetOp() {
 	case "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3":
 		ok := x == from && len(in) == 5 && inference(node) && !a.later[node.GetName()]
 		for _, s := range in[1:] {
-			ok = ok && a.fixed[mustRef(s).node]
+			ok = ok && a.fixed[mustID(s).Node]
 		}
 		return link{node: node}, ok
 	case "BiasAdd", "Sub", "RealDiv", "Div":
@@ -216,7 +216,7 @@ func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels i
 	if reversed {
 		x, v = v, x
 	}
-	if x != from || !a.fixed[v.node] || !a.perChannel(v, rank, channels) {
+	if x != from || !a.fixed[v.Node] || !a.perChannel(v, rank, channels) {
 		return link{}, false
 	}
 	return link{node: node, v: v, reversed: reversed}, true
@@ -224,8 +224,8 @@ func (a *affineFolder) link(node *nodepb.NodeDef, from ref, rank int, channels i
 
 // perChannel reports whether v has one value, or one per channel, for a tensor
 // of that rank with channels last.
-func (a *affineFolder) perChannel(v ref, rank int, channels int64) bool {
-	shape, err := a.graph.Shape(v.tensor())
+func (a *affineFolder) perChannel(v TensorID, rank int, channels int64) bool {
+	shape, err := a.graph.Shape(v.Name())
 	if err != nil || shape == nil || len(shape) > rank {
 		return false
 	}

@@ -52,7 +52,7 @@ func (f *folding) isFixed(node *nodepb.NodeDef, fixed map[string]bool) bool {
 		return false
 	}
 	for _, in := range node.GetInput() {
-		if !fixed[mustRef(in).node] {
+		if !fixed[mustID(in).Node] {
 			return false
 		}
 	}
@@ -111,10 +111,10 @@ func (f *folding) evaluate(ctx context.Context) error {
 
 // checkSizes checks that the fixed tensors needed for the list fit into memory,
 // as far as their shapes are known.
-func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
-	checked := make(map[ref]int64)
-	check := func(r ref) error {
-		if _, ok := checked[r]; ok || r.port == control {
+func (f *folding) checkSizes(g *tensorflow.Graph, list []TensorID) error {
+	checked := make(map[TensorID]int64)
+	check := func(r TensorID) error {
+		if _, ok := checked[r]; ok || r.Port == Control {
 			return nil
 		}
 		port, err := describe(g, r)
@@ -127,7 +127,7 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 		}
 		n, err := byteSize(port.DataType, port.Shape)
 		if err != nil || n > maxFixed {
-			return fmt.Errorf("%q does not depend on the input and has the shape %v, more than the %d bytes allowed for such a value; save the model without it", r.tensor(), port.Shape, int64(maxFixed))
+			return fmt.Errorf("%q does not depend on the input and has the shape %v, more than the %d bytes allowed for such a value; save the model without it", r.Name(), port.Shape, int64(maxFixed))
 		}
 		checked[r] = n
 		return nil
@@ -135,7 +135,7 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 	fixed := f.fixed()
 	for _, node := range f.Graph.GetNode() {
 		for _, in := range node.GetInput() {
-			if r := mustRef(in); fixed[r.node] {
+			if r := mustID(in); fixed[r.Node] {
 				if err := check(r); err != nil {
 					return err
 				}
@@ -148,7 +148,7 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 			return err
 		}
 		if left -= checked[r]; left < 0 {
-			return fmt.Errorf("the values that do not depend on the input take more than %d bytes up to %q; save the model without them", maxFixed+2*f.Bytes(), r.tensor())
+			return fmt.Errorf("the values that do not depend on the input take more than %d bytes up to %q; save the model without them", maxFixed+2*f.Bytes(), r.Name())
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (f *folding) checkSizes(g *tensorflow.Graph, list []ref) error {
 
 // frontier returns the fixed tensors used by outputs or by nodes that are not
 // fixed, unless they are already weights or constants.
-func (f *folding) frontier() []ref {
+func (f *folding) frontier() []TensorID {
 	fixed := f.fixed()
 	x := newIndex(f.Graph.GetNode())
 	final := func(node *nodepb.NodeDef) bool {
@@ -170,11 +170,11 @@ func (f *folding) frontier() []ref {
 		}
 		return false
 	}
-	seen := make(map[ref]bool)
-	var list []ref
+	seen := make(map[TensorID]bool)
+	var list []TensorID
 	need := func(s string) {
-		r := mustRef(s)
-		if r.port != control && fixed[r.node] && !seen[r] && !final(x.nodes[r.node]) {
+		r := mustID(s)
+		if r.Port != Control && fixed[r.Node] && !seen[r] && !final(x.nodes[r.Node]) {
 			seen[r] = true
 			list = append(list, r)
 		}
@@ -220,20 +220,20 @@ func (f *folding) compute(ctx context.Context, wanted []TensorInfo) error {
 			v.Close()
 		}
 	}()
-	redirect := make(map[ref]ref)
+	redirect := make(map[TensorID]TensorID)
 	for _, p := range wanted {
-		redirect[mustRef(p.Tensor)] = ref{}
+		redirect[mustID(p.Tensor)] = TensorID{}
 	}
 	// A replacement takes the node's name, unless the node is still needed.
 	kept, taken := f.without(redirect)
 	var nodes []*nodepb.NodeDef
 	for i, p := range wanted {
-		made, value := f.replacement(taken, mustRef(p.Tensor), values[i])
+		made, value := f.replacement(taken, mustID(p.Tensor), values[i])
 		for _, node := range made {
 			taken.nodes[node.GetName()] = node
 		}
 		nodes = append(nodes, made...)
-		redirect[mustRef(p.Tensor)] = value
+		redirect[mustID(p.Tensor)] = value
 	}
 	f.setNodes(kept)
 	f.redirect(redirect)
@@ -243,39 +243,39 @@ func (f *folding) compute(ctx context.Context, wanted []TensorInfo) error {
 
 // without returns the nodes, and their index, except those of which only the
 // given tensors are used.
-func (f *folding) without(tensors map[ref]ref) ([]*nodepb.NodeDef, *index) {
+func (f *folding) without(tensors map[TensorID]TensorID) ([]*nodepb.NodeDef, *index) {
 	needed := make(map[string]bool)
 	for _, node := range f.Graph.GetNode() {
 		for _, in := range node.GetInput() {
-			r := mustRef(in)
+			r := mustID(in)
 			if _, ok := tensors[r]; !ok {
-				needed[r.node] = true
+				needed[r.Node] = true
 			}
 		}
 	}
 	gone := make(map[string]bool)
 	for r := range tensors {
-		gone[r.node] = !needed[r.node]
+		gone[r.Node] = !needed[r.Node]
 	}
 	kept := slices.DeleteFunc(slices.Clone(f.Graph.GetNode()), func(node *nodepb.NodeDef) bool { return gone[node.GetName()] })
 	return kept, newIndex(kept)
 }
 
 // replacement returns the nodes that hold v in place of the tensor at r.
-func (f *folding) replacement(taken *index, r ref, v *tensorflow.Tensor) ([]*nodepb.NodeDef, ref) {
+func (f *folding) replacement(taken *index, r TensorID, v *tensorflow.Tensor) ([]*nodepb.NodeDef, TensorID) {
 	data := bytes.Clone(v.Bytes())
 	shape := append([]int64{}, v.Shape()...)
-	name := taken.freeName(r.node)
+	name := taken.freeName(r.Node)
 	if !isWeight(v.DataType(), shape, int64(len(data))) {
-		return []*nodepb.NodeDef{ConstNode(name, v.DataType(), shape, data)}, ref{name, 0}
+		return []*nodepb.NodeDef{ConstNode(name, v.DataType(), shape, data)}, TensorID{name, 0}
 	}
 	for i := 1; taken.nodes[name] != nil || taken.nodes[name+readSuffix] != nil; i++ {
-		name = fmt.Sprintf("%s_%d", r.node, i)
+		name = fmt.Sprintf("%s_%d", r.Node, i)
 	}
 	w := &Weight{Name: name, DataType: v.DataType(), Shape: shape, Data: data}
 	f.Weights = append(f.Weights, w)
 	handle, read := WeightNodes(w)
-	return []*nodepb.NodeDef{handle, read}, ref{read.GetName(), 0}
+	return []*nodepb.NodeDef{handle, read}, TensorID{read.GetName(), 0}
 }
 
 // mergeConstants merges equal constants.
@@ -284,7 +284,7 @@ func (f *folding) mergeConstants() {
 		return // a constant of a loop's body must stay in it
 	}
 	first := make(map[string]string)
-	same := make(map[ref]ref)
+	same := make(map[TensorID]TensorID)
 	for _, node := range f.Graph.GetNode() {
 		if node.GetOp() != "Const" {
 			continue
@@ -294,7 +294,7 @@ func (f *folding) mergeConstants() {
 			continue
 		}
 		if name, ok := first[string(key)]; ok {
-			same[ref{node.GetName(), 0}] = ref{name, 0}
+			same[TensorID{node.GetName(), 0}] = TensorID{name, 0}
 		} else {
 			first[string(key)] = node.GetName()
 		}
@@ -313,11 +313,11 @@ func (f *folding) mergeWeights() {
 	sorted := slices.Clone(f.Weights)
 	slices.SortStableFunc(sorted, func(a, b *Weight) int { return strings.Compare(a.Name, b.Name) })
 	first := make(map[key]*Weight)
-	same := make(map[ref]ref)
+	same := make(map[TensorID]TensorID)
 	for _, w := range sorted {
 		k := key{w.DataType, fmt.Sprint(w.Shape), sha256.Sum256(w.Data)}
 		if v, ok := first[k]; ok {
-			same[ref{w.Name + readSuffix, 0}] = ref{v.Name + readSuffix, 0}
+			same[TensorID{w.Name + readSuffix, 0}] = TensorID{v.Name + readSuffix, 0}
 		} else {
 			first[k] = w
 		}

@@ -6,7 +6,7 @@ import (
 
 // A kernel is the weight of a convolution or a matrix product.
 type kernel struct {
-	ref
+	TensorID
 	channels   int64   // of the output
 	scaleShape []int64 // shape of one factor per channel that broadcasts over the kernel
 }
@@ -17,11 +17,11 @@ func (a *affineFolder) kernel(node *nodepb.NodeDef) (kernel, bool) {
 	if len(in) != 2 || len(in) != len(node.GetInput()) || !channelsLast(node) {
 		return kernel{}, false
 	}
-	k := kernel{ref: mustRef(in[1])}
-	if !a.fixed[k.node] || a.fixed[mustRef(in[0]).node] {
+	k := kernel{TensorID: mustID(in[1])}
+	if !a.fixed[k.Node] || a.fixed[mustID(in[0]).Node] {
 		return kernel{}, false
 	}
-	shape, err := a.graph.Shape(k.tensor())
+	shape, err := a.graph.Shape(k.Name())
 	if err != nil {
 		return kernel{}, false
 	}

@@ -24,16 +24,16 @@ func (a *affineFolder) maths(scope string, dt tensorflow.DataType, channels int6
 }
 
 // add appends a node and reserves its name.
-func (m *maths) add(node *nodepb.NodeDef) ref {
+func (m *maths) add(node *nodepb.NodeDef) TensorID {
 	m.nodes = append(m.nodes, node)
 	m.x.nodes[node.GetName()] = node
-	return ref{node.GetName(), 0}
+	return TensorID{node.GetName(), 0}
 }
 
 func (m *maths) next() string { return m.scope + "/" + strconv.Itoa(len(m.nodes)) }
 
 // op adds a unary or binary operation.
-func (m *maths) op(op string, in ...ref) ref {
+func (m *maths) op(op string, in ...TensorID) TensorID {
 	node := newNode(op, m.next(), attrs{"T": typeAttr(tensorflow.Float64)})
 	for _, r := range in {
 		node.Input = append(node.Input, r.String())
@@ -42,20 +42,20 @@ func (m *maths) op(op string, in ...ref) ref {
 }
 
 // widen converts v to double precision.
-func (m *maths) widen(v ref) ref {
+func (m *maths) widen(v TensorID) TensorID {
 	return m.add(newNode("Cast", m.next(), attrs{"SrcT": typeAttr(m.dtype), "DstT": typeAttr(tensorflow.Float64)}, v.String()))
 }
 
 // narrow converts v to the network's type, under that name or a similar one.
-func (m *maths) narrow(v ref, name string) ref {
+func (m *maths) narrow(v TensorID, name string) TensorID {
 	return m.add(newNode("Cast", m.x.freeName(name), attrs{"SrcT": typeAttr(tensorflow.Float64), "DstT": typeAttr(m.dtype)}, v.String()))
 }
 
-func (m *maths) reshape(v ref, shape ...int64) ref {
+func (m *maths) reshape(v TensorID, shape ...int64) TensorID {
 	return m.shaped("Reshape", "Tshape", v, shape)
 }
 
-func (m *maths) shaped(op, indexType string, v ref, shape []int64) ref {
+func (m *maths) shaped(op, indexType string, v TensorID, shape []int64) TensorID {
 	dims := make([]int32, len(shape))
 	for i, d := range shape {
 		dims[i] = int32(d)
@@ -65,21 +65,21 @@ func (m *maths) shaped(op, indexType string, v ref, shape []int64) ref {
 }
 
 // vector expands v, one value or one per channel, to one per channel.
-func (m *maths) vector(v ref) ref {
+func (m *maths) vector(v TensorID) TensorID {
 	flat := m.reshape(m.widen(v), -1)
 	return m.shaped("BroadcastTo", "Tidx", flat, []int64{m.channels})
 }
 
 // constant adds a vector with a single value.
-func (m *maths) constant(value float64) ref {
+func (m *maths) constant(value float64) TensorID {
 	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(value))
 	return m.add(ConstNode(m.next(), tensorflow.Float64, []int64{1}, raw))
 }
 
 // compose computes the chain as x·scale + shift. nil means a scale of one or a
 // shift of zero.
-func (m *maths) compose(chain []link) (scale, shift *ref) {
-	both := func(op string, v ref) { // of scale and shift, with v
+func (m *maths) compose(chain []link) (scale, shift *TensorID) {
+	both := func(op string, v TensorID) { // of scale and shift, with v
 		s := v
 		switch {
 		case scale != nil:
@@ -93,7 +93,7 @@ func (m *maths) compose(chain []link) (scale, shift *ref) {
 			shift = &t
 		}
 	}
-	add := func(op string, v ref) {
+	add := func(op string, v TensorID) {
 		switch {
 		case shift != nil:
 			v = m.op(op, *shift, v)
@@ -131,12 +131,12 @@ func (m *maths) compose(chain []link) (scale, shift *ref) {
 
 // operand returns the i-th input of a link as a vector. Statistics are float32
 // whatever the network's type.
-func (m *maths) operand(l link, i int) ref {
+func (m *maths) operand(l link, i int) TensorID {
 	from := m.dtype
 	if u := attrType(l.node, "U"); u != 0 {
 		from = u
 	}
-	v := mustRef(l.node.GetInput()[i])
+	v := mustID(l.node.GetInput()[i])
 	wide := m.add(newNode("Cast", m.next(), attrs{"SrcT": typeAttr(from), "DstT": typeAttr(tensorflow.Float64)}, v.String()))
 	return m.reshape(wide, m.channels)
 }

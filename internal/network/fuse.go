@@ -55,7 +55,7 @@ func (n *Network) fuse(types map[string][]tensorflow.DataType) ([]*nodepb.NodeDe
 		outputs: make(map[string]bool), gone: make(map[string]bool), made: make(map[string]*nodepb.NodeDef),
 	}
 	for _, p := range n.Outputs {
-		f.outputs[mustRef(p.Tensor).node] = true
+		f.outputs[mustID(p.Tensor).Node] = true
 	}
 	order := topological(n.Graph.GetNode())
 	slices.Reverse(order) // if two convolutions are added, the later includes the sum
@@ -104,7 +104,7 @@ func (f *fusion) convolution(conv *nodepb.NodeDef) error {
 		return nil
 	}
 	bias := f.next(conv)
-	if bias == nil || bias.GetOp() != "BiasAdd" || mustRef(bias.GetInput()[0]).node != conv.GetName() || !channelsLast(bias) {
+	if bias == nil || bias.GetOp() != "BiasAdd" || mustID(bias.GetInput()[0]).Node != conv.GetName() || !channelsLast(bias) {
 		return nil
 	}
 	fused := newNode(oneDNN[conv.GetOp()], "", attrs{}, conv.GetInput()[0], conv.GetInput()[1], bias.GetInput()[1])
@@ -185,18 +185,18 @@ func (f *fusion) next(node *nodepb.NodeDef) *nodepb.NodeDef {
 func (f *fusion) addend(sum, conv, term *nodepb.NodeDef) (string, error) {
 	in := sum.GetInput()
 	other := in[0]
-	if mustRef(other).node == term.GetName() {
+	if mustID(other).Node == term.GetName() {
 		other = in[1]
 	}
-	a, err := f.g.Shape(mustRef(other).tensor())
+	a, err := f.g.Shape(mustID(other).Name())
 	if err != nil {
 		return "", err
 	}
-	b, err := f.g.Shape(ref{term.GetName(), 0}.tensor())
+	b, err := f.g.Shape(TensorID{term.GetName(), 0}.Name())
 	if err != nil {
 		return "", err
 	}
-	if len(a) != 4 || !slices.Equal(a, b) || slices.Contains(a[1:], -1) || !f.replaceable(mustRef(other).node, sum, conv) {
+	if len(a) != 4 || !slices.Equal(a, b) || slices.Contains(a[1:], -1) || !f.replaceable(mustID(other).Node, sum, conv) {
 		return "", nil
 	}
 	return other, nil
@@ -222,12 +222,12 @@ func (f *fusion) replaceable(addend string, sum, conv *nodepb.NodeDef) bool {
 
 // fixed reports whether a tensor is the same in every run.
 func (f *fusion) fixed(tensor string) bool {
-	node := f.x.nodes[mustRef(tensor).node]
+	node := f.x.nodes[mustID(tensor).Node]
 	switch node.GetOp() {
 	case "Const":
 		return true
 	case "ReadVariableOp":
-		return f.n.Weight(mustRef(node.GetInput()[0]).node) != nil
+		return f.n.Weight(mustID(node.GetInput()[0]).Node) != nil
 	}
 	return false
 }

@@ -16,60 +16,63 @@ import (
 	"tkit/internal/tensorflow"
 )
 
-// A ref is the source of an edge: an output of a node, or, with port control,
-// the node's execution.
-type ref struct {
-	node string
-	port int
+// A TensorID is the source of an edge of a graph: an output of a node, or, with
+// the port [Control], the node's execution.
+type TensorID struct {
+	Node string
+	Port int
 }
 
-// control is the port of a control edge, written "^node".
-const control = -1
+// Control is the port of a control edge, written "^node".
+const Control = -1
 
-// parseRef reads "node", "node:1" or "^node".
-func parseRef(s string) (ref, error) {
+// Output returns the ID of an output of a node.
+func Output(node string, port int) TensorID { return TensorID{Node: node, Port: port} }
+
+// ParseTensorID parses an input of a node: "node", "node:1" or "^node".
+func ParseTensorID(s string) (TensorID, error) {
 	if name, ok := strings.CutPrefix(s, "^"); ok {
 		if name == "" || strings.Contains(name, ":") {
-			return ref{}, fmt.Errorf("malformed tensor name %q", s)
+			return TensorID{}, fmt.Errorf("malformed tensor name %q", s)
 		}
-		return ref{name, control}, nil
+		return TensorID{name, Control}, nil
 	}
 	name, digits, ok := strings.Cut(s, ":")
 	if name == "" {
-		return ref{}, fmt.Errorf("malformed tensor name %q", s)
+		return TensorID{}, fmt.Errorf("malformed tensor name %q", s)
 	}
 	if !ok {
-		return ref{name, 0}, nil
+		return TensorID{name, 0}, nil
 	}
 	port, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || (len(digits) > 1 && digits[0] == '0') {
-		return ref{}, fmt.Errorf("malformed tensor name %q", s)
+		return TensorID{}, fmt.Errorf("malformed tensor name %q", s)
 	}
-	return ref{name, int(port)}, nil
+	return TensorID{name, int(port)}, nil
 }
 
-// mustRef parses a reference of a validated graph.
-func mustRef(s string) ref {
-	r, err := parseRef(s)
+// mustID parses an input of a validated graph.
+func mustID(s string) TensorID {
+	id, err := ParseTensorID(s)
 	if err != nil {
 		panic(err)
 	}
-	return r
+	return id
 }
 
-// String formats r as an input in a graph: without ":0".
-func (r ref) String() string {
-	switch r.port {
-	case control:
-		return "^" + r.node
+// String formats t as an input in a graph: without ":0".
+func (t TensorID) String() string {
+	switch t.Port {
+	case Control:
+		return "^" + t.Node
 	case 0:
-		return r.node
+		return t.Node
 	}
-	return r.node + ":" + strconv.Itoa(r.port)
+	return t.Node + ":" + strconv.Itoa(t.Port)
 }
 
-// tensor formats r as in a [TensorInfo]: always with its number.
-func (r ref) tensor() string { return r.node + ":" + strconv.Itoa(r.port) }
+// Name formats t as in a [TensorInfo]: always with its number.
+func (t TensorID) Name() string { return t.Node + ":" + strconv.Itoa(t.Port) }
 
 // An index finds nodes by name and by consumption. It describes the graph when
 // it was made and does not follow changes.
@@ -91,7 +94,7 @@ func newIndex(nodes []*nodepb.NodeDef) *index {
 	for _, node := range nodes {
 		x.nodes[node.GetName()] = node
 		for _, in := range dataInputs(node) {
-			from := mustRef(in).node
+			from := mustID(in).Node
 			x.consumers[from] = append(x.consumers[from], node.GetName())
 		}
 	}
@@ -120,7 +123,7 @@ func reach(tensors []string, next func(name string) []string) map[string]bool {
 	seen := make(map[string]bool)
 	stack := slices.Clone(tensors)
 	for len(stack) > 0 {
-		name := mustRef(stack[len(stack)-1]).node
+		name := mustID(stack[len(stack)-1]).Node
 		stack = stack[:len(stack)-1]
 		if !seen[name] {
 			seen[name] = true
@@ -144,12 +147,12 @@ func dataInputs(node *nodepb.NodeDef) []string {
 
 // rewire returns the nodes with the edges from redirect's keys replaced by
 // edges from its values. Changed nodes are copies.
-func rewire(nodes []*nodepb.NodeDef, redirect map[ref]ref) []*nodepb.NodeDef {
+func rewire(nodes []*nodepb.NodeDef, redirect map[TensorID]TensorID) []*nodepb.NodeDef {
 	out := slices.Clone(nodes)
 	for i, node := range out {
 		copied := false
 		for j, in := range node.GetInput() {
-			to, ok := redirect[mustRef(in)]
+			to, ok := redirect[mustID(in)]
 			if !ok {
 				continue
 			}
@@ -247,7 +250,7 @@ func topological(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
 				stack = stack[:len(stack)-1]
 				continue
 			}
-			next := mustRef(top.left[0]).node
+			next := mustID(top.left[0]).Node
 			top.left = top.left[1:]
 			enter(x.nodes[next])
 		}

@@ -35,18 +35,18 @@ func (n *Network) FromFloat32() (*Network, error) {
 		return nil, fmt.Errorf("input %q has the type %v", in.Name, in.DataType)
 	}
 	x := newIndex(n.Graph.GetNode())
-	at := mustRef(in.Tensor)
-	scope := x.freeScope(at.node + "/pixels")
+	at := mustID(in.Tensor)
+	scope := x.freeScope(at.Node + "/pixels")
 	float := attrs{"T": typeAttr(tensorflow.Float32)}
 	number := func(name string, v float32) string {
 		node := ConstNode(scope+"/"+name, tensorflow.Float32, []int64{}, binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
 		x.nodes[node.GetName()] = node
 		return node.GetName()
 	}
-	nodes := rewire(n.Graph.GetNode(), map[ref]ref{at: {scope + "/whole", 0}})
-	nodes = slices.DeleteFunc(nodes, func(node *nodepb.NodeDef) bool { return node.GetName() == at.node })
+	nodes := rewire(n.Graph.GetNode(), map[TensorID]TensorID{at: {scope + "/whole", 0}})
+	nodes = slices.DeleteFunc(nodes, func(node *nodepb.NodeDef) bool { return node.GetName() == at.Node })
 	low, high := number("low", 0), number("high", 255)
-	nodes = append(nodes, PlaceholderNode(at.node, tensorflow.Float32, in.Shape), x.nodes[low], x.nodes[high],
+	nodes = append(nodes, PlaceholderNode(at.Node, tensorflow.Float32, in.Shape), x.nodes[low], x.nodes[high],
 		newNode("Rint", scope+"/rounded", float, at.String()),
 		newNode("ClipByValue", scope+"/clipped", float, scope+"/rounded", low, high),
 		newNode("Cast", scope+"/whole", attrs{"SrcT": typeAttr(tensorflow.Float32), "DstT": typeAttr(in.DataType)}, scope+"/clipped"))
@@ -86,9 +86,9 @@ func (n *Network) AnyBatch() (*Network, error) {
 	var nodes []*nodepb.NodeDef
 	for _, node := range n.Graph.GetNode() {
 		switch {
-		case node.GetName() == mustRef(in.Tensor).node:
+		case node.GetName() == mustID(in.Tensor).Node:
 			node = PlaceholderNode(node.GetName(), in.DataType, in.Shape)
-		case node.GetOp() == "Reshape" && fed[mustRef(node.GetInput()[0]).node]:
+		case node.GetOp() == "Reshape" && fed[mustID(node.GetInput()[0]).Node]:
 			nodes, node = x.followingBatch(nodes, node, size, g)
 		}
 		nodes = append(nodes, node)
@@ -116,7 +116,7 @@ func (n *Network) takes(batch int64) bool {
 // followingBatch converts a Reshape whose constant shape begins with that batch
 // size to one that follows the batch. It adds the nodes needed.
 func (x *index) followingBatch(nodes []*nodepb.NodeDef, node *nodepb.NodeDef, size int64, g *tensorflow.Graph) ([]*nodepb.NodeDef, *nodepb.NodeDef) {
-	_, constant := x.ints(mustRef(node.GetInput()[1]))
+	_, constant := x.ints(mustID(node.GetInput()[1]))
 	shape, err := g.Shape(node.GetName() + ":0")
 	if err != nil || !constant || len(shape) == 0 || shape[0] != size || slices.Min(shape) < 0 {
 		return nodes, node

@@ -14,7 +14,7 @@ func (n *Network) importGraph() (*tensorflow.Graph, error) {
 	shapes := make(map[string][]int64)
 	for _, p := range n.Inputs {
 		if p.Shape != nil {
-			shapes[mustRef(p.Tensor).node] = p.Shape
+			shapes[mustID(p.Tensor).Node] = p.Shape
 		}
 	}
 	shaped := nodes[:0:0]
@@ -28,7 +28,7 @@ func (n *Network) importGraph() (*tensorflow.Graph, error) {
 }
 
 // describe returns the inferred type and shape of a tensor.
-func (n *Network) describe(r ref) (TensorInfo, error) {
+func (n *Network) describe(r TensorID) (TensorInfo, error) {
 	g, err := n.importGraph()
 	if err != nil {
 		return TensorInfo{}, err
@@ -37,14 +37,14 @@ func (n *Network) describe(r ref) (TensorInfo, error) {
 	return describe(g, r)
 }
 
-func describe(g *tensorflow.Graph, r ref) (TensorInfo, error) {
-	shape, err := g.Shape(r.tensor())
+func describe(g *tensorflow.Graph, r TensorID) (TensorInfo, error) {
+	shape, err := g.Shape(r.Name())
 	if err != nil {
-		return TensorInfo{}, fmt.Errorf("shape of %q: %w", r.tensor(), err)
+		return TensorInfo{}, fmt.Errorf("shape of %q: %w", r.Name(), err)
 	}
-	dt, err := g.DataType(r.tensor())
+	dt, err := g.DataType(r.Name())
 	if err != nil {
-		return TensorInfo{}, fmt.Errorf("type of %q: %w", r.tensor(), err)
+		return TensorInfo{}, fmt.Errorf("type of %q: %w", r.Name(), err)
 	}
-	return TensorInfo{Tensor: r.tensor(), DataType: dt, Shape: shape}, nil
+	return TensorInfo{Tensor: r.Name(), DataType: dt, Shape: shape}, nil
 }

@@ -28,27 +28,27 @@ func Join(trunk, head *Network) (*Network, error) {
 		return nil, fmt.Errorf("join: the trunk's output is %v %v, the head's input is %v %v", out.DataType, out.Shape, in.DataType, in.Shape)
 	}
 
-	from, to := mustRef(out.Tensor), mustRef(in.Tensor)
+	from, to := mustID(out.Tensor), mustID(in.Tensor)
 	same := common(trunk, head)
-	rename := headNames(trunk, head, to.node, same)
+	rename := headNames(trunk, head, to.Node, same)
 	nodes := slices.Clone(trunk.Graph.GetNode())
 	for _, node := range head.Graph.GetNode() {
-		if name := node.GetName(); !same[name] && name != to.node {
+		if name := node.GetName(); !same[name] && name != to.Node {
 			nodes = append(nodes, renamed(node, rename))
 		}
 	}
-	entry := rename(to.node)
-	redirect := map[ref]ref{{entry, 0}: from, {entry, control}: {from.node, control}}
+	entry := rename(to.Node)
+	redirect := map[TensorID]TensorID{{entry, 0}: from, {entry, Control}: {from.Node, Control}}
 	nodes = rewire(nodes, redirect)
 
 	outputs := slices.Clone(head.Outputs)
 	for i, p := range outputs {
-		r := mustRef(p.Tensor)
-		r.node = rename(r.node)
-		if r.node == entry {
+		r := mustID(p.Tensor)
+		r.Node = rename(r.Node)
+		if r.Node == entry {
 			r = from
 		}
-		outputs[i].Tensor = r.tensor()
+		outputs[i].Tensor = r.Name()
 	}
 	weights := slices.Clone(trunk.Weights)
 	for _, w := range head.Weights {
@@ -114,8 +114,8 @@ func renamed(node *nodepb.NodeDef, rename func(string) string) *nodepb.NodeDef {
 	}
 	node.Name = rename(node.Name)
 	for i, in := range node.Input {
-		r := mustRef(in)
-		r.node = rename(r.node)
+		r := mustID(in)
+		r.Node = rename(r.Node)
 		node.Input[i] = r.String()
 	}
 	return node

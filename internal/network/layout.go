@@ -31,12 +31,12 @@ func (n *Network) ChannelsLast() (*Network, error) {
 		return nil, fmt.Errorf("channels last: %w", err)
 	}
 	defer g.Close()
-	l := &layout{x: newIndex(n.Graph.GetNode()), graph: g, last: make(map[ref]ref), turned: make(map[ref]ref)}
+	l := &layout{x: newIndex(n.Graph.GetNode()), graph: g, last: make(map[TensorID]TensorID), turned: make(map[TensorID]TensorID)}
 	inputs := slices.Clone(n.Inputs)
 	for _, node := range topological(n.Graph.GetNode()) {
-		if at := mustRef(in.Tensor); turn && node.GetName() == at.node {
+		if at := mustID(in.Tensor); turn && node.GetName() == at.Node {
 			inputs[0].Shape = permuted(in.Shape, toLast)
-			l.nodes = append(l.nodes, PlaceholderNode(at.node, in.DataType, inputs[0].Shape))
+			l.nodes = append(l.nodes, PlaceholderNode(at.Node, in.DataType, inputs[0].Shape))
 			l.last[at] = at
 			continue
 		}
@@ -46,7 +46,7 @@ func (n *Network) ChannelsLast() (*Network, error) {
 	}
 	outputs := slices.Clone(n.Outputs)
 	for i, p := range outputs {
-		outputs[i].Tensor = l.first(mustRef(p.Tensor)).tensor()
+		outputs[i].Tensor = l.first(mustID(p.Tensor)).Name()
 	}
 	return n.live(l.nodes, inputs, outputs, n.Weights), nil
 }
@@ -81,19 +81,19 @@ type layout struct {
 	x      *index
 	graph  *tensorflow.Graph
 	nodes  []*nodepb.NodeDef
-	last   map[ref]ref // original tensor → the tensor with channels last
-	turned map[ref]ref // transposed tensors → the results
+	last   map[TensorID]TensorID // original tensor → the tensor with channels last
+	turned map[TensorID]TensorID // transposed tensors → the results
 }
 
 // add appends a node under its name or a similar one.
-func (l *layout) add(node *nodepb.NodeDef) ref {
+func (l *layout) add(node *nodepb.NodeDef) TensorID {
 	l.nodes = append(l.nodes, node)
 	l.x.nodes[node.GetName()] = node
-	return ref{node.GetName(), 0}
+	return TensorID{node.GetName(), 0}
 }
 
-func (l *layout) rank(r ref) int {
-	shape, err := l.graph.Shape(r.tensor())
+func (l *layout) rank(r TensorID) int {
+	shape, err := l.graph.Shape(r.Name())
 	if err != nil || shape == nil {
 		return -1
 	}
@@ -101,7 +101,7 @@ func (l *layout) rank(r ref) int {
 }
 
 // first returns a tensor in its original layout.
-func (l *layout) first(r ref) ref {
+func (l *layout) first(r TensorID) TensorID {
 	moved, ok := l.last[r]
 	if !ok {
 		return r
@@ -110,14 +110,14 @@ func (l *layout) first(r ref) ref {
 }
 
 // inLast returns a tensor of images with channels last.
-func (l *layout) inLast(r ref) ref {
+func (l *layout) inLast(r TensorID) TensorID {
 	if moved, ok := l.last[r]; ok {
 		return moved
 	}
 	return l.transpose(r, toLast, r, "channels_last")
 }
 
-func (l *layout) transpose(r ref, order []int, of ref, name string) ref {
+func (l *layout) transpose(r TensorID, order []int, of TensorID, name string) TensorID {
 	if done, ok := l.turned[of]; ok {
 		return done
 	}
@@ -125,7 +125,7 @@ func (l *layout) transpose(r ref, order []int, of ref, name string) ref {
 	for i, v := range order {
 		values[i] = int32(v)
 	}
-	base := l.x.freeName(of.node + "/" + name)
+	base := l.x.freeName(of.Node + "/" + name)
 	perm := l.add(int32Const(l.x.freeName(base+"/order"), false, values...))
 	t := l.dataType(of)
 	done := l.add(newNode("Transpose", base, attrs{"T": typeAttr(t), "Tperm": typeAttr(tensorflow.Int32)}, r.String(), perm.String()))
@@ -133,8 +133,8 @@ func (l *layout) transpose(r ref, order []int, of ref, name string) ref {
 	return done
 }
 
-func (l *layout) dataType(r ref) tensorflow.DataType {
-	t, err := l.graph.DataType(r.tensor())
+func (l *layout) dataType(r TensorID) tensorflow.DataType {
+	t, err := l.graph.DataType(r.Name())
 	if err != nil {
 		return tensorflow.Float32
 	}
@@ -143,10 +143,10 @@ func (l *layout) dataType(r ref) tensorflow.DataType {
 
 // convert converts a node.
 func (l *layout) convert(node *nodepb.NodeDef) error {
-	if attrString(node, "data_format", "") == "NCHW" && l.rank(mustRef(node.GetInput()[0])) == 4 {
+	if attrString(node, "data_format", "") == "NCHW" && l.rank(mustID(node.GetInput()[0])) == 4 {
 		return l.spatial(node)
 	}
-	moves := slices.ContainsFunc(dataInputs(node), func(in string) bool { _, ok := l.last[mustRef(in)]; return ok })
+	moves := slices.ContainsFunc(dataInputs(node), func(in string) bool { _, ok := l.last[mustID(in)]; return ok })
 	if done := l.transposition(node); done {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (l *layout) convert(node *nodepb.NodeDef) error {
 	}
 	same := clone(node)
 	for i, in := range dataInputs(same) {
-		same.Input[i] = l.first(mustRef(in)).String()
+		same.Input[i] = l.first(mustID(in)).String()
 	}
 	l.add(same)
 	return nil
@@ -177,23 +177,23 @@ func (l *layout) spatial(node *nodepb.NodeDef) error {
 	images := 0
 	if node.GetOp() == "Conv2DBackpropInput" {
 		images = 2
-		sizes, ok := l.x.ints(mustRef(node.GetInput()[0]))
+		sizes, ok := l.x.ints(mustID(node.GetInput()[0]))
 		if !ok || len(sizes) != 4 {
 			return fmt.Errorf("its sizes are not constant: save the network with channels last")
 		}
 		moved.Input[0] = l.ints(node.GetName()+"/sizes", permuted(sizes, toLast)).String()
 	}
-	moved.Input[images] = l.inLast(mustRef(node.GetInput()[images])).String()
+	moved.Input[images] = l.inLast(mustID(node.GetInput()[images])).String()
 	for i, in := range dataInputs(moved) {
 		if i != images {
-			moved.Input[i] = l.first(mustRef(in)).String()
+			moved.Input[i] = l.first(mustID(in)).String()
 		}
 	}
-	l.last[ref{node.GetName(), 0}] = l.add(moved)
+	l.last[TensorID{node.GetName(), 0}] = l.add(moved)
 	return nil
 }
 
-func (l *layout) ints(name string, values []int64) ref {
+func (l *layout) ints(name string, values []int64) TensorID {
 	list := make([]int32, len(values))
 	for i, v := range values {
 		list[i] = int32(v)
@@ -207,15 +207,15 @@ func (l *layout) transposition(node *nodepb.NodeDef) bool {
 	if node.GetOp() != "Transpose" {
 		return false
 	}
-	in := mustRef(node.GetInput()[0])
-	order, ok := l.x.ints(mustRef(node.GetInput()[1]))
+	in := mustID(node.GetInput()[0])
+	order, ok := l.x.ints(mustID(node.GetInput()[1]))
 	if !ok || len(order) != 4 {
 		return false
 	}
 	moved, is := l.last[in]
 	switch {
 	case !is && slices.Equal(order, []int64{0, 3, 1, 2}):
-		l.last[ref{node.GetName(), 0}] = in
+		l.last[TensorID{node.GetName(), 0}] = in
 		return true
 	case is && slices.Equal(order, []int64{0, 2, 3, 1}):
 		l.add(newNode("Identity", node.GetName(), attrs{"T": node.GetAttr()["T"]}, moved.String()))
@@ -227,19 +227,19 @@ func (l *layout) transposition(node *nodepb.NodeDef) bool {
 // agnostic converts an operation that does not depend on the order, or returns
 // false.
 func (l *layout) agnostic(node *nodepb.NodeDef) bool {
-	out := ref{node.GetName(), 0}
+	out := TensorID{node.GetName(), 0}
 	in := dataInputs(node)
 	switch op := node.GetOp(); {
 	case elementwise[op] && op != "BiasAdd" && !isFusedNorm(node) || everywhere[op]:
 		return l.everywhere(node)
 	case op == "ConcatV2" && l.rank(out) == 4:
-		axis, ok := l.x.ints(mustRef(in[len(in)-1]))
+		axis, ok := l.x.ints(mustID(in[len(in)-1]))
 		if !ok || len(axis) != 1 {
 			return false
 		}
 		moved := clone(node)
 		for i, s := range in[:len(in)-1] {
-			moved.Input[i] = l.inLast(mustRef(s)).String()
+			moved.Input[i] = l.inLast(mustID(s)).String()
 		}
 		at := newAxis[(axis[0]+4)%4]
 		moved.Input[len(in)-1] = l.add(int32Const(l.x.freeName(node.GetName()+"/channels_last/axis"), true, int32(at))).String()
@@ -247,7 +247,7 @@ func (l *layout) agnostic(node *nodepb.NodeDef) bool {
 		l.last[out] = l.add(moved)
 		return true
 	case op == "Pad" || op == "PadV2" || op == "MirrorPad":
-		pads, ok := l.x.ints(mustRef(in[1]))
+		pads, ok := l.x.ints(mustID(in[1]))
 		if !ok || len(pads) != 8 {
 			return false
 		}
@@ -257,7 +257,7 @@ func (l *layout) agnostic(node *nodepb.NodeDef) bool {
 			values = append(values, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
 		}
 		moved := clone(node)
-		moved.Input[0] = l.inLast(mustRef(in[0])).String()
+		moved.Input[0] = l.inLast(mustID(in[0])).String()
 		moved.Input[1] = l.add(ConstNode(l.x.freeName(node.GetName()+"/channels_last/paddings"), tensorflow.Int32, []int64{4, 2}, values)).String()
 		moved.Attr["Tpaddings"] = typeAttr(tensorflow.Int32)
 		l.last[out] = l.add(moved)
@@ -280,7 +280,7 @@ var everywhere = set("Abs", "Cast", "Ceil", "CheckNumerics", "Expm1", "Floor", "
 func (l *layout) everywhere(node *nodepb.NodeDef) bool {
 	moved := clone(node)
 	for i, in := range dataInputs(node) {
-		r := mustRef(in)
+		r := mustID(in)
 		switch l.rank(r) {
 		case 4:
 			moved.Input[i] = l.inLast(r).String()
@@ -295,14 +295,14 @@ func (l *layout) everywhere(node *nodepb.NodeDef) bool {
 			return false
 		}
 	}
-	l.last[ref{node.GetName(), 0}] = l.add(moved)
+	l.last[TensorID{node.GetName(), 0}] = l.add(moved)
 	return true
 }
 
 // reduction converts a reduction over constant axes, unless its result would be
 // in another order.
 func (l *layout) reduction(node *nodepb.NodeDef) bool {
-	axes, ok := l.x.ints(mustRef(node.GetInput()[1]))
+	axes, ok := l.x.ints(mustID(node.GetInput()[1]))
 	if !ok {
 		return false
 	}
@@ -318,7 +318,7 @@ func (l *layout) reduction(node *nodepb.NodeDef) bool {
 		return false
 	}
 	reduced := clone(node)
-	reduced.Input[0] = l.inLast(mustRef(node.GetInput()[0])).String()
+	reduced.Input[0] = l.inLast(mustID(node.GetInput()[0])).String()
 	reduced.Input[1] = l.ints(node.GetName()+"/channels_last/axes", moved).String()
 	reduced.Attr["Tidx"] = typeAttr(tensorflow.Int32)
 	at := l.add(reduced)

@@ -44,7 +44,7 @@ func (n *Network) Independence() (Independence, error) {
 	if len(in.Shape) < 2 {
 		return Independence{}, nil
 	}
-	r := &rows{x: newIndex(n.Graph.GetNode()), spreads: make(map[ref]spread)}
+	r := &rows{x: newIndex(n.Graph.GetNode()), spreads: make(map[TensorID]spread)}
 	for i, size := range batchSizes {
 		g, err := n.withBatch(size).importGraph()
 		if err != nil {
@@ -60,7 +60,7 @@ func (n *Network) Independence() (Independence, error) {
 	}
 	proved := true
 	for _, p := range n.Outputs {
-		s, shape := r.spreads[mustRef(p.Tensor)], r.shape(mustRef(p.Tensor))
+		s, shape := r.spreads[mustID(p.Tensor)], r.shape(mustID(p.Tensor))
 		proved = proved && s == spread{kind: images, outer: 1} && len(shape) > 0 && shape[0].batch == 1
 	}
 	return Independence{Proved: proved}, nil
@@ -106,13 +106,13 @@ type dim struct{ size, batch int64 }
 type rows struct {
 	x       *index
 	graphs  [2]*tensorflow.Graph
-	spreads map[ref]spread
+	spreads map[TensorID]spread
 }
 
 // shape returns the dimensions of a tensor, nil if its rank is unknown.
-func (r *rows) shape(at ref) []dim {
-	a, errA := r.graphs[0].Shape(at.tensor())
-	b, errB := r.graphs[1].Shape(at.tensor())
+func (r *rows) shape(at TensorID) []dim {
+	a, errA := r.graphs[0].Shape(at.Name())
+	b, errB := r.graphs[1].Shape(at.Name())
 	if errA != nil || errB != nil || a == nil || len(a) != len(b) {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (r *rows) analyse(node *nodepb.NodeDef) *Mixing {
 		return &Mixing{node.GetName(), node.GetOp(), why}
 	}
 	for port := range max(1, c.outputs) {
-		at := ref{node.GetName(), port}
+		at := TensorID{node.GetName(), port}
 		r.spreads[at] = r.checked(at, s)
 	}
 	return nil
@@ -148,7 +148,7 @@ func (r *rows) analyse(node *nodepb.NodeDef) *Mixing {
 
 // checked returns s if the tensor's shape has the batch at that position, else
 // unsure.
-func (r *rows) checked(at ref, s spread) spread {
+func (r *rows) checked(at TensorID, s spread) spread {
 	if s.kind != images && s.kind != even {
 		return s
 	}

@@ -10,7 +10,7 @@ import (
 type step struct {
 	r       *rows
 	node    *nodepb.NodeDef
-	in      []ref
+	in      []TensorID
 	spreads []spread
 	outputs int
 }
@@ -18,7 +18,7 @@ type step struct {
 func (r *rows) step(node *nodepb.NodeDef) *step {
 	c := &step{r: r, node: node, outputs: 1}
 	for _, in := range dataInputs(node) {
-		at := mustRef(in)
+		at := mustID(in)
 		s, known := r.spreads[at]
 		if !known {
 			s = undecided
@@ -144,7 +144,7 @@ func (c *step) shaped(i int) bool {
 func (c *step) dims(i int) []dim { return c.r.shape(c.in[i]) }
 
 // out returns the shape of the first output.
-func (c *step) out() []dim { return c.r.shape(ref{c.node.GetName(), 0}) }
+func (c *step) out() []dim { return c.r.shape(TensorID{c.node.GetName(), 0}) }
 
 // ints returns the values of an input that is an integer constant.
 func (c *step) ints(i int) ([]int64, bool) {

@@ -20,13 +20,13 @@ func nameAll(list []place) {
 	var layers [][]string // of the listed places
 	for _, p := range list {
 		if !p.hidden {
-			layers = append(layers, scopeOf(p.at.node))
+			layers = append(layers, scopeOf(p.at.Node))
 		}
 	}
 	root := commonPrefix(layers)
 	retraced := tracedAgain(root, layers)
 	clean := func(p place) (layer, full string) {
-		path := strings.Split(p.at.node, "/")
+		path := strings.Split(p.at.Node, "/")
 		depth := 0
 		for depth < len(root) && depth < len(path)-1 && path[depth] == root[depth] {
 			depth++
@@ -51,7 +51,7 @@ func nameAll(list []place) {
 				continue
 			}
 			layer, full := clean(*p)
-			for _, name := range []string{layer, full, p.at.node, p.at.tensor()} {
+			for _, name := range []string{layer, full, p.at.Node, p.at.Name()} {
 				if name != "" && !taken[name] {
 					p.name = name
 					taken[name] = true

@@ -40,7 +40,7 @@ func (n *Network) Before(input string) (*Network, error) {
 	at := -1
 	places := alone.places()
 	for i, p := range places {
-		if !reached[p.at.node] && learned[p.at.node] {
+		if !reached[p.at.Node] && learned[p.at.Node] {
 			at = i
 		}
 	}

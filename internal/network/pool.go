@@ -40,8 +40,8 @@ func (p Pool) grid() int64 {
 //
 // A grid's windows have the stride ⌊H/g⌋ and the size H-(g-1)·⌊H/g⌋, likewise
 // in W: they cover the map, and overlap if g does not divide it.
-func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorInfo, error) {
-	out := TensorInfo{Name: bottleneck, Tensor: at.tensor(), DataType: in.DataType, Shape: in.Shape}
+func (p Pool) nodes(x *index, at TensorID, in TensorInfo) ([]*nodepb.NodeDef, TensorInfo, error) {
+	out := TensorInfo{Name: bottleneck, Tensor: at.Name(), DataType: in.DataType, Shape: in.Shape}
 	if !slices.Contains(pools(), p) {
 		return nil, out, fmt.Errorf("unknown pool %q, have %q", p, pools())
 	}
@@ -53,7 +53,7 @@ func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorI
 	if len(shape) < 2 || spatial && len(shape) != 4 {
 		return nil, out, fmt.Errorf("pool %q does not fit an endpoint of shape %v", p, shape)
 	}
-	if spatial && x.channelsFirst(at.node) {
+	if spatial && x.channelsFirst(at.Node) {
 		return nil, out, fmt.Errorf("pool %q needs channels last (NHWC)", p)
 	}
 	name := x.freeName(bottleneck)
@@ -63,7 +63,7 @@ func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorI
 		mean := newNode("Mean", name, attrs{
 			"T": dtype, "Tidx": typeAttr(tensorflow.Int32), "keep_dims": {Value: &attrpb.AttrValue_B{B: false}},
 		}, at.String(), axes.GetName())
-		out.Tensor, out.Shape = ref{name, 0}.tensor(), []int64{shape[0], shape[3]}
+		out.Tensor, out.Shape = TensorID{name, 0}.Name(), []int64{shape[0], shape[3]}
 		return []*nodepb.NodeDef{axes, mean}, out, nil
 	}
 
@@ -84,7 +84,7 @@ func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorI
 			"data_format": stringAttr("NHWC"),
 		}, at.String())
 		nodes = append(nodes, cells)
-		from = ref{cells.GetName(), 0}
+		from = TensorID{cells.GetName(), 0}
 		features = g * g * shape[3]
 	} else {
 		for _, d := range shape[1:] {
@@ -96,7 +96,7 @@ func (p Pool) nodes(x *index, at ref, in TensorInfo) ([]*nodepb.NodeDef, TensorI
 	}
 	dims := int32Const(name+"/shape", false, -1, int32(features))
 	flat := newNode("Reshape", name, attrs{"T": dtype, "Tshape": typeAttr(tensorflow.Int32)}, from.String(), dims.GetName())
-	out.Tensor, out.Shape = ref{name, 0}.tensor(), []int64{shape[0], features}
+	out.Tensor, out.Shape = TensorID{name, 0}.Name(), []int64{shape[0], features}
 	return append(nodes, dims, flat), out, nil
 }
 
@@ -110,7 +110,7 @@ func (x *index) channelsFirst(name string) bool {
 			return format == "NCHW"
 		}
 		for _, in := range node.GetInput() {
-			if from := mustRef(in).node; !seen[from] {
+			if from := mustID(in).Node; !seen[from] {
 				seen[from] = true
 				queue = append(queue, from)
 			}

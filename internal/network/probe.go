@@ -29,12 +29,12 @@ func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) 
 			return nil, nil, fmt.Errorf("probe %q: %w", c.Endpoint, err)
 		}
 		nodes = append(nodes, pooled...)
-		ends = append(ends, mustRef(out.Tensor).String())
+		ends = append(ends, mustID(out.Tensor).String())
 		widths = append(widths, out.Shape[1])
 		total += out.Shape[1]
 		dtype = out.DataType
 	}
-	out := TensorInfo{Name: bottleneck, Tensor: mustRef(ends[0]).tensor(), DataType: dtype, Shape: []int64{-1, total}}
+	out := TensorInfo{Name: bottleneck, Tensor: mustID(ends[0]).Name(), DataType: dtype, Shape: []int64{-1, total}}
 	if len(cuts) > 1 {
 		x := newIndex(nodes)
 		name := x.freeName("probe")
@@ -43,7 +43,7 @@ func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) 
 			"T": typeAttr(dtype), "Tidx": typeAttr(tensorflow.Int32), "N": {Value: &attrpb.AttrValue_I{I: int64(len(ends))}},
 		}, append(ends, axis.GetName())...)
 		nodes = append(nodes, axis, joined)
-		out.Tensor = ref{name, 0}.tensor()
+		out.Tensor = TensorID{name, 0}.Name()
 	}
 	trunk = n.live(nodes, n.Inputs, []TensorInfo{out}, n.Weights)
 	return trunk, widths, nil
@@ -88,7 +88,7 @@ func (n *Network) WithInput(shape []int64) (*Network, error) {
 	}
 	nodes := slices.Clone(n.Graph.GetNode())
 	for i, node := range nodes {
-		if node.GetName() == mustRef(in.Tensor).node {
+		if node.GetName() == mustID(in.Tensor).Node {
 			nodes[i] = PlaceholderNode(node.GetName(), in.DataType, shape)
 		}
 	}

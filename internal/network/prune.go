@@ -45,7 +45,7 @@ func (n *Network) live(nodes []*nodepb.NodeDef, inputs, outputs []TensorInfo, we
 			kept = append(kept, withoutColocation(node))
 		}
 	}
-	inputs = slices.DeleteFunc(slices.Clone(inputs), func(p TensorInfo) bool { return !seen[mustRef(p.Tensor).node] })
+	inputs = slices.DeleteFunc(slices.Clone(inputs), func(p TensorInfo) bool { return !seen[mustID(p.Tensor).Node] })
 	weights = slices.DeleteFunc(slices.Clone(weights), func(w *Weight) bool { return !seen[w.Name] })
 	return n.derive(withVersions(n.Graph, kept), inputs, slices.Clone(outputs), weights)
 }

@@ -95,17 +95,17 @@ func checkNodes(list []*nodepb.NodeDef) (map[string]*nodepb.NodeDef, error) {
 	for _, node := range list {
 		controls := false
 		for _, in := range node.GetInput() {
-			r, err := parseRef(in)
+			r, err := ParseTensorID(in)
 			if err != nil {
 				return nil, fmt.Errorf("node %q: %w", node.GetName(), err)
 			}
-			if nodes[r.node] == nil {
+			if nodes[r.Node] == nil {
 				return nil, fmt.Errorf("node %q takes %q, which is not in the graph", node.GetName(), in)
 			}
-			if controls && r.port != control {
+			if controls && r.Port != Control {
 				return nil, fmt.Errorf("node %q has the input %q after a control input", node.GetName(), in)
 			}
-			controls = controls || r.port == control
+			controls = controls || r.Port == Control
 		}
 	}
 	return nodes, nil
@@ -168,14 +168,14 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 	}{{"input", n.Inputs}, {"output", n.Outputs}} {
 		names := make(map[string]bool)
 		for _, p := range kind.infos {
-			r, err := parseRef(p.Tensor)
+			r, err := ParseTensorID(p.Tensor)
 			if err != nil {
 				return fmt.Errorf("%s %q: %w", kind.name, p.Name, err)
 			}
-			switch node := nodes[r.node]; {
+			switch node := nodes[r.Node]; {
 			case p.Name == "" || names[p.Name]:
 				return fmt.Errorf("%s name %q is empty or used twice", kind.name, p.Name)
-			case r.port == control || p.Tensor != r.tensor():
+			case r.Port == Control || p.Tensor != r.Name():
 				return fmt.Errorf("%s %q: tensor %q is not of the form \"node:0\"", kind.name, p.Name, p.Tensor)
 			case node == nil:
 				return fmt.Errorf("%s %q is the tensor %q, which is not in the graph", kind.name, p.Name, p.Tensor)
@@ -183,7 +183,7 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 				return fmt.Errorf("%s %q has no data type", kind.name, p.Name)
 			case kind.name == "output" && node.GetOp() == "Placeholder":
 				return fmt.Errorf("output %q is the input %q itself, which TensorFlow does not fetch: put an Identity between", p.Name, p.Tensor)
-			case kind.name == "input" && (node.GetOp() != "Placeholder" || r.port != 0 || fed[r.node]):
+			case kind.name == "input" && (node.GetOp() != "Placeholder" || r.Port != 0 || fed[r.Node]):
 				return fmt.Errorf("input %q is the tensor %q of a %s, want a Placeholder of its own", p.Name, p.Tensor, node.GetOp())
 			case kind.name == "input" && attrType(node, "dtype") != p.DataType:
 				return fmt.Errorf("input %q is %v, its Placeholder says %v", p.Name, p.DataType, attrType(node, "dtype"))
@@ -196,7 +196,7 @@ func (n *Network) checkPorts(nodes map[string]*nodepb.NodeDef) error {
 			}
 			names[p.Name] = true
 			if kind.name == "input" {
-				fed[r.node] = true
+				fed[r.Node] = true
 			}
 		}
 	}
@@ -216,7 +216,7 @@ func checkAcyclic(list []*nodepb.NodeDef, nodes map[string]*nodepb.NodeDef) erro
 	var ready []string
 	for _, node := range list {
 		for _, in := range node.GetInput() {
-			from := nodes[mustRef(in).node]
+			from := nodes[mustID(in).Node]
 			if from.GetOp() == "NextIteration" {
 				continue
 			}

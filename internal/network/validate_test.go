@@ -103,15 +103,15 @@ func TestValidateLoop(t *testing.T) {
 }
 
 func TestParseRef(t *testing.T) {
-	for in, want := range map[string]ref{
-		"a": {"a", 0}, "a:0": {"a", 0}, "a/b:12": {"a/b", 12}, "^a": {"a", control},
+	for in, want := range map[string]TensorID{
+		"a": {"a", 0}, "a:0": {"a", 0}, "a/b:12": {"a/b", 12}, "^a": {"a", Control},
 	} {
-		if got, err := parseRef(in); err != nil || got != want {
+		if got, err := ParseTensorID(in); err != nil || got != want {
 			t.Errorf("parseRef(%q) = %v, %v; want %v", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", ":0", "^", "a:", "a:-1", "a:01", "a:99999", "^a:0", "a:b"} {
-		if got, err := parseRef(in); err == nil {
+		if got, err := ParseTensorID(in); err == nil {
 			t.Errorf("parseRef(%q) = %v, want an error", in, got)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 
 	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
+
+	"tkit/internal/network"
 )
 
 // branch returns the function that a conditional calls, or nil if that depends
@@ -41,8 +43,8 @@ const maxConstantSteps = 256
 
 // constant returns the value of a boolean or integer scalar if it is the same
 // in every run.
-func (g *graph) constant(e edge) (int64, bool) {
-	c := constants{graph: g, known: map[edge]settled{}}
+func (g *graph) constant(e network.TensorID) (int64, bool) {
+	c := constants{graph: g, known: map[network.TensorID]settled{}}
 	s := c.of(e)
 	return s.value, s.ok && g.spend(len(c.known)) == nil
 }
@@ -50,7 +52,7 @@ func (g *graph) constant(e edge) (int64, bool) {
 // constants computes constant scalars, each once.
 type constants struct {
 	*graph
-	known map[edge]settled
+	known map[network.TensorID]settled
 }
 
 // A settled scalar has a known value if ok.
@@ -59,7 +61,7 @@ type settled struct {
 	ok    bool
 }
 
-func (c *constants) of(e edge) settled {
+func (c *constants) of(e network.TensorID) settled {
 	at, err := c.resolve(e)
 	if err != nil || len(c.known) == maxConstantSteps {
 		return settled{}
@@ -67,7 +69,7 @@ func (c *constants) of(e edge) settled {
 	s, ok := c.known[at]
 	if !ok {
 		c.known[at] = settled{} // while being computed
-		s = c.compute(c.nodes[at.node])
+		s = c.compute(c.nodes[at.Node])
 		c.known[at] = s
 	}
 	return s
@@ -83,8 +85,8 @@ func (c *constants) compute(n *nodepb.NodeDef) settled {
 	}
 	var in []int64
 	for _, input := range n.GetInput() {
-		from, err := parseEdge(input)
-		if err != nil || from.port == control {
+		from, err := network.ParseTensorID(input)
+		if err != nil || from.Port == network.Control {
 			break
 		}
 		s := c.of(from)

@@ -15,8 +15,8 @@ import (
 type entry struct {
 	key     string
 	def     *metapb.SignatureDef
-	fed     map[edge]string // the inputs' names, by the tensors they replace
-	roots   []edge
+	fed     map[network.TensorID]string // the inputs' names, by the tensors they replace
+	roots   []network.TensorID
 	effects []string        // nodes that it runs for their side effects
 	writes  map[string]bool // the variables changed by these, by identity
 	needed  map[string]*nodepb.NodeDef
@@ -32,7 +32,7 @@ func (r *programReader) addEntries() error {
 		if key == initSignature || key == trainSignature || len(def.GetOutputs()) == 0 {
 			continue
 		}
-		e := &entry{key: key, def: def, fed: map[edge]string{}, writes: map[string]bool{}, needed: map[string]*nodepb.NodeDef{}}
+		e := &entry{key: key, def: def, fed: map[network.TensorID]string{}, writes: map[string]bool{}, needed: map[string]*nodepb.NodeDef{}}
 		r.entries = append(r.entries, e)
 		if e.err = checkPorts(def); e.err != nil {
 			continue
@@ -88,7 +88,7 @@ func checkPorts(def *metapb.SignatureDef) error {
 // flatten determines what the signatures change, and removes control
 // dependencies from the graph, which matter only for side effects.
 func (r *programReader) flatten(filled []filling) error {
-	var roots []edge
+	var roots []network.TensorID
 	for _, f := range filled {
 		roots = append(roots, f.sources()...)
 	}
@@ -99,7 +99,7 @@ func (r *programReader) flatten(filled []filling) error {
 		roots = append(roots, e.roots...)
 		all := slices.Clone(e.roots)
 		for _, name := range e.effects {
-			all = append(all, edge{name, control})
+			all = append(all, network.Output(name, network.Control))
 		}
 		nodes, err := r.reached(all)
 		if err != nil {
@@ -111,7 +111,7 @@ func (r *programReader) flatten(filled []filling) error {
 			}
 			if r.library.asserts(n) {
 				e.checks = append(e.checks, n.GetName())
-				roots = append(roots, edge{n.GetName(), control})
+				roots = append(roots, network.Output(n.GetName(), network.Control))
 			}
 		}
 	}
@@ -136,7 +136,7 @@ func (r *programReader) noteWrites(e *entry, n *nodepb.NodeDef) error {
 		return nil
 	}
 	for i, in := range inputs {
-		if in.port == control || i > 0 && len(calls) == 0 {
+		if in.Port == network.Control || i > 0 && len(calls) == 0 {
 			break
 		}
 		if v := r.variableAt(in); v != nil && (len(calls) == 0 || r.library.check(calls) != nil) {
@@ -175,7 +175,7 @@ func (r *programReader) refuseWriter(e *entry, readers []*entry) {
 // signature returns the inputs and outputs of an entry, as tensors of the program.
 func (r *programReader) signature(e *entry) *Signature {
 	s := &Signature{Method: e.def.GetMethodName(), Checks: e.checks}
-	given := map[string]edge{} // the inputs' tensors
+	given := map[string]network.TensorID{} // the inputs' tensors
 	for at, name := range e.fed {
 		given[name] = at
 	}
@@ -199,13 +199,13 @@ func (r *programReader) signature(e *entry) *Signature {
 			same := &nodepb.NodeDef{Name: r.free("output"), Op: "Identity", Input: []string{from.String()},
 				Attr: attributes{"T": typeAttribute(dataType(info))}}
 			r.nodes[same.GetName()], r.needed[same.GetName()] = same, same
-			from = edge{same.GetName(), 0}
+			from = network.Output(same.GetName(), 0)
 		}
 		s.Outputs = append(s.Outputs, tensorInfo(name, from, info))
 	}
 	return s
 }
 
-func tensorInfo(name string, at edge, info *metapb.TensorInfo) network.TensorInfo {
-	return network.TensorInfo{Name: name, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape())}
+func tensorInfo(name string, at network.TensorID, info *metapb.TensorInfo) network.TensorInfo {
+	return network.TensorInfo{Name: name, Tensor: at.Name(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape())}
 }

@@ -28,7 +28,7 @@ func (g *graph) settleDefaults() {
 
 // settleSwitches removes TensorFlow 1 conditionals whose condition is constant.
 func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
-	dead := map[edge]bool{}
+	dead := map[network.TensorID]bool{}
 	for _, n := range nodes {
 		inputs, err := g.inputs(n)
 		if err != nil {
@@ -38,8 +38,8 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 			g.settleMerge(n, inputs, dead)
 			continue
 		}
-		if slices.ContainsFunc(inputs, func(e edge) bool { return dead[e] || dead[edge{e.node, control}] }) {
-			dead[edge{n.GetName(), control}] = true // and with it all outputs
+		if slices.ContainsFunc(inputs, func(e network.TensorID) bool { return dead[e] || dead[network.Output(e.Node, network.Control)] }) {
+			dead[network.Output(n.GetName(), network.Control)] = true // and with it all outputs
 			continue
 		}
 		if n.GetOp() != "Switch" || len(inputs) < 2 {
@@ -50,36 +50,36 @@ func (g *graph) settleSwitches(nodes []*nodepb.NodeDef) {
 			if taken != 0 {
 				live, other = 1, 0
 			}
-			g.outputs[edge{n.GetName(), live}] = inputs[0]
-			dead[edge{n.GetName(), other}] = true
+			g.outputs[network.Output(n.GetName(), live)] = inputs[0]
+			dead[network.Output(n.GetName(), other)] = true
 		}
 	}
 }
 
 // settleMerge joins the remaining branches of a conditional. A Merge that
 // begins a loop stays, or is removed with the loop's input.
-func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []edge, dead map[edge]bool) {
+func (g *graph) settleMerge(n *nodepb.NodeDef, inputs []network.TensorID, dead map[network.TensorID]bool) {
 	var live []int
 	data, loop := 0, false
 	for i, e := range inputs {
-		if e.port == control {
+		if e.Port == network.Control {
 			break
 		}
 		data++
-		if g.nodes[e.node].GetOp() == "NextIteration" {
+		if g.nodes[e.Node].GetOp() == "NextIteration" {
 			loop = true
-		} else if !dead[e] && !dead[edge{e.node, control}] {
+		} else if !dead[e] && !dead[network.Output(e.Node, network.Control)] {
 			live = append(live, i)
 		}
 	}
 	switch {
 	case len(live) == 0:
-		dead[edge{n.GetName(), control}] = true
+		dead[network.Output(n.GetName(), network.Control)] = true
 	case len(live) == 1 && data > 1 && !loop:
 		which := network.ConstNode(g.free(n.GetName()+"/index"), tensorflow.Int32, []int64{}, []byte{byte(live[0]), 0, 0, 0})
 		g.nodes[which.GetName()] = which
-		g.outputs[edge{n.GetName(), 0}] = inputs[live[0]]
-		g.outputs[edge{n.GetName(), 1}] = edge{which.GetName(), 0}
+		g.outputs[network.Output(n.GetName(), 0)] = inputs[live[0]]
+		g.outputs[network.Output(n.GetName(), 1)] = network.Output(which.GetName(), 0)
 	}
 }
 
@@ -95,7 +95,7 @@ func (g *graph) dropControls(nodes []*nodepb.NodeDef) error {
 		}
 		n.Input = nil
 		for _, e := range inputs {
-			if e.port == control && !guarded[e.node] {
+			if e.Port == network.Control && !guarded[e.Node] {
 				continue
 			}
 			n.Input = append(n.Input, e.String())
@@ -111,8 +111,8 @@ func (g *graph) guarded(nodes []*nodepb.NodeDef) map[string]bool {
 	var queue []*nodepb.NodeDef
 	for _, n := range nodes {
 		for _, in := range n.GetInput() {
-			if e, err := parseEdge(in); err == nil {
-				consumers[e.node] = append(consumers[e.node], n)
+			if e, err := network.ParseTensorID(in); err == nil {
+				consumers[e.Node] = append(consumers[e.Node], n)
 			}
 		}
 		if flowOps[n.GetOp()] {
@@ -141,15 +141,15 @@ func (x *inliner) skipIdentities(nodes []*nodepb.NodeDef) {
 	held := map[string]bool{}
 	for _, n := range nodes {
 		for _, in := range n.GetInput() {
-			if e, err := parseEdge(in); err == nil && e.port == control {
-				held[e.node] = true
+			if e, err := network.ParseTensorID(in); err == nil && e.Port == network.Control {
+				held[e.Node] = true
 			}
 		}
 	}
 	for _, n := range nodes {
 		if n.GetOp() == "Identity" && x.body[n.GetName()] && len(n.GetInput()) == 1 && !held[n.GetName()] {
-			if e, err := parseEdge(n.GetInput()[0]); err == nil {
-				x.outputs[edge{n.GetName(), 0}] = e
+			if e, err := network.ParseTensorID(n.GetInput()[0]); err == nil {
+				x.outputs[network.Output(n.GetName(), 0)] = e
 			}
 		}
 	}

@@ -33,15 +33,15 @@ func (b *builder) front(e Export) ([]network.TensorInfo, error) {
 		}
 		b.add(proto.CloneOf(n))
 	}
-	from, err := parseEdge(f.Output.Tensor)
+	from, err := network.ParseTensorID(f.Output.Tensor)
 	if err != nil {
 		return nil, fmt.Errorf("front: %w", err)
 	}
-	to, err := parseEdge(in.Tensor)
+	to, err := network.ParseTensorID(in.Tensor)
 	if err != nil {
 		return nil, fmt.Errorf("front: %w", err)
 	}
-	return b.copyBehind(to.node, from.String(), f.Signature, e.Network.Outputs), nil
+	return b.copyBehind(to.Node, from.String(), f.Signature, e.Network.Outputs), nil
 }
 
 // copyBehind copies the nodes that depend on the node entry, replacing it by

@@ -81,8 +81,7 @@ func frozenSignature(graph *graphpb.GraphDef, ops operations, output string) (*m
 	taken := map[string]bool{}
 	for _, n := range graph.GetNode() {
 		for _, in := range n.GetInput() {
-			name, _, _ := strings.Cut(strings.TrimPrefix(in, "^"), ":")
-			taken[name] = true
+			taken[NodeName(in)] = true
 		}
 	}
 	s := &metapb.SignatureDef{Inputs: map[string]*metapb.TensorInfo{}, Outputs: map[string]*metapb.TensorInfo{}}

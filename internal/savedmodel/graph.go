@@ -11,31 +11,6 @@ import (
 	"tkit/internal/network"
 )
 
-// An edge starts at an output of a node or, with the port control, at the
-// node's execution.
-type edge struct {
-	node string
-	port int
-}
-
-const control = -1
-
-// parseEdge parses a node's input in a graph: "node", "node:1" or "^node".
-func parseEdge(s string) (edge, error) {
-	if name, ok := strings.CutPrefix(s, "^"); ok {
-		return edge{name, control}, nil
-	}
-	name, digits, ok := strings.Cut(s, ":")
-	if !ok {
-		return edge{s, 0}, nil
-	}
-	port, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || name == "" {
-		return edge{}, fmt.Errorf("malformed tensor name %q", s)
-	}
-	return edge{name, int(port)}, nil
-}
-
 // NodeName returns the name of the node in a reference such as "^node", "node:1"
 // or, in a function, "node:output:0".
 func NodeName(reference string) string {
@@ -43,28 +18,14 @@ func NodeName(reference string) string {
 	return name
 }
 
-// String formats the edge as a node's input.
-func (e edge) String() string {
-	switch e.port {
-	case control:
-		return "^" + e.node
-	case 0:
-		return e.node
-	}
-	return e.tensor()
-}
-
-// tensor formats the edge as the tensor of a TensorInfo.
-func (e edge) tensor() string { return e.node + ":" + strconv.Itoa(e.port) }
-
 // A graph holds nodes by name, and replacements of tensors: the outputs of an
 // inlined call are replaced by tensors of the function's body.
 type graph struct {
 	*budget
 	nodes   map[string]*nodepb.NodeDef
-	outputs map[edge]edge       // replacements of tensors; may chain
-	ends    map[string][]string // the replacements of "^node" after the node was removed
-	numbers map[string]int      // the last numbers used for names
+	outputs map[network.TensorID]network.TensorID // replacements of tensors; may chain
+	ends    map[string][]string                   // the replacements of "^node" after the node was removed
+	numbers map[string]int                        // the last numbers used for names
 }
 
 func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
@@ -74,7 +35,7 @@ func newGraph(b *budget, nodes []*nodepb.NodeDef) (*graph, error) {
 	g := &graph{
 		budget:  b,
 		nodes:   make(map[string]*nodepb.NodeDef, len(nodes)),
-		outputs: map[edge]edge{},
+		outputs: map[network.TensorID]network.TensorID{},
 		ends:    map[string][]string{},
 		numbers: map[string]int{},
 	}
@@ -112,11 +73,11 @@ func (g *graph) free(names ...string) string {
 }
 
 // circular marks tensors that are replaced by themselves.
-var circular = edge{"", control - 1}
+var circular = network.Output("", network.Control-1)
 
 // resolve follows a tensor's replacements to an existing node. It shortens the
 // path, so that following long chains takes linear time.
-func (g *graph) resolve(e edge) (edge, error) {
+func (g *graph) resolve(e network.TensorID) (network.TensorID, error) {
 	at, hops := e, 0
 	for next, ok := g.outputs[at]; ok; next, ok = g.outputs[at] {
 		at = next
@@ -129,30 +90,30 @@ func (g *graph) resolve(e edge) (edge, error) {
 		way, g.outputs[way] = g.outputs[way], at
 	}
 	if at == circular {
-		return edge{}, fmt.Errorf("tensor %q depends on itself", e)
+		return network.TensorID{}, fmt.Errorf("tensor %q depends on itself", e)
 	}
-	if g.nodes[at.node] == nil {
-		return edge{}, fmt.Errorf("there is no tensor %q", e)
+	if g.nodes[at.Node] == nil {
+		return network.TensorID{}, fmt.Errorf("there is no tensor %q", e)
 	}
 	return at, nil
 }
 
 // inputs returns a node's inputs after replacements. A control input may become
 // several or none.
-func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
-	data := make([]edge, 0, len(n.GetInput()))
-	var controls []edge
+func (g *graph) inputs(n *nodepb.NodeDef) ([]network.TensorID, error) {
+	data := make([]network.TensorID, 0, len(n.GetInput()))
+	var controls []network.TensorID
 	var seen map[string]bool
 	for _, in := range n.GetInput() {
-		e, err := parseEdge(in)
+		e, err := network.ParseTensorID(in)
 		if err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.GetName(), err)
 		}
-		if e.port == control {
+		if e.Port == network.Control {
 			if seen == nil {
 				seen = map[string]bool{}
 			}
-			controls, err = g.resolveControl(controls, e.node, seen)
+			controls, err = g.resolveControl(controls, e.Node, seen)
 		} else {
 			e, err = g.resolve(e)
 			data = append(data, e)
@@ -166,7 +127,7 @@ func (g *graph) inputs(n *nodepb.NodeDef) ([]edge, error) {
 
 // resolveControl appends the nodes that replace "^name" and are not yet in
 // seen.
-func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]edge, error) {
+func (g *graph) resolveControl(to []network.TensorID, name string, seen map[string]bool) ([]network.TensorID, error) {
 	for stack := []string{name}; len(stack) > 0; {
 		name := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -186,7 +147,7 @@ func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]
 		case g.nodes[name] == nil:
 			return nil, fmt.Errorf("there is no node %q", name)
 		default:
-			to = append(to, edge{name, control})
+			to = append(to, network.Output(name, network.Control))
 		}
 	}
 	return to, nil
@@ -195,7 +156,7 @@ func (g *graph) resolveControl(to []edge, name string, seen map[string]bool) ([]
 // reached returns the nodes that the roots depend on, each after its
 // dependencies (except for the edge that closes a loop), with the replacements
 // applied to their inputs. The order depends on the graph alone.
-func (g *graph) reached(roots []edge) ([]*nodepb.NodeDef, error) {
+func (g *graph) reached(roots []network.TensorID) ([]*nodepb.NodeDef, error) {
 	w := walk{graph: g, seen: map[string]bool{}}
 	for _, root := range roots {
 		at, err := g.resolveAny(root)
@@ -203,7 +164,7 @@ func (g *graph) reached(roots []edge) ([]*nodepb.NodeDef, error) {
 			return nil, err
 		}
 		for _, e := range at {
-			if err := w.from(e.node); err != nil {
+			if err := w.from(e.Node); err != nil {
 				return nil, err
 			}
 		}
@@ -223,7 +184,7 @@ type walk struct {
 // A visit is a node on the stack, with its remaining inputs.
 type visit struct {
 	node *nodepb.NodeDef
-	left []edge
+	left []network.TensorID
 }
 
 func (w *walk) from(name string) error {
@@ -237,7 +198,7 @@ func (w *walk) from(name string) error {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
-		next := top.left[0].node
+		next := top.left[0].Node
 		top.left = top.left[1:]
 		if err := w.enter(next); err != nil {
 			return err
@@ -265,10 +226,10 @@ func (w *walk) enter(name string) error {
 }
 
 // resolveAny resolves a tensor or a control input.
-func (g *graph) resolveAny(e edge) ([]edge, error) {
-	if e.port == control {
-		return g.resolveControl(nil, e.node, map[string]bool{})
+func (g *graph) resolveAny(e network.TensorID) ([]network.TensorID, error) {
+	if e.Port == network.Control {
+		return g.resolveControl(nil, e.Node, map[string]bool{})
 	}
 	at, err := g.resolve(e)
-	return []edge{at}, err
+	return []network.TensorID{at}, err
 }

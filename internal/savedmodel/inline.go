@@ -10,6 +10,8 @@ import (
 	functionpb "github.com/wamuir/graft/tensorflow/core/framework/function_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+
+	"tkit/internal/network"
 )
 
 // maxDepth bounds functions that call functions.
@@ -57,14 +59,14 @@ func copies(nodes []*nodepb.NodeDef) []*nodepb.NodeDef {
 
 // run inlines all calls that the roots and the side effects of inlined
 // functions depend on.
-func (x *inliner) run(roots ...edge) error {
+func (x *inliner) run(roots ...network.TensorID) error {
 	for _, root := range roots {
 		if err := x.settle(root); err != nil {
 			return err
 		}
 	}
 	for i := 0; i < len(x.effects); i++ { // settle adds to them
-		if err := x.settle(edge{x.effects[i], control}); err != nil {
+		if err := x.settle(network.Output(x.effects[i], network.Control)); err != nil {
 			return err
 		}
 	}
@@ -79,7 +81,7 @@ type pending struct {
 
 // settle inlines the dependencies of a tensor or node, each node after its
 // inputs, until the tensor is an output of a node that stays.
-func (x *inliner) settle(root edge) error {
+func (x *inliner) settle(root network.TensorID) error {
 	for {
 		entered, err := x.enter(root)
 		if err != nil || !entered {
@@ -95,19 +97,19 @@ func (x *inliner) settle(root edge) error {
 
 // enter pushes the node at an edge on the stack, unless it was there before.
 // After a call was inlined, the same edge leads to a different node.
-func (x *inliner) enter(e edge) (bool, error) {
-	if e.port != control {
+func (x *inliner) enter(e network.TensorID) (bool, error) {
+	if e.Port != network.Control {
 		at, err := x.resolve(e)
 		if err != nil {
 			return false, err
 		}
 		e = at
 	}
-	n := x.nodes[e.node]
-	if n == nil || x.done[e.node] {
+	n := x.nodes[e.Node]
+	if n == nil || x.done[e.Node] {
 		return false, nil
 	}
-	x.done[e.node] = true
+	x.done[e.Node] = true
 	x.stack = append(x.stack, pending{node: n})
 	return true, nil
 }
@@ -124,7 +126,7 @@ func (x *inliner) advance() error {
 		x.stack = x.stack[:top]
 		return x.inlineCall(n)
 	}
-	e, err := parseEdge(n.GetInput()[x.stack[top].next])
+	e, err := network.ParseTensorID(n.GetInput()[x.stack[top].next])
 	if err != nil {
 		return err
 	}
@@ -151,8 +153,8 @@ func (x *inliner) inlineCall(n *nodepb.NodeDef) error {
 type call struct {
 	function *functionpb.FunctionDef
 	given    attributes
-	args     []edge
-	controls []edge
+	args     []network.TensorID
+	controls []network.TensorID
 }
 
 // callOf returns a node's call, or nil if it makes none that can be inlined.
@@ -161,7 +163,7 @@ func (x *inliner) callOf(n *nodepb.NodeDef) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := slices.IndexFunc(inputs, func(e edge) bool { return e.port == control })
+	data := slices.IndexFunc(inputs, func(e network.TensorID) bool { return e.Port == network.Control })
 	if data < 0 {
 		data = len(inputs)
 	}
@@ -271,7 +273,7 @@ func (x *inliner) nameOf(caller, inner string) string {
 
 // entrance returns the control input that makes the nodes of a body run after
 // their caller's control inputs, or "" for none.
-func (x *inliner) entrance(caller string, controls []edge) string {
+func (x *inliner) entrance(caller string, controls []network.TensorID) string {
 	if len(controls) == 0 {
 		return ""
 	}
@@ -294,7 +296,7 @@ func connect(n, inner *nodepb.NodeDef, refs references, names map[string]string,
 			case names[name] != "":
 				controls = append(controls, "^"+names[name])
 			case len(refs[name]) > 0: // an argument
-				controls = append(controls, "^"+refs[name][0].node)
+				controls = append(controls, "^"+refs[name][0].Node)
 			default:
 				return fmt.Errorf("there is no node %q in the function", name)
 			}
@@ -354,7 +356,7 @@ func (x *inliner) addResults(caller string, c *call, refs references) error {
 			return fmt.Errorf("output %q has %d tensors, not %d", out.GetName(), len(tensors), want)
 		}
 		for _, t := range tensors {
-			x.outputs[edge{caller, port}] = t
+			x.outputs[network.Output(caller, port)] = t
 			port++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/internal/network"
 	"tkit/internal/savedmodel/bundle"
 )
 
@@ -46,14 +47,14 @@ func captured(meta *metapb.MetaGraphDef) map[string]int32 {
 			continue
 		}
 		for i, id := range bound {
-			e, err := parseEdge(args[len(args)-len(bound)+i])
+			e, err := network.ParseTensorID(args[len(args)-len(bound)+i])
 			if err != nil || id < 0 || int(id) >= len(objects) || objects[id].GetVariable() == nil {
 				continue
 			}
-			if other, ok := found[e.node]; ok && other != id {
-				disputed[e.node] = true
+			if other, ok := found[e.Node]; ok && other != id {
+				disputed[e.Node] = true
 			}
-			found[e.node] = id
+			found[e.Node] = id
 		}
 	}
 	maps.DeleteFunc(found, func(node string, _ int32) bool { return disputed[node] })

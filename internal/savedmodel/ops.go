@@ -12,6 +12,7 @@ import (
 	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
 
@@ -109,21 +110,23 @@ func substituted(body, given attributes) (attributes, error) {
 
 // references maps names of tensors in a function's body ("argument",
 // "argument:1", "node:output", "node:output:1") to tensors.
-type references map[string][]edge
+type references map[string][]network.TensorID
 
-func (r references) add(name string, tensors []edge) {
+func (r references) add(name string, tensors []network.TensorID) {
 	r[name] = tensors
 	for i, t := range tensors {
-		r[name+":"+strconv.Itoa(i)] = []edge{t}
+		r[name+":"+strconv.Itoa(i)] = []network.TensorID{t}
 	}
 }
 
 // addUnknown adds a placeholder for the outputs of a node with an unknown
 // operation. The node stays in the graph and is refused if anything needs it.
-func (r references) addUnknown(node, name string) { r[node] = []edge{{name, 0}} }
+func (r references) addUnknown(node, name string) {
+	r[node] = []network.TensorID{network.Output(name, 0)}
+}
 
 // find returns the tensors of that name.
-func (r references) find(name string) ([]edge, error) {
+func (r references) find(name string) ([]network.TensorID, error) {
 	if tensors, ok := r[name]; ok {
 		return tensors, nil
 	}
@@ -134,7 +137,7 @@ func (r references) find(name string) ([]edge, error) {
 }
 
 // addArguments registers the arguments of a call.
-func (r references) addArguments(signature *oppb.OpDef, given attributes, args []edge) error {
+func (r references) addArguments(signature *oppb.OpDef, given attributes, args []network.TensorID) error {
 	for _, arg := range signature.GetInputArg() {
 		n, err := width(signature, arg, given)
 		if err != nil {
@@ -161,9 +164,9 @@ func (r references) addOutputs(op *oppb.OpDef, inner string, n *nodepb.NodeDef) 
 		if err != nil {
 			return 0, fmt.Errorf("node %q: %w", inner, err)
 		}
-		tensors := make([]edge, count)
+		tensors := make([]network.TensorID, count)
 		for i := range tensors {
-			tensors[i] = edge{n.GetName(), port + i}
+			tensors[i] = network.Output(n.GetName(), port+i)
 		}
 		r.add(inner+":"+out.GetName(), tensors)
 		port += count

@@ -73,7 +73,7 @@ func plain(b *budget, meta *metapb.MetaGraphDef, signature *metapb.SignatureDef,
 
 // simplify removes from the inlined graph what the roots' values do not depend
 // on.
-func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
+func (x *inliner) simplify(roots []network.TensorID) ([]*nodepb.NodeDef, error) {
 	x.settleDefaults()
 	for _, step := range []func([]*nodepb.NodeDef) error{
 		func(nodes []*nodepb.NodeDef) error { x.settleSwitches(nodes); return nil },
@@ -94,15 +94,15 @@ func (x *inliner) simplify(roots []edge) ([]*nodepb.NodeDef, error) {
 // addInputs replaces the signature's inputs by placeholders, except switches
 // with a default.
 func (p *plainGraph) addInputs(g *graph, signature *metapb.SignatureDef) error {
-	used := map[edge]string{}
+	used := map[network.TensorID]string{}
 	for _, key := range slices.Sorted(maps.Keys(signature.GetInputs())) {
 		e, err := tensorOf(signature.GetInputs()[key])
 		if err != nil {
 			return fmt.Errorf("input %q: %w", key, err)
 		}
-		n := g.nodes[e.node]
+		n := g.nodes[e.Node]
 		if n == nil {
-			return fmt.Errorf("input %q: there is no node %q", key, e.node)
+			return fmt.Errorf("input %q: there is no node %q", key, e.Node)
 		}
 		shape := signature.GetInputs()[key].GetTensorShape()
 		if n.GetOp() == "PlaceholderWithDefault" && !shape.GetUnknownRank() && len(shape.GetDim()) == 0 {
@@ -113,26 +113,26 @@ func (p *plainGraph) addInputs(g *graph, signature *metapb.SignatureDef) error {
 			return fmt.Errorf("%w: inputs %q and %q are one tensor", ErrUnsupported, other, key)
 		}
 		used[e] = key
-		port := network.TensorInfo{Name: key, Tensor: edge{e.node, 0}.tensor(), DataType: dataType(signature.GetInputs()[key])}
+		port := network.TensorInfo{Name: key, Tensor: network.Output(e.Node, 0).Name(), DataType: dataType(signature.GetInputs()[key])}
 		port.Shape = shapeOf(signature.GetInputs()[key].GetTensorShape())
 		isPlaceholder := strings.HasPrefix(n.GetOp(), "Placeholder")
 		if isPlaceholder && port.Shape == nil {
 			port.Shape = shapeOf(n.GetAttr()["shape"].GetShape())
 		}
-		if !isPlaceholder || e.port != 0 {
+		if !isPlaceholder || e.Port != 0 {
 			name := g.free(key)
-			g.outputs[e] = edge{name, 0}
-			port.Tensor = edge{name, 0}.tensor()
-			e.node = name
+			g.outputs[e] = network.Output(name, 0)
+			port.Tensor = network.Output(name, 0).Name()
+			e.Node = name
 		}
-		g.nodes[e.node] = network.PlaceholderNode(e.node, port.DataType, port.Shape)
+		g.nodes[e.Node] = network.PlaceholderNode(e.Node, port.DataType, port.Shape)
 		p.inputs = append(p.inputs, port)
 	}
 	return nil
 }
 
-func signatureOutputs(signature *metapb.SignatureDef) ([]edge, error) {
-	var roots []edge
+func signatureOutputs(signature *metapb.SignatureDef) ([]network.TensorID, error) {
+	var roots []network.TensorID
 	for _, key := range slices.Sorted(maps.Keys(signature.GetOutputs())) {
 		e, err := tensorOf(signature.GetOutputs()[key])
 		if err != nil {
@@ -144,7 +144,7 @@ func signatureOutputs(signature *metapb.SignatureDef) ([]edge, error) {
 }
 
 // setOutputs sets the tensors of the outputs.
-func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, roots []edge) error {
+func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, roots []network.TensorID) error {
 	fed := map[string]bool{}
 	for _, port := range p.inputs {
 		fed[port.Tensor] = true
@@ -155,30 +155,30 @@ func (p *plainGraph) setOutputs(x *inliner, signature *metapb.SignatureDef, root
 			return fmt.Errorf("output %q: %w", key, err)
 		}
 		info := signature.GetOutputs()[key]
-		if fed[at.tensor()] { // TensorFlow cannot fetch a tensor that it is fed
+		if fed[at.Name()] { // TensorFlow cannot fetch a tensor that it is fed
 			same := &nodepb.NodeDef{Name: x.free(key), Op: "Identity", Input: []string{at.String()},
-				Attr: attributes{"T": x.nodes[at.node].GetAttr()["dtype"]}}
+				Attr: attributes{"T": x.nodes[at.Node].GetAttr()["dtype"]}}
 			x.nodes[same.GetName()] = same
 			p.nodes = append(p.nodes, same)
-			at = edge{same.GetName(), 0}
+			at = network.Output(same.GetName(), 0)
 		}
 		p.outputs = append(p.outputs, network.TensorInfo{
-			Name: key, Tensor: at.tensor(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape()),
+			Name: key, Tensor: at.Name(), DataType: dataType(info), Shape: shapeOf(info.GetTensorShape()),
 		})
 	}
 	return nil
 }
 
 // tensorOf returns the tensor named by a signature.
-func tensorOf(info *metapb.TensorInfo) (edge, error) {
+func tensorOf(info *metapb.TensorInfo) (network.TensorID, error) {
 	switch {
 	case info.GetCooSparse() != nil || info.GetCompositeTensor() != nil:
-		return edge{}, fmt.Errorf("%w: it is a sparse or composite tensor", ErrUnsupported)
+		return network.TensorID{}, fmt.Errorf("%w: it is a sparse or composite tensor", ErrUnsupported)
 	case info.GetName() == "":
-		return edge{}, fmt.Errorf("the signature gives no tensor name")
+		return network.TensorID{}, fmt.Errorf("the signature gives no tensor name")
 	}
-	e, err := parseEdge(info.GetName())
-	if err == nil && e.port == control {
+	e, err := network.ParseTensorID(info.GetName())
+	if err == nil && e.Port == network.Control {
 		err = fmt.Errorf("%q is no tensor", info.GetName())
 	}
 	return e, err

@@ -192,7 +192,7 @@ func (r *programReader) build(p *Program) error {
 		}
 		n.Input = nil
 		for _, e := range inputs {
-			if e.port == control && r.needed[e.node] == nil {
+			if e.Port == network.Control && r.needed[e.Node] == nil {
 				continue
 			}
 			n.Input = append(n.Input, e.String())

@@ -73,7 +73,7 @@ func (r *programReader) addVariable(n *nodepb.NodeDef) {
 		return
 	}
 	if n.GetName() != v.name {
-		r.outputs[edge{n.GetName(), 0}] = edge{v.name, 0}
+		r.outputs[network.Output(n.GetName(), 0)] = network.Output(v.name, 0)
 	}
 }
 
@@ -85,7 +85,7 @@ func (r *programReader) need(e *entry) error {
 		return nil
 	}
 	for at, name := range e.fed {
-		n := r.nodes[at.node]
+		n := r.nodes[at.Node]
 		want := dataType(e.def.GetInputs()[name])
 		if dt := tensorflow.DataType(n.GetAttr()["dtype"].GetType()); isPlaceholder(n) && dt != want {
 			e.err = fmt.Errorf("input %q is %v, its placeholder %q is %v", name, want, n.GetName(), dt)
@@ -105,7 +105,7 @@ func (r *programReader) need(e *entry) error {
 	var kept []string
 	slices.Sort(e.checks)
 	for _, check := range slices.Compact(e.checks) {
-		nodes, err := r.behind([]edge{{check, control}}, e.fed, e.needed)
+		nodes, err := r.behind([]network.TensorID{network.Output(check, network.Control)}, e.fed, e.needed)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (r *programReader) need(e *entry) error {
 
 // behind returns the nodes on which the roots depend, except those that are
 // known and those that only lead to fed tensors.
-func (r *programReader) behind(roots []edge, fed map[edge]string, known map[string]*nodepb.NodeDef) ([]*nodepb.NodeDef, error) {
+func (r *programReader) behind(roots []network.TensorID, fed map[network.TensorID]string, known map[string]*nodepb.NodeDef) ([]*nodepb.NodeDef, error) {
 	var found []*nodepb.NodeDef
 	seen := map[string]bool{}
 	stack := slices.Clone(roots)
@@ -134,15 +134,15 @@ func (r *programReader) behind(roots []edge, fed map[edge]string, known map[stri
 		}
 		stack = stack[:len(stack)-1]
 		for _, e := range at {
-			n := r.nodes[e.node]
+			n := r.nodes[e.Node]
 			_, isFed := fed[e]
-			if e.port == control && isPlaceholder(n) {
-				_, isFed = fed[edge{e.node, 0}]
+			if e.Port == network.Control && isPlaceholder(n) {
+				_, isFed = fed[network.Output(e.Node, 0)]
 			}
-			if isFed || seen[e.node] || known[e.node] != nil {
+			if isFed || seen[e.Node] || known[e.Node] != nil {
 				continue
 			}
-			seen[e.node] = true
+			seen[e.Node] = true
 			found = append(found, n)
 			inputs, err := r.inputs(n)
 			if err != nil {
@@ -172,15 +172,15 @@ func (r *programReader) servable(nodes []*nodepb.NodeDef) error {
 
 // feedable returns the tensor to feed instead of at: at itself if the program
 // computes it otherwise, else a placeholder.
-func (r *programReader) feedable(at edge, dt tensorflow.DataType) edge {
-	n := r.nodes[at.node]
-	if r.needed[at.node] == nil && !(n.GetOp() == "Placeholder" && at.port == 0) {
+func (r *programReader) feedable(at network.TensorID, dt tensorflow.DataType) network.TensorID {
+	n := r.nodes[at.Node]
+	if r.needed[at.Node] == nil && !(n.GetOp() == "Placeholder" && at.Port == 0) {
 		to, again := r.outputs[at]
 		if !again {
-			to = edge{r.placeholder(at.node+"/fed", dt, nil), 0}
+			to = network.Output(r.placeholder(at.Node+"/fed", dt, nil), 0)
 			r.outputs[at] = to
 		}
-		at, n = to, r.nodes[to.node]
+		at, n = to, r.nodes[to.Node]
 	}
 	if n.GetOp() == "Placeholder" {
 		n.Input = nil
@@ -189,7 +189,7 @@ func (r *programReader) feedable(at edge, dt tensorflow.DataType) edge {
 				delete(n.Attr, name)
 			}
 		}
-		r.needed[at.node] = n
+		r.needed[at.Node] = n
 	}
 	return at
 }

@@ -19,7 +19,7 @@ import (
 // readVariables removes the variables from the nodes: every reader of a
 // variable is replaced by the variable's single read node in the plain form.
 func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDef, changed map[string]bool) error {
-	r := reader{inliner: x, variables: map[string]*variable{}, values: map[edge]value{}, results: map[edge]edge{}, reached: map[string]bool{}}
+	r := reader{inliner: x, variables: map[string]*variable{}, values: map[network.TensorID]value{}, results: map[network.TensorID]network.TensorID{}, reached: map[string]bool{}}
 	for _, n := range p.nodes {
 		r.reached[n.GetName()] = true
 		if isVariable(n) {
@@ -62,8 +62,8 @@ func (p *plainGraph) readVariables(x *inliner, shadows map[string]*nodepb.NodeDe
 type reader struct {
 	*inliner
 	variables map[string]*variable
-	values    map[edge]value // handles and references, by the tensor that carries them
-	results   map[edge]edge  // results of removed readers, and their replacements
+	values    map[network.TensorID]value            // handles and references, by the tensor that carries them
+	results   map[network.TensorID]network.TensorID // results of removed readers, and their replacements
 	reached   map[string]bool
 	kept      []*nodepb.NodeDef
 }
@@ -71,7 +71,7 @@ type reader struct {
 // A value is the value of the variable behind a handle.
 type value struct {
 	*variable
-	at        edge
+	at        network.TensorID
 	reference bool // the tensor itself may be used as the value
 }
 
@@ -89,7 +89,7 @@ func (r *reader) add(n *nodepb.NodeDef) {
 		}
 		r.variables[key] = v
 	}
-	r.values[edge{n.GetName(), 0}] = value{variable: v, reference: isReference(n)}
+	r.values[network.Output(n.GetName(), 0)] = value{variable: v, reference: isReference(n)}
 }
 
 var copyName = regexp.MustCompile(`^(.+)_\d+$`)
@@ -133,7 +133,7 @@ func (r *reader) name(shadows map[string]*nodepb.NodeDef) {
 		r.nodes[v.name], r.nodes[reading] = handle, read
 	}
 	for at, v := range r.values {
-		v.at = edge{v.name + readSuffix, 0}
+		v.at = network.Output(v.name+readSuffix, 0)
 		r.values[at] = v
 	}
 }
@@ -150,7 +150,7 @@ func (r *reader) reads(n *nodepb.NodeDef, v *variable) bool {
 	if n.GetOp() != "Identity" && n.GetOp() != "ReadVariableOp" || len(n.GetInput()) == 0 {
 		return false
 	}
-	e, err := parseEdge(n.GetInput()[0])
+	e, err := network.ParseTensorID(n.GetInput()[0])
 	return err == nil && r.values[e].variable == v
 }
 
@@ -161,11 +161,11 @@ func (r *reader) rewrite(n *nodepb.NodeDef) error {
 		return nil
 	}
 	for i, in := range n.GetInput() {
-		e, err := parseEdge(in)
+		e, err := network.ParseTensorID(in)
 		if err != nil {
 			return err
 		}
-		if e.port == control {
+		if e.Port == network.Control {
 			break
 		}
 		at, err := r.resolve(e)
@@ -183,7 +183,7 @@ func (r *reader) rewrite(n *nodepb.NodeDef) error {
 		case n.GetOp() == "IsVariableInitialized":
 			r.keep(network.ConstNode(n.GetName(), tensorflow.Bool, []int64{}, []byte{1}))
 			return nil
-		case n.GetName() == v.at.node: // the read node, which the plain form creates
+		case n.GetName() == v.at.Node: // the read node, which the plain form creates
 			v.read = true
 			return nil
 		}
@@ -203,7 +203,7 @@ func (r *reader) keep(n *nodepb.NodeDef) {
 
 // rewriteHandle rewrites a node whose input i is the handle of a variable.
 func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
-	out := edge{n.GetName(), 0}
+	out := network.Output(n.GetName(), 0)
 	dataType := r.nodes[v.name].GetAttr()["dtype"]
 	switch n.GetOp() {
 	case "ReadVariableOp":
@@ -224,7 +224,7 @@ func (r *reader) rewriteHandle(n *nodepb.NodeDef, i int, v value) error {
 		n.Input[0] = v.at.String()
 		n.Attr["T"] = dataType
 		for port := range 2 {
-			passed := edge{n.GetName(), port}
+			passed := network.Output(n.GetName(), port)
 			r.values[passed] = value{variable: v.variable, at: passed}
 		}
 		r.keep(n)

@@ -5,6 +5,8 @@ import (
 
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	metapb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+
+	"tkit/internal/network"
 )
 
 // A place is the location of a variable's value in the checkpoint.
@@ -22,11 +24,11 @@ func restoredFrom(b *budget, meta *metapb.MetaGraphDef, ops operations) (map[str
 	if err != nil {
 		return nil, err
 	}
-	root := edge{restore, control}
+	root := network.Output(restore, network.Control)
 	if err := x.run(root); err != nil {
 		return nil, fmt.Errorf("restore operation: %w", err)
 	}
-	nodes, err := x.reached([]edge{root})
+	nodes, err := x.reached([]network.TensorID{root})
 	if err != nil {
 		return nil, fmt.Errorf("restore operation: %w", err)
 	}
@@ -59,43 +61,43 @@ func restoredFrom(b *budget, meta *metapb.MetaGraphDef, ops operations) (map[str
 	return places, nil
 }
 
-func assignment(n *nodepb.NodeDef) (to, from edge, err error) {
+func assignment(n *nodepb.NodeDef) (to, from network.TensorID, err error) {
 	if len(n.GetInput()) < 2 {
-		return edge{}, edge{}, fmt.Errorf("node %q (%s) has too few inputs", n.GetName(), n.GetOp())
+		return network.TensorID{}, network.TensorID{}, fmt.Errorf("node %q (%s) has too few inputs", n.GetName(), n.GetOp())
 	}
-	if to, err = parseEdge(n.GetInput()[0]); err == nil {
-		from, err = parseEdge(n.GetInput()[1])
+	if to, err = network.ParseTensorID(n.GetInput()[0]); err == nil {
+		from, err = network.ParseTensorID(n.GetInput()[1])
 	}
 	return to, from, err
 }
 
 // placeOf follows a value back to the output of RestoreV2 that it comes from.
-func (g *graph) placeOf(e edge) (place, bool) {
+func (g *graph) placeOf(e network.TensorID) (place, bool) {
 	for range maxHops {
 		at, err := g.resolve(e)
 		if err != nil {
 			return place{}, false
 		}
-		n := g.nodes[at.node]
+		n := g.nodes[at.Node]
 		in := 0
 		switch n.GetOp() {
 		case "RestoreV2":
 			if len(n.GetInput()) < 3 {
 				return place{}, false
 			}
-			key, ok1 := g.text(n.GetInput()[1], at.port)
-			slice, ok2 := g.text(n.GetInput()[2], at.port)
+			key, ok1 := g.text(n.GetInput()[1], at.Port)
+			slice, ok2 := g.text(n.GetInput()[2], at.Port)
 			return place{key, slice}, ok1 && ok2
 		case "Identity", "Reshape":
 		case "IdentityN":
-			in = at.port
+			in = at.Port
 		default:
 			return place{}, false
 		}
 		if in >= len(n.GetInput()) {
 			return place{}, false
 		}
-		if e, err = parseEdge(n.GetInput()[in]); err != nil || e.port == control {
+		if e, err = network.ParseTensorID(n.GetInput()[in]); err != nil || e.Port == network.Control {
 			return place{}, false
 		}
 	}
@@ -104,15 +106,15 @@ func (g *graph) placeOf(e edge) (place, bool) {
 
 // text returns element i of a constant of strings.
 func (g *graph) text(input string, i int) (string, bool) {
-	e, err := parseEdge(input)
+	e, err := network.ParseTensorID(input)
 	if err != nil {
 		return "", false
 	}
 	at, err := g.resolve(e)
-	if err != nil || g.nodes[at.node].GetOp() != "Const" {
+	if err != nil || g.nodes[at.Node].GetOp() != "Const" {
 		return "", false
 	}
-	values := g.nodes[at.node].GetAttr()["value"].GetTensor().GetStringVal()
+	values := g.nodes[at.Node].GetAttr()["value"].GetTensor().GetStringVal()
 	if len(values) == 0 {
 		return "", true // a constant of empty strings stores none
 	}

@@ -75,7 +75,7 @@ func (b *builder) saver(weights []*network.Weight) *metapb.SaverDef {
 		b.texts(scope+"RestoreV2/tensor_names", true, names...), b.texts(scope+"RestoreV2/shape_and_slices", true, whole...))
 	var assigned []string
 	for i, w := range weights {
-		value := b.node("Identity", scope+"Identity", attributes{"T": typeAttribute(w.DataType)}, edge{restore, i}.String())
+		value := b.node("Identity", scope+"Identity", attributes{"T": typeAttribute(w.DataType)}, network.Output(restore, i).String())
 		assigned = append(assigned, "^"+b.node("AssignVariableOp", scope+"AssignVariableOp", attributes{"dtype": typeAttribute(w.DataType)}, w.Name, value))
 	}
 	return &metapb.SaverDef{

@@ -31,23 +31,23 @@ func (x *inliner) settleStatistics(inputs []network.TensorInfo) statistics {
 	s := statistics{updates: map[string]bool{}}
 	fed := x.dependents(inputs, func(string) bool { return false })
 	own := x.dependents(inputs, x.overBatch)
-	fused := map[string]map[int]edge{} // the averages of fused batch norms, by input
+	fused := map[string]map[int]network.TensorID{} // the averages of fused batch norms, by input
 	for _, name := range slices.Sorted(maps.Keys(x.nodes)) {
 		n := x.nodes[name]
 		statistic, average, ok := x.movingAverage(n)
-		if !ok || !fed[statistic.node] {
+		if !ok || !fed[statistic.Node] {
 			continue
 		}
 		of := x.through(statistic)
-		if own[of.node] && !isFusedNorm(x.nodes[of.node]) {
+		if own[of.Node] && !isFusedNorm(x.nodes[of.Node]) {
 			continue
 		}
 		s.updates[name] = true
-		if isFusedNorm(x.nodes[of.node]) {
-			if fused[of.node] == nil {
-				fused[of.node] = map[int]edge{}
+		if isFusedNorm(x.nodes[of.Node]) {
+			if fused[of.Node] == nil {
+				fused[of.Node] = map[int]network.TensorID{}
 			}
-			fused[of.node][2+of.port] = average
+			fused[of.Node][2+of.Port] = average
 			continue
 		}
 		x.outputs[statistic] = average
@@ -59,7 +59,7 @@ func (x *inliner) settleStatistics(inputs []network.TensorInfo) statistics {
 
 // settleFused gives fused batch norms their averages as the mean and the
 // variance, and returns the number of statistics replaced.
-func (x *inliner) settleFused(averages map[string]map[int]edge) int {
+func (x *inliner) settleFused(averages map[string]map[int]network.TensorID) int {
 	settled := 0
 	for name, of := range averages {
 		mean, hasMean := of[3]
@@ -77,14 +77,14 @@ func (x *inliner) settleFused(averages map[string]map[int]edge) int {
 
 // movingAverage matches a node that updates a moving average. It returns the
 // statistic and the reading of the average.
-func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average edge, ok bool) {
+func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average network.TensorID, ok bool) {
 	in, err := x.inputs(n)
-	if err != nil || len(in) < 2 || in[1].port == control {
-		return edge{}, edge{}, false
+	if err != nil || len(in) < 2 || in[1].Port == network.Control {
+		return network.TensorID{}, network.TensorID{}, false
 	}
 	v := x.variableAt(in[0])
 	if v == nil {
-		return edge{}, edge{}, false
+		return network.TensorID{}, network.TensorID{}, false
 	}
 	m := averaging{x, x.identity(v)}
 	switch n.GetOp() {
@@ -95,7 +95,7 @@ func (x *inliner) movingAverage(n *nodepb.NodeDef) (statistic, average edge, ok 
 	case "AssignAddVariableOp", "AssignAdd":
 		return m.step(in[1], false)
 	}
-	return edge{}, edge{}, false
+	return network.TensorID{}, network.TensorID{}, false
 }
 
 // averaging matches arithmetic on one variable.
@@ -106,14 +106,14 @@ type averaging struct {
 
 // value matches a new value: average·m + statistic·(1-m), or the average plus
 // or minus a step, or the running statistics of a fused batch norm.
-func (m averaging) value(e edge) (statistic, average edge, ok bool) {
+func (m averaging) value(e network.TensorID) (statistic, average network.TensorID, ok bool) {
 	n, a, b, binary := m.binary(e)
 	if !binary {
 		return m.running(e)
 	}
 	switch n.GetOp() {
 	case "Add", "AddV2":
-		for _, pair := range [][2]edge{{a, b}, {b, a}} {
+		for _, pair := range [][2]network.TensorID{{a, b}, {b, a}} {
 			kept, keeps := m.scaled(pair[0])
 			other, scales := m.scaled(pair[1])
 			if keeps && scales && m.reads(kept) && !m.reads(other) {
@@ -130,16 +130,16 @@ func (m averaging) value(e edge) (statistic, average edge, ok bool) {
 			return m.step(b, true)
 		}
 	}
-	return edge{}, edge{}, false
+	return network.TensorID{}, network.TensorID{}, false
 }
 
 // step matches (statistic - average)·c, or (average - statistic)·c if away is
 // set.
-func (m averaging) step(e edge, away bool) (statistic, average edge, ok bool) {
+func (m averaging) step(e network.TensorID, away bool) (statistic, average network.TensorID, ok bool) {
 	e, _ = m.scaled(e)
 	n, a, b, binary := m.binary(e)
 	if !binary || n.GetOp() != "Sub" {
-		return edge{}, edge{}, false
+		return network.TensorID{}, network.TensorID{}, false
 	}
 	if away {
 		a, b = b, a
@@ -149,31 +149,31 @@ func (m averaging) step(e edge, away bool) (statistic, average edge, ok bool) {
 
 // running matches the mean or the variance output of a fused batch norm whose
 // input is the average.
-func (m averaging) running(e edge) (statistic, average edge, ok bool) {
-	n := m.nodes[e.node]
-	if !isFusedNorm(n) || e.port < 1 || e.port > 2 {
-		return edge{}, edge{}, false
+func (m averaging) running(e network.TensorID) (statistic, average network.TensorID, ok bool) {
+	n := m.nodes[e.Node]
+	if !isFusedNorm(n) || e.Port < 1 || e.Port > 2 {
+		return network.TensorID{}, network.TensorID{}, false
 	}
 	in, err := m.inputs(n)
-	if err != nil || len(in) < 5 || !m.reads(in[2+e.port]) {
-		return edge{}, edge{}, false
+	if err != nil || len(in) < 5 || !m.reads(in[2+e.Port]) {
+		return network.TensorID{}, network.TensorID{}, false
 	}
-	return e, in[2+e.port], true
+	return e, in[2+e.Port], true
 }
 
 // binary returns a node with two operands.
-func (m averaging) binary(e edge) (n *nodepb.NodeDef, a, b edge, ok bool) {
+func (m averaging) binary(e network.TensorID) (n *nodepb.NodeDef, a, b network.TensorID, ok bool) {
 	e = m.through(e)
-	n = m.nodes[e.node]
+	n = m.nodes[e.Node]
 	in, err := m.inputs(n)
-	if err != nil || len(in) < 2 || in[1].port == control {
-		return n, edge{}, edge{}, false
+	if err != nil || len(in) < 2 || in[1].Port == network.Control {
+		return n, network.TensorID{}, network.TensorID{}, false
 	}
 	return n, in[0], in[1], true
 }
 
 // scaled returns the operand that a product multiplies by a constant.
-func (m averaging) scaled(e edge) (edge, bool) {
+func (m averaging) scaled(e network.TensorID) (network.TensorID, bool) {
 	n, a, b, ok := m.binary(e)
 	if !ok || n.GetOp() != "Mul" {
 		return e, false
@@ -188,9 +188,9 @@ func (m averaging) scaled(e edge) (edge, bool) {
 }
 
 // fixed reports whether a factor is computed from constants: 0.1, or 1 - 0.9.
-func (m averaging) fixed(e edge) bool {
+func (m averaging) fixed(e network.TensorID) bool {
 	at := m.through(e)
-	n := m.nodes[at.node]
+	n := m.nodes[at.Node]
 	if n.GetOp() == "Const" {
 		return true
 	}
@@ -198,21 +198,21 @@ func (m averaging) fixed(e edge) bool {
 		return false
 	}
 	_, a, b, ok := m.binary(at)
-	return ok && m.nodes[m.through(a).node].GetOp() == "Const" && m.nodes[m.through(b).node].GetOp() == "Const"
+	return ok && m.nodes[m.through(a).Node].GetOp() == "Const" && m.nodes[m.through(b).Node].GetOp() == "Const"
 }
 
 // maxPassed bounds how many pass-through nodes are skipped.
 const maxPassed = 50
 
 // through skips nodes that pass a value on.
-func (x *inliner) through(e edge) edge {
+func (x *inliner) through(e network.TensorID) network.TensorID {
 	for range maxPassed {
-		n := x.nodes[e.node]
+		n := x.nodes[e.Node]
 		if op := n.GetOp(); op != "Identity" && op != "StopGradient" && op != "Cast" {
 			break
 		}
 		in, err := x.inputs(n)
-		if err != nil || len(in) == 0 || in[0].port == control {
+		if err != nil || len(in) == 0 || in[0].Port == network.Control {
 			break
 		}
 		e = in[0]
@@ -221,9 +221,9 @@ func (x *inliner) through(e edge) edge {
 }
 
 // reads reports whether a tensor is the variable's value.
-func (m averaging) reads(e edge) bool {
+func (m averaging) reads(e network.TensorID) bool {
 	e = m.through(e)
-	n := m.nodes[e.node]
+	n := m.nodes[e.Node]
 	if n.GetOp() == "ReadVariableOp" && len(n.GetInput()) > 0 {
 		in, err := m.inputs(n)
 		if err != nil {
@@ -248,10 +248,10 @@ func (x *inliner) overBatch(name string) bool {
 		return false
 	}
 	in, err := x.inputs(n)
-	if err != nil || len(in) < 2 || in[1].port == control {
+	if err != nil || len(in) < 2 || in[1].Port == network.Control {
 		return false
 	}
-	axes, ok := network.TensorInts(x.nodes[x.through(in[1]).node].GetAttr()["value"].GetTensor())
+	axes, ok := network.TensorInts(x.nodes[x.through(in[1]).Node].GetAttr()["value"].GetTensor())
 	return ok && slices.Contains(axes, 0)
 }
 
@@ -265,8 +265,8 @@ func (x *inliner) dependents(inputs []network.TensorInfo, ends func(node string)
 			continue // of an unused part
 		}
 		for _, e := range in {
-			if e.port != control {
-				consumers[e.node] = append(consumers[e.node], name)
+			if e.Port != network.Control {
+				consumers[e.Node] = append(consumers[e.Node], name)
 			}
 		}
 	}

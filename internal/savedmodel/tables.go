@@ -14,17 +14,17 @@ import (
 type filling struct {
 	node  *nodepb.NodeDef
 	table *nodepb.NodeDef
-	asset string // the name of the asset with the table's lines; "" if keys and values are in the graph
-	keys  edge   // the tensors of keys and values
-	vals  edge
+	asset string           // the name of the asset with the table's lines; "" if keys and values are in the graph
+	keys  network.TensorID // the tensors of keys and values
+	vals  network.TensorID
 }
 
 // sources returns the tensors that fill the table, if they are in the graph.
-func (f filling) sources() []edge {
+func (f filling) sources() []network.TensorID {
 	if f.asset != "" {
 		return nil
 	}
-	return []edge{f.keys, f.vals}
+	return []network.TensorID{f.keys, f.vals}
 }
 
 func isTable(n *nodepb.NodeDef) bool {
@@ -46,14 +46,14 @@ func (r *programReader) initialRoot() (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	root, err := parseEdge(name)
+	root, err := network.ParseTensorID(name)
 	if err == nil {
-		err = r.run(edge{root.node, control})
+		err = r.run(network.Output(root.Node, network.Control))
 	}
 	if err != nil {
 		return "", fmt.Errorf("initial operation %q: %w", name, err)
 	}
-	return root.node, nil
+	return root.Node, nil
 }
 
 // fillings returns the nodes that fill tables when the model is loaded. The
@@ -62,7 +62,7 @@ func (r *programReader) fillings(initial string) ([]filling, error) {
 	if initial == "" {
 		return nil, nil
 	}
-	nodes, err := r.reached([]edge{{initial, control}})
+	nodes, err := r.reached([]network.TensorID{network.Output(initial, network.Control)})
 	if err != nil {
 		return nil, fmt.Errorf("initial operation %q: %w", initial, err)
 	}
@@ -81,10 +81,10 @@ func (r *programReader) fillings(initial string) ([]filling, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(inputs) < want || slices.ContainsFunc(inputs[:want], func(e edge) bool { return e.port == control }) {
+		if len(inputs) < want || slices.ContainsFunc(inputs[:want], func(e network.TensorID) bool { return e.Port == network.Control }) {
 			return nil, fmt.Errorf("node %q (%s) has too few inputs", n.GetName(), n.GetOp())
 		}
-		f := filling{node: n, table: r.nodes[r.through(inputs[0]).node]}
+		f := filling{node: n, table: r.nodes[r.through(inputs[0]).Node]}
 		if !isTable(f.table) {
 			continue // not served
 		}
@@ -102,8 +102,8 @@ func (r *programReader) fillings(initial string) ([]filling, error) {
 
 // assets returns the names of the model's assets by the tensors with their
 // paths.
-func (r *programReader) assets() (map[edge]string, error) {
-	found := map[edge]string{}
+func (r *programReader) assets() (map[network.TensorID]string, error) {
+	found := map[network.TensorID]string{}
 	for _, a := range r.meta.GetAssetFileDef() {
 		at, err := tensorOf(a.GetTensorInfo())
 		if err == nil {
@@ -119,10 +119,10 @@ func (r *programReader) assets() (map[edge]string, error) {
 
 // held follows a tensor to its origin, including through a variable to which it
 // was assigned.
-func (r *programReader) held(e edge, assigned map[string]edge) edge {
+func (r *programReader) held(e network.TensorID, assigned map[string]network.TensorID) network.TensorID {
 	e = r.through(e)
-	if n := r.nodes[e.node]; n.GetOp() == "ReadVariableOp" && len(n.GetInput()) > 0 {
-		if handle, err := parseEdge(n.GetInput()[0]); err == nil {
+	if n := r.nodes[e.Node]; n.GetOp() == "ReadVariableOp" && len(n.GetInput()) > 0 {
+		if handle, err := network.ParseTensorID(n.GetInput()[0]); err == nil {
 			if v := r.variableAt(handle); v != nil {
 				return r.through(assigned[r.identity(v)])
 			}
@@ -133,8 +133,8 @@ func (r *programReader) held(e edge, assigned map[string]edge) edge {
 
 // assigned returns the tensors that nodes assign to variables, by the
 // variables' identities.
-func (r *programReader) assigned(nodes []*nodepb.NodeDef) map[string]edge {
-	values := map[string]edge{}
+func (r *programReader) assigned(nodes []*nodepb.NodeDef) map[string]network.TensorID {
+	values := map[string]network.TensorID{}
 	for _, n := range nodes {
 		if n.GetOp() != "AssignVariableOp" {
 			continue

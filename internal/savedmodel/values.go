@@ -56,9 +56,9 @@ func (p *plainGraph) arrange(nodes []*nodepb.NodeDef, weights []*network.Weight)
 	if err != nil {
 		return nil, err
 	}
-	var roots []edge
+	var roots []network.TensorID
 	for _, port := range p.outputs {
-		e, err := parseEdge(port.Tensor)
+		e, err := network.ParseTensorID(port.Tensor)
 		if err != nil {
 			return nil, err
 		}
@@ -234,14 +234,14 @@ func (p *plainGraph) thaw() (nodes []*nodepb.NodeDef, weights []*network.Weight)
 	}
 	for _, n := range nodes {
 		for i, in := range n.GetInput() {
-			if e, err := parseEdge(in); err == nil && thawed[e.node] && e.port == 0 {
-				n.Input[i] = e.node + readSuffix
+			if e, err := network.ParseTensorID(in); err == nil && thawed[e.Node] && e.Port == 0 {
+				n.Input[i] = e.Node + readSuffix
 			}
 		}
 	}
 	for i, port := range p.outputs {
-		if e, err := parseEdge(port.Tensor); err == nil && thawed[e.node] {
-			p.outputs[i].Tensor = edge{e.node + readSuffix, 0}.tensor()
+		if e, err := network.ParseTensorID(port.Tensor); err == nil && thawed[e.Node] {
+			p.outputs[i].Tensor = network.Output(e.Node+readSuffix, 0).Name()
 		}
 	}
 	return nodes, weights

@@ -8,6 +8,7 @@ import (
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 	oppb "github.com/wamuir/graft/tensorflow/core/framework/op_def_go_proto"
 
+	"tkit/internal/network"
 	"tkit/internal/tensorflow"
 )
 
@@ -58,13 +59,13 @@ func variableKey(n *nodepb.NodeDef) string {
 const maxHops = 50
 
 // variableAt returns the variable that a tensor is the handle of, or nil.
-func (g *graph) variableAt(e edge) *nodepb.NodeDef {
+func (g *graph) variableAt(e network.TensorID) *nodepb.NodeDef {
 	for range maxHops {
 		at, err := g.resolve(e)
 		if err != nil {
 			return nil
 		}
-		n := g.nodes[at.node]
+		n := g.nodes[at.Node]
 		if isVariable(n) {
 			return n
 		}
@@ -76,7 +77,7 @@ func (g *graph) variableAt(e edge) *nodepb.NodeDef {
 		if len(n.GetInput()) == 0 {
 			return nil
 		}
-		if e, err = parseEdge(n.GetInput()[0]); err != nil || e.port == control {
+		if e, err = network.ParseTensorID(n.GetInput()[0]); err != nil || e.Port == network.Control {
 			return nil
 		}
 	}
@@ -100,10 +101,10 @@ func (o operations) changes(n *nodepb.NodeDef) bool {
 
 // changedVariables returns the variables, by identity and by key, that the
 // inlined graph writes to, ignoring the nodes in settled.
-func (x *inliner) changedVariables(roots []edge, settled map[string]bool) (map[string]bool, error) {
+func (x *inliner) changedVariables(roots []network.TensorID, settled map[string]bool) (map[string]bool, error) {
 	all := slices.Clone(roots)
 	for _, name := range x.effects {
-		all = append(all, edge{name, control})
+		all = append(all, network.Output(name, network.Control))
 	}
 	nodes, err := x.reached(all)
 	if err != nil {
@@ -114,7 +115,7 @@ func (x *inliner) changedVariables(roots []edge, settled map[string]bool) (map[s
 		if len(n.GetInput()) == 0 || settled[n.GetName()] || !x.ops.changes(n) {
 			continue
 		}
-		if e, err := parseEdge(n.GetInput()[0]); err == nil && e.port != control {
+		if e, err := network.ParseTensorID(n.GetInput()[0]); err == nil && e.Port != network.Control {
 			if v := x.variableAt(e); v != nil {
 				changed[variableKey(v)], changed[x.identity(v)] = true, true
 			}
