@@ -62,7 +62,7 @@ func Print(rows ...Row) error {
 // Table writes rows as a readable table.
 func Table(w io.Writer, rows ...Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "what\tagainst\tmeasured\treference\tratio\ttarget\tnote")
+	fmt.Fprintln(t, strings.Join(Columns[:], "\t"))
 	for _, r := range rows {
 		c := r.Cells()
 		fmt.Fprintln(t, strings.Join(c[:], "\t"))
@@ -70,8 +70,10 @@ func Table(w io.Writer, rows ...Row) error {
 	return t.Flush()
 }
 
-// Cells returns the row's cells for the columns What, Against, Measured,
-// Reference, Ratio, Target, which is followed by reached or missed, and Note.
+// Columns are the names of the columns of [Row.Cells].
+var Columns = [7]string{"what", "against", "measured", "reference", "ratio", "target", "note"}
+
+// Cells returns the row's cells. The target is followed by reached or missed.
 func (r Row) Cells() [7]string {
 	bound, verdict := "≥", "missed"
 	if r.AtMost {

@@ -1,5 +1,5 @@
-// Run builds and runs the benchmark programs one after the other, collects
-// their rows in one table, and writes that to bench/RESULTS.md on request.
+// Run builds and runs the benchmark programs one after the other, prints their
+// rows in one table, and writes them to bench/RESULTS.md on request.
 //
 //	go run ./bench/run [--record] [NAME | 'NAME FLAG...']...
 package main
@@ -23,7 +23,7 @@ import (
 var programs = []string{"network", "bottlenecks", "head", "finetune", "solarcells", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "leak"}
 
 func main() {
-	record := flag.Bool("record", false, "write bench/RESULTS.md from the last full run of each program")
+	recorded := flag.Bool("record", false, "replace the sections of the programs in bench/RESULTS.md")
 	flag.Usage = func() {
 		fmt.Fprintf(os.Stderr, "usage: scripts/bench [--record] [NAME | 'NAME FLAG...']...\nprograms: %s\n", strings.Join(programs, " "))
 		flag.PrintDefaults()
@@ -31,13 +31,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, *record, flag.Args()); err != nil {
+	if err := bench(ctx, *recorded, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, record bool, asked []string) error {
+func bench(ctx context.Context, recorded bool, asked []string) error {
 	root, err := fixtures.Root()
 	if err != nil {
 		return err
@@ -52,10 +52,11 @@ func bench(ctx context.Context, record bool, asked []string) error {
 		if !slices.Contains(programs, name) {
 			return fmt.Errorf("%q is not a benchmark: choose from %s", name, strings.Join(programs, ", "))
 		}
-		if record && len(flags) > 0 {
+		if recorded && len(flags) > 0 {
 			return fmt.Errorf("%q: runs with flags are not recorded", words)
 		}
 	}
+	ran := make(map[string]result)
 	for _, words := range asked {
 		fields := strings.Fields(words)
 		p := program{root: root, name: fields[0], flags: fields[1:]}
@@ -70,12 +71,15 @@ func bench(ctx context.Context, record bool, asked []string) error {
 			failed = append(failed, err)
 			break
 		}
+		if !r.Begun.IsZero() { // it was built
+			ran[p.name] = r
+		}
 	}
 	if err := measure.Table(os.Stdout, rows...); err != nil {
 		return err
 	}
-	if record {
-		failed = append(failed, writeRecord(ctx, root))
+	if recorded {
+		failed = append(failed, record(root, ran))
 	}
 	return errors.Join(failed...)
 }

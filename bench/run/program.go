@@ -23,21 +23,21 @@ type program struct {
 
 // result is the result of one run of a program.
 type result struct {
-	Begun time.Time     `json:"begun"`
-	Took  time.Duration `json:"took"`
+	Begun time.Time
+	Took  time.Duration
 	// Busy is the share of the processors that was in use before the run began.
-	Busy    float64       `json:"busy"`
-	Machine string        `json:"machine"`
-	Code    string        `json:"code"` // the version that was measured
-	Rows    []measure.Row `json:"rows"`
-	Failure string        `json:"failure,omitempty"`
+	Busy              float64
+	Machine, Software string
+	Code              string // the version that was measured
+	Rows              []measure.Row
+	Failure           string
 }
 
 // tooBusy is the share of the processors above which figures are unreliable.
 const tooBusy = 0.1
 
 // run builds and runs the program. The result contains what it printed before a
-// failure. Runs without flags are kept for the record.
+// failure.
 func (p program) run(ctx context.Context) (r result, err error) {
 	binary := filepath.Join(p.root, ".deps", "bench", "bin", p.name)
 	build := exec.CommandContext(ctx, "go", "build", "-tags", "launcher", "-o", binary, "./bench/"+p.name) // as make build does
@@ -51,6 +51,9 @@ func (p program) run(ctx context.Context) (r result, err error) {
 	if r.Busy > tooBusy {
 		fmt.Fprintf(os.Stderr, "bench/%s: other work uses %.0f %% of the processors: the figures will be unreliable\n", p.name, 100*r.Busy)
 	}
+	if r.Software, err = versions(ctx); err != nil {
+		return r, err
+	}
 	r.Machine, r.Code, r.Begun = machine(), code(ctx, p.root), time.Now().UTC()
 	r.Rows, err = p.rows(ctx, binary)
 	r.Took = time.Since(r.Begun)
@@ -59,9 +62,6 @@ func (p program) run(ctx context.Context) (r result, err error) {
 	}
 	if err != nil {
 		r.Failure = err.Error()
-	}
-	if len(p.flags) == 0 {
-		err = errors.Join(err, r.keep(p.root, p.name))
 	}
 	return r, err
 }
@@ -97,30 +97,4 @@ func readRows(from io.Reader, others io.Writer) ([]measure.Row, error) {
 		rows = append(rows, row)
 	}
 	return rows, lines.Err()
-}
-
-// keep writes the result to the place where kept finds it.
-func (r result) keep(root, name string) error {
-	path := keptPath(root, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, b, 0o644)
-}
-
-// kept returns the last result of a full run.
-func kept(root, name string) (r result, err error) {
-	b, err := os.ReadFile(keptPath(root, name))
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(b, &r)
-}
-
-func keptPath(root, name string) string {
-	return filepath.Join(root, ".deps", "bench", "results", name+".json")
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tkit/bench/measure"
 )
 
 // The rows of a failing program are kept, and other lines are passed on.
@@ -44,5 +46,51 @@ func TestPrograms(t *testing.T) {
 		if text, err := method("../..", name); err != nil || text == "" {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}
+	}
+}
+
+// A record of some programs leaves those of the others as they are.
+func TestRecord(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range programs {
+		folder := filepath.Join(root, "bench", name)
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte("// How "+name+" measures.\npackage main\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(value float64, failure string) result {
+		return result{Rows: []measure.Row{{What: "a|b", Measured: value, Ratio: 1}}, Machine: "a machine", Failure: failure}
+	}
+	recorded := func(ran map[string]result) string {
+		if err := record(root, ran); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(root, "bench", "RESULTS.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	first, last := programs[0], programs[len(programs)-1]
+	before := sections(recorded(map[string]result{first: run(7, ""), last: run(8, "")}))
+	after := sections(recorded(map[string]result{last: run(9, "exit status 3")}))
+	if len(before) != len(programs) || len(after) != len(programs) {
+		t.Errorf("%d and then %d sections of %d programs", len(before), len(after), len(programs))
+	}
+	for _, name := range programs {
+		if name != last && after[name] != before[name] {
+			t.Errorf("the section of %s became %q, was %q", name, after[name], before[name])
+		}
+	}
+	for _, want := range []string{"How " + last + " measures.", `| a\|b |  | 9 |`, "Machine: a machine.", "**It failed: exit status 3.**"} {
+		if !strings.Contains(after[last], want) {
+			t.Errorf("the section of %s is %q, want %q in it", last, after[last], want)
+		}
+	}
+	if again := recorded(nil); again != recorded(nil) || sections(again)[first] != before[first] {
+		t.Error("a record of nothing changes the file")
 	}
 }

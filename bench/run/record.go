@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -11,56 +10,74 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tkit/bench/measure"
 )
 
-// writeRecord writes bench/RESULTS.md from the kept results.
-func writeRecord(ctx context.Context, root string) error {
-	v, err := versions(ctx)
-	if err != nil {
+const introduction = "# Results\n\n" +
+	"Written by `scripts/bench --record`, which replaces the sections of the programs that it runs; do not edit. Both sides of\n" +
+	"a row were measured in one run of one program, so that the ratio is more reliable than the figures.\n"
+
+// record writes the results of the programs that ran into bench/RESULTS.md. The
+// sections of the other programs stay as they are.
+func record(root string, ran map[string]result) error {
+	path := filepath.Join(root, "bench", "RESULTS.md")
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var table, how strings.Builder
-	for _, name := range programs {
+	recorded := sections(string(old))
+	for name, r := range ran {
 		text, err := method(root, name)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&how, "\n## %s\n\n%s\n", name, text)
-		r, err := kept(root, name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) || err == nil && r.Machine != machine():
-			how.WriteString("\nNot yet run on this machine.\n")
-			continue
-		case err != nil:
-			return fmt.Errorf("%s: %w; run it again", keptPath(root, name), err)
-		}
-		for _, row := range r.Rows {
-			c := row.Cells()
-			for i := range c {
-				c[i] = strings.ReplaceAll(c[i], "|", `\|`)
-			}
-			fmt.Fprintf(&table, "| %s |\n", strings.Join(c[:], " | "))
-		}
-		fmt.Fprintf(&how, "\nRun on %s at commit %s for %v; other work used %.0f %% of the processors before it.\n",
-			r.Begun.Format("2 January 2006"), r.Code, r.Took.Round(time.Second), 100*r.Busy)
-		if r.Failure != "" {
-			fmt.Fprintf(&how, "\n**It failed: %s.**\n", r.Failure)
-		}
+		recorded[name] = text + "\n\n" + r.section()
 	}
-	text := fmt.Sprintf(`# Results
+	text := new(strings.Builder)
+	text.WriteString(introduction)
+	for _, name := range programs {
+		body := recorded[name]
+		if body == "" {
+			body = "Not yet run.\n"
+		}
+		fmt.Fprintf(text, "\n## %s\n\n%s", name, body)
+	}
+	return os.WriteFile(path, []byte(text.String()), 0o644)
+}
 
-Written by `+"`scripts/bench --record`"+`; do not edit. Both sides of a row were measured in one run of one program, so
-that the ratio is more reliable than the figures.
+// sections returns what is below each heading of the second level, by heading.
+func sections(text string) map[string]string {
+	all := make(map[string]string)
+	for _, part := range strings.Split("\n"+text, "\n## ")[1:] {
+		name, body, _ := strings.Cut(part, "\n")
+		all[name] = strings.Trim(body, "\n") + "\n"
+	}
+	return all
+}
 
-Machine: %s.
-Software: %s.
-
-| what | against | measured | reference | ratio | target | note |
-|---|---|---|---|---|---|---|
-%s
-# Methods
-%s`, machine(), v, table.String(), how.String())
-	return os.WriteFile(filepath.Join(root, "bench", "RESULTS.md"), []byte(text), 0o644)
+// section returns the table of the rows, and the circumstances of the run.
+func (r result) section() string {
+	text := new(strings.Builder)
+	if len(r.Rows) > 0 {
+		text.WriteString("| " + strings.Join(measure.Columns[:], " | ") + " |\n" + strings.Repeat("|---", len(measure.Columns)) + "|\n")
+	}
+	for _, row := range r.Rows {
+		c := row.Cells()
+		for i := range c {
+			c[i] = strings.ReplaceAll(c[i], "|", `\|`)
+		}
+		fmt.Fprintf(text, "| %s |\n", strings.Join(c[:], " | "))
+	}
+	if len(r.Rows) > 0 {
+		text.WriteString("\n")
+	}
+	fmt.Fprintf(text, "Run on %s at commit %s for %v; other work used %.0f %% of the processors before it.\nMachine: %s.\nSoftware: %s.\n",
+		r.Begun.Format("2 January 2006"), r.Code, r.Took.Round(time.Second), 100*r.Busy, r.Machine, r.Software)
+	if r.Failure != "" {
+		fmt.Fprintf(text, "\n**It failed: %s.**\n", r.Failure)
+	}
+	return text.String()
 }
 
 // method returns the description in a program's package comment.
