@@ -25,3 +25,17 @@ func (a Architecture) Summary(classes int) (Summary, error) {
 	s.Trainable, s.Statistics = g.Parameters()
 	return s, nil
 }
+
+// Summaries returns the summaries of all architectures, without endpoints.
+func Summaries() ([]Summary, error) {
+	var list []Summary
+	for _, a := range All() {
+		s, err := a.Summary(a.Classes)
+		if err != nil {
+			return nil, err
+		}
+		s.Endpoints = nil
+		list = append(list, s)
+	}
+	return list, nil
+}

@@ -3,6 +3,7 @@ package architectures
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"tkit/internal/present"
 )
@@ -24,4 +25,12 @@ func (s Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, "and %s running statistics of batch normalisation\n", present.Count(s.Statistics))
 	}
 	return err
+}
+
+// SummaryHeader names the cells of a [Summary.Row].
+var SummaryHeader = []string{"name", "input", "classes", "parameters", "title"}
+
+// Row returns the summary as the cells of a table.
+func (s Summary) Row() []string {
+	return []string{s.Name, Shape(s.Input[:]).String(), strconv.Itoa(s.Classes), present.Count(s.Trainable), s.Title}
 }

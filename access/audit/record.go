@@ -135,3 +135,15 @@ func ParsePosition(text string) (Position, error) {
 	}
 	return Position{Sequence: n, Hash: hash}, nil
 }
+
+// ParsePositions reads several positions.
+func ParsePositions(texts []string) ([]Position, error) {
+	all := make([]Position, len(texts))
+	for i, text := range texts {
+		var err error
+		if all[i], err = ParsePosition(text); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"tkit/internal/printable"
 )
 
 // A Problem is a problem found by Verify.
@@ -31,6 +33,28 @@ type Verification struct {
 	Records  int64     `json:"records"`
 	Last     Position  `json:"last"`
 	Problems []Problem `json:"problems"`
+}
+
+// WriteText writes the problems, or that there are none.
+func (v Verification) WriteText(w io.Writer) error {
+	if len(v.Problems) == 0 {
+		_, err := printable.Fprintf(w, "nothing was changed in %d decisions; the last is %s\n", v.Records, v.Last)
+		return err
+	}
+	for _, p := range v.Problems {
+		if _, err := printable.Fprintf(w, "%s\n", p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Err returns an error if there are problems.
+func (v Verification) Err() error {
+	if len(v.Problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("audit log: %d found: the log in the home is not as tkit wrote it", len(v.Problems))
 }
 
 // Verify reads the whole log and returns all differences from what was written.

@@ -13,6 +13,9 @@ import (
 	"tkit/access/audit"
 	"tkit/catalog"
 	"tkit/internal/present"
+	"tkit/internal/printable"
+	"tkit/registry"
+	"tkit/registry/blobs"
 )
 
 // The headers of the rows below.
@@ -62,6 +65,44 @@ func SnapshotRow(s access.Snapshot) []string {
 // CachePartRow is the row of a part of the cache.
 func CachePartRow(p catalog.CachePart) []string {
 	return []string{p.Folder, present.YesNo(p.Restricted), present.Time(p.Used), present.Bytes(p.Bytes)}
+}
+
+// WriteProblems writes what the verification of the registry has found.
+func WriteProblems(w io.Writer, problems []registry.Problem) error {
+	if len(problems) == 0 {
+		_, err := fmt.Fprintln(w, "everything is unchanged since its registration")
+		return err
+	}
+	for _, p := range problems {
+		if _, err := printable.Fprintf(w, "%s: %s\n", p.Subject, p.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ProblemsError returns an error if the verification of the registry has found
+// problems.
+func ProblemsError(problems []registry.Problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("registry: %d found; to repair a blob, register the same content again; restore everything else from a backup", len(problems))
+}
+
+// WriteCollected writes which unused files were removed or, in a dry run, would be.
+func WriteCollected(w io.Writer, c blobs.Collected, dry bool) error {
+	for _, b := range c.Blobs {
+		if _, err := printable.Fprintf(w, "%s  %s\n", b.Digest, present.Bytes(b.Size)); err != nil {
+			return err
+		}
+	}
+	did := "removed"
+	if dry {
+		did = "would remove"
+	}
+	_, err := printable.Fprintf(w, "%s %d unused and %d unfinished files, %s\n", did, len(c.Blobs), c.Leavings, present.Bytes(c.Bytes))
+	return err
 }
 
 // WriteRights writes which rights a caller has, and why.

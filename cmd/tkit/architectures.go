@@ -1,13 +1,10 @@
 package main
 
 import (
-	"strconv"
-
 	"github.com/urfave/cli/v2"
 
 	"tkit/architectures"
 	"tkit/internal/commandline"
-	"tkit/internal/present"
 )
 
 func architecturesCommand() *cli.Command {
@@ -42,18 +39,11 @@ func architecturesCommand() *cli.Command {
 }
 
 func listArchitectures(c *cli.Context) error {
-	var list []architectures.Summary
-	for _, a := range architectures.All() {
-		s, err := a.Summary(a.Classes)
-		if err != nil {
-			return err
-		}
-		s.Endpoints = nil // `show` has them
-		list = append(list, s)
+	list, err := architectures.Summaries()
+	if err != nil {
+		return err
 	}
-	return commandline.ShowList(c, list, "", []string{"name", "input", "classes", "parameters", "title"}, func(s architectures.Summary) []string {
-		return []string{s.Name, architectures.Shape(s.Input[:]).String(), strconv.Itoa(s.Classes), present.Count(s.Trainable), s.Title}
-	})
+	return commandline.ShowList(c, list, "", architectures.SummaryHeader, architectures.Summary.Row)
 }
 
 func showArchitecture(c *cli.Context) error {

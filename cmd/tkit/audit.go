@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,7 +12,6 @@ import (
 	"tkit/catalog/tables"
 	"tkit/internal/commandline"
 	"tkit/internal/present"
-	"tkit/internal/printable"
 )
 
 func auditCommand() *cli.Command {
@@ -63,29 +61,13 @@ func showAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 }
 
 func verifyAudit(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	var known []audit.Position
-	for _, text := range c.StringSlice("known") {
-		p, err := audit.ParsePosition(text)
-		if err != nil {
-			return fmt.Errorf("--known: %w", err)
-		}
-		known = append(known, p)
+	known, err := audit.ParsePositions(c.StringSlice("known"))
+	if err != nil {
+		return fmt.Errorf("--known: %w", err)
 	}
 	v, err := k.VerifyAudit(c.Context, who, known...)
 	if err != nil {
 		return err
 	}
-	err = commandline.Show(c, v, func(w io.Writer) error {
-		for _, p := range v.Problems {
-			printable.Fprintf(w, "%s\n", p)
-		}
-		if len(v.Problems) == 0 {
-			printable.Fprintf(w, "nothing was changed in %d decisions; the last is %s\n", v.Records, v.Last)
-		}
-		return nil
-	})
-	if len(v.Problems) > 0 {
-		err = errors.Join(err, fmt.Errorf("datasets audit verify: %d found: the log in the home is not as tkit wrote it", len(v.Problems)))
-	}
-	return err
+	return errors.Join(commandline.Show(c, v, v.WriteText), v.Err())
 }

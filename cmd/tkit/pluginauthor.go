@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -117,11 +118,7 @@ func testPlugin(c *cli.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	err = commandline.Show(c, report, func(io.Writer) error { return nil }) // has been printed
-	if err == nil && !report.Passed {
-		err = fmt.Errorf("plugins test: %s fails %d of %d checks", report.Plugin, report.Failed(), len(report.Checks))
-	}
-	return err
+	return errors.Join(commandline.Show(c, report, func(io.Writer) error { return nil }), report.Err()) // the text has been printed
 }
 
 func benchPlugin(c *cli.Context, s store.Store) error {

@@ -86,14 +86,5 @@ func printPredictions(c *cli.Context, results []predict.Result) error {
 	if c.Bool("json") {
 		return present.Lines(c.App.Writer, results)
 	}
-	return present.Rows(c.App.Writer, nil, results, func(r predict.Result) []string {
-		if r.Error != "" {
-			return []string{r.Image, "error: " + r.Error}
-		}
-		row := []string{r.Image}
-		for _, l := range r.Labels {
-			row = append(row, fmt.Sprintf("%s %.1f %%", l.Label, 100*l.Probability))
-		}
-		return row
-	})
+	return present.Rows(c.App.Writer, nil, results, predict.Result.Row)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -10,9 +9,9 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/catalog/tables"
 	"tkit/internal/commandline"
 	"tkit/internal/present"
-	"tkit/internal/printable"
 	"tkit/registry"
 	"tkit/registry/versionpage"
 )
@@ -117,20 +116,7 @@ func verifyRegistry(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 	if err != nil {
 		return err
 	}
-	err = commandline.Show(c, problems, func(w io.Writer) error {
-		for _, p := range problems {
-			printable.Fprintf(w, "%s: %s\n", p.Subject, p.Detail)
-		}
-		if len(problems) == 0 {
-			fmt.Fprintln(w, "everything is unchanged since its registration")
-		}
-		return nil
-	})
-	if len(problems) > 0 {
-		err = errors.Join(err, fmt.Errorf("registry verify: %d found; to repair a blob, register the same content again; restore everything else from a backup",
-			len(problems)))
-	}
-	return err
+	return errors.Join(commandline.Show(c, problems, func(w io.Writer) error { return tables.WriteProblems(w, problems) }), tables.ProblemsError(problems))
 }
 
 func collectBlobs(c *cli.Context) error {
@@ -148,14 +134,7 @@ func collectBlobs(c *cli.Context) error {
 			return err
 		}
 	}
-	return commandline.Show(c, collected, func(w io.Writer) error {
-		for _, b := range collected.Blobs {
-			printable.Fprintf(w, "%s  %s\n", b.Digest, present.Bytes(b.Size))
-		}
-		did := map[bool]string{false: "removed", true: "would remove"}[c.Bool("dry-run")]
-		_, err := printable.Fprintf(w, "%s %d unused and %d unfinished files, %s\n", did, len(collected.Blobs), collected.Leavings, present.Bytes(collected.Bytes))
-		return err
-	})
+	return commandline.Show(c, collected, func(w io.Writer) error { return tables.WriteCollected(w, collected, c.Bool("dry-run")) })
 }
 
 func printAlias(c *cli.Context, a registry.Alias) error {

@@ -10,9 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/commandline"
-	"tkit/internal/present"
 	"tkit/internal/printable"
 	"tkit/registry"
+	"tkit/registry/versionpage"
 	"tkit/train"
 	"tkit/train/job"
 	"tkit/train/progress"
@@ -190,15 +190,9 @@ func printTrained(c *cli.Context, v registry.Version, promoted bool) error {
 	if c.Bool("json") {
 		return train.WriteJSON(w, "registered", v)
 	}
-	if m.Metrics != nil {
-		if err := m.Metrics.WriteText(w); err != nil {
-			return err
-		}
+	if err := versionpage.WriteRegistered(w, m); err != nil {
+		return err
 	}
-	if b := m.Lineage.Base; b != nil && b.Random {
-		printable.Fprintf(w, "\nwarning: %s\n", registry.RandomWarning)
-	}
-	printable.Fprintf(w, "\nregistered %s, cut at %s%s\n", m.Ref(), m.Cut.Endpoint, present.Prefixed(":", m.Cut.Pool))
 	if promoted {
 		printable.Fprintf(w, "it is in production: tkit predict --model %s IMAGE, or tkit serve\n", m.Model)
 		return nil

@@ -26,6 +26,19 @@ type Result struct {
 	Error string `json:"error,omitempty"`
 }
 
+// Row returns the image and its labels with their probabilities, or its error, as the
+// cells of a table.
+func (r Result) Row() []string {
+	if r.Error != "" {
+		return []string{r.Image, "error: " + r.Error}
+	}
+	row := []string{r.Image}
+	for _, l := range r.Labels {
+		row = append(row, fmt.Sprintf("%s %.1f %%", l.Label, 100*l.Probability))
+	}
+	return row
+}
+
 // A Predictor is a loaded version. Only one goroutine may use it at a time.
 type Predictor struct {
 	*inference.Handle

@@ -52,6 +52,14 @@ func (r Report) Failed() int {
 	return n
 }
 
+// Err returns an error if checks failed.
+func (r Report) Err() error {
+	if r.Passed {
+		return nil
+	}
+	return fmt.Errorf("%s fails %d of %d checks", r.Plugin, r.Failed(), len(r.Checks))
+}
+
 // Observer observes a Test. Its functions are called by Test's goroutine, and
 // each may be nil.
 type Observer struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tkit/internal/present"
+	"tkit/internal/printable"
 	"tkit/registry"
 )
 
@@ -18,6 +19,21 @@ func WriteText(w io.Writer, v registry.Version) error {
 	}
 	fmt.Fprintln(w)
 	return v.Manifest.Metrics.WriteText(w)
+}
+
+// WriteRegistered writes the evaluation of a version that was just registered, and what
+// it is.
+func WriteRegistered(w io.Writer, m *registry.Manifest) error {
+	if m.Metrics != nil {
+		if err := m.Metrics.WriteText(w); err != nil {
+			return err
+		}
+	}
+	if b := m.Lineage.Base; b != nil && b.Random {
+		printable.Fprintf(w, "\nwarning: %s\n", registry.RandomWarning)
+	}
+	_, err := printable.Fprintf(w, "\nregistered %s, cut at %s%s\n", m.Ref(), m.Cut.Endpoint, present.Prefixed(":", m.Cut.Pool))
+	return err
 }
 
 // properties are the lines about a version, by name. An empty value is left out.
