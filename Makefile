@@ -9,7 +9,7 @@ GO      := source .deps/env && go
 # without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/independence ./internal/bottlenecks ./inference/... \
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
-           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/...
+           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/... ./ingest/directory ./ingest/ledger ./ingest/classify
 
 MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN

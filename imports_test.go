@@ -40,6 +40,10 @@ var commandImports = []string{"internal/commandline", "internal/page", "internal
 // finalizers, so all other packages use internal/tensorflow.
 var graftUsers = []string{"internal/tensorflow", "internal/savedmodel", "architectures/builder", "train"}
 
+// engineUsers may use Bento, the engine of pipelines, which takes long to compile and
+// to link.
+var engineUsers = []string{"ingest"}
+
 type listed struct {
 	ImportPath   string
 	Imports      []string
@@ -60,6 +64,9 @@ func TestImports(t *testing.T) {
 				!strings.HasSuffix(imported, "_proto") && !under(from, graftUsers) {
 				t.Errorf("%s imports %s: only %s may", from, imported, strings.Join(graftUsers, ", "))
 			}
+			if strings.HasPrefix(imported, "github.com/warpstreamlabs/bento/") && !under(from, engineUsers) {
+				t.Errorf("%s imports %s: only %s may", from, imported, strings.Join(engineUsers, ", "))
+			}
 		}
 	}
 }
@@ -74,6 +81,8 @@ func TestForbidden(t *testing.T) {
 		{"cmd/tkit", "tkit/internal/network", false},
 		{"train", "tkit/datasets", true},
 		{"train", "tkit/serve", false},
+		{"ingest", "tkit/serve", false},
+		{"ingest/classify", "tkit/catalog", true},
 		{"registry", "tkit/datasets", false},
 		{"datasets/local", "tkit/datasets", true},
 		{"internal/network", "tkit/internal/tensorflow", true},

@@ -70,6 +70,7 @@ func app() *cli.App {
 			baseCommand(),
 			predictCommand(),
 			serveCommand(),
+			ingestCommand(),
 			registryCommand(),
 			datasetsCommand(),
 			pluginsCommand(),

@@ -6,6 +6,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"path/filepath"
 )
 
 // WriteFile writes content to the file at path and returns when the content is
@@ -26,4 +27,25 @@ func SyncFolder(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// ReplaceFile writes content to a temporary file beside path, waits until it is on
+// disk, and renames it to path: readers see the old content or all of the new one.
+// The names of temporary files begin with a dot. The name is durable only after
+// SyncFolder of its folder.
+func ReplaceFile(path string, content []byte, mode os.FileMode) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tkit-writing-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }

@@ -1,0 +1,116 @@
+package components
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/warpstreamlabs/bento/public/service"
+
+	"tkit/datasets"
+	"tkit/ingest/directory"
+)
+
+func directorySpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Summary("Reads images from a folder as they arrive.").
+		Description(`A file is read once it is completely written: its size, times and inode have not changed for a
+while. Hidden files and symbolic links are ignored. A file counts as delivered when every output has it or it is a
+dead letter; until then it stays where it is, and is read again after a restart.`).
+		Fields(
+			service.NewStringField("path").Description("The folder, relative to the pipeline's file."),
+			service.NewBoolField("subfolders").Description("Also read the folders in it.").Default(true),
+			service.NewDurationField("settle").Description("How long a file must stay unchanged before it is read.").Default("2s"),
+			service.NewDurationField("poll").Description("The time between two complete readings of the folder.").Default("30s"),
+			service.NewBoolField("events").Description("Look at a file as soon as the system reports a change. Network file systems do not report the changes of other machines.").Default(true),
+			service.NewBoolField("follow").Description("Wait for new files. Otherwise the pipeline ends after the files that exist.").Default(true),
+			service.NewIntField("max_bytes").Description("Leave larger files where they are, and report them.").Default(int(datasets.DefaultMaxBytes)),
+			service.NewStringEnumField("after", string(directory.Keep), string(directory.Delete), string(directory.Archive)).
+				Description("What happens to a delivered file.").Default(string(directory.Keep)),
+			service.NewStringField("archive").Description("The folder for delivered files if they are archived. It must be on the same file system.").Default(""),
+		)
+}
+
+// A directoryInput is the input tkit_directory.
+type directoryInput struct {
+	run     *Run
+	options directory.Options
+	watcher *directory.Watcher
+}
+
+func newDirectory(c *service.ParsedConfig, r *Run) (service.Input, error) {
+	f := fields{config: c}
+	o := directory.Options{
+		Folder: r.Path(f.text("path")), Subfolders: f.boolean("subfolders"), Settle: f.duration("settle"), Poll: f.duration("poll"),
+		Events: f.boolean("events"), Follow: f.boolean("follow") && !r.Once, MaxBytes: int64(f.number("max_bytes")),
+		After: directory.After(f.text("after")), Log: r.Log,
+	}
+	if archive := f.text("archive"); archive != "" {
+		o.Archive = r.Path(archive)
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	if o.Settle <= 0 || o.Poll <= 0 || o.MaxBytes <= 0 {
+		return nil, errors.New("settle, poll and max_bytes must be positive")
+	}
+	if o.After == directory.Archive && o.Archive == "" {
+		return nil, errors.New("archive is missing: name the folder for delivered files")
+	}
+	return &directoryInput{run: r, options: o}, nil
+}
+
+func (d *directoryInput) Connect(ctx context.Context) (err error) {
+	if d.options.After == directory.Keep {
+		if d.options.Ledger, err = d.run.openLedger(ctx); err != nil {
+			d.run.Fail(err)
+			return service.ErrEndOfInput
+		}
+	}
+	if d.watcher, err = directory.Open(ctx, d.options); err != nil {
+		d.run.Fail(err)
+		return service.ErrEndOfInput
+	}
+	return nil
+}
+
+func (d *directoryInput) Read(ctx context.Context) (*service.Message, service.AckFunc, error) {
+	f, err := d.watcher.Next(ctx)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil, service.ErrEndOfInput
+	case err != nil && ctx.Err() == nil:
+		d.run.Fail(err)
+		return nil, nil, service.ErrEndOfInput
+	case err != nil:
+		return nil, nil, err
+	}
+	sum := sha256.Sum256(f.Content)
+	m := service.NewMessage(f.Content)
+	m.MetaSetMut(metaSource, f.Path)
+	m.MetaSetMut(metaSHA256, hex.EncodeToString(sum[:]))
+	m.MetaSetMut(metaSize, len(f.Content))
+	m.MetaSetMut(metaModified, f.Modified.UTC().Format(time.RFC3339Nano))
+	return m, func(ctx context.Context, err error) error { return d.answered(ctx, f, err) }, nil
+}
+
+// answered ends the reading of a file: it was delivered, or is read again.
+func (d *directoryInput) answered(ctx context.Context, f *directory.File, err error) error {
+	if err == nil {
+		err = f.Delivered(ctx)
+	}
+	if err != nil {
+		f.Release()
+	}
+	return err
+}
+
+func (d *directoryInput) Close(context.Context) error {
+	if d.watcher != nil {
+		d.watcher.Close()
+	}
+	return nil
+}

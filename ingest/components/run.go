@@ -1,0 +1,87 @@
+// Package components are tkit's components for the stream engine, Bento: inputs,
+// processors and outputs that pipelines name in YAML. Each has one specification, from
+// which its parser, its checks and its documentation are made.
+package components
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"tkit/access"
+	"tkit/ingest/classify"
+	"tkit/ingest/deadletter"
+	"tkit/ingest/ledger"
+	"tkit/registry"
+)
+
+// A Run is what the components of one running pipeline share.
+type Run struct {
+	Folder string // of the pipeline's file: paths are relative to it
+	State  string // the folder of the run's own files
+	Once   bool   // inputs end when they have delivered what exists
+	// Attempts is how often an image is tried before it becomes a dead letter, unless
+	// its failure is lasting or an outage.
+	Attempts int
+	InFlight int // images between the input and the last output
+	Letters  *deadletter.Store
+	Counters *Counters
+	Log      *slog.Logger
+	// Fail ends the run with an error that no attempt can overcome.
+	Fail func(error)
+	// Classify classifies an image; see [classify.Engine.Classify].
+	Classify func(ctx context.Context, image []byte, models []registry.Ref, top int) ([]classify.Result, error)
+
+	mu     sync.Mutex
+	ledger *ledger.Ledger
+}
+
+// Counters count the images of a run.
+type Counters struct {
+	Read      atomic.Int64 // from the input
+	Delivered atomic.Int64 // to all outputs
+	Failed    atomic.Int64 // attempts that failed
+	Dead      atomic.Int64 // that became dead letters
+}
+
+// openLedger opens the run's ledger, once.
+func (r *Run) openLedger(ctx context.Context) (*ledger.Ledger, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ledger == nil {
+		l, err := ledger.Open(ctx, filepath.Join(r.State, "delivered.db"))
+		if err != nil {
+			return nil, err
+		}
+		r.ledger = l
+	}
+	return r.ledger, nil
+}
+
+// Close closes what the components have opened.
+func (r *Run) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ledger == nil {
+		return nil
+	}
+	return r.ledger.Close()
+}
+
+// Path resolves a path of the pipeline's file.
+func (r *Run) Path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(r.Folder, p)
+}
+
+// lost ends the run if the error says that it has lost the right to use a model.
+func (r *Run) lost(err error) {
+	if errors.Is(err, access.ErrDenied) {
+		r.Fail(err)
+	}
+}

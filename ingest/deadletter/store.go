@@ -1,0 +1,147 @@
+// Package deadletter keeps images that a pipeline could not process, each with the
+// cause, the stage that failed and the number of attempts.
+package deadletter
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tkit/internal/durable"
+	"tkit/internal/inputfile"
+)
+
+// A Letter describes an image that was not processed.
+type Letter struct {
+	ID     string `json:"id"`
+	Source string `json:"source"` // where the image came from, such as its path
+	SHA256 string `json:"sha256"` // of the image
+	Size   int64  `json:"size"`   // of the image, in bytes
+	Stage  string `json:"stage"`  // that failed
+	Cause  string `json:"cause"`
+	// Attempts is the number of attempts before the image was given up.
+	Attempts int       `json:"attempts"`
+	Time     time.Time `json:"time"`
+	// Metadata is what the input knew about the image.
+	Metadata map[string]any `json:"metadata,omitempty"`
+}
+
+// A Store keeps letters in a folder: ID.image and ID.json for each. Its methods may
+// be called concurrently, also by several processes.
+type Store struct{ folder string }
+
+const (
+	imageSuffix  = ".image"
+	letterSuffix = ".json"
+)
+
+// Open opens the store in a folder and creates the folder, which is private to its
+// owner.
+func Open(folder string) (*Store, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("dead letters: %w", err)
+	}
+	return &Store{folder}, nil
+}
+
+// Put stores an image and returns when both files are on disk. It sets the letter's
+// ID, SHA256 and Size. The same image from the same source is one letter, however
+// often it is put.
+func (s *Store) Put(letter Letter, image []byte) error {
+	sum := sha256.Sum256(image)
+	letter.SHA256, letter.Size = hex.EncodeToString(sum[:]), int64(len(image))
+	letter.ID = identity(letter.Source, letter.SHA256)
+	encoded, err := json.MarshalIndent(letter, "", "  ")
+	if err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	// A letter exists once its description does.
+	err = durable.ReplaceFile(s.path(letter.ID, imageSuffix), image, 0o600)
+	if err == nil {
+		err = durable.ReplaceFile(s.path(letter.ID, letterSuffix), append(encoded, '\n'), 0o600)
+	}
+	if err == nil {
+		err = durable.SyncFolder(s.folder)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	return nil
+}
+
+// identity is the letter's name: equal for the same image from the same source.
+func identity(source, sum string) string {
+	id := sha256.Sum256([]byte(source + "\x00" + sum))
+	return hex.EncodeToString(id[:16])
+}
+
+func (s *Store) path(id, suffix string) string { return filepath.Join(s.folder, id+suffix) }
+
+// Letters iterates over the letters in no particular order, and holds only some at a
+// time. A letter that cannot be read is an error, after which the others follow.
+func (s *Store) Letters(ctx context.Context) iter.Seq2[Letter, error] {
+	return func(yield func(Letter, error) bool) {
+		f, err := os.Open(s.folder)
+		if err != nil {
+			yield(Letter{}, fmt.Errorf("dead letters: %w", err))
+			return
+		}
+		defer f.Close()
+		for {
+			entries, err := f.ReadDir(1024)
+			for _, e := range entries {
+				id, is := strings.CutSuffix(e.Name(), letterSuffix)
+				if !is || strings.HasPrefix(id, ".") {
+					continue
+				}
+				if !yield(s.letter(ctx, id)) {
+					return
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Letter{}, fmt.Errorf("dead letters: %w", err))
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) letter(ctx context.Context, id string) (Letter, error) {
+	path := s.path(id, letterSuffix)
+	encoded, err := inputfile.Read(ctx, path, inputfile.MaxText)
+	if err != nil {
+		return Letter{}, fmt.Errorf("dead letters: %w", err)
+	}
+	l, err := parse(encoded)
+	if err == nil && l.ID != id {
+		err = fmt.Errorf("it is the letter %.40q", l.ID)
+	}
+	if err != nil {
+		return Letter{}, fmt.Errorf("dead letter %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// parse reads a letter's description.
+func parse(encoded []byte) (Letter, error) {
+	var l Letter
+	if err := json.Unmarshal(encoded, &l); err != nil {
+		return Letter{}, err
+	}
+	if l.ID != identity(l.Source, l.SHA256) {
+		return Letter{}, errors.New("its ID is not that of its source and image")
+	}
+	return l, nil
+}

@@ -1,0 +1,159 @@
+package definition
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/warpstreamlabs/bento/public/service"
+	"gopkg.in/yaml.v3"
+
+	"tkit/ingest/components"
+)
+
+// A Finding is one mistake in a pipeline's file.
+type Finding struct {
+	Line    int    `json:"line"` // from 1
+	Problem string `json:"problem"`
+	// Suggestion is what was probably meant, or "".
+	Suggestion string `json:"suggestion,omitempty"`
+}
+
+func (f Finding) String() string { return fmt.Sprintf("line %d: %s", f.Line, f.text()) }
+
+func (f Finding) text() string {
+	if f.Suggestion == "" {
+		return f.Problem
+	}
+	return fmt.Sprintf("%s; did you mean %s?", f.Problem, f.Suggestion)
+}
+
+// Check returns the mistakes in a pipeline's file, by line.
+func Check(text []byte) ([]Finding, error) {
+	env := service.NewEnvironment()
+	if err := components.Register(env, nil); err != nil {
+		return nil, err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return []Finding{unreadable(err)}, nil
+	}
+	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
+		return []Finding{{Line: 1, Problem: "the file has no pipeline: it needs the fields name, input, pipeline and output"}}, nil
+	}
+	root := document.Content[0]
+	findings := checkRoot(root)
+	if len(findings) > 0 { // the engine would report follow-up errors
+		return findings, nil
+	}
+	schema := components.Schema(env)
+	// The engine skips all checks of a text that begins with a certain comment.
+	lints, err := schema.NewStreamConfigLinter().LintYAML(append([]byte("\n"), text...))
+	if err != nil {
+		return []Finding{unreadable(err)}, nil
+	}
+	s := newSuggester(env, root)
+	for _, l := range lints {
+		l.Line = max(1, l.Line-1)
+		findings = append(findings, s.finding(l))
+	}
+	if len(findings) == 0 {
+		if findings, err = checkComponents(env, root); err != nil {
+			return nil, err
+		}
+		findings = append(findings, checkDelivery(root)...)
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	return findings, nil
+}
+
+var lineOfError = regexp.MustCompile(`line (\d+): `)
+
+// unreadable returns the finding of a text that is no YAML.
+func unreadable(err error) Finding {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if found := lineOfError.FindStringSubmatch(text); found != nil {
+		if line, err := strconv.Atoi(found[1]); err == nil {
+			return Finding{Line: line, Problem: "YAML: " + lineOfError.ReplaceAllString(text, "")}
+		}
+	}
+	return Finding{Line: 1, Problem: "YAML: " + text}
+}
+
+// nameForm is the form of a pipeline's name, which is the name of a folder too.
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// checkRoot checks the fields at the top.
+func checkRoot(root *yaml.Node) (findings []Finding) {
+	given := make(map[string]bool)
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		given[key.Value] = true
+		if !slices.Contains(rootFields, key.Value) {
+			findings = append(findings, Finding{key.Line, fmt.Sprintf("a pipeline has no field %q", key.Value), nearest(key.Value, rootFields)})
+		}
+		if key.Value == "name" && !nameForm.MatchString(value.Value) {
+			findings = append(findings, Finding{Line: key.Line, Problem: "the name must be of lower-case letters, digits, - and _, and begin with a letter or a digit"})
+		}
+	}
+	for _, needed := range []string{"name", "input", "output"} {
+		if !given[needed] && len(findings) == 0 {
+			findings = append(findings, Finding{Line: root.Line, Problem: fmt.Sprintf("the field %s is missing", needed)})
+		}
+	}
+	return findings
+}
+
+// checkComponents checks the components that a valid file names.
+func checkComponents(env *service.Environment, root *yaml.Node) (findings []Finding, err error) {
+	_, engine := split(root)
+	stripped, err := encode(engine)
+	if err != nil {
+		return nil, err
+	}
+	b := env.NewStreamBuilder()
+	if err := b.SetYAML(string(stripped)); err != nil {
+		return []Finding{fromEngine(err)}, nil
+	}
+	walked := make(map[string]int) // components of a name so far
+	err = b.WalkComponents(func(c *service.WalkedComponent) error {
+		lines := linesOf(root, c.Name)
+		line := lines[min(walked[c.Name], len(lines)-1)]
+		walked[c.Name]++
+		names, checked := allowed[c.ComponentType]
+		if checked && !slices.Contains(names, c.Name) {
+			findings = append(findings, Finding{Line: line, Problem: fmt.Sprintf(
+				"the %s %s is not available in pipelines of tkit; available are %s", c.ComponentType, c.Name, strings.Join(names, ", "))})
+		}
+		if err := components.CheckConfig(c.Name, c.ConfigYAML()); err != nil {
+			findings = append(findings, Finding{Line: line, Problem: err.Error()})
+		}
+		return nil
+	})
+	return findings, err
+}
+
+// checkDelivery checks what the fields of tkit say.
+func checkDelivery(root *yaml.Node) []Finding {
+	ours, _ := split(root)
+	encoded, err := encode(ours)
+	if err == nil {
+		_, err = components.ParseDelivery(string(encoded))
+	}
+	if err != nil {
+		return []Finding{{Line: linesOf(root, "delivery")[0], Problem: err.Error()}}
+	}
+	return nil
+}
+
+// fromEngine returns the finding of an error of the engine.
+func fromEngine(err error) Finding {
+	if l, ok := errors.AsType[service.Lint](err); ok {
+		return Finding{Line: max(1, l.Line), Problem: l.What}
+	}
+	return Finding{Line: 1, Problem: err.Error()}
+}

@@ -1,0 +1,107 @@
+// Package directory reads the files of a folder as they arrive: each file once it is
+// completely written, and again until it is delivered.
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"tkit/ingest/ledger"
+)
+
+// After says what happens to a file that was delivered.
+type After string
+
+// Keep leaves it, and the ledger remembers it; Delete removes it; Archive moves it
+// into another folder, under the same relative path.
+const (
+	Keep    After = "keep"
+	Delete  After = "delete"
+	Archive After = "archive"
+)
+
+// Options configure the reading of a folder.
+type Options struct {
+	Folder     string
+	Subfolders bool // also read the folders in it
+	// Settle is how long a file's size, times and inode must stay the same before
+	// it counts as completely written.
+	Settle time.Duration
+	// Poll is the time between two complete readings of the folder.
+	Poll time.Duration
+	// Events makes the watcher look at a file at once when the system reports a
+	// change. Network file systems do not report those of other machines.
+	Events bool
+	// Follow waits for new files. Without it, Next returns io.EOF after the files
+	// that exist.
+	Follow   bool
+	MaxBytes int64 // of a file
+	After    After
+	// Archive is the folder of delivered files, on the same file system.
+	Archive string
+	Ledger  Ledger // for Keep
+	Log     *slog.Logger
+}
+
+// A Ledger remembers delivered files; see [ledger.Ledger].
+type Ledger interface {
+	Delivered(ctx context.Context, e ledger.Entry) (bool, error)
+	Record(ctx context.Context, e ledger.Entry) error
+}
+
+func (o *Options) check() (err error) {
+	if o.Folder, err = filepath.Abs(o.Folder); err != nil {
+		return err
+	}
+	info, err := os.Stat(o.Folder)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", o.Folder)
+	}
+	switch o.After {
+	case Keep:
+		if o.Ledger == nil {
+			return errors.New("files that are kept need a ledger")
+		}
+	case Delete:
+	case Archive:
+		return o.openArchive(info)
+	default:
+		return fmt.Errorf("after delivery %q: it must be keep, delete or archive", o.After)
+	}
+	return nil
+}
+
+func (o *Options) openArchive(folder os.FileInfo) (err error) {
+	if o.Archive == "" {
+		return errors.New("the archive is missing: name a folder for delivered files")
+	}
+	if o.Archive, err = filepath.Abs(o.Archive); err != nil {
+		return err
+	}
+	if o.Archive == o.Folder || strings.HasPrefix(o.Folder, o.Archive+string(filepath.Separator)) {
+		return fmt.Errorf("the archive %s contains the folder %s: archive elsewhere", o.Archive, o.Folder)
+	}
+	if err := os.MkdirAll(o.Archive, 0o700); err != nil {
+		return err
+	}
+	archive, err := os.Stat(o.Archive)
+	if err != nil {
+		return err
+	}
+	if device(archive) != device(folder) {
+		return fmt.Errorf("the archive %s is on another file system than %s: archive on the same one", o.Archive, o.Folder)
+	}
+	return nil
+}
+
+func device(info os.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Dev }

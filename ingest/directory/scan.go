@@ -1,0 +1,150 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	treefiles "tkit/datasets/files"
+	"tkit/ingest/ledger"
+)
+
+// batch is the number of names that are read from a folder at a time.
+const batch = 1024
+
+// scan reads the whole folder, and again at intervals or when asked, until the watcher
+// is closed.
+func (w *Watcher) scan(reported *events) {
+	tick := time.NewTicker(w.options.Poll)
+	defer tick.Stop()
+	for {
+		err := w.scanFolder(w.options.Folder, reported)
+		if w.running.Err() != nil {
+			return
+		}
+		if err != nil {
+			w.options.Log.Error("cannot read the folder", "error", err)
+			w.fail(err)
+		}
+		if !w.options.Follow {
+			w.end()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-w.rescan:
+		case <-w.running.Done():
+			return
+		}
+	}
+}
+
+// end records that no more files follow.
+func (w *Watcher) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scanned = true
+	w.changed()
+}
+
+// scanFolder reads a folder and the folders in it. The error is that of the first
+// folder that cannot be read; the others are read.
+func (w *Watcher) scanFolder(folder string, reported *events) (failed error) {
+	if reported != nil {
+		reported.watch(folder) // before the reading, so that nothing is missed
+	}
+	f, err := os.Open(folder)
+	if err != nil {
+		return gone(err, folder != w.options.Folder)
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(batch)
+		for _, e := range entries {
+			if w.running.Err() != nil {
+				return w.running.Err()
+			}
+			if err := w.see(filepath.Join(folder, e.Name()), e, reported); err != nil && failed == nil {
+				failed = err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return failed
+		}
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+	}
+}
+
+// gone returns nil for the error of something that no longer exists, if that may be.
+func gone(err error, may bool) error {
+	if may && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// see queues a file, or reads a subfolder.
+func (w *Watcher) see(path string, e fs.DirEntry, reported *events) error {
+	switch {
+	case path == w.options.Archive || ignored(e.Name()):
+		return nil
+	case e.IsDir() && w.options.Subfolders:
+		return w.scanFolder(path, reported)
+	case !e.Type().IsRegular():
+		return nil
+	}
+	info, err := e.Info()
+	if err != nil {
+		return gone(err, true)
+	}
+	return w.seen(path, stampOf(info))
+}
+
+// seen queues a file that was not delivered.
+func (w *Watcher) seen(path string, s stamp) error {
+	if w.options.After == Keep {
+		delivered, err := w.options.Ledger.Delivered(w.running, w.entry(path, s))
+		if err != nil || delivered {
+			return err
+		}
+	}
+	return w.add(path, s)
+}
+
+// ignored reports whether files of a name are never images that arrive: hidden ones,
+// under which many programs write, and those that systems create.
+func ignored(name string) bool {
+	return !strings.HasPrefix(name, heldPrefix) && (strings.HasPrefix(name, ".") || treefiles.LeftBehind(name))
+}
+
+// relative returns a file's path in the folder, as it was before the watcher took it.
+func (w *Watcher) relative(path string) string {
+	name, err := filepath.Rel(w.options.Folder, path)
+	if err != nil {
+		return path // not below the folder, which cannot be
+	}
+	dir, base := filepath.Split(name)
+	return dir + strings.TrimPrefix(base, heldPrefix)
+}
+
+func (w *Watcher) entry(path string, s stamp) ledger.Entry {
+	return ledger.Entry{Path: w.relative(path), Size: s.size, Modified: s.modified, Inode: s.inode}
+}
+
+// look looks at a path that the system has reported.
+func (w *Watcher) look(ctx context.Context, path string, reported *events) {
+	info, err := os.Lstat(path)
+	if err == nil {
+		err = w.see(path, fs.FileInfoToDirEntry(info), reported)
+	}
+	if err = gone(err, true); err != nil && ctx.Err() == nil {
+		w.options.Log.WarnContext(ctx, "cannot look at a file; it is tried again with the whole folder", "error", err)
+	}
+}

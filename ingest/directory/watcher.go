@@ -1,0 +1,180 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// maxQueue is the number of files that the watcher knows at a time. Reading of the
+// folder stops while there are so many.
+const maxQueue = 1 << 16
+
+// A Watcher reads a folder. Only one goroutine may call Next. The methods of its files
+// may be called concurrently.
+//
+// A file is queued when it is first seen. When it reaches the head of the queue and
+// has waited for Options.Settle, it is looked at again: if nothing has changed it is
+// complete, otherwise it is queued again.
+type Watcher struct {
+	options Options
+	running context.Context // ends with Close
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+
+	rescan chan struct{} // capacity 1: read the folder now
+
+	mu      sync.Mutex
+	queue   []sighting
+	known   map[string]bool // paths in the queue or with the caller
+	scanned bool            // everything that existed was seen, and nothing follows
+	failure error           // the first one, without Options.Follow
+	wake    chan struct{}   // closed at every change, and replaced
+}
+
+// A sighting is a file's state when it was seen.
+type sighting struct {
+	path  string
+	stamp stamp
+	at    time.Time
+}
+
+// Open begins to read a folder. Close ends it.
+func Open(ctx context.Context, o Options) (*Watcher, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	w := &Watcher{
+		options: o, rescan: make(chan struct{}, 1), known: make(map[string]bool), wake: make(chan struct{}),
+	}
+	w.running, w.stop = context.WithCancel(context.WithoutCancel(ctx))
+	var reported *events
+	if o.Events && o.Follow {
+		var err error
+		if reported, err = openEvents(w); err != nil {
+			o.Log.WarnContext(ctx, "no events of the folder: it is read at intervals only", "folder", o.Folder, "interval", o.Poll, "error", err)
+		}
+	}
+	if reported != nil {
+		w.tasks.Go(reported.run)
+	}
+	w.tasks.Go(func() { w.scan(reported) })
+	return w, nil
+}
+
+// Close ends the reading. Files that were not delivered stay where they are.
+func (w *Watcher) Close() {
+	w.stop()
+	w.tasks.Wait()
+}
+
+// Next returns the next complete file. Without Options.Follow it returns io.EOF after
+// the last one, or why a file or a folder was left out.
+func (w *Watcher) Next(ctx context.Context) (*File, error) {
+	for {
+		s, wait, wake, err := w.head()
+		if err != nil {
+			return nil, err
+		}
+		if wait == 0 {
+			if f := w.open(s); f != nil {
+				return f, nil
+			}
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-wake:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		case <-w.running.Done():
+			timer.Stop()
+			return nil, io.EOF
+		}
+	}
+}
+
+// head takes the first sighting from the queue if it has settled. Otherwise it returns
+// how long to wait for that, and what ends the wait earlier.
+func (w *Watcher) head() (s sighting, wait time.Duration, wake <-chan struct{}, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.queue) == 0 {
+		if w.scanned {
+			return s, 0, nil, cmp.Or(w.failure, io.EOF)
+		}
+		return s, time.Hour, w.wake, nil
+	}
+	if wait := w.options.Settle - time.Since(w.queue[0].at); wait > 0 {
+		return s, wait, w.wake, nil
+	}
+	s = w.queue[0]
+	w.queue[0] = sighting{}
+	w.queue = w.queue[1:]
+	w.changed()
+	return s, 0, nil, nil
+}
+
+// add queues a file that is not known. It waits while the queue is full.
+func (w *Watcher) add(path string, s stamp) error {
+	for {
+		w.mu.Lock()
+		if w.known[path] {
+			w.mu.Unlock()
+			return nil
+		}
+		if len(w.queue) < maxQueue {
+			w.known[path] = true
+			w.enqueue(path, s)
+			w.mu.Unlock()
+			return nil
+		}
+		wake := w.wake
+		w.mu.Unlock()
+		select {
+		case <-wake:
+		case <-w.running.Done():
+			return w.running.Err()
+		}
+	}
+}
+
+// again queues a known file that has changed.
+func (w *Watcher) again(path string, s stamp) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.enqueue(path, s)
+}
+
+func (w *Watcher) enqueue(path string, s stamp) {
+	w.queue = append(w.queue, sighting{path, s, time.Now()})
+	w.changed()
+}
+
+// forget ends the interest in a file.
+func (w *Watcher) forget(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.known, path)
+}
+
+// fail keeps an error that Next returns at the end.
+func (w *Watcher) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failure == nil {
+		w.failure = err
+	}
+}
+
+// changed wakes everyone who waits for a change.
+func (w *Watcher) changed() {
+	close(w.wake)
+	w.wake = make(chan struct{})
+}
