@@ -45,12 +45,16 @@ const (
 	maxEndpoints = 8
 	maxWidth     = 4096
 	maxCompared  = 1000
+	// maxLayers bounds the bytes of all bottlenecks of a cut with PoolLayers,
+	// which are several times as wide as others.
+	maxLayers = 1 << 30
 )
 
 // candidates lists the cuts to compare: for each of the last endpoints, the
 // mean of its map, the means over a grid, and the map itself, unless the
-// bottleneck would be too wide.
-func candidates(n *network.Network) ([]network.Cut, error) {
+// bottleneck would be too wide; and for the last map that with the maxima of all
+// maps, unless it would be too much for a number of images.
+func candidates(n *network.Network, images int) ([]network.Cut, error) {
 	ends, err := n.Endpoints()
 	if err != nil {
 		return nil, err
@@ -68,10 +72,30 @@ func candidates(n *network.Network) ([]network.Cut, error) {
 		known = known[:len(known)-1] // the base's own classes
 	}
 	var cuts []network.Cut
+	last, width := layers(ends)
 	for _, e := range known[max(0, len(known)-maxEndpoints):] {
 		cuts = append(cuts, pools(e)...)
+		if e.Name == last && int64(images)*width*4 <= maxLayers {
+			cuts = append(cuts, network.Cut{Endpoint: last, Pool: network.PoolLayers})
+		}
 	}
 	return cuts, nil
+}
+
+// layers returns the last endpoint with a map, and the width of its bottleneck
+// with PoolLayers. The name is "" if there is none, or not of known width.
+func layers(ends []network.Endpoint) (last string, width int64) {
+	var channels int64
+	for _, e := range ends {
+		if e.Shape == nil || len(e.Shape) == 3 && e.Shape[2] < 1 {
+			return "", 0
+		}
+		if len(e.Shape) == 3 {
+			last, channels = e.Name, e.Shape[2]
+			width += channels
+		}
+	}
+	return last, width + channels
 }
 
 func pools(e network.Endpoint) []network.Cut {

@@ -25,3 +25,42 @@ func TestPreferred(t *testing.T) {
 		}
 	}
 }
+
+// The maxima of all maps are a candidate unless there are too many images.
+func TestLayers(t *testing.T) {
+	ends := []network.Endpoint{
+		{Name: "a", Shape: []int64{8, 8, 16}}, {Name: "b", Shape: []int64{-1, -1, 32}}, {Name: "pool", Shape: []int64{32}},
+	}
+	if last, width := layers(ends); last != "b" || width != 32+16+32 {
+		t.Errorf("%s, %d wide", last, width)
+	}
+	for name, e := range map[string]network.Endpoint{
+		"unknown rank": {Name: "c"}, "unknown width": {Name: "c", Shape: []int64{4, 4, -1}},
+	} {
+		if last, width := layers(append(ends, e)); last != "" || width != 0 {
+			t.Errorf("%s: %s, %d wide", name, last, width)
+		}
+	}
+	if last, _ := layers(ends[2:]); last != "" {
+		t.Errorf("no map: %s", last)
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	base := fineTuneOptions(t, folder(t, 3, 4)).Base
+	for images, want := range map[int]int{100: 1, 1 << 40: 0} {
+		cuts, err := candidates(base, images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, c := range cuts {
+			if c.Pool == network.PoolLayers {
+				found++
+			}
+		}
+		if found != want {
+			t.Errorf("%d images: %v", images, cuts)
+		}
+	}
+}

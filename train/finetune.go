@@ -166,7 +166,7 @@ func (f *fineTuning) cut(ctx context.Context) (network.Cut, error) {
 // bestCut runs the images for training and choosing heads through all candidate
 // trunks in one pass, and keeps the winner's bottlenecks.
 func (f *fineTuning) bestCut(ctx context.Context) (network.Cut, error) {
-	cuts, err := candidates(f.base)
+	cuts, err := candidates(f.base, len(f.data.split.Train)*(1+f.Copies)+len(f.data.snapshot.Entries))
 	if err != nil {
 		return network.Cut{}, err
 	}

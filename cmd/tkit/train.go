@@ -74,7 +74,7 @@ func trainFlags() []cli.Flag {
 		&cli.StringFlag{Category: data, Name: "data", Usage: "train on this `DATA`: the name of a registered dataset, or a folder with a folder of images for each class"},
 		&cli.StringFlag{Category: data, Name: "purpose", Usage: "the purpose of the run, as `TEXT`; some grants are for one purpose only"},
 
-		&cli.StringFlag{Category: headFlags, Name: "cut", Value: train.AutoCut, Usage: "the head begins at `ENDPOINT[:POOL]`, with the pool avg, avg2, avg4 or flatten; auto chooses the endpoint"},
+		&cli.StringFlag{Category: headFlags, Name: "cut", Value: train.AutoCut, Usage: "the head begins at `ENDPOINT[:POOL]`, with the pool avg, avg2, avg4, flatten or layers; auto chooses the endpoint"},
 		&cli.BoolFlag{Category: headFlags, Name: "balanced", Usage: "weight images so that every class counts the same"},
 		&cli.IntFlag{Category: headFlags, Name: "cache-size", Value: 20, Usage: "keep at most `GB` of bottlenecks in the cache"},
 

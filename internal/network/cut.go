@@ -82,8 +82,7 @@ func (n *Network) Cut(endpoint string, pool Pool) (trunk, rest *Network, err err
 
 // before returns the trunk.
 func (n *Network) before(at TensorID, port TensorInfo, pool Pool) (*Network, error) {
-	x := newIndex(n.Graph.GetNode())
-	nodes, out, err := pool.nodes(x, at, port)
+	nodes, out, err := n.pool(n.Graph.GetNode(), at, port, pool)
 	if err != nil {
 		return nil, err
 	}

@@ -19,10 +19,17 @@ const (
 	PoolGrid2   Pool = "avg2"    // means over a 2×2 grid, flattened: [N, 4·C]
 	PoolGrid4   Pool = "avg4"    // means over a 4×4 grid, flattened: [N, 16·C]
 	PoolFlatten Pool = "flatten" // [N, H·W·C]
+	// PoolLayers is the mean over H and W, followed by the maxima over H and W of
+	// all maps among the network's endpoints up to this one, from the input on:
+	// [N, C + ΣCᵢ]. A small spot that an early layer sees is lost in the mean of
+	// the last.
+	PoolLayers Pool = "layers"
 )
 
 // pools lists the valid pools.
-func pools() []Pool { return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten} }
+func pools() []Pool {
+	return []Pool{PoolNone, PoolAverage, PoolGrid2, PoolGrid4, PoolFlatten, PoolLayers}
+}
 
 // grid returns the cells per side of a grid pool, 0 for the others.
 func (p Pool) grid() int64 {
@@ -35,8 +42,17 @@ func (p Pool) grid() int64 {
 	return 0
 }
 
-// nodes returns the nodes that pool the endpoint at, described by in, and the
-// resulting tensor.
+// pool returns the nodes that pool the endpoint at, described by port, after the
+// given nodes, and the resulting tensor.
+func (n *Network) pool(nodes []*nodepb.NodeDef, at TensorID, port TensorInfo, p Pool) ([]*nodepb.NodeDef, TensorInfo, error) {
+	x := newIndex(nodes)
+	if p == PoolLayers {
+		return n.layers(x, at, port)
+	}
+	return p.nodes(x, at, port)
+}
+
+// nodes returns the nodes of a pool that needs no other endpoint.
 //
 // A grid's windows have the stride ⌊H/g⌋ and the size H-(g-1)·⌊H/g⌋, likewise
 // in W: they cover the map, and overlap if g does not divide it.
@@ -59,12 +75,8 @@ func (p Pool) nodes(x *index, at TensorID, in TensorInfo) ([]*nodepb.NodeDef, Te
 	name := x.freeName(bottleneck)
 	dtype := typeAttr(in.DataType)
 	if p == PoolAverage {
-		axes := int32Const(name+"/axes", false, 1, 2)
-		mean := newNode("Mean", name, attrs{
-			"T": dtype, "Tidx": typeAttr(tensorflow.Int32), "keep_dims": {Value: &attrpb.AttrValue_B{B: false}},
-		}, at.String(), axes.GetName())
 		out.Tensor, out.Shape = TensorID{name, 0}.Name(), []int64{shape[0], shape[3]}
-		return []*nodepb.NodeDef{axes, mean}, out, nil
+		return reduced("Mean", name, at, dtype), out, nil
 	}
 
 	var nodes []*nodepb.NodeDef
@@ -98,6 +110,22 @@ func (p Pool) nodes(x *index, at TensorID, in TensorInfo) ([]*nodepb.NodeDef, Te
 	flat := newNode("Reshape", name, attrs{"T": dtype, "Tshape": typeAttr(tensorflow.Int32)}, from.String(), dims.GetName())
 	out.Tensor, out.Shape = TensorID{name, 0}.Name(), []int64{shape[0], features}
 	return append(nodes, dims, flat), out, nil
+}
+
+// reduced returns the nodes that reduce a map [N, H, W, C] to [N, C] by Mean or Max.
+func reduced(op, name string, at TensorID, dtype *attrpb.AttrValue) []*nodepb.NodeDef {
+	axes := int32Const(name+"/axes", false, 1, 2)
+	return []*nodepb.NodeDef{axes, newNode(op, name, attrs{
+		"T": dtype, "Tidx": typeAttr(tensorflow.Int32), "keep_dims": {Value: &attrpb.AttrValue_B{B: false}},
+	}, at.String(), axes.GetName())}
+}
+
+// concatenated returns the nodes that concatenate vectors [N, width].
+func concatenated(name string, dtype *attrpb.AttrValue, parts []string) []*nodepb.NodeDef {
+	axis := int32Const(name+"/axis", true, 1)
+	return []*nodepb.NodeDef{axis, newNode("ConcatV2", name, attrs{
+		"T": dtype, "Tidx": typeAttr(tensorflow.Int32), "N": {Value: &attrpb.AttrValue_I{I: int64(len(parts))}},
+	}, append(slices.Clone(parts), axis.GetName())...)}
 }
 
 // channelsFirst reports whether the nearest node at or before name that has a

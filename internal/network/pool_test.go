@@ -68,6 +68,94 @@ func TestPools(t *testing.T) {
 	}
 }
 
+// layered is a network with three maps of 6, 3 and 3 pixels a side, the last two
+// of which are joined by a shortcut, and a vector.
+func layered() *Network {
+	b := newBuilder()
+	x := b.input(-1, 6, 6, 3)
+	x = b.op("Relu", "first/relu", nil, b.conv("first", x, 3, 3, 4))
+	x = b.op("MaxPool", "second/pool", attrs{"ksize": intsAttr(1, 2, 2, 1), "strides": intsAttr(1, 2, 2, 1), "padding": stringAttr("VALID")}, x)
+	inside := b.op("Relu", "inside/relu", nil, b.conv("inside", x, 3, 4, 4))
+	x = b.op("Relu", "third/relu", nil, b.op("AddV2", "third/sum", nil, x, b.conv("third", inside, 1, 4, 4)))
+	return b.network(b.dense("classes", b.mean("mean", x), 4, 2))
+}
+
+// The mean of the last map is followed by the maxima of all maps that are
+// endpoints, before and after folding, alone and among several cuts.
+func TestPoolLayers(t *testing.T) {
+	n := layered()
+	in := example(t, n)
+	var want [][]float32 // of each map, the largest value of each image's channels
+	maps := []string{"first/relu", "second/pool", "third/relu"}
+	for _, at := range maps {
+		trunk, _, err := n.Cut(at, PoolNone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, largest(run(t, trunk, in)[0], 2, 4))
+	}
+	mean, _, err := n.Cut("third/relu", PoolAverage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	means := run(t, mean, in)[0]
+	var all []float32
+	for image := range 2 {
+		all = append(all, means[4*image:4*image+4]...)
+		for i := range maps {
+			all = append(all, want[i][4*image:4*image+4]...)
+		}
+	}
+	for name, n := range map[string]*Network{"unfolded": n, "folded": folded(t, n)} {
+		trunk, rest, err := n.Cut("third/relu", PoolLayers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shape := trunk.Outputs[0].Shape; !slices.Equal(shape, []int64{-1, 16}) {
+			t.Errorf("%s: the bottleneck has the shape %v", name, shape)
+		}
+		if p := rest.Inputs[0]; p.Name != "endpoint" || len(p.Shape) != 4 {
+			t.Errorf("%s: it leaves %+v", name, p)
+		}
+		if d := distance(t, run(t, trunk, in)[0], all); d > 1e-5 {
+			t.Errorf("%s: off by %g", name, d)
+		}
+		probe, widths, err := n.Probe([]Cut{{"third/relu", PoolAverage}, {"third/relu", PoolLayers}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(widths, []int64{4, 16}) {
+			t.Errorf("%s: widths %v", name, widths)
+		}
+		both := run(t, probe, in)[0]
+		if d := distance(t, slices.Concat(both[4:20], both[24:40]), all); d > 1e-5 {
+			t.Errorf("%s: among several cuts off by %g", name, d)
+		}
+	}
+}
+
+// largest returns the maximum of each channel of each image.
+func largest(values []float32, images, channels int) []float32 {
+	out := make([]float32, 0, images*channels)
+	size := len(values) / images
+	for image := range images {
+		for c := range channels {
+			most := values[image*size+c]
+			for i := c; i < size; i += channels {
+				most = max(most, values[image*size+i])
+			}
+			out = append(out, most)
+		}
+	}
+	return out
+}
+
+func TestPoolLayersRefused(t *testing.T) {
+	if _, _, err := layered().Cut("mean", PoolLayers); err == nil || !strings.Contains(err.Error(), "layers") {
+		t.Errorf("a vector: %v", err)
+	}
+}
+
 func TestPoolChannelsFirst(t *testing.T) {
 	b := newBuilder()
 	a := convAttrs("SAME")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	attrpb "github.com/wamuir/graft/tensorflow/core/framework/attr_value_go_proto"
 	nodepb "github.com/wamuir/graft/tensorflow/core/framework/node_def_go_proto"
 
 	"tkit/internal/tensorflow"
@@ -38,11 +37,7 @@ func (n *Network) Probe(cuts []Cut) (trunk *Network, widths []int64, err error) 
 	if len(cuts) > 1 {
 		x := newIndex(nodes)
 		name := x.freeName("probe")
-		axis := int32Const(name+"/axis", true, 1)
-		joined := newNode("ConcatV2", name, attrs{
-			"T": typeAttr(dtype), "Tidx": typeAttr(tensorflow.Int32), "N": {Value: &attrpb.AttrValue_I{I: int64(len(ends))}},
-		}, append(ends, axis.GetName())...)
-		nodes = append(nodes, axis, joined)
+		nodes = append(nodes, concatenated(name, typeAttr(dtype), ends)...)
 		out.Tensor = TensorID{name, 0}.Name()
 	}
 	trunk = n.live(nodes, n.Inputs, []TensorInfo{out}, n.Weights)
@@ -59,7 +54,7 @@ func (n *Network) pooled(nodes []*nodepb.NodeDef, c Cut) ([]*nodepb.NodeDef, Ten
 	if err != nil {
 		return nil, TensorInfo{}, err
 	}
-	pooled, out, err := c.Pool.nodes(newIndex(nodes), at, port)
+	pooled, out, err := n.pool(nodes, at, port, c.Pool)
 	if err != nil {
 		return nil, TensorInfo{}, err
 	}
