@@ -26,7 +26,7 @@ func TestNewPlugin(t *testing.T) {
 	refused(t, home, `--lang is "cobol"`, "plugins", "new", "--lang", "cobol", folder+"-2")
 	refused(t, home, "plugins new takes NAME", "plugins", "new")
 
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", "brighten", ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", "brighten", ".")
 	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -78,7 +78,7 @@ func TestPluginSamples(t *testing.T) {
 	needs.Minutes(t)
 	home, dir := t.TempDir(), t.TempDir()
 	program := filepath.Join(dir, "dicom-window")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "tkit/plugins/examples/dicom-window")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, "tkit/plugins/examples/dicom-window")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

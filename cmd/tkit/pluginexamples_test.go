@@ -37,12 +37,12 @@ func TestExamplePlugins(t *testing.T) {
 					t.Fatalf("go %v: %v\n%s", args, err, out)
 				}
 			}
-			golang("run", "./scripts/scans", kind, data)
+			golang("run", "-trimpath", "./scripts/scans", kind, data)
 			if python.IsProject(source) {
 				mustRun(t, home, "plugins", "install", "--python", needs.Python(t), "--wheels", pythontest.Wheels(t), source)
 			} else {
 				executable := filepath.Join(dir, plugin)
-				golang("build", "-o", executable, "./plugins/examples/"+plugin)
+				golang("build", "-trimpath", "-o", executable, "./plugins/examples/"+plugin)
 				mustRun(t, home, "plugins", "install", executable)
 			}
 			mustRun(t, home, "train", "--architecture", "lenet5", "--data", data, "--name", kind, "--promote", "--per-class", "40", "--seed", "1",

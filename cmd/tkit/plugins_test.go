@@ -18,7 +18,7 @@ import (
 func buildFaulty(t *testing.T, version string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faulty")
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -17,7 +17,7 @@ func TestEmbeddedLauncher(t *testing.T) {
 	needs.Minutes(t)
 	dir := t.TempDir()
 	launcher, overlay := filepath.Join(dir, "launcher"), filepath.Join(dir, "overlay.json")
-	output(t, "go", "build", "-o", launcher, "../internal/launch/launcher")
+	output(t, "go", "build", "-trimpath", "-o", launcher, "../internal/launch/launcher")
 	embedded, err := filepath.Abs("../internal/launch/_launcher")
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func Run(t *testing.T, p plugins.Preprocessor, o Options) {
 		program := o.Program
 		if program == "" {
 			program = filepath.Join(t.TempDir(), "plugin")
-			cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+			cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, ".")
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("go build: %v\n%s", err, out)

@@ -48,7 +48,7 @@ func inverter() *within {
 func build(t *testing.T, of string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "plugin")
-	cmd := exec.Command("go", "build", "-o", program, of)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, of)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

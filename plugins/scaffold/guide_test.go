@@ -68,8 +68,8 @@ func TestGuideInGo(t *testing.T) {
 	if out := run(t, folder, "gofmt", "-l", "."); out != "" {
 		t.Errorf("gofmt would change %s", out)
 	}
-	run(t, folder, "go", "vet", "./...")
-	run(t, folder, "go", "test", "./...")
+	run(t, folder, "go", "vet", "-trimpath", "./...")
+	run(t, folder, "go", "test", "-trimpath", "./...")
 }
 
 // The guide's Python code passes the type checks and the project's tests.

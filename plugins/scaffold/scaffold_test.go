@@ -47,8 +47,8 @@ func TestGo(t *testing.T) {
 	if out := run(t, folder, "gofmt", "-l", "."); out != "" {
 		t.Errorf("gofmt would change %s", out)
 	}
-	run(t, folder, "go", "vet", "./...")
-	out := run(t, folder, "go", "test", "-v", "./...")
+	run(t, folder, "go", "vet", "-trimpath", "./...")
+	out := run(t, folder, "go", "test", "-trimpath", "-v", "./...")
 	for _, want := range []string{"--- PASS: TestConformance/process/leaks", "--- PASS: TestProcess", "ok  \texample.com/brighten"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("its tests do not say %q:\n%s", want, out)

@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(built)
 	for _, version := range []string{"1.0.0", "1.10.0"} {
-		cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", filepath.Join(built, version), "tkit/plugins/host/testdata/faulty")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", filepath.Join(built, version), "tkit/plugins/host/testdata/faulty")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)

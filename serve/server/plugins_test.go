@@ -32,7 +32,7 @@ import (
 func installFaulty(t *testing.T, home, version string) store.Installed {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faulty")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
