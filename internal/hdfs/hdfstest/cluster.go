@@ -227,5 +227,5 @@ func Jars() (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "installed")); err != nil {
 		return "", fmt.Errorf("hdfstest: no Hadoop in %s: run make deps-hadoop", dir)
 	}
-	return filepath.Join(dir, "lib"), nil
+	return filepath.EvalSymlinks(filepath.Join(dir, "lib")) // as the archive of classes names it
 }

@@ -111,7 +111,15 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	if c.config.Kerberos {
 		line = append(line, "-Djava.security.krb5.conf="+c.krb5Conf())
 	}
-	line = append(line, "-cp", c.ConfDir()+":"+filepath.Join(c.lib, "*"))
+	// Java uses the archive of classes only if the class path begins with the jars
+	// as in scripts/hadoop/install. One of the jars has a log4j.properties too.
+	jars, err := filepath.Glob(filepath.Join(c.lib, "*.jar"))
+	if err != nil {
+		return nil, err
+	}
+	line = append(line, "-XX:SharedArchiveFile="+filepath.Join(filepath.Dir(c.lib), "classes.jsa"),
+		"-Dlog4j.configuration=file:"+filepath.Join(c.ConfDir(), "log4j.properties"),
+		"-cp", strings.Join(append(jars, c.ConfDir()), ":"))
 	cmd := exec.Command("java", append(line, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = c.dir
