@@ -132,7 +132,7 @@ func TestOneOfAThousandIsDenied(t *testing.T) {
 	for i := range 1000 {
 		stored[fmt.Sprintf("class-%d/%04d.png", i/100, i)] = sourcetest.Picture(i)
 	}
-	p.PutAll(stored)
+	p.PutAll(stored, "replication", "1") // faster than three
 	src := folder.New(p.OpenTree(), folder.Config{})
 	whole := datasets.SnapshotOptions{AllOrNothing: true, Workers: 8}
 	s, _, err := datasets.TakeSnapshot(t.Context(), src, whole)

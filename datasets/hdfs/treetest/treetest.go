@@ -55,14 +55,15 @@ func (p Place) must(err error) {
 	}
 }
 
-// PutAll stores files by their paths below the place.
-func (p Place) PutAll(stored map[string][]byte) {
+// PutAll stores files by their paths below the place, with pairs as in
+// [hdfstest.Cluster.Put].
+func (p Place) PutAll(stored map[string][]byte, pairs ...string) {
 	p.t.Helper()
 	all := map[string][]byte{}
 	for file, b := range stored {
 		all[path.Join(p.Root, file)] = b
 	}
-	p.must(p.Cluster.Put(p.t.Context(), all))
+	p.must(p.Cluster.Put(p.t.Context(), all, pairs...))
 }
 
 // Put stores a file.

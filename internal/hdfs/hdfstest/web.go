@@ -44,11 +44,12 @@ func (c *Cluster) Web(ctx context.Context, method, path string, pairs ...string)
 }
 
 // Put writes files by their absolute paths, several at a time. Missing folders
-// are created.
-func (c *Cluster) Put(ctx context.Context, files map[string][]byte) error {
+// are created. Pairs are further parameters of WebHDFS, such as "replication",
+// "1".
+func (c *Cluster) Put(ctx context.Context, files map[string][]byte, pairs ...string) error {
 	return each(files, func(path string, content []byte) error {
 		return again(func() error {
-			_, err := c.web.do(ctx, "PUT", path, bytes.NewReader(content), "op", "CREATE", "overwrite", "true")
+			_, err := c.web.do(ctx, "PUT", path, bytes.NewReader(content), append([]string{"op", "CREATE", "overwrite", "true"}, pairs...)...)
 			return err
 		})
 	})
