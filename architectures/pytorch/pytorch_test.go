@@ -16,6 +16,7 @@ import (
 	"tkit/architectures"
 	"tkit/architectures/builder"
 	"tkit/architectures/pytorch"
+	"tkit/internal/needs"
 	"tkit/internal/tensorflow"
 	"tkit/internal/weightfile"
 )
@@ -41,14 +42,25 @@ func answers(t *testing.T) map[string]answer {
 }
 
 // TestAgreesWithPyTorch gives the networks weights under PyTorch's names and compares
-// their logits with those of PyTorch.
+// their logits with those of PyTorch. The weights are the same from every format.
 func TestAgreesWithPyTorch(t *testing.T) {
 	for name, want := range answers(t) {
 		t.Run(name, func(t *testing.T) {
 			a, g := build(t, name, want)
-			loaded, err := pytorch.Load(t.Context(), a, g, file(t, want.Shapes, ""), stated(name))
+			tensors := storedTensors(want.Shapes)
+			loaded, err := pytorch.Load(t.Context(), a, g, safetensorsFile(t, tensors, ""), stated(name))
 			if err != nil {
 				t.Fatal(err)
+			}
+			for format, f := range map[string]func(*testing.T, []stored) *weightfile.File{"legacy": legacyFile, "zip": zipFile} {
+				t.Run(format, func(t *testing.T) {
+					needs.Minutes(t)
+					same, err := pytorch.Load(t.Context(), a, g, f(t, tensors), stated(name))
+					if err != nil {
+						t.Fatal(err)
+					}
+					equal(t, same, loaded)
+				})
 			}
 			for _, ignored := range loaded.Ignored {
 				if !strings.HasSuffix(ignored, "num_batches_tracked") && !strings.HasPrefix(ignored, "aux") && !strings.HasPrefix(ignored, "AuxLogits") {
@@ -67,6 +79,22 @@ func TestAgreesWithPyTorch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// equal compares the weights of one network from two files, byte by byte.
+func equal(t *testing.T, got, want *pytorch.Loaded) {
+	t.Helper()
+	if len(got.Weights) != len(want.Weights) || got.Scheme != want.Scheme || !slices.Equal(got.Ignored, want.Ignored) {
+		t.Errorf("%d weights of %s, ignored %v; want %d of %s, %v",
+			len(got.Weights), got.Scheme, got.Ignored, len(want.Weights), want.Scheme, want.Ignored)
+		return
+	}
+	for i, w := range want.Weights {
+		g := got.Weights[i]
+		if g.Name != w.Name || g.DataType != w.DataType || !slices.Equal(g.Shape, w.Shape) || !bytes.Equal(g.Data, w.Data) {
+			t.Errorf("%s %v is not %s %v of safetensors", g.Name, g.Shape, w.Name, w.Shape)
+		}
 	}
 }
 
@@ -157,8 +185,25 @@ func values(name string, shape []int64) []float32 {
 	return all
 }
 
+// contents are the bytes of a tensor.
+func contents(name string, shape []int64) []byte {
+	if strings.HasSuffix(name, "num_batches_tracked") {
+		return make([]byte, 8)
+	}
+	var raw bytes.Buffer
+	if err := binary.Write(&raw, binary.LittleEndian, values(name, shape)); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return raw.Bytes()
+}
+
 // file is a file of safetensors with tensors of those names and shapes.
 func file(t *testing.T, shapes map[string][]int64, prefix string) *weightfile.File {
+	t.Helper()
+	return safetensorsFile(t, storedTensors(shapes), prefix)
+}
+
+func safetensorsFile(t *testing.T, all []stored, prefix string) *weightfile.File {
 	t.Helper()
 	type entry struct {
 		Type    string   `json:"dtype"`
@@ -167,28 +212,20 @@ func file(t *testing.T, shapes map[string][]int64, prefix string) *weightfile.Fi
 	}
 	header := map[string]entry{}
 	var data bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(shapes)) {
-		e := entry{Type: "F32", Shape: shapes[name], Offsets: [2]int64{int64(data.Len()), 0}}
-		if strings.HasSuffix(name, "num_batches_tracked") {
+	for _, s := range all {
+		e := entry{Type: "F32", Shape: s.shape, Offsets: [2]int64{int64(data.Len()), int64(data.Len() + len(s.contents))}}
+		if class, _ := s.kind(); class == "LongStorage" {
 			e.Type = "I64"
-			data.Write(make([]byte, 8))
-		} else if err := binary.Write(&data, binary.LittleEndian, values(name, shapes[name])); err != nil {
-			t.Fatal(err)
 		}
-		e.Offsets[1] = int64(data.Len())
-		header[prefix+name] = e
+		data.Write(s.contents)
+		header[prefix+s.name] = e
 	}
 	text, err := json.Marshal(header)
 	if err != nil {
 		t.Fatal(err)
 	}
 	whole := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
-	whole = append(whole, data.Bytes()...)
-	f, err := weightfile.Read(t.Context(), bytes.NewReader(whole), int64(len(whole)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return read(t, append(whole, data.Bytes()...))
 }
 
 // Names under a common prefix, and those of EfficientNet-PyTorch, are found too.
