@@ -80,7 +80,7 @@ func (c *Catalog) findBase(ctx context.Context, who access.Caller, name string) 
 	}
 	switch {
 	case len(meant) == 0:
-		return Base{}, none
+		return Base{}, &UnknownError{none}
 	case len(meant) > 1:
 		return Base{}, fmt.Errorf("%w: %q may be %s; give one of these", ErrAmbiguous, name, strings.Join(meant, " or "))
 	case b.Path == "":

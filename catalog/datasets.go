@@ -102,6 +102,25 @@ func (c *Catalog) listable(ctx context.Context, p *access.Policy, who access.Cal
 	return d, err
 }
 
+// An UnknownError is the error of a name that means neither a file nor anything in the
+// home.
+type UnknownError struct{ Err error }
+
+func (e *UnknownError) Error() string { return e.Err.Error() }
+
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// unknownData explains the error of data that is no file.
+func unknownData(given string, err error) error {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case access.CheckName(given) == nil:
+		err = fmt.Errorf("%w, and no registered dataset has this name", err)
+	}
+	return &UnknownError{err}
+}
+
 // located is what the name, path or URI of a dataset means.
 type located struct {
 	uri  string // opens it
@@ -132,10 +151,7 @@ func (c *Catalog) locate(ctx context.Context, p *access.Policy, who access.Calle
 	if err == nil {
 		uri, _, err = access.Locate(uri)
 	}
-	if errors.Is(err, fs.ErrNotExist) && access.CheckName(given) == nil {
-		err = fmt.Errorf("%w, and no registered dataset has this name", err)
-	}
-	return located{uri, access.Data{URI: uri}}, err
+	return located{uri, access.Data{URI: uri}}, unknownData(given, err)
 }
 
 // An OpenDataset is a dataset that a caller may read.

@@ -306,8 +306,8 @@ func TestOperations(t *testing.T) {
 // others are the exported functions and methods that are not operations: they need no
 // right, or belong to an operation of the table.
 var others = []string{
-	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", // need no right
-	"OptionError.Error", "OptionError.Unwrap", "Base.String", "Base.Random",
+	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", "CheckTraining", // need no right
+	"OptionError.Error", "OptionError.Unwrap", "UnknownError.Error", "UnknownError.Unwrap", "Base.String", "Base.Random",
 	"OpenDataset.Found", "OpenDataset.Close", // of Catalog.OpenDataset
 	"Use.Context", "Use.Files", "Use.End", // of UseVersion, for its version
 	// Part of BeginTraining. Found and Register decide again, and Promote calls

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 
 	"tkit/access"
@@ -24,6 +25,26 @@ type TrainingOptions struct {
 	// may be an export of one, or of a frozen graph; "" means no base. A name that means
 	// several of them is refused with ErrAmbiguous.
 	Base string
+}
+
+// CheckTraining refuses options that name what is not there, in a home that does not
+// exist: then only files can be meant. It creates and opens nothing, so that a mistyped
+// name leaves no new home behind. An error about one of the options is an [OptionError]
+// of an [UnknownError].
+func CheckTraining(home string, o TrainingOptions) error {
+	if err := Exists(home); !errors.Is(err, ErrNoHome) {
+		return err
+	}
+	if err := all.CheckExists(o.Data); err != nil {
+		return &OptionError{"data", unknownData(o.Data, err)}
+	}
+	if o.Base == "" {
+		return nil
+	}
+	if _, err := os.Stat(o.Base); err != nil {
+		return &OptionError{"base", &UnknownError{fmt.Errorf("%w, and there is no home with stored bases at %s", err, home)}}
+	}
+	return nil
 }
 
 // A TrainingRun is a run that may train on its data and build on its base until

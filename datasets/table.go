@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tkit/internal/present"
 	"tkit/internal/printable"
 )
 
@@ -39,17 +40,23 @@ func (r *Report) Table(w io.Writer) error {
 	section(&b, r.shown(), plural(len(r.Duplicates), "group")+" of duplicates (same bytes, same label; each stays on one side of a split)", r.Duplicates, group)
 	section(&b, r.shown(), plural(len(r.Conflicts), "conflict")+" (same bytes under different labels; quarantined)", r.Conflicts, group)
 	r.tableNear(&b)
+	width := present.Width(w)
 	if len(r.Beside) > 0 {
-		fmt.Fprintf(&b, "\nnote: %s has no images: not a class\n", printable.Text(some(quoted(r.Beside, false), shownNames)))
+		tell(&b, width, "note: "+printable.Text(some(quoted(r.Beside, false), shownNames))+" has no images: not a class")
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "\nnote: %s\n", printable.Text(n))
+		tell(&b, width, "note: "+printable.Text(n))
 	}
-	for _, w := range r.Warnings() {
-		fmt.Fprintf(&b, "\nwarning: %s\n", printable.Text(w))
+	for _, text := range r.Warnings() {
+		tell(&b, width, "warning: "+printable.Text(text))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// tell writes a paragraph of lines of at most width columns.
+func tell(b *strings.Builder, width int, text string) {
+	fmt.Fprintf(b, "\n%s\n", strings.Join(present.Wrap(text, width), "\n"))
 }
 
 func (r *Report) tableClasses(b *strings.Builder) {

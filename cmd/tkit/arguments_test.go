@@ -37,6 +37,12 @@ func TestWrongUsage(t *testing.T) {
 		"registry rollback m@1", "registry remove-alias m@1", "registry remove", "registry remove m@champion", "registry remove A", "datasets remove", "datasets add A d", "access token create group:a", "base import A d", "plugins new A",
 		"datasets check d --validation .6 --test .6", "train --base b --data d --name m --validation .6 --test .6", "predict --model m - -",
 		"serve --tls-cert c", "serve --http= --grpc=",
+		"access token create --expires 400d", "access token create --expires 2999-01-01", "registry declassify m@1 d --right use --expires 40000d --reason r",
+		"registry gc --wait 1", "registry gc --wait 31d", "serve --timeout 2d", "serve . --name A", "serve none", "serve --groups none", "serve --tls-cert none --tls-key none",
+		"datasets add d none", "datasets add d s3://b/d", "datasets add d file://elsewhere/d", "datasets check none", "datasets check ./none", "datasets check s3://b/d",
+		"datasets check .?format=x&y=z", "train --base b --data none --name m", "train --base none --data . --name m", "train --architecture lenet5 --data s3://b/d --name m",
+		"train --architecture lenet5 --data ./none --name m", "train --architecture lenet5 --data . --name m --preprocessing none.yaml",
+		"base import d none", "base import d . --labels none", "base import d . --preprocessing none.yaml", "plugins install none", "plugins test none", "predict --model m x.png --gpu-memory 2",
 		"--nonsense", "registry list --nonsense", "train --epochs x",
 	} {
 		dir := t.TempDir()

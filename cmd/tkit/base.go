@@ -8,7 +8,6 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/internal/commandline"
-	"tkit/internal/printable"
 	"tkit/train/base"
 )
 
@@ -104,7 +103,7 @@ func importBase(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		Source: base.Source{
 			Path: c.Args().Get(1), Architecture: c.String("architecture"), Scheme: c.String("scheme"),
 			Tags: c.StringSlice("tag"), Signature: c.String("signature"), Output: c.String("output"),
-			Note: func(text string) { printable.Fprintf(c.App.ErrWriter, "note: %s\n", text) },
+			Note: func(text string) { commandline.Tell(c, "note", text) },
 		},
 		Name: c.Args().First(), Input: c.String("input"), Preprocessing: c.String("preprocessing"), Labels: c.Path("labels"),
 		Weights: c.String("weights"), Licence: c.String("licence"), Origin: c.String("source"),

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -57,7 +58,7 @@ func TestBoundsFit(t *testing.T) {
 				}
 				if !known {
 					switch f.(type) {
-					case *cli.IntFlag, *cli.Int64Flag, *cli.Float64Flag, *cli.DurationFlag:
+					case *cli.IntFlag, *cli.Int64Flag, *cli.Float64Flag, *cli.DurationFlag, *cli.GenericFlag:
 						t.Errorf("%s --%s has no bounds", c.Name, name)
 					}
 					continue
@@ -71,8 +72,8 @@ func TestBoundsFit(t *testing.T) {
 					value = float64(f.Value)
 				case *cli.Float64Flag:
 					value = f.Value
-				case *cli.DurationFlag:
-					value = f.Value.Seconds()
+				case *cli.GenericFlag:
+					value = time.Duration(*f.Value.(*commandline.Duration)).Seconds()
 				default:
 					t.Errorf("%s --%s has bounds and is a %T", c.Name, name, f)
 				}

@@ -16,6 +16,9 @@ func purposeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "purpose", Usage: "the purpose, as `TEXT`; some grants are for one purpose only"}
 }
 
+// jsonFlag is on every command that prints something a program may want.
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"} }
+
 // openCatalog opens the catalog of the home, and returns it with the caller: the
 // account that runs the command. The caller of openCatalog closes the catalog.
 func openCatalog(c *cli.Context) (*catalog.Catalog, access.Caller, error) {

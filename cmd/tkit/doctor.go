@@ -30,6 +30,18 @@ of plugins. The exit status is 1 if something required is missing.`,
 	}
 }
 
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "version",
+		Usage: "print the version of tkit and what it was built with",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error {
+			b := doctor.Describe(version)
+			return commandline.Show(c, b, b.WriteText)
+		},
+	}
+}
+
 // gpuFlags are on every command that computes for long.
 func gpuFlags() []cli.Flag {
 	const category = "with GPUs:"

@@ -10,6 +10,7 @@ import (
 	"tkit/catalog"
 	"tkit/datasets/pictures"
 	"tkit/inference"
+	"tkit/internal/commandline"
 	"tkit/plugins/host"
 	"tkit/plugins/python"
 	"tkit/plugins/store"
@@ -68,7 +69,10 @@ func withHints(err error) error {
 		err = fmt.Errorf("%w (--%s)", err, about.Option)
 	}
 	if h := hint(err); h != "" {
-		return fmt.Errorf("%w (%s)", err, h)
+		err = fmt.Errorf("%w (%s)", err, h)
+	}
+	if unknown := new(catalog.UnknownError); errors.As(err, &unknown) {
+		return commandline.Usage(err)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ const hostCategory = "with plugin steps:"
 func hostFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.IntFlag{Category: hostCategory, Name: "plugin-processes", Value: 2, Usage: "run `N` processes of each plugin"},
-		&cli.DurationFlag{Category: hostCategory, Name: "plugin-timeout", Value: 30 * time.Second, Usage: "end a process that takes longer than `TIME` for a batch"},
+		&cli.GenericFlag{Category: hostCategory, Name: "plugin-timeout", Value: commandline.NewDuration(30 * time.Second), Usage: "end a process that takes longer than `TIME` for a batch"},
 	}, allowanceFlags()...)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"tkit/access"
 	"tkit/catalog"
+	"tkit/inference"
 	"tkit/inference/predict"
 	"tkit/internal/commandline"
 	"tkit/internal/present"
@@ -21,8 +22,9 @@ func predictCommand() *cli.Command {
 		ArgsUsage: "IMAGE|FOLDER...",
 		Description: `Prints one line for each image, with the most probable labels first. For an image
 that cannot be used it prints the reason. The other images are classified, and
-the exit status is 1. A folder stands for all files in it and in its folders, and
-"-" for an image on standard input.
+the exit status is 1. A folder stands for all files in it and in its folders, but
+not for those in folders to which it has symbolic links. "-" stands for an image
+on standard input.
 
 Examples:
    tkit predict rose.jpg --model flowers
@@ -34,7 +36,7 @@ Examples:
 			purposeFlag(),
 			&cli.IntFlag{Name: "top", Value: 3, Usage: "print the `N` most probable labels"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object on a line for each image"},
-		}, hostFlags()...),
+		}, append(gpuFlags(), hostFlags()...)...),
 		Action: func(c *cli.Context) error {
 			if err := predict.CheckPaths(c.Args().Slice()); err != nil {
 				return commandline.Usage(err)
@@ -49,8 +51,14 @@ func predictImages(c *cli.Context, k *catalog.Catalog, who access.Caller) (err e
 	if err != nil {
 		return err
 	}
-	images, err := predict.Expand(c.Context, c.Args().Slice())
+	images, skipped, err := predict.Expand(c.Context, c.Args().Slice())
 	if err != nil {
+		return err
+	}
+	for _, folder := range skipped {
+		commandline.Tell(c, "note", "skipped "+folder+": it is a symbolic link to a folder; name it to classify its images")
+	}
+	if err := inference.UseGPUs(gpus(c)); err != nil {
 		return err
 	}
 	use, err := k.UseVersion(c.Context, who, ref)

@@ -68,6 +68,51 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// A folder that cannot be read is reported, and the other images are classified. Links
+// to folders are skipped with a note.
+func TestPredictFolders(t *testing.T) {
+	home := inferencetest.New(t)
+	home.Serve(t, "digits")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), inferencetest.PNG(t, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(".", filepath.Join(dir, "circle")); err != nil {
+		t.Fatal(err)
+	}
+	out, said, err := tkit(t, home.Path, "predict", "--model", "digits", dir)
+	if err != nil || strings.Count(out, "\n") != 1 || !strings.Contains(said, "note: skipped "+filepath.Join(dir, "circle")) {
+		t.Errorf("a link to a folder: %v\n%s%s", err, out, said)
+	}
+	deepFolders(t, dir)
+	out, _, err = tkit(t, home.Path, "predict", "--model", "digits", dir)
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 images") || !strings.Contains(out, "class ") || !strings.Contains(out, "too long") {
+		t.Errorf("a folder that cannot be read: %v\n%.200s", err, out)
+	}
+}
+
+// deepFolders creates folders within each other whose paths become too long to be read,
+// also for the superuser.
+func deepFolders(t *testing.T, dir string) {
+	t.Helper()
+	at, err := os.OpenRoot(dir)
+	for range 20 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer at.Close()
+		name := strings.Repeat("d", 250)
+		if err := at.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		at, err = at.OpenRoot(name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.Close()
+}
+
 func TestPredictRefuses(t *testing.T) {
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
@@ -80,6 +125,7 @@ func TestPredictRefuses(t *testing.T) {
 		{[]string{"--model", "flowers", "x.png"}, "flowers"},
 		{[]string{"--model", "digits@2", "x.png"}, "digits@2"},
 		{[]string{"--model", "digits", "--top", "0", "x.png"}, "--top"},
+		{[]string{"--model", "digits", "--gpus", "some", "x.png"}, "--gpus"},
 	} {
 		if _, err := runPredict(t, home.Path, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.args, err, test.want)

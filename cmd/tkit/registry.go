@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/internal/commandline"
 	"tkit/registry"
 	"tkit/registry/export"
 )
@@ -166,7 +167,7 @@ Examples:
 			Usage: "remove files that no version refers to",
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "dry-run", Usage: "only show what would be removed"},
-				&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "wait up to `TIME` for registrations in progress"},
+				&cli.GenericFlag{Name: "wait", Value: commandline.NewDuration(time.Minute), Usage: "wait up to `TIME` for registrations in progress"},
 				jsonFlag(),
 			},
 			Description: `It also removes what crashed runs have left. It works on a full disk. It removes

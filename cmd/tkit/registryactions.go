@@ -140,3 +140,14 @@ func collectBlobs(c *cli.Context) error {
 func printAlias(c *cli.Context, a registry.Alias) error {
 	return commandline.ShowDone(c, a, "%s@%s is version %d, since %s by %s%s", a.Model, a.Name, a.Version, present.Time(a.Since), a.Actor, present.Prefixed(": ", a.Reason))
 }
+
+// writeVersionPage writes the description of a version, with its restrictions,
+// as a page.
+func writeVersionPage(c *cli.Context, k *catalog.Catalog, who access.Caller, v registry.Version, file string) error {
+	a, err := k.VersionAccess(c.Context, who, v.Manifest.Ref())
+	if err != nil {
+		return err
+	}
+	shown := &versionpage.Page{Version: v, By: version, Restrictions: tables.Restrictions(a)}
+	return writePage(c, file, shown.Write)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"tkit/catalog"
 	"tkit/internal/commandline"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -114,6 +115,9 @@ func trainVersion(c *cli.Context) error {
 	o := trainOptions(c)
 	if err := o.Check(); err != nil {
 		return commandline.Usage(err)
+	}
+	if err := catalog.CheckTraining(c.Path("home"), catalog.TrainingOptions{Data: o.Data, Base: o.Base}); err != nil {
+		return err
 	}
 	v, err := runTraining(c, o)
 	if v.Manifest == nil {

@@ -9,6 +9,7 @@ import (
 	"tkit/access/audit"
 	"tkit/architectures"
 	"tkit/architectures/pytorch"
+	"tkit/datasets/all"
 	"tkit/datasets/digits"
 	"tkit/datasets/pictures"
 	"tkit/inference"
@@ -41,12 +42,22 @@ var argumentValues = commandline.Values{
 	"BASE":                   {Offer: baseNames},
 	"--scheme":               {Choices: pytorch.Schemes()},
 	"--weights":              {Choices: []string{base.Pretrained, base.Random}},
-	"--data":                 {Offer: datasetNames},
+	"--data":                 {Check: all.Check, Offer: datasetNames},
+	"FOLDER|FILE|URI|NAME":   {Check: all.Check, Offer: datasetNames},
+	"FOLDER|URI":             {Check: all.CheckExists},
+	"PATH":                   {Check: commandline.CheckExists},
+	"DIR":                    {Check: commandline.CheckExists},
+	"--groups":               {Check: commandline.CheckExists},
+	"--labels":               {Check: commandline.CheckExists},
+	"--tls-cert":             {Check: commandline.CheckExists},
+	"--tls-key":              {Check: commandline.CheckExists},
+	"--wheels":               {Check: commandline.CheckExists},
+	"--preprocessing":        {Check: base.CheckPreprocessing},
 	"--config":               {Check: commandline.Parsed(trial.ParseConfig)},
 	"--sides":                {Check: commandline.Parsed(trial.ParseSides)},
 	"grant|deny":             {Choices: []string{"grant", "deny", "revoke", "owner"}},
 	"--digits":               {Check: commandline.Parsed(digits.Parse)},
-	"--expires":              {Check: checkExpiry},
+	"--expires":              {Check: checkExpiry(access.ParseExpiry)},
 	"--format":               {Choices: digits.Formats()},
 	"--grpc":                 {Check: commandline.CheckAddress},
 	"--http":                 {Check: commandline.CheckAddress},
@@ -62,13 +73,15 @@ var argumentValues = commandline.Values{
 	"--right":                {Choices: []string{string(access.Use), string(access.Download), string(access.Promote)}},
 	"--schedule":             {Choices: []string{string(scratch.Constant), string(scratch.Cosine), string(scratch.Steps)}},
 	"add NAME":               {Check: access.CheckName},
+	"create --expires":       {Check: checkExpiry(access.ParseTokenExpiry)},
 	"create PRINCIPAL":       {Check: commandline.Parsed(access.ParseHolder)},
 	"import NAME":            {Check: registry.CheckBaseName},
 	"new NAME":               {Check: commandline.Parsed(scaffold.Name)},
+	"serve --name":           {Check: registry.CheckModelName},
 	"train --name":           {Check: registry.CheckModelName, Offer: modelNames},
 }
 
-func checkExpiry(s string) error {
-	_, err := access.ParseExpiry(s, time.Now())
-	return err
+// checkExpiry checks an expiry with a parser, as of now.
+func checkExpiry(parse func(string, time.Time) (time.Time, error)) func(string) error {
+	return commandline.Parsed(func(s string) (time.Time, error) { return parse(s, time.Now()) })
 }

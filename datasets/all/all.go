@@ -25,6 +25,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,16 +36,65 @@ import (
 	"tkit/datasets/webhdfs"
 )
 
+// A store is a kind of store.
+type store struct {
+	scheme string
+	// check refuses a URI without options that is not valid. It reads nothing.
+	check func(uri string) error
+	open  func(ctx context.Context, uri string) (files.Tree, error)
+}
+
 // stores lists every kind of store by the scheme of its URIs. To add one, write
 // a package like datasets/local and a line here.
-var stores = []struct {
-	scheme string
-	open   func(ctx context.Context, uri string) (files.Tree, error)
-}{
-	{local.Scheme, openLocal},
-	{hdfs.Scheme, openHDFS},
-	{webhdfs.Scheme, openWebHDFS},
-	{webhdfs.TLSScheme, openWebHDFS},
+var stores = []store{
+	{local.Scheme, parsed(local.ParseConfig), openLocal},
+	{hdfs.Scheme, parsed(hdfs.ParseConfig), openHDFS},
+	{webhdfs.Scheme, parsed(webhdfs.ParseConfig), openWebHDFS},
+	{webhdfs.TLSScheme, parsed(webhdfs.ParseConfig), openWebHDFS},
+}
+
+func parsed[C any](parse func(uri string) (C, error)) func(string) error {
+	return func(uri string) error {
+		_, err := parse(uri)
+		return err
+	}
+}
+
+// Check refuses an argument of Open that can never be opened: an unknown scheme, a
+// malformed URI, or an unknown option. It reads nothing.
+func Check(uri string) error {
+	n, err := parse(uri)
+	if err != nil {
+		return err
+	}
+	s, err := storeOf(n.at)
+	if err != nil {
+		return err
+	}
+	if err := s.check(n.at); err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	return nil
+}
+
+// CheckExists is Check that also refuses a local path or file:// URI where there is
+// nothing.
+func CheckExists(uri string) error {
+	if err := Check(uri); err != nil {
+		return err
+	}
+	n, err := parse(uri)
+	if scheme, found := schemeOf(n.at); err != nil || found && scheme != local.Scheme {
+		return err
+	}
+	c, err := local.ParseConfig(n.at)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(c.Root); err != nil {
+		return fmt.Errorf("dataset: %w", n.missing(err))
+	}
+	return nil
 }
 
 // Open opens the source at a URI. Without a scheme it is a local path. Close
@@ -88,6 +138,15 @@ func openTree(ctx context.Context, uri string) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	s, err := storeOf(uri)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, uri)
+}
+
+// storeOf returns the store of a URI without options, or of a local path.
+func storeOf(uri string) (store, error) {
 	scheme, found := schemeOf(uri)
 	if !found {
 		scheme = local.Scheme
@@ -95,11 +154,11 @@ func openTree(ctx context.Context, uri string) (files.Tree, error) {
 	var known []string
 	for _, s := range stores {
 		if s.scheme == scheme {
-			return s.open(ctx, uri)
+			return s, nil
 		}
 		known = append(known, s.scheme+"://")
 	}
-	return nil, fmt.Errorf("dataset %s: unknown scheme %s://: tkit reads a plain path or %s", uri, scheme, strings.Join(known, ", "))
+	return store{}, fmt.Errorf("dataset %s: unknown scheme %s://: tkit reads a plain path or %s", uri, scheme, strings.Join(known, ", "))
 }
 
 func openHDFS(ctx context.Context, uri string) (files.Tree, error) {

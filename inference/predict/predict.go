@@ -66,22 +66,18 @@ func Open(ctx context.Context, version registry.Files, plugins pipeline.Plugins)
 	return &Predictor{Handle: h, details: datasets.Details{Decode: &step}}, nil
 }
 
-// Files classifies files, or standard input for [Standard], and passes the results on in batches, in order. Results
-// have the top most probable labels. If a file cannot be used, its result has
-// the error. Files returns the number of such files.
-func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass func([]Result) error) (failed int, err error) {
-	encoded := make([][]byte, len(paths)) // of the files that are being classified
+// Files classifies files, and passes the results on in batches, in order. Results have
+// the top most probable labels. If a file cannot be used, its result has the error.
+// Files returns the number of such files.
+func (p *Predictor) Files(ctx context.Context, images []File, top int, pass func([]Result) error) (failed int, err error) {
+	encoded := make([][]byte, len(images)) // of the files that are being classified
 	items := func(yield func(inference.Item) bool) {
-		for i, path := range paths {
+		for i, image := range images {
 			read := func(ctx context.Context) (_ []byte, err error) {
-				if path == Standard {
-					encoded[i], err = inputfile.ReadStandard(ctx, datasets.DefaultMaxBytes)
-				} else {
-					encoded[i], err = inputfile.Read(ctx, path, datasets.DefaultMaxBytes)
-				}
+				encoded[i], err = image.read(ctx)
 				return encoded[i], err
 			}
-			if !yield(inference.Item{Key: path, Read: read, Optional: true}) {
+			if !yield(inference.Item{Key: image.Path, Read: read, Optional: true}) {
 				return
 			}
 		}
@@ -101,7 +97,7 @@ func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass fun
 			}
 		}
 		encoded[i] = nil
-		if results = append(results, r); len(results) < BatchSize && i+1 < len(paths) {
+		if results = append(results, r); len(results) < BatchSize && i+1 < len(images) {
 			return nil
 		}
 		batch := results
@@ -109,6 +105,16 @@ func (p *Predictor) Files(ctx context.Context, paths []string, top int, pass fun
 		return pass(batch)
 	})
 	return failed, err
+}
+
+func (f File) read(ctx context.Context) ([]byte, error) {
+	switch {
+	case f.Err != nil:
+		return nil, f.Err
+	case f.Path == Standard:
+		return inputfile.ReadStandard(ctx, datasets.DefaultMaxBytes)
+	}
+	return inputfile.Read(ctx, f.Path, datasets.DefaultMaxBytes)
 }
 
 // Warnings describe the details of the images that the preprocessing has not

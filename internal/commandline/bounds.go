@@ -37,7 +37,7 @@ func (b Bounds) check(c *cli.Context) error {
 		}
 		value, text := number(c, name)
 		if !(value >= l[0] && value <= l[1]) { // also rejects NaN
-			return fmt.Errorf("--%s is %s: want %s", name, text, l.text(f))
+			return fmt.Errorf("--%s is %s: want %s", name, text, l.text(c.Value(name)))
 		}
 	}
 	return nil
@@ -59,9 +59,9 @@ func number(c *cli.Context, name string) (float64, string) {
 	}
 }
 
-// text describes the allowed values of a flag.
-func (l Limits) text(f cli.Flag) string {
-	if _, ok := f.(*cli.DurationFlag); ok {
+// text describes the allowed values of a flag that has a value.
+func (l Limits) text(value any) string {
+	if _, ok := value.(time.Duration); ok {
 		return fmt.Sprintf("%v to %v", time.Duration(l[0]*float64(time.Second)), time.Duration(l[1]*float64(time.Second)))
 	}
 	if l[0] == Positive {

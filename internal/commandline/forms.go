@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 )
 
@@ -22,6 +23,12 @@ func ParseNumber(s string) (int64, error) {
 		err = fmt.Errorf("%q: name it by its number, which the listing shows", s)
 	}
 	return n, err
+}
+
+// CheckExists rejects a path where there is nothing.
+func CheckExists(path string) error {
+	_, err := os.Stat(path)
+	return err
 }
 
 // CheckGiven rejects the empty text.

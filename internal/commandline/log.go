@@ -2,9 +2,7 @@ package commandline
 
 import (
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,12 +37,9 @@ func Tell(c *cli.Context, kind, text string) {
 		_ = json.NewEncoder(c.App.ErrWriter).Encode(map[string]string{kind: text})
 		return
 	}
-	w := c.App.ErrWriter
-	for i, line := range present.Wrap(kind+": "+printable.Text(text), present.Width(w)) {
-		if rest, is := strings.CutPrefix(line, kind+":"); is && i == 0 && kind == "warning" {
-			_ = present.Styled(w, present.Yellow, kind+":")
-			line = rest
-		}
-		fmt.Fprintln(w, line)
+	style := present.Style("")
+	if kind == "warning" {
+		style = present.Yellow
 	}
+	_ = present.Labelled(c.App.ErrWriter, style, kind, printable.Text(text))
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -69,19 +69,29 @@ func Report(ctx context.Context, w io.Writer, line []string, err error) int {
 	if wantsJSON(line) {
 		_ = json.NewEncoder(w).Encode(f) // the exit status remains
 	} else {
-		_ = present.Styled(w, present.Red, "tkit:")
-		fmt.Fprintln(w, "", f.Error)
+		first, others, _ := strings.Cut(f.Error, "\n") // such as of joined errors
+		_ = present.Labelled(w, present.Red, "tkit", first)
+		for line := range strings.Lines(others) {
+			for _, part := range present.Wrap(strings.TrimSuffix(line, "\n"), present.Width(w)) {
+				fmt.Fprintln(w, part)
+			}
+		}
 	}
 	return f.ExitStatus
 }
 
-// wantsJSON reports whether a command line has --json, also if it could not be
-// parsed.
-func wantsJSON(line []string) bool {
-	if end := slices.Index(line, "--"); end >= 0 {
-		line = line[:end]
+// wantsJSON reports whether a command line sets --json, also if it could not be parsed.
+// The last one is in force.
+func wantsJSON(line []string) (wants bool) {
+	for _, word := range line {
+		if word == "--" {
+			break
+		}
+		name, value, given := strings.Cut(word, "=")
+		if name == "--json" || name == "-json" {
+			on, err := strconv.ParseBool(value)
+			wants = !given || err == nil && on
+		}
 	}
-	return slices.ContainsFunc(line, func(word string) bool {
-		return strings.HasPrefix(word, "-") && slices.Contains([]string{"json", "json=true"}, strings.TrimLeft(word, "-"))
-	})
+	return wants
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tkit/internal/printable"
+	"tkit/internal/ttytest"
 )
 
 func TestArity(t *testing.T) {
@@ -39,6 +40,13 @@ func TestReport(t *testing.T) {
 		{"tkit x", failed, t.Context(), StatusFailed, "tkit: no rose\n"},
 		{"tkit x --json", failed, t.Context(), StatusFailed, `{"error":"no rose","exit_status":1}` + "\n"},
 		{"tkit x --json=true", Usage(failed), t.Context(), StatusUsage, `{"error":"no rose","exit_status":2}` + "\n"},
+		{"tkit x --json=1", failed, t.Context(), StatusFailed, `{"error":"no rose","exit_status":1}` + "\n"},
+		{"tkit x -json=T", failed, t.Context(), StatusFailed, `{"error":"no rose","exit_status":1}` + "\n"},
+		{"tkit x --json=0", failed, t.Context(), StatusFailed, "tkit: no rose\n"},
+		{"tkit x --json --json=false", failed, t.Context(), StatusFailed, "tkit: no rose\n"},
+		{"tkit x --json=false --json", failed, t.Context(), StatusFailed, `{"error":"no rose","exit_status":1}` + "\n"},
+		{"tkit x --json=yes", Usage(failed), t.Context(), StatusUsage, "tkit: no rose\n"},
+		{"tkit x --jsons", Usage(failed), t.Context(), StatusUsage, "tkit: no rose\n"},
 		{"tkit x --json", fmt.Errorf("read: %w", context.Canceled), interrupted, StatusInterrupted, `{"error":"interrupted: read: context canceled","exit_status":130}` + "\n"},
 		{"tkit x", context.Canceled, t.Context(), StatusFailed, "tkit: context canceled\n"},
 		{"tkit x -- --json", fmt.Errorf("x: %w", Usagef("no %s", "rose")), t.Context(), StatusUsage, "tkit: x: no rose\n"},
@@ -47,6 +55,18 @@ func TestReport(t *testing.T) {
 		if status := Report(c.ctx, &said, strings.Fields(c.line), c.err); status != c.status || said.String() != c.want {
 			t.Errorf("%s, %v: %d, %q; want %d, %q", c.line, c.err, status, said.String(), c.status, c.want)
 		}
+	}
+}
+
+// An error is as wide as the terminal.
+func TestErrorFitsTheTerminal(t *testing.T) {
+	tty, text := ttytest.Screen(t, 30, 10)
+	t.Setenv("NO_COLOR", "1")
+	err := errors.Join(errors.New("the first of two long errors of a command"), errors.New("and the second one, which is long too"))
+	Report(t.Context(), tty, nil, err)
+	want := "tkit: the first of two long\nerrors of a command\nand the second one, which is\nlong too\n"
+	if got := strings.TrimSuffix(strings.ReplaceAll(text(), "\r", ""), "\x04"); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

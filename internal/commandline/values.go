@@ -14,8 +14,8 @@ import (
 type Value struct {
 	// Choices are the only valid values, if there are any.
 	Choices []string
-	// Check refuses an invalid value. It reads no data: a value that it accepts
-	// may still name something that does not exist.
+	// Check refuses an invalid value. It reads no data, but may look whether a file
+	// exists. A value that it accepts may still name something that does not exist.
 	Check func(string) error
 	// Offer returns the values that a shell may complete, besides Choices.
 	Offer func(*cli.Context) []string

@@ -20,10 +20,13 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
-// Width returns the number of columns of the terminal behind w. It is 0, which means
-// no limit, if there is no terminal or its size is unknown: output for programs is
-// never wrapped.
+// Width returns the number of columns of the terminal behind w, or what its method
+// Columns returns if it has one. It is 0, which means no limit, if there is no terminal
+// or its size is unknown: output for programs is never wrapped.
 func Width(w io.Writer) int {
+	if shown, is := w.(interface{ Columns() int }); is {
+		return shown.Columns()
+	}
 	f := terminal(w)
 	if f == nil {
 		return 0
@@ -61,6 +64,24 @@ func Styled(w io.Writer, s Style, text string) error {
 	}
 	_, err := f.WriteString("\x1b[0m")
 	return err
+}
+
+// Labelled writes "LABEL: TEXT" as a paragraph as wide as the terminal behind w, with the
+// label in a style, "" for none.
+func Labelled(w io.Writer, s Style, label, text string) error {
+	label += ":"
+	for i, line := range Wrap(label+" "+text, Width(w)) {
+		if rest, is := strings.CutPrefix(line, label); is && i == 0 && s != "" {
+			if err := Styled(w, s, label); err != nil {
+				return err
+			}
+			line = rest
+		}
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Wrap breaks text into lines of at most width columns, at spaces where it can.

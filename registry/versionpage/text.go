@@ -30,7 +30,8 @@ func WriteRegistered(w io.Writer, m *registry.Manifest) error {
 		}
 	}
 	if b := m.Lineage.Base; b != nil && b.Random {
-		printable.Fprintf(w, "\nwarning: %s\n", registry.RandomWarning)
+		fmt.Fprintln(w)
+		_ = present.Labelled(w, present.Yellow, "warning", registry.RandomWarning)
 	}
 	_, err := printable.Fprintf(w, "\nregistered %s, cut at %s%s\n", m.Ref(), m.Cut.Endpoint, present.Prefixed(":", m.Cut.Pool))
 	return err

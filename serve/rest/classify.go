@@ -98,7 +98,7 @@ func parseTop(query url.Values) (int, error) {
 }
 
 // knownQuery refuses unknown and repeated parameters of a query: a misspelt parameter
-// must not be ignored.
+// must not be ignored. A parameter whose name ends in [] may be repeated.
 func knownQuery(r *http.Request, known ...string) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -108,7 +108,7 @@ func knownQuery(r *http.Request, known ...string) error {
 		if !slices.Contains(known, name) {
 			return &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the query parameter %.50q is unknown; this address takes %s", name, cmp.Or(strings.Join(known, ", "), "none"))}
 		}
-		if len(given) > 1 {
+		if len(given) > 1 && !strings.HasSuffix(name, "[]") {
 			return &inference.Error{Reason: inference.BadRequest, Err: fmt.Errorf("the query has %q twice", name)}
 		}
 	}

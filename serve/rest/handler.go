@@ -60,7 +60,7 @@ func New(o Options) http.Handler {
 		"/v1/models": h.reading(h.list),
 		"/livez":     h.reading(h.live),
 		"/readyz":    h.reading(h.ready),
-		"/metrics":   h.reading(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}).ServeHTTP),
+		"/metrics":   h.reading(h.metrics(promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))),
 	}
 	// http.ServeMux is not used: its redirects and errors are HTML and text.
 	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +89,17 @@ func (h *handler) reading(answer http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		answer(w, r)
+	}
+}
+
+// metrics answers with the metrics, or with those that name[] names.
+func (h *handler) metrics(all http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := knownQuery(r, "name[]"); err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		all.ServeHTTP(w, r)
 	}
 }
 

@@ -169,6 +169,24 @@ func TestRequestsThatSayWhatTheyAre(t *testing.T) {
 	}
 }
 
+// Every route refuses an unknown parameter. Prometheus selects metrics by name[].
+func TestUnknownParameters(t *testing.T) {
+	s := start(t, "digits")
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/v1/models", "/v1/models/digits", "/v1/models/digits/versions/1", "/v1/models/digits/metadata"} {
+		for query, want := range map[string]int{"": 200, "?": 200, "?x=1": 400, "?x": 400, "?top=1": 400, "?name=go_threads": 400} {
+			if status, _, text := s.send(t, "GET", path+query, nil, nil); status != want || want == 400 && !strings.Contains(text, "is unknown") {
+				t.Errorf("%s%s: %d %.200s", path, query, status, text)
+			}
+		}
+	}
+	_, _, text := s.send(t, "GET", "/metrics?name[]=go_goroutines&name%5B%5D=tkit_requests_total", nil, nil)
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "go_goroutines") && !strings.Contains(line, "tkit_requests_total") {
+			t.Errorf("two metrics were asked for, and the answer has %s", line)
+		}
+	}
+}
+
 // All errors are in JSON, including those for unknown paths.
 func TestErrorsAreJSON(t *testing.T) {
 	s := start(t, "digits")

@@ -24,6 +24,7 @@ import (
 	"tkit/plugins/host"
 	"tkit/plugins/steps"
 	"tkit/plugins/store"
+	"tkit/registry"
 	"tkit/serve"
 	"tkit/serve/rest"
 	"tkit/serve/rpc"
@@ -117,6 +118,11 @@ func (o Options) Check() error {
 	for _, origin := range o.Origins {
 		if err := rest.CheckOrigin(origin); err != nil {
 			return fmt.Errorf("serve: %w", err)
+		}
+	}
+	if o.Name != "" {
+		if err := registry.CheckModelName(o.Name); err != nil {
+			return fmt.Errorf("serve: the name of the folder's model: %w", err)
 		}
 	}
 	if o.MaxQueue < o.MaxImages {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -37,10 +38,22 @@ func ChoosePreprocessing(ctx context.Context, given string, own preprocessing.Pr
 	return ParsePreprocessing(ctx, given, size)
 }
 
+var modes = []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
+
+// CheckPreprocessing refuses what is neither a mode nor a file. It does not read the file.
+func CheckPreprocessing(given string) error {
+	if slices.Contains(modes, given) {
+		return nil
+	}
+	if _, err := os.Stat(given); err != nil {
+		return fmt.Errorf("neither one of %v nor a file: %w", modes, err)
+	}
+	return nil
+}
+
 // ParsePreprocessing parses a mode, which requires the size, or reads a YAML
 // file, whose steps are checked once its plugins are known.
 func ParsePreprocessing(ctx context.Context, given string, size [3]int) (preprocessing.Preprocessing, error) {
-	modes := []string{preprocessing.Caffe, preprocessing.TF, preprocessing.Torch, preprocessing.Unit, preprocessing.None}
 	if slices.Contains(modes, given) {
 		if slices.Min(size[:]) < 1 {
 			return preprocessing.Preprocessing{}, fmt.Errorf("%s: the base takes images of any size (%v); use a YAML file with a resize step", given, size)

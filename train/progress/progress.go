@@ -87,6 +87,9 @@ func (s *show) Write(text []byte) (int, error) {
 	return s.status.Write(text)
 }
 
+// Columns is the width of the terminal; see [present.Width].
+func (s *show) Columns() int { return present.Width(s.status) }
+
 // maxNote is the maximal size of a note, in bytes: it may quote the content of
 // a file.
 const maxNote = 8 << 10
@@ -136,10 +139,10 @@ func (s *show) event(e train.Event) {
 	case train.DeviceFound:
 		fmt.Fprintf(s, "computing on %s\n", printable.Text(e.Device))
 		for _, missing := range e.Missing {
-			fmt.Fprintf(s, "warning: no GPU is used: %s\n", printable.Cut(missing, maxNote))
+			_ = present.Labelled(s, "", "warning", "no GPU is used: "+printable.Cut(missing, maxNote))
 		}
 	case train.Noted:
-		fmt.Fprintf(s, "note: %s\n", printable.Cut(e.Text, maxNote))
+		_ = present.Labelled(s, "", "note", printable.Cut(e.Text, maxNote))
 	case train.Resumed:
 		s.resumed = e.Step
 		fmt.Fprintf(s, "continuing from the checkpoint at step %d of %d\n", e.Step, e.Steps)

@@ -10,6 +10,24 @@ import (
 	"tkit/train/progress"
 )
 
+// Notes and warnings are as wide as the terminal.
+func TestNotesFitTheTerminal(t *testing.T) {
+	for _, columns := range []uint16{40, 0} {
+		tty, text := ttytest.Screen(t, columns, 30)
+		observe, end := progress.Show(tty, progress.Drawable(tty))
+		observe(train.Noted{Text: "one note " + strings.Repeat("that is long ", 9) + "indeed"})
+		observe(train.DeviceFound{Device: "CPU", Missing: []string{strings.Repeat("library ", 12) + "missing"}})
+		end()
+		longest := 0
+		for line := range strings.Lines(text()) {
+			longest = max(longest, len(strings.TrimRight(line, "\r\n")))
+		}
+		if fits := longest <= 40; fits != (columns == 40) {
+			t.Errorf("%d columns: a line has %d", columns, longest)
+		}
+	}
+}
+
 // A run is displayed for every reported size of the terminal, and its lines
 // arrive; the rate of a resumed run counts only the work of this run.
 func TestProgressOnTerminal(t *testing.T) {
