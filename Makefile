@@ -5,6 +5,9 @@ SHELL   := bash
 .SHELLFLAGS := -euo pipefail -c
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO      := source .deps/env && go
+# Without the vet of go test, which analyses every dependency again, and again
+# with -race: lint runs all of go vet.
+TEST    := $(GO) test -vet=off
 # Packages with concurrency: their tests run with the race detector, the others
 # without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/independence ./internal/bottlenecks ./inference/... \
@@ -40,7 +43,7 @@ build: deps launcher ## build bin/tkit
 
 # Two packages more than cores at a time, because some tests wait for processes.
 check: lint ## run after an edit: lint, the import rules and the fast tests that need neither Python nor a JVM
-	@$(GO) test -short -p $$((2 + $$(nproc))) ./...
+	@$(TEST) -short -p $$((2 + $$(nproc))) ./...
 
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
@@ -49,10 +52,10 @@ test: deps ## everything that must pass before a change is merged
 	@$(MAKE) -j2 unraced race
 
 unraced: deps .deps/python/installed deps-hadoop # the packages without concurrency
-	@$(GO) test -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
+	@$(TEST) -timeout 20m $$(comm -23 <(go list ./... | sort) <(go list $(RACE) | sort))
 
 race: deps .deps/python/installed deps-hadoop ## the concurrent packages with the race detector
-	@$(GO) test -race -timeout 20m $(RACE)
+	@$(TEST) -race -timeout 20m $(RACE)
 
 soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
