@@ -57,8 +57,9 @@ unraced: deps .deps/python/installed deps-hadoop # the packages without concurre
 race: deps .deps/python/installed deps-hadoop ## the concurrent packages with the race detector
 	@$(TEST) -race -timeout 20m $(RACE)
 
-soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one
+soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one, pipelines killed 50 times
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
+	@TKIT_KILLS=50 $(GO) test -count=1 -timeout 60m -run '^TestKilled$$' ./ingest
 
 release: deps launcher ## pack tkit into dist: a tarball, a Debian package and a container image (RELEASE="-only tarball")
 	@$(GO) -C scripts/release run . $(RELEASE)

@@ -35,6 +35,9 @@ type Options struct {
 	Home string
 	File string // of the pipeline
 	Once bool   // end when everything that exists is delivered
+	// Replay runs the pipeline once on its dead letters instead of its input. Those
+	// that are delivered are removed. The pipeline may be running too.
+	Replay bool
 
 	Catalog *catalog.Catalog
 	Caller  access.Caller
@@ -97,7 +100,7 @@ func state(o Options, d *definition.Definition) string {
 
 // run runs a pipeline that keeps its dead letters in a folder.
 func run(ctx context.Context, o Options, d *definition.Definition, dead string) (err error) {
-	unlock, err := lock(state(o, d), d.Name)
+	unlock, err := lock(state(o, d), o.Replay)
 	if err != nil {
 		return err
 	}
@@ -109,6 +112,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 	if r.Letters, err = deadletter.Open(dead); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, r.Letters.Close()) }()
 	defer func() { err = errors.Join(err, r.Close()) }()
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -121,7 +125,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 		defer e.Close()
 		r.Classify = e.Classify
 	}
-	stream, err := build(d, r, o.Log)
+	stream, err := build(d, r, o)
 	if err != nil {
 		return err
 	}
@@ -135,32 +139,44 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 	return nil
 }
 
-// lock makes the folder of a pipeline's state and reserves it for this process.
-func lock(state, name string) (unlock func() error, err error) {
+// lock makes the folder of a pipeline's state and reserves it for this process: for its
+// run or for its replay.
+func lock(state string, replay bool) (unlock func() error, err error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(state, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	name := "run"
+	if replay {
+		name = "replay"
+	}
+	f, err := os.OpenFile(filepath.Join(state, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("the pipeline %s is running already", name)
+			err = fmt.Errorf("a %s of the pipeline %s is in progress already", name, filepath.Base(state))
 		}
 		return nil, errors.Join(err, f.Close())
 	}
 	return f.Close, nil
 }
 
-func build(d *definition.Definition, r *components.Run, log *slog.Logger) (*service.Stream, error) {
+func build(d *definition.Definition, r *components.Run, o Options) (*service.Stream, error) {
 	env := service.NewEnvironment()
-	if err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r)); err != nil {
+	err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r), components.RegisterReplay(env, r))
+	if err != nil {
 		return nil, err
 	}
+	config := d.Engine
+	if o.Replay {
+		if config, err = d.Replay(); err != nil {
+			return nil, err
+		}
+	}
 	b := env.NewStreamBuilder()
-	b.SetLogger(slog.New(engineLog{log.Handler()}))
-	if err := b.SetYAML(d.Engine); err != nil {
+	b.SetLogger(slog.New(engineLog{o.Log.Handler()}))
+	if err := b.SetYAML(config); err != nil {
 		return nil, err
 	}
 	return b.Build()

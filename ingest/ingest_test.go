@@ -21,7 +21,12 @@ import (
 	"tkit/ingest/deadletter"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(childPipeline); file != "" {
+		os.Exit(runChild(file, os.Getenv(childHome)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A place is a home with the models flowers and herbs, and a folder for pipelines.
 type place struct {
@@ -179,6 +184,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer letters.Close()
 	causes := make(map[string]string)
 	for l, err := range letters.Letters(t.Context()) {
 		if err != nil {
@@ -280,6 +286,62 @@ output:
 	}
 	if dead, err := filepath.Glob(filepath.Join(p.dir, "dead/*.image")); err != nil || len(dead) != 1 {
 		t.Errorf("dead letters %q, %v", dead, err)
+	}
+}
+
+// Dead letters are delivered by a replay after the pipeline was repaired, and stay as
+// long as it is not.
+func TestReplay(t *testing.T) {
+	p := newPlace(t)
+	p.write(t, "in/good.jpg", inferencetest.JPEG(t, 1))
+	p.write(t, "in/bad.jpg", []byte("no image"))
+	p.write(t, "in/unlucky.jpg", inferencetest.JPEG(t, 2))
+	broken := simple + `
+delivery: {attempts: 1}
+`
+	broken = strings.Replace(broken, "  processors:\n", `  processors:
+    - mutation: meta checked = if @tkit_source == "unlucky.jpg" { throw("a mistake") } else { true }
+`, 1)
+	o := p.options(p.write(t, "pipeline.yaml", []byte(broken)))
+	run := func(delivered, dead int64) ingest.Summary {
+		t.Helper()
+		o.Counters = nil
+		s, err := ingest.Run(t.Context(), o)
+		if err != nil || s.Delivered != delivered || s.Dead != dead {
+			t.Fatalf("%+v, %v; want %d delivered, %d dead", s, err, delivered, dead)
+		}
+		return s
+	}
+	s := run(1, 2)
+	letters := func() map[string]deadletter.Letter {
+		t.Helper()
+		store, err := deadletter.Open(s.DeadLetters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		all := make(map[string]deadletter.Letter)
+		for l, err := range store.Letters(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[l.Source] = l
+		}
+		return all
+	}
+	o.Replay = true
+	run(0, 2)
+	if l := letters(); len(l) != 2 || l["unlucky.jpg"].Attempts != 2 {
+		t.Errorf("after a replay without a repair: %+v", l)
+	}
+	p.write(t, "pipeline.yaml", []byte(simple))
+	run(1, 1)
+	if l := letters(); len(l) != 1 || l["bad.jpg"].Attempts != 3 {
+		t.Errorf("after the repair: %+v", l)
+	}
+	p.checkFiles(t, "out", 2)
+	if r := p.records(t, "out")["unlucky.jpg"]; r.Label == "" || r.Size == 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -32,6 +32,17 @@ Examples:
 				Action: inHome(withCatalog(runPipeline)),
 			},
 			{
+				Name:      "replay",
+				Usage:     "process the dead letters of a pipeline again, after what failed was repaired",
+				ArgsUsage: "PIPELINE",
+				Description: `Dead letters that are delivered are removed. The pipeline may be running.
+
+Examples:
+   tkit ingest replay flowers.yaml`,
+				Flags:  append([]cli.Flag{purposeFlag(), jsonFlag()}, hostFlags()...),
+				Action: inHome(withCatalog(runPipeline)),
+			},
+			{
 				Name:        "lint",
 				Usage:       "check the file of a pipeline, and run nothing",
 				ArgsUsage:   "PIPELINE",
@@ -51,7 +62,7 @@ Examples:
 
 func runPipeline(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	s, err := ingest.Run(c.Context, ingest.Options{
-		Home: c.Path("home"), File: c.Args().First(), Once: c.Bool("once"),
+		Home: c.Path("home"), File: c.Args().First(), Once: c.Bool("once"), Replay: c.Command.Name == "replay",
 		Catalog: k, Caller: who, Plugins: pluginSteps(c), Log: commandline.NewLog(c, false),
 	})
 	if err != nil {

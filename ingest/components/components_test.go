@@ -36,6 +36,7 @@ func newStage(t *testing.T, files int, output func(source string) error) *stage 
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { letters.Close() })
 	s := &stage{folder: filepath.Join(dir, "in"), run: &Run{
 		Folder: dir, State: filepath.Join(dir, "state"), Once: true, Attempts: 3, InFlight: 4,
 		Letters: letters, Counters: &Counters{}, Log: slog.New(slog.DiscardHandler),
@@ -165,7 +166,7 @@ func TestDeadLettersUnavailable(t *testing.T) {
 		return &failure.Error{Stage: "test", Kind: failure.Lasting, Err: errors.New("no image")}
 	})
 	dead := filepath.Join(s.run.Folder, "dead")
-	if err := os.Remove(dead); err != nil {
+	if err := os.Rename(dead, dead+" away"); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -178,7 +179,7 @@ func TestDeadLettersUnavailable(t *testing.T) {
 	if n := s.left(t); n != 1 {
 		t.Errorf("%d files are left, want 1", n)
 	}
-	if err := os.Mkdir(dead, 0o700); err != nil {
+	if err := os.Rename(dead+" away", dead); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil {

@@ -191,7 +191,7 @@ func (d *delivery) failed(ctx context.Context, p *parcel, err error) error {
 	}
 	source, _ := p.message.MetaGetMut(metaSource)
 	if kind == failure.Lasting || kind == failure.Unknown && p.attempts >= d.run.Attempts {
-		dead := d.bury(p, err)
+		dead := d.bury(ctx, p, err)
 		if dead == nil {
 			d.run.Log.Warn("dead letter", "source", source, "stage", failure.StageOf(err), "cause", causeOf(err), "attempts", p.attempts)
 			d.run.Counters.Dead.Add(1)
@@ -229,7 +229,7 @@ const rejection = "rejecting due to failed processing: "
 func causeOf(err error) string { return strings.TrimPrefix(failure.CauseOf(err), rejection) }
 
 // bury makes a dead letter of an image.
-func (d *delivery) bury(p *parcel, cause error) error {
+func (d *delivery) bury(ctx context.Context, p *parcel, cause error) error {
 	image, err := p.message.AsBytes()
 	if err != nil {
 		return err
@@ -247,7 +247,7 @@ func (d *delivery) bury(p *parcel, cause error) error {
 	if err != nil {
 		return err
 	}
-	return d.run.Letters.Put(l, image)
+	return d.run.Letters.Put(ctx, l, image)
 }
 
 // errStopped answers for images that were not delivered when the run stopped.

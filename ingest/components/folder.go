@@ -71,7 +71,12 @@ func (o *folderOutput) Write(_ context.Context, m *service.Message) error {
 	return nil
 }
 
-func (o *folderOutput) Close(context.Context) error { return nil }
+func (o *folderOutput) Close(context.Context) error {
+	if o.sink == nil {
+		return nil
+	}
+	return o.sink.Close()
+}
 
 // recordOf returns the metadata of an image as JSON: tkit's own at the top, without the
 // prefix of their names, and the others below "metadata".

@@ -40,6 +40,17 @@ func Register(env *service.Environment, r *Run) error {
 	return nil
 }
 
+// RegisterReplay adds the input whose images are the run's dead letters.
+func RegisterReplay(env *service.Environment, r *Run) error {
+	err := env.RegisterInput(LettersInput, service.NewConfigSpec(), func(*service.ParsedConfig, *service.Resources) (service.Input, error) {
+		return &lettersInput{run: r}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("components: %w", err)
+	}
+	return nil
+}
+
 // CheckConfig checks the configuration of one of tkit's components as its start would,
 // and returns nil for others. The configuration is given as YAML, with the component's
 // name.

@@ -18,6 +18,7 @@ import (
 
 	"tkit/internal/durable"
 	"tkit/internal/inputfile"
+	"tkit/internal/workfolder"
 )
 
 // A Letter describes an image that was not processed.
@@ -28,7 +29,7 @@ type Letter struct {
 	Size   int64  `json:"size"`   // of the image, in bytes
 	Stage  string `json:"stage"`  // that failed
 	Cause  string `json:"cause"`
-	// Attempts is the number of attempts before the image was given up.
+	// Attempts is the number of all attempts, also of those before a replay.
 	Attempts int       `json:"attempts"`
 	Time     time.Time `json:"time"`
 	// Metadata is what the input knew about the image.
@@ -37,7 +38,10 @@ type Letter struct {
 
 // A Store keeps letters in a folder: ID.image and ID.json for each. Its methods may
 // be called concurrently, also by several processes.
-type Store struct{ folder string }
+type Store struct {
+	folder    string
+	temporary *workfolder.Folder // files that are being written
+}
 
 const (
 	imageSuffix  = ".image"
@@ -45,29 +49,40 @@ const (
 )
 
 // Open opens the store in a folder and creates the folder, which is private to its
-// owner.
+// owner. The caller closes the store.
 func Open(folder string) (*Store, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	parent := filepath.Join(folder, ".tkit")
+	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	return &Store{folder}, nil
+	temporary, err := workfolder.New(parent, "writing-")
+	if err != nil {
+		return nil, fmt.Errorf("dead letters: %w", err)
+	}
+	return &Store{folder, temporary}, nil
 }
+
+// Close ends the use of the store.
+func (s *Store) Close() error { return s.temporary.Close() }
 
 // Put stores an image and returns when both files are on disk. It sets the letter's
 // ID, SHA256 and Size. The same image from the same source is one letter, however
-// often it is put.
-func (s *Store) Put(letter Letter, image []byte) error {
+// often it is put: the new one replaces it, with the attempts of both.
+func (s *Store) Put(ctx context.Context, letter Letter, image []byte) error {
 	sum := sha256.Sum256(image)
 	letter.SHA256, letter.Size = hex.EncodeToString(sum[:]), int64(len(image))
 	letter.ID = identity(letter.Source, letter.SHA256)
+	if earlier, err := s.letter(ctx, letter.ID); err == nil {
+		letter.Attempts += earlier.Attempts
+	}
 	encoded, err := json.MarshalIndent(letter, "", "  ")
 	if err != nil {
 		return fmt.Errorf("dead letters: %w", err)
 	}
 	// A letter exists once its description does.
-	err = durable.ReplaceFile(s.path(letter.ID, imageSuffix), image, 0o600)
+	err = durable.ReplaceFile(s.temporary.Path, s.path(letter.ID, imageSuffix), image, 0o600)
 	if err == nil {
-		err = durable.ReplaceFile(s.path(letter.ID, letterSuffix), append(encoded, '\n'), 0o600)
+		err = durable.ReplaceFile(s.temporary.Path, s.path(letter.ID, letterSuffix), append(encoded, '\n'), 0o600)
 	}
 	if err == nil {
 		err = durable.SyncFolder(s.folder)
@@ -85,6 +100,39 @@ func identity(source, sum string) string {
 }
 
 func (s *Store) path(id, suffix string) string { return filepath.Join(s.folder, id+suffix) }
+
+// Image returns the image of a letter. Its SHA-256 is checked.
+func (s *Store) Image(ctx context.Context, l Letter) ([]byte, error) {
+	image, err := inputfile.Read(ctx, s.path(l.ID, imageSuffix), l.Size)
+	if err != nil {
+		return nil, fmt.Errorf("dead letters: %w", err)
+	}
+	if sum := sha256.Sum256(image); hex.EncodeToString(sum[:]) != l.SHA256 {
+		return nil, fmt.Errorf("dead letter %s: the image is not the one that was stored", l.ID)
+	}
+	return image, nil
+}
+
+// Remove removes a letter that was delivered, unless it was put again since it was
+// read.
+func (s *Store) Remove(ctx context.Context, l Letter) error {
+	now, err := s.letter(ctx, l.ID)
+	if err != nil || !now.Time.Equal(l.Time) || now.Attempts != l.Attempts {
+		return err
+	}
+	// Without its description a letter does not exist.
+	err = os.Remove(s.path(l.ID, letterSuffix))
+	if err == nil {
+		err = os.Remove(s.path(l.ID, imageSuffix))
+	}
+	if err == nil {
+		err = durable.SyncFolder(s.folder)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	return nil
+}
 
 // Letters iterates over the letters in no particular order, and holds only some at a
 // time. A letter that cannot be read is an error, after which the others follow.

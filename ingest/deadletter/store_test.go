@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"tkit/ingest/deadletter"
 )
@@ -14,12 +15,13 @@ func TestStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.Close()
 	for _, l := range []deadletter.Letter{
 		{Source: "a.jpg", Stage: "classify", Cause: "truncated", Attempts: 1},
 		{Source: "b.jpg", Stage: "classify", Cause: "truncated", Attempts: 1},
 		{Source: "a.jpg", Stage: "folder", Cause: "disk full", Attempts: 3, Metadata: map[string]any{"camera": "4"}},
 	} {
-		if err := s.Put(l, []byte("no image")); err != nil {
+		if err := s.Put(t.Context(), l, []byte("no image")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,11 +36,53 @@ func TestStore(t *testing.T) {
 			t.Errorf("the image of %s is %q, %v", l.Source, image, err)
 		}
 	}
-	if a := got["a.jpg"]; len(got) != 2 || a.Cause != "disk full" || a.Attempts != 3 || a.Metadata["camera"] != "4" {
+	if a := got["a.jpg"]; len(got) != 2 || a.Cause != "disk full" || a.Attempts != 1+3 || a.Metadata["camera"] != "4" {
 		t.Errorf("letters %+v", got)
 	}
-	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 4 {
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1+4 {
 		t.Errorf("files %v, %v", entries, err)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	folder := t.TempDir()
+	s, err := deadletter.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put := func() (l deadletter.Letter) {
+		t.Helper()
+		if err := s.Put(t.Context(), deadletter.Letter{Source: "a.jpg", Attempts: 1, Time: time.Now()}, []byte("image")); err != nil {
+			t.Fatal(err)
+		}
+		for found, err := range s.Letters(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			l = found
+		}
+		return l
+	}
+	first := put()
+	if image, err := s.Image(t.Context(), first); err != nil || string(image) != "image" {
+		t.Errorf("image %q, %v", image, err)
+	}
+	second := put()
+	for i, l := range []deadletter.Letter{first, second} { // the first was put again
+		if err := s.Remove(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1+2*(1-i) {
+			t.Errorf("after the removal of letter %d: %v, %v", i, entries, err)
+		}
+	}
+	damaged := put()
+	if err := os.WriteFile(filepath.Join(folder, damaged.ID+".image"), []byte("other"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Image(t.Context(), damaged); err == nil {
+		t.Error("a changed image is returned")
 	}
 }
 
@@ -48,7 +92,8 @@ func TestDamagedLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(deadletter.Letter{Source: "a.jpg"}, nil); err != nil {
+	defer s.Close()
+	if err := s.Put(t.Context(), deadletter.Letter{Source: "a.jpg"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"torn.json": `{"id": "to`, "other.json": `{"id": "other", "source": "x"}`} {

@@ -87,6 +87,23 @@ func Read(ctx context.Context, file string) (*Definition, error) {
 	return d, nil
 }
 
+// Replay returns the configuration for a run whose images are the dead letters.
+func (d *Definition) Replay() (string, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(d.Engine), &document); err != nil {
+		return "", err
+	}
+	root := document.Content[0]
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "input" {
+			letters := mapping(components.LettersInput, &yaml.Node{Kind: yaml.MappingNode})
+			root.Content[i+1] = mapping(components.DeliveryInput, mapping("input", letters))
+		}
+	}
+	encoded, err := encode(root)
+	return string(encoded), err
+}
+
 // parse reads a text that Check has accepted.
 func parse(text []byte) (*Definition, error) {
 	var document yaml.Node

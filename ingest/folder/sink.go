@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"tkit/internal/durable"
+	"tkit/internal/workfolder"
 )
 
 // A Sink is a folder with two files for each image: the image and its record, in
@@ -19,19 +20,27 @@ import (
 // files are private to their owner. Its methods may be called concurrently, also by
 // several processes.
 type Sink struct {
-	folder string
+	folder    string
+	temporary *workfolder.Folder // files that are being written
 
 	mu   sync.Mutex
 	made map[string]bool // subfolders that are durable
 }
 
-// Open opens a sink and creates its folder.
+// Open opens a sink and creates its folder. The caller closes the sink.
 func Open(path string) (*Sink, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err
 	}
-	return &Sink{folder: path, made: make(map[string]bool)}, nil
+	temporary, err := workfolder.New(path, ".tkit-writing-")
+	if err != nil {
+		return nil, err
+	}
+	return &Sink{folder: path, temporary: temporary, made: make(map[string]bool)}, nil
 }
+
+// Close ends the use of the sink.
+func (s *Sink) Close() error { return s.temporary.Close() }
 
 // Write writes an image and its record, and returns when they are on disk under
 // their names. An image has its name only when its record is complete. A record
@@ -43,12 +52,12 @@ func (s *Sink) Write(sum [32]byte, extension string, image, record []byte) error
 		return err
 	}
 	base := filepath.Join(dir, name)
-	if err := durable.ReplaceFile(base+".json", record, 0o600); err != nil {
+	if err := durable.ReplaceFile(s.temporary.Path, base+".json", record, 0o600); err != nil {
 		return err
 	}
 	// A complete image of this name has this content.
 	if info, err := os.Lstat(base + extension); err != nil || info.Size() != int64(len(image)) {
-		if err := durable.ReplaceFile(base+extension, image, 0o600); err != nil {
+		if err := durable.ReplaceFile(s.temporary.Path, base+extension, image, 0o600); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.Close()
 	image := []byte("image")
 	sum := sha256.Sum256(image)
 	var all errgroup.Group
@@ -51,6 +52,7 @@ func TestWriteReplacesTornImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.Close()
 	image := []byte("image")
 	sum := sha256.Sum256(image)
 	name := hex.EncodeToString(sum[:])

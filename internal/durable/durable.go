@@ -6,7 +6,6 @@ package durable
 import (
 	"errors"
 	"os"
-	"path/filepath"
 )
 
 // WriteFile writes content to the file at path and returns when the content is
@@ -29,12 +28,12 @@ func SyncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// ReplaceFile writes content to a temporary file beside path, waits until it is on
-// disk, and renames it to path: readers see the old content or all of the new one.
-// The names of temporary files begin with a dot. The name is durable only after
-// SyncFolder of its folder.
-func ReplaceFile(path string, content []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tkit-writing-*")
+// ReplaceFile writes content to a file in the folder temporary, which is on the same
+// file system, waits until it is on disk, and renames it to path: readers see the old
+// content or all of the new one. The name is durable only after SyncFolder of its
+// folder. A process that is killed may leave a file in temporary.
+func ReplaceFile(temporary, path string, content []byte, mode os.FileMode) (err error) {
+	f, err := os.CreateTemp(temporary, "*")
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func TestReplaceFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	for _, content := range []string{"first", "second"} {
-		if err := durable.ReplaceFile(path, []byte(content), 0o640); err != nil {
+		if err := durable.ReplaceFile(dir, path, []byte(content), 0o640); err != nil {
 			t.Fatal(err)
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != content {
@@ -54,7 +54,7 @@ func TestReplaceFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := durable.ReplaceFile(filepath.Join(dir, "taken"), nil, 0o600); err == nil {
+	if err := durable.ReplaceFile(dir, filepath.Join(dir, "taken"), nil, 0o600); err == nil {
 		t.Error("a folder was replaced")
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
