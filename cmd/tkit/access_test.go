@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tkit/access"
 	"tkit/access/sqlite"
@@ -300,7 +301,8 @@ func TestRevokedWhilePredicting(t *testing.T) {
 	g.refused(t, "predict", "--model", "m@1", images[0])
 }
 
-// trigger calls f when a word is written.
+// trigger calls f when a word is written. Writing takes time, as on a slow terminal: a run
+// that waits for the end of a right then needs little of the processor.
 type trigger struct {
 	word string
 	f    func()
@@ -310,6 +312,7 @@ func (w *trigger) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte(w.word)) {
 		w.f()
 	}
+	time.Sleep(10 * time.Millisecond)
 	return len(b), nil
 }
 

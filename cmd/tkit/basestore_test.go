@@ -42,6 +42,7 @@ func weights(t *testing.T) string {
 func TestBases(t *testing.T) {
 	home, data, file := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "digits"), weights(t)
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)
+	thin(t, data, 15)
 	labels := filepath.Join(t.TempDir(), "labels.txt")
 	if err := os.WriteFile(labels, []byte("a\nb\nc\nd\ne\nf\ng\n"), 0o600); err != nil {
 		t.Fatal(err)

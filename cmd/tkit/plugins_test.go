@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"tkit/internal/needs"
+	"tkit/internal/testprogram"
 	"tkit/plugins/store"
 	"tkit/registry"
 )
@@ -18,10 +18,8 @@ import (
 func buildFaulty(t *testing.T, version string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faulty")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := testprogram.Faulty(t.Context(), path, version); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

@@ -57,7 +57,7 @@ func newStored(t *testing.T, cluster *hdfstest.Cluster) *guarded {
 	return g
 }
 
-// thin leaves so many images of each class: over HTTP each takes its time.
+// thin leaves so many images of each class, if each image takes much time.
 func thin(t *testing.T, local string, keep int) {
 	t.Helper()
 	classes, err := filepath.Glob(filepath.Join(local, "*"))

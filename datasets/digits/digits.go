@@ -13,6 +13,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"sync"
 )
 
 const (
@@ -63,9 +64,24 @@ func (d Digit) PNG() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	// Compression would make the bytes depend on the compressor's version.
-	encoder := png.Encoder{CompressionLevel: png.NoCompression}
+	encoder := png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &encoderBuffers}
 	if err := encoder.Encode(&b, grey); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
 }
+
+// bufferPool holds buffers of encoders. Allocating them, almost 1 MB each, takes much
+// longer than encoding a digit.
+type bufferPool struct{ sync.Pool }
+
+var encoderBuffers bufferPool
+
+// Get implements png.EncoderBufferPool.
+func (p *bufferPool) Get() *png.EncoderBuffer {
+	b, _ := p.Pool.Get().(*png.EncoderBuffer)
+	return b
+}
+
+// Put implements png.EncoderBufferPool.
+func (p *bufferPool) Put(b *png.EncoderBuffer) { p.Pool.Put(b) }

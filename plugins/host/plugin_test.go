@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"tkit/internal/logtest"
 	"tkit/internal/needs"
+	"tkit/internal/testprogram"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -40,10 +40,8 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	built.dir, built.v1, built.v2 = dir, filepath.Join(dir, "v1"), filepath.Join(dir, "v2")
 	for path, version := range map[string]string{built.v1: "1.0.0", built.v2: "2.0.0"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", path, "./testdata/faulty")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // authors need no cgo
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build ./testdata/faulty: %v\n%s", err, out)
+		if err := testprogram.Faulty(context.Background(), path, version); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 	}

@@ -9,13 +9,12 @@ import (
 	"image/png"
 	"log/slog"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"tkit/internal/needs"
+	"tkit/internal/testprogram"
 	"tkit/plugins"
 	"tkit/plugins/host"
 )
@@ -48,10 +47,8 @@ func inverter() *within {
 func build(t *testing.T, of string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "plugin")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", program, of)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := testprogram.Build(t.Context(), of, program); err != nil {
+		t.Fatal(err)
 	}
 	return program
 }

@@ -1,16 +1,17 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"tkit/internal/preprocessing"
+	"tkit/internal/testprogram"
 	"tkit/plugins"
 	"tkit/plugins/host"
 	"tkit/plugins/store"
@@ -29,10 +30,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(built)
 	for _, version := range []string{"1.0.0", "1.10.0"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", filepath.Join(built, version), "tkit/plugins/host/testdata/faulty")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		if err := testprogram.Faulty(context.Background(), filepath.Join(built, version), version); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 	}

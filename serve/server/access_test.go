@@ -52,6 +52,10 @@ type protected struct {
 	models    *inferencetest.Home
 }
 
+// pause is the time between two looks at a state that is to change, which leaves the
+// processor to the server.
+const pause = 20 * time.Millisecond
+
 var olga = access.Caller{Principal: "user:olga"}
 
 func protect(t *testing.T, change func(*Options)) *protected {
@@ -161,6 +165,7 @@ func (p *protected) becomes(t *testing.T, what, token string, want int) {
 		if time.Now().After(deadline) {
 			t.Fatalf("five seconds after %s the answer is %d, want %d", what, got, want)
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -295,6 +300,7 @@ func (p *protected) decided(t *testing.T, action, version string, outcome audit.
 				return
 			}
 		}
+		time.Sleep(pause)
 	}
 	t.Errorf("nobody decided that to %s %s is %s", action, version, outcome)
 }

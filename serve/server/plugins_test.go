@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,6 +23,7 @@ import (
 	"tkit/internal/logtest"
 	"tkit/internal/needs"
 	"tkit/internal/preprocessing"
+	"tkit/internal/testprogram"
 	"tkit/plugins/host"
 	"tkit/plugins/store"
 )
@@ -32,10 +32,8 @@ import (
 func installFaulty(t *testing.T, home, version string) store.Installed {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "faulty")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", path, "tkit/plugins/host/testdata/faulty")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := testprogram.Faulty(t.Context(), path, version); err != nil {
+		t.Fatal(err)
 	}
 	i, err := store.In(home).Install(t.Context(), path, store.Options{})
 	if err != nil {

@@ -199,6 +199,7 @@ func TestTermDrains(t *testing.T) {
 		if status == http.StatusServiceUnavailable {
 			break
 		}
+		time.Sleep(pause)
 	}
 	if s := health(); s != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("while draining, health is %v", s)
@@ -210,6 +211,7 @@ func TestTermDrains(t *testing.T) {
 		if _, err := p.ready(); err != nil {
 			break
 		}
+		time.Sleep(pause)
 	}
 	if _, err := writer.Write(image[100:]); err != nil {
 		t.Fatal(err)
