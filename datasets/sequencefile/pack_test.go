@@ -77,11 +77,17 @@ func (p packing) blockOf(t testing.TB, packed []shardstest.File) []byte {
 func (p packing) squeeze(t testing.TB, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	var w io.WriteCloser = zlib.NewWriter(&out)
+	var w io.WriteCloser
+	var err error
+	// The zeros of TestDecompressionIsBounded take 8 seconds with the race
+	// detector, and 21 at the default level.
 	if p.gzip {
-		w = gzip.NewWriter(&out)
+		w, err = gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	} else {
+		w, err = zlib.NewWriterLevel(&out, zlib.BestSpeed)
 	}
-	_, err := w.Write(b)
+	must(t, err)
+	_, err = w.Write(b)
 	must(t, err)
 	must(t, w.Close())
 	return out.Bytes()
