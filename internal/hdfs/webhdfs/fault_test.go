@@ -87,27 +87,27 @@ func TestDataNodeHung(t *testing.T) {
 // All DataNodes go down during reads. A file replaced meanwhile is not read
 // further, and the other is complete when they are back.
 func TestDataNodesDownAndBack(t *testing.T) {
-	cluster := plain(t)
+	cluster, once := plain(t), []string{"replication", "1"}
 	client := open(t, cluster, "alice")
-	put(t, cluster, map[string][]byte{"/faults/down": long})
+	put(t, cluster, map[string][]byte{"/faults/down": long}, once...)
 	stays := begin(t, client, "/faults/down")
 
 	other := bytes.Repeat([]byte("another file of the same length "), 1<<20)
 	replaced := map[string]*webhdfs.Reader{}
 	for name, replace := range map[string]func(path string){
 		"renamed over": func(path string) {
-			put(t, cluster, map[string][]byte{path + ".new": other})
+			put(t, cluster, map[string][]byte{path + ".new": other}, once...)
 			_, err := cluster.Web(t.Context(), "PUT", path+".new", "op", "RENAME", "destination", path, "renameoptions", "OVERWRITE")
 			must(t, err)
 		},
-		"written again": func(path string) { put(t, cluster, map[string][]byte{path: other}) },
+		"written again": func(path string) { put(t, cluster, map[string][]byte{path: other}, once...) },
 		"removed": func(path string) {
 			_, err := cluster.Web(t.Context(), "DELETE", path, "op", "DELETE")
 			must(t, err)
 		},
 	} {
 		path := "/faults/" + name
-		put(t, cluster, map[string][]byte{path: long})
+		put(t, cluster, map[string][]byte{path: long}, once...)
 		replaced[name] = begin(t, client, path)
 		replace(path)
 	}

@@ -37,9 +37,9 @@ func open(t *testing.T, c *hdfstest.Cluster, user string) *webhdfs.Client {
 }
 
 // put writes files owned by alice.
-func put(t *testing.T, c *hdfstest.Cluster, files map[string][]byte) {
+func put(t *testing.T, c *hdfstest.Cluster, files map[string][]byte, pairs ...string) {
 	t.Helper()
-	must(t, c.Put(t.Context(), files))
+	must(t, c.Put(t.Context(), files, pairs...))
 }
 
 func read(ctx context.Context, c *webhdfs.Client, path string, offset int64) ([]byte, error) {
