@@ -288,7 +288,7 @@ func (s session) run(t *testing.T, name, text string, beside bool) {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script.String(), "127.0.0.1:8501", http))
 		cmd.Dir, cmd.Stdout, cmd.Stderr = s.folder, said, said
 		cmd.Env = append(os.Environ(), "TKIT_HOME="+filepath.Join(s.folder, "home"), "PATH="+s.bin+":"+s.python+":"+os.Getenv("PATH"),
-			"HTTP="+http, "GRPC="+grpc, "PYTHONPATH="+s.packages, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+filepath.Join(s.root, ".deps", "wheels"))
+			"HTTP="+http, "GRPC="+grpc, "PYTHONPATH="+s.packages, "PIP_NO_INDEX=1", "PIP_NO_COMPILE=1", "PIP_FIND_LINKS="+filepath.Join(s.root, ".deps", "wheels"))
 		if err := cmd.Run(); err != nil {
 			t.Errorf("%v\n%s", err, read(t, said.Name()))
 		}
