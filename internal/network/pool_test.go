@@ -120,6 +120,13 @@ func TestPoolLayers(t *testing.T) {
 		if d := distance(t, run(t, trunk, in)[0], all); d > 1e-5 {
 			t.Errorf("%s: off by %g", name, d)
 		}
+		narrow, err := trunk.BFloat16()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := distance(t, run(t, narrow, in)[0], all); d > 0.05 {
+			t.Errorf("%s: in bfloat16 off by %g", name, d)
+		}
 		probe, widths, err := n.Probe([]Cut{{"third/relu", PoolAverage}, {"third/relu", PoolLayers}})
 		if err != nil {
 			t.Fatal(err)
