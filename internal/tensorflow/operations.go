@@ -59,8 +59,16 @@ func hasKernel(op, label, attr string, dt DataType) (bool, error) {
 	}), err
 }
 
-// kernels lists the kernels of an operation.
+// kernelLists holds the results of kernels by operation: TensorFlow searches all its
+// kernels for each list, and every load of a network asks for the same ones.
+var kernelLists sync.Map
+
+// kernels lists the kernels of an operation. They are those of the library, which
+// registers no more of them later. The list is shared and must not be modified.
 func kernels(op string) ([]*kernel_def_go_proto.KernelDef, error) {
+	if known, ok := kernelLists.Load(op); ok {
+		return known.([]*kernel_def_go_proto.KernelDef), nil
+	}
 	name := C.CString(op)
 	defer C.free(unsafe.Pointer(name))
 	st := newStatus()
@@ -74,5 +82,6 @@ func kernels(op string) ([]*kernel_def_go_proto.KernelDef, error) {
 	if err := proto.Unmarshal(unsafe.Slice((*byte)(buf.data), int(buf.length)), &list); err != nil {
 		return nil, fmt.Errorf("tensorflow: kernels of %s: %w", op, err)
 	}
+	kernelLists.Store(op, list.GetKernel())
 	return list.GetKernel(), nil
 }
