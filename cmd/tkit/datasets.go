@@ -18,8 +18,7 @@ import (
 
 func datasetsCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "datasets",
-		Usage:       "check labelled images before training, and manage access to them",
+		Name: "datasets", Usage: "check labelled images before training, and manage access to them",
 		Subcommands: append([]*cli.Command{checkCommand(), sampleCommand()}, catalogueCommands()...),
 	}
 }
@@ -118,7 +117,11 @@ func checkDataset(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 			return errors.Join(err, e)
 		}
 	}
-	return errors.Join(err, commandline.Show(c, checked.Report, checked.Report.Table))
+	err = errors.Join(err, commandline.Show(c, checked.Report, checked.Report.Table))
+	if near := checked.Report.Near; near != nil && len(near.Leaks()) > 0 && !c.Bool("json") {
+		commandline.Tell(c, "note", "--look-alikes together keeps images that look alike on one side of the split, here and in tkit train")
+	}
+	return err
 }
 
 // writePage writes a page to the file of --html.
