@@ -99,13 +99,15 @@ func (d *directoryInput) Read(ctx context.Context) (*service.Message, service.Ac
 
 // answered ends the reading of a file: it was delivered, or is read again.
 func (d *directoryInput) answered(ctx context.Context, f *directory.File, err error) error {
-	if err == nil {
-		err = f.Delivered(ctx)
-	}
 	if err != nil {
 		f.Release()
+		return nil
 	}
-	return err
+	if err := f.Delivered(ctx); err != nil {
+		f.Release()
+		return err
+	}
+	return nil
 }
 
 func (d *directoryInput) Close(context.Context) error {
