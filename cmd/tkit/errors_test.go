@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -32,7 +33,7 @@ func TestHints(t *testing.T) {
 	}
 	all = append(all, &host.ContractError{Plugin: 2, Host: 1})
 
-	fill := strings.NewReplacer("PATH", "missing", "FOLDER", "missing", "NAME", "brighten", "TEXT", "restored",
+	fill := strings.NewReplacer("PATH", "folder", "FOLDER", "folder", "NAME", "brighten", "TEXT", "restored",
 		"MODEL", "flowers", "ALIAS", "champion", "VERSION", "7")
 	flags := flagsOf(app().Commands)
 	for _, err := range all {
@@ -68,11 +69,14 @@ func flagsOf(commands []*cli.Command) map[string]bool {
 }
 
 // takes reports a command line that is wrong. Other errors are expected: there is no
-// home.
+// home, and the folder is empty.
 func takes(t *testing.T, line string) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Chdir(dir)
+	if err := os.Mkdir("folder", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	a := app()
 	a.Writer, a.ErrWriter = io.Discard, io.Discard
 	err := commandline.Run(t.Context(), a, append([]string{"tkit", "--home", filepath.Join(dir, "home")}, strings.Fields(line)...))
