@@ -31,15 +31,16 @@ func Join(trunk, head *Network) (*Network, error) {
 	from, to := mustID(out.Tensor), mustID(in.Tensor)
 	same := common(trunk, head)
 	rename := headNames(trunk, head, to.Node, same)
-	nodes := slices.Clone(trunk.Graph.GetNode())
+	var moved []*nodepb.NodeDef
 	for _, node := range head.Graph.GetNode() {
 		if name := node.GetName(); !same[name] && name != to.Node {
-			nodes = append(nodes, renamed(node, rename))
+			moved = append(moved, renamed(node, rename))
 		}
 	}
+	// Only the head's edges: the trunk may have a node with the name of the head's input.
 	entry := rename(to.Node)
 	redirect := map[TensorID]TensorID{{entry, 0}: from, {entry, Control}: {from.Node, Control}}
-	nodes = rewire(nodes, redirect)
+	nodes := append(slices.Clone(trunk.Graph.GetNode()), rewire(moved, redirect)...)
 
 	outputs := slices.Clone(head.Outputs)
 	for i, p := range outputs {

@@ -44,6 +44,35 @@ func TestJoinRenames(t *testing.T) {
 	}
 }
 
+// The head's input may have the name of a node inside the trunk.
+func TestJoinKeepsTheTrunk(t *testing.T) {
+	trunk, _, err := layered().Cut("third/relu", PoolLayers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := strings.TrimSuffix(mustID(trunk.Outputs[0].Tensor).Node, "/layers")
+	b := newBuilder()
+	input := b.add(PlaceholderNode(inside, tensorflow.Float32, []int64{-1, 16}))
+	head := b.network(b.dense("classes", input, 16, 2))
+	head.Inputs = []TensorInfo{{Name: inside, Tensor: inside + ":0", DataType: tensorflow.Float32, Shape: []int64{-1, 16}}}
+	x := example(t, trunk)
+	middle, err := tensorflow.FromFloat32([]int64{2, 16}, run(t, trunk, x)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer middle.Close()
+	joined, err := Join(trunk, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := joined.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if d := distance(t, run(t, joined, x)[0], run(t, head, middle)[0]); d > 1e-6 {
+		t.Errorf("off by %g", d)
+	}
+}
+
 func mustJoinable(t *testing.T) *Network {
 	t.Helper()
 	b := newBuilder()
