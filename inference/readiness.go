@@ -9,7 +9,8 @@ import (
 
 // Readiness says which of the wanted versions a manager has loaded.
 type Readiness struct {
-	// Started is true once the source was read. Before that, what is wanted is unknown.
+	// Started is true once the source was read. Until then the wanted versions are
+	// unknown.
 	Started bool
 	// Ready: requests can be sent. It becomes true when each wanted version is
 	// available or counts as broken after repeated failures, and at least one is
