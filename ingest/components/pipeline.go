@@ -10,15 +10,19 @@ import (
 const (
 	nameField     = "name"
 	deliveryField = "delivery"
+
+	attemptsField    = "attempts"
+	inFlightField    = "in_flight"
+	deadLettersField = "dead_letters"
 )
 
 func pipelineFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(nameField).Description("The name of the pipeline, unique in the home: its state and its dead letters are kept under it."),
 		service.NewObjectField(deliveryField,
-			service.NewIntField("attempts").Description("How often an image is tried before it becomes a dead letter. Images that cannot be decoded become one at once; outages are waited for.").Default(5),
-			service.NewIntField("in_flight").Description("The number of images between the input and the last output.").Default(64),
-			service.NewStringField("dead_letters").Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name.").Default(""),
+			service.NewIntField(attemptsField).Description("How often an image is tried before it becomes a dead letter. Images that cannot be decoded become one at once; outages are waited for.").Default(5),
+			service.NewIntField(inFlightField).Description("The number of images between the input and the last output.").Default(64),
+			service.NewStringField(deadLettersField).Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name.").Default(""),
 		).Description("What happens to images that cannot be delivered."),
 	}
 }
@@ -42,7 +46,7 @@ func ParseDelivery(text string) (d Delivery, err error) {
 		return d, err
 	}
 	top, f := fields{config: c}, fields{config: c.Namespace(deliveryField)}
-	d = Delivery{Name: top.text(nameField), Attempts: f.number("attempts"), InFlight: f.number("in_flight"), DeadLetters: f.text("dead_letters")}
+	d = Delivery{Name: top.text(nameField), Attempts: f.number(attemptsField), InFlight: f.number(inFlightField), DeadLetters: f.text(deadLettersField)}
 	switch {
 	case top.err != nil:
 		return d, top.err
@@ -56,3 +60,6 @@ func ParseDelivery(text string) (d Delivery, err error) {
 
 // PipelineFields are the names of the fields of ParseDelivery.
 func PipelineFields() []string { return []string{nameField, deliveryField} }
+
+// DeliveryFields are the names of the fields of the field delivery.
+func DeliveryFields() []string { return []string{attemptsField, inFlightField, deadLettersField} }

@@ -5,9 +5,6 @@ package definition
 // the rest belongs to the process.
 var rootFields = []string{"name", "input", "pipeline", "output", "delivery", "cache_resources", "rate_limit_resources"}
 
-// deliveryFields are those of the field delivery.
-var deliveryFields = []string{"attempts", "in_flight", "dead_letters"}
-
 // allowed are the components that keep the guarantees of a pipeline, by kind: nothing
 // is lost, nothing that failed is written, one image never stops the others, and no
 // program is executed.

@@ -9,6 +9,7 @@ import (
 	"github.com/warpstreamlabs/bento/public/service"
 	"gopkg.in/yaml.v3"
 
+	"tkit/ingest/components"
 	"tkit/internal/spelling"
 )
 
@@ -103,7 +104,7 @@ func (s suggester) fieldsIn(above []string) []string {
 			return fieldNames(view)
 		}
 	}
-	return slices.Concat(rootFields, deliveryFields, []string{"processors", "threads"})
+	return slices.Concat(rootFields, components.DeliveryFields(), []string{"processors", "threads"})
 }
 
 // fieldNames returns the names of a component's fields, also of nested ones.
