@@ -89,6 +89,7 @@ func (g *guarded) refused(t *testing.T, args ...string) error {
 var quickly = []string{"train", "--architecture", "lenet5", "--epochs", "1", "--per-class", "5"}
 
 func TestTrainingNeedsTheRight(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	g := newGuarded(t)
 	dir := filepath.Dir(filepath.Dir(g.data))
@@ -133,6 +134,7 @@ func TestTrainingNeedsTheRight(t *testing.T) {
 }
 
 func TestRestrictionsFollowTheModel(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	g := newGuarded(t)
 	image := filepath.Join(g.data, "1", firstIn(t, filepath.Join(g.data, "1")))
@@ -224,6 +226,7 @@ func firstIn(t *testing.T, dir string) string {
 // A grant that is taken back ends the run, which registers nothing and says
 // why.
 func TestRevokedDuringARun(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	take := g.olga(t, "train")
 	a := app()
@@ -256,6 +259,7 @@ func TestRevokedDuringARun(t *testing.T) {
 // A caller who may train on data but not read it gets the counts of problems,
 // without names of images.
 func TestTrainingNamesNoImages(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	g := newGuarded(t)
 	if err := os.WriteFile(filepath.Join(g.data, "1", "mrs-smith.png"), []byte("no image"), 0o600); err != nil {
@@ -283,6 +287,7 @@ func TestTrainingNamesNoImages(t *testing.T) {
 
 // A prediction for many images ends when the right to use the model ends.
 func TestRevokedWhilePredicting(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.olga(t, "train")
 	take := g.olga(t, "use")
@@ -319,6 +324,7 @@ func (w *trigger) Write(b []byte) (int, error) {
 // A right that ends between the decision and the transaction that registers is
 // noticed in the transaction.
 func TestRevokedBeforeRegistration(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.olga(t, "train")
 	r, err := registry.Open(t.Context(), g.home)
@@ -348,6 +354,7 @@ func TestRevokedBeforeRegistration(t *testing.T) {
 // An alias is moved by those who may promote what it leaves and what it comes
 // to: neither way leads around the right.
 func TestAliasesNeedBothRights(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	g := newGuarded(t)
 	open := filepath.Join(filepath.Dir(g.data), "..", "open")
@@ -376,6 +383,7 @@ func TestAliasesNeedBothRights(t *testing.T) {
 // The accuracy and lineage of a version are shown to those who may use it; of
 // other versions the list shows only that they exist.
 func TestDescriptionsNeedTheRightToUse(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	g := newGuarded(t)
 	g.olga(t, "train,promote")
@@ -416,6 +424,7 @@ func TestDescriptionsNeedTheRightToUse(t *testing.T) {
 }
 
 func TestDatasetCommands(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	for _, c := range []struct {
 		args string
@@ -476,6 +485,7 @@ func TestDatasetCommands(t *testing.T) {
 }
 
 func TestModelCommands(t *testing.T) {
+	t.Parallel()
 	home := registryAt(t)
 	me, err := access.Self()
 	if err != nil {
@@ -515,6 +525,7 @@ func TestModelCommands(t *testing.T) {
 // Expiries that nobody means, or that cannot be kept, are refused, and the home
 // works on.
 func TestExpiryFlag(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	mustRun(t, g.home, "datasets", "acl", "scans", "owner", string(g.me))
 	for _, bad := range []string{"9999-12-31", "0000-12-31", "0000-01-01", "0001-01-01", "2001-01-01", "10000-01-01", "-5d", "0d", "NaNd", "infd",

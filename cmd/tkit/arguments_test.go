@@ -61,6 +61,7 @@ func TestWrongUsage(t *testing.T) {
 
 // A command that only reads creates nothing where there is no home.
 func TestReadingCreatesNoHome(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "digits")
 	mustRun(t, t.TempDir(), "datasets", "sample", "--digits", "0,1", data)
 	for line, ok := range map[string]bool{
@@ -90,6 +91,7 @@ func TestReadingCreatesNoHome(t *testing.T) {
 // Each entry about arguments and flags is about one that exists, and every flag
 // that must be given is checked without cli's whole help.
 func TestArgumentValuesFit(t *testing.T) {
+	t.Parallel()
 	met := map[string]bool{}
 	var walk func([]*cli.Command)
 	walk = func(commands []*cli.Command) {

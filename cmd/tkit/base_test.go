@@ -11,6 +11,7 @@ import (
 // Of a base with several inputs or outputs, those that the flags name are used,
 // and the refusals name the flags.
 func TestChoosesInputAndOutput(t *testing.T) {
+	t.Parallel()
 	dir, models := t.TempDir(), savedmodeltest.Bases(t)
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "digits")
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)

@@ -40,6 +40,7 @@ func weights(t *testing.T) string {
 // TestBases imports weights under a name, trains on them by that name and by their
 // digest, and removes them.
 func TestBases(t *testing.T) {
+	t.Parallel()
 	home, data, file := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "digits"), weights(t)
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)
 	thin(t, data, 15)

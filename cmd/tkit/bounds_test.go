@@ -13,6 +13,7 @@ import (
 // Numbers that nobody means are refused before anything is read, by the flag's name
 // and with what it wants.
 func TestBounds(t *testing.T) {
+	t.Parallel()
 	train := "train --architecture lenet5 --data missing --name x "
 	for _, args := range []string{
 		train + "--epochs 0", train + "--epochs -1", train + "--epochs 999999999", train + "--batch-size 0", train + "--batch-size 2000000000",
@@ -45,6 +46,7 @@ func TestBounds(t *testing.T) {
 
 // Every flag with bounds is there and is a number, and every default is within.
 func TestBoundsFit(t *testing.T) {
+	t.Parallel()
 	met := make(map[string]bool)
 	var walk func([]*cli.Command)
 	walk = func(commands []*cli.Command) {

@@ -87,6 +87,7 @@ func checked(t *testing.T, args ...string) *datasets.Report {
 }
 
 func TestCheckFindsLookAlikes(t *testing.T) {
+	t.Parallel()
 	data := pictured(t, 15)
 	for i := 0; i < 20; i += 2 {
 		write(t, filepath.Join(data, "barn", fmt.Sprintf("%02d again.jpg", i)), encodeJPEG(t, ripples(i, 64)))
@@ -128,6 +129,7 @@ func TestCheckFindsLookAlikes(t *testing.T) {
 
 // A class without a usable image is an error, which follows the report.
 func TestCheckFailsForALostClass(t *testing.T) {
+	t.Parallel()
 	data := pictured(t, 3)
 	if err := os.Mkdir(filepath.Join(data, "shed"), 0o755); err != nil {
 		t.Fatal(err)
@@ -144,6 +146,7 @@ func TestCheckFailsForALostClass(t *testing.T) {
 // A run warns and keeps its report. If it keeps the groups together, it does not
 // warn.
 func TestTrainWarnsOfLeaks(t *testing.T) {
+	t.Parallel()
 	data, home := pictured(t, 12), t.TempDir()
 	for i := range 24 {
 		write(t, filepath.Join(data, []string{"barn", "silo"}[i%2], fmt.Sprintf("%02d again.jpg", i)), encodeJPEG(t, ripples(i, 64)))
@@ -160,6 +163,7 @@ func TestTrainWarnsOfLeaks(t *testing.T) {
 }
 
 func TestCheckWritesAPage(t *testing.T) {
+	t.Parallel()
 	data, home := pictured(t, 12), t.TempDir()
 	write(t, filepath.Join(data, "barn", `"><script>alert(1)<.png`), encodePNG(t, ripples(2, 64)))
 	file := filepath.Join(t.TempDir(), "report.html")
@@ -195,6 +199,7 @@ func TestCheckWritesAPage(t *testing.T) {
 // A caller who may not read a dataset gets no picture of it, by any of its names or
 // from a copy.
 func TestPageNeedsTheRightToRead(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	file := filepath.Join(t.TempDir(), "report.html")
 	copied := filepath.Join(t.TempDir(), "copied")
@@ -218,6 +223,7 @@ func TestPageNeedsTheRightToRead(t *testing.T) {
 }
 
 func TestVersionPage(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.olga(t, "train,use")
 	mustRun(t, g.home, append(quickly, "--name", "m", "--data", "scans")...)

@@ -18,6 +18,7 @@ import (
 // TestShellsComplete types the beginnings of command lines into the real shells,
 // with a tab after each, and compares the command that then runs.
 func TestShellsComplete(t *testing.T) {
+	t.Parallel()
 	needs.Shell(t, "bash") // before the build
 	program := filepath.Join(t.TempDir(), "tkit")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {

@@ -29,6 +29,7 @@ func turnByEXIF(t *testing.T, path string) {
 // What the preprocessing leaves unused is said where images are trained on and
 // where they are asked about.
 func TestUnusedOrientationIsSaid(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
 	mustRun(t, home, "datasets", "sample", "--digits", "0,1", data)

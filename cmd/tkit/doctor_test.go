@@ -11,6 +11,7 @@ import (
 )
 
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	home := filepath.Join(t.TempDir(), "home")
 	out, said, err := tkit(t, home, "doctor")
 	if err != nil || said != "" {

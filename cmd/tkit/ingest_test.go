@@ -10,6 +10,7 @@ import (
 )
 
 func TestIngest(t *testing.T) {
+	t.Parallel()
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	dir := t.TempDir()

@@ -39,6 +39,7 @@ func execute(t *testing.T, file string, statements ...string) {
 // A home whose database was lost is refused, with a remedy, and keeps every blob. It
 // opens again when its database is restored.
 func TestLostDatabase(t *testing.T) {
+	t.Parallel()
 	dir, data := usedHome(t)
 	other, _ := usedHome(t)
 	file := filepath.Join(dir, "registry.db")
@@ -119,6 +120,7 @@ func dropped(owner string) []string {
 // The file with the home's identity must not be lost either, or any database would
 // fit.
 func TestLostIdentity(t *testing.T) {
+	t.Parallel()
 	dir, data := usedHome(t)
 	file := filepath.Join(dir, "identity")
 	kept := read(t, file)

@@ -19,6 +19,7 @@ import (
 // TestNewPlugin does what an author does: it creates, builds, tests, measures and
 // installs a plugin.
 func TestNewPlugin(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	home, folder := t.TempDir(), filepath.Join(t.TempDir(), "brighten")
 	mustRun(t, home, "plugins", "new", "--lang", "go", folder)
@@ -75,6 +76,7 @@ func TestNewPlugin(t *testing.T) {
 
 // A plugin that takes files is tried with the given files.
 func TestPluginSamples(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	home, dir := t.TempDir(), t.TempDir()
 	program := filepath.Join(dir, "dicom-window")
@@ -103,6 +105,7 @@ func TestPluginSamples(t *testing.T) {
 
 // A failed check is reported, in JSON too, and by the exit status.
 func TestPluginThatFailsItsChecks(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	home, program := t.TempDir(), buildFaulty(t, "1.0.0")
 	out, _, err := tkit(t, home, "plugins", "test", "--json", "--config", `{"do": "lie"}`, "--rounds", "10", program)

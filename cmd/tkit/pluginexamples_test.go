@@ -21,6 +21,7 @@ import (
 // TestExamplePlugins trains with each example plugin on suitable images, and
 // classifies with `tkit predict` and with a server.
 func TestExamplePlugins(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -45,6 +45,7 @@ func refused(t *testing.T, home, words string, args ...string) {
 // TestPluginJob installs a plugin, trains with it and predicts with the version,
 // which needs exactly this plugin.
 func TestPluginJob(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
@@ -95,6 +96,7 @@ func TestPluginJob(t *testing.T) {
 // Training continues with a plugin that is not deterministic but says that it is. It
 // reports that, and leaves out images for which the plugin fails.
 func TestTrainingWithAFaultyPlugin(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
@@ -123,6 +125,7 @@ func TestTrainingWithAFaultyPlugin(t *testing.T) {
 }
 
 func TestPluginsCommands(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	if out := mustRun(t, home, "plugins", "list"); !strings.Contains(out, "no plugin is installed") {
 		t.Errorf("list: %s", out)

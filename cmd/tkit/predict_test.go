@@ -24,6 +24,7 @@ func runPredict(t *testing.T, home string, args ...string) (string, error) {
 }
 
 func TestPredict(t *testing.T) {
+	t.Parallel()
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	dir := t.TempDir()
@@ -71,6 +72,7 @@ func TestPredict(t *testing.T) {
 // A folder that cannot be read is reported, and the other images are classified. Links
 // to folders are skipped with a note.
 func TestPredictFolders(t *testing.T) {
+	t.Parallel()
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	dir := t.TempDir()
@@ -114,6 +116,7 @@ func deepFolders(t *testing.T, dir string) {
 }
 
 func TestPredictRefuses(t *testing.T) {
+	t.Parallel()
 	home := inferencetest.New(t)
 	home.Serve(t, "digits")
 	for _, test := range []struct {

@@ -121,6 +121,7 @@ func TestRegistryCommands(t *testing.T) {
 }
 
 func TestRegistryJSON(t *testing.T) {
+	t.Parallel()
 	home := registryAt(t)
 	for _, args := range []string{
 		"promote --json flowers@1", "promote --json flowers@2", "rollback --json flowers", "list --json", "list --json flowers",
@@ -135,6 +136,7 @@ func TestRegistryJSON(t *testing.T) {
 
 // What only looks makes no home where a name was mistyped.
 func TestNoHomeIsMade(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, args := range []string{
 		"registry list", "registry show m", "registry history", "registry verify", "registry gc", "registry promote m@1",
@@ -153,6 +155,7 @@ func TestNoHomeIsMade(t *testing.T) {
 
 // Every command refuses a home that others could write to.
 func TestHomeOfEverybody(t *testing.T) {
+	t.Parallel()
 	dir := registryAt(t)
 	for _, mode := range []fs.FileMode{0o777, 0o770, 0o702} {
 		if err := os.Chmod(dir, mode); err != nil {
@@ -170,6 +173,7 @@ func TestHomeOfEverybody(t *testing.T) {
 }
 
 func TestRegistryVerifyFails(t *testing.T) {
+	t.Parallel()
 	home := registryAt(t)
 	heads, err := filepath.Glob(filepath.Join(home, "blobs", "sha256", "*", "*"))
 	if err != nil || len(heads) != 3 {
@@ -185,6 +189,7 @@ func TestRegistryVerifyFails(t *testing.T) {
 }
 
 func TestRegistryCompletion(t *testing.T) {
+	t.Parallel()
 	home := registryAt(t)
 	if _, err := runRegistry(t, home, "promote", "flowers@1"); err != nil {
 		t.Fatal(err)
@@ -208,6 +213,7 @@ func TestRegistryCompletion(t *testing.T) {
 }
 
 func TestDatasetCompletion(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	if out := mustRun(t, g.home, "datasets", "show", "", "--generate-shell-completion"); strings.Contains(out, "scans") {
 		t.Errorf("offers what one may not see: %q", out)

@@ -20,6 +20,7 @@ const hostile = "\x1b[2Jred\u202e"
 // TestNothingSteersTheTerminal prints hostile names and reasons with every kind of
 // command, and fails for any control character.
 func TestNothingSteersTheTerminal(t *testing.T) {
+	t.Parallel()
 	home, data := t.TempDir(), hostileImages(t)
 	run := func(args ...string) string {
 		t.Helper()

@@ -51,6 +51,7 @@ func versions(t *testing.T, home, model string) int {
 
 // TestMainJob trains a base, puts a head on it, and asks it.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	needs.Minutes(t)
 	dir := t.TempDir()
 	home, low, high := filepath.Join(dir, "home"), filepath.Join(dir, "low"), filepath.Join(dir, "high")
@@ -122,6 +123,7 @@ func TestMainJob(t *testing.T) {
 }
 
 func TestFailingRunsRegisterNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	home, data := filepath.Join(dir, "home"), filepath.Join(dir, "data")
 	mustRun(t, home, "datasets", "sample", "--digits", "1,2", data)

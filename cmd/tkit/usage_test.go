@@ -10,6 +10,7 @@ import (
 
 // What is mistyped is answered by a line with what was meant, not by the help.
 func TestUsageErrors(t *testing.T) {
+	t.Parallel()
 	for line, want := range map[string]string{
 		"tkit trian":                            "no command \"trian\": did you mean train?; see `tkit --help`",
 		"tkit nonsense":                         "no command \"nonsense\"; see `tkit --help`",

@@ -5,6 +5,8 @@ package commandline
 
 import (
 	"errors"
+	"flag"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 )
@@ -21,11 +23,30 @@ type Rules struct {
 // Prepare makes all commands of an application check their arguments first, and
 // report mistakes in one line, where cli would print its whole help.
 func Prepare(a *cli.App, r Rules) {
-	cli.HelpPrinter = printHelp
+	setHelp()
 	a.OnUsageError = usageError
 	a.CommandNotFound = func(c *cli.Context, name string) { c.App.Metadata[notFound] = noCommand(c, name) }
 	a.Metadata = map[string]any{prepared: r}
 	r.prepare(a.Commands)
+}
+
+// setHelp sets what all applications of cli share.
+var setHelp = sync.OnceFunc(func() {
+	cli.HelpPrinter = printHelp
+	for _, shared := range []*cli.Flag{&cli.HelpFlag, &cli.VersionFlag} {
+		if f, is := (*shared).(*cli.BoolFlag); is {
+			*shared = sharedFlag{f}
+		}
+	}
+})
+
+// A sharedFlag belongs to applications that may run at the same time. A plain flag is
+// changed when it is added to a flag set.
+type sharedFlag struct{ *cli.BoolFlag }
+
+func (f sharedFlag) Apply(set *flag.FlagSet) error {
+	own := *f.BoolFlag
+	return own.Apply(set)
 }
 
 // Keys of an application's metadata.
