@@ -19,10 +19,9 @@ import (
 // with a tab after each, and compares the command that then runs.
 func TestShellsComplete(t *testing.T) {
 	t.Parallel()
-	needs.Shell(t, "bash") // before the build
-	program := filepath.Join(t.TempDir(), "tkit")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, start := range map[string]struct {
 		args []string
@@ -59,7 +58,10 @@ func TestShellsComplete(t *testing.T) {
 	}
 }
 
-// pathWithTkit puts a program tkit into a folder bin. It is the built one for
+// asTkit is the environment variable with which the tests' program is tkit.
+const asTkit = "TKIT_TEST_AS_TKIT"
+
+// pathWithTkit puts a program tkit into a folder bin. It is the given one for
 // shells that complete; otherwise it writes its arguments, which said returns.
 func pathWithTkit(t *testing.T, dir, program, home string) (said func() string) {
 	t.Helper()
@@ -68,7 +70,7 @@ func pathWithTkit(t *testing.T, dir, program, home string) (said func() string) 
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/sh\ncase \"$1 $*\" in\n  completion* | *--generate-shell-completion) exec '" + program + "' --home '" + home + "' \"$@\" ;;\nesac\necho \"$*\" >'" + pipe + "'\n"
+	script := "#!/bin/sh\ncase \"$1 $*\" in\n  completion* | *--generate-shell-completion) exec env " + asTkit + "=1 '" + program + "' --home '" + home + "' \"$@\" ;;\nesac\necho \"$*\" >'" + pipe + "'\n"
 	if err := os.WriteFile(filepath.Join(bin, "tkit"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,13 @@ func who() string {
 	return self.Name()
 }
 
-func TestMain(m *testing.M) { os.Exit(hdfstest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asTkit) != "" {
+		main()
+		return
+	}
+	os.Exit(hdfstest.Main(m))
+}
 
 // newStored is a guarded home whose dataset scans lies in a cluster, which the
 // test's environment names. Nobody but olga has a right.
