@@ -31,8 +31,10 @@ type Serving struct {
 	stop      context.CancelFunc
 	following sync.WaitGroup
 
-	mu        sync.RWMutex
-	decisions map[decisionKey]keptDecision
+	mu           sync.RWMutex
+	decisions    map[decisionKey]keptDecision
+	restrictions map[string]keptRestrictions // by version
+
 	recording chan struct{} // is held while the audit log is written
 }
 
@@ -49,8 +51,8 @@ type keptDecision struct {
 	memberships string
 }
 
-// maxDecisions is the maximum number of cached decisions. When it is reached, all
-// are dropped.
+// maxDecisions is the maximum number of cached decisions, and of versions whose
+// restrictions are cached. When it is reached, all are dropped.
 const maxDecisions = 10_000
 
 // ServingOptions configure how requests are decided.
@@ -78,7 +80,8 @@ func (c *Catalog) Serve(ctx context.Context, o ServingOptions) (*Serving, error)
 	}
 	s := &Serving{
 		catalog: c, policy: policy, server: o.Server, anonymous: o.Anonymous, log: o.Log,
-		decisions: make(map[decisionKey]keptDecision), recording: make(chan struct{}, 1),
+		decisions: make(map[decisionKey]keptDecision), restrictions: make(map[string]keptRestrictions),
+		recording: make(chan struct{}, 1),
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop

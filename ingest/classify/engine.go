@@ -52,9 +52,6 @@ type Engine struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	changed chan struct{} // capacity 1: the manager has changed
-
-	mu         sync.Mutex
-	restricted map[string]restriction // by version
 }
 
 // Open loads the models and returns when all are available. The error wraps
@@ -65,7 +62,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 			return nil, fmt.Errorf("classify: %w", err)
 		}
 	}
-	e := &Engine{options: o, changed: make(chan struct{}, 1), restricted: make(map[string]restriction)}
+	e := &Engine{options: o, changed: make(chan struct{}, 1)}
 	e.serving, err = o.Catalog.Serve(ctx, catalog.ServingOptions{Server: o.Caller, Every: watchEvery, Log: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("classify: %w", err)
@@ -211,7 +208,7 @@ func (e *Engine) attempt(ctx context.Context, image []byte, ref registry.Ref, to
 	if err != nil {
 		return Result{}, err
 	}
-	by, err := e.restrictions(ctx, h.Manifest.Ref())
+	by, err := e.serving.Restrictions(ctx, h.Version.String(), h.Manifest)
 	if err != nil {
 		return Result{}, err
 	}

@@ -120,6 +120,14 @@ func (h *handler) metadata(_ http.ResponseWriter, r *http.Request, q question) (
 	metadata := map[string]any{"signature_def": map[string]any{"signature_def": signatures}}
 	if m := s.Manifest; m != nil {
 		metadata["labels"], metadata["preprocessing"], metadata["created"], metadata["trunk"] = m.Labels, m.Preprocessing, m.Created, m.Trunk.Digest
+		metadata["preprocessing_digest"] = m.Preprocessing.Digest()
+	}
+	if s.Manifest != nil && h.Restrictions != nil {
+		by, err := h.Restrictions(r.Context(), s.Version)
+		if err != nil {
+			return nil, err
+		}
+		metadata["restricted_by"] = by
 	}
 	return json.Marshal(map[string]any{
 		"model_spec": map[string]string{"name": s.Model, "signature_name": "", "version": strconv.Itoa(s.Number)},

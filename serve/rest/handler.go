@@ -35,6 +35,9 @@ type Options struct {
 	// Policy returns why the policy cannot be read; the server is then not
 	// ready. A nil function means that there is no policy.
 	Policy func() error
+	// Restrictions returns the datasets and models that restrict a version, for
+	// callers that may use it. A nil function means that there are none.
+	Restrictions func(ctx context.Context, v inference.Version) ([]access.Object, error)
 	// Origins are those of the web pages that may send requests.
 	Origins []string
 	// Authenticate finds the caller of a request by its Authorization header; nil

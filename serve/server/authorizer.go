@@ -61,6 +61,12 @@ func (a authorizer) load(ctx context.Context, v inference.Version) error {
 	return withReason(a.AuthorizeLoad(ctx, v.String(), v.Manifest))
 }
 
+// restrictions returns what restricts a version.
+func (a authorizer) restrictions(ctx context.Context, v inference.Version) ([]access.Object, error) {
+	by, err := a.Restrictions(ctx, v.String(), v.Manifest)
+	return by, withReason(err)
+}
+
 // versions is what the server may read of the registry.
 func (a authorizer) versions() inference.Registry { return versions{a.Versions()} }
 

@@ -228,7 +228,7 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 	s.http = frontEnd(rest.New(rest.Options{
 		Service: service, Gatherer: gatherer, Authenticate: a.authenticate,
 		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Origins: o.Origins,
-		Draining: s.draining.Load, Policy: s.policy,
+		Draining: s.draining.Load, Policy: s.policy, Restrictions: a.restrictions,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
 		Service: service, Health: s.health, Authenticate: a.authenticate, MaxMessage: int(o.MaxBody),
