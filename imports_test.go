@@ -4,6 +4,8 @@ package tkit_test
 import (
 	"encoding/json"
 	"errors"
+	"go/scanner"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -105,9 +107,10 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// maxCommandLines is the maximum number of lines of cmd/tkit, tests aside: commands
-// read flags, call one function and print.
-const maxCommandLines = 2800
+// maxCommandLines is the maximum number of lines of code in cmd/tkit, tests aside:
+// commands read flags, call one function and print. Comments and the further lines of
+// texts do not count, so that help may be long.
+const maxCommandLines = 2400
 
 func TestCommandLineIsThin(t *testing.T) {
 	files, err := filepath.Glob("cmd/tkit/*.go")
@@ -116,17 +119,33 @@ func TestCommandLineIsThin(t *testing.T) {
 	}
 	lines := 0
 	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
+		if !strings.HasSuffix(file, "_test.go") {
+			lines += codeLines(t, file)
 		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines += strings.Count(string(text), "\n")
 	}
 	if lines == 0 || lines > maxCommandLines {
-		t.Errorf("cmd/tkit has %d lines, want at most %d: move what is no flag or output to a package below", lines, maxCommandLines)
+		t.Errorf("cmd/tkit has %d lines of code, want at most %d: move what is no flag or output to a package below", lines, maxCommandLines)
+	}
+}
+
+// codeLines returns the number of lines on which a token begins.
+func codeLines(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	file := set.AddFile(path, -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, text, nil, 0)
+	lines := make(map[int]bool)
+	for {
+		pos, kind, _ := s.Scan()
+		if kind == token.EOF {
+			return len(lines)
+		}
+		lines[file.Line(pos)] = true
 	}
 }
 

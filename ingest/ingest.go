@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
-	"golang.org/x/sys/unix"
 
 	"tkit/access"
 	"tkit/catalog"
@@ -26,6 +25,8 @@ import (
 	"tkit/ingest/components"
 	"tkit/ingest/deadletter"
 	"tkit/ingest/definition"
+	"tkit/ingest/graph"
+	"tkit/ingest/status"
 	"tkit/internal/pipeline"
 	"tkit/internal/printable"
 )
@@ -45,6 +46,12 @@ type Options struct {
 	Log     *slog.Logger
 	// Counters are kept up to date during the run. They may be nil.
 	Counters *components.Counters
+	// Metrics is the address of an HTTP server for /metrics, /livez and /readyz during
+	// the run, such as "127.0.0.1:9400". "" means none.
+	Metrics string
+	// Progress is called once a second with what to tell a user in one line. It may be
+	// nil.
+	Progress func(line string)
 }
 
 // grace is how long the images in flight may take when a run is stopped. What is not
@@ -54,6 +61,15 @@ const grace = 30 * time.Second
 // Lint returns the mistakes in the file of a pipeline.
 func Lint(ctx context.Context, file string) (definition.Report, error) {
 	return definition.Lint(ctx, file)
+}
+
+// Graph returns the graph of a pipeline.
+func Graph(ctx context.Context, file string) (*graph.Graph, error) {
+	d, err := definition.Read(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return d.Graph, nil
 }
 
 // A Summary says what a run has done.
@@ -85,7 +101,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if d.DeadLetters != "" {
 		s.DeadLetters = (&components.Run{Folder: filepath.Dir(o.File)}).Path(d.DeadLetters)
 	}
-	err = run(ctx, o, d, s.DeadLetters)
+	err = run(ctx, o, d, s)
 	s.Delivered, s.Dead = o.Counters.Delivered.Load(), o.Counters.Dead.Load()
 	if err != nil {
 		err = fmt.Errorf("ingest: %w", err)
@@ -94,12 +110,10 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 }
 
 // state is the folder in the home with the pipeline's own files.
-func state(o Options, d *definition.Definition) string {
-	return filepath.Join(o.Home, "ingest", d.Name)
-}
+func state(o Options, d *definition.Definition) string { return status.Folder(o.Home, d.Name) }
 
-// run runs a pipeline that keeps its dead letters in a folder.
-func run(ctx context.Context, o Options, d *definition.Definition, dead string) (err error) {
+// run runs a pipeline that keeps its dead letters in the folder of the summary.
+func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (err error) {
 	unlock, err := lock(state(o, d), o.Replay)
 	if err != nil {
 		return err
@@ -107,9 +121,9 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 	defer func() { err = errors.Join(err, unlock()) }()
 	r := &components.Run{
 		Folder: filepath.Dir(o.File), State: state(o, d), Once: o.Once,
-		Attempts: d.Attempts, InFlight: d.InFlight, Log: o.Log, Counters: o.Counters,
+		Attempts: d.Attempts, InFlight: d.InFlight, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, o.Counters),
 	}
-	if r.Letters, err = deadletter.Open(dead); err != nil {
+	if r.Letters, err = deadletter.Open(s.DeadLetters); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Letters.Close()) }()
@@ -117,6 +131,15 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	r.Fail = fail
+	started := func() {}
+	if !o.Replay { // its run may be in progress, and keeps the status
+		ob, err := observe(ctx, o, r, s)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, ob.close(err)) }()
+		started = func() { ob.ready.Store(true) }
+	}
 	if len(d.Models) > 0 {
 		e, err := classify.Open(running, classify.Options{Catalog: o.Catalog, Caller: o.Caller, Models: d.Models, Plugins: o.Plugins, Log: o.Log})
 		if err != nil {
@@ -130,6 +153,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 		return err
 	}
 	o.Log.InfoContext(ctx, "running", "pipeline", d.Name)
+	started()
 	if err := runStream(running, stream); err != nil {
 		return err
 	}
@@ -141,30 +165,24 @@ func run(ctx context.Context, o Options, d *definition.Definition, dead string) 
 
 // lock makes the folder of a pipeline's state and reserves it for this process: for its
 // run or for its replay.
-func lock(state string, replay bool) (unlock func() error, err error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
+func lock(folder string, replay bool) (unlock func() error, err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	name := "run"
+	name := status.RunLock
 	if replay {
-		name = "replay"
+		name = status.ReplayLock
 	}
-	f, err := os.OpenFile(filepath.Join(state, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	unlock, err = status.Lock(folder, name)
+	if errors.Is(err, status.ErrLocked) {
+		err = fmt.Errorf("a %s of the pipeline %s is %w", name, filepath.Base(folder), err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("a %s of the pipeline %s is in progress already", name, filepath.Base(state))
-		}
-		return nil, errors.Join(err, f.Close())
-	}
-	return f.Close, nil
+	return unlock, err
 }
 
 func build(d *definition.Definition, r *components.Run, o Options) (*service.Stream, error) {
 	env := service.NewEnvironment()
-	err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r), components.RegisterReplay(env, r))
+	err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r), components.RegisterReplay(env, r), components.RegisterMetrics(env, r.Metrics))
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +194,7 @@ func build(d *definition.Definition, r *components.Run, o Options) (*service.Str
 	}
 	b := env.NewStreamBuilder()
 	b.SetLogger(slog.New(engineLog{o.Log.Handler()}))
-	if err := b.SetYAML(config); err != nil {
+	if err := errors.Join(b.SetYAML(config), b.SetMetricsYAML(components.MetricsConfig)); err != nil {
 		return nil, err
 	}
 	return b.Build()

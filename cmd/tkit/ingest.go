@@ -2,13 +2,18 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/ingest"
+	"tkit/ingest/starter"
+	"tkit/ingest/status"
 	"tkit/internal/commandline"
+	"tkit/internal/present"
+	"tkit/internal/printable"
 )
 
 func ingestCommand() *cli.Command {
@@ -16,6 +21,19 @@ func ingestCommand() *cli.Command {
 		Name:  "ingest",
 		Usage: "classify images as they arrive, by a pipeline that a file describes",
 		Subcommands: []*cli.Command{
+			{
+				Name:      "new",
+				Usage:     "write the file of a first pipeline, with comments",
+				ArgsUsage: "FILE",
+				Description: `Examples:
+   tkit ingest new flowers.yaml --model flowers --from incoming --to classified`,
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "model", Usage: "classify with `MODEL[@VERSION|@ALIAS]`", Required: true},
+					&cli.StringFlag{Name: "from", Usage: "read the images of `FOLDER`", Value: "incoming"},
+					&cli.StringFlag{Name: "to", Usage: "write the classified images into `FOLDER`", Value: "classified"},
+				},
+				Action: newPipeline,
+			},
 			{
 				Name:      "run",
 				Usage:     "run a pipeline",
@@ -25,9 +43,12 @@ continues where it ended. docs/ingest.md describes the file.
 
 Examples:
    tkit ingest run flowers.yaml
-   tkit ingest run flowers.yaml --once`,
+   tkit ingest run flowers.yaml --once
+   tkit ingest run flowers.yaml --metrics 127.0.0.1:9400`,
 				Flags: append([]cli.Flag{
-					&cli.BoolFlag{Name: "once", Usage: "end when the images that exist are delivered"}, purposeFlag(), jsonFlag(),
+					&cli.BoolFlag{Name: "once", Usage: "end when the images that exist are delivered"},
+					&cli.StringFlag{Name: "metrics", Usage: "serve /metrics for Prometheus, /livez and /readyz at `ADDRESS`, without authentication"},
+					purposeFlag(), jsonFlag(),
 				}, hostFlags()...),
 				Action: inHome(withCatalog(runPipeline)),
 			},
@@ -56,17 +77,72 @@ Examples:
 					return errors.Join(commandline.Show(c, r, r.WriteText), r.Err())
 				},
 			},
+			{
+				Name:      "graph",
+				Usage:     "draw a pipeline",
+				ArgsUsage: "PIPELINE",
+				Description: `Examples:
+   tkit ingest graph flowers.yaml
+   tkit ingest graph flowers.yaml --as svg > flowers.svg`,
+				Flags:  []cli.Flag{&cli.StringFlag{Name: "as", Usage: "draw it as `FORMAT`: text, svg, dot (for Graphviz) or json", Value: "text"}},
+				Action: graphPipeline,
+			},
+			{
+				Name:      "status",
+				Usage:     "show what the pipelines of the home do, or have done",
+				ArgsUsage: "[NAME...]",
+				Description: `The counts are those of the run in progress, or of the last one.
+
+Examples:
+   tkit ingest status
+   tkit ingest status flowers --json`,
+				Flags:  []cli.Flag{jsonFlag()},
+				Action: showPipelines,
+			},
 		},
 	}
 }
 
+func newPipeline(c *cli.Context) error {
+	file := c.Args().First()
+	if err := starter.Write(file, starter.Options{Model: c.String("model"), From: c.String("from"), To: c.String("to")}); err != nil {
+		return fmt.Errorf("ingest new: %w", err)
+	}
+	_, err := printable.Fprintf(c.App.Writer, "wrote %s; run it: tkit ingest run %[1]s\n", file)
+	return err
+}
+
 func runPipeline(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	s, err := ingest.Run(c.Context, ingest.Options{
-		Home: c.Path("home"), File: c.Args().First(), Once: c.Bool("once"), Replay: c.Command.Name == "replay",
-		Catalog: k, Caller: who, Plugins: pluginSteps(c), Log: commandline.NewLog(c, false),
-	})
+	o := ingest.Options{
+		Home: c.Path("home"), File: c.Args().First(), Once: c.Bool("once"), Replay: c.Command.Name == "replay", Metrics: c.String("metrics"),
+		Catalog: k, Caller: who, Plugins: pluginSteps(c),
+	}
+	line := present.NewStatusLine(c.App.ErrWriter)
+	if line != nil && !c.Bool("json") {
+		c.App.ErrWriter = line
+		o.Progress = line.Set
+		defer line.Clear()
+	}
+	o.Log = commandline.NewLog(c, false)
+	s, err := ingest.Run(c.Context, o)
 	if err != nil {
 		return err
 	}
 	return commandline.Show(c, s, s.WriteText)
+}
+
+func graphPipeline(c *cli.Context) error {
+	g, err := ingest.Graph(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	return g.Write(c.App.Writer, c.String("as"))
+}
+
+func showPipelines(c *cli.Context) error {
+	t, err := status.List(c.Context, c.Path("home"), c.Args().Slice()...)
+	if err != nil {
+		return err
+	}
+	return commandline.Show(c, t, t.WriteText)
 }

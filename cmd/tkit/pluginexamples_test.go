@@ -70,8 +70,9 @@ func TestExamplePlugins(t *testing.T) {
 	}
 }
 
-// served starts `tkit serve`, classifies an image with it, and ends it.
-func served(t *testing.T, home, model, path string) (likeliest string) {
+// startServer runs `tkit serve` until the test ends, and returns its URL when its
+// models answer.
+func startServer(t *testing.T, home string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	said, out := io.Pipe()
@@ -82,26 +83,33 @@ func served(t *testing.T, home, model, path string) (likeliest string) {
 		ended <- a.RunContext(ctx, []string{"tkit", "--home", home, "serve", "--http", "127.0.0.1:0", "--grpc", "", "--drain", "0s"})
 		out.Close()
 	}()
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		go io.Copy(io.Discard, said)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	}()
-	address, lines := "", bufio.NewScanner(said)
+	})
+	lines := bufio.NewScanner(said)
 	for ready := false; !ready && lines.Scan(); { // its models are listed when they answer
 		if where, is := strings.CutPrefix(lines.Text(), "HTTP "); is {
-			address = strings.TrimSpace(where)
+			url = strings.TrimSpace(where)
 		}
 		ready = strings.HasPrefix(lines.Text(), "MODEL ")
 	}
+	return url
+}
+
+// served classifies an image with a server.
+func served(t *testing.T, home, model, path string) (likeliest string) {
+	t.Helper()
+	url := startServer(t, home)
 	image, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer image.Close()
-	answer, err := http.Post(address+"/v1/models/"+model+":classify-image", "image/png", image)
+	answer, err := http.Post(url+"/v1/models/"+model+":classify-image", "image/png", image)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"tkit/datasets/digits"
 	"tkit/datasets/pictures"
 	"tkit/inference"
+	"tkit/ingest/graph"
 	"tkit/internal/commandline"
 	"tkit/plugins/scaffold"
 	"tkit/plugins/trial"
@@ -59,6 +60,7 @@ var argumentValues = commandline.Values{
 	"--digits":               {Check: commandline.Parsed(digits.Parse)},
 	"--expires":              {Check: checkExpiry(access.ParseExpiry)},
 	"--format":               {Choices: digits.Formats()},
+	"--as":                   {Choices: graph.Formats},
 	"--grpc":                 {Check: commandline.CheckAddress},
 	"--http":                 {Check: commandline.CheckAddress},
 	"--known":                {Check: commandline.Parsed(audit.ParsePosition)},

@@ -4,36 +4,47 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
+	"tkit/access"
 	"tkit/ingest/classify"
 	"tkit/ingest/failure"
+	"tkit/ingest/remote"
 	"tkit/registry"
 )
 
 func classifySpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
-		Summary("Classifies the image with models of the home's registry, in this process.").
+		Summary("Classifies the image with models of the home's registry, in this process or with a server.").
 		Description(`The predictions are added to the metadata of the image: tkit_results has those of all models, with
 the model, the version and its alias, the labels, the digest of the preprocessing and what restricts the version.
 tkit_model, tkit_version, tkit_label and tkit_probability are those of the first model. Models that share a trunk and a
 preprocessing need one pass through the trunk. An alias is followed when it moves. An image waits for a model that is
-overloaded.`).
+overloaded, and for a server that does not answer.`).
 		Fields(
 			service.NewStringListField("models").Description("MODEL (its production version), MODEL@VERSION or MODEL@ALIAS."),
 			service.NewIntField("top").Description("The number of most probable labels of each model.").Default(5),
+			service.NewStringField("server").Description("The URL of a `tkit serve` that classifies with its models. By default this process does, with those of the home.").Default(""),
+			service.NewStringField("token").Description("The token for the server. Its principal needs the right to use the models.").Default("").Secret(),
+			service.NewStringField("ca").Description("A file with the certificates of the server's authority, relative to the pipeline's file. By default the system's are trusted.").Default(""),
 		)
 }
 
-// Models returns the models that a tkit_classify names. Its configuration is given as
-// YAML, with the component's name.
+// Models returns the models that a tkit_classify needs in this process. Its
+// configuration is given as YAML, with the component's name.
 func Models(config string) ([]registry.Ref, error) {
 	c, err := parseConfig(Classifier, classifySpec(), config)
 	if err != nil {
 		return nil, err
 	}
-	return models(&fields{config: c})
+	f := &fields{config: c}
+	refs, err := models(f)
+	if f.text("server") != "" {
+		refs = nil
+	}
+	return refs, errors.Join(err, f.err)
 }
 
 func models(f *fields) ([]registry.Ref, error) {
@@ -56,9 +67,12 @@ func models(f *fields) ([]registry.Ref, error) {
 
 // A classifier is the processor tkit_classify.
 type classifier struct {
-	run    *Run
-	models []registry.Ref
-	top    int
+	run      *Run
+	classify ClassifyFunc
+	server   *remote.Client // nil if this process classifies
+	models   []registry.Ref
+	top      int
+	answered atomic.Bool
 }
 
 func newClassifier(c *service.ParsedConfig, r *Run) (service.Processor, error) {
@@ -67,11 +81,26 @@ func newClassifier(c *service.ParsedConfig, r *Run) (service.Processor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &classifier{run: r, models: refs, top: f.number("top")}
-	if f.err == nil && p.top < 1 {
-		f.err = errors.New("top must be at least 1")
+	p := &classifier{run: r, classify: r.Classify, models: refs, top: f.number("top")}
+	o := remote.Options{URL: f.text("server"), Token: f.text("token"), CA: f.text("ca")}
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case p.top < 1:
+		return nil, errors.New("top must be at least 1")
+	case o.URL == "" && (o.Token != "" || o.CA != ""):
+		return nil, errors.New("token and ca are for a server: name it in the field server")
+	case o.URL == "":
+		return p, nil
 	}
-	return p, f.err
+	if o.CA != "" {
+		o.CA = r.Path(o.CA)
+	}
+	if p.server, err = remote.New(o); err != nil {
+		return nil, err
+	}
+	p.classify = p.server.Classify
+	return p, nil
 }
 
 func (p *classifier) Process(ctx context.Context, m *service.Message) (service.MessageBatch, error) {
@@ -79,11 +108,12 @@ func (p *classifier) Process(ctx context.Context, m *service.Message) (service.M
 	if err != nil {
 		return nil, &failure.Error{Stage: classify.Stage, Err: err}
 	}
-	results, err := p.run.Classify(ctx, image, p.models, p.top)
+	results, err := p.classify(ctx, image, p.models, p.top)
 	if err != nil {
-		p.run.lost(err)
+		p.fatal(err)
 		return nil, err
 	}
+	p.answered.Store(true)
 	plain, err := plainOf(results)
 	if err != nil {
 		return nil, &failure.Error{Stage: classify.Stage, Err: err}
@@ -97,6 +127,15 @@ func (p *classifier) Process(ctx context.Context, m *service.Message) (service.M
 	return service.MessageBatch{m}, nil
 }
 
+// fatal ends the run if the error says that it may not use a model, or that a server
+// has no such model from the start.
+func (p *classifier) fatal(err error) {
+	missing := errors.Is(err, registry.ErrNotFound) && !p.answered.Load()
+	if missing || errors.Is(err, access.ErrDenied) || errors.Is(err, access.ErrUnauthenticated) {
+		p.run.Fail(err)
+	}
+}
+
 // plainOf returns results as the engine's mappings read them: maps, lists and numbers.
 func plainOf(results []classify.Result) (plain any, err error) {
 	encoded, err := json.Marshal(results)
@@ -106,4 +145,9 @@ func plainOf(results []classify.Result) (plain any, err error) {
 	return plain, err
 }
 
-func (p *classifier) Close(context.Context) error { return nil }
+func (p *classifier) Close(context.Context) error {
+	if p.server != nil {
+		p.server.Close()
+	}
+	return nil
+}

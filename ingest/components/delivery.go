@@ -12,6 +12,7 @@ import (
 
 	"tkit/ingest/deadletter"
 	"tkit/ingest/failure"
+	"tkit/ingest/status"
 )
 
 // DeliveryInput is the name of the input that RegisterDelivery adds. It has the field
@@ -56,6 +57,7 @@ type delivery struct {
 // A parcel is an image from its reading to its acknowledgement.
 type parcel struct {
 	message  *service.Message // as the child gave it
+	read     time.Time
 	attempts int
 	answer   func(ctx context.Context, err error) error // to the child
 }
@@ -92,7 +94,7 @@ func (d *delivery) read() {
 		}
 		answer = once(len(batch), answer)
 		for _, m := range batch {
-			d.accept(&parcel{message: m, answer: answer})
+			d.accept(&parcel{message: m, read: time.Now(), answer: answer})
 		}
 	}
 }
@@ -125,6 +127,7 @@ func (d *delivery) accept(p *parcel) {
 		return
 	}
 	d.run.Counters.Read.Add(1)
+	d.run.Counters.InFlight.Add(1)
 	d.mu.Lock()
 	d.open[p] = true
 	d.mu.Unlock()
@@ -162,6 +165,7 @@ func (d *delivery) ReadBatch(ctx context.Context) (service.MessageBatch, service
 				return d.failed(ctx, p, err)
 			}
 			d.run.Counters.Delivered.Add(1)
+			d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
 			return d.done(ctx, p)
 		}, nil
 	case <-d.ended:
@@ -177,6 +181,7 @@ func (d *delivery) done(ctx context.Context, p *parcel) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.open, p)
+	d.run.Counters.InFlight.Add(-1)
 	<-d.slots
 	d.endIfDone()
 	return err
@@ -189,7 +194,8 @@ func (d *delivery) failed(ctx context.Context, p *parcel, err error) error {
 	if errors.Is(err, context.Canceled) {
 		kind = failure.Outage // the run stops
 	}
-	source, _ := p.message.MetaGetMut(metaSource)
+	source, _ := p.message.MetaGet(metaSource)
+	d.run.Counters.LastFailure.Store(&status.Failure{Time: time.Now().UTC(), Source: source, Stage: failure.StageOf(err), Cause: causeOf(err)})
 	if kind == failure.Lasting || kind == failure.Unknown && p.attempts >= d.run.Attempts {
 		dead := d.bury(ctx, p, err)
 		if dead == nil {
@@ -265,6 +271,7 @@ func (d *delivery) Close(ctx context.Context) error {
 	d.tasks.Wait()
 	d.mu.Lock()
 	left := d.open
+	d.run.Counters.InFlight.Add(-int64(len(left)))
 	d.open = make(map[*parcel]bool)
 	d.mu.Unlock()
 	for p := range left {

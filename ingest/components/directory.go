@@ -74,6 +74,7 @@ func (d *directoryInput) Connect(ctx context.Context) (err error) {
 		d.run.Fail(err)
 		return service.ErrEndOfInput
 	}
+	d.run.Counters.addInput(d.watcher.Waiting)
 	return nil
 }
 

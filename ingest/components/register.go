@@ -1,8 +1,9 @@
 package components
 
 import (
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/warpstreamlabs/bento/public/service"
 	"gopkg.in/yaml.v3"
@@ -13,29 +14,80 @@ import (
 	_ "github.com/warpstreamlabs/bento/public/components/pure"
 )
 
-// The names of tkit's components.
-const (
-	Directory  = "tkit_directory"
-	Classifier = "tkit_classify"
-	Folder     = "tkit_folder"
-)
+// A component is one of tkit's own.
+type component struct {
+	kind   string // as the engine names it: input, processor or output
+	spec   func() *service.ConfigSpec
+	add    func(env *service.Environment, name string, r *Run) error
+	create func(c *service.ParsedConfig, r *Run) error // creates one and discards it
+}
+
+// Classifier is the name of the processor that classifies.
+const Classifier = "tkit_classify"
+
+// own are tkit's components by their names.
+var own = map[string]component{
+	"tkit_directory": inputOf(directorySpec, newDirectory),
+	Classifier:       processorOf(classifySpec, newClassifier),
+	"tkit_folder":    outputOf(folderSpec, newFolder),
+}
+
+func inputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Input, error)) component {
+	return component{
+		kind: "input", spec: spec,
+		add: func(env *service.Environment, name string, r *Run) error {
+			return env.RegisterInput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Input, error) { return create(c, r) })
+		},
+		create: func(c *service.ParsedConfig, r *Run) error {
+			_, err := create(c, r)
+			return err
+		},
+	}
+}
+
+func processorOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Processor, error)) component {
+	return component{
+		kind: "processor", spec: spec,
+		add: func(env *service.Environment, name string, r *Run) error {
+			return env.RegisterProcessor(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Processor, error) { return create(c, r) })
+		},
+		create: func(c *service.ParsedConfig, r *Run) error {
+			_, err := create(c, r)
+			return err
+		},
+	}
+}
+
+func outputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Output, int, error)) component {
+	return component{
+		kind: "output", spec: spec,
+		add: func(env *service.Environment, name string, r *Run) error {
+			return env.RegisterOutput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Output, int, error) { return create(c, r) })
+		},
+		create: func(c *service.ParsedConfig, r *Run) error {
+			_, _, err := create(c, r)
+			return err
+		},
+	}
+}
+
+// Names returns the names of tkit's components of a kind, sorted.
+func Names(kind string) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		if own[name].kind == kind {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Register adds tkit's components to an environment of the engine. Without a run they
 // can be checked and documented, and not started.
 func Register(env *service.Environment, r *Run) error {
-	err := errors.Join(
-		env.RegisterInput(Directory, directorySpec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Input, error) {
-			return newDirectory(c, r)
-		}),
-		env.RegisterProcessor(Classifier, classifySpec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Processor, error) {
-			return newClassifier(c, r)
-		}),
-		env.RegisterOutput(Folder, folderSpec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Output, int, error) {
-			return newFolder(c, r)
-		}),
-	)
-	if err != nil {
-		return fmt.Errorf("components: %w", err)
+	for name, c := range own {
+		if err := c.add(env, name, r); err != nil {
+			return fmt.Errorf("components: %w", err)
+		}
 	}
 	return nil
 }
@@ -55,24 +107,15 @@ func RegisterReplay(env *service.Environment, r *Run) error {
 // and returns nil for others. The configuration is given as YAML, with the component's
 // name.
 func CheckConfig(name, config string) error {
-	specs := map[string]*service.ConfigSpec{Directory: directorySpec(), Classifier: classifySpec(), Folder: folderSpec()}
-	spec, ours := specs[name]
+	o, ours := own[name]
 	if !ours {
 		return nil
 	}
-	c, err := parseConfig(name, spec, config)
+	c, err := parseConfig(name, o.spec(), config)
 	if err != nil {
 		return err
 	}
-	switch name {
-	case Directory:
-		_, err = newDirectory(c, &Run{})
-	case Classifier:
-		_, err = newClassifier(c, &Run{})
-	case Folder:
-		_, _, err = newFolder(c, &Run{})
-	}
-	if err != nil {
+	if err := o.create(c, &Run{}); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

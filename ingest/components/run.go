@@ -5,13 +5,10 @@ package components
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
-	"tkit/access"
 	"tkit/ingest/classify"
 	"tkit/ingest/deadletter"
 	"tkit/ingest/ledger"
@@ -29,23 +26,18 @@ type Run struct {
 	InFlight int // images between the input and the last output
 	Letters  *deadletter.Store
 	Counters *Counters
+	Metrics  *Metrics
 	Log      *slog.Logger
 	// Fail ends the run with an error that no attempt can overcome.
-	Fail func(error)
-	// Classify classifies an image; see [classify.Engine.Classify].
-	Classify func(ctx context.Context, image []byte, models []registry.Ref, top int) ([]classify.Result, error)
+	Fail     func(error)
+	Classify ClassifyFunc // in this process
 
 	mu     sync.Mutex
 	ledger *ledger.Ledger
 }
 
-// Counters count the images of a run.
-type Counters struct {
-	Read      atomic.Int64 // from the input
-	Delivered atomic.Int64 // to all outputs
-	Failed    atomic.Int64 // attempts that failed
-	Dead      atomic.Int64 // that became dead letters
-}
+// A ClassifyFunc classifies an image; see [classify.Engine.Classify].
+type ClassifyFunc func(ctx context.Context, image []byte, models []registry.Ref, top int) ([]classify.Result, error)
 
 // openLedger opens the run's ledger, once.
 func (r *Run) openLedger(ctx context.Context) (*ledger.Ledger, error) {
@@ -77,11 +69,4 @@ func (r *Run) Path(p string) string {
 		return p
 	}
 	return filepath.Join(r.Folder, p)
-}
-
-// lost ends the run if the error says that it has lost the right to use a model.
-func (r *Run) lost(err error) {
-	if errors.Is(err, access.ErrDenied) {
-		r.Fail(err)
-	}
 }

@@ -1,20 +1,26 @@
 package definition
 
+import "tkit/ingest/components"
+
 // rootFields are the fields of a pipeline's file. The engine's others are refused: a
 // buffer acknowledges images before they are delivered, error_handling is tkit's, and
 // the rest belongs to the process.
 var rootFields = []string{"name", "input", "pipeline", "output", "delivery", "cache_resources", "rate_limit_resources"}
 
-// allowed are the components that keep the guarantees of a pipeline, by kind: nothing
-// is lost, nothing that failed is written, one image never stops the others, and no
-// program is executed.
-var allowed = map[string][]string{
-	"input": {"tkit_directory", "broker"},
+// stock are the engine's components that keep the guarantees of a pipeline, by kind:
+// nothing is lost, nothing that failed is written, one image never stops the others, and
+// no program is executed.
+var stock = map[string][]string{
+	"input": {"broker"},
 	"processor": {
-		"tkit_classify", "branch", "cache", "cached", "catch", "for_each", "http", "json_schema", "log", "mapping", "metric", "mutation",
-		"parallel", "rate_limit", "sleep", "switch", "try",
+		"branch", "cache", "cached", "catch", "for_each", "http", "json_schema", "log", "mapping", "metric", "mutation", "parallel",
+		"rate_limit", "sleep", "switch", "try",
 	},
-	"output":     {"tkit_folder", "broker", "drop", "fallback", "http_client"},
+	"output":     {"broker", "drop", "fallback", "http_client"},
 	"cache":      {"file", "lru", "memory", "multilevel", "noop", "ttlru"},
 	"rate_limit": {"local"},
 }
+
+// allowed returns the names of the components of a kind that pipelines may use, tkit's
+// own first. It is empty for kinds that are not checked.
+func allowed(kind string) []string { return append(components.Names(kind), stock[kind]...) }

@@ -38,14 +38,13 @@ func Check(text []byte) ([]Finding, error) {
 	if err := components.Register(env, nil); err != nil {
 		return nil, err
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	root, err := readDocument(text)
+	if err != nil {
 		return []Finding{unreadable(err)}, nil
 	}
-	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
+	if root == nil {
 		return []Finding{{Line: 1, Problem: "the file has no pipeline: it needs the fields name, input, pipeline and output"}}, nil
 	}
-	root := document.Content[0]
 	findings := checkRoot(root)
 	if len(findings) > 0 { // the engine would report follow-up errors
 		return findings, nil
@@ -66,6 +65,7 @@ func Check(text []byte) ([]Finding, error) {
 			return nil, err
 		}
 		findings = append(findings, checkDelivery(root)...)
+		findings = append(findings, s.checkSecrets(root)...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return findings, nil
@@ -124,8 +124,8 @@ func checkComponents(env *service.Environment, root *yaml.Node) (findings []Find
 		lines := linesOf(root, c.Name)
 		line := lines[min(walked[c.Name], len(lines)-1)]
 		walked[c.Name]++
-		names, checked := allowed[c.ComponentType]
-		if checked && !slices.Contains(names, c.Name) {
+		names := allowed(c.ComponentType)
+		if len(names) > 0 && !slices.Contains(names, c.Name) {
 			findings = append(findings, Finding{Line: line, Problem: fmt.Sprintf(
 				"the %s %s is not available in pipelines of tkit; available are %s", c.ComponentType, c.Name, strings.Join(names, ", "))})
 		}

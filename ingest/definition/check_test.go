@@ -90,6 +90,14 @@ func TestMistakes(t *testing.T) {
 		{"name: flowers", "# BENTO LINT DISABLE\nname: flowers\ndelivery: {atempts: 2}", 3, `no field "atempts"`, `"attempts"`},
 		{"path: more", "path: ${TKIT_TEST_UNSET}", 1, "TKIT_TEST_UNSET", ""},
 		{"path: more", "path: ${TKIT_TEST_SET}", 0, "", ""},
+		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: tkit_x", 14, "the field token has a secret in clear text", ""},
+		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: ${TKIT_TEST_SET}", 0, "", ""},
+		{"[flowers, herbs@2]", "[flowers]\n        server: http://models:1\n        token: ${TKIT_TEST_SET}", 11, "use an https:// URL", ""},
+		{"[flowers, herbs@2]", "[flowers]\n        token: ${TKIT_TEST_SET}", 11, "name it in the field server", ""},
+		{"drop: {}", "http_client: {url: 'http://me:secret@host'}", 25, "a URL has a secret", ""},
+		{"drop: {}", "http_client: {url: 'http://me:${TKIT_TEST_SET}@host'}", 0, "", ""},
+		{"drop: {}", "http_client: {url: 'http://host', headers: {Authorization: Bearer x}}", 25, "the header Authorization", ""},
+		{"drop: {}", "http_client: {url: 'http://host', basic_auth: {password: x}}", 25, "the field password", ""},
 		{"input:", "input: [", 0, "YAML", ""},
 	} {
 		text := strings.Replace(valid, c.old, c.new, 1)
@@ -140,6 +148,7 @@ func TestRead(t *testing.T) {
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(valid))
 	f.Add([]byte("name: a\ninput: {tkit_directory: {path: in}}\noutput: {drop: {}}\n"))
+	f.Add([]byte("name: a\ninput: &i {broker: {inputs: [*i]}}\noutput: {drop: {}}\n"))
 	f.Add([]byte("name: &a b\ninput: *a\noutput: [1]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		defer fuzztest.Watch(t, len(text))()

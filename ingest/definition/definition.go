@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tkit/ingest/components"
+	"tkit/ingest/graph"
 	"tkit/internal/inputfile"
 	"tkit/internal/printable"
 	"tkit/registry"
@@ -25,6 +26,7 @@ type Definition struct {
 	// Engine is the configuration for the stream engine, in YAML. Its input is wrapped
 	// in components.DeliveryInput, and its outputs refuse images that have failed.
 	Engine string
+	Graph  *graph.Graph
 	// Models are those of all classifiers, each once.
 	Models []registry.Ref
 }
@@ -106,16 +108,16 @@ func (d *Definition) Replay() (string, error) {
 
 // parse reads a text that Check has accepted.
 func parse(text []byte) (*Definition, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	root, err := readDocument(text)
+	if err != nil {
 		return nil, err
 	}
-	ours, engine := split(document.Content[0])
+	d := &Definition{Graph: graph.New(root)}
+	ours, engine := split(root)
 	encoded, err := encode(ours)
 	if err != nil {
 		return nil, err
 	}
-	d := &Definition{}
 	if d.Delivery, err = components.ParseDelivery(string(encoded)); err != nil {
 		return nil, err
 	}
@@ -237,7 +239,7 @@ func refuseFailed(output *yaml.Node) {
 		case contains:
 			eachOutput(get(value, field))
 			failFast(value)
-		case slices.Contains(allowed["output"], key.Value):
+		case slices.Contains(allowed("output"), key.Value):
 			output.Content[i] = scalar("reject_errored")
 			output.Content[i+1] = mapping(key.Value, value)
 		}

@@ -1,7 +1,6 @@
 package definition
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +69,8 @@ func nearest(name string, names []string) string {
 
 // allAllowed returns the names of the allowed components of all kinds.
 func allAllowed() (names []string) {
-	for _, some := range allowed {
-		names = append(names, some...)
+	for kind := range stock {
+		names = append(names, allowed(kind)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -109,28 +108,18 @@ func (s suggester) fieldsIn(above []string) []string {
 
 // fieldNames returns the names of a component's fields, also of nested ones.
 func fieldNames(view *service.ConfigView) (names []string) {
-	type spec struct {
-		Name     string `json:"name"`
-		Children []spec `json:"children"`
-	}
-	var component struct {
-		Config spec `json:"config"`
-	}
-	encoded, err := view.FormatJSON()
-	if err == nil {
-		err = json.Unmarshal(encoded, &component)
-	}
+	spec, err := specOf(view)
 	if err != nil {
 		return nil // then there is no suggestion
 	}
-	var collect func(spec)
-	collect = func(s spec) {
+	var collect func(fieldSpec)
+	collect = func(s fieldSpec) {
 		for _, child := range s.Children {
 			names = append(names, child.Name)
 			collect(child)
 		}
 	}
-	collect(component.Config)
+	collect(spec)
 	return names
 }
 

@@ -100,6 +100,14 @@ func (w *Watcher) Next(ctx context.Context) (*File, error) {
 	}
 }
 
+// Waiting returns the number of files that Next has not returned yet, as far as the
+// watcher knows them.
+func (w *Watcher) Waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
 // head takes the first sighting from the queue if it has settled. Otherwise it returns
 // how long to wait for that, and what ends the wait earlier.
 func (w *Watcher) head() (s sighting, wait time.Duration, wake <-chan struct{}, err error) {

@@ -1,0 +1,153 @@
+package components
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/warpstreamlabs/bento/public/service"
+
+	"tkit/ingest/status"
+)
+
+// Counters count the images of a run.
+type Counters struct {
+	Read      atomic.Int64 // from the input
+	Delivered atomic.Int64 // to all outputs
+	Failed    atomic.Int64 // attempts that failed
+	Dead      atomic.Int64 // that became dead letters
+	InFlight  atomic.Int64 // now between the input and the last output
+	// LastFailure is nil before the first failure.
+	LastFailure atomic.Pointer[status.Failure]
+
+	mu      sync.Mutex
+	waiting []func() int
+}
+
+// addInput adds an input that says how many images it knows of and has not read yet.
+func (c *Counters) addInput(waiting func() int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, waiting)
+}
+
+// Waiting returns the number of images that the inputs know of and have not read yet.
+func (c *Counters) Waiting() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, waiting := range c.waiting {
+		n += waiting()
+	}
+	return n
+}
+
+// prefix begins the names of all metrics of pipelines.
+const prefix = "tkit_ingest_"
+
+// latencies are the upper bounds of the buckets of durations, in seconds.
+var latencies = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// Metrics are the Prometheus metrics of a run.
+type Metrics struct {
+	registry *prometheus.Registry
+	latency  prometheus.Histogram // from the reading of an image to its delivery
+}
+
+// NewMetrics returns metrics of a run with its counters. The label pipeline of each is
+// the pipeline's name.
+func NewMetrics(pipeline string, c *Counters) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	reg := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": pipeline}, m.registry)
+	for _, one := range []struct {
+		name, help string
+		value      *atomic.Int64
+	}{
+		{"read_total", "Images read from the inputs.", &c.Read},
+		{"delivered_total", "Images that all outputs have accepted.", &c.Delivered},
+		{"failed_attempts_total", "Attempts to process or deliver an image that failed.", &c.Failed},
+		{"dead_letters_total", "Images that became dead letters.", &c.Dead},
+	} {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: prefix + one.name, Help: one.help},
+			func() float64 { return float64(one.value.Load()) }))
+	}
+	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "in_flight", Help: "Images between the input and the last output."},
+			func() float64 { return float64(c.InFlight.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "waiting", Help: "Images that the inputs know of and have not read yet."},
+			func() float64 { return float64(c.Waiting()) }))
+	m.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: prefix + "delivery_seconds", Help: "Time from the reading of an image to its delivery, with all attempts.", Buckets: latencies,
+	})
+	reg.MustRegister(m.latency)
+	return m
+}
+
+// Gatherer returns the metrics for an HTTP handler.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// MetricsConfig is the configuration of the engine's metrics, in YAML.
+const MetricsConfig = "tkit_metrics: {}"
+
+// RegisterMetrics adds the exporter of the engine's own metrics: those of each
+// component, labelled with its path in the pipeline's file and its label.
+func RegisterMetrics(env *service.Environment, m *Metrics) error {
+	err := env.RegisterMetricsExporter("tkit_metrics", service.NewConfigSpec(),
+		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) {
+			return exporter{m.registry}, nil
+		})
+	if err != nil {
+		return fmt.Errorf("components: %w", err)
+	}
+	return nil
+}
+
+// An exporter passes the engine's metrics on to Prometheus.
+type exporter struct{ registry prometheus.Registerer }
+
+// register registers a metric, or returns the one that has its name: the engine asks
+// for the same name for each component.
+func register[M prometheus.Collector](r prometheus.Registerer, metric M) M {
+	err := r.Register(metric)
+	if existing, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if same, ok := existing.ExistingCollector.(M); ok {
+			return same
+		}
+	}
+	return metric
+}
+
+func (e exporter) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
+	v := register(e.registry, prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name + "_total", Help: "Of the stream engine: " + name + "."}, labels))
+	return func(values ...string) service.MetricsExporterCounter { return counter{v.WithLabelValues(values...)} }
+}
+
+func (e exporter) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
+	name = strings.TrimSuffix(name, "_ns") + "_seconds"
+	v := register(e.registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: "Of the stream engine: " + name + ".", Buckets: latencies}, labels))
+	return func(values ...string) service.MetricsExporterTimer { return timer{v.WithLabelValues(values...)} }
+}
+
+func (e exporter) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
+	v := register(e.registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + name, Help: "Of the stream engine: " + name + "."}, labels))
+	return func(values ...string) service.MetricsExporterGauge { return gauge{v.WithLabelValues(values...)} }
+}
+
+func (exporter) Close(context.Context) error { return nil }
+
+type counter struct{ prometheus.Counter }
+
+func (c counter) Incr(n int64) { c.Add(float64(n)) }
+
+type timer struct{ prometheus.Observer }
+
+// Timing observes nanoseconds.
+func (t timer) Timing(delta int64) { t.Observe(time.Duration(delta).Seconds()) }
+
+type gauge struct{ prometheus.Gauge }
+
+func (g gauge) Set(value int64) { g.Gauge.Set(float64(value)) }

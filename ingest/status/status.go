@@ -1,0 +1,123 @@
+// Package status keeps what the run of a pipeline tells about itself in a file of the
+// home, for other processes.
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tkit/internal/durable"
+	"tkit/internal/inputfile"
+)
+
+// A Status is the state of a pipeline: of its run in progress, or of the last one.
+type Status struct {
+	Pipeline  string `json:"pipeline"`
+	File      string `json:"file"` // with the description of the pipeline
+	Principal string `json:"principal"`
+	// Running is whether a run is in progress. It is not kept: the lock of the run
+	// says it.
+	Running bool      `json:"running"`
+	Started time.Time `json:"started"`
+	Updated time.Time `json:"updated"`
+
+	Read           int64 `json:"read"`            // images from the inputs
+	Delivered      int64 `json:"delivered"`       // images that all outputs have accepted
+	FailedAttempts int64 `json:"failed_attempts"` // attempts to process or deliver an image that failed
+	Dead           int64 `json:"dead"`            // images that became dead letters
+	InFlight       int64 `json:"in_flight"`       // images between the input and the last output
+	Waiting        int   `json:"waiting"`         // images that the inputs know of and have not read
+
+	DeadLetters string   `json:"dead_letters"` // the folder
+	Failure     *Failure `json:"last_failure,omitempty"`
+	Metrics     string   `json:"metrics,omitempty"` // the address of the run's HTTP server
+	Ended       bool     `json:"ended"`             // the last run has said that it ends
+	// Error is why the last run ended, "" if it was stopped or has delivered
+	// everything.
+	Error string `json:"error,omitempty"`
+}
+
+// A Failure is a failed attempt to process or deliver an image.
+type Failure struct {
+	Time   time.Time `json:"time"`
+	Source string    `json:"source"`
+	Stage  string    `json:"stage"`
+	Cause  string    `json:"cause"`
+}
+
+const fileName = "status.json"
+
+// Write replaces the status in the folder of a pipeline's state.
+func Write(folder string, s Status) error {
+	encoded, err := json.MarshalIndent(s, "", "  ")
+	if err == nil {
+		err = durable.ReplaceFile(folder, filepath.Join(folder, fileName), append(encoded, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("the status of the pipeline: %w", err)
+	}
+	return nil
+}
+
+// Read reads the status from the folder of a pipeline's state. A pipeline that has never
+// run is an error that wraps fs.ErrNotExist.
+func Read(ctx context.Context, folder string) (Status, error) {
+	var s Status
+	encoded, err := inputfile.Read(ctx, filepath.Join(folder, fileName), inputfile.MaxText)
+	if err == nil {
+		err = json.Unmarshal(encoded, &s)
+	}
+	if err == nil {
+		s.Running, err = isLocked(folder, RunLock)
+	}
+	if err != nil {
+		return s, fmt.Errorf("the status of the pipeline %s: %w", filepath.Base(folder), err)
+	}
+	return s, nil
+}
+
+// List reads the status of some pipelines of a home, by name, or of all that have run.
+// A home without pipelines is not an error.
+func List(ctx context.Context, home string, names ...string) (Table, error) {
+	all := Table{}
+	for _, name := range names {
+		if name != filepath.Base(name) {
+			return nil, fmt.Errorf("%q is not the name of a pipeline; its file says the name", name)
+		}
+		s, err := Read(ctx, Folder(home, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no pipeline %s has run with this home: %w", name, fs.ErrNotExist)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	if len(names) > 0 {
+		return all, nil
+	}
+	entries, err := os.ReadDir(Folder(home, ""))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		s, err := Read(ctx, Folder(home, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has not started yet
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Folder returns the folder of a pipeline's state in a home.
+func Folder(home, pipeline string) string { return filepath.Join(home, "ingest", pipeline) }
