@@ -75,6 +75,18 @@ func Run(t *testing.T, setup func(t *testing.T, files []File) Fixture) {
 	}
 }
 
+// encoder reuses the buffers of the compression, which are much larger than a picture.
+var encoder = png.Encoder{BufferPool: &buffers{}}
+
+type buffers struct{ sync.Pool }
+
+func (b *buffers) Get() *png.EncoderBuffer {
+	kept, _ := b.Pool.Get().(*png.EncoderBuffer)
+	return kept
+}
+
+func (b *buffers) Put(e *png.EncoderBuffer) { b.Pool.Put(e) }
+
 // Picture returns a small PNG, different for every n.
 func Picture(n int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 3, 2))
@@ -83,7 +95,7 @@ func Picture(n int) []byte {
 	}
 	img.SetRGBA(0, 0, color.RGBA{uint8(n), uint8(n >> 8), uint8(n >> 16), 255})
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil { // written to memory
+	if err := encoder.Encode(&b, img); err != nil { // written to memory
 		panic(err)
 	}
 	return b.Bytes()
