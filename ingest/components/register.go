@@ -30,6 +30,7 @@ var own = map[string]component{
 	"tkit_directory": inputOf(directorySpec, newDirectory),
 	Classifier:       processorOf(classifySpec, newClassifier),
 	"tkit_folder":    outputOf(folderSpec, newFolder),
+	"tkit_hdfs":      outputOf(hdfsOutputSpec, newHDFSOutput),
 }
 
 func inputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Input, error)) component {

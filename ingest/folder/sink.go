@@ -2,6 +2,7 @@
 package folder
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (s *Sink) Close() error { return s.temporary.Close() }
 // Write writes an image and its record, and returns when they are on disk under
 // their names. An image has its name only when its record is complete. A record
 // that exists is replaced.
-func (s *Sink) Write(sum [32]byte, extension string, image, record []byte) error {
+func (s *Sink) Write(_ context.Context, sum [32]byte, extension string, image, record []byte) error {
 	name := hex.EncodeToString(sum[:])
 	dir := filepath.Join(s.folder, name[:2])
 	if err := s.makeFolder(dir); err != nil {

@@ -25,12 +25,12 @@ func TestWrite(t *testing.T) {
 	sum := sha256.Sum256(image)
 	var all errgroup.Group
 	for i := range 20 { // the same image at the same time
-		all.Go(func() error { return s.Write(sum, ".jpg", image, fmt.Appendf(nil, `{"n": %02d}`, i)) })
+		all.Go(func() error { return s.Write(t.Context(), sum, ".jpg", image, fmt.Appendf(nil, `{"n": %02d}`, i)) })
 	}
 	if err := all.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write(sum, ".jpg", image, []byte(`{"n": 99}`)); err != nil {
+	if err := s.Write(t.Context(), sum, ".jpg", image, []byte(`{"n": 99}`)); err != nil {
 		t.Fatal(err)
 	}
 	name := hex.EncodeToString(sum[:])
@@ -63,7 +63,7 @@ func TestWriteReplacesTornImage(t *testing.T) {
 	if err := os.WriteFile(torn, image[:2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write(sum, ".jpg", image, nil); err != nil {
+	if err := s.Write(t.Context(), sum, ".jpg", image, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(torn); err != nil || !bytes.Equal(got, image) {

@@ -1,0 +1,41 @@
+package hdfs
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"path"
+)
+
+// PutFile writes a whole file, replacing an existing one atomically, and returns when
+// it has its name. It is first written into the folder temporary, which must be of the
+// same encryption zone. Missing folders are created. Temporary failures are repeated
+// within the budget; an attempt that was interrupted may leave a file in temporary.
+func (c *Client) PutFile(ctx context.Context, name, temporary string, content []byte) error {
+	return c.call(ctx, "write", name, func(s *session) error {
+		written := path.Join(temporary, rand.Text())
+		err := inFolder(s, temporary, func() error { return write(ctx, s, written, bytes.NewReader(content)) })
+		if err == nil {
+			err = inFolder(s, path.Dir(name), func() error { return s.lib.Rename(written, name) })
+		}
+		if err != nil {
+			s.lib.Remove(written)
+		}
+		return err
+	})
+}
+
+// inFolder calls f, which makes a file in a folder. If the folder does not exist, it is
+// made, and f called again.
+func inFolder(s *session, dir string, f func() error) error {
+	err := f()
+	if !errors.Is(translate(err), fs.ErrNotExist) {
+		return err
+	}
+	if err := s.lib.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return f()
+}
