@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop shells launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop deps-kafka shells launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ deps: ## install libtensorflow into .deps (LIBTENSORFLOW="--gpu" or "--from FOLD
 
 deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a real HDFS
 	@scripts/hadoop/install
+
+deps-kafka: ## install Kafka's jars into .deps, for the tests that start a real Kafka
+	@scripts/kafka/install
 
 shells: # zsh and fish, for the tests of completion
 	@scripts/install-shells
@@ -55,13 +58,13 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
 test: deps ## everything that must pass before a change is merged
-	@$(MAKE) -j3 .deps/python/installed deps-hadoop shells lint
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells lint
 	@$(MAKE) -j2 unraced race
 
-unraced: deps .deps/python/installed deps-hadoop # the packages without concurrency
+unraced: deps .deps/python/installed deps-hadoop deps-kafka # the packages without concurrency
 	@$(TEST) -timeout 20m $$(comm -23 <(go list ./... | sort) <(printf '%s\n' $(RACING)))
 
-race: deps .deps/python/installed deps-hadoop ## the concurrent packages with the race detector
+race: deps .deps/python/installed deps-hadoop deps-kafka ## the concurrent packages with the race detector
 	@$(TEST) $(RACEFLAGS) -timeout 20m $(RACING)
 
 soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one, pipelines killed 50 times

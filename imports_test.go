@@ -31,7 +31,7 @@ var internalLayers = [][]string{
 	{"pipeline", "signatures"},
 	{"bases", "commandline", "home", "independence", "raster", "savedmodel"},
 	{"evaluation", "hdfs", "network", "page", "preprocessing", "present", "weightfile"},
-	{"bottlenecks", "cuda", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "timespan", "ttytest", "workfolder"},
+	{"bottlenecks", "cuda", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "testserver", "timespan", "ttytest", "workfolder"},
 }
 
 // commandImports are the packages of internal that the command line may import:

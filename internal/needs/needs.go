@@ -5,6 +5,7 @@
 package needs
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,17 +61,26 @@ func skip(t testing.TB, what string) {
 // Root returns the root folder of the repository.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	root, err := FindRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return root
+}
+
+// FindRoot is Root for code that runs outside of a test.
+func FindRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
+			return dir, nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("no go.mod above the test's folder")
+			return "", errors.New("no go.mod above the test's folder")
 		}
 		dir = parent
 	}

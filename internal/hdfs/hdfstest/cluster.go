@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+	"tkit/internal/testserver"
 )
 
 // startTimeout bounds how long a cluster may take to start. Usually it takes
@@ -142,7 +143,7 @@ func (c *Cluster) start() error {
 // Stop ends every process and removes the cluster's data.
 func (c *Cluster) Stop() {
 	c.processes.endAll()
-	c.ports.release()
+	c.ports.Release()
 	os.RemoveAll(c.dir)
 }
 
@@ -194,8 +195,8 @@ func (c *Cluster) format() error {
 	if err != nil {
 		return err
 	}
-	if err := p.wait(startTimeout); err != nil {
-		return fmt.Errorf("format: %w\n%s", err, tail(log))
+	if err := p.Wait(startTimeout); err != nil {
+		return fmt.Errorf("format: %w\n%s", err, testserver.Tail(log))
 	}
 	if c.config.HA {
 		return os.CopyFS(c.nameDir(1), os.DirFS(c.nameDir(0)))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"tkit/internal/testserver"
 )
 
 const (
@@ -161,8 +162,8 @@ func (c *Cluster) Admin(class string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.wait(startTimeout); err != nil {
-		return fmt.Errorf("hdfstest: %s %q: %w\n%s", class, args, err, tail(filepath.Join(c.dir, "log", "admin")))
+	if err := p.Wait(startTimeout); err != nil {
+		return fmt.Errorf("hdfstest: %s %q: %w\n%s", class, args, err, testserver.Tail(filepath.Join(c.dir, "log", "admin")))
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (c *Cluster) kill(name string) error {
 	if err != nil {
 		return err
 	}
-	p.kill()
+	p.Kill()
 	return nil
 }
 
@@ -181,7 +182,7 @@ func (c *Cluster) signal(name string, s syscall.Signal) error {
 	if err != nil {
 		return err
 	}
-	return p.cmd.Process.Signal(s)
+	return p.Signal(s)
 }
 
 // gone returns nil if a server was started before and has ended.
@@ -190,7 +191,7 @@ func (c *Cluster) gone(name string) error {
 	if err != nil {
 		return err
 	}
-	if p.running() {
+	if p.Running() {
 		return fmt.Errorf("hdfstest: %s already runs", name)
 	}
 	return nil

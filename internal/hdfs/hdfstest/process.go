@@ -6,66 +6,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
-	"time"
+
+	"tkit/internal/testserver"
 )
-
-// A process is a server that was started.
-type process struct {
-	cmd     *exec.Cmd
-	started time.Time
-	ended   chan struct{}
-	err     error // of Wait, once ended is closed
-	killed  atomic.Bool
-}
-
-func (p *process) running() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-func (p *process) wait(most time.Duration) error {
-	select {
-	case <-p.ended:
-		return p.err
-	case <-time.After(most):
-		p.kill()
-		return fmt.Errorf("still running after %s", most)
-	}
-}
-
-// kill kills the process and waits for its exit.
-func (p *process) kill() {
-	p.killed.Store(true)
-	p.cmd.Process.Kill()
-	<-p.ended
-}
 
 // processes are a cluster's servers by name.
 type processes struct {
 	mu    sync.Mutex
-	named map[string]*process
+	named map[string]*testserver.Process
 }
 
-func (s *processes) put(name string, p *process) {
+func (s *processes) put(name string, p *testserver.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.named == nil {
-		s.named = map[string]*process{}
+		s.named = map[string]*testserver.Process{}
 	}
 	s.named[name] = p
 }
 
-func (s *processes) get(name string) (*process, error) {
+func (s *processes) get(name string) (*testserver.Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.named[name]
@@ -80,7 +43,7 @@ func (s *processes) failed() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, p := range s.named {
-		if !p.running() && p.err != nil && !p.killed.Load() {
+		if p.Failed() {
 			return name
 		}
 	}
@@ -91,13 +54,13 @@ func (s *processes) endAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.named {
-		p.kill()
+		p.Kill()
 	}
 	s.named = nil
 }
 
 // java starts a Hadoop class with its output in log/NAME.
-func (c *Cluster) java(name string, args ...string) (*process, error) {
+func (c *Cluster) java(name string, args ...string) (*testserver.Process, error) {
 	log, err := os.OpenFile(filepath.Join(c.dir, "log", name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -124,7 +87,7 @@ func (c *Cluster) java(name string, args ...string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = c.dir
 	cmd.Env = environment()
-	p, err := start(cmd)
+	p, err := testserver.Start(cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			err = fmt.Errorf("%w (Debian: apt-get install openjdk-17-jdk-headless)", err)
@@ -142,42 +105,4 @@ func environment() []string {
 		name, _, _ := strings.Cut(variable, "=")
 		return name == "HADOOP_USER_NAME" || name == "HADOOP_PROXY_USER"
 	})
-}
-
-// start starts a command that ends with this process. Linux ties that to the
-// thread that started it, so one permanent thread starts them all.
-func start(cmd *exec.Cmd) (*process, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	reply := make(chan error)
-	starter() <- func() { reply <- cmd.Start() }
-	if err := <-reply; err != nil {
-		return nil, err
-	}
-	p := &process{cmd: cmd, started: time.Now(), ended: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.ended)
-	}()
-	return p, nil
-}
-
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
-
-// tail returns the end of a log for an error message.
-func tail(path string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(lines[max(0, len(lines)-25):], "\n")
 }

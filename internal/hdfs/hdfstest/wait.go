@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+	"tkit/internal/testserver"
 )
 
 const pollInterval = 50 * time.Millisecond
@@ -38,7 +39,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 // the active NameNode since the later of the two started.
 func (c *Cluster) reported(ctx context.Context, dn, nn int) bool {
 	d, err := c.processes.get(dataNode(dn))
-	if err != nil || !d.running() {
+	if err != nil || !d.Running() {
 		return true
 	}
 	n, err := c.processes.get(nameNode(nn))
@@ -49,7 +50,7 @@ func (c *Cluster) reported(ctx context.Context, dn, nn int) bool {
 	if err != nil {
 		return false
 	}
-	both := min(time.Since(d.started), time.Since(n.started))
+	both := min(time.Since(d.Started), time.Since(n.Started))
 	for _, r := range reports {
 		if r.ActorState == "RUNNING" && r.NamenodeHaState == "active" && time.Duration(r.LastBlockReport)*time.Second <= both {
 			return true
@@ -73,11 +74,11 @@ func (c *Cluster) poll(ctx context.Context, what string, done func() bool) error
 			return nil
 		}
 		if name := c.processes.failed(); name != "" {
-			return fmt.Errorf("%s ended:\n%s", name, tail(filepath.Join(c.dir, "log", name)))
+			return fmt.Errorf("%s ended:\n%s", name, testserver.Tail(filepath.Join(c.dir, "log", name)))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w\n%s", what, ctx.Err(), tail(filepath.Join(c.dir, "log", nameNode(0))))
+			return fmt.Errorf("waiting for %s: %w\n%s", what, ctx.Err(), testserver.Tail(filepath.Join(c.dir, "log", nameNode(0))))
 		case <-time.After(pollInterval):
 		}
 	}
