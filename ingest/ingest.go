@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Counters == nil {
 		o.Counters = &components.Counters{}
 	}
-	s := Summary{Pipeline: d.Name, DeadLetters: filepath.Join(state(o, d), "dead")}
+	s := Summary{Pipeline: d.Name, DeadLetters: filepath.Join(status.Folder(o.Home, d.Name, 1), "dead")}
 	if d.DeadLetters != "" {
 		s.DeadLetters = (&components.Run{Folder: filepath.Dir(o.File)}).Path(d.DeadLetters)
 	}
@@ -109,18 +109,15 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	return s, err
 }
 
-// state is the folder in the home with the pipeline's own files.
-func state(o Options, d *definition.Definition) string { return status.Folder(o.Home, d.Name) }
-
 // run runs a pipeline that keeps its dead letters in the folder of the summary.
 func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (err error) {
-	unlock, err := lock(state(o, d), o.Replay)
+	process, unlock, err := lock(o, d)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	r := &components.Run{
-		Folder: filepath.Dir(o.File), State: state(o, d), Once: o.Once,
+		Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
 		Attempts: d.Attempts, InFlight: d.InFlight, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, o.Counters),
 	}
 	if r.Letters, err = deadletter.Open(s.DeadLetters); err != nil {
@@ -164,20 +161,26 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 }
 
 // lock makes the folder of a pipeline's state and reserves it for this process: for its
-// run or for its replay.
-func lock(folder string, replay bool) (unlock func() error, err error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, err
-	}
+// run or for its replay. A run of a pipeline that several processes share takes the
+// first folder that is free, and is that process.
+func lock(o Options, d *definition.Definition) (process int, unlock func() error, err error) {
 	name := status.RunLock
-	if replay {
+	if o.Replay {
 		name = status.ReplayLock
 	}
-	unlock, err = status.Lock(folder, name)
-	if errors.Is(err, status.ErrLocked) {
-		err = fmt.Errorf("a %s of the pipeline %s is %w", name, filepath.Base(folder), err)
+	for process = 1; ; process++ {
+		folder := status.Folder(o.Home, d.Name, process)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return 0, nil, err
+		}
+		unlock, err = status.Lock(folder, name)
+		if !errors.Is(err, status.ErrLocked) {
+			return process, unlock, err
+		}
+		if o.Replay || !d.Shared {
+			return 0, nil, fmt.Errorf("a %s of the pipeline %s is %w", name, d.Name, err)
+		}
 	}
-	return unlock, err
 }
 
 func build(d *definition.Definition, r *components.Run, o Options) (*service.Stream, error) {

@@ -39,7 +39,7 @@ func observe(ctx context.Context, o Options, r *components.Run, s Summary) (*obs
 		return nil, err
 	}
 	ob := &observer{options: o, folder: r.State, first: status.Status{
-		Pipeline: s.Pipeline, File: file, Principal: string(o.Caller.Principal), Started: time.Now().UTC(), DeadLetters: s.DeadLetters,
+		Pipeline: s.Pipeline, Process: r.Process, File: file, Principal: string(o.Caller.Principal), Started: time.Now().UTC(), DeadLetters: s.DeadLetters,
 	}}
 	ctx, ob.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if o.Metrics != "" {

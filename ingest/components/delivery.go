@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -94,9 +95,23 @@ func (d *delivery) read() {
 		}
 		answer = once(len(batch), answer)
 		for _, m := range batch {
+			describe(m)
 			d.accept(&parcel{message: m, read: time.Now(), answer: answer})
 		}
 	}
+}
+
+// describe sets the metadata of every image that its input has not set.
+func describe(m *service.Message) {
+	if _, has := m.MetaGetMut(metaSHA256); has {
+		return
+	}
+	image, err := m.AsBytes()
+	if err != nil {
+		return // what reads the image reports it
+	}
+	m.MetaSetMut(metaSHA256, fmt.Sprintf("%x", sha256.Sum256(image)))
+	m.MetaSetMut(metaSize, len(image))
 }
 
 // once answers for a batch when all its messages are answered, with the first error.

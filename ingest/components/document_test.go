@@ -20,16 +20,19 @@ func TestDocument(t *testing.T) {
 	if err := Register(env, nil); err != nil {
 		t.Fatal(err)
 	}
-	views := make(map[string]*service.ConfigView)
-	add := func(name string, v *service.ConfigView) { views[name] = v }
-	env.WalkInputs(add)
-	env.WalkProcessors(add)
-	env.WalkOutputs(add)
-	for name := range own {
-		if section := sectionOf(t, name, views[name]); !strings.Contains(string(text), section) {
-			t.Errorf("docs/ingest.md does not have this section:\n\n%s", section)
-		}
+	check := func(kind string, walk func(func(string, *service.ConfigView))) {
+		walk(func(name string, v *service.ConfigView) {
+			if _, ours := own[kind][name]; !ours {
+				return
+			}
+			if section := sectionOf(t, kind, name, v); !strings.Contains(string(text), section) {
+				t.Errorf("docs/ingest.md does not have this section:\n\n%s", section)
+			}
+		})
 	}
+	check("input", env.WalkInputs)
+	check("processor", env.WalkProcessors)
+	check("output", env.WalkOutputs)
 	pipeline := service.NewConfigSpec().Fields(pipelineFields()...)
 	own := service.NewEmptyEnvironment()
 	if err := own.RegisterProcessor("pipeline", pipeline, nil); err != nil {
@@ -51,8 +54,14 @@ type fieldSpec struct {
 	Choices     []string    `json:"options"`
 }
 
-func sectionOf(t *testing.T, name string, v *service.ConfigView) string {
+// sectionOf returns the section of a component. An input and an output of one name have
+// their own.
+func sectionOf(t *testing.T, kind, name string, v *service.ConfigView) string {
 	t.Helper()
+	_, input := own["input"][name]
+	if _, output := own["output"][name]; input && output {
+		name += ", as an " + kind
+	}
 	return fmt.Sprintf("### %s\n\n%s\n\n%s\n\n%s", name, v.Summary(), v.Description(), tableOf(t, v))
 }
 

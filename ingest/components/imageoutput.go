@@ -3,6 +3,7 @@ package components
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // An imageSink keeps images and their records by the SHA-256 of the image. Write
-// returns when both are durable.
+// returns when both are durable. An error without a kind is an outage.
 type imageSink interface {
 	Write(ctx context.Context, sum [32]byte, extension string, image, record []byte) error
 	Close() error
@@ -51,10 +52,11 @@ func (o *imageOutput) Write(ctx context.Context, m *service.Message) error {
 	if err != nil {
 		return &failure.Error{Stage: o.stage, Err: err}
 	}
-	if err := o.sink.Write(ctx, sum, extension(image), image, record); err != nil {
-		return &failure.Error{Stage: o.stage, Kind: failure.Outage, Err: err}
+	err = o.sink.Write(ctx, sum, extension(image), image, record)
+	if _, said := errors.AsType[*failure.Error](err); err == nil || said {
+		return err
 	}
-	return nil
+	return &failure.Error{Stage: o.stage, Kind: failure.Outage, Err: err}
 }
 
 func (o *imageOutput) Close(context.Context) error {

@@ -10,6 +10,9 @@ import (
 	"github.com/warpstreamlabs/bento/public/service"
 )
 
+// othersField is the field of a record with the metadata that is not tkit's.
+const othersField = "metadata"
+
 // recordOf returns the metadata of an image as JSON: tkit's own at the top, without the
 // prefix of their names, and the others below "metadata".
 func recordOf(m *service.Message, sum [32]byte) ([]byte, error) {
@@ -26,7 +29,7 @@ func recordOf(m *service.Message, sum [32]byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(others) > 0 {
-		record["metadata"] = others
+		record[othersField] = others
 	}
 	// The name of the files, also if the pipeline has changed the image.
 	if name := hex.EncodeToString(sum[:]); record["sha256"] != name {

@@ -16,7 +16,6 @@ import (
 
 // A component is one of tkit's own.
 type component struct {
-	kind   string // as the engine names it: input, processor or output
 	spec   func() *service.ConfigSpec
 	add    func(env *service.Environment, name string, r *Run) error
 	create func(c *service.ParsedConfig, r *Run) error // creates one and discards it
@@ -25,17 +24,26 @@ type component struct {
 // Classifier is the name of the processor that classifies.
 const Classifier = "tkit_classify"
 
-// own are tkit's components by their names.
-var own = map[string]component{
-	"tkit_directory": inputOf(directorySpec, newDirectory),
-	Classifier:       processorOf(classifySpec, newClassifier),
-	"tkit_folder":    outputOf(folderSpec, newFolder),
-	"tkit_hdfs":      outputOf(hdfsOutputSpec, newHDFSOutput),
+// own are tkit's components by their kinds and names. An input and an output may have
+// the same name.
+var own = map[string]map[string]component{
+	"input": {
+		"tkit_directory": inputOf(directorySpec, newDirectory),
+		KafkaInput:       inputOf(kafkaInputSpec, newKafkaInput),
+	},
+	"processor": {
+		Classifier: processorOf(classifySpec, newClassifier),
+	},
+	"output": {
+		"tkit_folder": outputOf(folderSpec, newFolder),
+		"tkit_hdfs":   outputOf(hdfsOutputSpec, newHDFSOutput),
+		"tkit_kafka":  outputOf(kafkaOutputSpec, newKafkaOutput),
+	},
 }
 
 func inputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Input, error)) component {
 	return component{
-		kind: "input", spec: spec,
+		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
 			return env.RegisterInput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Input, error) { return create(c, r) })
 		},
@@ -48,7 +56,7 @@ func inputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig,
 
 func processorOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Processor, error)) component {
 	return component{
-		kind: "processor", spec: spec,
+		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
 			return env.RegisterProcessor(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Processor, error) { return create(c, r) })
 		},
@@ -61,7 +69,7 @@ func processorOf(spec func() *service.ConfigSpec, create func(*service.ParsedCon
 
 func outputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig, *Run) (service.Output, int, error)) component {
 	return component{
-		kind: "output", spec: spec,
+		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
 			return env.RegisterOutput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Output, int, error) { return create(c, r) })
 		},
@@ -73,21 +81,16 @@ func outputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig
 }
 
 // Names returns the names of tkit's components of a kind, sorted.
-func Names(kind string) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(own)) {
-		if own[name].kind == kind {
-			names = append(names, name)
-		}
-	}
-	return names
-}
+func Names(kind string) []string { return slices.Sorted(maps.Keys(own[kind])) }
 
 // Register adds tkit's components to an environment of the engine. Without a run they
 // can be checked and documented, and not started.
 func Register(env *service.Environment, r *Run) error {
-	for name, c := range own {
-		if err := c.add(env, name, r); err != nil {
-			return fmt.Errorf("components: %w", err)
+	for _, named := range own {
+		for name, c := range named {
+			if err := c.add(env, name, r); err != nil {
+				return fmt.Errorf("components: %w", err)
+			}
 		}
 	}
 	return nil
@@ -107,8 +110,8 @@ func RegisterReplay(env *service.Environment, r *Run) error {
 // CheckConfig checks the configuration of one of tkit's components as its start would,
 // and returns nil for others. The configuration is given as YAML, with the component's
 // name.
-func CheckConfig(name, config string) error {
-	o, ours := own[name]
+func CheckConfig(kind, name, config string) error {
+	o, ours := own[kind][name]
 	if !ours {
 		return nil
 	}

@@ -19,7 +19,9 @@ import (
 type Run struct {
 	Folder string // of the pipeline's file: paths are relative to it
 	State  string // the folder of the run's own files
-	Once   bool   // inputs end when they have delivered what exists
+	// Process is the number of this process among those that run the pipeline, from 1.
+	Process int
+	Once    bool // inputs end when they have delivered what exists
 	// Attempts is how often an image is tried before it becomes a dead letter, unless
 	// its failure is lasting or an outage.
 	Attempts int

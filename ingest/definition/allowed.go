@@ -9,7 +9,12 @@ var rootFields = []string{"name", "input", "pipeline", "output", "delivery", "ca
 
 // stock are the engine's components that keep the guarantees of a pipeline, by kind:
 // nothing is lost, nothing that failed is written, one image never stops the others, and
-// no program is executed.
+// no program is executed. Kafka is read and written by tkit_kafka instead of kafka_franz
+// and kafka: kafka_franz sorts records that it has fetched before a partition is taken
+// away under a new checkpoint, and can so commit them before earlier ones are delivered;
+// it takes headers for its own metadata; with auto_replay_nacks off it commits what has
+// failed; and it does not end. kafka needs a second client library, and its producer is
+// not idempotent by default.
 var stock = map[string][]string{
 	"input": {"broker"},
 	"processor": {

@@ -129,7 +129,7 @@ func checkComponents(env *service.Environment, root *yaml.Node) (findings []Find
 			findings = append(findings, Finding{Line: line, Problem: fmt.Sprintf(
 				"the %s %s is not available in pipelines of tkit; available are %s", c.ComponentType, c.Name, strings.Join(names, ", "))})
 		}
-		if err := components.CheckConfig(c.Name, c.ConfigYAML()); err != nil {
+		if err := components.CheckConfig(c.ComponentType, c.Name, c.ConfigYAML()); err != nil {
 			findings = append(findings, Finding{Line: line, Problem: err.Error()})
 		}
 		return nil

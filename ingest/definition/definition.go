@@ -29,6 +29,9 @@ type Definition struct {
 	Graph  *graph.Graph
 	// Models are those of all classifiers, each once.
 	Models []registry.Ref
+	// Shared is whether any number of processes may run the pipeline at a time: their
+	// inputs divide the images.
+	Shared bool
 }
 
 // A Report says what Lint has found in a file.
@@ -124,6 +127,7 @@ func parse(text []byte) (*Definition, error) {
 	if d.Models, err = models(engine); err != nil {
 		return nil, err
 	}
+	d.Shared = isShared(get(engine, "input"))
 	wrap(engine)
 	if encoded, err = encode(engine); err != nil {
 		return nil, err
@@ -159,6 +163,16 @@ func models(engine *yaml.Node) (all []registry.Ref, err error) {
 		return err
 	})
 	return all, err
+}
+
+// isShared reports whether an input divides its images among processes.
+func isShared(input *yaml.Node) bool {
+	broker := get(input, "broker")
+	if broker == nil {
+		return get(input, components.KafkaInput) != nil
+	}
+	inputs := get(broker, "inputs")
+	return inputs != nil && !slices.ContainsFunc(inputs.Content, func(one *yaml.Node) bool { return !isShared(one) })
 }
 
 // split divides the fields of a pipeline into tkit's own and those of the engine.

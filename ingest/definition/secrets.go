@@ -51,9 +51,15 @@ func (s suggester) checkSecrets(node *yaml.Node) (findings []Finding) {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key, value := node.Content[i], node.Content[i+1]
-			if view, is := s.components[key.Value]; is {
-				if spec, err := specOf(view); err == nil {
-					findings = append(findings, secretsIn(value, spec)...)
+			for _, view := range s.components[key.Value] {
+				spec, err := specOf(view)
+				if err != nil {
+					continue // it is the engine's, which prints its own specifications
+				}
+				for _, f := range secretsIn(value, spec) {
+					if !slices.Contains(findings, f) {
+						findings = append(findings, f)
+					}
 				}
 			}
 			if slices.Contains(secretHeaders, strings.ToLower(key.Value)) && isClear(value) {

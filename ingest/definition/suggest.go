@@ -15,12 +15,12 @@ import (
 // A suggester finds what was probably meant by a misspelt name.
 type suggester struct {
 	root       *yaml.Node
-	components map[string]*service.ConfigView
+	components map[string][]*service.ConfigView // of a name: an input and an output may share it
 }
 
 func newSuggester(env *service.Environment, root *yaml.Node) suggester {
-	s := suggester{root: root, components: make(map[string]*service.ConfigView)}
-	add := func(name string, view *service.ConfigView) { s.components[name] = view }
+	s := suggester{root: root, components: make(map[string][]*service.ConfigView)}
+	add := func(name string, view *service.ConfigView) { s.components[name] = append(s.components[name], view) }
 	env.WalkInputs(add)
 	env.WalkOutputs(add)
 	env.WalkProcessors(add)
@@ -99,19 +99,15 @@ func placesAt(node *yaml.Node, line int, above []string) (found []place) {
 // pipeline.
 func (s suggester) fieldsIn(above []string) []string {
 	for _, name := range slices.Backward(above) {
-		if view, is := s.components[name]; is {
-			return fieldNames(view)
+		if views := s.components[name]; len(views) > 0 {
+			return fieldNames(views)
 		}
 	}
 	return slices.Concat(rootFields, components.DeliveryFields(), []string{"processors", "threads"})
 }
 
 // fieldNames returns the names of a component's fields, also of nested ones.
-func fieldNames(view *service.ConfigView) (names []string) {
-	spec, err := specOf(view)
-	if err != nil {
-		return nil // then there is no suggestion
-	}
+func fieldNames(views []*service.ConfigView) (names []string) {
 	var collect func(fieldSpec)
 	collect = func(s fieldSpec) {
 		for _, child := range s.Children {
@@ -119,7 +115,11 @@ func fieldNames(view *service.ConfigView) (names []string) {
 			collect(child)
 		}
 	}
-	collect(spec)
+	for _, view := range views {
+		if spec, err := specOf(view); err == nil { // else there is no suggestion
+			collect(spec)
+		}
+	}
 	return names
 }
 

@@ -21,6 +21,8 @@ type Status struct {
 	Pipeline  string `json:"pipeline"`
 	File      string `json:"file"` // with the description of the pipeline
 	Principal string `json:"principal"`
+	// Process is the number of the process, from 1, among those that run the pipeline.
+	Process int `json:"process"`
 	// Running is whether a run is in progress. It is not kept: the lock of the run
 	// says it.
 	Running bool      `json:"running"`
@@ -83,41 +85,68 @@ func Read(ctx context.Context, folder string) (Status, error) {
 }
 
 // List reads the status of some pipelines of a home, by name, or of all that have run.
-// A home without pipelines is not an error.
+// A pipeline that runs in several processes has a status for each of them. A home
+// without pipelines is not an error.
 func List(ctx context.Context, home string, names ...string) (Table, error) {
 	all := Table{}
 	for _, name := range names {
 		if name != filepath.Base(name) {
 			return nil, fmt.Errorf("%q is not the name of a pipeline; its file says the name", name)
 		}
-		s, err := Read(ctx, Folder(home, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("no pipeline %s has run with this home: %w", name, fs.ErrNotExist)
+		processes, err := ofPipeline(ctx, home, name)
+		if err == nil && len(processes) == 0 {
+			err = fmt.Errorf("no pipeline %s has run with this home: %w", name, fs.ErrNotExist)
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s)
+		all = append(all, processes...)
 	}
 	if len(names) > 0 {
 		return all, nil
 	}
-	entries, err := os.ReadDir(Folder(home, ""))
+	entries, err := os.ReadDir(Folder(home, "", 1))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, e := range entries {
-		s, err := Read(ctx, Folder(home, e.Name()))
+		processes, err := ofPipeline(ctx, home, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, processes...)
+	}
+	return all, nil
+}
+
+// ofPipeline reads the status of the processes of a pipeline. It is empty if the
+// pipeline has not started yet. Of the processes after the first, those that have ended
+// as they should are left out.
+func ofPipeline(ctx context.Context, home, name string) (all Table, err error) {
+	for process := 1; ; process++ {
+		folder := Folder(home, name, process)
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return all, nil
+		}
+		s, err := Read(ctx, folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it has not started yet
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s)
+		if process == 1 || s.State() != ended {
+			all = append(all, s)
+		}
 	}
-	return all, nil
 }
 
-// Folder returns the folder of a pipeline's state in a home.
-func Folder(home, pipeline string) string { return filepath.Join(home, "ingest", pipeline) }
+// Folder returns the folder of the state of a pipeline's process in a home. That of the
+// first one, 1, is the pipeline's own.
+func Folder(home, pipeline string, process int) string {
+	folder := filepath.Join(home, "ingest", pipeline)
+	if process > 1 {
+		folder = filepath.Join(folder, fmt.Sprintf("process-%d", process))
+	}
+	return folder
+}

@@ -21,18 +21,26 @@ func (t Table) WriteText(w io.Writer) error {
 	err := present.Rows(w, []string{"pipeline", "state", "delivered", "dead", "failed attempts", "in flight", "waiting", "updated"}, t, Status.row)
 	for _, s := range t {
 		if err == nil && s.Failure != nil {
-			_, err = printable.Fprintf(w, "%s: last failure at %s in %s, of %s: %s\n", s.Pipeline, present.Time(s.Failure.Time), s.Failure.Stage, s.Failure.Source, s.Failure.Cause)
+			_, err = printable.Fprintf(w, "%s: last failure at %s in %s, of %s: %s\n", s.name(), present.Time(s.Failure.Time), s.Failure.Stage, s.Failure.Source, s.Failure.Cause)
 		}
 		if err == nil && s.Error != "" && !s.Running {
-			_, err = printable.Fprintf(w, "%s: the last run ended with the error: %s\n", s.Pipeline, s.Error)
+			_, err = printable.Fprintf(w, "%s: the last run ended with the error: %s\n", s.name(), s.Error)
 		}
 	}
 	return err
 }
 
+// name names the pipeline, and the process if there are several.
+func (s Status) name() string {
+	if s.Process > 1 {
+		return fmt.Sprintf("%s, process %d", s.Pipeline, s.Process)
+	}
+	return s.Pipeline
+}
+
 func (s Status) row() []string {
 	return []string{
-		s.Pipeline, s.State(), fmt.Sprint(s.Delivered), fmt.Sprint(s.Dead), fmt.Sprint(s.FailedAttempts), fmt.Sprint(s.InFlight),
+		s.name(), s.State(), fmt.Sprint(s.Delivered), fmt.Sprint(s.Dead), fmt.Sprint(s.FailedAttempts), fmt.Sprint(s.InFlight),
 		fmt.Sprint(s.Waiting), present.Time(s.Updated),
 	}
 }
@@ -40,6 +48,9 @@ func (s Status) row() []string {
 // stale is the age of the status of a run in progress from which on it does not keep it
 // up to date.
 const stale = 30 * time.Second
+
+// ended is the state of a pipeline whose last run ended as it should.
+const ended = "ended"
 
 // State says whether the pipeline runs: "running", "ended", "failed", "killed" when the
 // last run ended without saying so, or "stuck" when a run does not keep its status.
@@ -54,7 +65,7 @@ func (s Status) State() string {
 	case !s.Ended:
 		return "killed"
 	}
-	return "ended"
+	return ended
 }
 
 // Line is the status of a run in progress in one line, for a terminal.

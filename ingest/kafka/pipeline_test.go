@@ -1,0 +1,238 @@
+package kafka_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tkit/ingest"
+	"tkit/ingest/deadletter"
+	"tkit/ingest/kafkatest"
+	"tkit/ingest/status"
+)
+
+// childPipeline is the variable with which the tests start their own program as a
+// process that runs a pipeline.
+const childPipeline = "TKIT_TEST_PIPELINE"
+
+func runChild(file string) int {
+	if _, err := ingest.Run(context.Background(), runOptions(file, slog.New(slog.NewTextHandler(os.Stderr, nil)))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// runOptions run a pipeline without models once, with a home beside its file.
+func runOptions(file string, log *slog.Logger) ingest.Options {
+	return ingest.Options{Home: filepath.Join(filepath.Dir(file), "home"), File: file, Once: true, Log: log}
+}
+
+// images are some images, of which every tenth is bad.
+func images(n int) (records []*kgo.Record, bad int) {
+	for i := range n {
+		text := fmt.Sprintf("image %d", i)
+		if i%10 == 0 {
+			text = fmt.Sprintf("bad image %d", i)
+			bad++
+		}
+		records = append(records, &kgo.Record{
+			Key: fmt.Appendf(nil, "camera %d", i%7), Value: []byte(text), Headers: []kgo.RecordHeader{{Key: "tkit_label", Value: []byte("forged")}, {Key: "place", Value: []byte("gate")}},
+		})
+	}
+	return records, bad
+}
+
+const pipeline = `
+name: stream
+input:
+  tkit_kafka:
+    brokers: [BROKER]
+    topics: [IN]
+    group: IN
+    session: 2s
+pipeline:
+  processors:
+    - sleep: {duration: 10ms}
+    - mapping: root = if content().string().has_prefix("bad") { throw("it is bad") }
+output:
+  broker:
+    outputs:
+      - tkit_folder: {path: out}
+      - tkit_kafka:
+          brokers: [BROKER]
+          images: OUT
+          records: RECORDS
+delivery:
+  attempts: 2
+`
+
+type stream struct {
+	broker           *kafkatest.Broker
+	file             string
+	in, out, records string // topics
+}
+
+func newStream(t *testing.T, text string) *stream {
+	t.Helper()
+	b := broker(t)
+	s := &stream{
+		broker: b, file: filepath.Join(t.TempDir(), "pipeline.yaml"),
+		in: b.Topic(t, "in", 6), out: b.Topic(t, "out", 2), records: b.Topic(t, "records", 2),
+	}
+	text = strings.NewReplacer("BROKER", b.Address(), "IN", s.in, "OUT", s.out, "RECORDS", s.records).Replace(text)
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// check checks that each good image is in each output once, and each bad one a dead
+// letter.
+func (s *stream) check(t *testing.T, good, bad int) {
+	t.Helper()
+	if n := s.written(t); n != good {
+		t.Errorf("the folder has %d images, want %d", n, good)
+	}
+	for _, topic := range []string{s.out, s.records} {
+		keys := make(map[string]bool)
+		for _, r := range s.broker.Records(t, topic) {
+			keys[string(r.Key)] = true
+		}
+		if len(keys) != good {
+			t.Errorf("the topic %s has %d keys, want %d", topic, len(keys), good)
+		}
+	}
+	store, err := deadletter.Open(filepath.Join(filepath.Dir(s.file), "home/ingest/stream/dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	n := 0
+	for l, err := range store.Letters(t.Context()) {
+		n++
+		if err != nil || !strings.Contains(l.Cause, "it is bad") || !strings.HasPrefix(l.Source, s.in+"/") || l.Metadata["place"] != "gate" {
+			t.Errorf("letter %+v, %v", l, err)
+		}
+	}
+	if n != bad {
+		t.Errorf("%d dead letters, want %d", n, bad)
+	}
+}
+
+// written is the number of records in the folder of the output.
+func (s *stream) written(t *testing.T) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(s.file), "out/*/*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+// A pipeline reads images from Kafka and writes them there, with their metadata.
+func TestPipeline(t *testing.T) {
+	s := newStream(t, pipeline)
+	records, bad := images(50)
+	s.broker.Put(t, s.in, records...)
+	sum, err := ingest.Run(t.Context(), runOptions(s.file, slog.New(slog.DiscardHandler)))
+	if err != nil || sum.Delivered != int64(len(records)-bad) || sum.Dead != int64(bad) {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	s.check(t, len(records)-bad, bad)
+	for _, r := range s.broker.Records(t, s.records) {
+		var one struct {
+			SHA256, Source string
+			Size           int
+			Metadata       map[string]any
+		}
+		if err := json.Unmarshal(r.Value, &one); err != nil {
+			t.Fatal(err)
+		}
+		m := one.Metadata
+		if one.SHA256 != string(r.Key) || !strings.HasPrefix(one.Source, s.in+"/") || one.Size == 0 ||
+			m["place"] != "gate" || m["header_tkit_label"] != "forged" || !strings.HasPrefix(fmt.Sprint(m["kafka_key"]), "camera ") {
+			t.Fatalf("the record of %s is %s", r.Key, r.Value)
+		}
+	}
+	for _, r := range s.broker.Records(t, s.out) {
+		headers := make(map[string]string)
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		if headers["tkit_sha256"] != string(r.Key) || headers["place"] != "gate" || headers["kafka_partition"] == "" || headers["tkit_label"] != "" {
+			t.Fatalf("the headers of %s are %v", r.Key, headers)
+		}
+	}
+	if n := s.broker.Committed(t, s.in, s.in); n != int64(len(records)) {
+		t.Errorf("the group has committed %d records, want %d", n, len(records))
+	}
+}
+
+// Three processes share the images of a topic while some are killed and others start.
+func TestProcesses(t *testing.T) {
+	s := newStream(t, pipeline)
+	records, bad := images(1500)
+	s.broker.Put(t, s.in, records...)
+	processes := []*exec.Cmd{s.start(t), s.start(t), s.start(t)}
+	s.wait(t, 100)
+	table, err := status.List(t.Context(), filepath.Join(filepath.Dir(s.file), "home"), "stream")
+	if err != nil || len(table) < 2 {
+		t.Errorf("the status has %d processes, %v", len(table), err)
+	}
+	s.kill(t, processes[0])
+	s.wait(t, 500)
+	processes = append(processes, s.start(t))
+	s.kill(t, processes[1])
+	for _, p := range processes[2:] {
+		if err := p.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, p.Stderr)
+		}
+	}
+	s.check(t, len(records)-bad, bad)
+}
+
+// start starts a process that runs the pipeline once.
+func (s *stream) start(t *testing.T) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), childPipeline+"="+s.file)
+	cmd.Stderr = &strings.Builder{}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+func (s *stream) kill(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Log(err) // it has just ended
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// wait waits until the folder has a number of images.
+func (s *stream) wait(t *testing.T, n int) {
+	t.Helper()
+	for s.written(t) < n {
+		select {
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
