@@ -12,7 +12,7 @@ TEST    := $(GO) test -vet=off
 # without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/bottlenecks ./inference/... \
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
-           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/... ./ingest/directory ./ingest/ledger ./ingest/classify
+           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/... ./ingest/directory ./ingest/ledger ./ingest/commit ./ingest/classify
 # Those of them that start no goroutines and keep nothing that several could use.
 SERIAL  := ./access/sqlite ./datasets/folder ./datasets/sequencefile ./datasets/tarshards ./datasets/tfrecord ./datasets/webhdfs \
            ./inference/predict ./registry/export ./registry/metadata/... ./registry/versionpage
@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop deps-kafka shells launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop deps-kafka shells postgres launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ deps-kafka: ## install Kafka's jars into .deps, for the tests that start a real 
 shells: # zsh and fish, for the tests of completion
 	@scripts/install-shells
 
+postgres: shells # PostgreSQL, of which tests start servers; apt-get runs once at a time
+	@scripts/install-postgres
+
 launcher: # the program that confines plugins, embedded in tkit
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
 
@@ -58,7 +61,7 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
 test: deps ## everything that must pass before a change is merged
-	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells lint
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells postgres lint
 	@$(MAKE) -j2 unraced race
 
 unraced: deps .deps/python/installed deps-hadoop deps-kafka # the packages without concurrency

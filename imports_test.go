@@ -29,7 +29,7 @@ var layers = [][]string{
 // internalLayers are the layers of internal, with the same rule.
 var internalLayers = [][]string{
 	{"pipeline", "signatures"},
-	{"bases", "commandline", "home", "independence", "raster", "savedmodel"},
+	{"bases", "commandline", "home", "independence", "postgrestest", "raster", "savedmodel"},
 	{"evaluation", "hdfs", "network", "page", "preprocessing", "present", "weightfile"},
 	{"bottlenecks", "cuda", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "testserver", "timespan", "ttytest", "workfolder"},
 }

@@ -1,14 +1,16 @@
 // Package needs lets a test declare that it needs more than Go: Python, a Java
-// virtual machine, a shell, or minutes. `make check` runs `go test -short`, which skips
+// virtual machine, PostgreSQL, a shell, or minutes. `make check` runs `go test -short`, which skips
 // such tests. Without -short nothing is skipped: a test fails if its
 // requirements are missing.
 package needs
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -43,6 +45,24 @@ func Shell(t testing.TB, name string) string {
 		t.Fatalf("no %s for the tests: %v; install the package %[1]s", name, err)
 	}
 	return path
+}
+
+// Postgres returns the folder of PostgreSQL's programs, of the newest version that is
+// installed.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	skip(t, "PostgreSQL")
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path)
+		}
+	}
+	// Debian does not have them in the path.
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		t.Fatal("no PostgreSQL for the tests: run scripts/install-postgres, or install the package postgresql")
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }))
 }
 
 // Minutes declares that the test takes too long to be run after every edit.
