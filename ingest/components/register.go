@@ -38,6 +38,7 @@ var own = map[string]map[string]component{
 		"tkit_folder": outputOf(folderSpec, newFolder),
 		"tkit_hdfs":   outputOf(hdfsOutputSpec, newHDFSOutput),
 		"tkit_kafka":  outputOf(kafkaOutputSpec, newKafkaOutput),
+		"tkit_sql":    outputOf(sqlSpec, newSQL),
 	},
 }
 

@@ -9,8 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 
+	"tkit/ingest/commit"
 	"tkit/internal/db"
 )
 
@@ -29,17 +29,9 @@ type Entry struct {
 // A Ledger is a database of entries. Its methods may be called concurrently. Close
 // ends it.
 type Ledger struct {
-	db       *db.DB
-	find     *sql.Stmt
-	requests chan request
-	running  context.Context // ends when the ledger is closed
-	stop     context.CancelFunc
-	writing  sync.WaitGroup
-}
-
-type request struct {
-	entry Entry
-	done  chan error
+	db      *db.DB
+	find    *sql.Stmt
+	records *commit.Group[Entry]
 }
 
 // most is the number of entries that are written in one transaction.
@@ -59,16 +51,14 @@ func Open(ctx context.Context, path string) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger: %w", err), d.Close())
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Ledger{db: d, find: find, requests: make(chan request), running: running, stop: stop}
-	l.writing.Go(func() { l.write() })
+	l := &Ledger{db: d, find: find}
+	l.records = commit.NewGroup(most, l.write)
 	return l, nil
 }
 
 // Close waits for the transaction in progress. Later calls of Record fail.
 func (l *Ledger) Close() error {
-	l.stop()
-	l.writing.Wait()
+	l.records.Close()
 	return errors.Join(l.find.Close(), l.db.Close())
 }
 
@@ -86,62 +76,29 @@ func (l *Ledger) Delivered(ctx context.Context, e Entry) (bool, error) {
 }
 
 // Record remembers that a file was delivered, and returns when that is on disk.
-// Calls at the same time share a transaction.
+// Calls at the same time share a transaction. If ctx ends first, the file may still be
+// remembered.
 func (l *Ledger) Record(ctx context.Context, e Entry) error {
-	r := request{e, make(chan error, 1)}
-	select {
-	case l.requests <- r:
-		return <-r.done
-	case <-l.running.Done():
-		return errors.New("ledger: it is closed")
-	case <-ctx.Done():
-		return ctx.Err()
+	err := l.records.Do(ctx, e)
+	if errors.Is(err, commit.ErrClosed) {
+		err = fmt.Errorf("ledger: %w", err)
 	}
+	return err
 }
 
-// write writes entries until the ledger is closed.
-func (l *Ledger) write() {
-	for {
-		select {
-		case first := <-l.requests:
-			batch := l.waiting(first)
-			err := l.commit(batch)
-			for _, r := range batch {
-				r.done <- err
-			}
-		case <-l.running.Done():
-			return
-		}
-	}
-}
-
-// waiting returns a request and those that wait.
-func (l *Ledger) waiting(first request) []request {
-	batch := []request{first}
-	for len(batch) < most {
-		select {
-		case r := <-l.requests:
-			batch = append(batch, r)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-func (l *Ledger) commit(batch []request) error {
+func (l *Ledger) write(entries []Entry) []error {
 	ctx := context.Background() // a transaction that has begun ends soon
-	return l.db.Write(ctx, func(tx *sql.Tx) error {
+	return commit.All(len(entries), l.db.Write(ctx, func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO delivered (path, size, modified, inode) VALUES (?, ?, ?, ?)")
 		if err != nil {
 			return fmt.Errorf("ledger: %w", err)
 		}
 		defer insert.Close()
-		for _, r := range batch {
-			if _, err := insert.ExecContext(ctx, r.entry.Path, r.entry.Size, r.entry.Modified, int64(r.entry.Inode)); err != nil {
+		for _, e := range entries {
+			if _, err := insert.ExecContext(ctx, e.Path, e.Size, e.Modified, int64(e.Inode)); err != nil {
 				return fmt.Errorf("ledger: %w", err)
 			}
 		}
 		return nil
-	})
+	}))
 }
