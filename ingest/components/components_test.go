@@ -31,6 +31,12 @@ type stage struct {
 
 func newStage(t *testing.T, files int, output func(source string) error) *stage {
 	t.Helper()
+	return newStageOf(t, "tkit_directory: {path: in, settle: 1ms, after: delete}", files, output)
+}
+
+// newStageOf is newStage with another input.
+func newStageOf(t *testing.T, input string, files int, output func(source string) error) *stage {
+	t.Helper()
 	dir := t.TempDir()
 	letters, err := deadletter.Open(filepath.Join(dir, "dead"))
 	if err != nil {
@@ -57,7 +63,7 @@ func newStage(t *testing.T, files int, output func(source string) error) *stage 
 	}
 	b := env.NewStreamBuilder()
 	b.SetLogger(slog.New(slog.DiscardHandler))
-	if err := b.AddInputYAML("tkit_delivery: {input: {tkit_directory: {path: in, settle: 1ms, after: delete}}}"); err != nil {
+	if err := b.AddInputYAML("tkit_delivery: {input: {" + input + "}}"); err != nil {
 		t.Fatal(err)
 	}
 	err = b.AddConsumerFunc(func(_ context.Context, m *service.Message) error {

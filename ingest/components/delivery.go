@@ -53,6 +53,9 @@ type delivery struct {
 	started   bool
 	exhausted bool // the child has ended
 	open      map[*parcel]bool
+	// behind are the images that wait for an earlier one of their key, for each key of
+	// an image that is passed on.
+	behind map[string][]*parcel
 }
 
 // A parcel is an image from its reading to its acknowledgement.
@@ -60,13 +63,16 @@ type parcel struct {
 	message  *service.Message // as the child gave it
 	read     time.Time
 	attempts int
+	ordered  bool                                       // images of the same key are passed on one after the other
+	key      string                                     //
+	fault    error                                      // why the key is not known; such an image becomes a dead letter
 	answer   func(ctx context.Context, err error) error // to the child
 }
 
 func newDelivery(child *service.OwnedInput, r *Run) *delivery {
 	d := &delivery{
 		run: r, child: child, slots: make(chan struct{}, r.InFlight), ready: make(chan *parcel),
-		ended: make(chan struct{}), open: make(map[*parcel]bool),
+		ended: make(chan struct{}), open: make(map[*parcel]bool), behind: make(map[string][]*parcel),
 	}
 	d.running, d.stop = context.WithCancel(context.Background())
 	return d
@@ -96,7 +102,9 @@ func (d *delivery) read() {
 		answer = once(len(batch), answer)
 		for _, m := range batch {
 			describe(m)
-			d.accept(&parcel{message: m, read: time.Now(), answer: answer})
+			p := &parcel{message: m, read: time.Now(), answer: answer}
+			d.findKey(p)
+			d.accept(p)
 		}
 	}
 }
@@ -145,8 +153,11 @@ func (d *delivery) accept(p *parcel) {
 	d.run.Counters.InFlight.Add(1)
 	d.mu.Lock()
 	d.open[p] = true
+	first := d.lineUp(p)
 	d.mu.Unlock()
-	d.pass(p)
+	if first {
+		d.pass(p)
+	}
 }
 
 // pass passes on an image for an attempt, unless the delivery is closed.
@@ -172,33 +183,47 @@ func (d *delivery) endIfDone() {
 
 // ReadBatch returns the next image for an attempt.
 func (d *delivery) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
-	select {
-	case p := <-d.ready:
-		p.attempts++
-		return service.MessageBatch{p.message.Copy()}, func(ctx context.Context, err error) error {
-			if err != nil {
-				return d.failed(ctx, p, err)
+	for {
+		select {
+		case p := <-d.ready:
+			p.attempts++
+			if p.fault == nil {
+				return service.MessageBatch{p.message.Copy()}, func(ctx context.Context, err error) error { return d.answered(ctx, p, err) }, nil
 			}
-			d.run.Counters.Delivered.Add(1)
-			d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
-			return d.done(ctx, p)
-		}, nil
-	case <-d.ended:
-		return nil, nil, service.ErrEndOfInput
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
+			if err := d.failed(ctx, p, p.fault); err != nil {
+				return nil, nil, err
+			}
+		case <-d.ended:
+			return nil, nil, service.ErrEndOfInput
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
 	}
+}
+
+// answered ends an attempt.
+func (d *delivery) answered(ctx context.Context, p *parcel, err error) error {
+	if err != nil {
+		return d.failed(ctx, p, err)
+	}
+	d.run.Counters.Delivered.Add(1)
+	d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
+	return d.done(ctx, p)
 }
 
 // done acknowledges an image to the child.
 func (d *delivery) done(ctx context.Context, p *parcel) error {
 	err := p.answer(ctx, nil)
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	delete(d.open, p)
 	d.run.Counters.InFlight.Add(-1)
 	<-d.slots
 	d.endIfDone()
+	next := d.nextOf(p)
+	d.mu.Unlock()
+	if next != nil {
+		d.later(next, 0)
+	}
 	return err
 }
 

@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 
+	"github.com/warpstreamlabs/bento/public/bloblang"
 	"github.com/warpstreamlabs/bento/public/service"
 )
 
@@ -14,6 +15,7 @@ const (
 	attemptsField    = "attempts"
 	inFlightField    = "in_flight"
 	deadLettersField = "dead_letters"
+	orderedByField   = "ordered_by"
 )
 
 func pipelineFields() []*service.ConfigField {
@@ -23,6 +25,7 @@ func pipelineFields() []*service.ConfigField {
 			service.NewIntField(attemptsField).Description("How often an image is tried before it becomes a dead letter. Images that cannot be decoded become one at once; outages are waited for.").Default(5),
 			service.NewIntField(inFlightField).Description("The number of images between the input and the last output.").Default(64),
 			service.NewStringField(deadLettersField).Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name.").Default(""),
+			service.NewBloblangField(orderedByField).Description("A mapping that gives a key, such as `@kafka_key`: images of one key are delivered one after the other in the order in which they were read, also when attempts fail. Those without a key are not ordered. An image for which the mapping fails becomes a dead letter.").Default(""),
 		).Description("What happens to images that cannot be delivered."),
 	}
 }
@@ -36,7 +39,8 @@ func Schema(env *service.Environment) *service.ConfigSchema {
 type Delivery struct {
 	Name               string
 	Attempts, InFlight int
-	DeadLetters        string // "" is the default
+	DeadLetters        string             // "" is the default
+	OrderedBy          *bloblang.Executor // nil if the order does not matter
 }
 
 // ParseDelivery reads the fields that PipelineFields names, given as YAML.
@@ -47,6 +51,9 @@ func ParseDelivery(text string) (d Delivery, err error) {
 	}
 	top, f := fields{config: c}, fields{config: c.Namespace(deliveryField)}
 	d = Delivery{Name: top.text(nameField), Attempts: f.number(attemptsField), InFlight: f.number(inFlightField), DeadLetters: f.text(deadLettersField)}
+	if f.text(orderedByField) != "" {
+		d.OrderedBy = field(&f, orderedByField, f.config.FieldBloblang)
+	}
 	switch {
 	case top.err != nil:
 		return d, top.err
@@ -62,4 +69,6 @@ func ParseDelivery(text string) (d Delivery, err error) {
 func PipelineFields() []string { return []string{nameField, deliveryField} }
 
 // DeliveryFields are the names of the fields of the field delivery.
-func DeliveryFields() []string { return []string{attemptsField, inFlightField, deadLettersField} }
+func DeliveryFields() []string {
+	return []string{attemptsField, inFlightField, deadLettersField, orderedByField}
+}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/warpstreamlabs/bento/public/bloblang"
+
 	"tkit/ingest/classify"
 	"tkit/ingest/deadletter"
 	"tkit/ingest/ledger"
@@ -26,10 +28,13 @@ type Run struct {
 	// its failure is lasting or an outage.
 	Attempts int
 	InFlight int // images between the input and the last output
-	Letters  *deadletter.Store
-	Counters *Counters
-	Metrics  *Metrics
-	Log      *slog.Logger
+	// OrderedBy gives the key of an image: those of one key are delivered in the order
+	// in which they were read. It is nil if the order does not matter.
+	OrderedBy *bloblang.Executor
+	Letters   *deadletter.Store
+	Counters  *Counters
+	Metrics   *Metrics
+	Log       *slog.Logger
 	// Fail ends the run with an error that no attempt can overcome.
 	Fail     func(error)
 	Classify ClassifyFunc // in this process
