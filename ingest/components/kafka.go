@@ -181,7 +181,7 @@ the cluster refuses, such as one that is too large, becomes a dead letter; while
 		Fields(
 			service.NewStringField("images").Description("The topic for the images. It must exist. By default they are not written.").Default(""),
 			service.NewStringField("records").Description("The topic for the metadata as JSON, like the file of tkit_folder. It must exist. By default they are not written.").Default(""),
-			service.NewIntField("max_bytes").Description("Do not send larger images. The limits of the brokers and topics hold too.").Default(64<<20),
+			service.NewIntField("max_bytes").Description("The limit of an image with its metadata: max.message.bytes of the topics, whose default this is.").Default(defaultKafkaBytes),
 			service.NewOutputMaxInFlightField().Default(64),
 		)
 }
@@ -198,7 +198,7 @@ func newKafkaOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error
 		f.err = fmt.Errorf("max_bytes must be between 1 and %d", maxKafkaBytes)
 	}
 	return newImageOutput(&f, kafka.Stage, func(ctx context.Context) (imageSink, error) {
-		p, err := kafka.OpenProducer(ctx, cluster, int32(maxBytes)+kafkaOverhead)
+		p, err := kafka.OpenProducer(ctx, cluster, int32(maxBytes))
 		if err != nil {
 			return nil, err
 		}
@@ -207,9 +207,8 @@ func newKafkaOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error
 }
 
 const (
-	maxKafkaBytes = 1 << 30
-	// kafkaOverhead is what the metadata of an image may take in its record.
-	kafkaOverhead = 1 << 20
+	defaultKafkaBytes = 1_048_588
+	maxKafkaBytes     = 1 << 30
 )
 
 // A kafkaSink keeps images and records in topics.

@@ -1,9 +1,11 @@
 package kafka_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -112,13 +114,8 @@ func (s *stream) check(t *testing.T, good, bad int) {
 			t.Errorf("the topic %s has %d keys, want %d", topic, len(keys), good)
 		}
 	}
-	store, err := deadletter.Open(filepath.Join(filepath.Dir(s.file), "home/ingest/stream/dead"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
 	n := 0
-	for l, err := range store.Letters(t.Context()) {
+	for l, err := range s.letters(t) {
 		n++
 		if err != nil || !strings.Contains(l.Cause, "it is bad") || !strings.HasPrefix(l.Source, s.in+"/") || l.Metadata["place"] != "gate" {
 			t.Errorf("letter %+v, %v", l, err)
@@ -127,6 +124,17 @@ func (s *stream) check(t *testing.T, good, bad int) {
 	if n != bad {
 		t.Errorf("%d dead letters, want %d", n, bad)
 	}
+}
+
+// letters iterates over the dead letters.
+func (s *stream) letters(t *testing.T) iter.Seq2[deadletter.Letter, error] {
+	t.Helper()
+	store, err := deadletter.Open(filepath.Join(filepath.Dir(s.file), "home/ingest/stream/dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store.Letters(t.Context())
 }
 
 // written is the number of records in the folder of the output.
@@ -181,7 +189,7 @@ func TestPipeline(t *testing.T) {
 // Three processes share the images of a topic while some are killed and others start.
 func TestProcesses(t *testing.T) {
 	s := newStream(t, pipeline)
-	records, bad := images(1500)
+	records, bad := images(900)
 	s.broker.Put(t, s.in, records...)
 	processes := []*exec.Cmd{s.start(t), s.start(t), s.start(t)}
 	s.wait(t, 100)
@@ -190,7 +198,7 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("the status has %d processes, %v", len(table), err)
 	}
 	s.kill(t, processes[0])
-	s.wait(t, 500)
+	s.wait(t, 300)
 	processes = append(processes, s.start(t))
 	s.kill(t, processes[1])
 	for _, p := range processes[2:] {
@@ -199,6 +207,43 @@ func TestProcesses(t *testing.T) {
 		}
 	}
 	s.check(t, len(records)-bad, bad)
+}
+
+// A pipeline outlives a broker that is killed and comes back.
+func TestBrokerDown(t *testing.T) {
+	s := newStream(t, pipeline)
+	records, bad := images(400)
+	s.broker.Put(t, s.in, records...)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := ingest.Run(t.Context(), runOptions(s.file, slog.New(slog.DiscardHandler)))
+		ended <- err
+	}()
+	s.wait(t, 50)
+	if err := s.broker.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	s.check(t, len(records)-bad, bad)
+}
+
+// An image that Kafka refuses for its size becomes a dead letter; the others pass.
+func TestTooLarge(t *testing.T) {
+	s := newStream(t, strings.Replace(pipeline, "OUT\n", "OUT\n          max_bytes: 8388608\n", 1))
+	// With its headers the record is larger than that which was read.
+	large := &kgo.Record{Value: bytes.Repeat([]byte("x"), kafkatest.MaxMessage-200)}
+	s.broker.Put(t, s.in, large, &kgo.Record{Value: []byte("small")})
+	sum, err := ingest.Run(t.Context(), runOptions(s.file, slog.New(slog.DiscardHandler)))
+	if err != nil || sum.Delivered != 1 || sum.Dead != 1 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	for l, err := range s.letters(t) {
+		if err != nil || l.Stage != "kafka" || !strings.Contains(l.Cause, "MESSAGE_TOO_LARGE") || l.Attempts != 1 || l.Size != int64(len(large.Value)) {
+			t.Errorf("letter %+v, %v", l, err)
+		}
+	}
 }
 
 // start starts a process that runs the pipeline once.

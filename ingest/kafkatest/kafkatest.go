@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -97,13 +96,6 @@ func (b *Broker) Stop() {
 
 // Address is the broker's host:port.
 func (b *Broker) Address() string { return "127.0.0.1:" + strconv.Itoa(b.ports.Base) }
-
-// Pause stops the broker's process (SIGSTOP): its connections stay open but nothing
-// answers.
-func (b *Broker) Pause() error { return b.process.Signal(syscall.SIGSTOP) }
-
-// Resume resumes a paused broker.
-func (b *Broker) Resume() error { return b.process.Signal(syscall.SIGCONT) }
 
 // Restart kills the broker and starts it again with its data.
 func (b *Broker) Restart() error {

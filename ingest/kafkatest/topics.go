@@ -37,7 +37,7 @@ func (b *Broker) Topic(t testing.TB, name string, partitions int32) string {
 // goes to the given one.
 func (b *Broker) Put(t testing.TB, topic string, records ...*kgo.Record) {
 	t.Helper()
-	c := b.client(t, kgo.DefaultProduceTopic(topic))
+	c := b.client(t, kgo.DefaultProduceTopic(topic), kgo.ProducerBatchMaxBytes(MaxMessage))
 	if err := c.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
