@@ -8,6 +8,7 @@ import (
 
 	source "tkit/datasets/hdfs"
 	"tkit/ingest/hdfs"
+	"tkit/ingest/sink"
 	client "tkit/internal/hdfs"
 )
 
@@ -17,22 +18,22 @@ const hdfsStage = "hdfs"
 func hdfsOutputSpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Summary("Writes each image and its metadata into a folder of HDFS.").
-		Description(`The files have the names that tkit_folder gives them, so that each image is in the folder exactly
-once, however often it is delivered. A file is written into the folder's subfolder .tkit-writing, closed, compared with
+		Description(`The files have the names and subfolders that tkit_folder gives them, so that each image is in the folder
+exactly once, however often it is delivered. A file is written into the folder's subfolder .tkit-writing, closed, compared with
 its length, and renamed; only then it counts as delivered. Files of killed pipelines in that subfolder are removed after a
 day. While HDFS does not answer, images wait. A folder that the pipeline creates is private to its user; whoever may
 enter it can read the files. The user, Kerberos and name services are those of hdfs.md; encryption zones and erasure
 coding are refused.`).
 		Fields(
 			service.NewStringField("path").Description("The folder: hdfs://HOST:PORT/PATH, hdfs://NAMESERVICE/PATH, or hdfs:///PATH for the cluster of fs.defaultFS."),
-			service.NewOutputMaxInFlightField().Default(16),
-		)
+		).
+		Fields(fileOutputFields(16)...)
 }
 
 func newHDFSOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error) {
 	f := fields{config: c}
 	config := hdfsPath(&f)
-	return newImageOutput(&f, hdfsStage, func(ctx context.Context) (imageSink, error) {
+	return newFileOutput(&f, hdfsStage, func(ctx context.Context) (sink.Files, error) {
 		s, err := hdfs.Open(ctx, config)
 		if err != nil {
 			return nil, r.unlessDown(err)

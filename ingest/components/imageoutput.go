@@ -3,17 +3,20 @@ package components
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
 	"tkit/ingest/failure"
+	"tkit/ingest/sink"
 )
 
 // An imageSink keeps images and their records by the SHA-256 of the image. Write
-// returns when both are durable. An error without a kind is an outage.
+// returns when both are durable. An error without a kind is an outage. The message has
+// the metadata of the image.
 type imageSink interface {
-	Write(ctx context.Context, sum [32]byte, extension string, image, record []byte) error
+	Write(ctx context.Context, m *service.Message, i sink.Image) error
 	Close() error
 }
 
@@ -52,7 +55,7 @@ func (o *imageOutput) Write(ctx context.Context, m *service.Message) error {
 	if err != nil {
 		return &failure.Error{Stage: o.stage, Err: err}
 	}
-	err = o.sink.Write(ctx, sum, extension(image), image, record)
+	err = o.sink.Write(ctx, m, sink.Image{SHA256: hex.EncodeToString(sum[:]), Extension: extension(image), Content: image, Record: record})
 	if _, said := errors.AsType[*failure.Error](err); err == nil || said {
 		return err
 	}

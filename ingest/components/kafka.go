@@ -17,6 +17,7 @@ import (
 	"github.com/warpstreamlabs/bento/public/service"
 
 	"tkit/ingest/kafka"
+	"tkit/ingest/sink"
 )
 
 // KafkaInput is the name of the input whose images several processes can share.
@@ -217,18 +218,18 @@ type kafkaSink struct {
 	images, records string
 }
 
-func (s *kafkaSink) Write(ctx context.Context, sum [32]byte, _ string, image, record []byte) error {
-	key := fmt.Appendf(nil, "%x", sum)
+func (s *kafkaSink) Write(ctx context.Context, _ *service.Message, i sink.Image) error {
+	key := []byte(i.SHA256)
 	var both []*kgo.Record
 	if s.images != "" {
-		headers, err := kafkaHeaders(record)
+		headers, err := kafkaHeaders(i.Record)
 		if err != nil {
 			return err
 		}
-		both = append(both, &kgo.Record{Topic: s.images, Key: key, Value: image, Headers: headers})
+		both = append(both, &kgo.Record{Topic: s.images, Key: key, Value: i.Content, Headers: headers})
 	}
 	if s.records != "" {
-		both = append(both, &kgo.Record{Topic: s.records, Key: key, Value: record})
+		both = append(both, &kgo.Record{Topic: s.records, Key: key, Value: i.Record})
 	}
 	return s.producer.Write(ctx, both...)
 }

@@ -19,6 +19,7 @@ import (
 
 	source "tkit/datasets/hdfs"
 	"tkit/ingest/hdfs"
+	"tkit/ingest/sink"
 	client "tkit/internal/hdfs"
 	"tkit/internal/hdfs/hdfstest"
 )
@@ -75,12 +76,17 @@ func web(t *testing.T, method, path string, pairs ...string) {
 	}
 }
 
-func (p place) open(t *testing.T) *hdfs.Sink {
+func (p place) open(t *testing.T, partition string) *sink.Sink {
 	t.Helper()
-	s, err := hdfs.Open(t.Context(), p.config)
+	files, err := hdfs.Open(t.Context(), p.config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	template, err := sink.ParseTemplate(partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sink.New(files, template)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -133,6 +139,12 @@ func (p place) names(t *testing.T, folder string) (names []string) {
 // writing is the folder of files that are being written.
 const writing = ".tkit-writing"
 
+// write writes an image into a sink.
+func write(t *testing.T, s *sink.Sink, folder string, content, record []byte) error {
+	sum := sha256.Sum256(content)
+	return s.Write(t.Context(), folder, sink.Image{SHA256: hex.EncodeToString(sum[:]), Extension: ".jpg", Content: content, Record: record})
+}
+
 // nameOf returns the path of an image in the sink, without its extension.
 func nameOf(image []byte) string {
 	sum := sha256.Sum256(image)
@@ -142,19 +154,19 @@ func nameOf(image []byte) string {
 
 func TestWrite(t *testing.T) {
 	p := newPlace(t)
-	s := p.open(t)
+	s := p.open(t, sink.DefaultTemplate)
 	image := []byte("image")
-	sum, base := sha256.Sum256(image), nameOf(image)
+	base := nameOf(image)
 	p.put(t, base+".jpg", image[:2]) // another program has torn the image
 	var all errgroup.Group
 	for i := range 8 { // the same image at the same time
-		all.Go(func() error { return s.Write(t.Context(), sum, ".jpg", image, fmt.Appendf(nil, `{"n": %d}`, i)) })
+		all.Go(func() error { return write(t, s, path.Dir(base), image, fmt.Appendf(nil, `{"n": %d}`, i)) })
 	}
 	if err := all.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	before := p.stat(t, base+".jpg")
-	if err := s.Write(t.Context(), sum, ".jpg", image, []byte(`{"n": 99}`)); err != nil {
+	if err := write(t, s, path.Dir(base), image, []byte(`{"n": 99}`)); err != nil {
 		t.Fatal(err)
 	}
 	if after := p.stat(t, base+".jpg"); after.ID != before.ID {
@@ -173,6 +185,21 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// An image that gets another folder is only there.
+func TestMoves(t *testing.T) {
+	p := newPlace(t)
+	s := p.open(t, "label={label}")
+	for _, label := range []string{"cat", "dog", "dog", "cat"} {
+		if err := write(t, s, "label="+label, []byte("image"), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		base := "label=" + label + "/" + path.Base(nameOf([]byte("image")))
+		if got, want := p.files(t), []string{base + ".jpg", base + ".json"}; !slices.Equal(got, want) {
+			t.Errorf("files %q, want %q", got, want)
+		}
+	}
+}
+
 // What killed writers have left is removed once no writer can have it open.
 func TestClean(t *testing.T) {
 	p := newPlace(t)
@@ -180,7 +207,7 @@ func TestClean(t *testing.T) {
 	p.put(t, path.Join(writing, "new"), []byte("part of an image"))
 	yesterday := fmt.Sprint(time.Now().Add(-25 * time.Hour).UnixMilli())
 	web(t, "PUT", p.path(path.Join(writing, "old")), "op", "SETTIMES", "modificationtime", yesterday)
-	p.open(t)
+	p.open(t, sink.DefaultTemplate)
 	if left := p.names(t, writing); !slices.Equal(left, []string{"new"}) {
 		t.Errorf("%q are left", left)
 	}
@@ -189,7 +216,7 @@ func TestClean(t *testing.T) {
 // Images wait for a NameNode that is down.
 func TestNameNodeDown(t *testing.T) {
 	p := newPlace(t)
-	s := p.open(t)
+	s := p.open(t, sink.DefaultTemplate)
 	c := cluster(t)
 	if err := c.KillNameNode(0); err != nil {
 		t.Fatal(err)
@@ -198,7 +225,7 @@ func TestNameNodeDown(t *testing.T) {
 	var all errgroup.Group
 	for i := range images {
 		image := fmt.Appendf(nil, "image %d", i)
-		all.Go(func() error { return s.Write(t.Context(), sha256.Sum256(image), ".jpg", image, []byte("{}")) })
+		all.Go(func() error { return write(t, s, path.Dir(nameOf(image)), image, []byte("{}")) })
 	}
 	if err := c.StartNameNode(0); err != nil {
 		t.Fatal(err)
