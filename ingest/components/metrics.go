@@ -56,6 +56,7 @@ var latencies = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5
 type Metrics struct {
 	registry *prometheus.Registry
 	latency  prometheus.Histogram // from the reading of an image to its delivery
+	missing  prometheus.Counter   // images for which tkit_lookup found nothing and left it out
 }
 
 // NewMetrics returns metrics of a run with its counters. The label pipeline of each is
@@ -83,7 +84,8 @@ func NewMetrics(pipeline string, c *Counters) *Metrics {
 	m.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: prefix + "delivery_seconds", Help: "Time from the reading of an image to its delivery, with all attempts.", Buckets: latencies,
 	})
-	reg.MustRegister(m.latency)
+	m.missing = prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "lookup_missing_total", Help: "Images for which nothing was found, and the metadata left out."})
+	reg.MustRegister(m.latency, m.missing)
 	return m
 }
 

@@ -32,7 +32,8 @@ var own = map[string]map[string]component{
 		KafkaInput:       inputOf(kafkaInputSpec, newKafkaInput),
 	},
 	"processor": {
-		Classifier: processorOf(classifySpec, newClassifier),
+		Classifier:    processorOf(classifySpec, newClassifier),
+		"tkit_lookup": processorOf(lookupSpec, newLookup),
 	},
 	"output": {
 		"tkit_folder": outputOf(folderSpec, newFolder),

@@ -48,9 +48,16 @@ column or a right is missing when the pipeline starts, it ends.`).
 func databaseFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringEnumField("driver", sql.Postgres, sql.SQLite).Description("The kind of database."),
-		service.NewStringField("dsn").Description("The connection string of PostgreSQL, such as postgres://USER:PASSWORD@HOST/DATABASE.").Default("").Secret(),
-		service.NewStringField("path").Description("The file of SQLite, relative to the pipeline's file.").Default(""),
+		dsnField(), pathField(),
 	}
+}
+
+func dsnField() *service.ConfigField {
+	return service.NewStringField("dsn").Description("The connection string of PostgreSQL, such as postgres://USER:PASSWORD@HOST/DATABASE.").Default("").Secret()
+}
+
+func pathField() *service.ConfigField {
+	return service.NewStringField("path").Description("The file of SQLite, relative to the pipeline's file.").Default("")
 }
 
 // scrubbed is what the engine gives instead of the value of a secret field while a

@@ -37,7 +37,15 @@ var variable = regexp.MustCompile(`\$\{[^}]+\}`)
 var password = regexp.MustCompile(`://[^/@\s]*:[^/@\s]+@`)
 
 // secretHeaders are the headers of requests that authenticate, in lower case.
-var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"}
+var secretHeaders = []string{"authorization", "proxy-authorization", "cookie"}
+
+// secretEndings are the ends of the names of other such headers, as of X-Auth-Token.
+var secretEndings = []string{"-key", "-token", "-secret", "-password"}
+
+func isSecretHeader(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(secretHeaders, name) || slices.ContainsFunc(secretEndings, func(end string) bool { return strings.HasSuffix(name, end) })
+}
 
 // checkSecrets finds secrets that a file has in clear text: values of fields that are
 // secret, headers that authenticate, and passwords in URLs. A file is copied and
@@ -62,7 +70,7 @@ func (s suggester) checkSecrets(node *yaml.Node) (findings []Finding) {
 					}
 				}
 			}
-			if slices.Contains(secretHeaders, strings.ToLower(key.Value)) && isClear(value) {
+			if isSecretHeader(key.Value) && isClear(value) {
 				findings = append(findings, inClear(value, "the header "+key.Value))
 			}
 			findings = append(findings, s.checkSecrets(value)...)

@@ -4,16 +4,12 @@ package remote
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +18,7 @@ import (
 
 	"tkit/ingest/classify"
 	"tkit/ingest/failure"
+	"tkit/ingest/web"
 	"tkit/registry"
 )
 
@@ -54,47 +51,18 @@ type Client struct {
 // New checks the options and returns a client. It connects at the first image. The
 // caller closes the client.
 func New(o Options) (*Client, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, errors.New("the server's URL must be http:// or https:// with a host and an optional path")
+	u, err := web.ParseServer(o.URL)
+	if err != nil {
+		return nil, err
 	}
-	if o.Token != "" && u.Scheme == "http" && !isLocal(u.Hostname()) {
+	if o.Token != "" && u.Scheme == "http" && !web.IsLocal(u.Hostname()) {
 		return nil, errors.New("the token would be readable on the network: use an https:// URL")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64 // the engine processes that many images at a time
-	if o.CA != "" {
-		if transport.TLSClientConfig, err = trusting(o.CA); err != nil {
-			return nil, err
-		}
-	}
-	return &Client{
-		base: strings.TrimRight(o.URL, "/"), token: o.Token,
-		http: &http.Client{
-			Transport: transport,
-			// A redirect would send the image and the token to another address.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		known: known{byVersion: make(map[string]described)},
-	}, nil
-}
-
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// trusting returns a TLS configuration that trusts the authorities of a file.
-func trusting(file string) (*tls.Config, error) {
-	text, err := os.ReadFile(file)
+	client, err := web.NewClient(o.CA)
 	if err != nil {
-		return nil, fmt.Errorf("the certificates of the server's authority: %w", err)
+		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", file)
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+	return &Client{base: strings.TrimRight(o.URL, "/"), token: o.Token, http: client, known: known{byVersion: make(map[string]described)}}, nil
 }
 
 // Close closes the connections.
