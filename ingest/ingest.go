@@ -118,7 +118,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	defer func() { err = errors.Join(err, unlock()) }()
 	r := &components.Run{
 		Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
-		Attempts: d.Attempts, InFlight: d.InFlight, OrderedBy: d.OrderedBy, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, o.Counters),
+		Attempts: d.Attempts, InFlight: d.InFlight, OrderedBy: d.OrderedBy, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, d.Groups, o.Counters),
 	}
 	if r.Letters, err = deadletter.Open(s.DeadLetters); err != nil {
 		return err
@@ -130,7 +130,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	r.Fail = fail
 	started := func() {}
 	if !o.Replay { // its run may be in progress, and keeps the status
-		ob, err := observe(ctx, o, r, s)
+		ob, err := observe(ctx, o, r, d.Graph, s)
 		if err != nil {
 			return err
 		}

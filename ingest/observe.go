@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tkit/ingest/components"
+	"tkit/ingest/graph"
 	"tkit/ingest/status"
 )
 
@@ -24,7 +24,9 @@ const statusEvery = time.Second
 // An observer keeps the status of a run up to date, and serves its metrics.
 type observer struct {
 	options Options
-	folder  string        // of the pipeline's state
+	folder  string // of the pipeline's state
+	metrics *components.Metrics
+	viewer  *viewer
 	first   status.Status // what does not change
 	ready   atomic.Bool
 	server  *http.Server // nil without metrics
@@ -33,14 +35,25 @@ type observer struct {
 }
 
 // observe begins to observe a run. The caller closes the observer.
-func observe(ctx context.Context, o Options, r *components.Run, s Summary) (*observer, error) {
+func observe(ctx context.Context, o Options, r *components.Run, g *graph.Graph, s Summary) (_ *observer, err error) {
 	file, err := filepath.Abs(o.File)
 	if err != nil {
 		return nil, err
 	}
-	ob := &observer{options: o, folder: r.State, first: status.Status{
+	ob := &observer{options: o, folder: r.State, metrics: r.Metrics, first: status.Status{
 		Pipeline: s.Pipeline, Process: r.Process, File: file, Principal: string(o.Caller.Principal), Started: time.Now().UTC(), DeadLetters: s.DeadLetters,
 	}}
+	if ob.viewer, err = newViewer(r.State, o.Counters, g); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ob.viewer.close())
+		}
+	}()
+	if err := status.WriteView(ob.folder, ob.viewer.view); err != nil {
+		return nil, err
+	}
 	ctx, ob.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if o.Metrics != "" {
 		if err := ob.serve(ctx, r.Metrics); err != nil {
@@ -95,7 +108,7 @@ func (ob *observer) write(ctx context.Context) {
 			return
 		}
 		s := ob.now()
-		if err := status.Write(ob.folder, s); err != nil && err.Error() != failed {
+		if err := errors.Join(status.Write(ob.folder, s), ob.viewer.write(ctx)); err != nil && err.Error() != failed {
 			failed = err.Error() // once, because a full disk stays full for a while
 			ob.options.Log.Warn("the status cannot be written", "error", err)
 		}
@@ -112,6 +125,11 @@ func (ob *observer) now() status.Status {
 	s.Updated = time.Now().UTC()
 	s.Read, s.Delivered, s.FailedAttempts, s.Dead = c.Read.Load(), c.Delivered.Load(), c.Failed.Load(), c.Dead.Load()
 	s.InFlight, s.Waiting, s.Failure = c.InFlight.Load(), c.Waiting(), c.LastFailure.Load()
+	all, err := ob.metrics.Components()
+	if err != nil {
+		ob.options.Log.Warn("the counts of the components cannot be read", "error", err)
+	}
+	s.Components = all
 	return s
 }
 
@@ -125,7 +143,7 @@ func (ob *observer) close(cause error) error {
 	if cause != nil {
 		last.Error = cause.Error()
 	}
-	return cmp.Or(status.Write(ob.folder, last), err)
+	return errors.Join(ob.viewer.write(context.Background()), status.Write(ob.folder, last), err, ob.viewer.close())
 }
 
 func (ob *observer) closeServer() error {

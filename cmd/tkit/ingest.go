@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/urfave/cli/v2"
 
@@ -129,6 +131,19 @@ func runPipeline(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 		return err
 	}
 	return commandline.Show(c, s, s.WriteText)
+}
+
+// replayFor returns the function by which a server replays dead letters.
+func replayFor(c *cli.Context, log *slog.Logger) func(context.Context, access.Caller, string) error {
+	return func(ctx context.Context, who access.Caller, file string) (err error) {
+		k, _, err := openCatalog(c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, k.Close()) }()
+		_, err = ingest.Run(ctx, ingest.Options{Home: c.Path("home"), File: file, Replay: true, Catalog: k, Caller: who, Plugins: pluginSteps(c), Log: log})
+		return err
+	}
 }
 
 func graphPipeline(c *cli.Context) error {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"net/http"
+
 	"github.com/urfave/cli/v2"
 
 	"tkit/inference"
+	"tkit/ingest/page"
 	"tkit/internal/commandline"
 	"tkit/serve/server"
 )
@@ -19,6 +22,8 @@ versions that --models names. It follows promotions and rollbacks without a
 restart and without a failed request. With DIR it serves that folder instead: a
 SavedModel, or a folder of numbered versions (1, 2, …), of which it serves the
 newest.
+
+http://127.0.0.1:8501/pipelines shows the pipelines of tkit ingest in a browser.
 
 It has an API for images, :classify-image, and the REST and gRPC APIs of
 TensorFlow Serving.
@@ -73,6 +78,9 @@ Examples:
 			o.Log = commandline.NewLog(c, c.Bool("verbose"))
 			o.Plugins = pluginHost(c)
 			o.Plugins.Log, o.GPUs = o.Log, gpus(c)
+			pipelines := page.New(page.Options{Home: o.Home, Replay: replayFor(c, o.Log), Log: o.Log})
+			defer pipelines.Close()
+			o.Pages = map[string]http.Handler{"pipelines": pipelines}
 			o.Listening = func(a server.Addresses) { o.Log.Info("listening", "http", a.HTTP, "grpc", a.GRPC) }
 			if !c.Bool("json") {
 				o.Listening = func(a server.Addresses) { a.WriteText(c.App.Writer, o.TLSCert != "") }

@@ -32,16 +32,11 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	pipeline, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
-		{Decode: &preprocessing.Decode{Channels: 3, JPEGScale: true, Orientation: true}},
-		{Resize: &preprocessing.Resize{Height: thumbnailSide, Width: thumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
-		{Crop: &preprocessing.Crop{Height: thumbnailSide, Width: thumbnailSide}},
-		{Normalise: &preprocessing.Normalise{Mode: preprocessing.None}},
-	}})
+	thumbnailer, err := NewThumbnailer()
 	if err != nil {
-		return nil, fmt.Errorf("thumbnails: %w", err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, pipeline.Close()) }()
+	defer func() { err = errors.Join(err, thumbnailer.Close()) }()
 	entries := make(map[string]datasets.Entry, len(keys))
 	for _, e := range s.Entries {
 		if keys[e.Key] {
@@ -65,7 +60,7 @@ func Thumbnails(ctx context.Context, src datasets.Source, s *datasets.Snapshot, 
 			err := guard.Call(func() error {
 				encoded, err := read(gctx, example, entries)
 				if err == nil {
-					thumbnail, err = draw(gctx, pipeline, encoded)
+					thumbnail, err = thumbnailer.Draw(gctx, encoded)
 				}
 				return err
 			})
@@ -101,9 +96,32 @@ func read(ctx context.Context, example datasets.Example, entries map[string]data
 	return io.ReadAll(io.LimitReader(rc, datasets.DefaultMaxBytes))
 }
 
-func draw(ctx context.Context, p *pipeline.Pipeline, encoded []byte) ([]byte, error) {
+// A Thumbnailer makes thumbnails. Its methods may be called concurrently.
+type Thumbnailer struct{ pipeline *pipeline.Pipeline }
+
+// NewThumbnailer returns a thumbnailer, which the caller closes.
+func NewThumbnailer() (*Thumbnailer, error) {
+	p, err := pipeline.Compile(preprocessing.Preprocessing{Steps: []preprocessing.Step{
+		{Decode: &preprocessing.Decode{Channels: 3, JPEGScale: true, Orientation: true}},
+		{Resize: &preprocessing.Resize{Height: thumbnailSide, Width: thumbnailSide, Kernel: preprocessing.Area, Keep: preprocessing.KeepShorter}},
+		{Crop: &preprocessing.Crop{Height: thumbnailSide, Width: thumbnailSide}},
+		{Normalise: &preprocessing.Normalise{Mode: preprocessing.None}},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("thumbnails: %w", err)
+	}
+	return &Thumbnailer{p}, nil
+}
+
+// Close ends the use of the thumbnailer.
+func (t *Thumbnailer) Close() error { return t.pipeline.Close() }
+
+// Draw makes a thumbnail of an encoded image: a JPEG of its central square, 112 pixels
+// wide and high, upright. The error wraps datasets.ErrUndecodable if the image cannot be
+// decoded.
+func (t *Thumbnailer) Draw(ctx context.Context, encoded []byte) ([]byte, error) {
 	levels := make([]float32, thumbnailSide*thumbnailSide*3)
-	if err := into(ctx, p, encoded, levels); err != nil {
+	if err := into(ctx, t.pipeline, encoded, levels); err != nil {
 		return nil, err
 	}
 	m := image.NewRGBA(image.Rect(0, 0, thumbnailSide, thumbnailSide))

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
@@ -12,6 +14,7 @@ import (
 	"tkit/ingest/classify"
 	"tkit/ingest/failure"
 	"tkit/ingest/remote"
+	"tkit/ingest/status"
 	"tkit/registry"
 )
 
@@ -124,6 +127,11 @@ func (p *classifier) Process(ctx context.Context, m *service.Message) (service.M
 	m.MetaSetMut(metaVersion, first.Version)
 	m.MetaSetMut(metaLabel, first.Labels[0].Label)
 	m.MetaSetMut(metaProbability, float64(first.Labels[0].Probability))
+	source, _ := m.MetaGet(metaSource)
+	p.run.Counters.Classified.Store(&Classified{Image: image, Recent: status.Recent{
+		Time: time.Now().UTC(), Source: source, Model: fmt.Sprintf("%s@%d", first.Model, first.Version),
+		Label: first.Labels[0].Label, Probability: float64(first.Labels[0].Probability),
+	}})
 	return service.MessageBatch{m}, nil
 }
 

@@ -46,7 +46,7 @@ func newStageOf(t *testing.T, input string, files int, output func(source string
 	counters := &Counters{}
 	s := &stage{folder: filepath.Join(dir, "in"), run: &Run{
 		Folder: dir, State: filepath.Join(dir, "state"), Once: true, Attempts: 3, InFlight: 4,
-		Letters: letters, Counters: counters, Metrics: NewMetrics("test", counters), Log: slog.New(slog.DiscardHandler),
+		Letters: letters, Counters: counters, Metrics: NewMetrics("test", nil, counters), Log: slog.New(slog.DiscardHandler),
 		Fail: func(err error) { t.Errorf("the run failed: %v", err) },
 	}}
 	if err := os.Mkdir(s.folder, 0o700); err != nil {

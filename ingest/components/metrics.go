@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,11 +25,20 @@ type Counters struct {
 	Failed    atomic.Int64 // attempts that failed
 	Dead      atomic.Int64 // that became dead letters
 	InFlight  atomic.Int64 // now between the input and the last output
+	// Classified is one of the images that were classified last, nil if none was since
+	// it was taken.
+	Classified atomic.Pointer[Classified]
 	// LastFailure is nil before the first failure.
 	LastFailure atomic.Pointer[status.Failure]
 
 	mu      sync.Mutex
 	waiting []func() int
+}
+
+// A Classified is an image with its first prediction.
+type Classified struct {
+	status.Recent
+	Image []byte
 }
 
 // addInput adds an input that says how many images it knows of and has not read yet.
@@ -55,14 +67,16 @@ var latencies = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5
 // Metrics are the Prometheus metrics of a run.
 type Metrics struct {
 	registry *prometheus.Registry
+	groups   []int                // of the processors; see definition.Definition
 	latency  prometheus.Histogram // from the reading of an image to its delivery
 	missing  prometheus.Counter   // images for which tkit_lookup found nothing and left it out
 }
 
 // NewMetrics returns metrics of a run with its counters. The label pipeline of each is
-// the pipeline's name.
-func NewMetrics(pipeline string, c *Counters) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry()}
+// the pipeline's name. The groups are those of its processors in the engine's
+// configuration: for each the index of its first processor in the file.
+func NewMetrics(pipeline string, groups []int, c *Counters) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), groups: groups}
 	reg := prometheus.WrapRegistererWith(prometheus.Labels{"pipeline": pipeline}, m.registry)
 	for _, one := range []struct {
 		name, help string
@@ -92,6 +106,27 @@ func NewMetrics(pipeline string, c *Counters) *Metrics {
 // Gatherer returns the metrics for an HTTP handler.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
+// Components returns the counts of each component by its path in the pipeline's file.
+func (m *Metrics) Components() (map[string]status.Component, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]status.Component)
+	for _, f := range families {
+		for _, one := range f.GetMetric() {
+			for _, l := range one.GetLabel() {
+				if l.GetName() == "path" {
+					c := all[l.GetValue()]
+					c.Add(strings.TrimPrefix(f.GetName(), prefix), one)
+					all[l.GetValue()] = c
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
 // MetricsConfig is the configuration of the engine's metrics, in YAML.
 const MetricsConfig = "tkit_metrics: {}"
 
@@ -100,7 +135,7 @@ const MetricsConfig = "tkit_metrics: {}"
 func RegisterMetrics(env *service.Environment, m *Metrics) error {
 	err := env.RegisterMetricsExporter("tkit_metrics", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) {
-			return exporter{m.registry}, nil
+			return exporter{m}, nil
 		})
 	if err != nil {
 		return fmt.Errorf("components: %w", err)
@@ -109,7 +144,7 @@ func RegisterMetrics(env *service.Environment, m *Metrics) error {
 }
 
 // An exporter passes the engine's metrics on to Prometheus.
-type exporter struct{ registry prometheus.Registerer }
+type exporter struct{ *Metrics }
 
 // register registers a metric, or returns the one that has its name: the engine asks
 // for the same name for each component.
@@ -123,20 +158,66 @@ func register[M prometheus.Collector](r prometheus.Registerer, metric M) M {
 	return metric
 }
 
+// grouped is the engine's path of a processor: group, and the index in it.
+var grouped = regexp.MustCompile(`^root\.pipeline\.processors\.(\d+)(?:\.try(?:\.(\d+))?)?(.*)$`)
+
+// pathOf returns a component's path in the pipeline's file. The engine's path also
+// names what a run puts around the components; the package definition says what.
+func (m *Metrics) pathOf(engine string) string {
+	if engine == "root.input" {
+		return "delivery"
+	}
+	found := grouped.FindStringSubmatch(engine)
+	if found == nil {
+		return strings.ReplaceAll(strings.ReplaceAll(engine, "."+DeliveryInput+".input", ""), ".reject_errored", "")
+	}
+	group, err := strconv.Atoi(found[1])
+	if err != nil || group >= len(m.groups) {
+		return engine
+	}
+	at := m.groups[group]
+	switch rest := found[3]; {
+	case found[2] != "":
+		within, err := strconv.Atoi(found[2])
+		if err != nil {
+			return engine
+		}
+		return fmt.Sprintf("root.pipeline.processors.%d%s", at+within, rest)
+	case strings.HasPrefix(rest, ".catch"):
+		return fmt.Sprintf("root.pipeline.processors.%d%s", at, rest)
+	}
+	return fmt.Sprintf("processors.%d", group) // a group as a whole, or a catch
+}
+
+// inFile returns the values of labels with the path as the pipeline's file has it.
+func (e exporter) inFile(labels, values []string) []string {
+	if i := slices.Index(labels, "path"); i >= 0 && i < len(values) {
+		values = slices.Clone(values)
+		values[i] = e.pathOf(values[i])
+	}
+	return values
+}
+
 func (e exporter) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
 	v := register(e.registry, prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name + "_total", Help: "Of the stream engine: " + name + "."}, labels))
-	return func(values ...string) service.MetricsExporterCounter { return counter{v.WithLabelValues(values...)} }
+	return func(values ...string) service.MetricsExporterCounter {
+		return counter{v.WithLabelValues(e.inFile(labels, values)...)}
+	}
 }
 
 func (e exporter) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
 	name = strings.TrimSuffix(name, "_ns") + "_seconds"
 	v := register(e.registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: "Of the stream engine: " + name + ".", Buckets: latencies}, labels))
-	return func(values ...string) service.MetricsExporterTimer { return timer{v.WithLabelValues(values...)} }
+	return func(values ...string) service.MetricsExporterTimer {
+		return timer{v.WithLabelValues(e.inFile(labels, values)...)}
+	}
 }
 
 func (e exporter) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
 	v := register(e.registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + name, Help: "Of the stream engine: " + name + "."}, labels))
-	return func(values ...string) service.MetricsExporterGauge { return gauge{v.WithLabelValues(values...)} }
+	return func(values ...string) service.MetricsExporterGauge {
+		return gauge{v.WithLabelValues(e.inFile(labels, values)...)}
+	}
 }
 
 func (exporter) Close(context.Context) error { return nil }

@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -62,8 +64,35 @@ func Open(folder string) (*Store, error) {
 	return &Store{folder, temporary}, nil
 }
 
+// OpenToRead returns the store in a folder for reading only, and creates nothing. It
+// need not be closed. A folder that does not exist has no letters.
+func OpenToRead(folder string) *Store { return &Store{folder: folder} }
+
 // Close ends the use of the store.
 func (s *Store) Close() error { return s.temporary.Close() }
+
+// ErrNotFound is the error of a letter that does not exist.
+var ErrNotFound = errors.New("not found")
+
+// idForm is the form of the ID of a letter.
+var idForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// Find returns the image of a letter by its ID, and the letter. The error wraps
+// ErrNotFound if there is none.
+func (s *Store) Find(ctx context.Context, id string) ([]byte, Letter, error) {
+	if !idForm.MatchString(id) {
+		return nil, Letter{}, fmt.Errorf("dead letter %.40q: %w", id, ErrNotFound)
+	}
+	l, err := s.letter(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("dead letter %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, Letter{}, err
+	}
+	image, err := s.Image(ctx, l)
+	return image, l, err
+}
 
 // Put stores an image and returns when both files are on disk. It sets the letter's
 // ID, SHA256 and Size. The same image from the same source is one letter, however
@@ -139,6 +168,9 @@ func (s *Store) Remove(ctx context.Context, l Letter) error {
 func (s *Store) Letters(ctx context.Context) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
 		f, err := os.Open(s.folder)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
 		if err != nil {
 			yield(Letter{}, fmt.Errorf("dead letters: %w", err))
 			return

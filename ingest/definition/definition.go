@@ -27,6 +27,9 @@ type Definition struct {
 	// in components.DeliveryInput, and its outputs refuse images that have failed.
 	Engine string
 	Graph  *graph.Graph
+	// Groups are the groups of processors in Engine: for each the index of its first
+	// processor in the file.
+	Groups []int
 	// Models are those of all classifiers, each once.
 	Models []registry.Ref
 	// Shared is whether any number of processes may run the pipeline at a time: their
@@ -128,7 +131,7 @@ func parse(text []byte) (*Definition, error) {
 		return nil, err
 	}
 	d.Shared = isShared(get(engine, "input"))
-	wrap(engine)
+	d.Groups = wrap(engine)
 	if encoded, err = encode(engine); err != nil {
 		return nil, err
 	}
@@ -189,9 +192,9 @@ func split(root *yaml.Node) (ours, engine *yaml.Node) {
 }
 
 // wrap puts the delivery around the input, and what refuses failed images around each
-// output. The engine's own error_handling does not do that reliably: some processors
-// and mappings switch it off.
-func wrap(engine *yaml.Node) {
+// output, and groups the processors. The engine's own error_handling does not do that
+// reliably: some processors and mappings switch it off.
+func wrap(engine *yaml.Node) (groups []int) {
 	for i := 0; i+1 < len(engine.Content); i += 2 {
 		switch value := engine.Content[i+1]; engine.Content[i].Value {
 		case "input":
@@ -200,8 +203,38 @@ func wrap(engine *yaml.Node) {
 			refuseFailed(value)
 		case "pipeline":
 			setThreads(value)
+			groups = group(get(value, "processors"))
 		}
 	}
+	return groups
+}
+
+// group puts processors in a row into a try, up to each catch: an image for which one
+// fails skips those after it. Otherwise they would process it, and fail themselves with
+// an error that hides the first. It returns the index of the first processor of each
+// group.
+func group(processors *yaml.Node) (groups []int) {
+	if processors == nil {
+		return nil
+	}
+	var grouped []*yaml.Node
+	var row *yaml.Node
+	for i, p := range processors.Content {
+		if get(p, "catch") != nil {
+			row = nil
+			grouped = append(grouped, p)
+			groups = append(groups, i)
+			continue
+		}
+		if row == nil {
+			row = &yaml.Node{Kind: yaml.SequenceNode}
+			grouped = append(grouped, mapping("try", row))
+			groups = append(groups, i)
+		}
+		row.Content = append(row.Content, p)
+	}
+	processors.Content = grouped
+	return groups
 }
 
 // threads is the number of images that are processed at a time, if the pipeline does

@@ -12,12 +12,12 @@ import (
 
 // The layout in pixels: nodes are boxes in columns from left to right.
 const (
-	boxWidth  = 190
+	boxWidth  = 164
 	boxHeight = 64
-	columnGap = 70
+	columnGap = 46
 	rowGap    = 26
 	margin    = 16
-	mostChars = 26 // of a line in a box
+	mostChars = 22 // of a line in a box
 )
 
 // colours are the borders of nodes by their kind.
@@ -38,7 +38,7 @@ func (g *Graph) WriteSVG(w io.Writer, notes map[string]string) error {
 			fromX, fromY, middle, toY, toX-2)
 		if e.When != "" {
 			fmt.Fprintf(&b, `<text x="%d" y="%d" fill="#868e96" font-size="11" text-anchor="middle">%s<title>%s</title></text>`+"\n",
-				middle, (fromY+toY)/2-5, escape(cut(e.When, 12)), escape(e.When))
+				middle, (fromY+toY)/2-5, escape(cut(e.When, 8)), escape(e.When))
 		}
 	}
 	for i, n := range g.Nodes {

@@ -36,6 +36,8 @@ type Status struct {
 	InFlight       int64 `json:"in_flight"`       // images between the input and the last output
 	Waiting        int   `json:"waiting"`         // images that the inputs know of and have not read
 
+	Components map[string]Component `json:"components,omitempty"` // by their path in the file
+
 	DeadLetters string   `json:"dead_letters"` // the folder
 	Failure     *Failure `json:"last_failure,omitempty"`
 	Metrics     string   `json:"metrics,omitempty"` // the address of the run's HTTP server

@@ -63,7 +63,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if reason == serve.Unauthenticated {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="tkit"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="tkit"`)
 	}
 	if status(reason) == http.StatusInternalServerError {
 		h.Log.ErrorContext(r.Context(), "a request failed", "path", serve.Brief(r.URL.Path), "error", err)

@@ -38,6 +38,9 @@ type Options struct {
 	// Restrictions returns the datasets and models that restrict a version, for
 	// callers that may use it. A nil function means that there are none.
 	Restrictions func(ctx context.Context, v inference.Version) ([]access.Object, error)
+	// Pages are web pages, by the first part of their paths. A browser may also send
+	// the token as the password of HTTP's basic authentication.
+	Pages map[string]http.Handler
 	// Origins are those of the web pages that may send requests.
 	Origins []string
 	// Authenticate finds the caller of a request by its Authorization header; nil
@@ -69,7 +72,10 @@ func New(o Options) http.Handler {
 	route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address, isModel := strings.CutPrefix(r.URL.Path, "/v1/models/")
 		answer, ok := paths[r.URL.Path]
+		page := h.page(r)
 		switch {
+		case page != nil:
+			page.ServeHTTP(w, r)
 		case isModel:
 			h.model(w, r, address)
 		case ok:
@@ -148,6 +154,12 @@ func (h *handler) guard(next http.Handler) http.Handler {
 	})
 }
 
+// page returns the handler of the web page of a request, or nil.
+func (h *handler) page(r *http.Request) http.Handler {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return h.Pages[first]
+}
+
 // authenticate puts the caller into the context of requests.
 func (h *handler) authenticate(next http.Handler) http.Handler {
 	if h.Authenticate == nil {
@@ -155,8 +167,15 @@ func (h *handler) authenticate(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
-			caller, err := h.Authenticate(r.Context(), r.Header.Get("Authorization"))
+			header := r.Header.Get("Authorization")
+			if _, token, basic := r.BasicAuth(); basic && h.page(r) != nil {
+				header = "Bearer " + token
+			}
+			caller, err := h.Authenticate(r.Context(), header)
 			if err != nil {
+				if h.page(r) != nil {
+					w.Header().Add("WWW-Authenticate", `Basic realm="tkit: a token as the password", charset="UTF-8"`)
+				}
 				h.fail(w, r, err)
 				return
 			}

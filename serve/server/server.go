@@ -49,6 +49,8 @@ type Options struct {
 	// Origins are those of the web pages that may send requests over HTTP, such as
 	// https://lab.example.org.
 	Origins []string
+	// Pages are web pages, by the first part of their paths.
+	Pages map[string]http.Handler
 	// Models are the aliases and versions to serve, such as "flowers@champion".
 	// If empty, every model's production version is served.
 	Models []string
@@ -228,7 +230,7 @@ func newServer(o Options, source inference.Source, precision inference.Precision
 	s.http = frontEnd(rest.New(rest.Options{
 		Service: service, Gatherer: gatherer, Authenticate: a.authenticate,
 		Limits: rest.Limits{MaxBody: o.MaxBody, MaxImages: o.MaxImages}, Origins: o.Origins,
-		Draining: s.draining.Load, Policy: s.policy, Restrictions: a.restrictions,
+		Draining: s.draining.Load, Policy: s.policy, Restrictions: a.restrictions, Pages: o.Pages,
 	}), certificate, o.Log)
 	s.calls = rpc.New(rpc.Options{
 		Service: service, Health: s.health, Authenticate: a.authenticate, MaxMessage: int(o.MaxBody),
