@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop deps-kafka shells postgres launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop deps-kafka shells postgres chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ shells: # zsh and fish, for the tests of completion
 postgres: shells # PostgreSQL, of which tests start servers; apt-get runs once at a time
 	@scripts/install-postgres
 
+chromium: postgres # for the test of the page of pipelines
+	@scripts/install-chromium
+
 launcher: # the program that confines plugins, embedded in tkit
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o plugins/internal/launch/_launcher ./plugins/internal/launch/launcher
 
@@ -61,7 +64,7 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
 test: deps ## everything that must pass before a change is merged
-	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells postgres lint
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells postgres chromium lint
 	@$(MAKE) -j2 unraced race
 
 unraced: deps .deps/python/installed deps-hadoop deps-kafka # the packages without concurrency

@@ -65,7 +65,7 @@ func TestLookup(t *testing.T) {
 		{"missing: default\ndefault: {site: north, serial: 12345678901234567890}", "x", added},
 		{"missing: wait", "x", outage},
 	} {
-		r := &Run{Metrics: NewMetrics("test", &Counters{})}
+		r := &Run{Metrics: NewMetrics("test", nil, &Counters{})}
 		p := newProcessor(t, r, config+c.policy)
 		m := service.NewMessage([]byte("image"))
 		m.MetaSetMut("id", c.id)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -115,7 +116,12 @@ type summary struct {
 // find returns the status of a process of a pipeline of the caller. Otherwise it
 // answers.
 func (p *Page) find(w http.ResponseWriter, r *http.Request) (status.Status, bool) {
-	all, err := status.List(r.Context(), p.options.Home, r.PathValue("name"))
+	name := r.PathValue("name")
+	if name != filepath.Base(name) {
+		http.Error(w, "a pipeline has no such name", http.StatusNotFound)
+		return status.Status{}, false
+	}
+	all, err := status.List(r.Context(), p.options.Home, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.fail(w, r, err)
 		return status.Status{}, false

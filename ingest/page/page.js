@@ -2,7 +2,7 @@
 
 const api = "/pipelines/api";
 const byId = (id) => document.getElementById(id);
-const named = () => location.hash.slice(1); // NAME/PROCESS
+const named = () => (/^[a-z0-9_-]+\/\d+$/.test(location.hash.slice(1)) ? location.hash.slice(1) : ""); // NAME/PROCESS
 const key = (s) => `${encodeURIComponent(s.pipeline)}/${s.process}`;
 
 // element returns a new element with text, never with markup.
@@ -92,7 +92,7 @@ function show(d) {
   }
   last = { key: key(s), started: s.started, updated: s.updated, delivered: s.delivered, perSecond };
   byId("name").textContent = s.pipeline;
-  byId("file").textContent = `${s.file}, run by ${s.principal} since ${new Date(s.started).toLocaleString()}`;
+  byId("file").textContent = `${s.file.split("/").pop()}, run by ${s.principal} since ${new Date(s.started).toLocaleString()}`;
   showCounts(s, s.state === "running" ? perSecond : null);
   byId("graph").innerHTML = d.graph; // an SVG of the server, in which all text is escaped
   showRecent(d.recent);

@@ -65,6 +65,17 @@ func Postgres(t testing.TB) string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }))
 }
 
+// Chromium returns the path of the browser.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	skip(t, "Chromium")
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("no Chromium for the tests: %v; run scripts/install-chromium", err)
+	}
+	return path
+}
+
 // Minutes declares that the test takes too long to be run after every edit.
 func Minutes(t testing.TB) {
 	t.Helper()
