@@ -20,47 +20,72 @@ func directorySpec() *service.ConfigSpec {
 		Description(`A file is read once it is completely written: its size, times and inode have not changed for a
 while. Hidden files and symbolic links are ignored. A file counts as delivered when every output has it or it is a
 dead letter; until then it stays where it is, and is read again after a restart.`).
+		Field(service.NewStringField("path").Description("The folder, relative to the pipeline's file.")).
+		Fields(watchFields("2s")...).
 		Fields(
-			service.NewStringField("path").Description("The folder, relative to the pipeline's file."),
-			service.NewBoolField("subfolders").Description("Also read the folders in it.").Default(true),
-			service.NewDurationField("settle").Description("How long a file must stay unchanged before it is read.").Default("2s"),
-			service.NewDurationField("poll").Description("The time between two complete readings of the folder.").Default("30s"),
 			service.NewBoolField("events").Description("Look at a file as soon as the system reports a change. Network file systems do not report the changes of other machines.").Default(true),
-			service.NewBoolField("follow").Description("Wait for new files. Otherwise the pipeline ends after the files that exist.").Default(true),
-			service.NewIntField("max_bytes").Description("Leave larger files where they are, and report them.").Default(int(datasets.DefaultMaxBytes)),
-			service.NewStringEnumField("after", string(directory.Keep), string(directory.Delete), string(directory.Archive)).
-				Description("What happens to a delivered file.").Default(string(directory.Keep)),
 			service.NewStringField("archive").Description("The folder for delivered files if they are archived. It must be on the same file system.").Default(""),
 		)
 }
 
-// A directoryInput is the input tkit_directory.
+// watchFields are the fields of inputs that watch a folder.
+func watchFields(settle string) []*service.ConfigField {
+	return []*service.ConfigField{
+		service.NewBoolField("subfolders").Description("Also read the folders in it.").Default(true),
+		service.NewDurationField("settle").Description("How long a file must stay unchanged before it is read.").Default(settle),
+		service.NewDurationField("poll").Description("The time between two complete readings of the folder.").Default("30s"),
+		service.NewBoolField("follow").Description("Wait for new files. Otherwise the pipeline ends after the files that exist.").Default(true),
+		service.NewIntField("max_bytes").Description("Leave larger files where they are, and report them.").Default(int(datasets.DefaultMaxBytes)),
+		service.NewStringEnumField("after", string(directory.Keep), string(directory.Delete), string(directory.Archive)).
+			Description("What happens to a delivered file.").Default(string(directory.Keep)),
+	}
+}
+
+// A directoryInput is an input that watches a folder.
 type directoryInput struct {
 	run     *Run
 	options directory.Options
+	// open opens the store of the folder; nil is the local file system.
+	open    func(ctx context.Context) (closingStore, error)
+	store   closingStore
 	watcher *directory.Watcher
+}
+
+type closingStore interface {
+	directory.Store
+	io.Closer
+}
+
+// newWatch returns an input with the fields of watchFields and archive.
+func newWatch(f *fields, r *Run) (*directoryInput, error) {
+	o := directory.Options{
+		Subfolders: f.boolean("subfolders"), Settle: f.duration("settle"), Poll: f.duration("poll"),
+		Follow: f.boolean("follow") && !r.Once, MaxBytes: int64(f.number("max_bytes")),
+		After: directory.After(f.text("after")), Archive: f.text("archive"), Log: r.Log,
+	}
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case o.Settle <= 0 || o.Poll <= 0 || o.MaxBytes <= 0:
+		return nil, errors.New("settle, poll and max_bytes must be positive")
+	case o.After == directory.Archive && o.Archive == "":
+		return nil, errors.New("archive is missing: name the folder for delivered files")
+	}
+	return &directoryInput{run: r, options: o}, nil
 }
 
 func newDirectory(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	f := fields{config: c}
-	o := directory.Options{
-		Folder: r.Path(f.text("path")), Subfolders: f.boolean("subfolders"), Settle: f.duration("settle"), Poll: f.duration("poll"),
-		Events: f.boolean("events"), Follow: f.boolean("follow") && !r.Once, MaxBytes: int64(f.number("max_bytes")),
-		After: directory.After(f.text("after")), Log: r.Log,
+	folder, events := f.text("path"), f.boolean("events")
+	d, err := newWatch(&f, r)
+	if err != nil {
+		return nil, err
 	}
-	if archive := f.text("archive"); archive != "" {
-		o.Archive = r.Path(archive)
+	d.options.Folder, d.options.Events = r.Path(folder), events
+	if d.options.Archive != "" {
+		d.options.Archive = r.Path(d.options.Archive)
 	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	if o.Settle <= 0 || o.Poll <= 0 || o.MaxBytes <= 0 {
-		return nil, errors.New("settle, poll and max_bytes must be positive")
-	}
-	if o.After == directory.Archive && o.Archive == "" {
-		return nil, errors.New("archive is missing: name the folder for delivered files")
-	}
-	return &directoryInput{run: r, options: o}, nil
+	return d, nil
 }
 
 func (d *directoryInput) Connect(ctx context.Context) (err error) {
@@ -70,12 +95,26 @@ func (d *directoryInput) Connect(ctx context.Context) (err error) {
 			return service.ErrEndOfInput
 		}
 	}
+	if d.open != nil && d.store == nil {
+		if d.store, err = d.open(ctx); err != nil {
+			return d.failed(err)
+		}
+		d.options.Store = d.store
+	}
 	if d.watcher, err = directory.Open(ctx, d.options); err != nil {
-		d.run.Fail(err)
-		return service.ErrEndOfInput
+		return d.failed(err)
 	}
 	d.run.Counters.addInput(d.watcher.Waiting)
 	return nil
+}
+
+// failed returns an error after which the engine tries again, if the store is down.
+// Otherwise it ends the run.
+func (d *directoryInput) failed(err error) error {
+	if d.run.unlessDown(err) {
+		return err
+	}
+	return service.ErrEndOfInput
 }
 
 func (d *directoryInput) Read(ctx context.Context) (*service.Message, service.AckFunc, error) {
@@ -114,6 +153,9 @@ func (d *directoryInput) answered(ctx context.Context, f *directory.File, err er
 func (d *directoryInput) Close(context.Context) error {
 	if d.watcher != nil {
 		d.watcher.Close()
+	}
+	if d.store != nil {
+		return d.store.Close()
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package components
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
@@ -36,7 +38,8 @@ func newHDFSOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error)
 	return newFileOutput(&f, hdfsStage, func(ctx context.Context) (sink.Files, error) {
 		s, err := hdfs.Open(ctx, config)
 		if err != nil {
-			return nil, r.unlessDown(err)
+			r.unlessDown(err)
+			return nil, err
 		}
 		return s, nil
 	})
@@ -51,11 +54,45 @@ func hdfsPath(f *fields) source.Config {
 	return config
 }
 
-// unlessDown ends the run with an error of connecting to HDFS, unless HDFS is down: the
-// engine then connects again.
-func (r *Run) unlessDown(err error) error {
-	if !errors.Is(err, client.ErrUnavailable) && !errors.Is(err, context.Canceled) {
-		r.Fail(err)
+// unlessDown reports whether an error of connecting says that HDFS is down, or that the
+// run stops; then another attempt may succeed. Otherwise it ends the run.
+func (r *Run) unlessDown(err error) bool {
+	if errors.Is(err, client.ErrUnavailable) || errors.Is(err, context.Canceled) {
+		return true
 	}
-	return err
+	r.Fail(err)
+	return false
+}
+
+func hdfsInputSpec() *service.ConfigSpec {
+	return service.NewConfigSpec().
+		Summary("Reads images from a folder of HDFS as they arrive.").
+		Description(`A file is read once it is completely written: it is closed, and its size and time have not changed
+for a while. Hidden files and those that programs of Hadoop will rename are ignored: names that end with ._COPYING_
+or .tmp, and the folder _temporary. A file counts as delivered when every output has it or it is a dead letter; until then
+it stays where it is, and is read again after a restart. The user, Kerberos and name services are those of hdfs.md.`).
+		Field(service.NewStringField("path").Description("The folder: hdfs://HOST:PORT/PATH, hdfs://NAMESERVICE/PATH, or hdfs:///PATH for the cluster of fs.defaultFS.")).
+		Fields(watchFields("10s")...).
+		Field(service.NewStringField("archive").Description("The folder for delivered files if they are archived: an absolute path in the same cluster.").Default(""))
+}
+
+func newHDFSInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
+	f := fields{config: c}
+	config := hdfsPath(&f)
+	d, err := newWatch(&f, r)
+	if err != nil {
+		return nil, err
+	}
+	if a := d.options.Archive; a != "" && !path.IsAbs(a) {
+		return nil, fmt.Errorf("archive %s: it must be an absolute path in the cluster", a)
+	}
+	d.options.Folder = config.Root
+	d.open = func(ctx context.Context) (closingStore, error) {
+		s, err := hdfs.OpenSource(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	return d, nil
 }

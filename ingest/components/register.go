@@ -29,6 +29,7 @@ const Classifier = "tkit_classify"
 var own = map[string]map[string]component{
 	"input": {
 		"tkit_directory": inputOf(directorySpec, newDirectory),
+		"tkit_hdfs":      inputOf(hdfsInputSpec, newHDFSInput),
 		KafkaInput:       inputOf(kafkaInputSpec, newKafkaInput),
 	},
 	"processor": {

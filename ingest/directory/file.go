@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A File is a complete file with its content. The watcher returns it again only if it
@@ -23,20 +18,22 @@ type File struct {
 
 	watcher *Watcher
 	path    string
-	stamp   stamp
+	stamp   Stamp
 }
 
 // open reads a file that has settled. It returns nil if there is nothing to deliver:
 // the file is gone, is too large, or has changed and is queued again.
 func (w *Watcher) open(s sighting) *File {
-	now, content, err := w.read(s)
+	now, content, err := w.options.Store.Read(w.running, s.path, s.stamp, w.options.MaxBytes)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) || errors.Is(err, errNoFile):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoFile):
 		w.forget(s.path) // deleted, or replaced by something else
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrRefused):
 		w.options.Log.Error("a file is left where it is", "error", err)
 		w.forget(s.path)
 		w.fail(err)
+	case errors.Is(err, ErrOpen):
+		w.again(s.path, now)
 	case err != nil:
 		w.options.Log.Warn("cannot read a file; it is tried again", "error", err)
 		w.again(s.path, s.stamp)
@@ -44,46 +41,16 @@ func (w *Watcher) open(s sighting) *File {
 		w.again(s.path, now)
 	default:
 		return &File{
-			Path: w.relative(s.path), Modified: time.Unix(0, s.stamp.modified), Content: content,
+			Path: w.relative(s.path), Modified: time.Unix(0, s.stamp.Modified), Content: content,
 			watcher: w, path: s.path, stamp: s.stamp,
 		}
 	}
 	return nil
 }
 
-var (
-	errNoFile   = errors.New("it is no regular file")
-	errTooLarge = errors.New("the file is too large")
-)
-
-// read returns the content of a file, and its stamp after the reading.
-func (w *Watcher) read(s sighting) (now stamp, content []byte, err error) {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return now, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return now, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return now, nil, fmt.Errorf("%s: %w", s.path, errNoFile)
-	}
-	if now = stampOf(info); now != s.stamp {
-		return now, nil, nil // it is looked at again
-	}
-	if now.size > w.options.MaxBytes {
-		return now, nil, fmt.Errorf("%s: %w: it has %d bytes, and %d are allowed", s.path, errTooLarge, now.size, w.options.MaxBytes)
-	}
-	content = make([]byte, now.size)
-	if _, err := io.ReadFull(f, content); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return now, nil, err
-	}
-	if info, err = f.Stat(); err != nil {
-		return now, nil, err
-	}
-	return stampOf(info), content, nil
+// TooLarge returns the error of a file that has more than the most bytes.
+func TooLarge(path string, size, most int64) error {
+	return fmt.Errorf("%s: %w: it has %d bytes, and %d are allowed", path, ErrTooLarge, size, most)
 }
 
 // Release gives the file back: the watcher returns it again.
@@ -96,10 +63,10 @@ func (f *File) Delivered(ctx context.Context) error {
 	if err := f.settle(ctx); err != nil {
 		return fmt.Errorf("directory: after the delivery of %s: %w", f.Path, err)
 	}
-	info, err := os.Lstat(f.path)
-	replaced := err == nil && info.Mode().IsRegular() && stampOf(info).moved() != f.stamp.moved()
+	e, err := f.watcher.options.Store.Stat(ctx, f.path)
+	replaced := err == nil && e.File && e.Stamp.moved() != f.stamp.moved()
 	if replaced && f.watcher.options.Follow {
-		f.watcher.again(f.path, stampOf(info))
+		f.watcher.again(f.path, e.Stamp)
 		return nil
 	}
 	f.watcher.forget(f.path)
@@ -111,14 +78,14 @@ func (f *File) settle(ctx context.Context) error {
 	if w.options.After == Keep {
 		return w.options.Ledger.Record(ctx, w.entry(f.path, f.stamp))
 	}
-	held, err := f.hold()
+	held, err := f.hold(ctx)
 	if err != nil || held == "" {
 		return err
 	}
 	if w.options.After == Delete {
-		return gone(os.Remove(held), true)
+		return gone(w.options.Store.Remove(ctx, held), true)
 	}
-	return f.archive(held)
+	return f.archive(ctx, held)
 }
 
 // heldPrefix begins the names of files that are about to be deleted or archived. Such
@@ -127,24 +94,25 @@ const heldPrefix = ".tkit-held-"
 
 // hold moves the file to a name that no other program uses, so that what is deleted or
 // archived is what was read. It returns "" if the file is gone or was replaced.
-func (f *File) hold() (string, error) {
+func (f *File) hold(ctx context.Context) (string, error) {
+	store := f.watcher.options.Store
 	held := f.path
 	if dir, base := filepath.Split(f.path); base != heldPrefix+filepath.Base(f.Path) {
 		held = filepath.Join(dir, heldPrefix+base)
-		if err := rename(f.path, held); err != nil {
+		if err := store.Rename(ctx, f.path, held); err != nil {
 			return "", gone(err, true)
 		}
 	}
-	info, err := os.Lstat(held)
+	e, err := store.Stat(ctx, held)
 	if err != nil {
 		return "", gone(err, true)
 	}
-	if stampOf(info).moved() == f.stamp.moved() {
+	if e.Stamp.moved() == f.stamp.moved() {
 		return held, nil
 	}
 	// Something else has the name: give it back. If yet another file has taken the
 	// name, both are delivered.
-	if err := rename(held, f.path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := store.Rename(ctx, held, f.path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return "", nil
@@ -152,25 +120,18 @@ func (f *File) hold() (string, error) {
 
 // archive moves the held file into the archive. A file of the same path that is there
 // already stays; then the name gets a number.
-func (f *File) archive(held string) error {
+func (f *File) archive(ctx context.Context, held string) error {
+	store := f.watcher.options.Store
 	to := filepath.Join(f.watcher.options.Archive, f.Path)
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := store.MakeFolder(ctx, filepath.Dir(to)); err != nil {
 		return err
 	}
 	extension := filepath.Ext(to)
 	for n, free := 2, to; ; n++ {
-		err := rename(held, free)
+		err := store.Rename(ctx, held, free)
 		if !errors.Is(err, fs.ErrExist) {
 			return gone(err, true)
 		}
 		free = fmt.Sprintf("%s~%d%s", to[:len(to)-len(extension)], n, extension)
 	}
-}
-
-// rename moves a file, and fails if the new name exists.
-func rename(from, to string) error {
-	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-	}
-	return nil
 }

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"tkit/ingest/ledger"
@@ -29,6 +27,7 @@ const (
 
 // Options configure the reading of a folder.
 type Options struct {
+	Store      Store // where the folder is; nil is the local file system
 	Folder     string
 	Subfolders bool // also read the folders in it
 	// Settle is how long a file's size, times and inode must stay the same before
@@ -56,15 +55,19 @@ type Ledger interface {
 	Record(ctx context.Context, e ledger.Entry) error
 }
 
-func (o *Options) check() (err error) {
+func (o *Options) check(ctx context.Context) (err error) {
+	if o.Store == nil {
+		o.Store = local{}
+	}
 	if o.Folder, err = filepath.Abs(o.Folder); err != nil {
 		return err
 	}
-	info, err := os.Stat(o.Folder)
+	// A link to a folder is one.
+	folder, err := o.Store.Stat(ctx, o.Folder+"/.")
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
+	if !folder.Folder {
 		return fmt.Errorf("%s is not a folder", o.Folder)
 	}
 	switch o.After {
@@ -74,14 +77,14 @@ func (o *Options) check() (err error) {
 		}
 	case Delete:
 	case Archive:
-		return o.openArchive(info)
+		return o.openArchive(ctx)
 	default:
 		return fmt.Errorf("after delivery %q: it must be keep, delete or archive", o.After)
 	}
 	return nil
 }
 
-func (o *Options) openArchive(folder os.FileInfo) (err error) {
+func (o *Options) openArchive(ctx context.Context) (err error) {
 	if o.Archive == "" {
 		return errors.New("the archive is missing: name a folder for delivered files")
 	}
@@ -91,17 +94,5 @@ func (o *Options) openArchive(folder os.FileInfo) (err error) {
 	if o.Archive == o.Folder || strings.HasPrefix(o.Folder, o.Archive+string(filepath.Separator)) {
 		return fmt.Errorf("the archive %s contains the folder %s: archive elsewhere", o.Archive, o.Folder)
 	}
-	if err := os.MkdirAll(o.Archive, 0o700); err != nil {
-		return err
-	}
-	archive, err := os.Stat(o.Archive)
-	if err != nil {
-		return err
-	}
-	if device(archive) != device(folder) {
-		return fmt.Errorf("the archive %s is on another file system than %s: archive on the same one", o.Archive, o.Folder)
-	}
-	return nil
+	return o.Store.MakeArchive(ctx, o.Archive, o.Folder)
 }
-
-func device(info os.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Dev }

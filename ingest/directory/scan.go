@@ -3,9 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,9 +11,6 @@ import (
 	treefiles "tkit/datasets/files"
 	"tkit/ingest/ledger"
 )
-
-// batch is the number of names that are read from a folder at a time.
-const batch = 1024
 
 // scan reads the whole folder, and again at intervals or when asked, until the watcher
 // is closed.
@@ -58,28 +53,16 @@ func (w *Watcher) scanFolder(folder string, reported *events) (failed error) {
 	if reported != nil {
 		reported.watch(folder) // before the reading, so that nothing is missed
 	}
-	f, err := os.Open(folder)
-	if err != nil {
-		return gone(err, folder != w.options.Folder)
-	}
-	defer f.Close()
-	for {
-		entries, err := f.ReadDir(batch)
-		for _, e := range entries {
-			if w.running.Err() != nil {
-				return w.running.Err()
-			}
-			if err := w.see(filepath.Join(folder, e.Name()), e, reported); err != nil && failed == nil {
-				failed = err
-			}
+	err := w.options.Store.List(w.running, folder, func(e Entry) error {
+		if w.running.Err() != nil {
+			return w.running.Err()
 		}
-		if errors.Is(err, io.EOF) {
-			return failed
+		if err := w.see(filepath.Join(folder, e.Name), e, reported); err != nil && failed == nil {
+			failed = err
 		}
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-	}
+		return nil
+	})
+	return errors.Join(failed, gone(err, folder != w.options.Folder))
 }
 
 // gone returns nil for the error of something that no longer exists, if that may be.
@@ -91,24 +74,20 @@ func gone(err error, may bool) error {
 }
 
 // see queues a file, or reads a subfolder.
-func (w *Watcher) see(path string, e fs.DirEntry, reported *events) error {
+func (w *Watcher) see(path string, e Entry, reported *events) error {
 	switch {
-	case path == w.options.Archive || ignored(e.Name()):
+	case path == w.options.Archive || ignored(e.Name):
 		return nil
-	case e.IsDir() && w.options.Subfolders:
+	case e.Folder && w.options.Subfolders:
 		return w.scanFolder(path, reported)
-	case !e.Type().IsRegular():
+	case !e.File:
 		return nil
 	}
-	info, err := e.Info()
-	if err != nil {
-		return gone(err, true)
-	}
-	return w.seen(path, stampOf(info))
+	return w.seen(path, e.Stamp)
 }
 
 // seen queues a file that was not delivered.
-func (w *Watcher) seen(path string, s stamp) error {
+func (w *Watcher) seen(path string, s Stamp) error {
 	if w.options.After == Keep {
 		delivered, err := w.options.Ledger.Delivered(w.running, w.entry(path, s))
 		if err != nil || delivered {
@@ -134,15 +113,15 @@ func (w *Watcher) relative(path string) string {
 	return dir + strings.TrimPrefix(base, heldPrefix)
 }
 
-func (w *Watcher) entry(path string, s stamp) ledger.Entry {
-	return ledger.Entry{Path: w.relative(path), Size: s.size, Modified: s.modified, Inode: s.inode}
+func (w *Watcher) entry(path string, s Stamp) ledger.Entry {
+	return ledger.Entry{Path: w.relative(path), Size: s.Size, Modified: s.Modified, Inode: s.Inode}
 }
 
 // look looks at a path that the system has reported.
 func (w *Watcher) look(ctx context.Context, path string, reported *events) {
-	info, err := os.Lstat(path)
+	e, err := w.options.Store.Stat(ctx, path)
 	if err == nil {
-		err = w.see(path, fs.FileInfoToDirEntry(info), reported)
+		err = w.see(path, e, reported)
 	}
 	if err = gone(err, true); err != nil && ctx.Err() == nil {
 		w.options.Log.WarnContext(ctx, "cannot look at a file; it is tried again with the whole folder", "error", err)

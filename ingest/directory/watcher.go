@@ -38,13 +38,13 @@ type Watcher struct {
 // A sighting is a file's state when it was seen.
 type sighting struct {
 	path  string
-	stamp stamp
+	stamp Stamp
 	at    time.Time
 }
 
 // Open begins to read a folder. Close ends it.
 func Open(ctx context.Context, o Options) (*Watcher, error) {
-	if err := o.check(); err != nil {
+	if err := o.check(ctx); err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
 	}
 	w := &Watcher{
@@ -130,7 +130,7 @@ func (w *Watcher) head() (s sighting, wait time.Duration, wake <-chan struct{}, 
 }
 
 // add queues a file that is not known. It waits while the queue is full.
-func (w *Watcher) add(path string, s stamp) error {
+func (w *Watcher) add(path string, s Stamp) error {
 	for {
 		w.mu.Lock()
 		if w.known[path] {
@@ -154,13 +154,13 @@ func (w *Watcher) add(path string, s stamp) error {
 }
 
 // again queues a known file that has changed.
-func (w *Watcher) again(path string, s stamp) {
+func (w *Watcher) again(path string, s Stamp) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.enqueue(path, s)
 }
 
-func (w *Watcher) enqueue(path string, s stamp) {
+func (w *Watcher) enqueue(path string, s Stamp) {
 	w.queue = append(w.queue, sighting{path, s, time.Now()})
 	w.changed()
 }

@@ -83,35 +83,30 @@ func (p place) files(t *testing.T) (files []string) {
 	return files
 }
 
-// A pipeline that is killed again and again ends with each image in HDFS once.
+// A pipeline that is killed again and again ends with each image in its sink once, and
+// each file in the archive once.
 func TestKilled(t *testing.T) {
 	p := newPlace(t)
-	dir := t.TempDir()
-	write := func(name string, content []byte) string {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	const images = 150
+	const images = 120
+	arrived := make(map[string][]byte)
 	var want []string
 	for i := range images {
 		image := fmt.Appendf(nil, "image %d", i)
-		write(fmt.Sprintf("in/%d", i), image)
+		arrived[fmt.Sprintf("%s/in/%d/%d", path.Dir(p.config.Root), i%3, i)] = image
 		want = append(want, nameOf(image)+".image", nameOf(image)+".json")
 	}
 	slices.Sort(want)
-	file := write("pipeline.yaml", []byte(`
+	p.arrive(t, arrived)
+	file := filepath.Join(t.TempDir(), "pipeline.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(`
 name: killed
 input:
-  tkit_directory: {path: in, settle: 1ms, after: delete}
+  tkit_hdfs: {path: "hdfs://PLACE/in", settle: 1ms, after: archive, archive: PLACE/done}
 output:
-  tkit_hdfs: {path: "hdfs://`+p.config.Root+`"}
-`))
+  tkit_hdfs: {path: "hdfs://PLACE/sink"}
+`, "PLACE", path.Dir(p.config.Root))), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		p.kill(t, file)
 	}
@@ -124,6 +119,12 @@ output:
 	for _, name := range want {
 		if p.stat(t, name).Openable(0) != nil {
 			t.Errorf("%s is not complete", name)
+		}
+	}
+	for i := range 3 {
+		in, done := p.names(t, fmt.Sprintf("../in/%d", i)), p.names(t, fmt.Sprintf("../done/%d", i))
+		if len(in) > 0 || len(done) != images/3 {
+			t.Errorf("folder %d has %q, and its archive %d files", i, in, len(done))
 		}
 	}
 }

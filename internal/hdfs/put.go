@@ -39,3 +39,12 @@ func inFolder(s *session, dir string, f func() error) error {
 	}
 	return f()
 }
+
+// Move renames a file. It fails with fs.ErrExist if the new name exists. A call whose
+// answer was lost is repeated, and then fails with fs.ErrNotExist.
+func (c *Client) Move(ctx context.Context, from, to string) error {
+	return c.call(ctx, "move", from, func(s *session) error {
+		_, err := execute(s.lib, "rename2", map[string]any{"src": from, "dst": to, "overwriteDest": false})
+		return err
+	})
+}

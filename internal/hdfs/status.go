@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -37,6 +38,9 @@ func (i Info) Openable(offset int64) error {
 	}
 	return nil
 }
+
+// BeingWritten reports whether a file is open for write.
+func (i Info) BeingWritten() bool { return errors.Is(i.Refused, errOpen) }
 
 // Identity is equal for equal contents of one path, as far as HDFS can tell:
 // files are only appended to, truncated or replaced, and each changes it.
