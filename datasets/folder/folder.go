@@ -4,7 +4,7 @@
 //
 // Files that systems create are skipped silently: names that begin with a dot,
 // and __MACOSX, Thumbs.db, desktop.ini, @eaDir, $RECYCLE.BIN and lost+found in
-// any case. Everything else is listed, and what is not an image is then
+// any case, and the records of pipelines. Everything else is listed, and what is not an image is then
 // quarantined by name: also a file outside every class folder, which has no
 // label, and a class folder without files.
 package folder

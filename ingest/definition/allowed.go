@@ -21,7 +21,7 @@ var stock = map[string][]string{
 		"branch", "cache", "cached", "catch", "for_each", "http", "json_schema", "log", "mapping", "metric", "mutation", "parallel",
 		"rate_limit", "sleep", "switch", "try",
 	},
-	"output":     {"broker", "drop", "fallback", "http_client"},
+	"output":     {"broker", "drop", "fallback", "http_client", switchOutput},
 	"cache":      {"file", "lru", "memory", "multilevel", "noop", "ttlru"},
 	"rate_limit": {"local"},
 }

@@ -66,6 +66,7 @@ func Check(text []byte) ([]Finding, error) {
 		}
 		findings = append(findings, checkDelivery(root)...)
 		findings = append(findings, s.checkSecrets(root)...)
+		findings = append(findings, checkSwitches(get(root, "output"))...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return findings, nil
@@ -156,4 +157,24 @@ func fromEngine(err error) Finding {
 		return Finding{Line: max(1, l.Line), Problem: l.What}
 	}
 	return Finding{Line: 1, Problem: err.Error()}
+}
+
+// checkSwitches finds settings of the output switch that a pipeline does not keep:
+// images that no case takes are not dropped, and the delivery tries again.
+func checkSwitches(output *yaml.Node) (findings []Finding) {
+	if output == nil {
+		return nil
+	}
+	if s := get(output, switchOutput); s != nil && output.Kind == yaml.MappingNode {
+		if f := get(s, "strict_mode"); f != nil && f.Value == "false" {
+			findings = append(findings, Finding{Line: f.Line, Problem: "strict_mode: false would lose the images that no case takes; add a last case without a check, with the output drop to leave them out"})
+		}
+		if f := get(s, "retry_until_success"); f != nil && f.Value == "true" {
+			findings = append(findings, Finding{Line: f.Line, Problem: "retry_until_success: true would hold back the images after one that fails; delivery.attempts says how often an image is tried"})
+		}
+	}
+	for _, child := range output.Content {
+		findings = append(findings, checkSwitches(child)...)
+	}
+	return findings
 }

@@ -98,6 +98,9 @@ func TestMistakes(t *testing.T) {
 		{"drop: {}", "http_client: {url: 'http://me:${TKIT_TEST_SET}@host'}", 0, "", ""},
 		{"drop: {}", "http_client: {url: 'http://host', headers: {Authorization: Bearer x}}", 25, "the header Authorization", ""},
 		{"drop: {}", "http_client: {url: 'http://host', basic_auth: {password: x}}", 25, "the field password", ""},
+		{"drop: {}", "switch: {cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 0, "", ""},
+		{"drop: {}", "switch: {strict_mode: false, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would lose the images", ""},
+		{"drop: {}", "switch: {retry_until_success: true, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would hold back", ""},
 		{"input:", "input: [", 0, "YAML", ""},
 	} {
 		text := strings.Replace(valid, c.old, c.new, 1)

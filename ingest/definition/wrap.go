@@ -1,0 +1,141 @@
+package definition
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"tkit/ingest/components"
+)
+
+// wrap puts the delivery around the input, and what refuses failed images around each
+// output, and groups the processors. The engine's own error_handling does not do that
+// reliably: some processors and mappings switch it off.
+func wrap(engine *yaml.Node) (groups []int) {
+	for i := 0; i+1 < len(engine.Content); i += 2 {
+		switch value := engine.Content[i+1]; engine.Content[i].Value {
+		case "input":
+			engine.Content[i+1] = mapping(components.DeliveryInput, mapping("input", value))
+		case "output":
+			refuseFailed(value)
+		case "pipeline":
+			setThreads(value)
+			groups = group(get(value, "processors"))
+		}
+	}
+	return groups
+}
+
+// group puts processors in a row into a try, up to each catch: an image for which one
+// fails skips those after it. Otherwise they would process it, and fail themselves with
+// an error that hides the first. It returns the index of the first processor of each
+// group.
+func group(processors *yaml.Node) (groups []int) {
+	if processors == nil {
+		return nil
+	}
+	var grouped []*yaml.Node
+	var row *yaml.Node
+	for i, p := range processors.Content {
+		if get(p, "catch") != nil {
+			row = nil
+			grouped = append(grouped, p)
+			groups = append(groups, i)
+			continue
+		}
+		if row == nil {
+			row = &yaml.Node{Kind: yaml.SequenceNode}
+			grouped = append(grouped, mapping("try", row))
+			groups = append(groups, i)
+		}
+		row.Content = append(row.Content, p)
+	}
+	processors.Content = grouped
+	return groups
+}
+
+// threads is the number of images that are processed at a time, if the pipeline does
+// not say: enough for one batch in the trunk and the next one.
+const threads = "16"
+
+func setThreads(pipeline *yaml.Node) {
+	if get(pipeline, "threads") == nil {
+		pipeline.Content = append(pipeline.Content, scalar("threads"), scalar(threads))
+	}
+}
+
+// failFast makes a broker report a failure of an output. By default a broker that fans
+// out tries that output again for ever, and holds back the image and those after it.
+func failFast(broker *yaml.Node) {
+	pattern := get(broker, "pattern")
+	if pattern == nil {
+		pattern = scalar("fan_out")
+		broker.Content = append(broker.Content, scalar("pattern"), pattern)
+	}
+	if strings.HasPrefix(pattern.Value, "fan_out") && !strings.HasSuffix(pattern.Value, "_fail_fast") {
+		pattern.SetString(pattern.Value + "_fail_fast")
+	}
+}
+
+// get returns the value of a field, or nil.
+func get(mapping *yaml.Node, field string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == field {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// outputsIn are the fields with the outputs of the allowed outputs that contain others;
+// "" is the configuration itself.
+// That with cases is switchOutput.
+var outputsIn = map[string]string{"broker": "outputs", "fallback": ""}
+
+// refuseFailed wraps each output that contains no others in reject_errored, inside of
+// its own processors. So is a switch, whose checks need not expect an image that has
+// failed; an image that no case takes fails, where the engine would drop it.
+func refuseFailed(output *yaml.Node) {
+	for i := 0; i+1 < len(output.Content); i += 2 {
+		key, value := output.Content[i], output.Content[i+1]
+		field, contains := outputsIn[key.Value]
+		switch {
+		case contains && field == "":
+			eachOutput(value)
+		case key.Value == switchOutput:
+			for _, c := range get(value, "cases").Content {
+				refuseFailed(get(c, "output"))
+			}
+			set(value, "strict_mode", "true")
+			output.Content[i] = scalar("reject_errored")
+			output.Content[i+1] = mapping(key.Value, value)
+		case contains:
+			eachOutput(get(value, field))
+			failFast(value)
+		case slices.Contains(allowed("output"), key.Value):
+			output.Content[i] = scalar("reject_errored")
+			output.Content[i+1] = mapping(key.Value, value)
+		}
+	}
+}
+
+const switchOutput = "switch"
+
+func eachOutput(outputs *yaml.Node) {
+	if outputs == nil {
+		return
+	}
+	for _, one := range outputs.Content {
+		refuseFailed(one)
+	}
+}
+
+// set sets a field to a scalar.
+func set(to *yaml.Node, field, value string) {
+	if node := get(to, field); node != nil {
+		*node = *scalar(value)
+		return
+	}
+	to.Content = append(to.Content, scalar(field), scalar(value))
+}
