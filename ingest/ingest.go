@@ -26,6 +26,7 @@ import (
 	"tkit/ingest/deadletter"
 	"tkit/ingest/definition"
 	"tkit/ingest/graph"
+	"tkit/ingest/kafka"
 	"tkit/ingest/status"
 	"tkit/internal/pipeline"
 	"tkit/internal/printable"
@@ -77,13 +78,18 @@ type Summary struct {
 	Pipeline  string `json:"pipeline"`
 	Delivered int64  `json:"delivered"` // images that every output has
 	Dead      int64  `json:"dead_letters"`
-	// DeadLetters is the folder of dead letters.
-	DeadLetters string `json:"dead_letter_folder"`
+	// DeadLetters is the folder of dead letters, "" if they are in a topic.
+	DeadLetters     string `json:"dead_letter_folder"`
+	DeadLetterTopic string `json:"dead_letter_topic,omitempty"` // of Kafka
 }
 
 // WriteText writes the summary as a line.
 func (s Summary) WriteText(w io.Writer) error {
-	_, err := printable.Fprintf(w, "images delivered: %d; dead letters: %d, in %s\n", s.Delivered, s.Dead, s.DeadLetters)
+	place := s.DeadLetters
+	if s.DeadLetterTopic != "" {
+		place = "the topic " + s.DeadLetterTopic
+	}
+	_, err := printable.Fprintf(w, "images delivered: %d; dead letters: %d, in %s\n", s.Delivered, s.Dead, place)
 	return err
 }
 
@@ -98,7 +104,10 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		o.Counters = &components.Counters{}
 	}
 	s := Summary{Pipeline: d.Name, DeadLetters: filepath.Join(status.Folder(o.Home, d.Name, 1), "dead")}
-	if d.DeadLetters != "" {
+	switch {
+	case d.DeadLetterTopic != nil:
+		s.DeadLetters, s.DeadLetterTopic = "", d.DeadLetterTopic.Topic
+	case d.DeadLetters != "":
 		s.DeadLetters = (&components.Run{Folder: filepath.Dir(o.File)}).Path(d.DeadLetters)
 	}
 	err = run(ctx, o, d, s)
@@ -120,7 +129,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 		Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
 		Attempts: d.Attempts, InFlight: d.InFlight, OrderedBy: d.OrderedBy, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, d.Groups, o.Counters),
 	}
-	if r.Letters, err = deadletter.Open(s.DeadLetters); err != nil {
+	if r.Letters, err = openLetters(o, d, s); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Letters.Close()) }()
@@ -158,6 +167,16 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 		return cause
 	}
 	return nil
+}
+
+// openLetters opens the dead letters of a pipeline.
+func openLetters(o Options, d *definition.Definition, s Summary) (components.Letters, error) {
+	if d.DeadLetterTopic == nil {
+		return deadletter.Open(s.DeadLetters)
+	}
+	topic := *d.DeadLetterTopic
+	topic.Log = o.Log
+	return kafka.OpenLetters(topic)
 }
 
 // lock makes the folder of a pipeline's state and reserves it for this process: for its

@@ -42,6 +42,7 @@ func observe(ctx context.Context, o Options, r *components.Run, g *graph.Graph, 
 	}
 	ob := &observer{options: o, folder: r.State, metrics: r.Metrics, first: status.Status{
 		Pipeline: s.Pipeline, Process: r.Process, File: file, Principal: string(o.Caller.Principal), Started: time.Now().UTC(), DeadLetters: s.DeadLetters,
+		DeadLetterTopic: s.DeadLetterTopic,
 	}}
 	if ob.viewer, err = newViewer(r.State, o.Counters, g); err != nil {
 		return nil, err

@@ -24,9 +24,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A stage is a stream from a folder through a delivery to a function of the test.
 type stage struct {
-	run    *Run
-	folder string
-	stream *service.Stream
+	run     *Run
+	letters *deadletter.Store
+	folder  string
+	stream  *service.Stream
 }
 
 func newStage(t *testing.T, files int, output func(source string) error) *stage {
@@ -44,7 +45,7 @@ func newStageOf(t *testing.T, input string, files int, output func(source string
 	}
 	t.Cleanup(func() { letters.Close() })
 	counters := &Counters{}
-	s := &stage{folder: filepath.Join(dir, "in"), run: &Run{
+	s := &stage{letters: letters, folder: filepath.Join(dir, "in"), run: &Run{
 		Folder: dir, State: filepath.Join(dir, "state"), Once: true, Attempts: 3, InFlight: 4,
 		Letters: letters, Counters: counters, Metrics: NewMetrics("test", nil, counters), Log: slog.New(slog.DiscardHandler),
 		Fail: func(err error) { t.Errorf("the run failed: %v", err) },
@@ -118,7 +119,7 @@ func TestAttempts(t *testing.T) {
 		}
 	}
 	letters := make(map[string]deadletter.Letter)
-	for l, err := range s.run.Letters.Letters(t.Context()) {
+	for l, err := range s.letters.Letters(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

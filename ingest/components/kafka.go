@@ -37,6 +37,9 @@ func clusterFields() []*service.ConfigField {
 	}
 }
 
+// clusterNames are the names of clusterFields.
+var clusterNames = []string{"brokers", "tls", "ca", "certificate", "key", "user", "password", "mechanism"}
+
 // cluster reads clusterFields. The paths are relative to the run's folder.
 func (f *fields) cluster(r *Run) kafka.Cluster {
 	c := kafka.Cluster{
@@ -182,7 +185,7 @@ the cluster refuses, such as one that is too large, becomes a dead letter; while
 		Fields(
 			service.NewStringField("images").Description("The topic for the images. It must exist. By default they are not written.").Default(""),
 			service.NewStringField("records").Description("The topic for the metadata as JSON, like the file of tkit_folder. It must exist. By default they are not written.").Default(""),
-			service.NewIntField("max_bytes").Description("The limit of an image with its metadata: max.message.bytes of the topics, whose default this is.").Default(defaultKafkaBytes),
+			maxKafkaBytesField(),
 			service.NewOutputMaxInFlightField().Default(64),
 		)
 }
@@ -190,16 +193,12 @@ the cluster refuses, such as one that is too large, becomes a dead letter; while
 func newKafkaOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error) {
 	f := fields{config: c}
 	cluster, s := f.cluster(r), &kafkaSink{images: f.text("images"), records: f.text("records")}
-	maxBytes := f.number("max_bytes")
-	switch {
-	case f.err != nil:
-	case s.images == "" && s.records == "":
+	maxBytes := f.maxKafkaBytes()
+	if f.err == nil && s.images == "" && s.records == "" {
 		f.err = errors.New("name a topic for the images, one for the records, or both")
-	case maxBytes < 1 || maxBytes > maxKafkaBytes:
-		f.err = fmt.Errorf("max_bytes must be between 1 and %d", maxKafkaBytes)
 	}
 	return newImageOutput(&f, kafka.Stage, func(ctx context.Context) (imageSink, error) {
-		p, err := kafka.OpenProducer(ctx, cluster, int32(maxBytes))
+		p, err := kafka.OpenProducer(ctx, cluster, maxBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -211,6 +210,19 @@ const (
 	defaultKafkaBytes = 1_048_588
 	maxKafkaBytes     = 1 << 30
 )
+
+func maxKafkaBytesField() *service.ConfigField {
+	return service.NewIntField("max_bytes").Description("The limit of an image with its metadata: max.message.bytes of the topics, whose default this is.").Default(defaultKafkaBytes)
+}
+
+// maxKafkaBytes reads maxKafkaBytesField.
+func (f *fields) maxKafkaBytes() int32 {
+	n := f.number("max_bytes")
+	if f.err == nil && (n < 1 || n > maxKafkaBytes) {
+		f.err = fmt.Errorf("max_bytes must be between 1 and %d", maxKafkaBytes)
+	}
+	return int32(n)
+}
 
 // A kafkaSink keeps images and records in topics.
 type kafkaSink struct {

@@ -3,12 +3,25 @@ package components
 import (
 	"context"
 	"iter"
-	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
 	"tkit/ingest/deadletter"
 )
+
+// Letters keep dead letters. Put and Remove may be called concurrently, also while a
+// replay is iterated over.
+type Letters interface {
+	// Put keeps a letter and its image durably.
+	Put(ctx context.Context, letter deadletter.Letter, image []byte) error
+	// Replay iterates over the letters that exist when it is called.
+	Replay(ctx context.Context) iter.Seq2[deadletter.Letter, error]
+	// Image returns the image of a letter of the replay.
+	Image(ctx context.Context, letter deadletter.Letter) ([]byte, error)
+	// Remove removes a letter of the replay, unless it was put again meanwhile.
+	Remove(ctx context.Context, letter deadletter.Letter) error
+	Close() error
+}
 
 // LettersInput is the name of the input that RegisterReplay adds. It has no fields.
 const LettersInput = "tkit_letters"
@@ -16,20 +29,22 @@ const LettersInput = "tkit_letters"
 // A lettersInput reads the dead letters that exist when it begins, each once, with the
 // metadata that they had at their input. A letter that is delivered is removed.
 type lettersInput struct {
-	run   *Run
-	begun time.Time
-	next  func() (deadletter.Letter, error, bool)
-	stop  func()
-	err   error // of the first letter that could not be read
+	run  *Run
+	end  context.CancelFunc // of the iteration
+	next func() (deadletter.Letter, error, bool)
+	stop func()
+	err  error // of the first letter that could not be read
 }
 
 func (l *lettersInput) Connect(context.Context) error {
-	l.begun = time.Now()
-	l.next, l.stop = iter.Pull2(l.run.Letters.Letters(context.Background()))
+	ctx, end := context.WithCancel(context.Background())
+	l.end = end
+	l.next, l.stop = iter.Pull2(l.run.Letters.Replay(ctx))
 	return nil
 }
 
 func (l *lettersInput) Read(ctx context.Context) (*service.Message, service.AckFunc, error) {
+	defer context.AfterFunc(ctx, l.end)()
 	for {
 		letter, err, more := l.next()
 		if !more {
@@ -39,9 +54,6 @@ func (l *lettersInput) Read(ctx context.Context) (*service.Message, service.AckF
 			return nil, nil, service.ErrEndOfInput
 		}
 		var image []byte
-		if err == nil && letter.Time.After(l.begun) {
-			continue // put by this replay, or by a run at the same time
-		}
 		if err == nil {
 			image, err = l.run.Letters.Image(ctx, letter)
 		}
@@ -70,6 +82,7 @@ func (l *lettersInput) Read(ctx context.Context) (*service.Message, service.AckF
 
 func (l *lettersInput) Close(context.Context) error {
 	if l.stop != nil {
+		l.end()
 		l.stop()
 	}
 	return nil

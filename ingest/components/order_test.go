@@ -69,7 +69,7 @@ func TestNoKey(t *testing.T) {
 	if err := s.stream.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for l, err := range s.run.Letters.Letters(t.Context()) {
+	for l, err := range s.letters.Letters(t.Context()) {
 		if err != nil || l.Source != "001" || l.Stage != orderStage || l.Attempts != 1 {
 			t.Errorf("letter %+v, %v", l, err)
 		}

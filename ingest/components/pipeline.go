@@ -2,9 +2,12 @@ package components
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/warpstreamlabs/bento/public/bloblang"
 	"github.com/warpstreamlabs/bento/public/service"
+
+	"tkit/ingest/kafka"
 )
 
 // The fields of a pipeline that the engine does not know.
@@ -16,6 +19,9 @@ const (
 	inFlightField    = "in_flight"
 	deadLettersField = "dead_letters"
 	orderedByField   = "ordered_by"
+
+	deadLetterTopicField = "dead_letter_topic"
+	topicField           = "topic"
 )
 
 func pipelineFields() []*service.ConfigField {
@@ -26,6 +32,10 @@ func pipelineFields() []*service.ConfigField {
 			service.NewIntField(inFlightField).Description("The number of images between the input and the last output.").Default(64),
 			service.NewStringField(deadLettersField).Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name.").Default(""),
 			service.NewBloblangField(orderedByField).Description("A mapping that gives a key, such as `@kafka_key`: images of one key are delivered one after the other in the order in which they were read, also when attempts fail. Those without a key are not ordered. An image for which the mapping fails becomes a dead letter.").Default(""),
+			service.NewObjectField(deadLetterTopicField, append(clusterFields(),
+				service.NewStringField(topicField).Description("The topic of Kafka for dead letters, instead of a folder. It must exist."),
+				maxKafkaBytesField(),
+			)...).Optional(),
 		).Description("What happens to images that cannot be delivered."),
 	}
 }
@@ -39,12 +49,15 @@ func Schema(env *service.Environment) *service.ConfigSchema {
 type Delivery struct {
 	Name               string
 	Attempts, InFlight int
-	DeadLetters        string             // "" is the default
-	OrderedBy          *bloblang.Executor // nil if the order does not matter
+	DeadLetters        string // the folder; "" is the default
+	// DeadLetterTopic is nil if dead letters are in a folder. It has no log.
+	DeadLetterTopic *kafka.LettersOptions
+	OrderedBy       *bloblang.Executor // nil if the order does not matter
 }
 
 // ParseDelivery reads the fields that PipelineFields names, given as YAML.
-func ParseDelivery(text string) (d Delivery, err error) {
+// Paths in it are relative to a folder.
+func ParseDelivery(text, folder string) (d Delivery, err error) {
 	c, err := service.NewConfigSpec().Fields(pipelineFields()...).ParseYAML(text, nil)
 	if err != nil {
 		return d, err
@@ -54,6 +67,9 @@ func ParseDelivery(text string) (d Delivery, err error) {
 	if f.text(orderedByField) != "" {
 		d.OrderedBy = field(&f, orderedByField, f.config.FieldBloblang)
 	}
+	if f.err == nil && c.Contains(deliveryField, deadLetterTopicField) {
+		d.DeadLetterTopic, f.err = letterTopic(c.Namespace(deliveryField, deadLetterTopicField), d.Name, folder)
+	}
 	switch {
 	case top.err != nil:
 		return d, top.err
@@ -61,14 +77,31 @@ func ParseDelivery(text string) (d Delivery, err error) {
 		return d, f.err
 	case d.Attempts < 1 || d.InFlight < 1:
 		return d, errors.New("delivery: attempts and in_flight must be at least 1")
+	case d.DeadLetterTopic != nil && d.DeadLetters != "":
+		return d, errors.New("delivery: dead letters go to dead_letters or to dead_letter_topic, not to both")
 	}
 	return d, nil
+}
+
+// letterTopic reads the topic for the dead letters of a pipeline.
+func letterTopic(c *service.ParsedConfig, pipeline, folder string) (*kafka.LettersOptions, error) {
+	f := fields{config: c}
+	o := &kafka.LettersOptions{
+		Cluster: f.cluster(&Run{Folder: folder}), Topic: f.text(topicField), Group: "tkit-replay-" + pipeline, MaxBytes: f.maxKafkaBytes(),
+	}
+	if f.err == nil && o.Topic == "" {
+		f.err = errors.New("topic is empty")
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("delivery: %s: %w", deadLetterTopicField, f.err)
+	}
+	return o, nil
 }
 
 // PipelineFields are the names of the fields of ParseDelivery.
 func PipelineFields() []string { return []string{nameField, deliveryField} }
 
-// DeliveryFields are the names of the fields of the field delivery.
+// DeliveryFields are the names of the fields of the field delivery, also of nested ones.
 func DeliveryFields() []string {
-	return []string{attemptsField, inFlightField, deadLettersField, orderedByField}
+	return append([]string{attemptsField, inFlightField, deadLettersField, orderedByField, deadLetterTopicField, topicField}, clusterNames...)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/warpstreamlabs/bento/public/bloblang"
 
 	"tkit/ingest/classify"
-	"tkit/ingest/deadletter"
 	"tkit/ingest/ledger"
 	"tkit/registry"
 )
@@ -31,7 +30,7 @@ type Run struct {
 	// OrderedBy gives the key of an image: those of one key are delivered in the order
 	// in which they were read. It is nil if the order does not matter.
 	OrderedBy *bloblang.Executor
-	Letters   *deadletter.Store
+	Letters   Letters
 	Counters  *Counters
 	Metrics   *Metrics
 	Log       *slog.Logger

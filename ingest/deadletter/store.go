@@ -38,6 +38,14 @@ type Letter struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
+// Identify sets the letter's SHA256, Size and ID. The same image from the same source has
+// the same ID.
+func (l *Letter) Identify(image []byte) {
+	sum := sha256.Sum256(image)
+	l.SHA256, l.Size = hex.EncodeToString(sum[:]), int64(len(image))
+	l.ID = identity(l.Source, l.SHA256)
+}
+
 // A Store keeps letters in a folder: ID.image and ID.json for each. Its methods may
 // be called concurrently, also by several processes.
 type Store struct {
@@ -98,9 +106,7 @@ func (s *Store) Find(ctx context.Context, id string) ([]byte, Letter, error) {
 // ID, SHA256 and Size. The same image from the same source is one letter, however
 // often it is put: the new one replaces it, with the attempts of both.
 func (s *Store) Put(ctx context.Context, letter Letter, image []byte) error {
-	sum := sha256.Sum256(image)
-	letter.SHA256, letter.Size = hex.EncodeToString(sum[:]), int64(len(image))
-	letter.ID = identity(letter.Source, letter.SHA256)
+	letter.Identify(image)
 	if earlier, err := s.letter(ctx, letter.ID); err == nil {
 		letter.Attempts += earlier.Attempts
 	}
@@ -192,6 +198,21 @@ func (s *Store) Letters(ctx context.Context) iter.Seq2[Letter, error] {
 			}
 			if err != nil {
 				yield(Letter{}, fmt.Errorf("dead letters: %w", err))
+				return
+			}
+		}
+	}
+}
+
+// Replay is Letters without those that are put after its call.
+func (s *Store) Replay(ctx context.Context) iter.Seq2[Letter, error] {
+	begun := time.Now()
+	return func(yield func(Letter, error) bool) {
+		for l, err := range s.Letters(ctx) {
+			if err == nil && l.Time.After(begun) {
+				continue
+			}
+			if !yield(l, err) {
 				return
 			}
 		}

@@ -143,13 +143,20 @@ func checkDelivery(root *yaml.Node) []Finding {
 	ours, _ := split(root)
 	encoded, err := encode(ours)
 	if err == nil {
-		_, err = components.ParseDelivery(string(encoded))
+		_, err = components.ParseDelivery(string(encoded), "")
 	}
 	if err != nil {
 		return []Finding{{Line: linesOf(root, "delivery")[0], Problem: err.Error()}}
 	}
+	if delivery := get(root, "delivery"); delivery != nil {
+		return secretsIn(delivery, deliverySecrets)
+	}
 	return nil
 }
+
+// deliverySecrets are the secret fields of tkit's part of a pipeline. The engine prints
+// the specifications of its components only.
+var deliverySecrets = fieldSpec{Children: []fieldSpec{{Name: "dead_letter_topic", Children: []fieldSpec{{Name: "password", Secret: true}}}}}
 
 // fromEngine returns the finding of an error of the engine.
 func fromEngine(err error) Finding {

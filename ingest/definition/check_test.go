@@ -44,7 +44,7 @@ func TestValid(t *testing.T) {
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	d, err := parse([]byte(valid))
+	d, err := parse([]byte(valid), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +91,11 @@ func TestMistakes(t *testing.T) {
 		{"path: more", "path: ${TKIT_TEST_UNSET}", 1, "TKIT_TEST_UNSET", ""},
 		{"path: more", "path: ${TKIT_TEST_SET}", 0, "", ""},
 		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: tkit_x", 14, "the field token has a secret in clear text", ""},
+		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topic: dead, user: u, password: p}}", 2, "the field password has a secret in clear text", ""},
+		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topic: dead, user: u}}", 2, "belong together", ""},
+		{"name: flowers", "name: flowers\ndelivery: {dead_letters: dead, dead_letter_topic: {brokers: ['k:9092'], topic: dead}}", 2, "not to both", ""},
+		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topics: dead}}", 2, `no field "topics"`, `"topic"`},
+		{"name: flowers", "name: flowers\ndelivery: {ordered_by: '@camera ='}", 2, "expected", ""},
 		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: ${TKIT_TEST_SET}", 0, "", ""},
 		{"[flowers, herbs@2]", "[flowers]\n        server: http://models:1\n        token: ${TKIT_TEST_SET}", 11, "use an https:// URL", ""},
 		{"[flowers, herbs@2]", "[flowers]\n        token: ${TKIT_TEST_SET}", 11, "name it in the field server", ""},
@@ -162,7 +167,7 @@ func FuzzCheck(f *testing.F) {
 		if len(findings) > 0 {
 			return
 		}
-		if _, err := parse(text); err != nil {
+		if _, err := parse(text, ""); err != nil {
 			t.Errorf("%v:\n%s", err, text)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/warpstreamlabs/bento/public/service"
@@ -87,7 +88,7 @@ func Read(ctx context.Context, file string) (*Definition, error) {
 	if err := (Report{file, findings}).Err(); err != nil {
 		return nil, err
 	}
-	d, err := parse(text)
+	d, err := parse(text, filepath.Dir(file))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -111,8 +112,8 @@ func (d *Definition) Replay() (string, error) {
 	return string(encoded), err
 }
 
-// parse reads a text that Check has accepted.
-func parse(text []byte) (*Definition, error) {
+// parse reads a text that Check has accepted. Paths are relative to the folder.
+func parse(text []byte, folder string) (*Definition, error) {
 	root, err := readDocument(text)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func parse(text []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Delivery, err = components.ParseDelivery(string(encoded)); err != nil {
+	if d.Delivery, err = components.ParseDelivery(string(encoded), folder); err != nil {
 		return nil, err
 	}
 	if d.Models, err = models(engine); err != nil {

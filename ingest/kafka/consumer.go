@@ -179,6 +179,9 @@ func (c *Consumer) add(fetches kgo.Fetches) {
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		p := c.partition(topicPartition{f.Topic, f.Partition})
 		for _, one := range f.Records {
+			if end, _ := c.ends.Lookup(f.Topic, f.Partition); c.options.Once && one.Offset >= end.Offset {
+				break // it came after the start
+			}
 			r := &Record{Record: one, consumer: c, partition: p}
 			p.open = append(p.open, r)
 			c.open++

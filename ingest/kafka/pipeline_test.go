@@ -246,6 +246,84 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// Dead letters in a topic have their cause, and a replay delivers those whose cause is
+// gone. The others are letters again, with the attempts of both.
+func TestDeadLetterTopic(t *testing.T) {
+	dead := broker(t).Topic(t, "dead", 2)
+	text := pipeline + "  dead_letter_topic: {brokers: [BROKER], topic: " + dead + "}\n"
+	s := newStream(t, text)
+	records, bad := images(100)
+	s.broker.Put(t, s.in, records...)
+	options := runOptions(s.file, slog.New(slog.DiscardHandler))
+	sum, err := ingest.Run(t.Context(), options)
+	if err != nil || sum.Dead != int64(bad) || sum.DeadLetterTopic != dead || sum.DeadLetters != "" {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	s.checkDeadTopic(t, dead, bad, "2")
+	s.broker.Put(t, dead, &kgo.Record{Value: []byte("put by hand")})
+	// Half of them are good now.
+	s.replace(t, `has_prefix("bad")`, `re_match("^bad image [0-4]")`)
+	stillBad := 0
+	for i := range 100 {
+		if i%10 == 0 && fmt.Sprint(i)[0] <= '4' {
+			stillBad++
+		}
+	}
+	options.Replay = true
+	if sum, err = ingest.Run(t.Context(), options); err != nil || sum.Delivered != int64(bad-stillBad+1) || sum.Dead != int64(stillBad) {
+		t.Fatalf("the replay: %+v, %v", sum, err)
+	}
+	s.checkDeadTopic(t, dead, stillBad, "4")
+	s.replace(t, `"^bad image [0-4]"`, `"^worse"`)
+	if sum, err = ingest.Run(t.Context(), options); err != nil || sum.Delivered != int64(stillBad) || sum.Dead != 0 {
+		t.Fatalf("the second replay: %+v, %v", sum, err)
+	}
+	if sum, err = ingest.Run(t.Context(), options); err != nil || sum.Delivered+sum.Dead != 0 {
+		t.Fatalf("a replay of nothing: %+v, %v", sum, err)
+	}
+	if n := s.written(t); n != len(records)+1 {
+		t.Errorf("the folder has %d images, want %d", n, len(records)+1)
+	}
+}
+
+// checkDeadTopic checks the number of letters with a number of attempts.
+func (s *stream) checkDeadTopic(t *testing.T, topic string, want int, attempts string) {
+	t.Helper()
+	n := 0
+	for _, r := range s.broker.Records(t, topic) {
+		headers := make(map[string]string)
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		if headers["tkit_dead_attempts"] != attempts {
+			continue
+		}
+		n++
+		if headers["tkit_dead_stage"] == "" || !strings.Contains(headers["tkit_dead_cause"], "it is bad") ||
+			!strings.HasPrefix(headers["tkit_dead_source"], s.in+"/") || !strings.Contains(headers["tkit_dead_metadata"], `"place":"gate"`) {
+			t.Errorf("the headers of a letter are %v", headers)
+		}
+	}
+	if n != want {
+		t.Errorf("%d letters with %s attempts, want %d", n, attempts, want)
+	}
+}
+
+// replace changes the text of the pipeline.
+func (s *stream) replace(t *testing.T, old, new string) {
+	t.Helper()
+	text, err := os.ReadFile(s.file)
+	if err == nil && !strings.Contains(string(text), old) {
+		t.Fatalf("the pipeline has no %s", old)
+	}
+	if err == nil {
+		err = os.WriteFile(s.file, []byte(strings.Replace(string(text), old, new, 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start starts a process that runs the pipeline once.
 func (s *stream) start(t *testing.T) *exec.Cmd {
 	t.Helper()

@@ -24,6 +24,19 @@ type Producer struct {
 // headers, and of the records that are sent together. It should be max.message.bytes of
 // the topics. The caller closes the producer.
 func OpenProducer(ctx context.Context, cluster Cluster, maxBytes int32) (*Producer, error) {
+	p, err := newProducer(cluster, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := ping(ctx, p.client); err != nil {
+		p.client.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// newProducer returns a producer that may not be connected yet.
+func newProducer(cluster Cluster, maxBytes int32) (*Producer, error) {
 	client, err := cluster.client(
 		// Every replica has a record before it counts as written, and a repetition
 		// after a lost answer writes it once.
@@ -32,10 +45,6 @@ func OpenProducer(ctx context.Context, cluster Cluster, maxBytes int32) (*Produc
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // images are compressed
 	)
 	if err != nil {
-		return nil, err
-	}
-	if err := ping(ctx, client); err != nil {
-		client.Close()
 		return nil, err
 	}
 	return &Producer{client: client}, nil

@@ -82,6 +82,9 @@ const (
 // letters returns the last dead letters of a folder.
 func letters(ctx context.Context, folder string) (last []deadletter.Letter, more bool, err error) {
 	last = []deadletter.Letter{}
+	if folder == "" {
+		return last, false, nil // they are in a topic of Kafka
+	}
 	read := 0
 	for l, err := range deadletter.OpenToRead(folder).Letters(ctx) {
 		if read++; read > mostRead {
@@ -106,6 +109,10 @@ func letters(ctx context.Context, folder string) (last []deadletter.Letter, more
 func (p *Page) image(w http.ResponseWriter, r *http.Request) {
 	s, ok := p.find(w, r)
 	if !ok {
+		return
+	}
+	if s.DeadLetters == "" {
+		http.Error(w, "the dead letters are in a topic of Kafka", http.StatusNotFound)
 		return
 	}
 	content, l, err := deadletter.OpenToRead(s.DeadLetters).Find(r.Context(), r.PathValue("id"))

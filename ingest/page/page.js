@@ -74,9 +74,10 @@ function showLetters(d) {
     tr.append(source, ...[l.stage, l.cause, l.attempts, new Date(l.time).toLocaleString(), l.size.toLocaleString() + " B"].map((v) => element("td", v)));
     return tr;
   }));
-  byId("more").textContent = d.more ? "There are more." : d.letters.length === 0 ? "There are none." : "";
+  const topic = d.status.dead_letter_topic;
+  byId("more").textContent = topic ? `They are in the topic ${topic} of Kafka.` : d.more ? "There are more." : d.letters.length === 0 ? "There are none." : "";
   const r = d.replay;
-  byId("replay").disabled = d.letters.length === 0 || (r !== null && r.running);
+  byId("replay").disabled = !topic && d.letters.length === 0 || (r !== null && r.running);
   byId("replayed").textContent = r === null ? "" : r.running ? "in progress …" : r.error ? "failed: " + r.error : "replayed; those that failed again are below";
 }
 

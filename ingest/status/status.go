@@ -38,10 +38,13 @@ type Status struct {
 
 	Components map[string]Component `json:"components,omitempty"` // by their path in the file
 
-	DeadLetters string   `json:"dead_letters"` // the folder
-	Failure     *Failure `json:"last_failure,omitempty"`
-	Metrics     string   `json:"metrics,omitempty"` // the address of the run's HTTP server
-	Ended       bool     `json:"ended"`             // the last run has said that it ends
+	DeadLetters string `json:"dead_letters"` // the folder, "" if they are in a topic
+	// DeadLetterTopic is the topic of Kafka with the dead letters, "" if they are in a
+	// folder.
+	DeadLetterTopic string   `json:"dead_letter_topic,omitempty"`
+	Failure         *Failure `json:"last_failure,omitempty"`
+	Metrics         string   `json:"metrics,omitempty"` // the address of the run's HTTP server
+	Ended           bool     `json:"ended"`             // the last run has said that it ends
 	// Error is why the last run ended, "" if it was stopped or has delivered
 	// everything.
 	Error string `json:"error,omitempty"`
