@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"tkit/ingest/commit"
 	"tkit/ingest/sink"
 	"tkit/internal/durable"
 	"tkit/internal/workfolder"
@@ -19,6 +20,7 @@ import (
 type Files struct {
 	folder    string
 	temporary *workfolder.Folder // files that are being written
+	commits   *commit.Group[pending]
 
 	mu   sync.Mutex
 	made map[string]bool // folders that are durable, by their names
@@ -38,24 +40,29 @@ func Open(path string) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Files{folder: path, temporary: temporary, made: make(map[string]bool)}, nil
+	f := &Files{folder: path, temporary: temporary, made: make(map[string]bool)}
+	f.commits = commit.NewGroup(mostTogether, f.commit)
+	return f, nil
 }
 
 // Close ends the use of the files.
-func (f *Files) Close() error { return f.temporary.Close() }
+func (f *Files) Close() error {
+	f.commits.Close()
+	return f.temporary.Close()
+}
 
 // Put implements [sink.Files].
 func (f *Files) Put(ctx context.Context, folder string, files []sink.File) error {
 	if err := f.MakeFolder(ctx, folder); err != nil {
 		return err
 	}
-	dir := f.path(folder)
+	p := pending{folder: f.path(folder)}
 	for _, one := range files {
-		if err := durable.ReplaceFile(f.temporary.Path, filepath.Join(dir, one.Name), one.Content, 0o600); err != nil {
-			return err
+		if err := p.write(f.temporary.Path, one); err != nil {
+			return errors.Join(err, p.discard())
 		}
 	}
-	return durable.SyncFolder(dir)
+	return f.commits.Do(ctx, p)
 }
 
 // Size implements [sink.Files].
