@@ -108,6 +108,7 @@ func refuseFailed(output *yaml.Node) {
 				refuseFailed(get(c, "output"))
 			}
 			set(value, "strict_mode", "true")
+			set(value, "retry_until_success", "false") // the delivery tries again
 			output.Content[i] = scalar("reject_errored")
 			output.Content[i+1] = mapping(key.Value, value)
 		case contains:
