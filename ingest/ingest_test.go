@@ -345,6 +345,44 @@ delivery: {attempts: 1}
 	}
 }
 
+// A file that is too large becomes a dead letter once, and is delivered when it is not
+// too large any more.
+func TestTooLarge(t *testing.T) {
+	p := newPlace(t)
+	image := inferencetest.JPEG(t, 1)
+	large := p.write(t, "in/large.jpg", image)
+	limited := strings.Replace(simple, "    settle:", "    max_bytes: 10\n    settle:", 1)
+	o := p.options(p.write(t, "pipeline.yaml", []byte(limited)))
+	run := func(delivered, dead, letters int) {
+		t.Helper()
+		o.Counters = nil
+		s, err := ingest.Run(t.Context(), o)
+		if err != nil || s.Delivered != int64(delivered) || s.Dead != int64(dead) {
+			t.Fatalf("%+v, %v; want %d delivered, %d dead", s, err, delivered, dead)
+		}
+		files, err := filepath.Glob(filepath.Join(s.DeadLetters, "[0-9a-f]*"))
+		if err != nil || len(files) != letters {
+			t.Errorf("dead letters %q, %v; want %d", files, err, letters)
+		}
+		for _, file := range files {
+			if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), large) || !strings.Contains(string(text), "10 are allowed") {
+				t.Errorf("%s: %s, %v", file, text, err)
+			}
+		}
+	}
+	run(0, 1, 1)
+	run(0, 0, 1)
+	if content, err := os.ReadFile(large); err != nil || len(content) != len(image) {
+		t.Errorf("the file has %d bytes, %v", len(content), err)
+	}
+	o.Replay = true
+	run(0, 0, 1)
+	o.Replay = false
+	p.write(t, "pipeline.yaml", []byte(simple))
+	run(1, 0, 0)
+	p.checkFiles(t, "out", 1)
+}
+
 func TestRefusedRuns(t *testing.T) {
 	p := newPlace(t)
 	p.write(t, "in/a.jpg", nil)

@@ -50,6 +50,11 @@ func newStageOf(t *testing.T, input string, files int, output func(source string
 		Letters: letters, Counters: counters, Metrics: NewMetrics("test", nil, counters), Log: slog.New(slog.DiscardHandler),
 		Fail: func(err error) { t.Errorf("the run failed: %v", err) },
 	}}
+	t.Cleanup(func() {
+		if err := s.run.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := os.Mkdir(s.folder, 0o700); err != nil {
 		t.Fatal(err)
 	}

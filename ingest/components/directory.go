@@ -6,12 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"path"
 	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
 	"tkit/datasets"
+	"tkit/ingest/deadletter"
 	"tkit/ingest/directory"
+	"tkit/ingest/status"
 )
 
 func directorySpec() *service.ConfigSpec {
@@ -35,7 +38,7 @@ func watchFields(settle string) []*service.ConfigField {
 		service.NewDurationField("settle").Description("How long a file must stay unchanged before it is read.").Default(settle),
 		service.NewDurationField("poll").Description("The time between two complete readings of the folder.").Default("30s"),
 		service.NewBoolField("follow").Description("Wait for new files. Otherwise the pipeline ends after the files that exist.").Default(true),
-		service.NewIntField("max_bytes").Description("Leave larger files where they are, and report them.").Default(int(datasets.DefaultMaxBytes)),
+		service.NewIntField("max_bytes").Description("Larger files stay where they are, and become dead letters without their content.").Default(int(datasets.DefaultMaxBytes)),
 		service.NewStringEnumField("after", string(directory.Keep), string(directory.Delete), string(directory.Archive)).
 			Description("What happens to a delivered file.").Default(string(directory.Keep)),
 	}
@@ -48,6 +51,7 @@ type directoryInput struct {
 	// open opens the store of the folder; nil is the local file system.
 	open    func(ctx context.Context) (closingStore, error)
 	store   closingStore
+	place   string // what precedes the path of a file: hdfs://AUTHORITY, or ""
 	watcher *directory.Watcher
 }
 
@@ -89,11 +93,9 @@ func newDirectory(c *service.ParsedConfig, r *Run) (service.Input, error) {
 }
 
 func (d *directoryInput) Connect(ctx context.Context) (err error) {
-	if d.options.After == directory.Keep {
-		if d.options.Ledger, err = d.run.openLedger(ctx); err != nil {
-			d.run.Fail(err)
-			return service.ErrEndOfInput
-		}
+	if d.options.Ledger, err = d.run.openLedger(ctx); err != nil {
+		d.run.Fail(err)
+		return service.ErrEndOfInput
 	}
 	if d.open != nil && d.store == nil {
 		if d.store, err = d.open(ctx); err != nil {
@@ -118,23 +120,60 @@ func (d *directoryInput) failed(err error) error {
 }
 
 func (d *directoryInput) Read(ctx context.Context) (*service.Message, service.AckFunc, error) {
-	f, err := d.watcher.Next(ctx)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, nil, service.ErrEndOfInput
-	case err != nil && ctx.Err() == nil:
-		d.run.Fail(err)
-		return nil, nil, service.ErrEndOfInput
-	case err != nil:
-		return nil, nil, err
+	for {
+		f, err := d.watcher.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil, service.ErrEndOfInput
+		case err != nil && ctx.Err() == nil:
+			d.run.Fail(err)
+			return nil, nil, service.ErrEndOfInput
+		case err != nil:
+			return nil, nil, err
+		case f.Refused != nil:
+			d.bury(ctx, f)
+			continue
+		}
+		sum := sha256.Sum256(f.Content)
+		m := service.NewMessage(f.Content)
+		for key, value := range metadataOf(f) {
+			m.MetaSetMut(key, value)
+		}
+		m.MetaSetMut(metaSHA256, hex.EncodeToString(sum[:]))
+		return m, func(ctx context.Context, err error) error { return d.answered(ctx, f, err) }, nil
 	}
-	sum := sha256.Sum256(f.Content)
-	m := service.NewMessage(f.Content)
-	m.MetaSetMut(metaSource, f.Path)
-	m.MetaSetMut(metaSHA256, hex.EncodeToString(sum[:]))
-	m.MetaSetMut(metaSize, len(f.Content))
-	m.MetaSetMut(metaModified, f.Modified.UTC().Format(time.RFC3339Nano))
-	return m, func(ctx context.Context, err error) error { return d.answered(ctx, f, err) }, nil
+}
+
+// metadataOf returns what is known about a file without its content.
+func metadataOf(f *directory.File) map[string]any {
+	return map[string]any{metaSource: f.Path, metaSize: int(f.Size), metaModified: f.Modified.UTC().Format(time.RFC3339Nano)}
+}
+
+// bury makes a dead letter of a file that cannot be read. The file stays where it is.
+func (d *directoryInput) bury(ctx context.Context, f *directory.File) {
+	letter := deadletter.Letter{
+		Source: f.Path, File: d.location(f), Size: f.Size, Stage: "input", Cause: f.Refused.Error(), Attempts: 1, Time: time.Now().UTC(),
+		Metadata: metadataOf(f),
+	}
+	err := d.run.Letters.Put(ctx, letter, nil)
+	if err == nil {
+		err = f.Delivered(ctx)
+	}
+	if err != nil {
+		d.run.Log.Error("a dead letter cannot be written; it is tried again", "source", f.Path, "error", err)
+		f.Release()
+		return
+	}
+	d.run.Log.Warn("dead letter", "source", f.Path, "stage", letter.Stage, "cause", letter.Cause, "attempts", 1)
+	d.run.Counters.Read.Add(1)
+	d.run.Counters.Failed.Add(1)
+	d.run.Counters.Dead.Add(1)
+	d.run.Counters.LastFailure.Store(&status.Failure{Time: letter.Time, Source: f.Path, Stage: letter.Stage, Cause: letter.Cause})
+}
+
+// location returns where a file is.
+func (d *directoryInput) location(f *directory.File) string {
+	return d.place + path.Join(d.options.Folder, f.Path)
 }
 
 // answered ends the reading of a file: it was delivered, or is read again.
@@ -143,7 +182,7 @@ func (d *directoryInput) answered(ctx context.Context, f *directory.File, err er
 		f.Release()
 		return nil
 	}
-	if err := f.Delivered(ctx); err != nil {
+	if err := errors.Join(f.Delivered(ctx), d.run.Letters.Forget(f.Path, d.location(f))); err != nil {
 		f.Release()
 		return err
 	}

@@ -86,7 +86,7 @@ func newHDFSInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	if a := d.options.Archive; a != "" && !path.IsAbs(a) {
 		return nil, fmt.Errorf("archive %s: it must be an absolute path in the cluster", a)
 	}
-	d.options.Folder = config.Root
+	d.options.Folder, d.place = config.Root, "hdfs://"+config.Client.Authority
 	d.open = func(ctx context.Context) (closingStore, error) {
 		s, err := hdfs.OpenSource(ctx, config)
 		if err != nil {

@@ -3,6 +3,7 @@ package components
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
@@ -12,7 +13,7 @@ import (
 // Letters keep dead letters. Put and Remove may be called concurrently, also while a
 // replay is iterated over.
 type Letters interface {
-	// Put keeps a letter and its image durably.
+	// Put keeps a letter and its image durably. A letter with a File has no image.
 	Put(ctx context.Context, letter deadletter.Letter, image []byte) error
 	// Replay iterates over the letters that exist when it is called.
 	Replay(ctx context.Context) iter.Seq2[deadletter.Letter, error]
@@ -20,6 +21,9 @@ type Letters interface {
 	Image(ctx context.Context, letter deadletter.Letter) ([]byte, error)
 	// Remove removes a letter of the replay, unless it was put again meanwhile.
 	Remove(ctx context.Context, letter deadletter.Letter) error
+	// Forget removes the letter of a file that was delivered after all, if there is one
+	// and the store can find it.
+	Forget(source, file string) error
 	Close() error
 }
 
@@ -54,7 +58,11 @@ func (l *lettersInput) Read(ctx context.Context) (*service.Message, service.AckF
 			return nil, nil, service.ErrEndOfInput
 		}
 		var image []byte
-		if err == nil {
+		if err == nil && letter.File != "" {
+			if err = l.keep(ctx, letter); err == nil {
+				continue
+			}
+		} else if err == nil {
 			image, err = l.run.Letters.Image(ctx, letter)
 		}
 		if err != nil && ctx.Err() != nil {
@@ -78,6 +86,18 @@ func (l *lettersInput) Read(ctx context.Context) (*service.Message, service.AckF
 			return l.run.Letters.Remove(ctx, letter)
 		}, nil
 	}
+}
+
+// keep puts the letter of a file again: only a run of the pipeline can read the file.
+func (l *lettersInput) keep(ctx context.Context, letter deadletter.Letter) error {
+	l.run.Log.WarnContext(ctx, "a dead letter has no content and cannot be replayed: solve its cause, for example by a larger max_bytes, and run the pipeline",
+		"file", letter.File, "cause", letter.Cause)
+	again := letter
+	again.Time, again.Attempts = time.Now().UTC(), 0 // the attempts of both are added
+	if err := l.run.Letters.Put(ctx, again, nil); err != nil {
+		return err
+	}
+	return l.run.Letters.Remove(ctx, letter)
 }
 
 func (l *lettersInput) Close(context.Context) error {

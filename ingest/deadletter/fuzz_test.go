@@ -9,7 +9,7 @@ import (
 
 func FuzzParse(f *testing.F) {
 	l := Letter{Source: "a.jpg", SHA256: "00", Stage: "classify", Cause: "truncated", Metadata: map[string]any{"camera": 4}}
-	l.ID = identity(l.Source, l.SHA256)
+	l.ID = l.identity()
 	seed, err := json.Marshal(l)
 	if err != nil {
 		f.Fatal(err)

@@ -3,6 +3,7 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,10 +28,13 @@ import (
 type Letter struct {
 	ID     string `json:"id"`
 	Source string `json:"source"` // where the image came from, such as its path
-	SHA256 string `json:"sha256"` // of the image
-	Size   int64  `json:"size"`   // of the image, in bytes
-	Stage  string `json:"stage"`  // that failed
-	Cause  string `json:"cause"`
+	SHA256 string `json:"sha256"` // of the image; "" if the letter has no content
+	// File is where the content is, if the letter has none: a file that cannot be read,
+	// for example because it is too large. It stays there.
+	File  string `json:"file,omitempty"`
+	Size  int64  `json:"size"`  // of the image, in bytes
+	Stage string `json:"stage"` // that failed
+	Cause string `json:"cause"`
 	// Attempts is the number of all attempts, also of those before a replay.
 	Attempts int       `json:"attempts"`
 	Time     time.Time `json:"time"`
@@ -39,15 +43,25 @@ type Letter struct {
 }
 
 // Identify sets the letter's SHA256, Size and ID. The same image from the same source has
-// the same ID.
+// the same ID. A letter with a File has no image, and keeps its Size; the same file from
+// the same source has the same ID.
 func (l *Letter) Identify(image []byte) {
-	sum := sha256.Sum256(image)
-	l.SHA256, l.Size = hex.EncodeToString(sum[:]), int64(len(image))
-	l.ID = identity(l.Source, l.SHA256)
+	l.SHA256 = ""
+	if l.File == "" {
+		sum := sha256.Sum256(image)
+		l.SHA256, l.Size = hex.EncodeToString(sum[:]), int64(len(image))
+	}
+	l.ID = l.identity()
 }
 
-// A Store keeps letters in a folder: ID.image and ID.json for each. Its methods may
-// be called concurrently, also by several processes.
+// identity is the letter's name.
+func (l *Letter) identity() string {
+	id := sha256.Sum256([]byte(l.Source + "\x00" + cmp.Or(l.SHA256, l.File)))
+	return hex.EncodeToString(id[:16])
+}
+
+// A Store keeps letters in a folder: ID.image and ID.json for each, or only ID.json for
+// those of files. Its methods may be called concurrently, also by several processes.
 type Store struct {
 	folder    string
 	temporary *workfolder.Folder // files that are being written
@@ -86,7 +100,7 @@ var ErrNotFound = errors.New("not found")
 var idForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // Find returns the image of a letter by its ID, and the letter. The error wraps
-// ErrNotFound if there is none.
+// ErrNotFound if there is none, also because the letter is that of a file.
 func (s *Store) Find(ctx context.Context, id string) ([]byte, Letter, error) {
 	if !idForm.MatchString(id) {
 		return nil, Letter{}, fmt.Errorf("dead letter %.40q: %w", id, ErrNotFound)
@@ -98,24 +112,26 @@ func (s *Store) Find(ctx context.Context, id string) ([]byte, Letter, error) {
 	if err != nil {
 		return nil, Letter{}, err
 	}
+	if l.File != "" {
+		return nil, l, fmt.Errorf("dead letter %s, whose content is in %s: %w", id, l.File, ErrNotFound)
+	}
 	image, err := s.Image(ctx, l)
 	return image, l, err
 }
 
-// Put stores an image and returns when both files are on disk. It sets the letter's
-// ID, SHA256 and Size. The same image from the same source is one letter, however
-// often it is put: the new one replaces it, with the attempts of both.
+// Put stores a letter, and its image unless it has a File, and returns when they are on
+// disk. It sets what Identify sets. A letter of the same ID is replaced; the new one has
+// the attempts of both.
 func (s *Store) Put(ctx context.Context, letter Letter, image []byte) error {
 	letter.Identify(image)
 	if earlier, err := s.letter(ctx, letter.ID); err == nil {
 		letter.Attempts += earlier.Attempts
 	}
 	encoded, err := json.MarshalIndent(letter, "", "  ")
-	if err != nil {
-		return fmt.Errorf("dead letters: %w", err)
-	}
 	// A letter exists once its description does.
-	err = durable.ReplaceFile(s.temporary.Path, s.path(letter.ID, imageSuffix), image, 0o600)
+	if err == nil && letter.File == "" {
+		err = durable.ReplaceFile(s.temporary.Path, s.path(letter.ID, imageSuffix), image, 0o600)
+	}
 	if err == nil {
 		err = durable.ReplaceFile(s.temporary.Path, s.path(letter.ID, letterSuffix), append(encoded, '\n'), 0o600)
 	}
@@ -128,16 +144,14 @@ func (s *Store) Put(ctx context.Context, letter Letter, image []byte) error {
 	return nil
 }
 
-// identity is the letter's name: equal for the same image from the same source.
-func identity(source, sum string) string {
-	id := sha256.Sum256([]byte(source + "\x00" + sum))
-	return hex.EncodeToString(id[:16])
-}
-
 func (s *Store) path(id, suffix string) string { return filepath.Join(s.folder, id+suffix) }
 
-// Image returns the image of a letter. Its SHA-256 is checked.
+// Image returns the image of a letter. Its SHA-256 is checked. The letter of a file has
+// none.
 func (s *Store) Image(ctx context.Context, l Letter) ([]byte, error) {
+	if l.File != "" {
+		return nil, fmt.Errorf("dead letter %s: it has no content, which is in %s", l.ID, l.File)
+	}
 	image, err := inputfile.Read(ctx, s.path(l.ID, imageSuffix), l.Size)
 	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
@@ -157,8 +171,24 @@ func (s *Store) Remove(ctx context.Context, l Letter) error {
 	}
 	// Without its description a letter does not exist.
 	err = os.Remove(s.path(l.ID, letterSuffix))
-	if err == nil {
+	if err == nil && l.File == "" {
 		err = os.Remove(s.path(l.ID, imageSuffix))
+	}
+	if err == nil {
+		err = durable.SyncFolder(s.folder)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	return nil
+}
+
+// Forget removes the letter of a file that was delivered after all, if there is one.
+func (s *Store) Forget(source, file string) error {
+	l := Letter{Source: source, File: file}
+	err := os.Remove(s.path(l.identity(), letterSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	if err == nil {
 		err = durable.SyncFolder(s.folder)
@@ -241,8 +271,11 @@ func parse(encoded []byte) (Letter, error) {
 	if err := json.Unmarshal(encoded, &l); err != nil {
 		return Letter{}, err
 	}
-	if l.ID != identity(l.Source, l.SHA256) {
+	if l.ID != l.identity() {
 		return Letter{}, errors.New("its ID is not that of its source and image")
+	}
+	if (l.SHA256 == "") != (l.File != "") {
+		return Letter{}, errors.New("it needs either the SHA-256 of its image or a file")
 	}
 	return l, nil
 }

@@ -3,6 +3,7 @@ package deadletter_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,5 +112,41 @@ func TestDamagedLetters(t *testing.T) {
 	}
 	if good != 1 || bad != 2 {
 		t.Errorf("%d letters and %d errors, want 1 and 2", good, bad)
+	}
+}
+
+// The letter of a file has no content, and is removed when the file was delivered.
+func TestFile(t *testing.T) {
+	folder := t.TempDir()
+	s, err := deadletter.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		l := deadletter.Letter{Source: "large.jpg", File: "/in/large.jpg", Size: 1 << 40, Cause: "too large", Attempts: 1, Time: time.Now().UTC()}
+		if err := s.Put(t.Context(), l, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for l, err := range s.Letters(t.Context()) {
+		if n++; err != nil || l.File != "/in/large.jpg" || l.Size != 1<<40 || l.SHA256 != "" || l.Attempts != 2 {
+			t.Errorf("%+v, %v", l, err)
+		}
+		if _, err := s.Image(t.Context(), l); err == nil || !strings.Contains(err.Error(), "/in/large.jpg") {
+			t.Errorf("its image: %v", err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d letters", n)
+	}
+	for _, file := range []string{"/other/large.jpg", "/in/large.jpg", "/in/large.jpg"} {
+		if err := s.Forget("large.jpg", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, "[0-9a-f]*")); err != nil || len(left) > 0 {
+		t.Errorf("left %q, %v", left, err)
 	}
 }

@@ -20,8 +20,13 @@ import (
 // options read a new folder with short times.
 func options(t *testing.T) directory.Options {
 	t.Helper()
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
 	return directory.Options{
-		Folder: t.TempDir(), Subfolders: true, Settle: 20 * time.Millisecond, Poll: 20 * time.Millisecond, Events: true,
+		Ledger: l, Folder: t.TempDir(), Subfolders: true, Settle: 20 * time.Millisecond, Poll: 20 * time.Millisecond, Events: true,
 		MaxBytes: 1 << 20, After: directory.Delete, Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -277,27 +282,45 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// A file that is too large is returned once, without its content, and delivered when it
+// is not too large any more. It is never deleted unread.
 func TestTooLarge(t *testing.T) {
-	o := options(t)
-	o.MaxBytes = 3
-	write(t, filepath.Join(o.Folder, "large.jpg"), "four")
-	write(t, filepath.Join(o.Folder, "small.jpg"), "3")
-	w := open(t, o)
-	if f := next(t, w); f.Path != "small.jpg" {
-		t.Errorf("got %s", f.Path)
-	}
-	if _, err := w.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "large.jpg") {
-		t.Errorf("at the end: %v", err)
+	for _, after := range []directory.After{directory.Keep, directory.Delete} {
+		o := options(t)
+		o.MaxBytes, o.After = 3, after
+		write(t, filepath.Join(o.Folder, "large.jpg"), "four")
+		for i, refused := range []int{1, 0} {
+			w := open(t, o)
+			n := 0
+			for f, err := w.Next(t.Context()); !errors.Is(err, io.EOF); f, err = w.Next(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n++; !errors.Is(f.Refused, directory.ErrTooLarge) || f.Content != nil || f.Size != 4 {
+					t.Errorf("%s: %+v", after, f)
+				}
+				if err := f.Delivered(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n != refused {
+				t.Errorf("%s: run %d returned %d files, want %d", after, i, n, refused)
+			}
+		}
+		o.MaxBytes = 4
+		if got := all(t, open(t, o)); !slices.Equal(got, []string{"large.jpg"}) {
+			t.Errorf("%s: delivered %q", after, got)
+		}
 	}
 }
 
 func TestRefusedOptions(t *testing.T) {
 	for want, change := range map[string]func(*directory.Options){
-		"no such file":  func(o *directory.Options) { o.Folder += "/absent" },
-		"need a ledger": func(o *directory.Options) { o.After = directory.Keep },
-		"keep, delete":  func(o *directory.Options) { o.After = "burn" },
-		"is missing":    func(o *directory.Options) { o.After = directory.Archive },
-		"contains":      func(o *directory.Options) { o.After, o.Archive = directory.Archive, filepath.Dir(o.Folder) },
+		"no such file": func(o *directory.Options) { o.Folder += "/absent" },
+		"ledger":       func(o *directory.Options) { o.Ledger = nil },
+		"keep, delete": func(o *directory.Options) { o.After = "burn" },
+		"is missing":   func(o *directory.Options) { o.After = directory.Archive },
+		"contains":     func(o *directory.Options) { o.After, o.Archive = directory.Archive, filepath.Dir(o.Folder) },
 	} {
 		o := options(t)
 		change(&o)

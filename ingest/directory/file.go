@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"time"
+
+	"tkit/ingest/ledger"
 )
 
 // A File is a complete file with its content. The watcher returns it again only if it
@@ -14,7 +16,11 @@ import (
 type File struct {
 	Path     string // in the folder
 	Modified time.Time
+	Size     int64
 	Content  []byte
+	// Refused says why there is no content: ErrTooLarge or ErrRefused. Such a file
+	// always stays where it is, and is returned once, also after a restart.
+	Refused error
 
 	watcher *Watcher
 	path    string
@@ -22,16 +28,14 @@ type File struct {
 }
 
 // open reads a file that has settled. It returns nil if there is nothing to deliver:
-// the file is gone, is too large, or has changed and is queued again.
+// the file is gone, was refused before, or has changed and is queued again.
 func (w *Watcher) open(s sighting) *File {
 	now, content, err := w.options.Store.Read(w.running, s.path, s.stamp, w.options.MaxBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoFile):
 		w.forget(s.path) // deleted, or replaced by something else
 	case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrRefused):
-		w.options.Log.Error("a file is left where it is", "error", err)
-		w.forget(s.path)
-		w.fail(err)
+		return w.refused(s, err)
 	case errors.Is(err, ErrOpen):
 		w.again(s.path, now)
 	case err != nil:
@@ -40,12 +44,43 @@ func (w *Watcher) open(s sighting) *File {
 	case now != s.stamp:
 		w.again(s.path, now)
 	default:
-		return &File{
-			Path: w.relative(s.path), Modified: time.Unix(0, s.stamp.Modified), Content: content,
-			watcher: w, path: s.path, stamp: s.stamp,
-		}
+		f := w.file(s)
+		f.Content = content
+		return f
 	}
 	return nil
+}
+
+func (w *Watcher) file(s sighting) *File {
+	return &File{
+		Path: w.relative(s.path), Modified: time.Unix(0, s.stamp.Modified), Size: s.stamp.Size,
+		watcher: w, path: s.path, stamp: s.stamp,
+	}
+}
+
+// refused returns a file that cannot be read, unless it was returned before.
+func (w *Watcher) refused(s sighting, cause error) *File {
+	f := w.file(s)
+	f.Refused = cause
+	before, err := w.options.Ledger.Delivered(w.running, f.refusal())
+	switch {
+	case err != nil:
+		w.options.Log.Warn("cannot read the ledger; it is tried again", "error", err)
+		w.again(s.path, s.stamp)
+		return nil
+	case before:
+		w.forget(s.path)
+		return nil
+	}
+	return f
+}
+
+// refusal is the ledger's entry of a refused file. It is not that of its delivery, so
+// that the file is read when more bytes are allowed.
+func (f *File) refusal() ledger.Entry {
+	e := f.watcher.entry(f.path, f.stamp)
+	e.Path = "refused\x00" + e.Path
+	return e
 }
 
 // TooLarge returns the error of a file that has more than the most bytes.
@@ -56,7 +91,7 @@ func TooLarge(path string, size, most int64) error {
 // Release gives the file back: the watcher returns it again.
 func (f *File) Release() { f.watcher.again(f.path, f.stamp) }
 
-// Delivered keeps, deletes or archives the file. If the file was replaced since it was
+// Delivered keeps, deletes or archives the file, and only remembers one that was refused. If the file was replaced since it was
 // read, that is a new one, and is queued; without Options.Follow the next run delivers
 // it. After an error the caller releases the file.
 func (f *File) Delivered(ctx context.Context) error {
@@ -75,6 +110,9 @@ func (f *File) Delivered(ctx context.Context) error {
 
 func (f *File) settle(ctx context.Context) error {
 	w := f.watcher
+	if f.Refused != nil {
+		return w.options.Ledger.Record(ctx, f.refusal())
+	}
 	if w.options.After == Keep {
 		return w.options.Ledger.Record(ctx, w.entry(f.path, f.stamp))
 	}

@@ -41,11 +41,11 @@ type Options struct {
 	// Follow waits for new files. Without it, Next returns io.EOF after the files
 	// that exist.
 	Follow   bool
-	MaxBytes int64 // of a file
+	MaxBytes int64 // of a file that is read
 	After    After
 	// Archive is the folder of delivered files, on the same file system.
 	Archive string
-	Ledger  Ledger // for Keep
+	Ledger  Ledger // of kept files, and of files that are too large
 	Log     *slog.Logger
 }
 
@@ -70,12 +70,11 @@ func (o *Options) check(ctx context.Context) (err error) {
 	if !folder.Folder {
 		return fmt.Errorf("%s is not a folder", o.Folder)
 	}
+	if o.Ledger == nil {
+		return errors.New("the ledger is missing")
+	}
 	switch o.After {
-	case Keep:
-		if o.Ledger == nil {
-			return errors.New("files that are kept need a ledger")
-		}
-	case Delete:
+	case Keep, Delete:
 	case Archive:
 		return o.openArchive(ctx)
 	default:

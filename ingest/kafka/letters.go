@@ -48,6 +48,8 @@ const (
 	headerAttempts = "tkit_dead_attempts"
 	headerTime     = "tkit_dead_time"
 	headerMetadata = "tkit_dead_metadata" // as JSON
+	headerFile     = "tkit_dead_file"     // of a letter without an image
+	headerSize     = "tkit_dead_size"     // of that file
 )
 
 // replaySession is after what silence another replay continues one that was killed.
@@ -80,6 +82,10 @@ func (l *Letters) Put(ctx context.Context, letter deadletter.Letter, image []byt
 		{headerTime, letter.Time.Format(time.RFC3339Nano)}, {headerMetadata, string(metadata)},
 	} {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+	}
+	if letter.File != "" {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: headerFile, Value: []byte(letter.File)},
+			kgo.RecordHeader{Key: headerSize, Value: strconv.AppendInt(nil, letter.Size, 10)})
 	}
 	if err := l.producer.Write(ctx, r); err != nil {
 		return fmt.Errorf("dead letters: topic %s: %w", l.options.Topic, err)
@@ -144,6 +150,10 @@ func letterOf(r *kgo.Record) deadletter.Letter {
 			l.Cause = value
 		case headerAttempts:
 			l.Attempts, err = strconv.Atoi(value)
+		case headerFile:
+			l.File = value
+		case headerSize:
+			l.Size, err = strconv.ParseInt(value, 10, 64)
 		case headerTime:
 			var t time.Time
 			if t, err = time.Parse(time.RFC3339Nano, value); err == nil {
@@ -187,6 +197,9 @@ func (l *Letters) Remove(_ context.Context, letter deadletter.Letter) error {
 	}
 	return nil
 }
+
+// Forget does nothing: the topic keeps letters of files that were delivered after all.
+func (l *Letters) Forget(string, string) error { return nil }
 
 // Close ends the use of the letters.
 func (l *Letters) Close() error { return l.producer.Close() }

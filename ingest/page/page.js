@@ -68,7 +68,7 @@ function showLetters(d) {
   byId("letters").replaceChildren(...d.letters.map((l) => {
     const tr = document.createElement("tr");
     const a = element("a", l.source);
-    a.href = `${api}/${key(d.status)}/letters/${l.id}`;
+    if (!l.file) a.href = `${api}/${key(d.status)}/letters/${l.id}`;
     const source = document.createElement("td");
     source.append(a);
     tr.append(source, ...[l.stage, l.cause, l.attempts, new Date(l.time).toLocaleString(), l.size.toLocaleString() + " B"].map((v) => element("td", v)));
