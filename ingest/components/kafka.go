@@ -112,7 +112,7 @@ func newKafkaInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
 
 func (k *kafkaInput) Connect(ctx context.Context) (err error) {
 	if k.consumer, err = kafka.OpenConsumer(ctx, k.options); err != nil {
-		return err
+		return k.run.unlessRepeatable(err)
 	}
 	k.run.Counters.addInput(k.consumer.Waiting)
 	return nil
@@ -144,6 +144,15 @@ func (k *kafkaInput) Close(context.Context) error {
 		k.consumer.Close()
 	}
 	return nil
+}
+
+// unlessRepeatable ends the run with an error of connecting to Kafka, unless another
+// attempt can help: the engine then connects again.
+func (r *Run) unlessRepeatable(err error) error {
+	if kafka.Refused(err) {
+		r.Fail(err)
+	}
+	return err
 }
 
 // kafkaMessage returns the image of a record with its metadata.
@@ -200,7 +209,7 @@ func newKafkaOutput(c *service.ParsedConfig, r *Run) (service.Output, int, error
 	return newImageOutput(&f, kafka.Stage, func(ctx context.Context) (imageSink, error) {
 		p, err := kafka.OpenProducer(ctx, cluster, maxBytes)
 		if err != nil {
-			return nil, err
+			return nil, r.unlessRepeatable(err)
 		}
 		return &kafkaSink{p, s.images, s.records}, nil
 	})

@@ -12,7 +12,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -97,6 +99,21 @@ func (c Cluster) mechanism() (sasl.Mechanism, error) {
 		return scram.Auth{User: c.User, Pass: c.Password}.AsSha512Mechanism(), nil
 	}
 	return nil, fmt.Errorf("kafka: there is no authentication %q", c.Mechanism)
+}
+
+// Refused reports whether an error of opening a consumer or a producer is one that no
+// repetition changes: the cluster refuses the user or a certificate is not trusted, a
+// topic or a file does not exist.
+func Refused(err error) bool {
+	if _, is := errors.AsType[*tls.CertificateVerificationError](err); is || errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	return slices.ContainsFunc(refusals, func(one error) bool { return errors.Is(err, one) })
+}
+
+var refusals = []error{
+	kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
+	kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.UnknownTopicOrPartition,
 }
 
 // ping returns an error if no broker answers.

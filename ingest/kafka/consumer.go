@@ -55,7 +55,7 @@ type Consumer struct {
 	options ConsumerOptions
 	client  *kgo.Client
 	admin   *kadm.Client
-	ends    kadm.ListedOffsets // for Once: of the topics at the start
+	ends    kadm.ListedOffsets // of the topics at the start
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced when a record was answered
@@ -86,7 +86,7 @@ func OpenConsumer(ctx context.Context, o ConsumerOptions) (*Consumer, error) {
 	}
 	c.client, c.admin = client, kadm.NewClient(client)
 	err = ping(ctx, client)
-	if err == nil && o.Once {
+	if err == nil {
 		if c.ends, err = c.admin.ListCommittedOffsets(ctx, o.Topics...); err == nil {
 			err = c.ends.Error()
 		}

@@ -229,6 +229,22 @@ func TestBrokerDown(t *testing.T) {
 	s.check(t, len(records)-bad, bad)
 }
 
+// What no repetition changes ends the run.
+func TestMisconfigured(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"topics: [IN]", "topics: [missing]", "missing"},
+		{"    group: IN", "    group: IN\n    tls: true\n    ca: missing.pem", "missing.pem"},
+		{"          images: OUT", "          images: OUT\n          tls: true\n          ca: missing.pem", "missing.pem"},
+	} {
+		s := newStream(t, strings.Replace(pipeline, c.old, c.new, 1))
+		s.broker.Put(t, s.in, &kgo.Record{Value: []byte("image")})
+		_, err := ingest.Run(t.Context(), runOptions(s.file, slog.New(slog.DiscardHandler)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.new, err)
+		}
+	}
+}
+
 // An image that Kafka refuses for its size becomes a dead letter; the others pass.
 func TestTooLarge(t *testing.T) {
 	s := newStream(t, strings.Replace(pipeline, "OUT\n", "OUT\n          max_bytes: 8388608\n", 1))
