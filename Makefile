@@ -12,7 +12,7 @@ TEST    := $(GO) test -vet=off
 # without it.
 RACE    := ./internal/tensorflow ./internal/network ./internal/pipeline ./internal/bottlenecks ./inference/... \
            ./access/... ./catalog/... ./internal/hdfs ./datasets/... ./plugins ./plugins/host ./plugins/internal/... ./plugins/preprocesstest \
-           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/... ./ingest/directory ./ingest/ledger ./ingest/commit ./ingest/lookup ./ingest/classify
+           ./plugins/python ./plugins/steps ./plugins/store ./registry/... ./serve/... ./ingest/directory ./ingest/ledger ./ingest/commit ./ingest/lookup ./ingest/notify ./ingest/classify
 # Those of them that start no goroutines and keep nothing that several could use.
 SERIAL  := ./access/sqlite ./datasets/folder ./datasets/sequencefile ./datasets/tarshards ./datasets/tfrecord ./datasets/webhdfs \
            ./inference/predict ./registry/export ./registry/metadata/... ./registry/versionpage

@@ -126,7 +126,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	r := &components.Run{
-		Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
+		Name: d.Name, Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
 		Attempts: d.Attempts, InFlight: d.InFlight, OrderedBy: d.OrderedBy, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, d.Groups, o.Counters),
 	}
 	if r.Letters, err = openLetters(o, d, s); err != nil {

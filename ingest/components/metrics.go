@@ -69,6 +69,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	groups   []int                // of the processors; see definition.Definition
 	latency  prometheus.Histogram // from the reading of an image to its delivery
+	givenUp  prometheus.Counter   // images whose message tkit_notify gave up
 	missing  prometheus.Counter   // images for which tkit_lookup found nothing and left it out
 }
 
@@ -99,7 +100,8 @@ func NewMetrics(pipeline string, groups []int, c *Counters) *Metrics {
 		Name: prefix + "delivery_seconds", Help: "Time from the reading of an image to its delivery, with all attempts.", Buckets: latencies,
 	})
 	m.missing = prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "lookup_missing_total", Help: "Images for which nothing was found, and the metadata left out."})
-	reg.MustRegister(m.latency, m.missing)
+	m.givenUp = prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "notify_given_up_total", Help: "Images whose message could not be sent and was given up."})
+	reg.MustRegister(m.latency, m.missing, m.givenUp)
 	return m
 }
 

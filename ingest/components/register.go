@@ -41,6 +41,7 @@ var own = map[string]map[string]component{
 		"tkit_hdfs":   outputOf(hdfsOutputSpec, newHDFSOutput),
 		"tkit_kafka":  outputOf(kafkaOutputSpec, newKafkaOutput),
 		"tkit_sql":    outputOf(sqlSpec, newSQL),
+		"tkit_notify": outputOf(notifySpec, newNotify),
 	},
 }
 

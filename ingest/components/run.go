@@ -5,8 +5,11 @@ package components
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/warpstreamlabs/bento/public/bloblang"
@@ -18,6 +21,7 @@ import (
 
 // A Run is what the components of one running pipeline share.
 type Run struct {
+	Name   string // of the pipeline
 	Folder string // of the pipeline's file: paths are relative to it
 	State  string // the folder of the run's own files
 	// Process is the number of this process among those that run the pipeline, from 1.
@@ -38,8 +42,9 @@ type Run struct {
 	Fail     func(error)
 	Classify ClassifyFunc // in this process
 
-	mu     sync.Mutex
-	ledger *ledger.Ledger
+	mu       sync.Mutex
+	outboxes map[string]func() error // what sends the rest, by the name of the outbox
+	ledger   *ledger.Ledger
 }
 
 // A ClassifyFunc classifies an image; see [classify.Engine.Classify].
@@ -59,14 +64,33 @@ func (r *Run) openLedger(ctx context.Context) (*ledger.Ledger, error) {
 	return r.ledger, nil
 }
 
-// Close closes what the components have opened.
-func (r *Run) Close() error {
+// takeOutbox takes the name of an outbox, unless it is taken, and reports whether it has
+// done so. finish is called when no more images are added.
+func (r *Run) takeOutbox(name string, finish func() error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ledger == nil {
-		return nil
+	if r.outboxes[name] != nil {
+		return false
 	}
-	return r.ledger.Close()
+	if r.outboxes == nil {
+		r.outboxes = make(map[string]func() error)
+	}
+	r.outboxes[name] = finish
+	return true
+}
+
+// Close sends the messages that wait, and closes what the components have opened. It is
+// called when the stream has ended.
+func (r *Run) Close() (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.outboxes)) {
+		err = errors.Join(err, r.outboxes[name]())
+	}
+	if r.ledger == nil {
+		return err
+	}
+	return errors.Join(err, r.ledger.Close())
 }
 
 // Path resolves a path of the pipeline's file.
