@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop deps-kafka shells postgres chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release test-release clean
+.PHONY: help deps deps-hadoop deps-kafka shells postgres chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release manifests test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -80,7 +80,10 @@ soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes
 release: deps launcher ## pack tkit into dist: a tarball, a Debian package and a container image (RELEASE="-only tarball")
 	@$(GO) -C scripts/release run . $(RELEASE)
 
-test-release: deps launcher ## install a release in a bare Debian, and train, predict and serve there; as root
+manifests: ## validate the manifests for Kubernetes, offline
+	@go -C scripts/kubernetes tool kubectl-validate --version 1.30 $(CURDIR)/deploy/kubernetes
+
+test-release: deps launcher manifests ## install a release in a bare Debian, and train, predict and serve there; as root
 	@scripts/release/debian-root
 	@rm -rf .deps/release-test
 	@$(GO) -C scripts/release run . -level 1 -out $(CURDIR)/.deps/release-test
