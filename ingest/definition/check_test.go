@@ -106,6 +106,11 @@ func TestMistakes(t *testing.T) {
 		{"drop: {}", "switch: {cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 0, "", ""},
 		{"drop: {}", "switch: {strict_mode: false, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would lose the images", ""},
 		{"drop: {}", "switch: {retry_until_success: true, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would hold back", ""},
+		{"drop: {}", "tkit_hdfs: {path: 'hdfs:///out', partition: 'date={date}/{label}'}", 0, "", ""},
+		{"drop: {}", "tkit_hdfs: {path: 'hdfs:///out', partition: '{labl}'}", 25, "there is no {labl}", ""},
+		{"drop: {}", "tkit_hdfs: {path: /out}", 25, "the scheme is not hdfs", ""},
+		{"tkit_directory: {path: in}", "tkit_hdfs: {path: 'hdfs:///in', after: archive, archive: done}", 5, "an absolute path", ""},
+		{"tkit_directory: {path: in}", "tkit_hdfs: {path: 'hdfs:///in', setle: 1s}", 5, `no field "setle"`, `"settle"`},
 		{"input:", "input: [", 0, "YAML", ""},
 	} {
 		text := strings.Replace(valid, c.old, c.new, 1)
