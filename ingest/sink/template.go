@@ -63,7 +63,7 @@ func ParseTemplate(text string) (*Template, error) {
 	fixed := placeholder.ReplaceAllString(text, "x")
 	switch {
 	case fixed != path.Clean(fixed) || path.IsAbs(fixed) || fixed == "." || fixed == ".." || strings.HasPrefix(fixed, "../"):
-		return nil, fmt.Errorf("partition %q: it must be a relative path, without empty parts and ..", text)
+		return nil, fmt.Errorf("partition %q: it must be a relative path, without .. and empty parts", text)
 	case strings.HasPrefix(fixed, ".") || strings.Contains(fixed, "/.") || strings.ContainsAny(fixed, `{}|%:\`) || strings.ContainsFunc(fixed, unicode.IsControl):
 		return nil, fmt.Errorf(`partition %q: its parts must not begin with a dot, and not contain {, }, |, %%, :, \ or control characters`, text)
 	case size > mostBytes:
