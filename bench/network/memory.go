@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 
 	"tkit/bench/measure"
 	"tkit/inference"
@@ -38,7 +37,7 @@ func memory(ctx context.Context, file string, batch int) (measure.Row, error) {
 // serve loads the network, runs it, and prints the resident set before and at
 // its peak in MB.
 func serve(ctx context.Context, file string, batch int) error {
-	idle, err := resident("VmRSS:")
+	idle, err := measure.Memory(measure.Resident)
 	if err != nil {
 		return err
 	}
@@ -53,25 +52,10 @@ func serve(ctx context.Context, file string, batch int) error {
 			return err
 		}
 	}
-	peak, err := resident("VmHWM:")
+	peak, err := measure.Memory(measure.LargestResident)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Println(idle, peak)
 	return err
-}
-
-// resident returns a line of the process's status, in MB.
-func resident(line string) (float64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	for s := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(s, line); ok {
-			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1000, err
-		}
-	}
-	return 0, fmt.Errorf("/proc/self/status has no %s", line)
 }

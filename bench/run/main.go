@@ -20,7 +20,7 @@ import (
 )
 
 // programs lists all programs, in the order of the table.
-var programs = []string{"network", "bottlenecks", "head", "finetune", "solarcells", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "leak"}
+var programs = []string{"network", "bottlenecks", "head", "finetune", "solarcells", "serve", "plugins", "datasets", "hdfs", "lookalikes", "policy", "ingest", "leak"}
 
 func main() {
 	recorded := flag.Bool("record", false, "replace the sections of the programs in bench/RESULTS.md")

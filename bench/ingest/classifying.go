@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tkit/bench/measure"
+	"tkit/bench/photographs"
+	"tkit/bench/served"
+	"tkit/internal/hdfs/hdfstest"
+)
+
+// requests is the number of requests at a time, as many as a pipeline has images in
+// its processors.
+const requests = 16
+
+// classifying compares a pipeline into HDFS with requests to a server.
+func classifying(ctx context.Context, dir string, images, rounds int) (_ measure.Row, err error) {
+	encoded, err := photographs.Images(2, images/2)
+	if err != nil {
+		return measure.Row{}, err
+	}
+	in := filepath.Join(dir, "photographs")
+	if err := os.Mkdir(in, 0o700); err != nil {
+		return measure.Row{}, err
+	}
+	for i, one := range encoded {
+		if err := os.WriteFile(filepath.Join(in, fmt.Sprintf("%d.jpg", i)), one, 0o600); err != nil {
+			return measure.Row{}, err
+		}
+	}
+	cluster, err := hdfstest.Start(hdfstest.Config{DataNodes: 1})
+	if err != nil {
+		return measure.Row{}, err
+	}
+	defer cluster.Stop()
+	model, err := served.New(ctx)
+	if err != nil {
+		return measure.Row{}, err
+	}
+	defer func() { err = errors.Join(err, model.Close()) }()
+	server, err := served.Start(ctx, model.Home, requests)
+	if err != nil {
+		return measure.Row{}, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	round := 0
+	pipeline, alone, ratio, err := measure.Interleave(rounds,
+		func() (float64, error) {
+			round++
+			return stream(ctx, model.Home, dir, in, fmt.Sprintf("hdfs://%s/round-%d", cluster.NameNode(0), round), len(encoded))
+		},
+		func() (float64, error) { return ask(ctx, server, encoded) })
+	return measure.Row{
+		What: "images a second from a folder through ResNet-50 into HDFS", Against: ":classify-image alone, 16 at a time",
+		Measured: pipeline, Reference: alone, Ratio: ratio, Target: 0.9,
+	}, err
+}
+
+// stream runs a pipeline. Its model is loaded before the first image is read, as that of
+// the server is.
+func stream(ctx context.Context, home, dir, in, out string, images int) (_ float64, err error) {
+	p, err := newPipeline(ctx, home, dir, fmt.Sprintf(
+		"name: photographs\ninput: {tkit_directory: {path: %q, settle: 1ms}}\npipeline: {processors: [{tkit_classify: {models: [%s]}}]}\noutput: {tkit_hdfs: {path: %q}}\n",
+		in, served.Name, out))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.forget(); err != nil {
+		return 0, err
+	}
+	return p.run(ctx, images)
+}
+
+// ask sends each image to a server once.
+func ask(ctx context.Context, s *served.Server, encoded [][]byte) (float64, error) {
+	begun := time.Now()
+	var next atomic.Int64
+	errs := make([]error, requests)
+	var running sync.WaitGroup
+	for w := range requests {
+		running.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(encoded)) && errs[w] == nil; i = next.Add(1) - 1 {
+				_, errs[w] = s.Ask(ctx, served.Name, encoded[i])
+			}
+		})
+	}
+	running.Wait()
+	return float64(len(encoded)) / time.Since(begun).Seconds(), errors.Join(errs...)
+}
