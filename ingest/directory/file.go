@@ -18,8 +18,9 @@ type File struct {
 	Modified time.Time
 	Size     int64
 	Content  []byte
-	// Refused says why there is no content: ErrTooLarge or ErrRefused. Such a file
-	// always stays where it is, and is returned once, also after a restart.
+	// Refused says why there is no content: ErrTooLarge, ErrRefused or
+	// fs.ErrPermission. Such a file always stays where it is, and is returned once, also
+	// after a restart. It is returned with its content when it can be read.
 	Refused error
 
 	watcher *Watcher
@@ -34,7 +35,7 @@ func (w *Watcher) open(s sighting) *File {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoFile):
 		w.forget(s.path) // deleted, or replaced by something else
-	case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrRefused):
+	case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrRefused) || errors.Is(err, fs.ErrPermission):
 		return w.refused(s, err)
 	case errors.Is(err, ErrOpen):
 		w.again(s.path, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path"
 	"path/filepath"
@@ -97,6 +98,36 @@ func TestDelete(t *testing.T) {
 	left := []string{".e.jpg", "_temporary", "c._COPYING_", "deep", strings.Repeat("x", 100)}
 	if now := p.names(t, "../in"); !slices.Equal(now, left) || len(p.names(t, "../in/deep/er")) > 0 {
 		t.Errorf("left %q, want %q", now, left)
+	}
+}
+
+// A file that the user may not read is returned once without its content, and delivered
+// when the user may.
+func TestDenied(t *testing.T) {
+	p := newPlace(t)
+	p.fill(t, "a.jpg")
+	file := path.Dir(p.config.Root) + "/in/a.jpg"
+	web(t, "PUT", file, "op", "SETPERMISSION", "permission", "000")
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := directory.Options{After: directory.Delete, Ledger: l}
+	w := p.watch(t, o)
+	f, err := w.Next(t.Context())
+	if err != nil || !errors.Is(f.Refused, fs.ErrPermission) {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if err := f.Delivered(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := delivered(t, p.watch(t, o)); len(got) > 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("again %q, %v", got, err)
+	}
+	web(t, "PUT", file, "op", "SETPERMISSION", "permission", "600")
+	if got, err := delivered(t, p.watch(t, o)); !slices.Equal(got, []string{"a.jpg"}) || !errors.Is(err, io.EOF) {
+		t.Errorf("delivered %q, %v", got, err)
 	}
 }
 
