@@ -204,7 +204,7 @@ func lock(o Options, d *definition.Definition) (process int, unlock func() error
 
 func build(d *definition.Definition, r *components.Run, o Options) (*service.Stream, error) {
 	env := service.NewEnvironment()
-	err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r), components.RegisterReplay(env, r), components.RegisterMetrics(env, r.Metrics))
+	err := errors.Join(components.Register(env, r), components.RegisterDelivery(env, r), components.RegisterFanOut(env, r), components.RegisterReplay(env, r), components.RegisterMetrics(env, r.Metrics))
 	if err != nil {
 		return nil, err
 	}

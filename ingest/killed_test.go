@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -77,6 +78,7 @@ output:
     outputs:
       - tkit_folder: {path: a}
       - tkit_folder: {path: b}
+      - tkit_sql: {driver: sqlite, path: c.db, table: images, create: true}
 `
 
 // A pipeline that is killed again and again at any point ends with each good image in
@@ -111,6 +113,9 @@ func TestKilled(t *testing.T) {
 				if records := p.records(t, sink); len(records) != good {
 					t.Errorf("%s has records of %d images, want %d", sink, len(records), good)
 				}
+			}
+			if rows := p.rows(t, "c.db"); rows != good {
+				t.Errorf("the table has %d rows, want %d", rows, good)
 			}
 			p.checkDead(t, bad)
 			p.checkSource(t, after, n)
@@ -162,6 +167,20 @@ func (p *place) count(t *testing.T, sink string) int {
 		t.Fatal(err)
 	}
 	return len(files)
+}
+
+// rows returns the number of rows of the table images, whose key is unique.
+func (p *place) rows(t *testing.T, file string) (n int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM images").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (p *place) checkDead(t *testing.T, want int) {

@@ -171,7 +171,7 @@ func (m *Metrics) pathOf(engine string) string {
 	}
 	found := grouped.FindStringSubmatch(engine)
 	if found == nil {
-		return strings.ReplaceAll(strings.ReplaceAll(engine, "."+DeliveryInput+".input", ""), ".reject_errored", "")
+		return strings.NewReplacer("."+DeliveryInput+".input", "", ".reject_errored", "", "."+FanOut+".", ".broker.").Replace(engine)
 	}
 	group, err := strconv.Atoi(found[1])
 	if err != nil || group >= len(m.groups) {

@@ -66,7 +66,7 @@ func Check(text []byte) ([]Finding, error) {
 		}
 		findings = append(findings, checkDelivery(root)...)
 		findings = append(findings, s.checkSecrets(root)...)
-		findings = append(findings, checkSwitches(get(root, "output"))...)
+		findings = append(findings, checkOutputs(get(root, "output"))...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return findings, nil
@@ -166,11 +166,19 @@ func fromEngine(err error) Finding {
 	return Finding{Line: 1, Problem: err.Error()}
 }
 
-// checkSwitches finds settings of the output switch that a pipeline does not keep:
-// images that no case takes are not dropped, and the delivery tries again.
-func checkSwitches(output *yaml.Node) (findings []Finding) {
+// checkOutputs finds settings of outputs that a pipeline does not keep: images that no
+// case of a switch takes are not dropped, the delivery tries again, and a broker passes
+// each image on once and alone.
+func checkOutputs(output *yaml.Node) (findings []Finding) {
 	if output == nil {
 		return nil
+	}
+	if b := get(output, "broker"); b != nil && output.Kind == yaml.MappingNode {
+		for _, field := range []string{"copies", "batching"} {
+			if f := get(b, field); f != nil {
+				findings = append(findings, Finding{Line: f.Line, Problem: "a broker has no " + field + " in pipelines of tkit: each image goes to each output once and alone"})
+			}
+		}
 	}
 	if s := get(output, switchOutput); s != nil && output.Kind == yaml.MappingNode {
 		if f := get(s, "strict_mode"); f != nil && f.Value == "false" {
@@ -181,7 +189,7 @@ func checkSwitches(output *yaml.Node) (findings []Finding) {
 		}
 	}
 	for _, child := range output.Content {
-		findings = append(findings, checkSwitches(child)...)
+		findings = append(findings, checkOutputs(child)...)
 	}
 	return findings
 }

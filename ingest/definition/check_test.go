@@ -53,7 +53,7 @@ func TestValid(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	for _, want := range []string{
-		"tkit_delivery:", "pattern: fan_out_fail_fast", "threads: 16", "reject_errored: tkit_folder: {path: out}", "reject_errored: http_client", "reject_errored: drop",
+		"tkit_delivery:", "tkit_fan_out: outputs:", "threads: 16", "reject_errored: tkit_folder: {path: out}", "reject_errored: http_client", "reject_errored: drop",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(d.Engine), " "), want) {
 			t.Errorf("the engine's configuration has no %q:\n%s", want, d.Engine)
@@ -103,6 +103,7 @@ func TestMistakes(t *testing.T) {
 		{"drop: {}", "http_client: {url: 'http://me:${TKIT_TEST_SET}@host'}", 0, "", ""},
 		{"drop: {}", "http_client: {url: 'http://host', headers: {Authorization: Bearer x}}", 25, "the header Authorization", ""},
 		{"drop: {}", "http_client: {url: 'http://host', basic_auth: {password: x}}", 25, "the field password", ""},
+		{"output:\n  broker:", "output:\n  broker:\n    copies: 2", 19, "has no copies", ""},
 		{"drop: {}", "switch: {cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 0, "", ""},
 		{"drop: {}", "switch: {strict_mode: false, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would lose the images", ""},
 		{"drop: {}", "switch: {retry_until_success: true, cases: [{check: 'false', output: {drop: {}}}, {output: {drop: {}}}]}", 25, "would hold back", ""},

@@ -65,17 +65,24 @@ func setThreads(pipeline *yaml.Node) {
 	}
 }
 
-// failFast makes a broker report a failure of an output. By default a broker that fans
-// out tries that output again for ever, and holds back the image and those after it.
-func failFast(broker *yaml.Node) {
+// fansOut reports whether a broker writes to all of its outputs, and whether to one
+// after the other.
+func fansOut(broker *yaml.Node) (all, sequential bool) {
 	pattern := get(broker, "pattern")
 	if pattern == nil {
-		pattern = scalar("fan_out")
-		broker.Content = append(broker.Content, scalar("pattern"), pattern)
+		return true, false
 	}
-	if strings.HasPrefix(pattern.Value, "fan_out") && !strings.HasSuffix(pattern.Value, "_fail_fast") {
-		pattern.SetString(pattern.Value + "_fail_fast")
+	name := strings.TrimSuffix(pattern.Value, "_fail_fast")
+	return name == "fan_out" || name == "fan_out_sequential", name == "fan_out_sequential"
+}
+
+// fanOut returns the configuration of components.FanOut in the place of a broker.
+func fanOut(broker *yaml.Node, sequential bool) *yaml.Node {
+	config := mapping(components.FanOutOutputs, get(broker, "outputs"))
+	if sequential {
+		config.Content = append(config.Content, scalar(components.FanOutSequential), scalar("true"))
 	}
+	return config
 }
 
 // get returns the value of a field, or nil.
@@ -89,8 +96,7 @@ func get(mapping *yaml.Node, field string) *yaml.Node {
 }
 
 // outputsIn are the fields with the outputs of the allowed outputs that contain others;
-// "" is the configuration itself.
-// That with cases is switchOutput.
+// "" is the configuration itself. A switch has its outputs in its cases.
 var outputsIn = map[string]string{"broker": "outputs", "fallback": ""}
 
 // refuseFailed wraps each output that contains no others in reject_errored, inside of
@@ -113,7 +119,10 @@ func refuseFailed(output *yaml.Node) {
 			output.Content[i+1] = mapping(key.Value, value)
 		case contains:
 			eachOutput(get(value, field))
-			failFast(value)
+			if all, sequential := fansOut(value); all {
+				output.Content[i] = scalar(components.FanOut)
+				output.Content[i+1] = fanOut(value, sequential)
+			}
 		case slices.Contains(allowed("output"), key.Value):
 			output.Content[i] = scalar("reject_errored")
 			output.Content[i+1] = mapping(key.Value, value)
