@@ -15,16 +15,13 @@ import (
 
 func accessCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "access",
-		Usage: "show your identity, and manage tokens for servers",
+		Name: "access", Usage: "show your identity, and manage tokens for servers",
 		Description: `A command acts as the system account that runs it. A server identifies its callers
 by their tokens. Rights are granted with ` + "`tkit datasets acl`" + ` and
 ` + "`tkit registry acl`" + `.`,
 		Subcommands: []*cli.Command{
 			{
-				Name:  "whoami",
-				Usage: "show your principal and your groups",
-				Flags: []cli.Flag{jsonFlag()},
+				Name: "whoami", Usage: "show your principal and your groups", Flags: []cli.Flag{jsonFlag()},
 				Description: `Groups are read from HOME/access/groups.yaml. Without that file they are the groups
 of the operating system and, for datasets in HDFS, those of the NameNode.
 
@@ -33,8 +30,7 @@ Examples:
 				Action: reading(whoAmI),
 			},
 			{
-				Name:  "accept",
-				Usage: "accept a home whose database or audit log was restored or lost, and record that",
+				Name: "accept", Usage: "accept a home whose database or audit log was restored or lost, and record that",
 				Flags: []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "what happened, as `TEXT`", Required: true}, jsonFlag()},
 				Description: `A database that is older than the audit log lacks changes: grants, denials and
 revocations. tkit refuses such a home until this command accepts it as it is. Make

@@ -9,22 +9,17 @@ import (
 
 func architecturesCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "architectures",
-		Usage: "show the networks that tkit can train from scratch",
+		Name: "architectures", Usage: "show the networks that tkit can train from scratch",
 		Subcommands: []*cli.Command{
 			{
-				Name:  "list",
-				Usage: "list the architectures with their sizes",
-				Flags: []cli.Flag{jsonFlag()},
+				Name: "list", Usage: "list the architectures with their sizes", Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit architectures list
    tkit architectures list --json | jq -r '.[].name'`,
 				Action: listArchitectures,
 			},
 			{
-				Name:      "show",
-				Usage:     "show the shapes and the parameters of an architecture, layer by layer",
-				ArgsUsage: "ARCHITECTURE",
+				Name: "show", Usage: "show the shapes and the parameters of an architecture, layer by layer", ArgsUsage: "ARCHITECTURE",
 				Flags: []cli.Flag{
 					jsonFlag(),
 					&cli.IntFlag{Name: "classes", Usage: "build it for `N` classes", DefaultText: "the paper's"},

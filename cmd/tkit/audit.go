@@ -16,8 +16,7 @@ import (
 
 func auditCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "audit",
-		Usage: "show the audit log of decisions, and verify it",
+		Name: "audit", Usage: "show the audit log of decisions, and verify it",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "last", Value: 20, Usage: "show the last `N` decisions; 0 for all"},
 			jsonFlag(),
@@ -31,8 +30,7 @@ Examples:
    tkit datasets audit verify`,
 		Action: inHome(withCatalog(showAudit)),
 		Subcommands: []*cli.Command{{
-			Name:  "verify",
-			Usage: "check that no record was changed, removed or moved",
+			Name: "verify", Usage: "check that no record was changed, removed or moved",
 			Flags: []cli.Flag{
 				&cli.StringSliceFlag{Name: "known", Usage: "compare with a `NUMBER:HASH` that an earlier verify printed; may be repeated"},
 				jsonFlag(),

@@ -13,8 +13,7 @@ import (
 
 func baseCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "base",
-		Usage: "import, list, check and remove pretrained networks to train heads on",
+		Name: "base", Usage: "import, list, check and remove pretrained networks to train heads on",
 		Description: `A base is stored once, by the digest of its network, with its licence, source,
 preprocessing and labels. ` + "`tkit train --base NAME`" + ` uses it. It never changes.`,
 		Subcommands: []*cli.Command{

@@ -12,23 +12,18 @@ import (
 
 func cacheCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "cache",
-		Usage: "show or clear the bottlenecks that trainings keep",
+		Name: "cache", Usage: "show or clear the bottlenecks that trainings keep",
 		Description: `A training keeps the outputs of its base for each image, so that the next one on
 the same images need not compute them again. ` + "`tkit train --cache-size`" + ` limits the
 cache. Only the owner of the home can see or clear it.`,
 		Subcommands: []*cli.Command{
 			{
-				Name:        "show",
-				Usage:       "show what the cache holds, the most recently used first",
-				Flags:       []cli.Flag{jsonFlag()},
+				Name: "show", Usage: "show what the cache holds, the most recently used first", Flags: []cli.Flag{jsonFlag()},
 				Description: "Examples:\n   tkit cache show",
 				Action:      inHome(withCatalog(showCache)),
 			},
 			{
-				Name:        "clear",
-				Usage:       "remove everything from the cache",
-				Flags:       []cli.Flag{jsonFlag()},
+				Name: "clear", Usage: "remove everything from the cache", Flags: []cli.Flag{jsonFlag()},
 				Description: "Examples:\n   tkit cache clear",
 				Action:      inHome(withCatalog(clearCache)),
 			},

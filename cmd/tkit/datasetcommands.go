@@ -17,9 +17,7 @@ import (
 func catalogueCommands() []*cli.Command {
 	return []*cli.Command{
 		{
-			Name:      "add",
-			Usage:     "register a dataset, whose owner then decides who may do what with it",
-			ArgsUsage: "NAME FOLDER|URI",
+			Name: "add", Usage: "register a dataset, whose owner then decides who may do what with it", ArgsUsage: "NAME FOLDER|URI",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "owner", Usage: "`PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
 				jsonFlag(),
@@ -38,16 +36,13 @@ Examples:
 			Action: withCatalog(addDataset),
 		},
 		{
-			Name:        "list",
-			Usage:       "list the registered datasets that you may see",
+			Name: "list", Usage: "list the registered datasets that you may see",
 			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: "Examples:\n   tkit datasets list",
 			Action:      inHome(withCatalog(listDatasets)),
 		},
 		{
-			Name:        "show",
-			Usage:       "show a registered dataset, and what you may do with it",
-			ArgsUsage:   "DATASET",
+			Name: "show", Usage: "show a registered dataset, and what you may do with it", ArgsUsage: "DATASET",
 			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: "Examples:\n   tkit datasets show scans",
 			Action:      inHome(withCatalog(showDataset)),
@@ -63,9 +58,7 @@ Examples:
 		},
 		datasetACLCommand(),
 		{
-			Name:        "snapshots",
-			Usage:       "list the snapshots of a registered dataset",
-			ArgsUsage:   "DATASET",
+			Name: "snapshots", Usage: "list the snapshots of a registered dataset", ArgsUsage: "DATASET",
 			Flags:       []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: "Examples:\n   tkit datasets snapshots scans",
 			Action:      inHome(withCatalog(listSnapshots)),

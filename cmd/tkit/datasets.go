@@ -25,9 +25,7 @@ func datasetsCommand() *cli.Command {
 
 func checkCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "check",
-		Usage:     "read every image and report classes, sizes, imbalance, duplicates, leaks and problems",
-		ArgsUsage: "FOLDER|FILE|URI|NAME",
+		Name: "check", Usage: "read every image and report classes, sizes, imbalance, duplicates, leaks and problems", ArgsUsage: "FOLDER|FILE|URI|NAME",
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "html", Usage: "also write the report with thumbnails to `FILE`, as a page without scripts that only you can read"},
 			purposeFlag(), jsonFlag(),
@@ -73,9 +71,7 @@ Examples:
 
 func sampleCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "sample",
-		Usage:     "write a sample dataset of scanned digits, in any format",
-		ArgsUsage: "FOLDER",
+		Name: "sample", Usage: "write a sample dataset of scanned digits, in any format", ArgsUsage: "FOLDER",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "digits", Value: "0-9", Usage: "write only these, such as `5-9` or 1,7"},
 			&cli.StringFlag{Name: "format", Value: folder.Format, Usage: "one of `" + strings.Join(digits.Formats(), "|") + "`"},

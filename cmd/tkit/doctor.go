@@ -12,8 +12,7 @@ import (
 
 func doctorCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "doctor",
-		Usage: "say which device computes, and what is missing",
+		Name: "doctor", Usage: "say which device computes, and what is missing",
 		Description: `Examines the device, the libraries for GPUs, the home, its disk and the sandbox
 of plugins. The exit status is 1 if something required is missing.`,
 		Flags: append(gpuFlags(), jsonFlag(), &cli.BoolFlag{Name: "require-gpu", Usage: "fail unless a GPU is used"}),
@@ -32,9 +31,7 @@ of plugins. The exit status is 1 if something required is missing.`,
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "print the version of tkit and what it was built with",
-		Flags: []cli.Flag{jsonFlag()},
+		Name: "version", Usage: "print the version of tkit and what it was built with", Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			b := doctor.Describe(version)
 			return commandline.Show(c, b, b.WriteText)

@@ -20,13 +20,10 @@ import (
 
 func ingestCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "ingest",
-		Usage: "classify images as they arrive, by a pipeline that a file describes",
+		Name: "ingest", Usage: "classify images as they arrive, by a pipeline that a file describes",
 		Subcommands: []*cli.Command{
 			{
-				Name:      "new",
-				Usage:     "write the file of a first pipeline, with comments",
-				ArgsUsage: "FILE",
+				Name: "new", Usage: "write the file of a first pipeline, with comments", ArgsUsage: "FILE",
 				Description: `Examples:
    tkit ingest new flowers.yaml --model flowers --from incoming --to classified`,
 				Flags: []cli.Flag{
@@ -37,9 +34,7 @@ func ingestCommand() *cli.Command {
 				Action: newPipeline,
 			},
 			{
-				Name:      "run",
-				Usage:     "run a pipeline",
-				ArgsUsage: "PIPELINE",
+				Name: "run", Usage: "run a pipeline", ArgsUsage: "PIPELINE",
 				Description: `The first SIGTERM or Ctrl-C stops it after the images in flight. The next run
 continues where it ended. docs/ingest.md describes the file.
 
@@ -55,9 +50,7 @@ Examples:
 				Action: inHome(withCatalog(runPipeline)),
 			},
 			{
-				Name:      "replay",
-				Usage:     "process the dead letters of a pipeline again, after what failed was repaired",
-				ArgsUsage: "PIPELINE",
+				Name: "replay", Usage: "process the dead letters of a pipeline again, after what failed was repaired", ArgsUsage: "PIPELINE",
 				Description: `Dead letters that are delivered are removed. The pipeline may be running.
 
 Examples:
@@ -66,9 +59,7 @@ Examples:
 				Action: inHome(withCatalog(runPipeline)),
 			},
 			{
-				Name:        "lint",
-				Usage:       "check the file of a pipeline, and run nothing",
-				ArgsUsage:   "PIPELINE",
+				Name: "lint", Usage: "check the file of a pipeline, and run nothing", ArgsUsage: "PIPELINE",
 				Description: "The exit status is 1 when there is a mistake.\n\nExamples:\n   tkit ingest lint flowers.yaml",
 				Flags:       []cli.Flag{jsonFlag()},
 				Action: func(c *cli.Context) error {
@@ -80,9 +71,7 @@ Examples:
 				},
 			},
 			{
-				Name:      "graph",
-				Usage:     "draw a pipeline",
-				ArgsUsage: "PIPELINE",
+				Name: "graph", Usage: "draw a pipeline", ArgsUsage: "PIPELINE",
 				Description: `Examples:
    tkit ingest graph flowers.yaml
    tkit ingest graph flowers.yaml --as svg > flowers.svg`,
@@ -90,9 +79,7 @@ Examples:
 				Action: graphPipeline,
 			},
 			{
-				Name:      "status",
-				Usage:     "show what the pipelines of the home do, or have done",
-				ArgsUsage: "[NAME...]",
+				Name: "status", Usage: "show what the pipelines of the home do, or have done", ArgsUsage: "[NAME...]",
 				Description: `The counts are those of the run in progress, or of the last one.
 
 Examples:

@@ -47,8 +47,7 @@ func main() {
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:    "tkit",
-		Usage:   "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
+		Name: "tkit", Usage: "fine-tune pretrained SavedModels on your images, keep every version, serve the right one",
 		Version: version,
 		// The output contains names and messages from other sources.
 		Writer:    printable.NewWriter(os.Stdout),
@@ -57,8 +56,7 @@ func app() *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Flags: []cli.Flag{
 			&cli.PathFlag{
-				Name:    "home",
-				Usage:   "keep the registry, the models and the caches in `FOLDER`",
+				Name: "home", Usage: "keep the registry, the models and the caches in `FOLDER`",
 				EnvVars: []string{"TKIT_HOME"},
 				Value:   defaultHome(),
 			},

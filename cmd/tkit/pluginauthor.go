@@ -18,9 +18,7 @@ import (
 func authorCommands() []*cli.Command {
 	return []*cli.Command{
 		{
-			Name:      "new",
-			Usage:     "create the project of a new plugin, which builds and passes its tests",
-			ArgsUsage: "NAME",
+			Name: "new", Usage: "create the project of a new plugin, which builds and passes its tests", ArgsUsage: "NAME",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "lang", Usage: "write it in `LANGUAGE`: go or python", Value: "go"},
 			},
@@ -33,9 +31,7 @@ Examples:
 			Action: withStore(newPlugin),
 		},
 		{
-			Name:      "test",
-			Usage:     "check that a plugin does what the contract and its description promise",
-			ArgsUsage: "PATH",
+			Name: "test", Usage: "check that a plugin does what the contract and its description promise", ArgsUsage: "PATH",
 			Flags: append(trialFlags(), append(allowanceFlags(),
 				&cli.IntFlag{Name: "rounds", Usage: "send `N` batches to look for leaks", Value: 300},
 				jsonFlag())...),
@@ -52,9 +48,7 @@ Examples:
 			Action: withStore(testPlugin),
 		},
 		{
-			Name:      "bench",
-			Usage:     "measure a plugin's time per image, by shared memory and by gRPC, and its start",
-			ArgsUsage: "PATH",
+			Name: "bench", Usage: "measure a plugin's time per image, by shared memory and by gRPC, and its start", ArgsUsage: "PATH",
 			Flags: append(trialFlags(), append(allowanceFlags(),
 				&cli.IntFlag{Name: "batch", Usage: "send `N` images at a time", Value: 32},
 				jsonFlag())...),

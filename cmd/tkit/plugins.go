@@ -8,18 +8,15 @@ import (
 
 func pluginsCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "plugins",
-		Usage: "write, test and install plugins for preprocessing",
+		Name: "plugins", Usage: "write, test and install plugins for preprocessing",
 		Description: `A plugin is a program that does one step of a version's preprocessing. tkit runs
 only plugins that are installed in the home, where they are kept by the digest of
 their executable. A version records that digest, and is only ever trained,
 evaluated and served with exactly the same plugins.`,
 		Subcommands: append(authorCommands(), []*cli.Command{
 			{
-				Name:      "install",
-				Usage:     "install a plugin in the home, for use in a preprocessing",
-				ArgsUsage: "PATH",
-				Flags:     append(pythonFlags(), jsonFlag()),
+				Name: "install", Usage: "install a plugin in the home, for use in a preprocessing", ArgsUsage: "PATH",
+				Flags: append(pythonFlags(), jsonFlag()),
 				Description: `PATH is the plugin's executable. For a plugin in Python it is the project, a folder
 with a pyproject.toml, or the archive that was built from it. The plugin is
 started once, to get its description. pip installs the packages that the lock of
@@ -32,19 +29,14 @@ Examples:
 				Action: withStore(installPlugin),
 			},
 			{
-				Name:  "list",
-				Usage: "list the installed plugins",
-				Flags: []cli.Flag{jsonFlag()},
+				Name: "list", Usage: "list the installed plugins", Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit plugins list
    tkit plugins list --json | jq -r '.[] | [.name, .version, .digest] | @tsv'`,
 				Action: withStore(listPlugins),
 			},
 			{
-				Name:      "show",
-				Usage:     "show the input, output and configuration of a plugin",
-				ArgsUsage: "PLUGIN",
-				Flags:     []cli.Flag{jsonFlag()},
+				Name: "show", Usage: "show the input, output and configuration of a plugin", ArgsUsage: "PLUGIN", Flags: []cli.Flag{jsonFlag()},
 				Description: `PLUGIN is NAME, which is the newest version, NAME@VERSION, or the beginning of a
 digest.
 
@@ -55,9 +47,7 @@ Examples:
 				Action: withStore(showPlugin),
 			},
 			{
-				Name:  "verify",
-				Usage: "check every installed plugin against its digest",
-				Flags: []cli.Flag{jsonFlag()},
+				Name: "verify", Usage: "check every installed plugin against its digest", Flags: []cli.Flag{jsonFlag()},
 				Description: `The exit status is 1 when a plugin is not as it was installed.
 
 Examples:
@@ -65,9 +55,7 @@ Examples:
 				Action: withStore(verifyPlugins),
 			},
 			{
-				Name:      "remove",
-				Usage:     "remove an installed plugin",
-				ArgsUsage: "PLUGIN",
+				Name: "remove", Usage: "remove an installed plugin", ArgsUsage: "PLUGIN",
 				Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "force", Usage: "remove it even if registered versions need it, which then cannot be served"},
 				},

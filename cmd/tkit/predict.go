@@ -17,9 +17,7 @@ import (
 
 func predictCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "predict",
-		Usage:     "classify images without a server",
-		ArgsUsage: "IMAGE|FOLDER...",
+		Name: "predict", Usage: "classify images without a server", ArgsUsage: "IMAGE|FOLDER...",
 		Description: `Prints one line for each image, with the most probable labels first. For an image
 that cannot be used it prints the reason. The other images are classified, and
 the exit status is 1. A folder stands for all files in it and in its folders, but

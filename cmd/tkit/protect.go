@@ -19,10 +19,8 @@ import (
 func protectionCommands() []*cli.Command {
 	return []*cli.Command{
 		{
-			Name:      "access",
-			Usage:     "show what restricts a version, and what you may do with it",
-			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Name: "access", Usage: "show what restricts a version, and what you may do with it", ArgsUsage: "MODEL[@VERSION|@ALIAS]",
+			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Everything that the version is made from must allow a right: the datasets that it
 and its bases were trained on, and the policies of the models themselves. Changes
 apply at once.
@@ -32,9 +30,7 @@ Examples:
 			Action: inHome(withCatalog(withVersion(showAccess))),
 		},
 		{
-			Name:      "protect",
-			Usage:     "give a model its own policy, in addition to those of its data",
-			ArgsUsage: "MODEL",
+			Name: "protect", Usage: "give a model its own policy, in addition to those of its data", ArgsUsage: "MODEL",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "owner", Usage: "the owner: a `PRINCIPAL`, such as user:olga or group:radiology", DefaultText: "you"},
 				purposeFlag(), jsonFlag(),
@@ -86,10 +82,8 @@ Examples:
 			Action: inHome(withCatalog(withVersion(declassify))),
 		},
 		{
-			Name:      "reclassify",
-			Usage:     "end a declassification, by its number",
-			ArgsUsage: "NUMBER",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Name: "reclassify", Usage: "end a declassification, by its number", ArgsUsage: "NUMBER",
+			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `Examples:
    tkit registry reclassify 3`,
 			Action: inHome(withCatalog(reclassify)),

@@ -13,8 +13,7 @@ import (
 
 func registryCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "registry",
-		Usage: "show, promote, roll back and export versions of models",
+		Name: "registry", Usage: "show, promote, roll back and export versions of models",
 		Description: `MODEL@7 is a version, and MODEL@production the version that an alias points to.
 MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
 		Subcommands: slices.Concat(versionCommands(), aliasCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
@@ -25,10 +24,8 @@ MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
 func versionCommands() []*cli.Command {
 	return []*cli.Command{
 		{
-			Name:      "list",
-			Usage:     "list the models, or the versions of one",
-			ArgsUsage: "[MODEL]",
-			Flags:     []cli.Flag{purposeFlag(), jsonFlag()},
+			Name: "list", Usage: "list the models, or the versions of one", ArgsUsage: "[MODEL]",
+			Flags: []cli.Flag{purposeFlag(), jsonFlag()},
 			Description: `The accuracy of a version is shown only to those who may use the version.
 
 Examples:
@@ -38,9 +35,7 @@ Examples:
 			Action: inHome(withCatalog(listRegistry)),
 		},
 		{
-			Name:      "show",
-			Usage:     "show everything about a version",
-			ArgsUsage: "MODEL[@VERSION|@ALIAS]",
+			Name: "show", Usage: "show everything about a version", ArgsUsage: "MODEL[@VERSION|@ALIAS]",
 			Flags: []cli.Flag{
 				&cli.PathFlag{Name: "html", Usage: "also write it to `FILE`, as a page without scripts that only you can read"},
 				&cli.StringFlag{Name: "attachment", Usage: "print the attachment `NAME` instead, which requires the right to download"},
@@ -67,9 +62,7 @@ Examples:
 
 func exportCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "export",
-		Usage:     "write a version as one complete SavedModel",
-		ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
+		Name: "export", Usage: "write a version as one complete SavedModel", ArgsUsage: "MODEL[@VERSION|@ALIAS] FOLDER",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "with-preprocessing", Usage: "add the signature " + export.BytesSignature + ", which takes encoded images as image_bytes"},
 			purposeFlag(), jsonFlag(),
@@ -97,9 +90,7 @@ Examples:
 func aliasCommands() []*cli.Command {
 	return []*cli.Command{
 		{
-			Name:      "promote",
-			Usage:     "point an alias to a version; servers follow within a second",
-			ArgsUsage: "MODEL@VERSION",
+			Name: "promote", Usage: "point an alias to a version; servers follow within a second", ArgsUsage: "MODEL@VERSION",
 			Flags: append(changeFlags(), jsonFlag(),
 				&cli.StringFlag{Name: "alias", Value: registry.Production, Usage: "the `NAME` to move"}),
 			Description: `Examples:
@@ -109,10 +100,8 @@ func aliasCommands() []*cli.Command {
 			Action: inHome(withCatalog(withVersion(promoteVersion))),
 		},
 		{
-			Name:      "rollback",
-			Usage:     "undo the last promotion of an alias",
-			ArgsUsage: "MODEL[@ALIAS]",
-			Flags:     append(changeFlags(), jsonFlag()),
+			Name: "rollback", Usage: "undo the last promotion of an alias", ArgsUsage: "MODEL[@ALIAS]",
+			Flags: append(changeFlags(), jsonFlag()),
 			Description: `Each rollback undoes one more promotion, back to the first.
 
 Examples:
@@ -121,18 +110,13 @@ Examples:
 			Action: inHome(withCatalog(withVersion(rollBack))),
 		},
 		{
-			Name:        "remove-alias",
-			Usage:       "remove an alias; the version stays",
-			ArgsUsage:   "MODEL@ALIAS",
+			Name: "remove-alias", Usage: "remove an alias; the version stays", ArgsUsage: "MODEL@ALIAS",
 			Flags:       append(changeFlags(), jsonFlag()),
 			Description: "Examples:\n   tkit registry remove-alias flowers@champion",
 			Action:      inHome(withCatalog(withVersion(removeAlias))),
 		},
 		{
-			Name:      "history",
-			Usage:     "show who changed what, when and why",
-			ArgsUsage: "[MODEL]",
-			Flags:     []cli.Flag{jsonFlag()},
+			Name: "history", Usage: "show who changed what, when and why", ArgsUsage: "[MODEL]", Flags: []cli.Flag{jsonFlag()},
 			Description: `Examples:
    tkit registry history
    tkit registry history flowers`,
@@ -153,9 +137,7 @@ func maintenanceCommands() []*cli.Command {
 				"Examples:\n   tkit registry remove flowers@7 --reason \"wrong labels\"\n   tkit registry remove flowers",
 		},
 		{
-			Name:  "verify",
-			Usage: "check everything that is stored against its digests",
-			Flags: []cli.Flag{jsonFlag()},
+			Name: "verify", Usage: "check everything that is stored against its digests", Flags: []cli.Flag{jsonFlag()},
 			Description: `The exit status is 1 when something is not as it was registered.
 
 Examples:
@@ -163,8 +145,7 @@ Examples:
 			Action: inHome(withCatalog(verifyRegistry)),
 		},
 		{
-			Name:  "gc",
-			Usage: "remove files that no version refers to",
+			Name: "gc", Usage: "remove files that no version refers to",
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "dry-run", Usage: "only show what would be removed"},
 				&cli.GenericFlag{Name: "wait", Value: commandline.NewDuration(time.Minute), Usage: "wait up to `TIME` for registrations in progress"},

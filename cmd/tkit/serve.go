@@ -14,9 +14,7 @@ import (
 func serveCommand() *cli.Command {
 	o := server.Defaults()
 	return &cli.Command{
-		Name:      "serve",
-		Usage:     "answer requests with the models that are in production, or with a SavedModel",
-		ArgsUsage: "[DIR]",
+		Name: "serve", Usage: "answer requests with the models that are in production, or with a SavedModel", ArgsUsage: "[DIR]",
 		Description: `The server loads the production version of every model in the registry, or the
 versions that --models names. It follows promotions and rollbacks without a
 restart and without a failed request. With DIR it serves that folder instead: a

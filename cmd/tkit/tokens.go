@@ -15,13 +15,10 @@ import (
 
 func tokenCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "token",
-		Usage: "create, list and revoke the tokens that identify callers to a server",
+		Name: "token", Usage: "create, list and revoke the tokens that identify callers to a server",
 		Subcommands: []*cli.Command{
 			{
-				Name:      "create",
-				Usage:     "create a token for a user or service, and print it once",
-				ArgsUsage: "[PRINCIPAL]",
+				Name: "create", Usage: "create a token for a user or service, and print it once", ArgsUsage: "[PRINCIPAL]",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "expires", Value: "90d", Usage: "the token expires after `TIME`, such as 30d, or after a day; at most a year from now"},
 					&cli.StringFlag{Name: "note", Usage: "a note about the token, as `TEXT`"},
@@ -38,18 +35,13 @@ Examples:
 				Action: withCatalog(createToken),
 			},
 			{
-				Name:  "list",
-				Usage: "list your tokens or, for the owner of the home, all tokens",
-				Flags: []cli.Flag{jsonFlag()},
+				Name: "list", Usage: "list your tokens or, for the owner of the home, all tokens", Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token list`,
 				Action: inHome(withCatalog(listTokens)),
 			},
 			{
-				Name:      "revoke",
-				Usage:     "revoke a token; servers follow within seconds",
-				ArgsUsage: "ID",
-				Flags:     []cli.Flag{jsonFlag()},
+				Name: "revoke", Usage: "revoke a token; servers follow within seconds", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag()},
 				Description: `Examples:
    tkit access token revoke 1f6b20c4`,
 				Action: inHome(withCatalog(revokeToken)),

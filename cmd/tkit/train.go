@@ -22,8 +22,7 @@ import (
 
 func trainCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "train",
-		Usage: "train a classifier on a folder of images and register it as a new version",
+		Name: "train", Usage: "train a classifier on a folder of images and register it as a new version",
 		Description: `With --base, tkit trains a new head on the outputs of a pretrained network, whose
 own weights stay as they are. With --architecture, it trains a whole network from
 scratch. A run that was interrupted continues when the same command is given
