@@ -170,7 +170,7 @@ func TestOutage(t *testing.T) {
 		total += images
 	}
 	if total != 8 {
-		t.Errorf("%d images are told of 8", total)
+		t.Errorf("the messages are about %d images, want 8", total)
 	}
 }
 
