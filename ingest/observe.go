@@ -47,15 +47,16 @@ func observe(ctx context.Context, o Options, r *components.Run, g *graph.Graph, 
 	if ob.viewer, err = newViewer(r.State, o.Counters, g); err != nil {
 		return nil, err
 	}
+	ctx, ob.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
+			ob.stop()
 			err = errors.Join(err, ob.viewer.close())
 		}
 	}()
 	if err := status.WriteView(ob.folder, ob.viewer.view); err != nil {
 		return nil, err
 	}
-	ctx, ob.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if o.Metrics != "" {
 		if err := ob.serve(ctx, r.Metrics); err != nil {
 			return nil, err
