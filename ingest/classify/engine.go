@@ -175,24 +175,17 @@ func (e *Engine) Classify(ctx context.Context, image []byte, models []registry.R
 }
 
 // classify asks one model, and again while it is overloaded or being loaded.
-func (e *Engine) classify(ctx context.Context, image []byte, ref registry.Ref, top int) (Result, error) {
-	for end, attempt := time.Now().Add(patience), 1; ; attempt++ {
-		r, err := e.attempt(ctx, image, ref, top)
-		if err == nil || !temporary(err) || time.Now().After(end) {
-			return r, err
-		}
-		wait := failure.Delay(attempt)
-		if busy, ok := errors.AsType[*inference.Error](err); ok && busy.RetryAfter > 0 {
+func (e *Engine) classify(ctx context.Context, image []byte, ref registry.Ref, top int) (r Result, err error) {
+	err = failure.Persist(ctx, patience, func() (err error) {
+		r, err = e.attempt(ctx, image, ref, top)
+		return err
+	}, func(err error) (wait time.Duration, may bool) {
+		if busy, ok := errors.AsType[*inference.Error](err); ok {
 			wait = busy.RetryAfter
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return r, ctx.Err()
-		}
-	}
+		return wait, temporary(err)
+	})
+	return r, err
 }
 
 func (e *Engine) attempt(ctx context.Context, image []byte, ref registry.Ref, top int) (Result, error) {

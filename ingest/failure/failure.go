@@ -3,6 +3,7 @@
 package failure
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -71,4 +72,30 @@ func Delay(attempts int) time.Duration {
 		d = min(d, firstDelay<<shift)
 	}
 	return d/2 + rand.N(d/2+1)
+}
+
+// Persist repeats an attempt that has failed for the time being, until one succeeds, time
+// has passed or ctx ends, and returns the error of the last. again says of an error
+// whether another attempt may help, and how long to wait for it; 0 means Delay.
+func Persist(ctx context.Context, within time.Duration, attempt func() error, again func(error) (wait time.Duration, may bool)) error {
+	for end, attempts := time.Now().Add(within), 1; ; attempts++ {
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		wait, may := again(err)
+		if !may || time.Now().After(end) {
+			return err
+		}
+		if wait == 0 {
+			wait = Delay(attempts)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
 }

@@ -70,22 +70,11 @@ func refused(r *http.Response, text []byte) error {
 // patiently repeats a request that the server refuses because it is overloaded, starts
 // or loads a model, until patience ends.
 func (c *Client) patiently(ctx context.Context, request func() error) error {
-	for end, attempt := time.Now().Add(patience), 1; ; attempt++ {
-		err := request()
+	return failure.Persist(ctx, patience, request, func(err error) (time.Duration, bool) {
 		f, is := errors.AsType[*refusal](err)
-		if !is || f.status != http.StatusTooManyRequests && f.status != http.StatusServiceUnavailable || time.Now().After(end) {
-			return err
+		if !is || f.status != http.StatusTooManyRequests && f.status != http.StatusServiceUnavailable {
+			return 0, false
 		}
-		wait := failure.Delay(attempt)
-		if f.retryAfter > 0 {
-			wait = f.retryAfter
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
-	}
+		return f.retryAfter, true
+	})
 }
