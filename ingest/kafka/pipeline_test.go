@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,8 +27,13 @@ import (
 // process that runs a pipeline.
 const childPipeline = "TKIT_TEST_PIPELINE"
 
+// runChild runs a pipeline until the process is interrupted.
 func runChild(file string) int {
-	if _, err := ingest.Run(context.Background(), runOptions(file, slog.New(slog.NewTextHandler(os.Stderr, nil)))); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	options := runOptions(file, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	options.Once = false
+	if _, err := ingest.Run(ctx, options); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -190,23 +196,34 @@ func TestPipeline(t *testing.T) {
 func TestProcesses(t *testing.T) {
 	s := newStream(t, pipeline)
 	records, bad := images(900)
-	s.broker.Put(t, s.in, records...)
 	processes := []*exec.Cmd{s.start(t), s.start(t), s.start(t)}
+	eventually(t, func() bool { return s.processes(t) == 3 })
+	s.broker.Put(t, s.in, records...)
 	s.wait(t, 100)
-	table, err := status.List(t.Context(), filepath.Join(filepath.Dir(s.file), "home"), "stream")
-	if err != nil || len(table) < 2 {
-		t.Errorf("the status has %d processes, %v", len(table), err)
-	}
 	s.kill(t, processes[0])
 	s.wait(t, 300)
 	processes = append(processes, s.start(t))
 	s.kill(t, processes[1])
+	eventually(t, func() bool { return s.broker.Committed(t, s.in, s.in) == int64(len(records)) })
 	for _, p := range processes[2:] {
+		if err := p.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
 		if err := p.Wait(); err != nil {
 			t.Errorf("%v\n%s", err, p.Stderr)
 		}
 	}
 	s.check(t, len(records)-bad, bad)
+}
+
+// processes is the number of processes in the status of the pipeline.
+func (s *stream) processes(t *testing.T) int {
+	t.Helper()
+	table, err := status.List(t.Context(), filepath.Join(filepath.Dir(s.file), "home"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(table)
 }
 
 // A pipeline outlives a broker that is killed and comes back.
@@ -340,7 +357,7 @@ func (s *stream) replace(t *testing.T, old, new string) {
 	}
 }
 
-// start starts a process that runs the pipeline once.
+// start starts a process that runs the pipeline.
 func (s *stream) start(t *testing.T) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -367,7 +384,13 @@ func (s *stream) kill(t *testing.T, cmd *exec.Cmd) {
 // wait waits until the folder has a number of images.
 func (s *stream) wait(t *testing.T, n int) {
 	t.Helper()
-	for s.written(t) < n {
+	eventually(t, func() bool { return s.written(t) >= n })
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	for !holds() {
 		select {
 		case <-t.Context().Done():
 			t.Fatal(t.Context().Err())
