@@ -104,11 +104,12 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		o.Counters = &components.Counters{}
 	}
 	s := Summary{Pipeline: d.Name, DeadLetters: filepath.Join(status.Folder(o.Home, d.Name, 1), "dead")}
-	switch {
-	case d.DeadLetterTopic != nil:
-		s.DeadLetters, s.DeadLetterTopic = "", d.DeadLetterTopic.Topic
-	case d.DeadLetters != "":
+	if d.DeadLetters != "" {
 		s.DeadLetters = (&components.Run{Folder: filepath.Dir(o.File)}).Path(d.DeadLetters)
+	}
+	if d.DeadLetterTopic != nil {
+		d.DeadLetterTopic.Folder, d.DeadLetterTopic.Log = s.DeadLetters, o.Log
+		s.DeadLetters, s.DeadLetterTopic = "", d.DeadLetterTopic.Topic
 	}
 	err = run(ctx, o, d, s)
 	s.Delivered, s.Dead = o.Counters.Delivered.Load(), o.Counters.Dead.Load()
@@ -129,7 +130,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 		Name: d.Name, Folder: filepath.Dir(o.File), State: status.Folder(o.Home, d.Name, process), Process: process, Once: o.Once,
 		Attempts: d.Attempts, InFlight: d.InFlight, OrderedBy: d.OrderedBy, Log: o.Log, Counters: o.Counters, Metrics: components.NewMetrics(d.Name, d.Groups, o.Counters),
 	}
-	if r.Letters, err = openLetters(o, d, s); err != nil {
+	if r.Letters, err = openLetters(d, s); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Letters.Close()) }()
@@ -170,13 +171,11 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 }
 
 // openLetters opens the dead letters of a pipeline.
-func openLetters(o Options, d *definition.Definition, s Summary) (components.Letters, error) {
+func openLetters(d *definition.Definition, s Summary) (components.Letters, error) {
 	if d.DeadLetterTopic == nil {
 		return deadletter.Open(s.DeadLetters)
 	}
-	topic := *d.DeadLetterTopic
-	topic.Log = o.Log
-	return kafka.OpenLetters(topic)
+	return kafka.OpenLetters(*d.DeadLetterTopic)
 }
 
 // lock makes the folder of a pipeline's state and reserves it for this process: for its

@@ -30,7 +30,7 @@ func pipelineFields() []*service.ConfigField {
 		service.NewObjectField(deliveryField,
 			service.NewIntField(attemptsField).Description("How often an image is tried before it becomes a dead letter. Images that cannot be decoded become one at once; outages are waited for.").Default(5),
 			service.NewIntField(inFlightField).Description("The number of images between the input and the last output.").Default(64),
-			service.NewStringField(deadLettersField).Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name.").Default(""),
+			service.NewStringField(deadLettersField).Description("The folder of dead letters, relative to the pipeline's file. By default it is in the home, under the pipeline's name. With dead_letter_topic it has only the letters that the topic refuses.").Default(""),
 			service.NewBloblangField(orderedByField).Description("A mapping that gives a key, such as `@kafka_key`: images of one key are delivered one after the other in the order in which they were read, also when attempts fail. Those without a key are not ordered. An image for which the mapping fails becomes a dead letter.").Default(""),
 			service.NewObjectField(deadLetterTopicField, append(clusterFields(),
 				service.NewStringField(topicField).Description("The topic of Kafka for dead letters, instead of a folder. It must exist."),
@@ -50,7 +50,8 @@ type Delivery struct {
 	Name               string
 	Attempts, InFlight int
 	DeadLetters        string // the folder; "" is the default
-	// DeadLetterTopic is nil if dead letters are in a folder. It has no log.
+	// DeadLetterTopic is nil if dead letters are in a folder. It has neither a log nor a
+	// folder.
 	DeadLetterTopic *kafka.LettersOptions
 	OrderedBy       *bloblang.Executor // nil if the order does not matter
 }
@@ -77,8 +78,6 @@ func ParseDelivery(text, folder string) (d Delivery, err error) {
 		return d, f.err
 	case d.Attempts < 1 || d.InFlight < 1:
 		return d, errors.New("delivery: attempts and in_flight must be at least 1")
-	case d.DeadLetterTopic != nil && d.DeadLetters != "":
-		return d, errors.New("delivery: dead letters go to dead_letters or to dead_letter_topic, not to both")
 	}
 	return d, nil
 }

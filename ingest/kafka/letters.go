@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tkit/ingest/deadletter"
+	"tkit/ingest/failure"
 )
 
 // LettersOptions say where dead letters are.
@@ -25,19 +26,24 @@ type LettersOptions struct {
 	// Group remembers which letters were replayed.
 	Group    string
 	MaxBytes int32 // of a letter with its headers
-	Log      *slog.Logger
+	// Folder keeps the letters that the topic refuses, because they are too large.
+	Folder string
+	Log    *slog.Logger
 }
 
 // Letters are dead letters in a topic: the value of a record is the image, and its
 // headers describe the letter. A replay reads them as a consumer group, so that those
 // that are delivered are not read again; a letter that fails again is a new record.
+// Letters that the topic refuses are in a folder, and replayed too.
 type Letters struct {
 	options  LettersOptions
 	producer *Producer
 
 	mu       sync.Mutex
-	replayed map[string]*Record // letters that are being replayed, by their IDs
+	replayed map[string]*Record // letters of the topic that are being replayed, by their IDs
 	attempts map[string]int     // of those, before the replay
+	kept     map[string]int     // the attempts of letters of the folder that are being replayed
+	folder   *deadletter.Store  // nil before the first letter that the topic refuses
 }
 
 // The headers of a letter.
@@ -62,19 +68,38 @@ func OpenLetters(o LettersOptions) (*Letters, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Letters{options: o, producer: p, replayed: make(map[string]*Record), attempts: make(map[string]int)}, nil
+	return &Letters{options: o, producer: p, replayed: make(map[string]*Record), attempts: make(map[string]int), kept: make(map[string]int)}, nil
 }
 
-// Put writes a letter and returns when all replicas in sync have it. The attempts before
-// a replay are added.
+// Put writes a letter and returns when all replicas in sync have it, or when it is in
+// the folder because the topic refuses it. The attempts before a replay are added.
 func (l *Letters) Put(ctx context.Context, letter deadletter.Letter, image []byte) error {
 	letter.Identify(image)
 	l.mu.Lock()
 	letter.Attempts += l.attempts[letter.ID]
+	inFolder := l.kept[letter.ID]
 	l.mu.Unlock()
-	metadata, err := json.Marshal(letter.Metadata)
+	record := letter
+	record.Attempts += inFolder
+	r, err := l.recordOf(record, image)
 	if err != nil {
 		return fmt.Errorf("dead letters: %w", err)
+	}
+	err = l.producer.Write(ctx, r)
+	if failure.KindOf(err) == failure.Lasting {
+		return l.keep(ctx, letter, image, err)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letters: topic %s: %w", l.options.Topic, err)
+	}
+	return nil
+}
+
+// recordOf returns the record of a letter.
+func (l *Letters) recordOf(letter deadletter.Letter, image []byte) (*kgo.Record, error) {
+	metadata, err := json.Marshal(letter.Metadata)
+	if err != nil {
+		return nil, err
 	}
 	r := &kgo.Record{Topic: l.options.Topic, Key: []byte(letter.ID), Value: image}
 	for _, h := range [][2]string{
@@ -87,38 +112,41 @@ func (l *Letters) Put(ctx context.Context, letter deadletter.Letter, image []byt
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: headerFile, Value: []byte(letter.File)},
 			kgo.RecordHeader{Key: headerSize, Value: strconv.AppendInt(nil, letter.Size, 10)})
 	}
-	if err := l.producer.Write(ctx, r); err != nil {
-		return fmt.Errorf("dead letters: topic %s: %w", l.options.Topic, err)
-	}
-	return nil
+	return r, nil
 }
 
-// Replay iterates over the letters that exist when it begins and were not removed. It
-// ends when all are removed.
+// Replay iterates over the letters that exist when it is called and were not removed. It
+// comes to those of the folder when those of the topic are removed.
 func (l *Letters) Replay(ctx context.Context) iter.Seq2[deadletter.Letter, error] {
+	kept := l.replayKept(ctx)
 	return func(yield func(deadletter.Letter, error) bool) {
-		c, err := OpenConsumer(ctx, ConsumerOptions{
-			Cluster: l.options.Cluster, Topics: []string{l.options.Topic}, Group: l.options.Group, Once: true, Session: replaySession, Log: l.options.Log,
-		})
-		if err != nil {
-			yield(deadletter.Letter{}, fmt.Errorf("dead letters: %w", err))
-			return
+		if l.replayTopic(ctx, yield) {
+			kept(yield)
 		}
-		defer c.Close()
-		for {
-			r, err := c.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(deadletter.Letter{}, fmt.Errorf("dead letters: %w", err))
-				return
-			}
-			letter := letterOf(r.Record)
-			l.begin(letter, r)
-			if !yield(letter, nil) {
-				return
-			}
+	}
+}
+
+// replayTopic iterates over the letters of the topic, and reports whether that may go on.
+func (l *Letters) replayTopic(ctx context.Context, yield func(deadletter.Letter, error) bool) bool {
+	c, err := OpenConsumer(ctx, ConsumerOptions{
+		Cluster: l.options.Cluster, Topics: []string{l.options.Topic}, Group: l.options.Group, Once: true, Session: replaySession, Log: l.options.Log,
+	})
+	if err != nil {
+		return yield(deadletter.Letter{}, fmt.Errorf("dead letters: %w", err))
+	}
+	defer c.Close()
+	for {
+		r, err := c.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		if err != nil {
+			return yield(deadletter.Letter{}, fmt.Errorf("dead letters: %w", err))
+		}
+		letter := letterOf(r.Record)
+		l.begin(letter, r)
+		if !yield(letter, nil) {
+			return false
 		}
 	}
 }
@@ -176,30 +204,38 @@ func letterOf(r *kgo.Record) deadletter.Letter {
 }
 
 // Image returns the image of a letter that is being replayed.
-func (l *Letters) Image(_ context.Context, letter deadletter.Letter) ([]byte, error) {
+func (l *Letters) Image(ctx context.Context, letter deadletter.Letter) ([]byte, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	r := l.replayed[letter.ID]
-	if r == nil {
-		return nil, fmt.Errorf("dead letter %s is not being replayed", letter.ID)
+	_, kept := l.kept[letter.ID]
+	l.mu.Unlock()
+	switch {
+	case r != nil:
+		return r.Value, nil
+	case kept:
+		return deadletter.OpenToRead(l.options.Folder).Image(ctx, letter)
 	}
-	return r.Value, nil
+	return nil, fmt.Errorf("dead letter %s is not being replayed", letter.ID)
 }
 
 // Remove says that a letter that is being replayed was delivered, or put again.
-func (l *Letters) Remove(_ context.Context, letter deadletter.Letter) error {
+func (l *Letters) Remove(ctx context.Context, letter deadletter.Letter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.replayed[letter.ID]; r != nil {
 		r.Delivered()
 		delete(l.replayed, letter.ID)
 		delete(l.attempts, letter.ID)
+		return nil
 	}
-	return nil
+	return l.removeKept(ctx, letter)
 }
 
-// Forget does nothing: the topic keeps letters of files that were delivered after all.
-func (l *Letters) Forget(string, string) error { return nil }
+// Forget removes the letter of a file that was delivered after all if it is in the
+// folder. The topic keeps those that it has.
+func (l *Letters) Forget(source, file string) error {
+	return deadletter.OpenToRead(l.options.Folder).Forget(source, file)
+}
 
 // Close ends the use of the letters.
-func (l *Letters) Close() error { return l.producer.Close() }
+func (l *Letters) Close() error { return errors.Join(l.producer.Close(), l.closeKept()) }

@@ -319,6 +319,64 @@ func TestDeadLetterTopic(t *testing.T) {
 	}
 }
 
+// A dead letter that its topic refuses for its size is kept in the folder. A replay
+// processes it too, and adds the attempts.
+func TestDeadLetterTooLargeForItsTopic(t *testing.T) {
+	dead := broker(t).Topic(t, "dead", 1)
+	s := newStream(t, pipeline+"  dead_letters: kept\n  dead_letter_topic: {brokers: [BROKER], topic: "+dead+"}\n")
+	// With the headers of a letter the record is larger than that which was read.
+	large := append([]byte("bad image 0"), bytes.Repeat([]byte("x"), kafkatest.MaxMessage-500)...)
+	s.broker.Put(t, s.in, &kgo.Record{Value: large, Headers: []kgo.RecordHeader{{Key: "place", Value: []byte("gate")}}},
+		&kgo.Record{Value: []byte("bad image 1"), Headers: []kgo.RecordHeader{{Key: "place", Value: []byte("gate")}}}, &kgo.Record{Value: []byte("image 2")})
+	var log bytes.Buffer
+	options := runOptions(s.file, slog.New(slog.NewTextHandler(&log, nil)))
+	check := func(delivered, dead int64) {
+		t.Helper()
+		if sum, err := ingest.Run(t.Context(), options); err != nil || sum.Delivered != delivered || sum.Dead != dead {
+			t.Fatalf("%+v, %v; want %d delivered, %d dead", sum, err, delivered, dead)
+		}
+	}
+	kept := filepath.Join(filepath.Dir(s.file), "kept")
+	check(1, 2)
+	s.checkDeadTopic(t, dead, 1, "2")
+	s.checkKept(t, kept, large, 2)
+	if !strings.Contains(log.String(), kept) || !strings.Contains(log.String(), "MESSAGE_TOO_LARGE") {
+		t.Errorf("the log does not say where the letter is:\n%s", &log)
+	}
+	options.Replay = true
+	check(0, 2)
+	s.checkDeadTopic(t, dead, 1, "4")
+	s.checkKept(t, kept, large, 4)
+	s.replace(t, `"bad"`, `"worse"`)
+	check(2, 0)
+	check(0, 0)
+	s.checkKept(t, kept, nil, 0)
+	if n := s.written(t); n != 3 {
+		t.Errorf("the folder has %d images, want 3", n)
+	}
+}
+
+// checkKept checks that a folder of dead letters has one with an image and a number of
+// attempts, or none if the image is nil.
+func (s *stream) checkKept(t *testing.T, folder string, image []byte, attempts int) {
+	t.Helper()
+	store, n := deadletter.OpenToRead(folder), 0
+	for l, err := range store.Letters(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		content, err := store.Image(t.Context(), l)
+		if err != nil || !bytes.Equal(content, image) || l.Attempts != attempts || !strings.Contains(l.Cause, "it is bad") ||
+			!strings.HasPrefix(l.Source, s.in+"/") || l.Metadata["place"] != "gate" {
+			t.Errorf("letter %+v, %v", l, err)
+		}
+	}
+	if want := min(1, len(image)); n != want {
+		t.Errorf("%d letters, want %d", n, want)
+	}
+}
+
 // checkDeadTopic checks the number of letters with a number of attempts.
 func (s *stream) checkDeadTopic(t *testing.T, topic string, want int, attempts string) {
 	t.Helper()
