@@ -133,9 +133,11 @@ transaction.state.log.min.isr=1
 
 // prepare finds the jars and writes what the broker reads.
 func (b *Broker) prepare() (err error) {
-	if b.lib, err = jars(); err != nil {
+	installed, err := needs.Installed("kafka")
+	if err != nil {
 		return err
 	}
+	b.lib = filepath.Join(installed, "lib")
 	if b.ports, err = testserver.Reserve(); err != nil {
 		return err
 	}
@@ -192,17 +194,4 @@ func (b *Broker) launch() error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// jars returns the folder with the jars that scripts/kafka/install installed.
-func jars() (string, error) {
-	root, err := needs.FindRoot()
-	if err != nil {
-		return "", err
-	}
-	folder := filepath.Join(root, ".deps", "kafka")
-	if _, err := os.Stat(filepath.Join(folder, "installed")); err != nil {
-		return "", fmt.Errorf("no Kafka in %s: run make deps-kafka", folder)
-	}
-	return filepath.Join(folder, "lib"), nil
 }

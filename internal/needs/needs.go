@@ -1,5 +1,5 @@
 // Package needs lets a test declare that it needs more than Go: Python, a Java
-// virtual machine, PostgreSQL, a shell, or minutes. `make check` runs `go test -short`, which skips
+// virtual machine, PostgreSQL, Redis, a shell, or minutes. `make check` runs `go test -short`, which skips
 // such tests. Without -short nothing is skipped: a test fails if its
 // requirements are missing.
 package needs
@@ -7,6 +7,7 @@ package needs
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,20 @@ func Postgres(t testing.TB) string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }))
 }
 
+// Redis returns the path of a program that is a Redis server if it is called
+// redis-server.
+func Redis(t testing.TB) string {
+	t.Helper()
+	skip(t, "Redis")
+	for _, name := range []string{"redis-server", "redis-check-rdb"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("no Redis for the tests: run scripts/install-redis, or install the package redis-server")
+	return ""
+}
+
 // Chromium returns the path of the browser.
 func Chromium(t testing.TB) string {
 	t.Helper()
@@ -80,6 +95,19 @@ func Chromium(t testing.TB) string {
 func Minutes(t testing.TB) {
 	t.Helper()
 	skip(t, "minutes")
+}
+
+// Installed returns the folder below .deps that `make deps-NAME` installs.
+func Installed(name string) (string, error) {
+	root, err := FindRoot()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(root, ".deps", name)
+	if _, err := os.Stat(filepath.Join(folder, "installed")); err != nil {
+		return "", fmt.Errorf("%s is not installed in %s: run make deps-%[1]s", name, folder)
+	}
+	return folder, nil
 }
 
 func skip(t testing.TB, what string) {
