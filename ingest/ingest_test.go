@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(childPipeline); file != "" {
 		os.Exit(runChild(file, os.Getenv(childHome)))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("tkit/internal/testserver.startAll")) // it is permanent
 }
 
 // A place is a home with the models flowers and herbs, and a folder for pipelines.

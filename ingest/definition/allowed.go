@@ -14,7 +14,10 @@ var rootFields = []string{"name", "input", "pipeline", "output", "delivery", "ca
 // away under a new checkpoint, and can so commit them before earlier ones are delivered;
 // it takes headers for its own metadata; with auto_replay_nacks off it commits what has
 // failed; and it does not end. kafka needs a second client library, and its producer is
-// not idempotent by default.
+// not idempotent by default. The outputs for Redis take every error for a lost connection:
+// an image that Redis refuses is tried for ever, and disturbs the others; redis_list and
+// redis_streams add it again with each delivery, and redis_pubsub keeps nothing.
+// opensearch makes dead letters of images while the servers are down.
 var stock = map[string][]string{
 	"input": {"broker"},
 	"processor": {
@@ -22,7 +25,7 @@ var stock = map[string][]string{
 		"rate_limit", "sleep", "switch", "try",
 	},
 	"output":     {"broker", "drop", "fallback", "http_client", switchOutput},
-	"cache":      {"file", "lru", "memory", "multilevel", "noop", "ttlru"},
+	"cache":      {"file", "lru", "memory", "multilevel", "noop", "redis", "ttlru"},
 	"rate_limit": {"local"},
 }
 

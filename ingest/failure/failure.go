@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -32,12 +33,23 @@ type Error struct {
 func (e *Error) Error() string { return e.Stage + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of an error, Unknown if it has none.
+// KindOf returns the kind of an error. One that has none, as those of the engine's
+// components, is an Outage if a connection has failed, and otherwise Unknown.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
+	if _, ok := errors.AsType[*net.OpError](err); ok && !isUnknownHost(err) {
+		return Outage
+	}
 	return Unknown
+}
+
+// isUnknownHost reports whether a name of a host, which an image may give, does not
+// exist.
+func isUnknownHost(err error) bool {
+	e, ok := errors.AsType[*net.DNSError](err)
+	return ok && e.IsNotFound
 }
 
 // StageOf returns the stage that failed, or "pipeline" if the error does not say.

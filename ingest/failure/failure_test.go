@@ -3,6 +3,8 @@ package failure_test
 import (
 	"errors"
 	"fmt"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +25,21 @@ func TestKindAndStage(t *testing.T) {
 	}
 	if k, s := failure.KindOf(cause), failure.StageOf(cause); k != failure.Unknown || s != "pipeline" {
 		t.Errorf("kind %v, stage %q of a plain error", k, s)
+	}
+}
+
+// A connection that fails is an outage, unless the image may have given a wrong address.
+func TestConnections(t *testing.T) {
+	down := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	if k := failure.KindOf(fmt.Errorf("asking: %w", down)); k != failure.Outage {
+		t.Errorf("a refused connection is of the kind %v", k)
+	}
+	unknown := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}
+	if k := failure.KindOf(unknown); k != failure.Unknown {
+		t.Errorf("an unknown host is of the kind %v", k)
+	}
+	if k := failure.KindOf(&failure.Error{Kind: failure.Lasting, Err: down}); k != failure.Lasting {
+		t.Errorf("an error with a kind is of the kind %v", k)
 	}
 }
 

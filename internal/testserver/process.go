@@ -43,14 +43,16 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
+	go startAll(work)
 	return work
 })
+
+func startAll(work <-chan func()) {
+	runtime.LockOSThread()
+	for f := range work {
+		f()
+	}
+}
 
 // Running reports whether the process has not ended.
 func (p *Process) Running() bool {
