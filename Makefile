@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop deps-kafka shells postgres chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release manifests test-release clean
+.PHONY: help deps deps-hadoop deps-kafka deps-opensearch shells postgres redis chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release manifests test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,13 +42,19 @@ deps-hadoop: ## install Hadoop's jars into .deps, for the tests that start a rea
 deps-kafka: ## install Kafka's jars into .deps, for the tests that start a real Kafka
 	@scripts/kafka/install
 
+deps-opensearch: ## install OpenSearch's jars into .deps, for the tests that start a real OpenSearch
+	@scripts/opensearch/install
+
 shells: # zsh and fish, for the tests of completion
 	@scripts/install-shells
 
 postgres: shells # PostgreSQL, of which tests start servers; apt-get runs once at a time
 	@scripts/install-postgres
 
-chromium: postgres # for the test of the page of pipelines
+redis: postgres # Redis, of which a test starts a server
+	@scripts/install-redis
+
+chromium: redis # for the test of the page of pipelines
 	@scripts/install-chromium
 
 launcher: # the program that confines plugins, embedded in tkit
@@ -64,13 +70,13 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 # What is downloaded and what is compiled share the time, and so do the tests
 # that wait for Java or Python and those that compute.
 test: deps ## everything that must pass before a change is merged
-	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka shells postgres chromium lint
+	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka deps-opensearch shells postgres redis chromium lint
 	@$(MAKE) -j2 unraced race
 
-unraced: deps .deps/python/installed deps-hadoop deps-kafka # the packages without concurrency
+unraced: deps .deps/python/installed deps-hadoop deps-kafka deps-opensearch # the packages without concurrency
 	@$(TEST) -timeout 20m $$(comm -23 <(go list ./... | sort) <(printf '%s\n' $(RACING)))
 
-race: deps .deps/python/installed deps-hadoop deps-kafka ## the concurrent packages with the race detector
+race: deps .deps/python/installed deps-hadoop deps-kafka deps-opensearch ## the concurrent packages with the race detector
 	@$(TEST) $(RACEFLAGS) -timeout 20m $(RACING)
 
 soak: deps deps-hadoop ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one, pipelines killed 50 times

@@ -37,11 +37,12 @@ var own = map[string]map[string]component{
 		"tkit_lookup": processorOf(lookupSpec, newLookup),
 	},
 	"output": {
-		"tkit_folder": outputOf(folderSpec, newFolder),
-		"tkit_hdfs":   outputOf(hdfsOutputSpec, newHDFSOutput),
-		"tkit_kafka":  outputOf(kafkaOutputSpec, newKafkaOutput),
-		"tkit_sql":    outputOf(sqlSpec, newSQL),
-		"tkit_notify": outputOf(notifySpec, newNotify),
+		"tkit_folder":     outputOf(folderSpec, newFolder),
+		"tkit_hdfs":       outputOf(hdfsOutputSpec, newHDFSOutput),
+		"tkit_kafka":      outputOf(kafkaOutputSpec, newKafkaOutput),
+		"tkit_sql":        outputOf(sqlSpec, newSQL),
+		"tkit_opensearch": outputOf(openSearchSpec, newOpenSearch),
+		"tkit_notify":     outputOf(notifySpec, newNotify),
 	},
 }
 
