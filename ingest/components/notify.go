@@ -27,8 +27,8 @@ func notifySpec() *service.ConfigSpec {
 		Description(`A message collects the images of a time, with their number, the counts of their labels and the names of
 the first ones. An image counts as delivered when it is in an outbox on disk, so that messages never hold back the
 pipeline; after a crash or an outage its message is sent by the next run. An image is told once, also if it is delivered
-again within a day; after a crash in the moment of sending, a message can come twice. When the pipeline ends, it sends what
-waits, unless the limit forbids that. While 100,000 images wait for a message, further ones are held back. Processors of
+again within a day. After a crash in the moment of sending, a message can come twice, with the same Message-ID in a mail
+and the same id in JSON. When the pipeline ends, it sends what waits, unless the limit forbids that. While 100,000 images wait for a message, further ones are held back. Processors of
 the output that delete images tell only about the others.
 
 A webhook gets the digest as JSON, and with a secret two headers: X-Tkit-Timestamp, in seconds since 1970, and

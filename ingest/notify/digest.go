@@ -11,6 +11,9 @@ import (
 
 // A Digest is what one message tells: what has arrived since the last one.
 type Digest struct {
+	// ID is unique, and the same if the message comes again because it was not known to
+	// be sent, as after a crash.
+	ID       string    `json:"id"`
 	Pipeline string    `json:"pipeline"`
 	Images   int       `json:"images"`
 	From     time.Time `json:"from"` // when the first of them arrived

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/wneessen/go-mail"
 
@@ -77,7 +78,8 @@ func (m *Mail) message(d Digest) (*mail.Msg, error) {
 	}
 	msg.Subject(d.subject())
 	msg.SetDate()
-	msg.SetMessageID()
+	_, domain, _ := strings.Cut(msg.GetFrom()[0].Address, "@")
+	msg.SetMessageIDWithValue(d.ID + "@" + domain)
 	msg.SetBodyString(mail.TypeTextPlain, d.text())
 	return msg, nil
 }

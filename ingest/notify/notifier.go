@@ -199,13 +199,18 @@ func (n *Notifier) due(b backlog, now time.Time) time.Duration {
 
 func (o Options) limited(b backlog) bool { return o.Messages > 0 && b.recent >= o.Messages }
 
-// message sends what waits. After too many attempts it gives that up.
+// message sends what waits, or first what was begun and is not known to be sent. After
+// too many attempts it gives that up.
 func (n *Notifier) message(ctx context.Context) error {
-	d, last, err := n.outbox.digest(ctx, n.options.First)
+	id, last, err := n.outbox.begin(ctx)
 	if err != nil {
 		return err
 	}
-	d.Pipeline = n.options.Pipeline
+	d, err := n.outbox.digest(ctx, last, n.options.First)
+	if err != nil {
+		return err
+	}
+	d.ID, d.Pipeline = id, n.options.Pipeline
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	err = n.sender.Send(sending, d)
@@ -251,16 +256,17 @@ func (n *Notifier) flush(ctx context.Context) error {
 	if mine, err := n.lock(); err != nil || !mine { // the other process sends them
 		return err
 	}
-	b, err := n.outbox.backlog(ctx, time.Now().Add(-n.options.Per))
-	if err != nil || b.images == 0 {
-		return err
+	for {
+		b, err := n.outbox.backlog(ctx, time.Now().Add(-n.options.Per))
+		if err != nil || b.images == 0 {
+			return err
+		}
+		if n.options.limited(b) {
+			n.options.Log.Info("images wait for a message, because of its limit", "output", n.options.Name, "images", b.images)
+			return nil
+		}
+		if err := n.message(ctx); err != nil {
+			return fmt.Errorf("images without a message: %d; %w: %w", b.images, ErrLeft, err)
+		}
 	}
-	if n.options.limited(b) {
-		n.options.Log.Info("images wait for a message, because of its limit", "output", n.options.Name, "images", b.images)
-		return nil
-	}
-	if err := n.message(ctx); err != nil {
-		return fmt.Errorf("images without a message: %d; %w: %w", b.images, ErrLeft, err)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,32 @@ func TestOutage(t *testing.T) {
 	}
 	if total != 8 {
 		t.Errorf("the messages are about %d images, want 8", total)
+	}
+}
+
+// A message that is not known to be sent comes again under the same id, about the same
+// images, also in the next run. What has come meanwhile is in the next message.
+func TestSameMessage(t *testing.T) {
+	o := optionsOf(t)
+	box, err := openOutbox(t.Context(), filepath.Join(o.Folder, "notify-test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Notifier{outbox: box, added: make(chan struct{}, 1)}
+	add(t, n, 0, 3)
+	id, _, err := box.begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, n, 3, 4)
+	if err := box.close(); err != nil { // killed after the message was sent
+		t.Fatal(err)
+	}
+	r := newRecorder()
+	finish(t, open(t, o, r))
+	check(t, "in the next run", r.images(), 3, 1)
+	if r.sent[0].ID != id || r.sent[1].ID == id || r.sent[1].ID == "" {
+		t.Errorf("the ids are %q and %q, want %q and another", r.sent[0].ID, r.sent[1].ID, id)
 	}
 }
 

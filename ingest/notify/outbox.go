@@ -2,8 +2,10 @@ package notify
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -95,25 +97,43 @@ func (o *outbox) backlog(ctx context.Context, since time.Time) (b backlog, err e
 	return b, err
 }
 
-// digest returns what waits, with the first images, and the id of the last of them.
-func (o *outbox) digest(ctx context.Context, first int) (d Digest, last int64, err error) {
+// begin decides what the next message is about, and returns its id and that of its last
+// image. A message that was begun and is not known to be sent is the next one again.
+func (o *outbox) begin(ctx context.Context) (id string, last int64, err error) {
+	err = o.db.Write(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "SELECT id, last FROM sending").Scan(&id, &last)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, "SELECT max(id) FROM images WHERE told IS NULL").Scan(&last); err != nil {
+			return err
+		}
+		id = rand.Text()
+		_, err = tx.ExecContext(ctx, "INSERT INTO sending (id, last) VALUES (?, ?)", id, last)
+		return err
+	})
+	return id, last, err
+}
+
+// digest returns what waits up to the id of an image, with the first images.
+func (o *outbox) digest(ctx context.Context, last int64, first int) (d Digest, err error) {
 	err = o.db.Read(ctx, func(tx *sql.Tx) error {
 		var from, to int64
-		if err := tx.QueryRowContext(ctx, "SELECT count(*), min(arrived), max(arrived), max(id) FROM images WHERE told IS NULL").Scan(&d.Images, &from, &to, &last); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*), min(arrived), max(arrived) FROM images WHERE told IS NULL AND id <= ?", last).Scan(&d.Images, &from, &to); err != nil {
 			return err
 		}
 		d.From, d.To = time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC()
-		if d.Labels, err = labelsOf(ctx, tx); err != nil {
+		if d.Labels, err = labelsOf(ctx, tx, last); err != nil {
 			return err
 		}
-		d.First, err = firstOf(ctx, tx, first)
+		d.First, err = firstOf(ctx, tx, last, first)
 		return err
 	})
-	return d, last, err
+	return d, err
 }
 
-func labelsOf(ctx context.Context, tx *sql.Tx) (all []Count, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT label, count(*) FROM images WHERE told IS NULL GROUP BY label ORDER BY count(*) DESC, label")
+func labelsOf(ctx context.Context, tx *sql.Tx, last int64) (all []Count, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT label, count(*) FROM images WHERE told IS NULL AND id <= ? GROUP BY label ORDER BY count(*) DESC, label", last)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +148,8 @@ func labelsOf(ctx context.Context, tx *sql.Tx) (all []Count, err error) {
 	return all, rows.Err()
 }
 
-func firstOf(ctx context.Context, tx *sql.Tx, n int) (all []Image, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT sha256, source, label, probability FROM images WHERE told IS NULL ORDER BY id LIMIT ?", n)
+func firstOf(ctx context.Context, tx *sql.Tx, last int64, n int) (all []Image, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT sha256, source, label, probability FROM images WHERE told IS NULL AND id <= ? ORDER BY id LIMIT ?", last, n)
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +164,15 @@ func firstOf(ctx context.Context, tx *sql.Tx, n int) (all []Image, err error) {
 	return all, rows.Err()
 }
 
-// told remembers that the images up to an id were in a message, or were given up, and
-// forgets those of long ago.
+// told remembers that the images up to an id were in the message that was begun, or were
+// given up, and forgets those of long ago.
 func (o *outbox) told(ctx context.Context, last int64, sent bool) error {
 	now := time.Now()
 	return o.db.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE images SET told = ? WHERE told IS NULL AND id <= ?", now.UnixMilli(), last); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM sending"); err != nil {
 			return err
 		}
 		if sent {

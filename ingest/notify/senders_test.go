@@ -22,7 +22,7 @@ import (
 )
 
 var digest = Digest{
-	Pipeline: "flowers", Images: 3, From: time.Unix(0, 0).UTC(), To: time.Unix(60, 0).UTC(),
+	ID: "7", Pipeline: "flowers", Images: 3, From: time.Unix(0, 0).UTC(), To: time.Unix(60, 0).UTC(),
 	Labels: []Count{{"daisy <b>", 2}, {"", 1}},
 	First:  []Image{{SHA256: "ab", Source: "a\r\nBcc: x@example.com.jpg", Label: "daisy <b>", Probability: 0.25}},
 }
@@ -205,7 +205,8 @@ func TestMail(t *testing.T) {
 			t.Fatal(security, err)
 		}
 		if len(box.mails) != 1 || len(box.to) != 2 || !strings.Contains(box.mails[0], "Subject: flowers: 3 new images\r\n") ||
-			!strings.Contains(box.mails[0], "daisy <b> (0.250)") || strings.Contains(box.mails[0], "\nBcc:") {
+			!strings.Contains(box.mails[0], "daisy <b> (0.250)") ||
+			!strings.Contains(box.mails[0], "Message-ID: <7@example.com>\r\n") || strings.Contains(box.mails[0], "\nBcc:") {
 			t.Errorf("%s: to %q: %q", security, box.to, box.mails)
 		}
 		untrusted, wrong := o, o
