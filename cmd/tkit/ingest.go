@@ -11,7 +11,7 @@ import (
 	"tkit/access"
 	"tkit/catalog"
 	"tkit/ingest"
-	"tkit/ingest/starter"
+	"tkit/ingest/pipelines"
 	"tkit/ingest/status"
 	"tkit/internal/commandline"
 	"tkit/internal/present"
@@ -23,13 +23,22 @@ func ingestCommand() *cli.Command {
 		Name: "ingest", Usage: "classify images as they arrive, by a pipeline that a file describes",
 		Subcommands: []*cli.Command{
 			{
-				Name: "new", Usage: "write the file of a first pipeline, with comments", ArgsUsage: "FILE",
-				Description: `Examples:
-   tkit ingest new flowers.yaml --model flowers --from incoming --to classified`,
+				Name: "new", Usage: "write the file of a ready pipeline, with comments", ArgsUsage: "FILE",
+				Description: `The pipelines are
+   folder  a folder to a folder and a table of SQLite, without any server
+   hdfs    a folder to HDFS
+   full    a folder, with a look-up, to HDFS, PostgreSQL, OpenSearch, Kafka and mail
+   kafka   a topic of Kafka to others, in any number of processes
+   batch   all images of a folder of HDFS to a table
+
+Examples:
+   tkit ingest new flowers.yaml --model flowers --from incoming --to classified
+   tkit ingest new archive.yaml --model flowers --pipeline hdfs --to hdfs://cluster/flowers`,
 				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "pipeline", Usage: "write the pipeline `NAME`", Value: pipelines.First},
 					&cli.StringFlag{Name: "model", Usage: "classify with `MODEL[@VERSION|@ALIAS]`", Required: true},
-					&cli.StringFlag{Name: "from", Usage: "read the images of `FOLDER`", Value: "incoming"},
-					&cli.StringFlag{Name: "to", Usage: "write the classified images into `FOLDER`", Value: "classified"},
+					&cli.StringFlag{Name: "from", Usage: "read the images of `FOLDER` instead of incoming"},
+					&cli.StringFlag{Name: "to", Usage: "write the classified images into `FOLDER` instead of classified"},
 				},
 				Action: newPipeline,
 			},
@@ -94,7 +103,8 @@ Examples:
 
 func newPipeline(c *cli.Context) error {
 	file := c.Args().First()
-	if err := starter.Write(file, starter.Options{Model: c.String("model"), From: c.String("from"), To: c.String("to")}); err != nil {
+	o := pipelines.Options{Pipeline: c.String("pipeline"), Model: c.String("model"), From: c.String("from"), To: c.String("to")}
+	if err := pipelines.Write(file, o); err != nil {
 		return fmt.Errorf("ingest new: %w", err)
 	}
 	_, err := printable.Fprintf(c.App.Writer, "wrote %s; run it: tkit ingest run %[1]s\n", file)

@@ -100,6 +100,8 @@ func TestMistakes(t *testing.T) {
 		{"[flowers, herbs@2]", "[flowers]\n        token: ${TKIT_TEST_SET}", 11, "name it in the field server", ""},
 		{"drop: {}", "http_client: {url: 'http://me:secret@host'}", 25, "a URL has a secret", ""},
 		{"drop: {}", "http_client: {url: 'http://me:${TKIT_TEST_SET}@host'}", 0, "", ""},
+		{"drop: {}", "http_client: {url: 'http://me:${TKIT_TEST_SET:secret}@host'}", 25, "a URL has a secret", ""},
+		{"drop: {}", "http_client: {url: 'http://host', basic_auth: {password: '${TKIT_TEST_UNSET:secret}'}}", 25, "the field password", ""},
 		{"drop: {}", "http_client: {url: 'http://host', headers: {Authorization: Bearer x}}", 25, "the header Authorization", ""},
 		{"drop: {}", "http_client: {url: 'http://host', basic_auth: {password: x}}", 25, "the field password", ""},
 		{"output:\n  broker:", "output:\n  broker:\n    copies: 2", 19, "has no copies", ""},

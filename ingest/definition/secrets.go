@@ -30,8 +30,9 @@ func specOf(view *service.ConfigView) (fieldSpec, error) {
 	return component.Config, err
 }
 
-// variable is a reference to an environment variable.
-var variable = regexp.MustCompile(`\$\{[^}]+\}`)
+// variable is a reference to an environment variable. One with a value after a colon, for
+// when it is not set, has that in clear text.
+var variable = regexp.MustCompile(`\$\{[^}:]+\}`)
 
 // password is a URL with a user and a password.
 var password = regexp.MustCompile(`://[^/@\s]*:[^/@\s]+@`)
