@@ -33,28 +33,29 @@ type Schema struct {
 	Begin func() error
 }
 
-// migration is one file of a schema.
-type migration struct {
-	schema  string
-	version int
-	name    string
-	script  string
+// A Migration is one file of a schema.
+type Migration struct {
+	Schema  string // its name
+	Version int
+	Name    string // of the file
+	Script  string
 }
 
-func (m migration) digest() string {
-	sum := sha256.Sum256([]byte(m.script))
+// Digest returns the SHA-256 of the script.
+func (m Migration) Digest() string {
+	sum := sha256.Sum256([]byte(m.Script))
 	return hex.EncodeToString(sum[:])
 }
 
 var migrationName = regexp.MustCompile(`^(\d{4})_[a-z0-9_]+\.sql$`)
 
 // load parses a schema's migrations, which must be numbered 1, 2, 3 …
-func load(r Schema) ([]migration, error) {
+func load(r Schema) ([]Migration, error) {
 	files, err := fs.ReadDir(r.Migrations, ".") // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("migrations of schema %s: %w", r.Name, err)
 	}
-	var all []migration
+	var all []Migration
 	for _, f := range files {
 		parts := migrationName.FindStringSubmatch(f.Name())
 		if parts == nil {
@@ -67,7 +68,7 @@ func load(r Schema) ([]migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("migrations of schema %s: %w", r.Name, err)
 		}
-		all = append(all, migration{r.Name, len(all) + 1, f.Name(), string(script)})
+		all = append(all, Migration{r.Name, len(all) + 1, f.Name(), string(script)})
 	}
 	return all, nil
 }
@@ -75,21 +76,15 @@ func load(r Schema) ([]migration, error) {
 // migrate applies pending migrations, each in its own transaction. If there are
 // none, it takes no lock.
 func (d *DB) migrate(ctx context.Context, schemas []Schema) error {
-	var known [][]migration
 	begin := make(map[string]func() error)
 	for _, r := range schemas {
-		migrations, err := load(r)
-		if err != nil {
-			return err
-		}
-		known = append(known, migrations)
 		if r.Begin != nil {
 			begin[r.Name] = r.Begin
 		}
 	}
-	var todo []migration
+	var todo []Migration
 	look := func(tx *sql.Tx) (err error) {
-		if todo, err = lacking(ctx, tx, known); err != nil {
+		if todo, err = lacking(ctx, tx, schemas); err != nil {
 			return d.named(err)
 		}
 		return nil
@@ -121,9 +116,9 @@ func (d *DB) migrate(ctx context.Context, schemas []Schema) error {
 }
 
 // askBegin calls Begin of the schemas without any tables.
-func askBegin(todo []migration, begin map[string]func() error) error {
+func askBegin(todo []Migration, begin map[string]func() error) error {
 	for _, m := range todo {
-		if ask := begin[m.schema]; m.version == 1 && ask != nil {
+		if ask := begin[m.Schema]; m.Version == 1 && ask != nil {
 			if err := ask(); err != nil {
 				return err
 			}
@@ -134,7 +129,7 @@ func askBegin(todo []migration, begin map[string]func() error) error {
 
 // lacking returns the pending migrations. It refuses a database that is not the
 // project's, is newer, or has a different history.
-func lacking(ctx context.Context, tx *sql.Tx, schemas [][]migration) ([]migration, error) {
+func lacking(ctx context.Context, tx *sql.Tx, schemas []Schema) ([]Migration, error) {
 	var id, tables, noted int
 	err := tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		count(*), count(*) FILTER (WHERE name = 'migrations') FROM sqlite_schema`).Scan(&id, &tables, &noted)
@@ -144,41 +139,45 @@ func lacking(ctx context.Context, tx *sql.Tx, schemas [][]migration) ([]migratio
 	if id != applicationID && (id != 0 || tables > 0) {
 		return nil, errors.New("this file belongs to another application; choose another home")
 	}
-	var todo []migration
-	for _, known := range schemas {
-		var done []migration
-		if noted > 0 && len(known) > 0 {
-			if done, err = applied(ctx, tx, known); err != nil {
+	var todo []Migration
+	for _, r := range schemas {
+		var digests []string
+		if noted > 0 {
+			if digests, err = texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", r.Name); err != nil {
 				return nil, err
 			}
 		}
-		todo = append(todo, known[len(done):]...)
+		more, err := r.Pending(digests)
+		if err != nil {
+			return nil, err
+		}
+		todo = append(todo, more...)
 	}
 	return todo, nil
 }
 
-// applied returns the migrations of one schema that are already applied.
-func applied(ctx context.Context, tx *sql.Tx, known []migration) ([]migration, error) {
-	schema := known[0].schema
-	digests, err := texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", schema)
+// Pending returns the migrations that a database lacks which has those with the given
+// digests. The error wraps ErrNewer if it has more of them, and says so if they differ.
+func (r Schema) Pending(digests []string) ([]Migration, error) {
+	known, err := load(r)
 	if err != nil {
 		return nil, err
 	}
 	if len(digests) > len(known) {
 		return nil, fmt.Errorf("%w: its %s tables have version %d and this tkit supports version %d: use the newer tkit",
-			ErrNewer, schema, len(digests), len(known))
+			ErrNewer, r.Name, len(digests), len(known))
 	}
 	for i, digest := range digests {
-		if digest != known[i].digest() {
+		if digest != known[i].Digest() {
 			return nil, fmt.Errorf("its %s tables were made by a %s that differs from this tkit's: use the tkit that made them",
-				schema, known[i].name)
+				r.Name, known[i].Name)
 		}
 	}
-	return known[:len(digests)], nil
+	return known[len(digests):], nil
 }
 
 // apply runs one migration and records it.
-func apply(ctx context.Context, tx *sql.Tx, m migration) error {
+func apply(ctx context.Context, tx *sql.Tx, m Migration) error {
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d;
 		CREATE TABLE IF NOT EXISTS migrations (
 			room    TEXT NOT NULL,
@@ -191,10 +190,10 @@ func apply(ctx context.Context, tx *sql.Tx, m migration) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, m.script); err != nil {
-		return fmt.Errorf("migration %s of schema %s: %w", m.name, m.schema, err)
+	if _, err := tx.ExecContext(ctx, m.Script); err != nil {
+		return fmt.Errorf("migration %s of schema %s: %w", m.Name, m.Schema, err)
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO migrations VALUES (?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))",
-		m.schema, m.version, m.name, m.digest())
+		m.Schema, m.Version, m.Name, m.Digest())
 	return err
 }
