@@ -30,7 +30,7 @@ var layers = [][]string{
 var internalLayers = [][]string{
 	{"pipeline", "signatures"},
 	{"bases", "commandline", "home", "independence", "postgrestest", "raster", "savedmodel"},
-	{"evaluation", "hdfs", "network", "page", "preprocessing", "present", "weightfile"},
+	{"evaluation", "hdfs", "network", "page", "postgres", "preprocessing", "present", "weightfile"},
 	{"bottlenecks", "cuda", "db", "disjoint", "durable", "fuzztest", "guard", "inputfile", "logtest", "needs", "printable", "spelling", "tensorflow", "testserver", "timespan", "ttytest", "workfolder"},
 }
 

@@ -74,9 +74,9 @@ func (r *Registry) Generation(ctx context.Context) (id int64, err error) {
 }
 
 // Watch yields every event after the generation since when it happens, in any
-// process. It polls at intervals; a poll takes some microseconds. An error means that
-// a poll failed; the next one yields the missed events. The sequence ends with the
-// context.
+// process. A store that is not told of changes is polled at the given intervals; a poll
+// takes some microseconds. An error means that the store cannot be read now; later the
+// missed events follow. The sequence ends with the context.
 //
 // To follow the aliases without missing a change, call Generation, read the aliases
 // with List, and watch from that generation on.

@@ -1,7 +1,7 @@
 // Package metadata defines what a registry stores besides its blobs: models, their
 // versions and aliases, and the history of all changes. The registry implements the
-// rules; a [Store] stores rows. Package sqlite is the store of a home, and
-// metadatatest the test suite of stores.
+// rules; a [Store] stores rows. Package sqlite is the store of a home, package postgres
+// one that several servers share, and metadatatest the test suite of stores.
 package metadata
 
 import (
@@ -23,14 +23,18 @@ type Store interface {
 	// View calls f once. All its reads are from one state of the store.
 	View(ctx context.Context, f func(Reader) error) error
 
-	// Update calls f once, in the only transaction that may write at that time. When
+	// Update calls f in the only transaction that may write at that time. When
 	// Update returns nil, the writes of f are durable and visible to every Find and
-	// View that begins afterwards. Otherwise nothing was written.
+	// View that begins afterwards. Otherwise nothing was written, unless the error says
+	// that this is not known. A store that finds out only at the end that it cannot
+	// commit what f wrote calls f again.
 	Update(ctx context.Context, f func(Writer) error) error
 
 	// Changes yields nil immediately, and then whenever the store may have been
-	// written to since the last element. It polls at intervals. An error means that
-	// a poll failed; polling continues. The sequence ends with the context.
+	// written to since the last element. A store that is not told of changes looks for
+	// them at the given intervals. An error means that the store cannot be read now;
+	// Changes continues, and tries again after the interval. The sequence ends with
+	// the context.
 	Changes(ctx context.Context, every time.Duration) iter.Seq[error]
 
 	// Check reads everything and returns the damage that the store itself

@@ -13,6 +13,7 @@ import (
 	"tkit/internal/db"
 	"tkit/internal/home"
 	"tkit/registry/metadata"
+	"tkit/registry/metadata/rows"
 )
 
 //go:embed migrations/*.sql
@@ -25,6 +26,8 @@ type Store struct {
 }
 
 var _ metadata.Store = (*Store)(nil)
+
+var dialect = rows.Dialect{LastEvent: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"}
 
 // Open opens the store of the home in a folder and creates missing tables. It refuses
 // a database that does not belong to the home; see [home.Open].
@@ -54,14 +57,9 @@ func OpenAlone(ctx context.Context, folder string) (*Store, error) {
 func prepare(ctx context.Context, d *db.DB) (*Store, error) {
 	s := &Store{db: d}
 	var err error
-	s.byNumber, err = d.Reader().PrepareContext(ctx,
-		`SELECT v.version, v.digest, d.event IS NOT NULL FROM versions AS v LEFT JOIN deletions AS d USING (model, version)
-		WHERE v.model = ? AND v.version = ?`)
+	s.byNumber, err = d.Reader().PrepareContext(ctx, rows.ByNumber)
 	if err == nil {
-		s.byAlias, err = d.Reader().PrepareContext(ctx,
-			`SELECT v.version, v.digest, d.event IS NOT NULL FROM aliases AS a JOIN versions AS v USING (model, version)
-			LEFT JOIN deletions AS d ON d.model = v.model AND d.version = v.version
-			WHERE a.model = ? AND a.name = ?`)
+		s.byAlias, err = d.Reader().PrepareContext(ctx, rows.ByAlias)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -96,12 +94,12 @@ func (s *Store) Find(ctx context.Context, model string, number int, alias string
 
 // View implements metadata.Store.
 func (s *Store) View(ctx context.Context, f func(metadata.Reader) error) error {
-	return s.db.Read(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
+	return s.db.Read(ctx, func(tx *sql.Tx) error { return f(rows.In(ctx, tx, dialect)) })
 }
 
 // Update implements metadata.Store.
 func (s *Store) Update(ctx context.Context, f func(metadata.Writer) error) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
+	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(rows.In(ctx, tx, dialect)) })
 }
 
 // Changes implements metadata.Store. A poll takes some microseconds.
