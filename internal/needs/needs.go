@@ -53,17 +53,26 @@ func Shell(t testing.TB, name string) string {
 func Postgres(t testing.TB) string {
 	t.Helper()
 	skip(t, "PostgreSQL")
+	programs, err := FindPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return programs
+}
+
+// FindPostgres is Postgres for code that runs outside of a test.
+func FindPostgres() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
-			return filepath.Dir(path)
+			return filepath.Dir(path), nil
 		}
 	}
 	// Debian does not have them in the path.
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		t.Fatal("no PostgreSQL for the tests: run scripts/install-postgres, or install the package postgresql")
+		return "", errors.New("no PostgreSQL: run scripts/install-postgres, or install the package postgresql")
 	}
-	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }))
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })), nil
 }
 
 // Redis returns the path of a program that is a Redis server if it is called

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,56 +55,75 @@ type process struct {
 // Start starts a server, which ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{programs: needs.Postgres(t)}
-	var err error
-	// A socket's path has at most 107 bytes, which the folder of a test may exceed.
-	if s.dir, err = os.MkdirTemp("", "pgtest-"); err != nil {
+	s, err := Launch(t.Context(), needs.Postgres(t))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.Stop(t)
-		if err := os.RemoveAll(s.dir); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// Launch starts a server with the programs of a folder. Close ends it.
+func Launch(ctx context.Context, programs string) (_ *Server, err error) {
+	s := &Server{programs: programs}
+	// A socket's path has at most 107 bytes, which the folder of a test may exceed.
+	if s.dir, err = os.MkdirTemp("", "pgtest-"); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.launch(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close ends the server and removes its data.
+func (s *Server) Close() error { return errors.Join(s.stop(), os.RemoveAll(s.dir)) }
+
+// prepare makes the folder of the databases.
+func (s *Server) prepare() error {
 	if os.Geteuid() == 0 { // PostgreSQL refuses to be run by root
-		s.leaveRoot(t)
+		if err := s.leaveRoot(); err != nil {
+			return err
+		}
 	}
 	passwords := filepath.Join(s.dir, "password")
 	if err := os.WriteFile(passwords, []byte(Password+"\n"), 0o644); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	initdb := s.command("initdb", "--pgdata="+s.data(), "--username="+User, "--pwfile="+passwords, "--auth=scram-sha-256",
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
+		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	s.Restart(t)
-	return s
+	return nil
 }
 
 // leaveRoot makes the server run as the account of the Debian package, or as nobody.
-func (s *Server) leaveRoot(t testing.TB) {
-	t.Helper()
+func (s *Server) leaveRoot() error {
 	account, err := user.Lookup("postgres")
 	if err != nil {
 		account, err = user.Lookup("nobody")
 	}
 	if err != nil {
-		t.Fatalf("no account for PostgreSQL, which refuses to be run by root: %v", err)
+		return fmt.Errorf("no account for PostgreSQL, which refuses to be run by root: %w", err)
 	}
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	gid, err := strconv.ParseUint(account.Gid, 10, 32)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	s.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
-		t.Fatal(err)
-	}
+	return os.Chown(s.dir, int(uid), int(gid))
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -118,6 +138,13 @@ func (s *Server) command(program string, args ...string) *exec.Cmd {
 // Restart starts the server again after Stop, and returns when it accepts connections.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
+	if err := s.launch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch starts the process, and returns when it accepts connections.
+func (s *Server) launch(ctx context.Context) error {
 	cmd := s.command("postgres", "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off",
 		"-c", "shared_buffers=8MB", "-c", "max_connections=50", "-c", "autovacuum=off", "-c", "unix_socket_permissions=0777")
 	var log bytes.Buffer
@@ -136,39 +163,45 @@ func (s *Server) Restart(t testing.TB) {
 		}
 	}()
 	if err := <-started; err != nil {
-		t.Fatal(err)
+		return err
 	}
 	s.running = p
 	db, err := sql.Open("pgx", s.DSN("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for db.PingContext(ctx) != nil {
 		select {
 		case err := <-p.ended:
 			s.running = nil
-			t.Fatalf("the server ended: %v\n%s", err, log.String())
+			return fmt.Errorf("the server ended: %w\n%s", err, log.String())
 		case <-ctx.Done():
-			t.Fatal("the server does not accept connections")
+			return errors.New("the server does not accept connections")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+	return nil
 }
 
 // Stop ends the server at once, as a crash would, and its connections with it.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
-	if s.running == nil {
-		return
-	}
-	if err := s.running.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+func (s *Server) stop() error {
+	if s.running == nil {
+		return nil
+	}
+	err := s.running.cmd.Process.Signal(syscall.SIGQUIT)
 	<-s.running.ended
 	s.running = nil
+	return err
 }
 
 // DSN returns the connection string of a database.
@@ -179,16 +212,25 @@ func (s *Server) DSN(database string) string {
 // Database creates an empty database and returns its connection string.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := "test" + strconv.FormatInt(s.databases.Add(1), 10)
-	db, err := sql.Open("pgx", s.DSN("postgres"))
+	dsn, err := s.Create(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	return dsn
+}
+
+// Create is Database for code that runs outside of a test.
+func (s *Server) Create(ctx context.Context) (dsn string, err error) {
+	name := "test" + strconv.FormatInt(s.databases.Add(1), 10)
+	db, err := sql.Open("pgx", s.DSN("postgres"))
+	if err != nil {
+		return "", err
 	}
-	return s.DSN(name)
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	return s.DSN(name), nil
 }
 
 // WrongPassword returns a connection string with a password that the server refuses.
