@@ -25,7 +25,7 @@ MAKEFLAGS += --no-print-directory
 export FUZZTIME FUZZMIN
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-hadoop deps-kafka deps-opensearch shells postgres redis chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-plugins bench release manifests test-release clean
+.PHONY: help deps deps-hadoop deps-kafka deps-opensearch shells postgres redis chromium launcher build check test unraced race soak fuzz lint demo demo-digits demo-ingest demo-plugins bench release manifests test-release clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -111,6 +111,9 @@ demo: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## a real job on phot
 
 demo-digits: build $(if $(filter hdfs,$(DEMO_STORE)),deps-hadoop) ## the workflow on included scans, without downloads (DEMO_STORE=hdfs)
 	@DEMO_STORE=$(DEMO_STORE) scripts/demo-digits
+
+demo-ingest: build deps-hadoop deps-kafka deps-opensearch postgres ## a pipeline with real HDFS, PostgreSQL, OpenSearch, Kafka and mail, killed in the middle
+	@scripts/demo-ingest
 
 demo-plugins: build .deps/python/installed ## train on poor scans with and without the example plugins, and serve
 	@scripts/demo-plugins
