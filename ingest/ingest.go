@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
@@ -58,6 +59,10 @@ type Options struct {
 // grace is how long the images in flight may take when a run is stopped. What is not
 // delivered then is delivered by the next run.
 const grace = 30 * time.Second
+
+// failedGrace is that time if the run has failed. Then an image may wait for an output
+// that it will never reach.
+const failedGrace = time.Second
 
 // Lint returns the mistakes in the file of a pipeline.
 func Lint(ctx context.Context, file string) (definition.Report, error) {
@@ -135,9 +140,18 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	}
 	defer func() { err = errors.Join(err, r.Letters.Close()) }()
 	defer func() { err = errors.Join(err, r.Close()) }()
+	var checking sync.WaitGroup
+	defer checking.Wait()
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	r.Fail = fail
+	if topic, is := r.Letters.(*kafka.Letters); is {
+		checking.Go(func() {
+			if err := topic.Check(running); err != nil {
+				fail(err)
+			}
+		})
+	}
 	started := func() {}
 	if !o.Replay { // its run may be in progress, and keeps the status
 		ob, err := observe(ctx, o, r, d.Graph, s)
@@ -161,13 +175,11 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	}
 	o.Log.InfoContext(ctx, "running", "pipeline", d.Name)
 	started()
-	if err := runStream(running, stream); err != nil {
-		return err
-	}
+	err = runStream(running, stream)
 	if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
 		return cause
 	}
-	return nil
+	return err
 }
 
 // openLetters opens the dead letters of a pipeline.
@@ -225,8 +237,11 @@ func build(d *definition.Definition, r *components.Run, o Options) (*service.Str
 // in flight.
 func runStream(ctx context.Context, s *service.Stream) error {
 	err := s.Run(ctx)
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() == nil:
 		return err
+	case context.Cause(ctx) != ctx.Err():
+		return s.StopWithin(failedGrace)
 	}
 	return s.StopWithin(grace)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"tkit/ingest/kafka"
 	"tkit/ingest/sink"
+	"tkit/ingest/web"
 )
 
 // KafkaInput is the name of the input whose images several processes can share.
@@ -56,6 +58,8 @@ func (f *fields) cluster(r *Run) kafka.Cluster {
 		f.err = errors.New("certificate and key belong together")
 	case !c.TLS && c.CA+c.Certificate != "":
 		f.err = errors.New("ca and certificate are for TLS: set tls: true")
+	case !c.TLS && c.User != "" && c.Mechanism == "PLAIN" && slices.ContainsFunc(c.Brokers, elsewhere):
+		f.err = errors.New("the password would be readable on the network: set tls: true, or use another mechanism")
 	}
 	for _, path := range []*string{&c.CA, &c.Certificate, &c.Key} {
 		if *path != "" {
@@ -63,6 +67,12 @@ func (f *fields) cluster(r *Run) kafka.Cluster {
 		}
 	}
 	return c
+}
+
+// elsewhere reports whether a broker is on another machine.
+func elsewhere(broker string) bool {
+	host, _, err := net.SplitHostPort(broker)
+	return err != nil || !web.IsLocal(host)
 }
 
 func kafkaInputSpec() *service.ConfigSpec {

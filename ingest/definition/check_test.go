@@ -93,6 +93,7 @@ func TestMistakes(t *testing.T) {
 		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: tkit_x", 14, "the field token has a secret in clear text", ""},
 		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topic: dead, user: u, password: p}}", 2, "the field password has a secret in clear text", ""},
 		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topic: dead, user: u}}", 2, "belong together", ""},
+		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topic: dead, user: u, password: '${TKIT_TEST_SET}', mechanism: PLAIN}}", 2, "readable on the network", ""},
 		{"name: flowers", "name: flowers\ndelivery: {dead_letter_topic: {brokers: ['k:9092'], topics: dead}}", 2, `no field "topics"`, `"topic"`},
 		{"name: flowers", "name: flowers\ndelivery: {ordered_by: '@camera ='}", 2, "expected", ""},
 		{"[flowers, herbs@2]", "[flowers]\n        server: http://localhost:1\n        token: ${TKIT_TEST_SET}", 0, "", ""},

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 
@@ -102,10 +103,14 @@ func (c Cluster) mechanism() (sasl.Mechanism, error) {
 }
 
 // Refused reports whether an error of opening a consumer or a producer is one that no
-// repetition changes: the cluster refuses the user or a certificate is not trusted, a
-// topic or a file does not exist.
+// repetition changes: the cluster refuses the user or the certificate, its certificate is
+// not trusted, a topic or a file does not exist.
 func Refused(err error) bool {
 	if _, is := errors.AsType[*tls.CertificateVerificationError](err); is || errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	// An alert of TLS, by which the broker refuses the certificate of the client.
+	if e, is := errors.AsType[*net.OpError](err); is && e.Op == "remote error" {
 		return true
 	}
 	return slices.ContainsFunc(refusals, func(one error) bool { return errors.Is(err, one) })
@@ -116,12 +121,16 @@ var refusals = []error{
 	kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.UnknownTopicOrPartition,
 }
 
-// ping returns an error if no broker answers.
+// ping returns an error if no broker answers, or if one refuses the client.
 func ping(ctx context.Context, client *kgo.Client) error {
-	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("kafka: no broker answers: %w", err)
+	err := client.Ping(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case Refused(err):
+		return fmt.Errorf("kafka: the connection is refused: %w", err)
 	}
-	return nil
+	return fmt.Errorf("kafka: no broker answers: %w", err)
 }
 
 // Stage is the stage of failures of Kafka.

@@ -40,13 +40,18 @@ func fill(t *testing.T, b *kafkatest.Broker, n int, partitions int32) (topic str
 
 func open(t *testing.T, b *kafkatest.Broker, group string, topics ...string) *kafka.Consumer {
 	t.Helper()
-	c, err := kafka.OpenConsumer(t.Context(), kafka.ConsumerOptions{
-		Cluster: kafka.Cluster{Brokers: []string{b.Address()}}, Topics: topics, Group: group, Once: true, Session: 6 * time.Second, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	c, err := kafka.OpenConsumer(t.Context(), consuming(t, kafka.Cluster{Brokers: []string{b.Address()}}, group, topics...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func consuming(t *testing.T, cluster kafka.Cluster, group string, topics ...string) kafka.ConsumerOptions {
+	t.Helper()
+	return kafka.ConsumerOptions{
+		Cluster: cluster, Topics: topics, Group: group, Once: true, Session: 6 * time.Second, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
 }
 
 func next(t *testing.T, c *kafka.Consumer) *kafka.Record {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tkit/ingest/deadletter"
@@ -69,6 +70,22 @@ func OpenLetters(o LettersOptions) (*Letters, error) {
 		return nil, err
 	}
 	return &Letters{options: o, producer: p, replayed: make(map[string]*Record), attempts: make(map[string]int), kept: make(map[string]int)}, nil
+}
+
+// Check returns an error if the cluster refuses the client, or if the topic does not
+// exist. A cluster that does not answer is no error.
+func (l *Letters) Check(ctx context.Context) error {
+	err := ping(ctx, l.producer.client)
+	if err == nil {
+		var topics kadm.TopicDetails
+		if topics, err = kadm.NewClient(l.producer.client).ListTopics(ctx, l.options.Topic); err == nil {
+			err = topics.Error()
+		}
+	}
+	if err == nil || !Refused(err) {
+		return nil
+	}
+	return fmt.Errorf("dead letters: topic %s: %w", l.options.Topic, err)
 }
 
 // Put writes a letter and returns when all replicas in sync have it, or when it is in

@@ -246,18 +246,31 @@ func TestBrokerDown(t *testing.T) {
 	s.check(t, len(records)-bad, bad)
 }
 
-// What no repetition changes ends the run.
+// What no repetition changes ends the run, and the images stay. The password is neither
+// in the error nor in the log.
 func TestMisconfigured(t *testing.T) {
+	b := broker(t)
+	t.Setenv("TEST_PASSWORD", "wrong-"+kafkatest.Password)
+	secure := fmt.Sprintf("{brokers: ['%s'], tls: true, ca: '%s', user: %s, password: '${TEST_PASSWORD}', ", b.WithPassword(), b.CA(), kafkatest.User)
 	for _, c := range []struct{ old, new, want string }{
 		{"topics: [IN]", "topics: [missing]", "missing"},
 		{"    group: IN", "    group: IN\n    tls: true\n    ca: missing.pem", "missing.pem"},
 		{"          images: OUT", "          images: OUT\n          tls: true\n          ca: missing.pem", "missing.pem"},
+		{"      - tkit_folder: {path: out}", "      - tkit_kafka: " + secure + "images: OUT}", "SASL_AUTHENTICATION_FAILED"},
+		{"  attempts: 2", "  dead_letter_topic: " + secure + "topic: OUT}", "SASL_AUTHENTICATION_FAILED"},
+		{"  attempts: 2", "  dead_letter_topic: {brokers: [BROKER], topic: missing}", "missing"},
 	} {
 		s := newStream(t, strings.Replace(pipeline, c.old, c.new, 1))
 		s.broker.Put(t, s.in, &kgo.Record{Value: []byte("image")})
-		_, err := ingest.Run(t.Context(), runOptions(s.file, slog.New(slog.DiscardHandler)))
+		var log bytes.Buffer
+		options := runOptions(s.file, slog.New(slog.NewTextHandler(&log, nil)))
+		options.Once = false
+		_, err := ingest.Run(t.Context(), options)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.new, err)
+		}
+		if strings.Contains(fmt.Sprint(err)+log.String(), kafkatest.Password) {
+			t.Errorf("the password is in the error or in the log: %v\n%s", err, &log)
 		}
 	}
 }

@@ -75,6 +75,9 @@ func Start() (*Broker, error) {
 	if err == nil {
 		err = b.launch()
 	}
+	if err == nil {
+		err = b.addUser()
+	}
 	if err != nil {
 		b.Stop()
 		return nil, fmt.Errorf("kafkatest: %w", err)
@@ -97,10 +100,16 @@ func (b *Broker) Stop() {
 // Address is the broker's host:port.
 func (b *Broker) Address() string { return "127.0.0.1:" + strconv.Itoa(b.ports.Base) }
 
-// Restart kills the broker and starts it again with its data.
+// Kill ends the broker as a crash would. Up starts it again.
+func (b *Broker) Kill() { b.process.Kill() }
+
+// Up starts a broker that was killed again, with its data.
+func (b *Broker) Up() error { return b.launch() }
+
+// Restart kills the broker and starts it again.
 func (b *Broker) Restart() error {
-	b.process.Kill()
-	return b.launch()
+	b.Kill()
+	return b.Up()
 }
 
 // MaxMessage is the size of the largest message that the broker takes, in bytes.
@@ -109,10 +118,9 @@ const MaxMessage = 1 << 20
 const configuration = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,TLS://%[5]s,MUTUAL://%[6]s,PASSWORD://%[7]s
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,TLS://%[5]s,MUTUAL://%[6]s,PASSWORD://%[7]s
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs=%[3]s
 message.max.bytes=%[4]d
 num.partitions=1
@@ -149,8 +157,10 @@ func (b *Broker) prepare() (err error) {
 	}
 	// What Kafka's own tool to format a folder writes.
 	const identity = "version=1\ncluster.id=a2Fma2EtZm9yLXRlc3RzLg\nnode.id=1\ndirectory.id=ZGlyZWN0b3J5LW9mLXRlcw\n"
-	settings := fmt.Sprintf(configuration, b.ports.Base, b.ports.Base+1, b.data(), MaxMessage)
+	settings := fmt.Sprintf(configuration, b.ports.Base, b.ports.Base+1, b.data(), MaxMessage, b.TLS(), b.Mutual(), b.WithPassword()) +
+		fmt.Sprintf(listeners, b.certificate(), b.CA(), User, Password)
 	return errors.Join(
+		b.writeCertificates(),
 		os.WriteFile(filepath.Join(b.data(), "meta.properties"), []byte(identity), 0o600),
 		os.WriteFile(b.settings(), []byte(settings), 0o600))
 }
