@@ -23,7 +23,7 @@ const (
 
 // copying measures a pipeline without a model.
 func copying(ctx context.Context, dir string, files, rounds int) (_ measure.Row, err error) {
-	in, out, copied := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "copied")
+	in := filepath.Join(dir, "in")
 	if err := fill(in, files, fileSize); err != nil {
 		return measure.Row{}, err
 	}
@@ -31,24 +31,17 @@ func copying(ctx context.Context, dir string, files, rounds int) (_ measure.Row,
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return measure.Row{}, err
 	}
-	p, err := newPipeline(ctx, home, dir, fmt.Sprintf("name: overhead\ninput: {tkit_directory: {path: %q, settle: 1ms}}\noutput: {tkit_folder: {path: %q}}\n", in, out))
-	if err != nil {
-		return measure.Row{}, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	// Each round has new folders: for minutes after files were deleted, ext4 is slow to
+	// create others.
+	round := 0
 	pipeline, plain, ratio, err := measure.Interleave(rounds,
 		func() (float64, error) {
-			if err := p.forget(out); err != nil {
-				return 0, err
-			}
-			return p.run(ctx, files)
+			round++
+			return through(ctx, home, dir, in, filepath.Join(dir, fmt.Sprint("out-", round)), files)
 		},
 		func() (float64, error) {
-			if err := p.forget(copied); err != nil {
-				return 0, err
-			}
 			begun := time.Now()
-			err := copyAll(in, copied, files)
+			err := copyAll(in, filepath.Join(dir, fmt.Sprint("copied-", round)), files)
 			return float64(files) / time.Since(begun).Seconds(), err
 		})
 	return measure.Row{
@@ -56,6 +49,19 @@ func copying(ctx context.Context, dir string, files, rounds int) (_ measure.Row,
 		Measured: pipeline, Reference: wanted, Ratio: pipeline / wanted, Target: 1,
 		Note: fmt.Sprintf("copying alone %.0f a second, %.2f of which it reaches", plain, ratio),
 	}, err
+}
+
+// through runs a pipeline without a model.
+func through(ctx context.Context, home, dir, in, out string, files int) (_ float64, err error) {
+	p, err := newPipeline(ctx, home, dir, fmt.Sprintf("name: overhead\ninput: {tkit_directory: {path: %q, settle: 1ms}}\noutput: {tkit_folder: {path: %q}}\n", in, out))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.forget(); err != nil {
+		return 0, err
+	}
+	return p.run(ctx, files)
 }
 
 // fill makes files of random bytes, numbered from 0.

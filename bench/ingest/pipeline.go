@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -62,11 +61,5 @@ func (p *pipeline) run(ctx context.Context, images int) (float64, error) {
 	return float64(images) / ended.Sub(<-first).Seconds(), err
 }
 
-// forget removes what earlier runs have left in the home and in folders.
-func (p *pipeline) forget(folders ...string) error {
-	err := os.RemoveAll(filepath.Join(p.home, "ingest"))
-	for _, f := range folders {
-		err = errors.Join(err, os.RemoveAll(f))
-	}
-	return err
-}
+// forget removes what earlier runs have left in the home.
+func (p *pipeline) forget() error { return os.RemoveAll(filepath.Join(p.home, "ingest")) }

@@ -20,7 +20,7 @@ import (
 type Files struct {
 	folder    string
 	temporary *workfolder.Folder // files that are being written
-	commits   *commit.Group[pending]
+	syncs     *commit.Group[unsynced]
 
 	mu   sync.Mutex
 	made map[string]bool // folders that are durable, by their names
@@ -41,13 +41,13 @@ func Open(path string) (*Files, error) {
 		return nil, err
 	}
 	f := &Files{folder: path, temporary: temporary, made: make(map[string]bool)}
-	f.commits = commit.NewGroup(mostTogether, f.commit)
+	f.syncs = commit.NewGroup(mostTogether, f.sync)
 	return f, nil
 }
 
 // Close ends the use of the files.
 func (f *Files) Close() error {
-	f.commits.Close()
+	f.syncs.Close()
 	return f.temporary.Close()
 }
 
@@ -62,7 +62,7 @@ func (f *Files) Put(ctx context.Context, folder string, files []sink.File) error
 			return errors.Join(err, p.discard())
 		}
 	}
-	return f.commits.Do(ctx, p)
+	return f.commit(ctx, p)
 }
 
 // Size implements [sink.Files].

@@ -1,24 +1,19 @@
 package folder
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"tkit/ingest/commit"
 	"tkit/ingest/sink"
 	"tkit/internal/durable"
 )
 
-// mostTogether is the maximum number of images that become durable together.
-const mostTogether = 256
-
-// fewFiles is the number of files, or of folders, up to which each is written to disk
-// for itself. More are written together, with everything else in the file system.
-const fewFiles = 4
-
-// pending are files that are written, and not durable and without their names yet.
+// pending are files that are written, and do not have their names yet.
 type pending struct {
 	folder string // where they belong
 	names  []string
@@ -44,73 +39,77 @@ func (p *pending) discard() (err error) {
 	return err
 }
 
-// name closes the files and gives them their names, in their order.
+// name closes the files and gives them their names, in their order, up to the first
+// that fails. It removes the others.
 func (p *pending) name() (err error) {
 	for i, f := range p.open {
 		if err = errors.Join(err, f.Close()); err == nil {
-			err = os.Rename(f.Name(), filepath.Join(p.folder, p.names[i]))
+			err = rename(f.Name(), filepath.Join(p.folder, p.names[i]))
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}
 	return err
 }
 
-// commit makes the files of some images durable, then gives them their names, then makes
-// the names durable.
-func (f *Files) commit(all []pending) []error {
-	errs := make([]error, len(all))
-	if err := f.syncFiles(all); err != nil {
-		for i, p := range all {
-			errs[i] = errors.Join(err, p.discard())
-		}
-		return errs
-	}
-	folders := make(map[string]bool)
-	failed := false
-	for i, p := range all {
-		errs[i] = p.name()
-		failed = failed || errs[i] != nil
-		folders[p.folder] = true
-	}
-	if err := f.syncFolders(folders); err != nil {
-		for i := range errs {
-			errs[i] = errors.Join(errs[i], err)
-		}
-		failed = true
-	}
-	if !failed {
-		return nil
-	}
-	return errs
-}
-
-func (f *Files) syncFiles(all []pending) error {
-	files := 0
-	for _, p := range all {
-		files += len(p.open)
-	}
-	if files > fewFiles {
-		return f.syncAll()
-	}
-	for _, p := range all {
-		for _, one := range p.open {
-			if err := one.Sync(); err != nil {
-				return err
-			}
-		}
+// rename is os.Rename without its look at what has the new name.
+func rename(from, to string) error {
+	if err := unix.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
 }
 
-func (f *Files) syncFolders(folders map[string]bool) error {
-	if len(folders) > fewFiles {
-		return f.syncAll()
+// commit makes the files durable, then gives them their names, then makes the names
+// durable.
+func (f *Files) commit(ctx context.Context, p pending) error {
+	if err := f.syncs.Do(ctx, unsynced{files: p.open}); err != nil {
+		return errors.Join(err, p.discard())
+	}
+	if err := p.name(); err != nil {
+		return err
+	}
+	return f.syncs.Do(ctx, unsynced{folder: p.folder})
+}
+
+// unsynced is what one image needs on disk next: the content of its files, or the names
+// in its folder. One writing of the file system serves some images in either state.
+type unsynced struct {
+	files  []*os.File
+	folder string
+}
+
+// mostTogether is the maximum number of images that are made durable together.
+const mostTogether = 256
+
+// few is the number of files and folders up to which each is written to disk for
+// itself. More are written together, with everything else in the file system.
+const few = 4
+
+// sync makes all of it durable.
+func (f *Files) sync(all []unsynced) []error {
+	files, folders := 0, make(map[string]error)
+	for _, u := range all {
+		files += len(u.files)
+		if u.folder != "" {
+			folders[u.folder] = nil
+		}
+	}
+	if files+len(folders) > few {
+		return commit.All(len(all), f.syncAll())
 	}
 	for folder := range folders {
-		if err := durable.SyncFolder(folder); err != nil {
-			return err
+		folders[folder] = durable.SyncFolder(folder)
+	}
+	errs := make([]error, len(all))
+	for i, u := range all {
+		errs[i] = folders[u.folder]
+		for _, one := range u.files {
+			errs[i] = errors.Join(errs[i], one.Sync())
 		}
 	}
-	return nil
+	return errs
 }
 
 // syncAll writes the file system to disk. It reports errors from Linux 5.8 on.

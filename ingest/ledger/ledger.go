@@ -43,7 +43,7 @@ func Open(ctx context.Context, path string) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	d, err := db.Open(ctx, path, db.Schema{Name: "ingest", Migrations: scripts})
+	d, err := db.OpenBuffered(ctx, path, db.Schema{Name: "ingest", Migrations: scripts})
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,10 @@ func (l *Ledger) Delivered(ctx context.Context, e Entry) (bool, error) {
 	return true, nil
 }
 
-// Record remembers that a file was delivered, and returns when that is on disk.
-// Calls at the same time share a transaction. If ctx ends first, the file may still be
-// remembered.
+// Record remembers that a file was delivered, also if the process is killed afterwards.
+// When the machine fails, the last files may be forgotten; they are delivered again,
+// which the sinks recognize. So the ledger need not wait for the disk. Calls at the same
+// time share a transaction. If ctx ends first, the file may still be remembered.
 func (l *Ledger) Record(ctx context.Context, e Entry) error {
 	err := l.records.Do(ctx, e)
 	if errors.Is(err, commit.ErrClosed) {

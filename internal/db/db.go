@@ -42,6 +42,18 @@ type DB struct {
 // Two DBs in one process may share a file, but nothing else in the process may
 // open and close it: that would release SQLite's locks on it.
 func Open(ctx context.Context, path string, schemas ...Schema) (*DB, error) {
+	return open(ctx, path, "FULL", schemas)
+}
+
+// OpenBuffered is Open for a database whose last changes can be made again: they
+// survive the end of every process, but some may be lost when the machine fails, the
+// last ones first. The database stays consistent. Commits then need not wait for the
+// disk.
+func OpenBuffered(ctx context.Context, path string, schemas ...Schema) (*DB, error) {
+	return open(ctx, path, "NORMAL", schemas)
+}
+
+func open(ctx context.Context, path, synchronous string, schemas []Schema) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -50,7 +62,7 @@ func Open(ctx context.Context, path string, schemas ...Schema) (*DB, error) {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	d := &DB{path: path}
-	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", "_pragma=journal_mode(WAL)")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", "_pragma=journal_mode(WAL)&_pragma=synchronous("+synchronous+")")); err != nil {
 		return nil, d.named(err)
 	}
 	d.write.SetMaxOpenConns(1)
@@ -98,12 +110,12 @@ func create(path string) error {
 	return f.Close()
 }
 
-// dsn returns the settings of connections. Commits are durable when they
-// return; double quotes never mean strings; SQL cannot damage the file itself.
+// dsn returns the settings of connections: double quotes never mean strings, and SQL
+// cannot damage the file itself.
 func dsn(path, begin, more string) string {
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path}
 	return u.String() + "?mode=rw&_defensive=1&_dqs=0&_txlock=" + begin + "&_busy_timeout=" + busyTimeout +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&" + more
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&" + more
 }
 
 // Close waits for the transactions in progress and closes the database.
@@ -122,8 +134,8 @@ func (d *DB) Read(ctx context.Context, f func(*sql.Tx) error) error {
 }
 
 // Write runs f in a write transaction, after waiting for other writers in this
-// and other processes. If Write returns nil, the changes are committed and
-// durable; otherwise nothing has changed.
+// and other processes. If Write returns nil, the changes are committed and, unless
+// the database is buffered, durable; otherwise nothing has changed.
 func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	return d.transaction(ctx, d.write, f)
 }
