@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +23,7 @@ type Authority struct {
 	current        atomic.Pointer[Policy] // see Policy
 	groups         Groups
 	cache          *groupCache
-	log            *audit.Log
+	log            audit.Log
 	as             string // the system account of this process
 	administrators []Principal
 }
@@ -91,7 +90,7 @@ func open(ctx context.Context, home string, store OpenStore, groups Groups) (_ *
 	}
 	a.cache = newGroupCache(a.groupsOf)
 	if a.owner, a.administrators, err = administrators(home); err == nil {
-		a.log, err = audit.Open(filepath.Join(home, "audit"), a.store)
+		a.log, err = a.store.OpenLog()
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.store.Close())
@@ -111,7 +110,7 @@ func (a *Authority) Close() error {
 }
 
 // Log returns the audit log.
-func (a *Authority) Log() *audit.Log { return a.log }
+func (a *Authority) Log() audit.Log { return a.log }
 
 // administrators are the owner of a home's folder and the superuser: they can
 // change its files anyway.

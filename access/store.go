@@ -9,12 +9,15 @@ import (
 
 // A Store keeps the rows of a home's policy, and the end of its audit log. The rules
 // are in this package; a store keeps rows. Package access/sqlite has the store in a
-// home's own database, and access/storetest the tests that every store passes.
+// home's own database, package access/postgres one that several servers share, and
+// access/storetest the tests that every store passes.
 //
 // The methods may be called concurrently, also by several processes that share the
 // store.
 type Store interface {
-	audit.Head
+	// OpenLog opens the home's audit log, whose end the store keeps. It is closed
+	// before the store.
+	OpenLog() (audit.Log, error)
 
 	// Generation returns a number that grows with every change of the rows. It must be
 	// cheap: commands call it before every decision, and a server about once a

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,30 @@ const fileSize = 64 << 20
 
 // A Log is appended to by any number of processes. Its methods may be called
 // concurrently.
-type Log struct {
+type Log interface {
+	// Append writes a record and returns when the record and the new end are durable.
+	// The recorded action must not begin before that, and not at all if Append fails.
+	Append(ctx context.Context, r Record) error
+	// Records yields the log's records, the oldest first, without verifying them. An
+	// error is yielded once, last.
+	Records(ctx context.Context) iter.Seq2[Record, error]
+	// Verify reads the whole log and returns all differences from what was written.
+	// Known are positions that were stored earlier; the end is always compared. The
+	// error means that it could not read the log.
+	Verify(ctx context.Context, known ...Position) (Verification, error)
+	// Compare compares the end of the log with its anchor. The error wraps ErrMissing
+	// or ErrAhead. It does not find records that were changed; see Verify.
+	Compare(ctx context.Context) error
+	// Accept makes a log usable that Compare refuses, and records that. Decisions that
+	// the anchor lacks are taken from the log. Records that the log lacks stay
+	// missing, and Verify reports them.
+	Accept(ctx context.Context, r Record) error
+	// Close closes the log.
+	Close() error
+}
+
+// Files is a Log in the files of a folder, whose end is stored elsewhere.
+type Files struct {
 	dir   string
 	head  Head
 	limit int64
@@ -41,7 +65,7 @@ type Log struct {
 
 // Open opens the log in a folder, which is private to its owner and created if
 // missing.
-func Open(dir string, head Head) (*Log, error) {
+func Open(dir string, head Head) (*Files, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
@@ -49,22 +73,21 @@ func Open(dir string, head Head) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	return &Log{dir: dir, head: head, limit: fileSize, lock: lock}, nil
+	return &Files{dir: dir, head: head, limit: fileSize, lock: lock}, nil
 }
 
-// Close closes the log.
-func (l *Log) Close() error { return l.lock.Close() }
+// Close implements Log.
+func (l *Files) Close() error { return l.lock.Close() }
 
-// Append writes a record and returns when the record and the new head are durable. The
-// recorded action must not begin before that, and not at all if Append fails.
-func (l *Log) Append(ctx context.Context, r Record) error {
+// Append implements Log.
+func (l *Files) Append(ctx context.Context, r Record) error {
 	if err := l.append(ctx, r); err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return nil
 }
 
-func (l *Log) append(ctx context.Context, r Record) (err error) {
+func (l *Files) append(ctx context.Context, r Record) (err error) {
 	head, unlock, err := l.acquire(ctx, unix.LOCK_EX)
 	if err != nil {
 		return err
@@ -85,8 +108,7 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 		}
 		head.Position = end.Position
 	}
-	r.Sequence, r.Previous, r.At = head.Sequence+1, head.Hash, time.Now().UTC().Truncate(time.Microsecond)
-	line, err := r.encode(head)
+	line, position, err := r.after(head)
 	if err != nil {
 		return err
 	}
@@ -96,12 +118,12 @@ func (l *Log) append(ctx context.Context, r Record) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return l.head.SetHead(ctx, Position{r.Sequence, hashOf(line[:len(line)-1])})
+	return l.head.SetHead(ctx, position)
 }
 
 // acquire locks the log and returns its anchor and the function that unlocks
 // it.
-func (l *Log) acquire(ctx context.Context, how int) (anchor Anchor, end func(), err error) {
+func (l *Files) acquire(ctx context.Context, how int) (anchor Anchor, end func(), err error) {
 	l.mu.Lock()
 	unlock, err := l.hold(ctx, how)
 	if err != nil {
@@ -120,7 +142,7 @@ func (l *Log) acquire(ctx context.Context, how int) (anchor Anchor, end func(), 
 }
 
 // hold takes the lock of all processes, waiting for it.
-func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
+func (l *Files) hold(ctx context.Context, how int) (unlock func(), err error) {
 	fd := int(l.lock.Fd())
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		err := unix.Flock(fd, how|unix.LOCK_NB)
@@ -140,7 +162,7 @@ func (l *Log) hold(ctx context.Context, how int) (unlock func(), err error) {
 
 // newest opens the file to append to, a new one if there is none or it is full, and
 // returns the last record.
-func (l *Log) newest() (*os.File, ending, error) {
+func (l *Files) newest() (*os.File, ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
 		return nil, ending{}, err
@@ -173,7 +195,7 @@ func (l *Log) newest() (*os.File, ending, error) {
 }
 
 // begin creates a file.
-func (l *Log) begin(n int) (*os.File, error) {
+func (l *Files) begin(n int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(l.dir, name(n)), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (h fileHead) SetHead(_ context.Context, p Position) error {
 	return os.Rename(beside, string(h))
 }
 
-func openLog(t testing.TB, dir string) *Log {
+func openLog(t testing.TB, dir string) *Files {
 	t.Helper()
 	l, err := Open(filepath.Join(dir, "audit"), fileHead(filepath.Join(dir, "head")))
 	if err != nil {
@@ -57,7 +57,7 @@ func record(i int) Record {
 }
 
 // filled returns a log of n records, with few in each file.
-func filled(t testing.TB, n int) (*Log, string) {
+func filled(t testing.TB, n int) (*Files, string) {
 	t.Helper()
 	dir := t.TempDir()
 	l := openLog(t, dir)
@@ -70,7 +70,7 @@ func filled(t testing.TB, n int) (*Log, string) {
 	return l, dir
 }
 
-func check(t *testing.T, l *Log, want ...string) Verification {
+func check(t *testing.T, l *Files, want ...string) Verification {
 	t.Helper()
 	v, err := l.Verify(t.Context())
 	if err != nil {
@@ -194,7 +194,7 @@ func TestVerifyFinds(t *testing.T) {
 			must(t, err)
 			elsewhere := fileHead(filepath.Join(t.TempDir(), "head"))
 			must(t, elsewhere.SetHead(t.Context(), head.Position))
-			forger := Log{dir: dir, head: elsewhere, limit: fileSize, lock: openLog(t, t.TempDir()).lock}
+			forger := Files{dir: dir, head: elsewhere, limit: fileSize, lock: openLog(t, t.TempDir()).lock}
 			for i := range 2 {
 				must(t, forger.Append(t.Context(), record(i)))
 			}
@@ -241,21 +241,21 @@ func forge(t *testing.T, dir string, key []byte) {
 // by a crash or a forger.
 func TestCompare(t *testing.T) {
 	for name, c := range map[string]struct {
-		harm func(t *testing.T, l *Log, before Anchor)
+		harm func(t *testing.T, l *Files, before Anchor)
 		want error
 	}{
-		"as it is":          {func(*testing.T, *Log, Anchor) {}, nil},
-		"a crash":           {func(t *testing.T, l *Log, _ Anchor) { crash(t, l) }, nil},
-		"forged":            {func(t *testing.T, l *Log, _ Anchor) { forge(t, l.dir, nil); forge(t, l.dir, nil) }, nil},
-		"an older database": {func(t *testing.T, l *Log, before Anchor) { must(t, l.head.SetHead(t.Context(), before.Position)) }, ErrAhead},
-		"missing": {func(t *testing.T, l *Log, _ Anchor) {
+		"as it is":          {func(*testing.T, *Files, Anchor) {}, nil},
+		"a crash":           {func(t *testing.T, l *Files, _ Anchor) { crash(t, l) }, nil},
+		"forged":            {func(t *testing.T, l *Files, _ Anchor) { forge(t, l.dir, nil); forge(t, l.dir, nil) }, nil},
+		"an older database": {func(t *testing.T, l *Files, before Anchor) { must(t, l.head.SetHead(t.Context(), before.Position)) }, ErrAhead},
+		"missing": {func(t *testing.T, l *Files, _ Anchor) {
 			names, err := files(l.dir)
 			must(t, err)
 			for _, n := range names {
 				must(t, os.Remove(filepath.Join(l.dir, n)))
 			}
 		}, ErrMissing},
-		"emptied": {func(t *testing.T, l *Log, _ Anchor) {
+		"emptied": {func(t *testing.T, l *Files, _ Anchor) {
 			names, err := files(l.dir)
 			must(t, err)
 			for _, n := range names {
@@ -309,7 +309,7 @@ func (emptyHead) Head(context.Context) (Anchor, error)    { return Anchor{Key: [
 func (emptyHead) SetHead(context.Context, Position) error { return errors.New("read only") }
 
 // crash appends a record but does not store the head.
-func crash(t *testing.T, l *Log) {
+func crash(t *testing.T, l *Files) {
 	t.Helper()
 	before, err := l.head.Head(t.Context())
 	must(t, err)

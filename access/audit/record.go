@@ -94,6 +94,16 @@ func parseRecord(line []byte) (Record, error) {
 	return r, nil
 }
 
+// after returns the line of a record that follows an anchor, with its end, and its
+// position.
+func (r Record) after(a Anchor) (line []byte, p Position, err error) {
+	r.Sequence, r.Previous, r.At = a.Sequence+1, a.Hash, time.Now().UTC().Truncate(time.Microsecond)
+	if line, err = r.encode(a); err != nil {
+		return nil, p, err
+	}
+	return line, Position{r.Sequence, hashOf(line[:len(line)-1])}, nil
+}
+
 // encode writes a record as a line with its seal and its end.
 func (r Record) encode(a Anchor) ([]byte, error) {
 	var b bytes.Buffer

@@ -12,9 +12,8 @@ import (
 	"path/filepath"
 )
 
-// Records yields the log's records, the oldest first, without verifying them.
-// An error is yielded once, last.
-func (l *Log) Records(ctx context.Context) iter.Seq2[Record, error] {
+// Records implements Log.
+func (l *Files) Records(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		names, err := files(l.dir)
 		if err != nil {

@@ -65,9 +65,8 @@ var (
 	ErrAhead = errors.New("the database is older than the audit log")
 )
 
-// Compare compares the end of the log with its anchor. The error wraps ErrMissing or
-// ErrAhead. It does not find records that were changed; see Verify.
-func (l *Log) Compare(ctx context.Context) error {
+// Compare implements Log.
+func (l *Files) Compare(ctx context.Context) error {
 	anchor, unlock, err := l.acquire(ctx, unix.LOCK_SH)
 	if err != nil {
 		return fmt.Errorf("audit log: %w", err)
@@ -90,7 +89,7 @@ func (l *Log) Compare(ctx context.Context) error {
 }
 
 // end returns the last record of the log, zero if there is none.
-func (l *Log) end() (ending, error) {
+func (l *Files) end() (ending, error) {
 	names, err := files(l.dir)
 	if err != nil {
 		return ending{}, err
@@ -111,17 +110,15 @@ func (l *Log) end() (ending, error) {
 	return ending{}, nil
 }
 
-// Accept makes a log usable that Compare refuses, and records that. Decisions that the
-// database lacks are taken from the log. Records that the log lacks stay missing, and
-// Verify reports them.
-func (l *Log) Accept(ctx context.Context, r Record) error {
+// Accept implements Log.
+func (l *Files) Accept(ctx context.Context, r Record) error {
 	if err := l.catchUp(ctx); err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return l.Append(ctx, r)
 }
 
-func (l *Log) catchUp(ctx context.Context) error {
+func (l *Files) catchUp(ctx context.Context) error {
 	anchor, unlock, err := l.acquire(ctx, unix.LOCK_EX)
 	if err != nil {
 		return err

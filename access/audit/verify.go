@@ -57,10 +57,8 @@ func (v Verification) Err() error {
 	return fmt.Errorf("audit log: %d found: the log in the home is not as tkit wrote it", len(v.Problems))
 }
 
-// Verify reads the whole log and returns all differences from what was written.
-// Known are positions that were stored earlier; that of the head is always
-// compared. The error means that it could not read the log.
-func (l *Log) Verify(ctx context.Context, known ...Position) (Verification, error) {
+// Verify implements Log.
+func (l *Files) Verify(ctx context.Context, known ...Position) (Verification, error) {
 	v, err := l.verify(ctx, known)
 	if err != nil {
 		return v, fmt.Errorf("audit log: %w", err)
@@ -68,7 +66,7 @@ func (l *Log) Verify(ctx context.Context, known ...Position) (Verification, erro
 	return v, nil
 }
 
-func (l *Log) verify(ctx context.Context, known []Position) (Verification, error) {
+func (l *Files) verify(ctx context.Context, known []Position) (Verification, error) {
 	head, unlock, err := l.acquire(ctx, unix.LOCK_SH)
 	if err != nil {
 		return Verification{}, err

@@ -4,10 +4,8 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +14,7 @@ import (
 
 	"tkit/access"
 	"tkit/access/audit"
+	"tkit/access/rows"
 	"tkit/internal/db"
 	"tkit/internal/home"
 )
@@ -90,7 +89,7 @@ func (s *store) look(ctx context.Context) (generation int64, id string, err erro
 // Rules implements access.Store.
 func (s *store) Rules(ctx context.Context) (r access.Rules, err error) {
 	err = s.db.Read(ctx, func(tx *sql.Tx) (err error) {
-		r, err = (&transaction{ctx, tx}).Rules()
+		r, err = rows.In(ctx, tx).Rules()
 		return err
 	})
 	return r, err
@@ -98,7 +97,12 @@ func (s *store) Rules(ctx context.Context) (r access.Rules, err error) {
 
 // Update implements access.Store. It calls f once.
 func (s *store) Update(ctx context.Context, f func(access.Writer) error) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(&transaction{ctx, tx}) })
+	return s.db.Write(ctx, func(tx *sql.Tx) error { return f(rows.In(ctx, tx)) })
+}
+
+// OpenLog implements access.Store. The records are files of the home.
+func (s *store) OpenLog() (audit.Log, error) {
+	return audit.Open(filepath.Join(filepath.Dir(s.path), "audit"), s)
 }
 
 // Head implements audit.Head.
@@ -108,10 +112,8 @@ func (s *store) Head(ctx context.Context) (a audit.Anchor, err error) {
 	if err != nil {
 		return a, err
 	}
-	if a.Key, err = hex.DecodeString(key); err != nil || len(a.Key) != sha256.Size {
-		return a, errors.New("the key of the audit log is damaged: restore the database from a backup")
-	}
-	return a, nil
+	a.Key, err = rows.AuditKey(key)
+	return a, err
 }
 
 // SetHead implements audit.Head.

@@ -2,7 +2,6 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -322,20 +321,44 @@ func testWriters(t *testing.T, s, other access.Store) {
 	}
 }
 
-// The end of the audit log is what was set last, and its key stays.
+// The audit log is one for all processes, and a record in it is no change of the policy.
 func testAudit(t *testing.T, s, other access.Store) {
-	first, err := s.Head(t.Context())
-	if err != nil || first.Position != (audit.Position{}) || len(first.Key) != sha256.Size || first.Unsealed != 0 {
-		t.Errorf("a new log has the end %+v, %v", first, err)
-	}
 	before := generation(t, s)
-	want := audit.Position{Sequence: 3, Hash: "aa"}
-	if err := s.SetHead(t.Context(), want); err != nil {
-		t.Fatal(err)
+	logs := make([]audit.Log, 2)
+	for i, store := range []access.Store{s, other} {
+		var err error
+		if logs[i], err = store.OpenLog(); err != nil {
+			t.Fatal(err)
+		}
+		defer logs[i].Close()
 	}
-	got, err := other.Head(t.Context())
-	if err != nil || got.Position != want || !bytes.Equal(got.Key, first.Key) {
-		t.Errorf("the end is %+v, %v", got, err)
+	var writing sync.WaitGroup
+	for i := range 12 {
+		writing.Go(func() {
+			if err := logs[i%2].Append(t.Context(), audit.Record{Who: "user:olga", Action: "test", Outcome: audit.Allowed}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writing.Wait()
+	for _, log := range logs {
+		v, err := log.Verify(t.Context())
+		if err != nil || v.Records != 12 || v.Last.Sequence != 12 || len(v.Problems) > 0 || log.Compare(t.Context()) != nil {
+			t.Errorf("the log: %+v, %v; compared: %v", v, err, log.Compare(t.Context()))
+		}
+		v, err = log.Verify(t.Context(), audit.Position{Sequence: 3, Hash: "other"}, audit.Position{Sequence: 13, Hash: "lost"})
+		if err != nil || len(v.Problems) != 2 {
+			t.Errorf("noted positions that differ: %+v, %v", v.Problems, err)
+		}
+		n := 0
+		for r, err := range log.Records(t.Context()) {
+			if n++; err != nil || r.Sequence != int64(n) || r.Action != "test" {
+				t.Errorf("record %d: %+v, %v", n, r, err)
+			}
+			if n == 5 {
+				break
+			}
+		}
 	}
 	if generation(t, other) != before {
 		t.Error("a record in the log is a change of the policy")
@@ -347,8 +370,12 @@ func testCancellation(t *testing.T, s, _ access.Store) {
 	cancel()
 	_, err1 := s.Generation(ctx)
 	_, err2 := s.Rules(ctx)
-	_, err3 := s.Head(ctx)
-	for _, err := range []error{err1, err2, err3, s.SetHead(ctx, audit.Position{Sequence: 1, Hash: "aa"}), s.Update(ctx, fill)} {
+	log, err := s.OpenLog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	for _, err := range []error{err1, err2, log.Append(ctx, audit.Record{Who: "user:olga", Action: "test", Outcome: audit.Allowed}), s.Update(ctx, fill)} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error: %v", err)
 		}

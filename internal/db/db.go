@@ -160,6 +160,15 @@ func (d *DB) named(err error) error {
 	return d.told(fmt.Errorf("database %s: %w", d.path, err))
 }
 
+var (
+	// ErrUnreachable is wrapped by errors about a server of databases that does not
+	// answer, or not now.
+	ErrUnreachable = errors.New("the database cannot be reached")
+	// ErrUnknown is wrapped by the error of a transaction whose server was lost while it
+	// committed.
+	ErrUnknown = errors.New("it is not known whether the change was made: look before you repeat it")
+)
+
 // ErrFull is wrapped by errors about a database whose disk is full.
 var ErrFull = errors.New("its disk is full: free some space on it")
 

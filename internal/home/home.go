@@ -158,6 +158,9 @@ func lost(found, path, how string) error {
 	if found == "" {
 		return nil
 	}
+	if isShared(filepath.Dir(path)) {
+		return fmt.Errorf("%w: name it to use the home %s", ErrShared, filepath.Dir(path))
+	}
 	return fmt.Errorf("%w: %s %s, and %s shows that the home was in use; nothing was changed. %s",
 		ErrLost, path, how, filepath.Join(filepath.Dir(path), found), remedy)
 }

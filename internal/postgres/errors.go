@@ -10,17 +10,12 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tkit/internal/db"
 )
 
-var (
-	// ErrNone: the database was not initialised.
-	ErrNone = errors.New("this database has no tables of tkit, and none are made unless it is initialised")
-	// ErrUnreachable: the server does not answer, or not now.
-	ErrUnreachable = errors.New("the database cannot be reached")
-	// ErrUnknown: the server was lost while it committed. A request with a key can be
-	// repeated.
-	ErrUnknown = errors.New("it is not known whether the change was made: look before you repeat it")
-)
+// ErrNone: the database was not initialised.
+var ErrNone = errors.New("this database has no tables of tkit, and none are made unless it is initialised")
 
 // The codes of errors; see the appendix "Error Codes" of PostgreSQL's documentation.
 const (
@@ -49,7 +44,7 @@ func unanswered(err error) error {
 	if _, answered := errors.AsType[*pgconn.PgError](err); answered || !isOutage(err) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrUnknown, err)
+	return fmt.Errorf("%w: %w", db.ErrUnknown, err)
 }
 
 // damageOf returns what the server says about data that it cannot read.
@@ -128,7 +123,7 @@ func (d *DB) named(err error) error {
 	}
 	e := &Error{Database: d.String(), Err: err}
 	if outage {
-		e.Err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		e.Err = fmt.Errorf("%w: %w", db.ErrUnreachable, err)
 	}
 	return e
 }

@@ -16,6 +16,10 @@ import (
 // database at the same time: "tkit" in ASCII.
 const initialising = 0x746b6974
 
+// IdentityPrefix begins the identities of databases, which differ so from those of homes
+// with databases of their own.
+const IdentityPrefix = "postgres-"
+
 // Initialise prepares a database that tkit has not used, by making the schema tkit in
 // it. Other schemas may have tables of other programs. A database that is already
 // initialised stays as it is. A schema tkit of another program is refused.
@@ -68,7 +72,7 @@ func (d *DB) initialise(ctx context.Context, tx *sql.Tx) error {
 		_, err = tx.ExecContext(ctx, "CREATE TABLE home (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL)")
 	}
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT INTO home VALUES (1, replace(gen_random_uuid()::text, '-', ''))")
+		_, err = tx.ExecContext(ctx, "INSERT INTO home VALUES (1, '"+IdentityPrefix+"' || replace(gen_random_uuid()::text, '-', ''))")
 	}
 	return err
 }

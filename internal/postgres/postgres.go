@@ -133,10 +133,10 @@ func (d *DB) Read(ctx context.Context, f func(*sql.Tx) error) error {
 // Write runs f in a write transaction, after waiting for the other writers of all
 // servers. If Write returns nil, the changes are committed and durable. If the server
 // ended the transaction because of another one, f is called again. The error wraps
-// ErrUnknown if the server did not answer the commit; after any other error nothing has
+// [db.ErrUnknown] if the server did not answer the commit; after any other error nothing has
 // changed.
 func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
-	return d.repeated(ctx, func(tx *sql.Tx) error {
+	return d.repeated(ctx, sql.LevelRepeatableRead, func(tx *sql.Tx) error {
 		// LOCK must come first, because the first query determines which state the
 		// transaction sees.
 		if _, err := tx.ExecContext(ctx, "LOCK TABLE home IN EXCLUSIVE MODE"); err != nil {
@@ -146,19 +146,20 @@ func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	})
 }
 
-// Append runs f in a write transaction that does not wait for those of Write. F has to
-// lock what others may change at the same time. Otherwise it is like Write.
+// Append runs f in a write transaction that does not wait for those of Write. Every
+// statement sees what was committed before it. F has to lock what others may change at
+// the same time. Otherwise it is like Write.
 func (d *DB) Append(ctx context.Context, f func(*sql.Tx) error) error {
-	return d.repeated(ctx, f)
+	return d.repeated(ctx, sql.LevelReadCommitted, f)
 }
 
 // attempts bounds how often a transaction is begun that others made fail.
 const attempts = 20
 
 // repeated runs a write transaction until no other one makes it fail.
-func (d *DB) repeated(ctx context.Context, f func(*sql.Tx) error) (err error) {
+func (d *DB) repeated(ctx context.Context, level sql.IsolationLevel, f func(*sql.Tx) error) (err error) {
 	for i := range attempts {
-		err = d.transaction(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead}, f)
+		err = d.transaction(ctx, &sql.TxOptions{Isolation: level}, f)
 		if !isConflict(err) {
 			return err
 		}

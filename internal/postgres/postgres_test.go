@@ -269,7 +269,7 @@ func testOutage(t *testing.T, server *postgrestest.Server) {
 		case err != nil && len(heard) == 1:
 			heard = append(heard, "lost")
 			down := d.Write(t.Context(), func(tx *sql.Tx) error { return add(t.Context(), tx) })
-			if !errors.Is(down, postgres.ErrUnreachable) || strings.Contains(down.Error(), postgrestest.Password) {
+			if !errors.Is(down, db.ErrUnreachable) || strings.Contains(down.Error(), postgrestest.Password) {
 				t.Errorf("a server that is down: %v", down)
 			}
 			server.Restart(t)
@@ -287,7 +287,7 @@ func testOutage(t *testing.T, server *postgrestest.Server) {
 	if err := d.Write(t.Context(), func(tx *sql.Tx) error { return add(t.Context(), tx) }); err != nil || number(t, d) != 1 {
 		t.Errorf("a server that is back: %d, %v", number(t, d), err)
 	}
-	if err := d.Read(t.Context(), func(*sql.Tx) error { return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, postgres.ErrUnreachable) {
+	if err := d.Read(t.Context(), func(*sql.Tx) error { return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, db.ErrUnreachable) {
 		t.Errorf("an error that is not the server's: %v", err)
 	}
 }

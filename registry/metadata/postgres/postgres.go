@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tkit/internal/db"
+	"tkit/internal/home"
 	"tkit/internal/postgres"
 	"tkit/registry/metadata"
 	"tkit/registry/metadata/rows"
@@ -30,14 +31,14 @@ var _ metadata.Store = (*Store)(nil)
 
 var dialect = rows.Dialect{LastEvent: "SELECT id FROM last_event"}
 
-// Open opens the store in a database that was initialised, and creates missing tables.
-// Address is a connection string; see [postgres.Open].
-func Open(ctx context.Context, address string) (*Store, error) {
+// Open opens the store in a database that was initialised, for the home in a folder, and
+// creates missing tables. Address is a connection string; see [home.OpenShared].
+func Open(ctx context.Context, folder, address string) (*Store, error) {
 	scripts, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	d, err := postgres.Open(ctx, address, db.Schema{Name: "registry", Migrations: scripts})
+	d, _, err := home.OpenShared(ctx, folder, address, db.Schema{Name: "registry", Migrations: scripts})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func database(t *testing.T, s *postgrestest.Server) string {
 
 func open(t *testing.T, address string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), address)
+	s, err := postgres.Open(t.Context(), t.TempDir(), address)
 	if err != nil {
 		t.Fatal(err)
 	}

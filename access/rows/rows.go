@@ -1,7 +1,10 @@
-package sqlite
+// Package rows reads and writes the rows of a policy in SQL that SQLite and PostgreSQL
+// both understand. The packages sqlite and postgres have the tables.
+package rows
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
@@ -12,14 +15,20 @@ import (
 	"tkit/internal/db"
 )
 
-// A transaction reads and writes the rows; it is an access.Writer.
-type transaction struct {
+// A Transaction is an access.Writer.
+type Transaction struct {
 	ctx context.Context
 	tx  *sql.Tx
 }
 
+var _ access.Writer = (*Transaction)(nil)
+
+// In returns the rows in a transaction of the database. It is valid until that ends or
+// the context does.
+func In(ctx context.Context, tx *sql.Tx) *Transaction { return &Transaction{ctx, tx} }
+
 // Rules implements access.Writer.
-func (t *transaction) Rules() (access.Rules, error) {
+func (t *Transaction) Rules() (access.Rules, error) {
 	r := access.Rules{Owners: make(map[access.Object]access.Principal), Damage: make(map[access.Object]error)}
 	err := t.tx.QueryRowContext(t.ctx, "SELECT n FROM access_generation").Scan(&r.Generation)
 	for _, read := range []func(*access.Rules) error{t.readObjects, t.readSnapshots, t.readGrants, t.readDeclassifications, t.readTokens} {
@@ -31,7 +40,7 @@ func (t *transaction) Rules() (access.Rules, error) {
 }
 
 // each calls f on every row of a query.
-func (t *transaction) each(query string, f func(*sql.Rows) error) error {
+func (t *Transaction) each(query string, f func(*sql.Rows) error) error {
 	rows, err := t.tx.QueryContext(t.ctx, query)
 	if err != nil {
 		return err
@@ -45,7 +54,7 @@ func (t *transaction) each(query string, f func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-func (t *transaction) readObjects(r *access.Rules) error {
+func (t *Transaction) readObjects(r *access.Rules) error {
 	return t.each("SELECT object, owner, uri, by, created FROM access_objects WHERE removed = ''", func(rows *sql.Rows) error {
 		var o access.Object
 		var d access.Registered
@@ -65,7 +74,7 @@ func (t *transaction) readObjects(r *access.Rules) error {
 	})
 }
 
-func (t *transaction) readSnapshots(r *access.Rules) error {
+func (t *Transaction) readSnapshots(r *access.Rules) error {
 	return t.each("SELECT dataset, digest, entries, by, at FROM access_snapshots WHERE revoked = ''", func(rows *sql.Rows) error {
 		var o access.Object
 		var s access.Snapshot
@@ -80,8 +89,8 @@ func (t *transaction) readSnapshots(r *access.Rules) error {
 	})
 }
 
-func (t *transaction) readGrants(r *access.Rules) error {
-	return t.each(`SELECT id, object, effect, principal, right, purpose, expires, reason, by, at
+func (t *Transaction) readGrants(r *access.Rules) error {
+	return t.each(`SELECT id, object, effect, principal, "right", purpose, expires, reason, by, at
 		FROM access_grants WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
 		var g access.Grant
 		var expires, at string
@@ -95,8 +104,8 @@ func (t *transaction) readGrants(r *access.Rules) error {
 	})
 }
 
-func (t *transaction) readDeclassifications(r *access.Rules) error {
-	return t.each(`SELECT id, version, dataset, right, expires, reason, by, at
+func (t *Transaction) readDeclassifications(r *access.Rules) error {
+	return t.each(`SELECT id, version, dataset, "right", expires, reason, by, at
 		FROM access_exemptions WHERE revoked = '' ORDER BY id`, func(rows *sql.Rows) error {
 		var e access.Declassification
 		var expires, at string
@@ -109,7 +118,7 @@ func (t *transaction) readDeclassifications(r *access.Rules) error {
 	})
 }
 
-func (t *transaction) readTokens(r *access.Rules) error {
+func (t *Transaction) readTokens(r *access.Rules) error {
 	return t.each(`SELECT id, hash, principal, purpose, note, by, created, expires
 		FROM access_tokens WHERE revoked = '' ORDER BY created, id`, func(rows *sql.Rows) error {
 		var k access.Token
@@ -138,13 +147,22 @@ func parseHash(into []byte, column string) error {
 	return nil
 }
 
-func (t *transaction) exec(query string, args ...any) error {
+// AuditKey reads the column that has the key of the audit log.
+func AuditKey(column string) ([]byte, error) {
+	key, err := hex.DecodeString(column)
+	if err != nil || len(key) != sha256.Size {
+		return nil, errors.New("the key of the audit log is damaged: restore the database from a backup")
+	}
+	return key, nil
+}
+
+func (t *Transaction) exec(query string, args ...any) error {
 	_, err := t.tx.ExecContext(t.ctx, query, args...)
 	return err
 }
 
 // changed executes a statement and returns how many rows it changed.
-func (t *transaction) changed(query string, args ...any) (int64, error) {
+func (t *Transaction) changed(query string, args ...any) (int64, error) {
 	result, err := t.tx.ExecContext(t.ctx, query, args...)
 	if err != nil {
 		return 0, err
@@ -152,20 +170,17 @@ func (t *transaction) changed(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// insert adds a row and returns its number.
-func (t *transaction) insert(query string, args ...any) (int64, error) {
-	result, err := t.tx.ExecContext(t.ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.LastInsertId()
+// insert adds a row and returns its number, which the statement returns.
+func (t *Transaction) insert(query string, args ...any) (id int64, err error) {
+	err = t.tx.QueryRowContext(t.ctx, query, args...).Scan(&id)
+	return id, err
 }
 
 // AddObject implements access.Writer.
-func (t *transaction) AddObject(o access.Object, r access.Registered) error {
-	n, err := t.changed(`INSERT INTO access_objects (object, owner, uri, by, created) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET owner = excluded.owner, uri = excluded.uri, by = excluded.by, created = excluded.created,
-			removed = '', remover = '' WHERE removed <> ''`,
+func (t *Transaction) AddObject(o access.Object, r access.Registered) error {
+	n, err := t.changed(`INSERT INTO access_objects (object, owner, uri, by, created) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (object) DO UPDATE SET owner = excluded.owner, uri = excluded.uri, by = excluded.by, created = excluded.created,
+			removed = '', remover = '' WHERE access_objects.removed <> ''`,
 		o, r.Owner, r.URI, r.By, db.FormatTime(r.Created))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%s exists", o)
@@ -174,58 +189,58 @@ func (t *transaction) AddObject(o access.Object, r access.Registered) error {
 }
 
 // SetOwner implements access.Writer.
-func (t *transaction) SetOwner(o access.Object, owner access.Principal) error {
-	return t.exec("UPDATE access_objects SET owner = ? WHERE object = ? AND removed = ''", owner, o)
+func (t *Transaction) SetOwner(o access.Object, owner access.Principal) error {
+	return t.exec("UPDATE access_objects SET owner = $1 WHERE object = $2 AND removed = ''", owner, o)
 }
 
 // RemoveObject implements access.Writer.
-func (t *transaction) RemoveObject(o access.Object, by access.Principal, at time.Time) error {
+func (t *Transaction) RemoveObject(o access.Object, by access.Principal, at time.Time) error {
 	when := db.FormatTime(at)
 	return errors.Join(
-		t.exec("UPDATE access_grants SET revoked = ?, revoker = ? WHERE object = ? AND revoked = ''", when, by, o),
-		t.exec("UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE dataset = ? AND revoked = ''", when, by, o),
-		t.exec("UPDATE access_snapshots SET revoked = ?, revoker = ? WHERE dataset = ? AND revoked = ''", when, by, o),
-		t.exec("UPDATE access_objects SET removed = ?, remover = ? WHERE object = ? AND removed = ''", when, by, o))
+		t.exec("UPDATE access_grants SET revoked = $1, revoker = $2 WHERE object = $3 AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_exemptions SET revoked = $1, revoker = $2 WHERE dataset = $3 AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_snapshots SET revoked = $1, revoker = $2 WHERE dataset = $3 AND revoked = ''", when, by, o),
+		t.exec("UPDATE access_objects SET removed = $1, remover = $2 WHERE object = $3 AND removed = ''", when, by, o))
 }
 
 // AddSnapshot implements access.Writer.
-func (t *transaction) AddSnapshot(s access.Snapshot) error {
-	return t.exec(`INSERT INTO access_snapshots (dataset, digest, entries, by, at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET entries = excluded.entries, by = excluded.by, at = excluded.at, revoked = '', revoker = ''
-			WHERE revoked <> ''`,
+func (t *Transaction) AddSnapshot(s access.Snapshot) error {
+	return t.exec(`INSERT INTO access_snapshots (dataset, digest, entries, by, at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (dataset, digest) DO UPDATE SET entries = excluded.entries, by = excluded.by, at = excluded.at, revoked = '', revoker = ''
+			WHERE access_snapshots.revoked <> ''`,
 		access.Dataset(s.Dataset), s.Digest, s.Entries, s.By, db.FormatTime(s.At))
 }
 
 // AddGrant implements access.Writer.
-func (t *transaction) AddGrant(g access.Grant) (int64, error) {
-	return t.insert(`INSERT INTO access_grants (object, effect, principal, right, purpose, expires, reason, by, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+func (t *Transaction) AddGrant(g access.Grant) (int64, error) {
+	return t.insert(`INSERT INTO access_grants (object, effect, principal, "right", purpose, expires, reason, by, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
 		g.Object, g.Effect, g.Principal, g.Right, g.Purpose, db.FormatTime(g.Expires), g.Reason, g.By, db.FormatTime(g.At))
 }
 
 // AddDeclassification implements access.Writer.
-func (t *transaction) AddDeclassification(e access.Declassification) (int64, error) {
-	return t.insert("INSERT INTO access_exemptions (version, dataset, right, expires, reason, by, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+func (t *Transaction) AddDeclassification(e access.Declassification) (int64, error) {
+	return t.insert(`INSERT INTO access_exemptions (version, dataset, "right", expires, reason, by, at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`,
 		e.Version, e.Dataset, e.Right, db.FormatTime(e.Expires), e.Reason, e.By, db.FormatTime(e.At))
 }
 
 // AddToken implements access.Writer.
-func (t *transaction) AddToken(k access.Token) error {
-	return t.exec("INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+func (t *Transaction) AddToken(k access.Token) error {
+	return t.exec("INSERT INTO access_tokens (id, hash, principal, purpose, note, by, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		k.ID, hex.EncodeToString(k.Hash[:]), k.Principal, k.Purpose, k.Note, k.By, db.FormatTime(k.Created), db.FormatTime(k.Expires))
 }
 
 // RevokeGrant implements access.Writer.
-func (t *transaction) RevokeGrant(id int64, by access.Principal, at time.Time) error {
-	return t.exec("UPDATE access_grants SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+func (t *Transaction) RevokeGrant(id int64, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_grants SET revoked = $1, revoker = $2 WHERE id = $3 AND revoked = ''", db.FormatTime(at), by, id)
 }
 
 // RevokeDeclassification implements access.Writer.
-func (t *transaction) RevokeDeclassification(id int64, by access.Principal, at time.Time) error {
-	return t.exec("UPDATE access_exemptions SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+func (t *Transaction) RevokeDeclassification(id int64, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_exemptions SET revoked = $1, revoker = $2 WHERE id = $3 AND revoked = ''", db.FormatTime(at), by, id)
 }
 
 // RevokeToken implements access.Writer.
-func (t *transaction) RevokeToken(id string, by access.Principal, at time.Time) error {
-	return t.exec("UPDATE access_tokens SET revoked = ?, revoker = ? WHERE id = ? AND revoked = ''", db.FormatTime(at), by, id)
+func (t *Transaction) RevokeToken(id string, by access.Principal, at time.Time) error {
+	return t.exec("UPDATE access_tokens SET revoked = $1, revoker = $2 WHERE id = $3 AND revoked = ''", db.FormatTime(at), by, id)
 }
