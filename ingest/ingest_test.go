@@ -158,6 +158,8 @@ func TestRun(t *testing.T) {
 	p.write(t, "in/text.jpg", []byte("no image"))
 	p.write(t, "in/torn.jpg", inferencetest.JPEG(t, 99)[:300])
 	o := p.options(p.write(t, "pipeline.yaml", []byte(simple)))
+	var log strings.Builder
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	s, err := ingest.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +169,9 @@ func TestRun(t *testing.T) {
 	}
 	if c := o.Counters; c.Read.Load() != 43 || c.Delivered.Load() != 40 || c.Dead.Load() != 3 {
 		t.Errorf("read %d, delivered %d, dead %d", c.Read.Load(), c.Delivered.Load(), c.Dead.Load())
+	}
+	if dead := strings.Count(log.String(), "torn.jpg"); dead != 1 || strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("the log tells %d times of a bad image:\n%s", dead, log.String())
 	}
 	records := p.records(t, "out")
 	p.checkFiles(t, "out", 40)

@@ -269,10 +269,10 @@ func (d *delivery) later(p *parcel, wait time.Duration) {
 	})
 }
 
-// rejection is what the engine puts before the error of an image that has failed.
-const rejection = "rejecting due to failed processing: "
+// Rejection is what the engine puts before the error of an image that has failed.
+const Rejection = "rejecting due to failed processing: "
 
-func causeOf(err error) string { return strings.TrimPrefix(failure.CauseOf(err), rejection) }
+func causeOf(err error) string { return strings.TrimPrefix(failure.CauseOf(err), Rejection) }
 
 // bury makes a dead letter of an image.
 func (d *delivery) bury(ctx context.Context, p *parcel, cause error) error {
