@@ -6,7 +6,6 @@ import (
 
 	"tkit/access"
 	"tkit/access/hadoop"
-	"tkit/access/sqlite"
 	"tkit/internal/workfolder"
 	"tkit/registry"
 )
@@ -23,6 +22,9 @@ type Catalog struct {
 type Options struct {
 	// Home is the folder that holds the registry, the policy and the audit log.
 	Home string
+	// Database is the connection string of a database of PostgreSQL that holds their
+	// metadata instead, and that other homes share; "" if the home has its own.
+	Database string
 	// Groups provides the groups of callers. Nil means those of the home's
 	// access/groups.yaml or, without such a file, of the operating system and, for
 	// datasets in HDFS, of the NameNode.
@@ -36,7 +38,7 @@ func Open(ctx context.Context, o Options) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := registry.Open(ctx, o.Home)
+	r, err := o.openRegistry(ctx, registry.Open)
 	if err != nil {
 		return nil, errors.Join(err, authority.Close())
 	}
@@ -47,7 +49,7 @@ func openAuthority(ctx context.Context, o Options) (*access.Authority, error) {
 	if o.Groups == nil {
 		o.Groups = hadoop.New(o.Home)
 	}
-	return access.Open(ctx, o.Home, sqlite.Open, o.Groups)
+	return access.Open(ctx, o.Home, o.openStore(), o.Groups)
 }
 
 // Close closes the catalog once the calls in progress have returned.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tkit/access"
-	"tkit/access/sqlite"
 	"tkit/internal/db"
 	"tkit/registry"
 	"tkit/registry/blobs"
@@ -23,8 +22,8 @@ var ErrRegistering = errors.New("a registration is in progress: try again later 
 //
 // Such a home has no [Catalog]. A refusal is not recorded either: a record would
 // continue the chain of the audit log where the home was not accepted.
-func AcceptHome(ctx context.Context, who access.Caller, folder, reason string) error {
-	return access.Accept(ctx, who, folder, sqlite.Open, reason)
+func AcceptHome(ctx context.Context, who access.Caller, o Options, reason string) error {
+	return access.Accept(ctx, who, o.Home, o.openStore(), reason)
 }
 
 // CollectOptions configure Collect.
@@ -82,7 +81,7 @@ func authorizeCollect(ctx context.Context, a *access.Authority, who access.Calle
 }
 
 func collect(ctx context.Context, o Options, co CollectOptions) (_ blobs.Collected, err error) {
-	r, err := registry.OpenToCollect(ctx, o.Home)
+	r, err := o.openRegistry(ctx, registry.OpenToCollect)
 	if err != nil {
 		return blobs.Collected{}, err
 	}

@@ -262,7 +262,7 @@ var operations = []operation{
 		if err := f.forgetRecords(ctx); err != nil {
 			return err
 		}
-		return AcceptHome(ctx, who, f.home, "restored a backup")
+		return AcceptHome(ctx, who, Options{Home: f.home}, "restored a backup")
 	}},
 	{name: "Collect", may: administrator, allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		_, err := Collect(ctx, who, Options{Home: f.home, Groups: noGroups{}}, CollectOptions{})
@@ -306,7 +306,7 @@ func TestOperations(t *testing.T) {
 // others are the exported functions and methods that are not operations: they need no
 // right, or belong to an operation of the table.
 var others = []string{
-	"Open", "OpenToRead", "Catalog.Close", "Self", "CheckFolder", "Exists", "CheckTraining", // need no right
+	"Open", "OpenToRead", "Catalog.Close", "Self", "Options.Check", "Options.Exists", "InitDatabase", "CheckTraining", // need no right
 	"OptionError.Error", "OptionError.Unwrap", "UnknownError.Error", "UnknownError.Unwrap", "Base.String", "Base.Random",
 	"OpenDataset.Found", "OpenDataset.Close", // of Catalog.OpenDataset
 	"Use.Context", "Use.Files", "Use.End", // of UseVersion, for its version

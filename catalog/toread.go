@@ -13,7 +13,7 @@ import (
 // is no home, the catalog is empty and in a temporary folder, which Close removes: no
 // home is created.
 func OpenToRead(ctx context.Context, o Options) (*Catalog, error) {
-	err := Exists(o.Home)
+	err := o.Exists()
 	if !errors.Is(err, ErrNoHome) {
 		if err != nil {
 			return nil, err

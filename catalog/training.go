@@ -31,8 +31,8 @@ type TrainingOptions struct {
 // exist: then only files can be meant. It creates and opens nothing, so that a mistyped
 // name leaves no new home behind. An error about one of the options is an [OptionError]
 // of an [UnknownError].
-func CheckTraining(home string, o TrainingOptions) error {
-	if err := Exists(home); !errors.Is(err, ErrNoHome) {
+func CheckTraining(in Options, o TrainingOptions) error {
+	if err := in.Exists(); !errors.Is(err, ErrNoHome) {
 		return err
 	}
 	if err := all.CheckExists(o.Data); err != nil {
@@ -42,7 +42,7 @@ func CheckTraining(home string, o TrainingOptions) error {
 		return nil
 	}
 	if _, err := os.Stat(o.Base); err != nil {
-		return &OptionError{"base", &UnknownError{fmt.Errorf("%w, and there is no home with stored bases at %s", err, home)}}
+		return &OptionError{"base", &UnknownError{fmt.Errorf("%w, and there is no home with stored bases at %s", err, in.Home)}}
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ var untested = []string{
 	"README.md: they take minutes, and CI runs the last",
 	"README.md: it downloads weights; the demo runs the same",
 	"README.md: the test has built it",
+	"docs/database.md: a PostgreSQL server is required",
 	"docs/hdfs.md: an HDFS cluster is required",
 	"docs/installing.md: a container engine is required",
 	"docs/installing.md: the test of the release looks for both files",

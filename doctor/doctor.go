@@ -114,10 +114,10 @@ func deviceChecks(d inference.Device, requireGPU bool) []Check {
 // homeCheck examines whether the home can be used and only its owner can
 // write to it.
 func homeCheck(home string) Check {
-	if err := catalog.CheckFolder(home); err != nil {
+	if err := (catalog.Options{Home: home}).Check(); err != nil {
 		return Check{"home", Failed, err.Error()}
 	}
-	err := catalog.Exists(home)
+	err := (catalog.Options{Home: home}).Exists()
 	if errors.Is(err, catalog.ErrNoHome) {
 		above := existing(home)
 		if unix.Access(above, unix.W_OK|unix.X_OK) != nil {

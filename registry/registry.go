@@ -22,6 +22,7 @@ import (
 	"tkit/internal/db"
 	"tkit/registry/blobs"
 	"tkit/registry/metadata"
+	"tkit/registry/metadata/postgres"
 	"tkit/registry/metadata/sqlite"
 )
 
@@ -53,6 +54,17 @@ type Registry struct {
 // does not belong to the home; see package internal/home.
 func Open(ctx context.Context, folder string) (*Registry, error) {
 	m, err := sqlite.Open(ctx, folder)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return over(folder, m)
+}
+
+// OpenShared opens the registry of the home in a folder whose metadata is in a database of
+// PostgreSQL, which several homes share. Address is its connection string; see package
+// internal/home. The folder with the blobs must be the same for all of them.
+func OpenShared(ctx context.Context, folder, address string) (*Registry, error) {
+	m, err := postgres.Open(ctx, folder, address)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}

@@ -51,7 +51,7 @@ func acceptHome(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := catalog.AcceptHome(c.Context, who, c.Path("home"), c.String("reason")); err != nil {
+	if err := catalog.AcceptHome(c.Context, who, options(c), c.String("reason")); err != nil {
 		return err
 	}
 	return commandline.ShowDone(c, map[string]any{"accepted": c.Path("home")}, "the home is accepted as it is; look through the rights: tkit datasets list, tkit datasets acl NAME")

@@ -30,8 +30,13 @@ func openBy(c *cli.Context, open openFunc) (*catalog.Catalog, access.Caller, err
 	if err != nil {
 		return nil, who, err
 	}
-	k, err := open(c.Context, catalog.Options{Home: c.Path("home")})
+	k, err := open(c.Context, options(c))
 	return k, who, err
+}
+
+// options are those of the flags that every command has.
+func options(c *cli.Context) catalog.Options {
+	return catalog.Options{Home: c.Path("home"), Database: c.String("database")}
 }
 
 type openFunc func(context.Context, catalog.Options) (*catalog.Catalog, error)

@@ -42,6 +42,8 @@ var hints = []struct {
 	{audit.ErrMissing, acceptHint},
 	{audit.ErrAhead, acceptHint},
 	{access.ErrUnregistered, "`tkit datasets list` shows those that you may see"},
+	{catalog.ErrShared, "--database, TKIT_DATABASE"},
+	{catalog.ErrNotInitialised, "`tkit --database ADDRESS database init` initialises it"},
 	{registry.ErrEmpty, "`tkit train --help` shows how to register one"},
 	{registry.ErrAliased, "`tkit registry remove-alias MODEL@ALIAS` removes one"},
 	{access.ErrInUse, "`tkit registry remove MODEL@VERSION` removes one"},

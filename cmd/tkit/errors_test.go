@@ -34,8 +34,8 @@ func TestHints(t *testing.T) {
 	all = append(all, &host.ContractError{Plugin: 2, Host: 1})
 
 	fill := strings.NewReplacer("PATH", "folder", "FOLDER", "folder", "NAME", "brighten", "TEXT", "restored",
-		"MODEL", "flowers", "ALIAS", "champion", "VERSION", "7")
-	flags := flagsOf(app().Commands)
+		"MODEL", "flowers", "ALIAS", "champion", "VERSION", "7", "ADDRESS", "postgres://127.0.0.1:1/models")
+	flags := flagsOf([]*cli.Command{{Flags: app().Flags, Subcommands: app().Commands}})
 	for _, err := range all {
 		err = fmt.Errorf("it failed: %w", err)
 		said := withHints(err)

@@ -13,7 +13,7 @@ import (
 // because a mistyped name must not leave an empty home behind.
 func inHome(act cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		err := catalog.Exists(c.Path("home"))
+		err := options(c).Exists()
 		if errors.Is(err, catalog.ErrNoHome) {
 			return fmt.Errorf("%w: name another with --home; `tkit train` and `tkit datasets add` create one", err)
 		}

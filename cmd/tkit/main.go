@@ -14,7 +14,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"tkit/catalog"
 	"tkit/internal/commandline"
 	"tkit/internal/printable"
 )
@@ -60,9 +59,13 @@ func app() *cli.App {
 				EnvVars: []string{"TKIT_HOME"},
 				Value:   defaultHome(),
 			},
+			&cli.StringFlag{
+				Name: "database", Usage: "keep what several servers share in the PostgreSQL database at `ADDRESS`, such as postgres://USER@HOST/NAME",
+				EnvVars: []string{"TKIT_DATABASE"}, DefaultText: "a file in the home",
+			},
 		},
 		// Every command depends on the content of the home.
-		Before: func(c *cli.Context) error { return catalog.CheckFolder(c.Path("home")) },
+		Before: func(c *cli.Context) error { return options(c).Check() },
 		Commands: []*cli.Command{
 			trainCommand(),
 			baseCommand(),
@@ -73,6 +76,7 @@ func app() *cli.App {
 			datasetsCommand(),
 			pluginsCommand(),
 			accessCommand(),
+			databaseCommand(),
 			architecturesCommand(),
 			doctorCommand(),
 			cacheCommand(),

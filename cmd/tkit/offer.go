@@ -25,7 +25,7 @@ var (
 // nothing where there is no home or an error: a shell would offer the message.
 func offered[T any](list func(*catalog.Catalog, context.Context, access.Caller) ([]T, error), names func(T) []string) func(*cli.Context) []string {
 	return func(c *cli.Context) (all []string) {
-		if catalog.Exists(c.Path("home")) != nil {
+		if options(c).Exists() != nil {
 			return nil
 		}
 		k, who, err := openCatalog(c)

@@ -124,7 +124,7 @@ func collectBlobs(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	collected, err := catalog.Collect(c.Context, who, catalog.Options{Home: c.Path("home")},
+	collected, err := catalog.Collect(c.Context, who, options(c),
 		catalog.CollectOptions{DryRun: c.Bool("dry-run"), Wait: c.Duration("wait")})
 	if err != nil {
 		return err

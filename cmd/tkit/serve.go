@@ -69,7 +69,7 @@ Examples:
 			if o.Folder == "" && c.IsSet("name") {
 				return commandline.Usagef("--name is the name of a folder's model: give the folder too")
 			}
-			o.Home, o.Models, o.Origins = c.Path("home"), c.StringSlice("models"), c.StringSlice("allow-origin")
+			o.Home, o.Database, o.Models, o.Origins = c.Path("home"), c.String("database"), c.StringSlice("models"), c.StringSlice("allow-origin")
 			if err := o.Check(); err != nil {
 				return commandline.Usage(err)
 			}

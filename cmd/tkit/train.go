@@ -115,7 +115,7 @@ func trainVersion(c *cli.Context) error {
 	if err := o.Check(); err != nil {
 		return commandline.Usage(err)
 	}
-	if err := catalog.CheckTraining(c.Path("home"), catalog.TrainingOptions{Data: o.Data, Base: o.Base}); err != nil {
+	if err := catalog.CheckTraining(options(c), catalog.TrainingOptions{Data: o.Data, Base: o.Base}); err != nil {
 		return err
 	}
 	v, err := runTraining(c, o)

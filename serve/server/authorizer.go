@@ -13,7 +13,7 @@ import (
 
 // openCatalog opens the catalog of the server's home.
 func openCatalog(ctx context.Context, o Options) (*catalog.Catalog, error) {
-	options := catalog.Options{Home: o.Home}
+	options := catalog.Options{Home: o.Home, Database: o.Database}
 	if o.Groups != "" {
 		options.Groups = access.GroupsFile(o.Groups)
 	}

@@ -33,6 +33,8 @@ import (
 // Options configure a server. Defaults returns their default values.
 type Options struct {
 	Home string
+	// Database is that of [catalog.Options].
+	Database string
 	// HTTP and GRPC are host:port; "" disables one, port 0 takes a free one. An
 	// address that other machines can reach needs TLS and requires tokens.
 	HTTP, GRPC string
