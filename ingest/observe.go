@@ -126,6 +126,7 @@ func (ob *observer) now() status.Status {
 	s, c := ob.first, ob.options.Counters
 	s.Updated = time.Now().UTC()
 	s.Read, s.Delivered, s.FailedAttempts, s.Dead = c.Read.Load(), c.Delivered.Load(), c.Failed.Load(), c.Dead.Load()
+	s.Down = c.Outages()
 	s.InFlight, s.Waiting, s.Failure = c.InFlight.Load(), c.Waiting(), c.LastFailure.Load()
 	all, err := ob.metrics.Components()
 	if err != nil {

@@ -41,6 +41,7 @@ func RegisterDelivery(env *service.Environment, r *Run) error {
 // A delivery is the input around that of a pipeline.
 type delivery struct {
 	run     *Run
+	letters *watch
 	child   *service.OwnedInput
 	slots   chan struct{} // one for each image in flight
 	ready   chan *parcel  // to be passed on
@@ -71,7 +72,7 @@ type parcel struct {
 
 func newDelivery(child *service.OwnedInput, r *Run) *delivery {
 	d := &delivery{
-		run: r, child: child, slots: make(chan struct{}, r.InFlight), ready: make(chan *parcel),
+		run: r, letters: r.watch("dead letters", ""), child: child, slots: make(chan struct{}, r.InFlight), ready: make(chan *parcel),
 		ended: make(chan struct{}), open: make(map[*parcel]bool), behind: make(map[string][]*parcel),
 	}
 	d.running, d.stop = context.WithCancel(context.Background())
@@ -237,7 +238,9 @@ func (d *delivery) failed(ctx context.Context, p *parcel, err error) error {
 	source, _ := p.message.MetaGet(metaSource)
 	d.run.Counters.LastFailure.Store(&status.Failure{Time: time.Now().UTC(), Source: source, Stage: failure.StageOf(err), Cause: causeOf(err)})
 	if kind == failure.Lasting || kind == failure.Unknown && p.attempts >= d.run.Attempts {
+		began := time.Now()
 		dead := d.bury(ctx, p, err)
+		d.letters.sawAny(ctx, began, dead)
 		if dead == nil {
 			d.run.Log.Warn("dead letter", "source", source, "stage", failure.StageOf(err), "cause", causeOf(err), "attempts", p.attempts)
 			d.run.Counters.Dead.Add(1)

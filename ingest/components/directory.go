@@ -92,6 +92,10 @@ func newDirectory(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	return d, nil
 }
 
+func (d *directoryInput) watchedBy(w *watch) {
+	d.options.Scanned = func(err error) { w.sawAny(context.Background(), time.Now(), err) }
+}
+
 func (d *directoryInput) Connect(ctx context.Context) (err error) {
 	if d.options.Ledger, err = d.run.openLedger(ctx); err != nil {
 		d.run.Fail(err)

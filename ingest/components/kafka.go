@@ -120,6 +120,10 @@ func newKafkaInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	return &kafkaInput{run: r, options: o}, nil
 }
 
+func (k *kafkaInput) watchedBy(w *watch) {
+	k.options.Answered = func(err error) { w.sawAny(context.Background(), time.Now(), err) }
+}
+
 func (k *kafkaInput) Connect(ctx context.Context) (err error) {
 	if k.consumer, err = kafka.OpenConsumer(ctx, k.options); err != nil {
 		return k.run.unlessRepeatable(err)

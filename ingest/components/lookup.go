@@ -24,6 +24,9 @@ const (
 	missingWait    = "wait"
 )
 
+// errNothingYet is the cause of an image that waits until something is found about it.
+var errNothingYet = errors.New("nothing is found yet")
+
 func lookupSpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Summary("Adds what an HTTP service or a database knows about the image to its metadata.").
@@ -157,7 +160,7 @@ func (p *lookupProcessor) Process(ctx context.Context, m *service.Message) (serv
 		case missingFail:
 			return nil, &failure.Error{Stage: lookup.Stage, Kind: failure.Lasting, Err: fmt.Errorf("nothing is found for %s", p.into)}
 		case missingWait:
-			return nil, &failure.Error{Stage: lookup.Stage, Kind: failure.Outage, Err: fmt.Errorf("nothing is found yet for %s", p.into)}
+			return nil, &failure.Error{Stage: lookup.Stage, Kind: failure.Outage, Err: fmt.Errorf("%w for %s", errNothingYet, p.into)}
 		case missingSkip:
 			p.run.Metrics.missing.Inc()
 			return service.MessageBatch{m}, nil

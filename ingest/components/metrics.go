@@ -33,6 +33,7 @@ type Counters struct {
 
 	mu      sync.Mutex
 	waiting []func() int
+	watches []*watch
 }
 
 // A Classified is an image with its first prediction.
@@ -95,7 +96,9 @@ func NewMetrics(pipeline string, groups []int, c *Counters) *Metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "in_flight", Help: "Images between the input and the last output."},
 			func() float64 { return float64(c.InFlight.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "waiting", Help: "Images that the inputs know of and have not read yet."},
-			func() float64 { return float64(c.Waiting()) }))
+			func() float64 { return float64(c.Waiting()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "down", Help: "Components that are down, for which images wait."},
+			func() float64 { return float64(len(c.Outages())) }))
 	m.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: prefix + "delivery_seconds", Help: "Time from the reading of an image to its delivery, with all attempts.", Buckets: latencies,
 	})

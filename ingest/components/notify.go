@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
 
@@ -109,6 +110,8 @@ func newNotify(c *service.ParsedConfig, r *Run) (service.Output, int, error) {
 	if o.sender, err = senderOf(c, r); err != nil {
 		return nil, 0, err
 	}
+	messages := r.watch("the receiver of tkit_notify", o.options.Name)
+	o.options.Tried = func(err error) { messages.sawAny(context.Background(), time.Now(), err) }
 	if !r.takeOutbox(o.options.Name, o.finish) {
 		return nil, 0, fmt.Errorf("two outputs tkit_notify have the name %s: give each its own", o.options.Name)
 	}

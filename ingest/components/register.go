@@ -50,7 +50,13 @@ func inputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig,
 	return component{
 		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
-			return env.RegisterInput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Input, error) { return create(c, r) })
+			return env.RegisterInput(name, spec(), func(c *service.ParsedConfig, of *service.Resources) (service.Input, error) {
+				i, err := create(c, r)
+				if err != nil {
+					return nil, err
+				}
+				return watchInput(i, r.watch(name, of.Label())), nil
+			})
 		},
 		create: func(c *service.ParsedConfig, r *Run) error {
 			_, err := create(c, r)
@@ -63,7 +69,13 @@ func processorOf(spec func() *service.ConfigSpec, create func(*service.ParsedCon
 	return component{
 		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
-			return env.RegisterProcessor(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Processor, error) { return create(c, r) })
+			return env.RegisterProcessor(name, spec(), func(c *service.ParsedConfig, of *service.Resources) (service.Processor, error) {
+				p, err := create(c, r)
+				if err != nil {
+					return nil, err
+				}
+				return &watchedProcessor{p, r.watch(name, of.Label())}, nil
+			})
 		},
 		create: func(c *service.ParsedConfig, r *Run) error {
 			_, err := create(c, r)
@@ -76,7 +88,13 @@ func outputOf(spec func() *service.ConfigSpec, create func(*service.ParsedConfig
 	return component{
 		spec: spec,
 		add: func(env *service.Environment, name string, r *Run) error {
-			return env.RegisterOutput(name, spec(), func(c *service.ParsedConfig, _ *service.Resources) (service.Output, int, error) { return create(c, r) })
+			return env.RegisterOutput(name, spec(), func(c *service.ParsedConfig, of *service.Resources) (service.Output, int, error) {
+				o, parallel, err := create(c, r)
+				if err != nil {
+					return nil, 0, err
+				}
+				return &watchedOutput{o, r.watch(name, of.Label())}, parallel, nil
+			})
 		},
 		create: func(c *service.ParsedConfig, r *Run) error {
 			_, _, err := create(c, r)

@@ -47,6 +47,9 @@ type Options struct {
 	Archive string
 	Ledger  Ledger // of kept files, and of files that are too large
 	Log     *slog.Logger
+	// Scanned is called with the error of each complete reading of the folder, or nil.
+	// It may be nil itself.
+	Scanned func(error)
 }
 
 // A Ledger remembers delivered files; see [ledger.Ledger].

@@ -22,6 +22,9 @@ func (w *Watcher) scan(reported *events) {
 		if w.running.Err() != nil {
 			return
 		}
+		if w.options.Scanned != nil {
+			w.options.Scanned(err)
+		}
 		if err != nil {
 			w.options.Log.Error("cannot read the folder", "error", err)
 			w.fail(err)

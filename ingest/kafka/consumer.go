@@ -29,6 +29,9 @@ type ConsumerOptions struct {
 	// partitions to others.
 	Session time.Duration
 	Log     *slog.Logger
+	// Answered is called with nil when the cluster has answered, and with an error when
+	// it does not. It may be nil.
+	Answered func(error)
 }
 
 const (
@@ -44,6 +47,10 @@ const (
 	mostOpen = 4096
 	// commitEvery is the interval at which the group's offsets are stored.
 	commitEvery = time.Second
+	// idle is how long a poll waits for records. Then the consumer finds out whether the
+	// cluster answers at all, within answer.
+	idle   = 10 * time.Second
+	answer = 5 * time.Second
 	// settle is how long the loss of a partition waits for those of its records that are
 	// in work. Records that are not delivered by then are delivered by its new owner too.
 	settle = 10 * time.Second
@@ -142,7 +149,7 @@ func (c *Consumer) take() (r *Record, full bool, changed <-chan struct{}) {
 
 // poll fills the queue. No partition is taken away between the poll and its end.
 func (c *Consumer) poll(ctx context.Context) error {
-	limit := time.Minute
+	limit := idle
 	if c.options.Once {
 		limit = commitEvery / 4
 	}
@@ -156,21 +163,43 @@ func (c *Consumer) poll(ctx context.Context) error {
 	if fetches.IsClientClosed() {
 		return errors.New("kafka: the consumer is closed")
 	}
-	failing := false
+	var failing error
 	fetches.EachError(func(topic string, number int32, err error) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			c.options.Log.Warn("Kafka cannot be read; it is tried again", "topic", topic, "partition", number, "error", err)
-			failing = true
+			failing = err
 		}
 	})
 	c.add(fetches)
-	if failing {
+	switch {
+	case failing != nil || fetches.NumRecords() > 0:
+		c.answered(failing)
+	case !c.options.Once:
+		c.ask(ctx)
+	}
+	if failing != nil {
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
+}
+
+// ask finds out whether the cluster answers.
+func (c *Consumer) ask(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	if err := ping(asking, c.client); ctx.Err() == nil {
+		c.answered(err)
+	}
+}
+
+// answered reports whether the cluster answers.
+func (c *Consumer) answered(err error) {
+	if c.options.Answered != nil {
+		c.options.Answered(err)
+	}
 }
 
 func (c *Consumer) add(fetches kgo.Fetches) {
@@ -199,16 +228,13 @@ func (c *Consumer) add(fetches kgo.Fetches) {
 
 // done reports with io.EOF whether the group has delivered what existed at the start.
 func (c *Consumer) done(ctx context.Context) (bool, error) {
-	if err := c.client.CommitMarkedOffsets(ctx); err != nil {
-		return false, ctx.Err() // it is tried again
-	}
-	starts, err := c.admin.ListStartOffsets(ctx, c.options.Topics...)
-	if err != nil {
+	starts, committed, err := c.offsets(ctx)
+	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	committed, err := c.admin.FetchOffsets(ctx, c.options.Group)
+	c.answered(err)
 	if err != nil {
-		return false, ctx.Err()
+		return false, nil // it is tried again
 	}
 	all := true
 	c.ends.Each(func(end kadm.ListedOffset) {
@@ -222,6 +248,18 @@ func (c *Consumer) done(ctx context.Context) (bool, error) {
 		return true, io.EOF
 	}
 	return false, nil
+}
+
+// offsets stores the group's offsets, and returns the first ones of the partitions and
+// those that the group has stored.
+func (c *Consumer) offsets(ctx context.Context) (starts kadm.ListedOffsets, committed kadm.OffsetResponses, err error) {
+	if err = c.client.CommitMarkedOffsets(ctx); err == nil {
+		starts, err = c.admin.ListStartOffsets(ctx, c.options.Topics...)
+	}
+	if err == nil {
+		committed, err = c.admin.FetchOffsets(ctx, c.options.Group)
+	}
+	return starts, committed, err
 }
 
 // Waiting returns the number of records that the broker has told of and that were not

@@ -147,6 +147,45 @@ func TestRebalance(t *testing.T) {
 	}
 }
 
+// A consumer without records says whether the cluster answers.
+func TestAnswered(t *testing.T) {
+	b := broker(t)
+	topic := b.Topic(t, "images", 1)
+	o := consuming(t, kafka.Cluster{Brokers: []string{b.Address()}}, topic, topic)
+	o.Once = false
+	answers := make(chan error, 100)
+	o.Answered = func(err error) { answers <- err }
+	c, err := kafka.OpenConsumer(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	b.Kill()
+	read := make(chan string, 1)
+	go func() {
+		if r, err := c.Next(t.Context()); err == nil {
+			read <- string(r.Value)
+			r.Delivered()
+		}
+		close(read)
+	}()
+	if err := <-answers; err == nil {
+		t.Error("a broker that was killed answers")
+	}
+	if err := b.Up(); err != nil {
+		t.Fatal(err)
+	}
+	b.Put(t, topic, &kgo.Record{Value: []byte("image")})
+	if value := <-read; value != "image" {
+		t.Errorf("the record is %q", value)
+	}
+	for err := range answers {
+		if err == nil {
+			break
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	b := broker(t)
 	topic := b.Topic(t, "images", 1)

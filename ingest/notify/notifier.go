@@ -52,6 +52,9 @@ type Options struct {
 	Log *slog.Logger
 	// GivenUp is called with the number of images whose message was given up.
 	GivenUp func(images int)
+	// Tried is called with the error of each attempt to send a message, nil if it is
+	// sent.
+	Tried func(error)
 }
 
 // Check returns what is wrong with the options.
@@ -214,6 +217,9 @@ func (n *Notifier) message(ctx context.Context) error {
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	err = n.sender.Send(sending, d)
+	if ctx.Err() == nil {
+		n.options.Tried(err)
+	}
 	if err == nil {
 		n.failures = 0
 		// Also when the run stops now: the message was sent.

@@ -60,7 +60,7 @@ func optionsOf(t *testing.T) Options {
 	t.Helper()
 	return Options{
 		Name: "test", Folder: t.TempDir(), Pipeline: "flowers", Period: time.Hour, Count: 5, First: 2, Per: time.Hour,
-		Log: slog.New(slog.DiscardHandler), GivenUp: func(int) { t.Error("a message is given up") },
+		Log: slog.New(slog.DiscardHandler), GivenUp: func(int) { t.Error("a message is given up") }, Tried: func(error) {},
 	}
 }
 

@@ -44,9 +44,10 @@ function showCounts(s, perSecond) {
     div.append(element("dt", name), element("dd", value, className));
     return div;
   }));
+  const down = s.running ? (s.down ?? []).map((o) => `${o.component} is down since ${new Date(o.since).toLocaleString()}: ${o.cause}`) : [];
   const f = s.last_failure;
   byId("failure").textContent = s.error ? "The last run ended with the error: " + s.error
-    : f ? `Last failure: ${new Date(f.time).toLocaleString()}, ${f.stage}, ${f.source}: ${f.cause}` : "";
+    : down.length > 0 ? down.join("; ") : f ? `Last failure: ${new Date(f.time).toLocaleString()}, ${f.stage}, ${f.source}: ${f.cause}` : "";
 }
 
 function showRecent(all) {

@@ -37,6 +37,8 @@ type Status struct {
 	Waiting        int   `json:"waiting"`         // images that the inputs know of and have not read
 
 	Components map[string]Component `json:"components,omitempty"` // by their path in the file
+	// Down are the components for which images wait, in a run in progress.
+	Down []Outage `json:"down,omitempty"`
 
 	DeadLetters string `json:"dead_letters"` // the folder, "" if they are in a topic
 	// DeadLetterTopic is the topic of Kafka with the dead letters, "" if they are in a
@@ -56,6 +58,14 @@ type Failure struct {
 	Source string    `json:"source"`
 	Stage  string    `json:"stage"`
 	Cause  string    `json:"cause"`
+}
+
+// An Outage is a component of a run that is down, such as an output whose service does
+// not answer.
+type Outage struct {
+	Component string    `json:"component"` // its name, and its label if it has one
+	Since     time.Time `json:"since"`
+	Cause     string    `json:"cause"` // of the last failure
 }
 
 const fileName = "status.json"

@@ -12,7 +12,8 @@ import (
 // A Table is the status of some pipelines.
 type Table []Status
 
-// WriteText writes a row for each pipeline, and below it why the last run failed.
+// WriteText writes a row for each pipeline, and below it what is down and why the last run
+// failed.
 func (t Table) WriteText(w io.Writer) error {
 	if len(t) == 0 {
 		_, err := printable.Fprintf(w, "no pipeline has run with this home\n")
@@ -20,6 +21,11 @@ func (t Table) WriteText(w io.Writer) error {
 	}
 	err := present.Rows(w, []string{"pipeline", "state", "delivered", "dead", "failed attempts", "in flight", "waiting", "updated"}, t, Status.row)
 	for _, s := range t {
+		for _, o := range s.down() {
+			if err == nil {
+				_, err = printable.Fprintf(w, "%s: %s is down since %s: %s\n", s.name(), o.Component, present.Time(o.Since), o.Cause)
+			}
+		}
 		if err == nil && s.Failure != nil {
 			_, err = printable.Fprintf(w, "%s: last failure at %s in %s, of %s: %s\n", s.name(), present.Time(s.Failure.Time), s.Failure.Stage, s.Failure.Source, s.Failure.Cause)
 		}
@@ -28,6 +34,14 @@ func (t Table) WriteText(w io.Writer) error {
 		}
 	}
 	return err
+}
+
+// down returns what is down for a run in progress.
+func (s Status) down() []Outage {
+	if !s.Running {
+		return nil
+	}
+	return s.Down
 }
 
 // name names the pipeline, and the process if there are several.
@@ -74,7 +88,10 @@ func (s Status) Line(perSecond float64) string {
 	if s.Dead > 0 {
 		line += fmt.Sprintf(", %d dead letters", s.Dead)
 	}
-	if s.Failure != nil && time.Since(s.Failure.Time) < stale {
+	for _, o := range s.Down {
+		line += fmt.Sprintf("; %s is down for %s", o.Component, s.Updated.Sub(o.Since).Round(time.Second))
+	}
+	if len(s.Down) == 0 && s.Failure != nil && time.Since(s.Failure.Time) < stale {
 		line += fmt.Sprintf("; %s failed: %s", s.Failure.Stage, s.Failure.Cause)
 	}
 	return line
