@@ -92,6 +92,10 @@ func (p *Policy) Restrictions(lineage []Origin) []Object {
 	return slices.Compact(all)
 }
 
+// Domain returns a name for the set of all objects that restrict a lineage, "" if there
+// are none. What is derived from restricted data is stored separately for each domain.
+func (p *Policy) Domain(lineage []Origin) string { return domain(p.Restrictions(lineage)) }
+
 // DecideVersion decides whether a caller has a right on a version: every
 // governed object in its lineage must allow it now. A dataset from which the
 // version is declassified for the right does not count.

@@ -210,7 +210,7 @@ func (p *Permission) Domain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	n := p.currentNeeds()
-	return domain(policy.Restrictions(append([]Origin{{Data: n.Data}}, n.Base...))), nil
+	return policy.Domain(append([]Origin{{Data: n.Data}}, n.Base...)), nil
 }
 
 // undecidedFor is how long a run continues while its permission cannot be decided,

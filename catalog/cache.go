@@ -20,7 +20,7 @@ type CachePart struct {
 	Folder string `json:"folder"`
 	// Restricted says that the bottlenecks are of images with restrictions.
 	Restricted bool      `json:"restricted"`
-	Used       time.Time `json:"used"` // when a training last opened it
+	Used       time.Time `json:"used"` // when a training last opened it, or a pipeline used it
 	Bytes      int64     `json:"bytes"`
 }
 

@@ -315,7 +315,7 @@ var others = []string{
 	"TrainingRun.Context", "TrainingRun.NewWorkFolder", "TrainingRun.AllOrNothing", "TrainingRun.Found", "TrainingRun.MayRead",
 	"TrainingRun.Base", "TrainingRun.BaseNetwork", "TrainingRun.DerivedFolder", "TrainingRun.Register", "TrainingRun.Promote", "TrainingRun.End",
 	// Part of Serve, for the server and not for a caller; see TestServingReads.
-	"Serving.Ready", "Serving.Authenticate", "Serving.AuthorizeLoad", "Serving.Restrictions", "Serving.Close",
+	"Serving.Ready", "Serving.Authenticate", "Serving.AuthorizeLoad", "Serving.Restrictions", "Serving.DerivedFolder", "Serving.Close",
 	"Serving.Versions", "Versions.List", "Versions.Resolve", "Versions.Files", "Versions.Generation", "Versions.Watch",
 }
 

@@ -42,3 +42,30 @@ func (s *Serving) Restrictions(ctx context.Context, name string, m *registry.Man
 	s.restrictions[name] = kept
 	return kept.by, nil
 }
+
+// DerivedFolder returns the folder for data of a name, such as "bottlenecks", that the
+// trunk of a version derives from images of some places: it is that of a training on
+// these images with the version's base, or with the version itself if it has no base.
+// It follows from the policy in force. A place is a path or URI; images without a place
+// may come from any dataset whose place is unknown. The error wraps ErrUnavailable where
+// the policy cannot be read.
+func (s *Serving) DerivedFolder(ctx context.Context, name string, m *registry.Manifest, places []string) (string, error) {
+	p, err := s.inForce()
+	if err != nil {
+		return "", err
+	}
+	behind, err := s.catalog.origins(ctx, m)
+	if err != nil {
+		return "", err
+	}
+	if m.Lineage.Base != nil {
+		behind = behind[1:] // the version's own data has trained its head only
+	}
+	images := make([]access.Data, max(1, len(places)))
+	for i, place := range places {
+		if images[i].URI, _, err = access.Locate(place); err != nil {
+			return "", err
+		}
+	}
+	return s.catalog.derivedFolder(p.Domain(append([]access.Origin{{Data: images}}, behind...)), name), nil
+}

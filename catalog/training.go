@@ -179,13 +179,18 @@ func (r *TrainingRun) MayRead() bool { return r.readable }
 // restrictions, so that data derived from restricted data is not used by a run
 // without access to it. It is "" before Found.
 func (r *TrainingRun) DerivedFolder(name string) string {
-	switch {
-	case r.found == nil:
+	if r.found == nil {
 		return ""
-	case r.domain == "":
-		return filepath.Join(r.catalog.home, name)
 	}
-	return filepath.Join(r.catalog.home, "restricted", r.domain, name)
+	return r.catalog.derivedFolder(r.domain, name)
+}
+
+// derivedFolder is the folder of a domain for derived data of a name.
+func (c *Catalog) derivedFolder(domain, name string) string {
+	if domain == "" {
+		return filepath.Join(c.home, name)
+	}
+	return filepath.Join(c.home, "restricted", domain, name)
 }
 
 // Register registers the version that the run has trained. The permission is

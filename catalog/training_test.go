@@ -2,9 +2,12 @@ package catalog
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tkit/access"
 	"tkit/datasets"
@@ -63,6 +66,56 @@ func TestTrainingSetsTheLineage(t *testing.T) {
 	}
 	if _, err := f.ShowVersion(t.Context(), mallory, v.Manifest.Ref()); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("mallory: %v", err)
+	}
+}
+
+// What a pipeline derives from images of a place is where a training on them looks for
+// it, and nowhere else.
+func TestDerivedFolder(t *testing.T) {
+	f := newFixture(t)
+	r, n := f.trained(t)
+	v, err := r.Register(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.Serve(t.Context(), ServingOptions{Server: f.account, Every: time.Second, Log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	plain := *v.Manifest
+	plain.Lineage.Base = &registry.Base{Name: "resnet50"}
+	within := filepath.Join(f.data, "within")
+	if err := os.Mkdir(within, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder := func(m *registry.Manifest, places ...string) string {
+		t.Helper()
+		path, err := s.DerivedFolder(t.Context(), "bottlenecks", m, places)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	// The base is restricted as its data is, whatever the images are.
+	for _, places := range [][]string{nil, {f.data}, {f.plain}} {
+		if got, want := folder(v.Manifest, places...), r.DerivedFolder("bottlenecks"); got != want {
+			t.Errorf("images in %q: %s, the training's is %s", places, got, want)
+		}
+	}
+	for _, places := range [][]string{nil, {f.plain}} {
+		if got, want := folder(&plain, places...), filepath.Join(f.home, "bottlenecks"); got != want {
+			t.Errorf("images in %q, with a base that nobody restricts: %s, want %s", places, got, want)
+		}
+	}
+	restricted := folder(&plain, f.data)
+	if !strings.HasPrefix(restricted, filepath.Join(f.home, "restricted")) {
+		t.Errorf("images of a dataset: %s", restricted)
+	}
+	for _, places := range [][]string{{within}, {filepath.Dir(f.data)}, {f.plain, f.data}} {
+		if got := folder(&plain, places...); got != restricted {
+			t.Errorf("images in %q: %s, those of the dataset are in %s", places, got, restricted)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -25,6 +26,7 @@ type imageClassifier struct {
 	digest   string    // of the preprocessing
 	decoders semaphore // shared: decodes in progress
 	most     int       // images in a request
+	keep     KeepFunc  // nil: bottlenecks are not kept
 
 	parts []func() error // release the shared parts and close the others
 }
@@ -43,13 +45,21 @@ func (c *imageClassifier) Classify(ctx context.Context, images [][]byte) ([]Pred
 		return nil, Timings{}, err
 	}
 	var rows []Row
-	for _, encoded := range images {
-		rows = append(rows, c.views(encoded)...)
+	sums := make([][sha256.Size]byte, len(images))
+	for i, encoded := range images {
+		sums[i] = sha256.Sum256(encoded)
+		rows = append(rows, c.views(encoded, sums[i])...)
 	}
-	outputs, timings, err := c.answer(ctx, rows, c.pipeline.Views())
+	a, timings, err := c.answer(ctx, rows, c.pipeline.Views())
 	if err != nil {
 		return nil, timings, err
 	}
+	if c.keep != nil && c.trunk.Precision() == FP32 && c.pipeline.Views() == 1 {
+		for i, row := range a.bottlenecks {
+			c.keep(c.manifest, sums[i], row)
+		}
+	}
+	outputs := a.outputs
 	values := outputs[slices.IndexFunc(outputs, isNamed(probabilities))].Float32()
 	predictions := make([]Prediction, len(images))
 	classes := len(values) / len(images)
@@ -91,7 +101,7 @@ func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, ou
 		row := values[i*stride : (i+1)*stride]
 		rows[i] = Row{Shape: c.shape, Fill: func(_ context.Context, dst []float32) error { copy(dst, row); return nil }}
 	}
-	all, timings, err := c.answer(ctx, rows, 1)
+	a, timings, err := c.answer(ctx, rows, 1)
 	if errors.Is(err, errNotFinite) {
 		return nil, timings, &Error{Reason: BadRequest, Err: fmt.Errorf("%w: are the values of input %q scaled as the model's preprocessing scales them?", err, in.Name)}
 	}
@@ -100,7 +110,7 @@ func (c *imageClassifier) Run(ctx context.Context, _ string, inputs []Tensor, ou
 	}
 	wanted := make([]Tensor, len(outputs))
 	for i, name := range outputs {
-		wanted[i] = all[slices.IndexFunc(all, isNamed(name))]
+		wanted[i] = a.outputs[slices.IndexFunc(a.outputs, isNamed(name))]
 	}
 	return wanted, timings, nil
 }
@@ -174,13 +184,19 @@ func (c *imageClassifier) preprocess(ctx context.Context, encoded []byte, dst []
 	return c.pipeline.Into(context.WithoutCancel(ctx), encoded, dst)
 }
 
+// answered are the bottlenecks of the images of a request, and what the head says.
+type answered struct {
+	bottlenecks [][]float32
+	outputs     []Tensor
+}
+
 // answer sends rows through the trunk, in batches shared with other requests. Then
 // it sends the bottleneck of each image, the mean over its views, through the head.
-func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]Tensor, Timings, error) {
+func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) (answered, Timings, error) {
 	var t Timings
 	outcomes, err := c.trunk.batcher.Do(ctx, rows)
 	if err != nil {
-		return nil, t, err
+		return answered{}, t, err
 	}
 	bottlenecks := make([][]float32, len(outcomes))
 	for i, o := range outcomes {
@@ -198,7 +214,7 @@ func (c *imageClassifier) answer(ctx context.Context, rows []Row, views int) ([]
 	begun := time.Now()
 	outputs, err := c.judge(ctx, outcomes[0].Shape, bottlenecks)
 	t.Head = time.Since(begun)
-	return outputs, t, err
+	return answered{bottlenecks, outputs}, t, err
 }
 
 // judge runs the head on the bottlenecks of one request.

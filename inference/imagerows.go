@@ -7,10 +7,9 @@ import (
 	"sync"
 )
 
-// views returns the rows of an encoded image: one, or ten that share one decoding if
-// there is a ten_crop step.
-func (c *imageClassifier) views(encoded []byte) []Row {
-	sum := sha256.Sum256(encoded)
+// views returns the rows of an encoded image, whose SHA-256 is given: one, or ten that
+// share one decoding if there is a ten_crop step.
+func (c *imageClassifier) views(encoded []byte, sum [sha256.Size]byte) []Row {
 	key := c.digest + string(sum[:])
 	if c.pipeline.Views() == 1 {
 		return []Row{{

@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image"
@@ -14,6 +15,7 @@ import (
 	"tkit/internal/independence"
 	"tkit/internal/pipeline"
 	"tkit/internal/tensorflow"
+	"tkit/registry"
 )
 
 // LoaderOptions configure how versions are loaded. The zero value computes in
@@ -35,7 +37,14 @@ type LoaderOptions struct {
 	Permit  func(ctx context.Context, v Version) error
 	Metrics *Metrics     // nil discards them
 	Log     *slog.Logger // nil discards it
+	// Keep is called with each bottleneck that [ImageClassifier.Classify] computes as
+	// trainings do: in FP32, of an image with one view. Nil means not at all.
+	Keep KeepFunc
 }
+
+// A KeepFunc keeps the bottleneck that the trunk of a version has computed for an image,
+// given by its SHA-256. It may be called concurrently, and does not change the bottleneck.
+type KeepFunc func(m *registry.Manifest, image [sha256.Size]byte, bottleneck []float32)
 
 func (o LoaderOptions) withDefaults() LoaderOptions {
 	if o.Precision == "" {
@@ -115,7 +124,7 @@ func (l *Loader) open(ctx context.Context, parts Parts) (Servable, error) {
 func (l *Loader) openClassifier(ctx context.Context, parts Parts) (_ *imageClassifier, err error) {
 	m := parts.Manifest
 	c := &imageClassifier{
-		manifest: m,
+		manifest: m, keep: l.options.Keep,
 		digest:   m.Preprocessing.Digest(),
 		decoders: l.decoders,
 		// All views of a request must fit in the queue at once.

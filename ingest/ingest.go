@@ -162,7 +162,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 		started = func() { ob.ready.Store(true) }
 	}
 	if len(d.Models) > 0 {
-		e, err := classify.Open(running, classify.Options{Catalog: o.Catalog, Caller: o.Caller, Models: d.Models, Plugins: o.Plugins, Log: o.Log})
+		e, err := classify.Open(running, classify.Options{Catalog: o.Catalog, Caller: o.Caller, Models: d.Models, Plugins: o.Plugins, Keep: d.Keep, Log: o.Log})
 		if err != nil {
 			return err
 		}

@@ -12,10 +12,10 @@ import (
 
 func cacheCommand() *cli.Command {
 	return &cli.Command{
-		Name: "cache", Usage: "show or clear the bottlenecks that trainings keep",
+		Name: "cache", Usage: "show or clear the bottlenecks that trainings and pipelines keep",
 		Description: `A training keeps the outputs of its base for each image, so that the next one on
-the same images need not compute them again. ` + "`tkit train --cache-size`" + ` limits the
-cache. Only the owner of the home can see or clear it.`,
+the same images need not compute them again, and so does a pipeline if tkit_classify has
+keep_bottlenecks_gb. That and ` + "`tkit train --cache-size`" + ` limit the cache. Only the owner of the home can see or clear it.`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "show", Usage: "show what the cache holds, the most recently used first", Flags: []cli.Flag{jsonFlag()},

@@ -17,6 +17,7 @@ import (
 	"tkit/catalog"
 	"tkit/inference"
 	"tkit/ingest/failure"
+	"tkit/internal/bottlenecks"
 	"tkit/internal/pipeline"
 	"tkit/internal/tensorflow"
 	"tkit/registry"
@@ -40,6 +41,7 @@ type Options struct {
 	Caller  access.Caller
 	Models  []registry.Ref // the aliases are followed
 	Plugins pipeline.Plugins
+	Keep    Keep
 	Log     *slog.Logger
 }
 
@@ -52,6 +54,7 @@ type Engine struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	changed chan struct{} // capacity 1: the manager has changed
+	keeper  *keeper       // nil: bottlenecks are not kept
 }
 
 // Open loads the models and returns when all are available. The error wraps
@@ -73,11 +76,16 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, fmt.Errorf("classify: %w", err)
 	}
 	metrics := inference.NewMetrics()
-	loader := inference.NewLoader(source, inference.LoaderOptions{
+	loading := inference.LoaderOptions{
 		Trunk:  tensorflow.Config{RunInCaller: true},
 		Limits: inference.DefaultLimits, Decoders: runtime.GOMAXPROCS(0), Images: 1,
 		Plugins: o.Plugins, Permit: e.mayLoad, Metrics: metrics, Log: o.Log,
-	})
+	}
+	if o.Keep.MostBytes > 0 {
+		e.keeper = newKeeper(o.Keep.MostBytes, e.cacheFolder, o.Log)
+		loading.Keep = e.keeper.keep
+	}
+	loader := inference.NewLoader(source, loading)
 	e.manager = inference.NewManager(source, loader, inference.ManagerOptions{
 		Metrics: metrics, Log: o.Log, Permit: e.permit, Published: e.published,
 	})
@@ -104,7 +112,15 @@ func mayUse(ctx context.Context, o Options, ref registry.Ref) error {
 func (e *Engine) Close() {
 	e.stop()
 	e.running.Wait()
+	if e.keeper != nil {
+		e.keeper.close()
+	}
 	e.serving.Close()
+}
+
+// cacheFolder is the folder of the bottlenecks that a version computes.
+func (e *Engine) cacheFolder(ctx context.Context, m *registry.Manifest) (string, error) {
+	return e.serving.DerivedFolder(ctx, bottlenecks.Folder, m, e.options.Keep.Places)
 }
 
 func (e *Engine) permit(ctx context.Context, v inference.Version) error {

@@ -18,6 +18,12 @@ import (
 	"tkit/registry"
 )
 
+// keepField is the field of tkit_classify for bottlenecks, and mostKept its largest value.
+const (
+	keepField = "keep_bottlenecks_gb"
+	mostKept  = 1 << 20
+)
+
 func classifySpec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Summary("Classifies the image with models of the home's registry, in this process or with a server.").
@@ -29,25 +35,33 @@ overloaded, and for a server that does not answer.`).
 		Fields(
 			service.NewStringListField("models").Description("MODEL (its production version), MODEL@VERSION or MODEL@ALIAS."),
 			service.NewIntField("top").Description("The number of most probable labels of each model.").Default(5),
+			service.NewIntField(keepField).Description("Keep the bottlenecks of the images, which the trunk computes, for the next training, until the cache of the home has this many GB; 0 keeps none, and a model of a server keeps none. If several classifiers of a pipeline have the field, the largest value counts for all.").Default(0),
 			service.NewStringField("server").Description("The URL of a `tkit serve` that classifies with its models. By default this process does, with those of the home.").Default(""),
 			service.NewStringField("token").Description("The token for the server. Its principal needs the right to use the models.").Default("").Secret(),
 			service.NewStringField("ca").Description("A file with the certificates of the server's authority, relative to the pipeline's file. By default the system's are trusted.").Default(""),
 		)
 }
 
-// Models returns the models that a tkit_classify needs in this process. Its
-// configuration is given as YAML, with the component's name.
-func Models(config string) ([]registry.Ref, error) {
+// A Local is what a tkit_classify needs in this process.
+type Local struct {
+	Models    []registry.Ref // none if a server classifies
+	KeepBytes int64          // of bottlenecks; see classify.Keep
+}
+
+// Locally returns what a tkit_classify needs in this process. Its configuration is given
+// as YAML, with the component's name.
+func Locally(config string) (l Local, err error) {
 	c, err := parseConfig(Classifier, classifySpec(), config)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
 	f := &fields{config: c}
-	refs, err := models(f)
+	l.Models, err = models(f)
+	l.KeepBytes = int64(f.number(keepField)) << 30
 	if f.text("server") != "" {
-		refs = nil
+		l = Local{}
 	}
-	return refs, errors.Join(err, f.err)
+	return l, errors.Join(err, f.err)
 }
 
 func models(f *fields) ([]registry.Ref, error) {
@@ -85,12 +99,17 @@ func newClassifier(c *service.ParsedConfig, r *Run) (service.Processor, error) {
 		return nil, err
 	}
 	p := &classifier{run: r, classify: r.Classify, models: refs, top: f.number("top")}
+	keep := f.number(keepField)
 	o := remote.Options{URL: f.text("server"), Token: f.text("token"), CA: f.text("ca")}
 	switch {
 	case f.err != nil:
 		return nil, f.err
 	case p.top < 1:
 		return nil, errors.New("top must be at least 1")
+	case keep < 0 || keep > mostKept:
+		return nil, fmt.Errorf("%s must be from 0 to %d", keepField, mostKept)
+	case o.URL != "" && keep > 0:
+		return nil, fmt.Errorf("%s needs models of the home: a server returns no bottlenecks", keepField)
 	case o.URL == "" && (o.Token != "" || o.CA != ""):
 		return nil, errors.New("token and ca are for a server: name it in the field server")
 	case o.URL == "":

@@ -202,3 +202,23 @@ func (d *directoryInput) Close(context.Context) error {
 	}
 	return nil
 }
+
+// PlaceOf returns the folder of an input that watches one, as a path or URI, and "" for
+// other components. The configuration is given as YAML, with the component's name, and
+// paths are relative to a folder.
+func PlaceOf(kind, name, config, folder string) (string, error) {
+	watches := own[kind][name]
+	if kind != "input" || name != directoryName && name != hdfsName {
+		return "", nil
+	}
+	c, err := parseConfig(name, watches.spec(), config)
+	if err != nil {
+		return "", err
+	}
+	f := fields{config: c}
+	if name == directoryName {
+		return (&Run{Folder: folder}).Path(f.text("path")), f.err
+	}
+	hdfs := hdfsPath(&f)
+	return "hdfs://" + hdfs.Client.Authority + hdfs.Root, f.err
+}

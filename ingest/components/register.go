@@ -21,6 +21,12 @@ type component struct {
 	create func(c *service.ParsedConfig, r *Run) error // creates one and discards it
 }
 
+// The names of the inputs that watch a folder.
+const (
+	directoryName = "tkit_directory"
+	hdfsName      = "tkit_hdfs"
+)
+
 // Classifier is the name of the processor that classifies.
 const Classifier = "tkit_classify"
 
@@ -28,9 +34,9 @@ const Classifier = "tkit_classify"
 // the same name.
 var own = map[string]map[string]component{
 	"input": {
-		"tkit_directory": inputOf(directorySpec, newDirectory),
-		"tkit_hdfs":      inputOf(hdfsInputSpec, newHDFSInput),
-		KafkaInput:       inputOf(kafkaInputSpec, newKafkaInput),
+		directoryName: inputOf(directorySpec, newDirectory),
+		hdfsName:      inputOf(hdfsInputSpec, newHDFSInput),
+		KafkaInput:    inputOf(kafkaInputSpec, newKafkaInput),
 	},
 	"processor": {
 		Classifier:    processorOf(classifySpec, newClassifier),
@@ -38,7 +44,7 @@ var own = map[string]map[string]component{
 	},
 	"output": {
 		"tkit_folder":     outputOf(folderSpec, newFolder),
-		"tkit_hdfs":       outputOf(hdfsOutputSpec, newHDFSOutput),
+		hdfsName:          outputOf(hdfsOutputSpec, newHDFSOutput),
 		"tkit_kafka":      outputOf(kafkaOutputSpec, newKafkaOutput),
 		"tkit_sql":        outputOf(sqlSpec, newSQL),
 		"tkit_opensearch": outputOf(openSearchSpec, newOpenSearch),

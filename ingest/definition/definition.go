@@ -13,6 +13,7 @@ import (
 	"github.com/warpstreamlabs/bento/public/service"
 	"gopkg.in/yaml.v3"
 
+	"tkit/ingest/classify"
 	"tkit/ingest/components"
 	"tkit/ingest/graph"
 	"tkit/internal/inputfile"
@@ -30,8 +31,10 @@ type Definition struct {
 	// Groups are the groups of processors in Engine: for each the index of its first
 	// processor in the file.
 	Groups []int
-	// Models are those of all classifiers, each once.
+	// Models are those of all classifiers in this process, each once.
 	Models []registry.Ref
+	// Keep says which bottlenecks are kept.
+	Keep classify.Keep
 	// Shared is whether any number of processes may run the pipeline at a time: their
 	// inputs divide the images.
 	Shared bool
@@ -127,7 +130,7 @@ func parse(text []byte, folder string) (*Definition, error) {
 	if d.Delivery, err = components.ParseDelivery(string(encoded), folder); err != nil {
 		return nil, err
 	}
-	if d.Models, err = models(engine); err != nil {
+	if err := d.findModels(engine, folder); err != nil {
 		return nil, err
 	}
 	d.Shared = isShared(get(engine, "input"))
@@ -139,33 +142,38 @@ func parse(text []byte, folder string) (*Definition, error) {
 	return d, nil
 }
 
-// models returns the models of all classifiers.
-func models(engine *yaml.Node) (all []registry.Ref, err error) {
+// findModels finds the models of all classifiers in this process, and the places of the
+// images. Paths are relative to the folder.
+func (d *Definition) findModels(engine *yaml.Node, folder string) error {
 	env := service.NewEnvironment()
 	if err := components.Register(env, nil); err != nil {
-		return nil, err
+		return err
 	}
 	encoded, err := encode(engine)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b := env.NewStreamBuilder()
 	if err := b.SetYAML(string(encoded)); err != nil {
-		return nil, err
+		return err
 	}
-	err = b.WalkComponents(func(c *service.WalkedComponent) error {
+	return b.WalkComponents(func(c *service.WalkedComponent) error {
+		if place, err := components.PlaceOf(c.ComponentType, c.Name, c.ConfigYAML(), folder); err != nil || place != "" {
+			d.Keep.Places = append(d.Keep.Places, place)
+			return err
+		}
 		if c.Name != components.Classifier {
 			return nil
 		}
-		refs, err := components.Models(c.ConfigYAML())
-		for _, ref := range refs {
-			if !slices.Contains(all, ref) {
-				all = append(all, ref)
+		l, err := components.Locally(c.ConfigYAML())
+		for _, ref := range l.Models {
+			if !slices.Contains(d.Models, ref) {
+				d.Models = append(d.Models, ref)
 			}
 		}
+		d.Keep.MostBytes = max(d.Keep.MostBytes, l.KeepBytes)
 		return err
 	})
-	return all, err
 }
 
 // isShared reports whether an input divides its images among processes.

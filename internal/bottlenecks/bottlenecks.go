@@ -69,13 +69,12 @@ func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
 	identity := sha256.Sum256([]byte(trunk + "\n" + preprocessing))
 	c := &Cache{
 		dir: filepath.Join(dir, hex.EncodeToString(identity[:16])), identity: identity, width: width,
-		index: make(map[Sum]place), record: make([]byte, sha256.Size+4*width+trailer),
+		index: make(map[Sum]place), record: make([]byte, RecordSize(width)),
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("bottleneck cache: %w", err)
 	}
-	now := time.Now() // for Prune: the time of the last use
-	if err := os.Chtimes(c.dir, now, now); err != nil {
+	if err := c.use(); err != nil {
 		return nil, fmt.Errorf("bottleneck cache: %w", err)
 	}
 	if err := c.scan(); err != nil {
@@ -83,6 +82,28 @@ func Open(dir, trunk, preprocessing string, width int) (*Cache, error) {
 	}
 	return c, nil
 }
+
+// use sets the time of the last use, for Prune.
+func (c *Cache) use() error {
+	now := time.Now()
+	return os.Chtimes(c.dir, now, now)
+}
+
+// Renew counts as another opening, and reports whether the cache is still there: what is
+// put after it was removed is lost, until it is opened again.
+func (c *Cache) Renew() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.own != nil {
+		if _, err := os.Stat(c.own.Name()); err != nil {
+			return false
+		}
+	}
+	return c.use() == nil
+}
+
+// RecordSize is the number of bytes on disk of a bottleneck of some width.
+func RecordSize(width int) int64 { return int64(sha256.Size + 4*width + trailer) }
 
 // scan reads the keys of all complete records.
 func (c *Cache) scan() error {
