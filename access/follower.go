@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"tkit/internal/db"
 )
 
 // ErrStale is the error of a policy that could not be read recently: it may no longer
@@ -17,6 +19,11 @@ var ErrStale = errors.New("the policy cannot be read")
 // interval between reads it stays below the five seconds within which a change takes
 // effect.
 const stale = 4 * time.Second
+
+// outage is that age while the store cannot be reached: then nobody can change the policy
+// there either, and what has been decided stays decided. What could be read but is
+// lost or replaced closes as before.
+const outage = 15 * time.Minute
 
 // A Follower keeps the policy in force in memory, for a server that decides often.
 type Follower struct {
@@ -78,7 +85,7 @@ func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now tim
 		log.InfoContext(ctx, "the policy can be read again")
 		*f = failure{}
 	case err != nil && (err.Error() != f.text || now.Sub(f.at) >= tellEvery):
-		log.ErrorContext(ctx, "cannot read the policy; soon all requests will be refused", "error", err)
+		log.ErrorContext(ctx, "cannot read the policy; soon requests will be refused", "error", err)
 		*f = failure{err.Error(), now}
 	}
 }
@@ -89,7 +96,8 @@ func (f *failure) tell(ctx context.Context, log *slog.Logger, err error, now tim
 //	if err := follower.Ready(); err != nil { // not ready; log err, do not send it
 //
 // The error contains paths of the server. For some seconds after the first
-// failure [Follower.Policy] still returns the last policy.
+// failure, and for longer while the store cannot be reached, [Follower.Policy] still
+// returns the last policy.
 func (f *Follower) Ready() error {
 	if err := f.failed.Load(); err != nil {
 		return fmt.Errorf("%w: %w", ErrStale, *err)
@@ -107,9 +115,12 @@ func (f *Follower) look(ctx context.Context) (err error) {
 		}
 	}()
 	at := time.Now() // later changes are read next time
-	ctx, cancel := context.WithTimeout(ctx, stale)
+	within, cancel := context.WithTimeout(ctx, stale)
 	defer cancel()
-	p, err := f.authority.Policy(ctx)
+	p, err := f.authority.Policy(within)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // no answer at all
+		err = fmt.Errorf("%w: %w", db.ErrUnreachable, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,11 +128,27 @@ func (f *Follower) look(ctx context.Context) (err error) {
 	return nil
 }
 
-// Policy returns the policy that was in force some moments ago. The error wraps
-// ErrStale.
+// Policy returns the policy that was in force some moments ago or, while the store cannot
+// be reached, at most 15 minutes ago. The error wraps ErrStale.
 func (f *Follower) Policy() (*Policy, error) {
+	longest := stale
+	if failed := f.failed.Load(); failed != nil && errors.Is(*failed, db.ErrUnreachable) {
+		longest = outage
+	}
+	return f.within(longest)
+}
+
+// Recent returns why the policy has not been read for some seconds, nil if it has. Unlike
+// Ready it ignores a single failure.
+func (f *Follower) Recent() error {
+	_, err := f.within(stale)
+	return err
+}
+
+// within returns the policy that was last seen to be in force at most some time ago.
+func (f *Follower) within(longest time.Duration) (*Policy, error) {
 	s := f.current.Load()
-	if age := time.Since(s.at); age > stale {
+	if age := time.Since(s.at); age > longest {
 		return nil, fmt.Errorf("%w: not for %v", ErrStale, age.Round(time.Second))
 	}
 	return s.policy, nil

@@ -98,12 +98,15 @@ func (s *Serving) Close() {
 // Versions returns what a server reads of the registry.
 func (s *Serving) Versions() Versions { return Versions{s} }
 
-// Ready returns why no request can be decided now: the policy cannot be read. It is
+// Ready returns why not every request can be decided now: the policy cannot be read. It is
 // nil if requests can be decided. The error wraps ErrUnavailable and is for the
-// log.
+// log. While the database cannot be reached, callers whose requests were decided
+// before still get answers.
 func (s *Serving) Ready() error {
-	_, err := s.inForce()
-	return err
+	if err := s.policy.Recent(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
 }
 
 // inForce returns the policy in force.

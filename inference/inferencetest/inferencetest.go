@@ -4,6 +4,7 @@ package inferencetest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -39,9 +40,15 @@ var By = registry.Change{Actor: "test"}
 // New opens an empty registry in a folder of the test's.
 func New(t testing.TB) *Home {
 	t.Helper()
+	return NewIn(t, registry.Open)
+}
+
+// NewIn is New with a registry that open opens.
+func NewIn(t testing.TB, open func(ctx context.Context, folder string) (*registry.Registry, error)) *Home {
+	t.Helper()
 	h := &Home{Path: t.TempDir(), Lineage: registry.Lineage{Code: "test"}}
 	var err error
-	if h.Registry, err = registry.Open(t.Context(), h.Path); err != nil {
+	if h.Registry, err = open(t.Context(), h.Path); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

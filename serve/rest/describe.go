@@ -157,7 +157,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	case h.Draining():
 		answer.Error = "the server is stopping"
 	case h.Policy != nil && h.Policy() != nil:
-		answer.Error = "the policy cannot be read, so all requests are refused"
+		answer.Error = "the policy cannot be read, so requests are refused"
 	case !now.Started:
 		answer.Error = "the server is starting"
 	case !now.Ready && len(now.Failing) > 0:

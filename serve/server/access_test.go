@@ -60,10 +60,15 @@ var olga = access.Caller{Principal: "user:olga"}
 
 func protect(t *testing.T, change func(*Options)) *protected {
 	t.Helper()
-	home := inferencetest.New(t)
+	return protectIn(t, inferencetest.New(t), sqlite.Open, change)
+}
+
+// protectIn is protect with a home, and the store of its policy.
+func protectIn(t *testing.T, home *inferencetest.Home, store access.OpenStore, change func(*Options)) *protected {
+	t.Helper()
 	p := &protected{root: access.Caller{Principal: "user:root"}, client: http.DefaultClient, scheme: "http", home: home.Path, models: home}
 	var err error
-	if p.authority, err = access.Open(t.Context(), home.Path, sqlite.Open, nil); err != nil {
+	if p.authority, err = access.Open(t.Context(), home.Path, store, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.authority.Close() })

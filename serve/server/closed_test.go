@@ -61,7 +61,7 @@ func (p *protected) readyBecomes(t *testing.T, want bool) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		code, text := p.ask(t, "GET", "/readyz", "")
 		health, err := grpc_health_v1.NewHealthClient(conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
 		if err != nil {
