@@ -65,37 +65,58 @@ func (r *Registry) Move(ctx context.Context, m AliasMove) (moved Alias, err erro
 	if err := m.check(); err != nil {
 		return Alias{}, err
 	}
-	err = r.metadata.Update(ctx, func(w metadata.Writer) error {
-		before, after, err := r.target(ctx, w, m)
-		if err != nil {
-			return err
-		}
-		if m.Planned != nil && *m.Planned != (Transition{before.Version, after.Version}) {
-			return ErrMoved
-		}
-		if after != before {
-			if err := settle(w, m, before, after); err != nil {
-				return err
-			}
-		}
-		if after.Version == 0 {
-			return nil
-		}
-		var found bool
-		if moved, found, err = w.Alias(m.Model, m.Alias); err == nil && !found {
-			err = fmt.Errorf("%w: the alias is missing", ErrCorrupt)
-		}
+	err = r.metadata.Update(ctx, func(w metadata.Writer) (err error) {
+		moved, err = once(w, m.By.Key, m.asked(), func() (Alias, error) { return r.move(ctx, w, m) })
 		return err
 	})
-	return moved, m.named(err)
+	if err != nil {
+		return Alias{}, m.named(err)
+	}
+	return moved, nil
 }
 
-// Plan returns the transition that a move would make now.
+// asked is what a move asks for. A repeated request may have another plan.
+func (m AliasMove) asked() AliasMove {
+	m.Planned = nil
+	return m
+}
+
+// move makes a move in a transaction.
+func (r *Registry) move(ctx context.Context, w metadata.Writer, m AliasMove) (moved Alias, err error) {
+	before, after, err := r.target(ctx, w, m)
+	if err != nil {
+		return moved, err
+	}
+	if m.Planned != nil && *m.Planned != (Transition{before.Version, after.Version}) {
+		return moved, ErrMoved
+	}
+	if after != before {
+		if err := settle(w, m, before, after); err != nil {
+			return moved, err
+		}
+	}
+	if after.Version == 0 {
+		return moved, nil
+	}
+	moved, found, err := w.Alias(m.Model, m.Alias)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: the alias is missing", ErrCorrupt)
+	}
+	return moved, err
+}
+
+// Plan returns the transition that a move would make now: none if it was made before with
+// the same key.
 func (r *Registry) Plan(ctx context.Context, m AliasMove) (t Transition, err error) {
 	if err := m.check(); err != nil {
 		return t, err
 	}
 	err = r.metadata.View(ctx, func(rows metadata.Reader) error {
+		moved, found, err := repeated[Alias](rows, m.By.Key, m.asked())
+		if found || err != nil {
+			t = Transition{moved.Version, moved.Version}
+			return err
+		}
 		before, after, err := r.target(ctx, rows, m)
 		t = Transition{before.Version, after.Version}
 		return err

@@ -36,7 +36,7 @@ func checkChange(c Change) error {
 	if len(c.Actor) > maxModelName || len(c.Reason) > maxReason || !utf8.ValidString(c.Actor+c.Reason) {
 		return fmt.Errorf("%w: an actor has at most %d bytes and a reason %d, both of text", ErrInvalid, maxModelName, maxReason)
 	}
-	return nil
+	return checkKey(c.Key)
 }
 
 // History returns all changes of a model, the oldest first; those of all models

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	if home == "" {
 		os.Exit(m.Run())
 	}
-	r, err := registry.Open(context.Background(), home)
+	r, err := openAt(context.Background(), home, os.Getenv("REGISTRY_TEST_DATABASE"))
 	if err == nil {
 		err = roles[os.Getenv("REGISTRY_TEST_ROLE")](context.Background(), r)
 	}
@@ -33,6 +34,14 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// openAt opens the registry of a home with its own database, or a shared one.
+func openAt(ctx context.Context, home, address string) (*registry.Registry, error) {
+	if address != "" {
+		return registry.OpenShared(ctx, home, address)
+	}
+	return registry.Open(ctx, home)
 }
 
 var roles = map[string]func(context.Context, *registry.Registry) error{
@@ -139,11 +148,26 @@ func TestProcessesRegisterWhileBlobsAreCollected(t *testing.T) {
 	sound(t, r)
 }
 
+// After a kill at any time the old state is there or the new one. TKIT_KILLS is how often
+// the process is killed.
 func TestKilledTraining(t *testing.T) {
+	kills := 10
+	if text := os.Getenv("TKIT_KILLS"); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("SQLite", func(t *testing.T) { killedTraining(t, kills, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { killedTraining(t, kills, sharedDatabase(t)) })
+}
+
+func killedTraining(t *testing.T, kills int, address string) {
 	home := t.TempDir()
 	registered, leavings := 0, 0
-	for i := range 20 {
+	for range kills {
 		cmd := process(t, home, "train")
+		cmd.Env = append(cmd.Env, "REGISTRY_TEST_DATABASE="+address)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +179,7 @@ func TestKilledTraining(t *testing.T) {
 		if !lines.Scan() {
 			t.Fatal("the child said nothing")
 		}
-		time.AfterFunc(time.Duration(i)*1300*time.Microsecond, func() { cmd.Process.Signal(syscall.SIGKILL) })
+		time.AfterFunc(time.Duration(rand.IntN(26_000))*time.Microsecond, func() { cmd.Process.Signal(syscall.SIGKILL) })
 		promoted := 0
 		for ok := true; ok; ok = lines.Scan() {
 			_, err1 := fmt.Sscanf(lines.Text(), "registered %d", &registered)
@@ -166,7 +190,7 @@ func TestKilledTraining(t *testing.T) {
 		}
 		cmd.Wait()
 
-		r, err := registry.Open(t.Context(), home)
+		r, err := openAt(t.Context(), home, address)
 		if err != nil {
 			t.Fatal(err)
 		}

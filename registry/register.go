@@ -105,7 +105,11 @@ func (r *Registry) insertPermitted(ctx context.Context, m Manifest, n Registrati
 					return cmp.Or(err, errPolicyChanged)
 				}
 			}
-			v, err = insert(w, m, n.By)
+			number, err := once(w, n.By.Key, asked(m), func() (int, error) { return insert(w, m, n.By) })
+			if err != nil {
+				return err
+			}
+			v, err = r.registered(w, m.Model, number)
 			return err
 		})
 		if !errors.Is(err, errPolicyChanged) {
@@ -145,36 +149,57 @@ func (r *Registry) putParts(ctx context.Context, m *Manifest, n Registration) er
 	return nil
 }
 
-// insert gives the manifest its number and writes the version's rows.
-func insert(w metadata.Writer, m Manifest, by Change) (Version, error) {
-	m.Format, m.Created, m.Version = manifestFormat, now(), 1
-	before, err := w.Versions(m.Model)
+// asked is what a registration asks for: a version with these parts. Its time and its
+// number are not part of it.
+func asked(m Manifest) any {
+	return struct {
+		Action      Action
+		Model       string
+		Trunk, Head Digest
+	}{Registered, m.Model, m.Trunk.Digest, m.Head.Digest}
+}
+
+// registered returns a version in the transaction that registered it, or that found it to
+// be registered.
+func (r *Registry) registered(rows metadata.Reader, model string, number int) (Version, error) {
+	v, found, err := rows.Version(model, number)
 	if err != nil {
 		return Version{}, err
 	}
-	if n := len(before); n > 0 {
-		m.Version = before[n-1].Number + 1
+	if !found {
+		return Version{}, fmt.Errorf("%w: version %d is missing", ErrCorrupt, number)
 	}
+	m, err := readManifest(rows, v) // not into the cache: the transaction may still fail
+	return Version{Manifest: m, Digest: v.Digest}, err
+}
+
+// insert gives the manifest its number, writes the version's rows and returns the number.
+func insert(w metadata.Writer, m Manifest, by Change) (int, error) {
+	m.Format, m.Created = manifestFormat, now()
+	latest, err := w.Latest(m.Model)
+	if err != nil {
+		return 0, err
+	}
+	m.Version = latest + 1
 	text, err := m.Encode()
 	if err != nil {
-		return Version{}, err
+		return 0, err
 	}
 	// Check that what is stored can be read again.
-	read, err := DecodeManifest(text)
-	if err != nil {
-		return Version{}, err
+	if _, err := DecodeManifest(text); err != nil {
+		return 0, err
 	}
-	v := Version{Manifest: read, Digest: digestOf(text)}
+	digest := digestOf(text)
 	added := metadata.NewVersion{
-		Version: metadata.Version{Model: m.Model, Number: m.Version, Digest: v.Digest},
+		Version: metadata.Version{Model: m.Model, Number: m.Version, Digest: digest},
 		Created: m.Created, Manifest: text, Parts: make(map[string]Digest),
 	}
 	for name, p := range m.parts() {
 		added.Parts[name] = p.Digest
 	}
 	if err := w.AddVersion(added); err != nil {
-		return Version{}, err
+		return 0, err
 	}
-	_, err = w.AddEvent(Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by, Digest: v.Digest})
-	return v, err
+	_, err = w.AddEvent(Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by, Digest: digest})
+	return m.Version, err
 }

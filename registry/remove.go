@@ -69,13 +69,14 @@ type Removal struct {
 }
 
 // PlanRemoval returns the manifests of the versions that a removal would remove now, the
-// oldest first. A version that an alias names is one of them: Remove refuses it.
+// oldest first, or that it has removed if it was made before with the same key. A version
+// that an alias names is one of them: Remove refuses it.
 func (r *Registry) PlanRemoval(ctx context.Context, m Removal) (planned []*Manifest, err error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	err = r.metadata.View(ctx, func(rows metadata.Reader) error {
-		found, err := r.removable(ctx, rows, m)
+		found, err := r.planned(ctx, rows, m)
 		if err != nil {
 			return err
 		}
@@ -91,6 +92,18 @@ func (r *Registry) PlanRemoval(ctx context.Context, m Removal) (planned []*Manif
 	return planned, m.named(err)
 }
 
+func (r *Registry) planned(ctx context.Context, rows metadata.Reader, m Removal) ([]metadata.Version, error) {
+	removed, found, err := repeated[[]int](rows, m.By.Key, m.asked())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return r.removable(ctx, rows, m)
+	}
+	all, err := rows.Versions(m.Model)
+	return slices.DeleteFunc(all, func(v metadata.Version) bool { return !slices.Contains(removed, v.Number) }), err
+}
+
 // Remove deletes a version, or all versions of a model, in one transaction, and records
 // each in the history. It returns their numbers. A version that an alias names is refused
 // with ErrAliased; one that was deleted before, with a DeletedError.
@@ -102,24 +115,35 @@ func (r *Registry) Remove(ctx context.Context, m Removal) (removed []int, err er
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	err = r.metadata.Update(ctx, func(w metadata.Writer) error {
-		found, err := r.removable(ctx, w, m)
-		if err != nil {
-			return err
-		}
-		removed = nil
-		for _, v := range found {
-			removed = append(removed, v.Number)
-		}
-		if m.Planned != nil && !slices.Equal(m.Planned, removed) {
-			return ErrChanged
-		}
-		return m.delete(w, found)
+	err = r.metadata.Update(ctx, func(w metadata.Writer) (err error) {
+		removed, err = once(w, m.By.Key, m.asked(), func() ([]int, error) { return r.remove(ctx, w, m) })
+		return err
 	})
 	if err != nil {
 		return nil, m.named(err)
 	}
 	return removed, nil
+}
+
+// asked is what a removal asks for. A repeated request may have another plan.
+func (m Removal) asked() Removal {
+	m.Planned = nil
+	return m
+}
+
+// remove makes a removal in a transaction.
+func (r *Registry) remove(ctx context.Context, w metadata.Writer, m Removal) (removed []int, err error) {
+	found, err := r.removable(ctx, w, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range found {
+		removed = append(removed, v.Number)
+	}
+	if m.Planned != nil && !slices.Equal(m.Planned, removed) {
+		return nil, ErrChanged
+	}
+	return removed, m.delete(w, found)
 }
 
 func (m Removal) check() error { return errors.Join(CheckModelName(m.Model), checkChange(m.By)) }

@@ -168,10 +168,11 @@ func changeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reason", Usage: "the reason for the history, as `TEXT`"},
 		purposeFlag(),
 		&cli.StringFlag{Name: "actor", Usage: "record `NAME` in the history as the author of the change", EnvVars: []string{"TKIT_ACTOR"}, DefaultText: "the user"},
+		&cli.StringFlag{Name: "request-key", Usage: "change nothing if this was done before with the same `KEY`, and say the same"},
 	}
 }
 
 // change returns who changes the registry, and why, according to the flags.
 func change(c *cli.Context) registry.Change {
-	return registry.Change{Actor: c.String("actor"), Reason: c.String("reason")}
+	return registry.Change{Actor: c.String("actor"), Reason: c.String("reason"), Key: c.String("request-key")}
 }

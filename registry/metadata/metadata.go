@@ -54,6 +54,8 @@ type Reader interface {
 	// Versions returns the versions of a model by number, or all by model and
 	// number if model is "".
 	Versions(model string) ([]Version, error)
+	// Latest returns the highest number of a version of a model, 0 if there is none.
+	Latest(model string) (int, error)
 	// Version returns one version.
 	Version(model string, number int) (v Version, found bool, err error)
 	// Manifest returns the text of a version's manifest.
@@ -81,6 +83,8 @@ type Reader interface {
 	LastEvent() (int64, error)
 	// Bases returns all stored bases by name.
 	Bases() ([]Base, error)
+	// Request returns the request with a key.
+	Request(key string) (r Request, found bool, err error)
 }
 
 // A Writer reads and writes the rows of a store.
@@ -103,6 +107,8 @@ type Writer interface {
 	AddBase(Base) error
 	// RemoveBase removes a base.
 	RemoveBase(name string) error
+	// AddRequest adds a request that was carried out. A key that exists is an error.
+	AddRequest(Request) error
 	// PolicyGeneration returns the generation of the home's access policy, which
 	// does not change until the transaction ends.
 	PolicyGeneration() (int64, error)
@@ -150,12 +156,24 @@ type Base struct {
 	Network  blobs.Digest // of the network's blob
 }
 
+// A Request is a request with a key that was carried out.
+type Request struct {
+	Key    string
+	Asked  string // what it asked for, as JSON
+	Result string // as JSON
+}
+
 // A Change says who changes the registry, and why.
 type Change struct {
 	// Actor is a user, service or job; never empty.
 	Actor string `json:"actor"`
 	// Reason is a sentence for readers of the history; may be empty.
 	Reason string `json:"reason,omitempty"`
+	// Key is chosen by the caller for this request, and by nobody for another one. If
+	// the request was carried out before, it changes nothing and has the same result,
+	// so that it can be repeated if its result is not known. "" means that it is
+	// carried out each time. A store does not keep it with the change.
+	Key string `json:"-"`
 }
 
 // An Alias is a movable name for a version of a model.

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 		"events":    testEvents,
 		"deletions": testDeletions,
 		"bases":     testBases,
+		"requests":  testRequests,
 		"one state": testOneState,
 		"writers":   testWriters,
 		"changes":   testChanges,
@@ -125,6 +126,11 @@ func testVersions(t *testing.T, s, other metadata.Store) {
 		if len(of) != 3 || of[2].Number != 3 || len(all) != 4 || all[0].Model != "a" {
 			t.Errorf("versions: %+v, %+v", of, all)
 		}
+		latest, err6 := r.Latest("m")
+		none, err7 := r.Latest("b")
+		if latest != 3 || none != 0 {
+			t.Errorf("the latest versions are %d and %d", latest, none)
+		}
 		text, err4 := r.Manifest("m", 3)
 		if string(text) != "m 3" {
 			t.Errorf("manifest: %q", text)
@@ -133,7 +139,7 @@ func testVersions(t *testing.T, s, other metadata.Store) {
 		if len(parts) != 2 || parts["head"] != digest(3) {
 			t.Errorf("parts: %v", parts)
 		}
-		return errors.Join(err1, err2, err3, err4, err5)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 	})
 }
 
@@ -345,6 +351,30 @@ func testBases(t *testing.T, s, other metadata.Store) {
 	check(base("resnet50", 1))
 	update(t, s, func(w metadata.Writer) error { return w.AddBase(base("lite0", 3)) }) // the name is free again
 	check(base("lite0", 3), base("resnet50", 1))
+}
+
+// A request is added once, and read by every process.
+func testRequests(t *testing.T, s, other metadata.Store) {
+	r := metadata.Request{Key: "k 1", Asked: `{"a":1}`, Result: `"ü"`}
+	update(t, s, func(w metadata.Writer) error {
+		err := w.AddRequest(r)
+		got, found, err2 := w.Request(r.Key)
+		if !found || got != r {
+			t.Errorf("in its transaction: %+v, %t", got, found)
+		}
+		return errors.Join(err, err2)
+	})
+	if err := other.Update(t.Context(), func(w metadata.Writer) error { return w.AddRequest(metadata.Request{Key: r.Key}) }); err == nil {
+		t.Error("a key was used twice")
+	}
+	view(t, other, func(rows metadata.Reader) error {
+		got, found, err1 := rows.Request(r.Key)
+		_, none, err2 := rows.Request("k 2")
+		if !found || got != r || none {
+			t.Errorf("got %+v, %t; another key is found: %t", got, found, none)
+		}
+		return errors.Join(err1, err2)
+	})
 }
 
 // A view does not see what is written while it is open.

@@ -101,6 +101,11 @@ func (t *Transaction) Versions(model string) ([]metadata.Version, error) {
 		`+where+" ORDER BY v.model, v.version", args...)
 }
 
+func (t *Transaction) Latest(model string) (number int, err error) {
+	_, err = t.row("SELECT coalesce(max(version), 0) FROM versions WHERE model = $1", []any{model}, &number)
+	return number, err
+}
+
 func (t *Transaction) Version(model string, number int) (metadata.Version, bool, error) {
 	v := metadata.Version{Model: model, Number: number}
 	found, err := t.row(`SELECT v.digest, d.event IS NOT NULL FROM versions AS v LEFT JOIN deletions AS d USING (model, version)
@@ -195,6 +200,16 @@ func (t *Transaction) Bases() ([]metadata.Base, error) {
 		err = rows.Scan(&b.Name, &b.Digest, &b.Manifest, &b.Network)
 		return b, err
 	}, "SELECT name, digest, manifest, network FROM bases ORDER BY name")
+}
+
+func (t *Transaction) Request(key string) (metadata.Request, bool, error) {
+	r := metadata.Request{Key: key}
+	found, err := t.row("SELECT asked, result FROM requests WHERE key = $1", []any{key}, &r.Asked, &r.Result)
+	return r, found, err
+}
+
+func (t *Transaction) AddRequest(r metadata.Request) error {
+	return t.exec("INSERT INTO requests (key, asked, result) VALUES ($1, $2, $3)", r.Key, r.Asked, r.Result)
 }
 
 func (t *Transaction) AddVersion(v metadata.NewVersion) error {
