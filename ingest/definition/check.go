@@ -140,12 +140,7 @@ func checkComponents(env *service.Environment, root *yaml.Node) (findings []Find
 
 // checkDelivery checks what the fields of tkit say.
 func checkDelivery(root *yaml.Node) []Finding {
-	ours, _ := split(root)
-	encoded, err := encode(ours)
-	if err == nil {
-		_, err = components.ParseDelivery(string(encoded), "")
-	}
-	if err != nil {
+	if _, err := parseDelivery(root, ""); err != nil {
 		return []Finding{{Line: linesOf(root, "delivery")[0], Problem: err.Error()}}
 	}
 	if delivery := get(root, "delivery"); delivery != nil {

@@ -169,6 +169,34 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// Variables are replaced in tkit's part of the file, too.
+func TestVariables(t *testing.T) {
+	const password = `it's-"a"`
+	t.Setenv("TKIT_TEST_ATTEMPTS", "7")
+	t.Setenv("TKIT_TEST_PASSWORD", password)
+	text := valid + `
+delivery:
+  attempts: ${TKIT_TEST_ATTEMPTS}
+  in_flight: ${TKIT_TEST_UNSET:9}
+  dead_letter_topic:
+    brokers: ["${TKIT_TEST_UNSET:kafka:9092}"]
+    topic: dead
+    user: tkit
+    password: ${TKIT_TEST_PASSWORD}
+`
+	if findings, err := Check([]byte(text)); err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	d, err := parse([]byte(text), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic := d.DeadLetterTopic
+	if d.Attempts != 7 || d.InFlight != 9 || topic == nil || !slices.Equal(topic.Brokers, []string{"kafka:9092"}) || topic.Password != password {
+		t.Errorf("%+v, topic %+v", d.Delivery, topic)
+	}
+}
+
 // FuzzCheck checks that a text without findings can be run.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(valid))

@@ -122,24 +122,35 @@ func parse(text []byte, folder string) (*Definition, error) {
 		return nil, err
 	}
 	d := &Definition{Graph: graph.New(root)}
-	ours, engine := split(root)
-	encoded, err := encode(ours)
-	if err != nil {
+	if d.Delivery, err = parseDelivery(root, folder); err != nil {
 		return nil, err
 	}
-	if d.Delivery, err = components.ParseDelivery(string(encoded), folder); err != nil {
-		return nil, err
-	}
+	_, engine := split(root)
 	if err := d.findModels(engine, folder); err != nil {
 		return nil, err
 	}
 	d.Shared = isShared(get(engine, "input"))
 	d.Groups = wrap(engine)
-	if encoded, err = encode(engine); err != nil {
+	encoded, err := encode(engine)
+	if err != nil {
 		return nil, err
 	}
 	d.Engine = string(encoded)
 	return d, nil
+}
+
+// parseDelivery reads the fields that are tkit's. Paths are relative to the folder.
+func parseDelivery(root *yaml.Node, folder string) (components.Delivery, error) {
+	ours, _ := split(root)
+	ours = expand(ours)
+	if err := setVariables(ours); err != nil {
+		return components.Delivery{}, err
+	}
+	encoded, err := encode(ours)
+	if err != nil {
+		return components.Delivery{}, err
+	}
+	return components.ParseDelivery(string(encoded), folder)
 }
 
 // findModels finds the models of all classifiers in this process, and the places of the

@@ -1,6 +1,11 @@
 package definition
 
 import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -62,4 +67,35 @@ func merge(into, from *yaml.Node) {
 			into.Content = append(into.Content, from.Content[i], from.Content[i+1])
 		}
 	}
+}
+
+// reference is ${NAME} or ${NAME:DEFAULT}, as the engine reads them.
+var reference = regexp.MustCompile(`\$\{([0-9A-Za-z_.]+)(:[^}]*)?\}`)
+
+// setVariables replaces references to environment variables in the values below a node,
+// as the engine does in its own part of the file.
+func setVariables(n *yaml.Node) error {
+	for _, child := range n.Content {
+		if err := setVariables(child); err != nil {
+			return err
+		}
+	}
+	if n.Kind != yaml.ScalarNode || !reference.MatchString(n.Value) {
+		return nil
+	}
+	var missing error
+	n.Value = reference.ReplaceAllStringFunc(n.Value, func(text string) string {
+		parts := reference.FindStringSubmatch(text)
+		if value, set := os.LookupEnv(parts[1]); set {
+			return value
+		}
+		if parts[2] == "" {
+			missing = fmt.Errorf("the environment variable %s is not set", parts[1])
+		}
+		return strings.TrimPrefix(parts[2], ":")
+	})
+	if n.Style == 0 {
+		n.Tag = "" // a number, if it is one now
+	}
+	return missing
 }
