@@ -144,7 +144,7 @@ func run(ctx context.Context, o Options, d *definition.Definition, s Summary) (e
 	defer checking.Wait()
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	r.Fail = fail
+	r.Fail, r.Stopped = fail, running.Done()
 	if topic, is := r.Letters.(*kafka.Letters); is {
 		checking.Go(func() {
 			if err := topic.Check(running); err != nil {

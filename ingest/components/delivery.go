@@ -207,14 +207,17 @@ func (d *delivery) answered(ctx context.Context, p *parcel, err error) error {
 	if err != nil {
 		return d.failed(ctx, p, err)
 	}
-	d.run.Counters.Delivered.Add(1)
-	d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
-	return d.done(ctx, p)
+	return d.done(ctx, p, func() {
+		d.run.Counters.Delivered.Add(1)
+		d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
+	})
 }
 
-// done acknowledges an image to the child.
-func (d *delivery) done(ctx context.Context, p *parcel) error {
+// done acknowledges an image to the child, which may take until the child can remember
+// it, then counts it.
+func (d *delivery) done(ctx context.Context, p *parcel, count func()) error {
 	err := p.answer(ctx, nil)
+	count()
 	d.mu.Lock()
 	delete(d.open, p)
 	d.run.Counters.InFlight.Add(-1)
@@ -243,8 +246,7 @@ func (d *delivery) failed(ctx context.Context, p *parcel, err error) error {
 		d.letters.sawAny(ctx, began, dead)
 		if dead == nil {
 			d.run.Log.Warn("dead letter", "source", source, "stage", failure.StageOf(err), "cause", causeOf(err), "attempts", p.attempts)
-			d.run.Counters.Dead.Add(1)
-			return d.done(ctx, p)
+			return d.done(ctx, p, func() { d.run.Counters.Dead.Add(1) })
 		}
 		d.run.Log.Error("a dead letter cannot be written; it is tried again", "source", source, "error", dead)
 	}

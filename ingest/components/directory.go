@@ -14,6 +14,7 @@ import (
 	"tkit/datasets"
 	"tkit/ingest/deadletter"
 	"tkit/ingest/directory"
+	"tkit/ingest/failure"
 	"tkit/ingest/status"
 )
 
@@ -53,6 +54,7 @@ type directoryInput struct {
 	store   closingStore
 	place   string // what precedes the path of a file: hdfs://AUTHORITY, or ""
 	watcher *directory.Watcher
+	state   *watch // of what remembers the files that were delivered
 }
 
 type closingStore interface {
@@ -75,7 +77,7 @@ func newWatch(f *fields, r *Run) (*directoryInput, error) {
 	case o.After == directory.Archive && o.Archive == "":
 		return nil, errors.New("archive is missing: name the folder for delivered files")
 	}
-	return &directoryInput{run: r, options: o}, nil
+	return &directoryInput{run: r, options: o, state: r.watch("the state of the input", "")}, nil
 }
 
 func newDirectory(c *service.ParsedConfig, r *Run) (service.Input, error) {
@@ -161,7 +163,7 @@ func (d *directoryInput) bury(ctx context.Context, f *directory.File) {
 	}
 	err := d.run.Letters.Put(ctx, letter, nil)
 	if err == nil {
-		err = f.Delivered(ctx)
+		err = d.remember(ctx, func() error { return f.Delivered(ctx) })
 	}
 	if err != nil {
 		d.run.Log.Error("a dead letter cannot be written; it is tried again", "source", f.Path, "error", err)
@@ -186,11 +188,35 @@ func (d *directoryInput) answered(ctx context.Context, f *directory.File, err er
 		f.Release()
 		return nil
 	}
-	if err := errors.Join(f.Delivered(ctx), d.run.Letters.Forget(f.Path, d.location(f))); err != nil {
+	err = d.remember(ctx, func() error { return errors.Join(f.Delivered(ctx), d.run.Letters.Forget(f.Path, d.location(f))) })
+	if err != nil {
 		f.Release()
-		return err
 	}
-	return nil
+	return err
+}
+
+// remember repeats what remembers that a file was delivered, until it succeeds or the
+// run stops. While a disk is full, the files in work so hold back the others; released,
+// they would be delivered again and again.
+func (d *directoryInput) remember(ctx context.Context, attempt func() error) error {
+	for attempts := 1; ; attempts++ {
+		began := time.Now()
+		err := attempt()
+		d.state.sawAny(ctx, began, err)
+		if err == nil {
+			return nil
+		}
+		timer := time.NewTimer(failure.Delay(attempts))
+		select {
+		case <-timer.C:
+		case <-d.run.Stopped:
+			timer.Stop()
+			return err
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
 }
 
 func (d *directoryInput) Close(context.Context) error {

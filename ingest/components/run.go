@@ -39,7 +39,9 @@ type Run struct {
 	Metrics   *Metrics
 	Log       *slog.Logger
 	// Fail ends the run with an error that no attempt can overcome.
-	Fail     func(error)
+	Fail func(error)
+	// Stopped is closed when the run is stopped or has failed.
+	Stopped  <-chan struct{}
 	Classify ClassifyFunc // in this process
 
 	mu       sync.Mutex
