@@ -207,17 +207,14 @@ func (d *delivery) answered(ctx context.Context, p *parcel, err error) error {
 	if err != nil {
 		return d.failed(ctx, p, err)
 	}
-	return d.done(ctx, p, func() {
-		d.run.Counters.Delivered.Add(1)
-		d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
-	})
+	d.run.Counters.Delivered.Add(1)
+	d.run.Metrics.latency.Observe(time.Since(p.read).Seconds())
+	return d.done(ctx, p)
 }
 
-// done acknowledges an image to the child, which may take until the child can remember
-// it, then counts it.
-func (d *delivery) done(ctx context.Context, p *parcel, count func()) error {
+// done acknowledges an image to the child.
+func (d *delivery) done(ctx context.Context, p *parcel) error {
 	err := p.answer(ctx, nil)
-	count()
 	d.mu.Lock()
 	delete(d.open, p)
 	d.run.Counters.InFlight.Add(-1)
@@ -246,7 +243,8 @@ func (d *delivery) failed(ctx context.Context, p *parcel, err error) error {
 		d.letters.sawAny(ctx, began, dead)
 		if dead == nil {
 			d.run.Log.Warn("dead letter", "source", source, "stage", failure.StageOf(err), "cause", causeOf(err), "attempts", p.attempts)
-			return d.done(ctx, p, func() { d.run.Counters.Dead.Add(1) })
+			d.run.Counters.Dead.Add(1)
+			return d.done(ctx, p)
 		}
 		d.run.Log.Error("a dead letter cannot be written; it is tried again", "source", source, "error", dead)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"sync"
 	"time"
 
 	"github.com/warpstreamlabs/bento/public/service"
@@ -55,6 +56,10 @@ type directoryInput struct {
 	place   string // what precedes the path of a file: hdfs://AUTHORITY, or ""
 	watcher *directory.Watcher
 	state   *watch // of what remembers the files that were delivered
+
+	mu   sync.Mutex
+	held int           // files that are delivered and not remembered
+	free chan struct{} // closed when there is none; made for the first
 }
 
 type closingStore interface {
@@ -127,6 +132,9 @@ func (d *directoryInput) failed(err error) error {
 
 func (d *directoryInput) Read(ctx context.Context) (*service.Message, service.AckFunc, error) {
 	for {
+		if err := d.wait(ctx); err != nil {
+			return nil, nil, err
+		}
 		f, err := d.watcher.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -195,27 +203,61 @@ func (d *directoryInput) answered(ctx context.Context, f *directory.File, err er
 	return err
 }
 
-// remember repeats what remembers that a file was delivered, until it succeeds or the
-// run stops. While a disk is full, the files in work so hold back the others; released,
-// they would be delivered again and again.
+// remember repeats what remembers that a file was delivered, until it succeeds. When the
+// run stops it tries once more. While a disk is full, such files hold back the others;
+// released, they would be delivered again and again.
 func (d *directoryInput) remember(ctx context.Context, attempt func() error) error {
-	for attempts := 1; ; attempts++ {
-		began := time.Now()
-		err := attempt()
-		d.state.sawAny(ctx, began, err)
-		if err == nil {
-			return nil
-		}
+	began := time.Now()
+	err := attempt()
+	d.state.sawAny(ctx, began, err)
+	if err == nil {
+		return nil
+	}
+	d.hold(1)
+	defer d.hold(-1)
+	for attempts := 1; err != nil; attempts++ {
 		timer := time.NewTimer(failure.Delay(attempts))
 		select {
 		case <-timer.C:
 		case <-d.run.Stopped:
 			timer.Stop()
-			return err
+			return attempt()
 		case <-ctx.Done():
 			timer.Stop()
 			return err
 		}
+		began = time.Now()
+		err = attempt()
+		d.state.sawAny(ctx, began, err)
+	}
+	return nil
+}
+
+// hold changes the number of files that are delivered and not remembered.
+func (d *directoryInput) hold(change int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.held == 0 {
+		d.free = make(chan struct{})
+	}
+	if d.held += change; d.held == 0 {
+		close(d.free)
+	}
+}
+
+// wait waits until all files that are delivered are remembered.
+func (d *directoryInput) wait(ctx context.Context) error {
+	d.mu.Lock()
+	held, free := d.held, d.free
+	d.mu.Unlock()
+	if held == 0 {
+		return nil
+	}
+	select {
+	case <-free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
