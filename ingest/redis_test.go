@@ -17,9 +17,9 @@ import (
 )
 
 // startRedis starts a Redis with the password let-me-in. It ends with the test.
-func startRedis(t *testing.T, port int) *testserver.Process {
+func startRedis(t *testing.T, program string, port int) *testserver.Process {
 	t.Helper()
-	cmd := exec.Command(needs.Redis(t), "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--requirepass", "let-me-in", "--dir", t.TempDir())
+	cmd := exec.Command(program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--requirepass", "let-me-in", "--dir", t.TempDir())
 	cmd.Args[0] = "redis-server"
 	p, err := testserver.Start(cmd)
 	if err != nil {
@@ -59,12 +59,13 @@ delivery: {attempts: 1}
 // What a service answers is kept in Redis, for every run and process. While Redis is
 // down, images wait.
 func TestRedisCache(t *testing.T) {
+	program := needs.Redis(t)
 	ports, err := testserver.Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(ports.Release)
-	server := startRedis(t, ports.Base)
+	server := startRedis(t, program, ports.Base)
 	var asked atomic.Int64
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
@@ -89,7 +90,7 @@ func TestRedisCache(t *testing.T) {
 		}()
 		if !server.Running() {
 			until(t, func() bool { return o.Counters.Failed.Load() >= 5 })
-			server = startRedis(t, ports.Base)
+			server = startRedis(t, program, ports.Base)
 		}
 		if err := <-ended; err != nil || o.Counters.Dead.Load() > 0 {
 			t.Errorf("%d dead letters, %v: %+v", o.Counters.Dead.Load(), err, o.Counters.LastFailure.Load())

@@ -14,6 +14,7 @@ import (
 	"tkit/datasets/pictures"
 	"tkit/inference"
 	"tkit/ingest/graph"
+	"tkit/ingest/pipelines"
 	"tkit/internal/commandline"
 	"tkit/plugins/scaffold"
 	"tkit/plugins/trial"
@@ -71,6 +72,7 @@ var argumentValues = commandline.Values{
 	"--only-for":             {Check: commandline.CheckGiven},
 	"--optimiser":            {Choices: []string{string(scratch.SGD), string(scratch.AdamW)}},
 	"--owner":                {Check: commandline.Parsed(access.ParsePrincipal)},
+	"--pipeline":             {Choices: pipelines.Names},
 	"--precision":            {Choices: []string{string(inference.FP32), string(inference.BF16)}},
 	"--right":                {Choices: []string{string(access.Use), string(access.Download), string(access.Promote)}},
 	"--schedule":             {Choices: []string{string(scratch.Constant), string(scratch.Cosine), string(scratch.Steps)}},
