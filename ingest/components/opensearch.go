@@ -31,7 +31,7 @@ indices:admin/create too if the pipeline creates it.`).
 			service.NewStringField("password").Description("The password of the user.").Default("").Secret(),
 			service.NewStringField("index").Description("The name of the index, or of an alias with one index to write to."),
 			service.NewStringField("document").Description("A mapping that gives the document, such as `{\"label\": @tkit_label, \"camera\": @camera}`. By default it has what tkit_folder writes.").Default(""),
-			service.NewBoolField("create").Description("Create the index if it is missing. Text is a keyword then.").Default(false),
+			service.NewBoolField("create").Description("Create the index if it is missing: with text as keywords, numbers as doubles, and modified as a date.").Default(false),
 			service.NewOutputMaxInFlightField().Default(64),
 		)
 }

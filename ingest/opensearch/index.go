@@ -100,10 +100,17 @@ func (i Index) Open(ctx context.Context) (*Sink, error) {
 	return s, nil
 }
 
-// settings are those of an index that is created. Text is a keyword: labels are counted
-// and sources are looked up as they are. Longer text is kept, and cannot be searched.
+// settings are those of an index that is created. OpenSearch takes the type of a field from
+// its first value, and refuses or rounds later ones: a probability that happens to be 1
+// would make integers of all, and a name that looks like a date, dates. Text is a keyword,
+// so that labels are counted as they are; longer text is kept, and cannot be searched.
 const settings = `{"mappings": {
-  "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": {"type": "keyword", "ignore_above": 1024}}}]
+  "date_detection": false,
+  "dynamic_templates": [
+    {"text": {"match_mapping_type": "string", "mapping": {"type": "keyword", "ignore_above": 1024}}},
+    {"numbers": {"match_mapping_type": "long", "mapping": {"type": "double"}}}
+  ],
+  "properties": {"modified": {"type": "date"}, "size": {"type": "long"}, "version": {"type": "long"}}
 }}`
 
 // prepare finds or creates the index.

@@ -109,6 +109,25 @@ func TestServerDown(t *testing.T) {
 	}
 }
 
+// The first value of a field does not decide what later ones may be.
+func TestTypes(t *testing.T) {
+	s := open(t, opensearch.Index{Servers: []string{server(t).URL()}, Name: "types", Create: true})
+	for i, text := range []string{
+		`{"probability": 1, "label": "2026-01-01", "modified": "2026-12-01T02:20:38.797513587Z", "version": 1}`,
+		`{"probability": 0.75, "label": "daisy", "modified": "2026-12-01T02:20:39Z", "version": 2}`,
+	} {
+		if err := s.Write(t.Context(), sumOf(i), []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+	documents(t, "types") // refreshes the index
+	var counts struct{ Count int }
+	const query = `{"query": {"bool": {"filter": [{"range": {"probability": {"gt": 0.5, "lt": 0.9}}}, {"range": {"modified": {"gte": "2026-12-01"}}}]}}}`
+	if err := server(t).Do(http.MethodPost, "/types/_count", query, &counts); err != nil || counts.Count != 1 {
+		t.Errorf("%d documents with a probability between 0.5 and 0.9, %v", counts.Count, err)
+	}
+}
+
 // A guard is what is in front of a cluster: it has TLS, a user and a password.
 func guard(t *testing.T) (address, ca string) {
 	t.Helper()
