@@ -198,6 +198,18 @@ var operations = []operation{
 		_, err := f.History(ctx, who, "m")
 		return err
 	}},
+	{name: "Bind", allowed: 2, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error { // from 2 to 1
+		_, err := f.Bind(ctx, who, registry.BindingChange{Application: "web", Model: "m", To: registry.Choice{Version: 1}, By: change})
+		return err
+	}},
+	{name: "Bindings", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Bindings(ctx, who, "", "m")
+		return err
+	}},
+	{name: "StateAt", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.StateAt(ctx, who, "m", time.Now())
+		return err
+	}},
 	{name: "ShowGrants", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
 		_, err := f.ShowGrants(ctx, who, scans)
 		return err

@@ -170,7 +170,7 @@ func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove
 		}
 		return before, after, err
 	case AliasRemoved:
-		return before, after, nil
+		return before, after, checkUnbound(rows, m.Model, Choice{Alias: m.Alias})
 	}
 	return before, after, fmt.Errorf("%w: %q does not move an alias", ErrInvalid, m.Action)
 }
@@ -186,11 +186,11 @@ func restorable(rows metadata.Reader, m AliasMove, version int) error {
 
 // settle records a move and gives the alias its new standing.
 func settle(w metadata.Writer, m AliasMove, before, after metadata.Standing) error {
-	e := Event{At: now(), Action: m.Action, Model: m.Model, Version: after.Version, Alias: m.Alias, Previous: before.Version, Change: m.By}
+	e := Event{Action: m.Action, Model: m.Model, Version: after.Version, Alias: m.Alias, Previous: before.Version, Change: m.By}
 	if m.Action == Promoted {
 		e.Replaced = before.Promotion
 	}
-	id, err := w.AddEvent(e)
+	id, err := record(w, e)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ const (
 	RolledBack   = metadata.RolledBack
 	AliasRemoved = metadata.AliasRemoved
 	Deleted      = metadata.Deleted
+	Bound        = metadata.Bound
+	Unbound      = metadata.Unbound
 )
 
 func checkChange(c Change) error {
@@ -37,6 +39,19 @@ func checkChange(c Change) error {
 		return fmt.Errorf("%w: an actor has at most %d bytes and a reason %d, both of text", ErrInvalid, maxModelName, maxReason)
 	}
 	return checkKey(c.Key)
+}
+
+// record adds an event that happens now. A clock that goes backwards stops for the
+// history, so that its times do not decrease.
+func record(w metadata.Writer, e Event) (id int64, err error) {
+	last, err := w.LastTime()
+	if err != nil {
+		return 0, err
+	}
+	if e.At = now(); e.At.Before(last) {
+		e.At = last
+	}
+	return w.AddEvent(e)
 }
 
 // History returns all changes of a model, the oldest first; those of all models

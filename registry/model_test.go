@@ -1,11 +1,14 @@
 package registry_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -16,7 +19,7 @@ import (
 
 // -rapid.checks and -rapid.steps make the tests with random requests longer.
 func init() {
-	for name, value := range map[string]string{"rapid.checks": "20", "rapid.steps": "30"} {
+	for name, value := range map[string]string{"rapid.checks": "20", "rapid.steps": "30", "rapid.nofailfile": "true"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
@@ -38,6 +41,7 @@ type machine struct {
 	versions   int
 	deleted    map[int]bool
 	aliases    map[string]*promotion // nil: none
+	bindings   map[string]registry.Choice
 	events     int
 	keys       int
 	last       func(r *registry.Registry) (string, error) // repeats the last request
@@ -136,6 +140,9 @@ func (m *machine) rollback(t *rapid.T) {
 func (m *machine) removeAlias(t *rapid.T) {
 	alias := rapid.SampledFrom([]string{registry.Production, "candidate"}).Draw(t, "alias")
 	var want error
+	if m.bound(registry.Choice{Alias: alias}) {
+		want = registry.ErrBound
+	}
 	if m.aliases[alias] == nil {
 		want = registry.ErrNotFound
 	}
@@ -152,6 +159,9 @@ func (m *machine) removeAlias(t *rapid.T) {
 func (m *machine) remove(t *rapid.T) {
 	version := rapid.IntRange(1, m.versions+1).Draw(t, "version")
 	want := m.exists(version)
+	if m.bound(registry.Choice{Version: version}) {
+		want = registry.ErrBound
+	}
 	for _, now := range m.aliases {
 		if now != nil && now.version == version {
 			want = registry.ErrAliased
@@ -166,6 +176,58 @@ func (m *machine) remove(t *rapid.T) {
 		m.deleted[version] = true
 		m.events++
 	}
+}
+
+// bound reports whether an application is bound to an alias or a version.
+func (m *machine) bound(to registry.Choice) bool {
+	return slices.Contains(slices.Collect(maps.Values(m.bindings)), to)
+}
+
+func (m *machine) bind(t *rapid.T) {
+	b := registry.BindingChange{Application: rapid.SampledFrom([]string{"web", "app"}).Draw(t, "application"), Model: m.model, By: m.by()}
+	var want error
+	switch rapid.IntRange(0, 2).Draw(t, "to") {
+	case 0:
+		if m.bindings[b.Application] == b.To {
+			want = registry.ErrNotFound
+		}
+	case 1:
+		b.To.Alias = rapid.SampledFrom([]string{registry.Production, "candidate"}).Draw(t, "alias")
+		if m.aliases[b.To.Alias] == nil {
+			want = registry.ErrNotFound
+		}
+	default:
+		b.To.Version = rapid.IntRange(1, m.versions+1).Draw(t, "version")
+		want = m.exists(b.To.Version)
+	}
+	if m.versions == 0 {
+		want = registry.ErrNotFound
+	}
+	done := m.do(t, want, func(r *registry.Registry) (string, error) {
+		bound, err := r.Bind(m.t.Context(), b)
+		return fmt.Sprint(bound), err
+	})
+	if !done || m.bindings[b.Application] == b.To {
+		return
+	}
+	m.events++
+	if b.To == (registry.Choice{}) {
+		delete(m.bindings, b.Application)
+	} else {
+		m.bindings[b.Application] = b.To
+	}
+}
+
+// gets is the version that an application gets, 0 for none.
+func (m *machine) gets(application string) int {
+	to := m.bindings[application]
+	if to.Version != 0 {
+		return to.Version
+	}
+	if now := m.aliases[cmp.Or(to.Alias, registry.Production)]; now != nil {
+		return now.version
+	}
+	return 0
 }
 
 // repeat makes the last request again, as a client that got no answer.
@@ -213,6 +275,32 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
+// checkApplications compares what applications get.
+func (m *machine) checkApplications(t *rapid.T) {
+	if m.versions == 0 {
+		return
+	}
+	r := m.any(t)
+	for _, application := range []string{"web", "app", "other"} {
+		got, err := r.ResolveFor(m.t.Context(), application, m.model)
+		switch want := m.gets(application); {
+		case want == 0 && !errors.Is(err, registry.ErrNotFound):
+			t.Fatalf("%s gets %v, %v, want none", application, got, err)
+		case want != 0 && (err != nil || got.Version != want):
+			t.Fatalf("%s gets %v, %v, want %d", application, got, err, want)
+		}
+	}
+	state, err := r.At(m.t.Context(), m.model, time.Now().Add(time.Hour))
+	if err != nil || len(state.Bindings) != len(m.bindings) {
+		t.Fatalf("according to the history there are the bindings %+v, %v; want %v", state.Bindings, err, m.bindings)
+	}
+	for _, a := range state.Aliases {
+		if now := m.aliases[a.Name]; now == nil || now.version != a.Version {
+			t.Fatalf("according to the history: %+v", a)
+		}
+	}
+}
+
 // Both stores do what a model in memory does.
 func TestStateMachine(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
@@ -229,10 +317,11 @@ func stateMachine(t *testing.T, registries []*registry.Registry) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		m := &machine{t: t, registries: registries, model: fmt.Sprint("m", run), deleted: map[int]bool{}, aliases: map[string]*promotion{}}
+		m := &machine{t: t, registries: registries, model: fmt.Sprint("m", run), deleted: map[int]bool{}, aliases: map[string]*promotion{}, bindings: map[string]registry.Choice{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"register": m.register, "promote": m.promote, "roll back": m.rollback, "remove alias": m.removeAlias,
-			"remove": m.remove, "repeat": m.repeat, "": m.check,
+			"remove": m.remove, "bind": m.bind, "repeat": m.repeat,
+			"": func(t *rapid.T) { m.check(t); m.checkApplications(t) },
 		})
 	})
 	sound(t, registries[0])

@@ -22,6 +22,16 @@ func CheckModelName(name string) error {
 	return nil
 }
 
+// CheckApplicationName refuses a name that is not valid for an application: as for a
+// model.
+func CheckApplicationName(name string) error {
+	if !isName(name, maxModelName) {
+		return fmt.Errorf("%w: application %.140q: use a-z, 0-9, \".\", \"_\" and \"-\", a letter or digit first, at most %d of them",
+			ErrInvalid, name, maxModelName)
+	}
+	return nil
+}
+
 // CheckBaseName refuses a name that is not valid for a base: as for a model.
 func CheckBaseName(name string) error {
 	if !isName(name, maxModelName) {

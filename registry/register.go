@@ -200,6 +200,6 @@ func insert(w metadata.Writer, m Manifest, by Change) (int, error) {
 	if err := w.AddVersion(added); err != nil {
 		return 0, err
 	}
-	_, err = w.AddEvent(Event{At: m.Created, Action: Registered, Model: m.Model, Version: m.Version, Change: by, Digest: digest})
+	_, err = record(w, Event{Action: Registered, Model: m.Model, Version: m.Version, Change: by, Digest: digest})
 	return m.Version, err
 }

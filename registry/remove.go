@@ -194,7 +194,10 @@ func (m Removal) delete(w metadata.Writer, found []metadata.Version) error {
 		if len(names) > 0 {
 			return fmt.Errorf("version %d (%s): %w", v.Number, strings.Join(names, ", "), ErrAliased)
 		}
-		id, err := w.AddEvent(Event{At: now(), Action: Deleted, Model: v.Model, Version: v.Number, Change: m.By})
+		if err := checkUnbound(w, v.Model, Choice{Version: v.Number}); err != nil {
+			return fmt.Errorf("version %d: %w", v.Number, err)
+		}
+		id, err := record(w, Event{Action: Deleted, Model: v.Model, Version: v.Number, Change: m.By})
 		if err != nil {
 			return err
 		}

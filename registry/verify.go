@@ -102,7 +102,7 @@ func (v *verification) checkHistory(rows metadata.Reader) (replay, error) {
 	if err != nil {
 		return h, err
 	}
-	named := make(map[Ref]int)
+	named, bound := make(map[Ref]int), make(map[[2]string]Choice)
 	for i, e := range events {
 		if e.ID != int64(i+1) {
 			v.found("history", fmt.Sprintf("event %d is in place %d: events are missing", e.ID, i+1))
@@ -116,6 +116,10 @@ func (v *verification) checkHistory(rows metadata.Reader) (replay, error) {
 			h.deleted[Ref{Model: e.Model, Version: e.Version}] = true
 		case AliasRemoved:
 			delete(named, alias)
+		case Bound:
+			bound[[2]string{e.Application, e.Model}] = Choice{e.Alias, e.Version}
+		case Unbound:
+			delete(bound, [2]string{e.Application, e.Model})
 		default:
 			named[alias] = e.Version
 		}
@@ -127,7 +131,26 @@ func (v *verification) checkHistory(rows metadata.Reader) (replay, error) {
 	if last > int64(len(events)) {
 		v.found("history", fmt.Sprintf("it ends with event %d, but event %d was written: events are missing", len(events), last))
 	}
-	return h, v.checkAliases(rows, named)
+	return h, errors.Join(v.checkAliases(rows, named), v.checkBindings(rows, bound))
+}
+
+// checkBindings compares the bindings, by application and model, with the history.
+func (v *verification) checkBindings(rows metadata.Reader, bound map[[2]string]Choice) error {
+	bindings, err := rows.Bindings("", "")
+	if err != nil {
+		return err
+	}
+	for _, b := range bindings {
+		key := [2]string{b.Application, b.Model}
+		if bound[key] != (Choice{b.Alias, b.Version}) {
+			v.found("application "+b.Application, "its binding to "+b.Model+" differs from the history")
+		}
+		delete(bound, key)
+	}
+	for key := range bound {
+		v.found("application "+key[0], "its binding to "+key[1]+" is missing, although it was bound according to the history")
+	}
+	return nil
 }
 
 // checkAliases compares the aliases with the versions that they name according to the

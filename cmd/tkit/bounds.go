@@ -23,6 +23,7 @@ var bounds = commandline.Bounds{
 	},
 	"predict": {"top": {1, many}},
 	"audit":   {"last": {0, 1e9}},
+	"bind":    {"version": {1, 1<<31 - 1}},
 	"gc":      {"wait": {0, 30 * 24 * 3600}},
 	"show":    {"classes": {1, many}},
 	"test":    {"rounds": {1, many}},

@@ -74,3 +74,40 @@ func TestDatabase(t *testing.T) {
 		t.Errorf("the help: %v\n%s", err, help)
 	}
 }
+
+// Applications get the versions that they are bound to, and the history knows what they
+// had.
+func TestBindings(t *testing.T) {
+	home := registryAt(t)
+	for _, s := range []struct {
+		args []string
+		want string // of the output, or of the error
+		bad  bool
+	}{
+		{[]string{"bindings"}, "no application is bound", false},
+		{[]string{"bind", "web", "flowers"}, "no version has the alias production", true},
+		{[]string{"promote", "flowers@2"}, "version 2", false},
+		{[]string{"bind", "web", "flowers"}, "web gets production of flowers", false},
+		{[]string{"bind", "kiosk", "flowers", "--version", "1", "--reason", "validated"}, "kiosk gets version 1 of flowers", false},
+		{[]string{"bind", "kiosk", "flowers", "--version", "1", "--alias", "production"}, "not to both", true},
+		{[]string{"bind", "Kiosk", "flowers"}, "application", true},
+		{[]string{"bindings", "flowers"}, "validated", false},
+		{[]string{"remove", "flowers@1"}, "`tkit registry bindings`", true},
+		{[]string{"history", "flowers"}, "kiosk → version 1", false},
+		{[]string{"history", "flowers", "--at", "2999-12-31"}, "application kiosk  version 1", false},
+		{[]string{"history", "flowers", "--at", "1999-12-31"}, "HAD", false},
+		{[]string{"history", "--at", "1999-12-31"}, "name it", true},
+		{[]string{"history", "flowers", "--at", "yesterday"}, "--at", true},
+		{[]string{"unbind", "kiosk", "flowers"}, "in production", false},
+		{[]string{"unbind", "kiosk", "flowers"}, "no binding", true},
+		{[]string{"remove", "flowers@1"}, "removed flowers@1", false},
+	} {
+		out, err := runRegistry(t, home, s.args...)
+		if err != nil {
+			out = err.Error()
+		}
+		if (err != nil) != s.bad || !strings.Contains(out, s.want) {
+			t.Errorf("%q: %q, %v; want %q", s.args, out, err, s.want)
+		}
+	}
+}

@@ -16,7 +16,7 @@ func registryCommand() *cli.Command {
 		Name: "registry", Usage: "show, promote, roll back and export versions of models",
 		Description: `MODEL@7 is a version, and MODEL@production the version that an alias points to.
 MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
-		Subcommands: slices.Concat(versionCommands(), aliasCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
+		Subcommands: slices.Concat(versionCommands(), aliasCommands(), bindingCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
 	}
 }
 
@@ -116,10 +116,12 @@ Examples:
 			Action:      inHome(withCatalog(withVersion(removeAlias))),
 		},
 		{
-			Name: "history", Usage: "show who changed what, when and why", ArgsUsage: "[MODEL]", Flags: []cli.Flag{jsonFlag()},
+			Name: "history", Usage: "show who changed what, when and why", ArgsUsage: "[MODEL]",
+			Flags: []cli.Flag{jsonFlag(), &cli.StringFlag{Name: "at", Usage: "show what a model's aliases and applications had at a `TIME` instead: a day, to whose end it lasts, or RFC 3339"}},
 			Description: `Examples:
    tkit registry history
-   tkit registry history flowers`,
+   tkit registry history flowers
+   tkit registry history flowers --at 2026-03-01`,
 			Action: inHome(withCatalog(showHistory)),
 		},
 	}

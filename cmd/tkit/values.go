@@ -32,6 +32,8 @@ var argumentValues = commandline.Values{
 	"MODEL[@VERSION]":        {Check: commandline.Parsed(registry.ParseVersions), Offer: onlyVersions},
 	"MODEL[@ALIAS]":          {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
 	"MODEL@ALIAS":            {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
+	"APPLICATION":            {Check: registry.CheckApplicationName},
+	"--at":                   {Check: commandline.Parsed(registry.ParseTime)},
 	"DATASET":                {Offer: datasetNames},
 	"ARCHITECTURE":           {Check: commandline.Parsed(architectures.Lookup), Offer: architectureNames},
 	"PLUGIN":                 {Offer: pluginNames},

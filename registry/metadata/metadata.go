@@ -20,6 +20,10 @@ type Store interface {
 	// store must not take longer than some tens of microseconds.
 	Find(ctx context.Context, model string, number int, alias string) (v Version, found bool, err error)
 
+	// FindBound returns the version of a model that an application is bound to; found is
+	// false if it has no binding. It takes as long as Find.
+	FindBound(ctx context.Context, application, model string) (v Version, found bool, err error)
+
 	// View calls f once. All its reads are from one state of the store.
 	View(ctx context.Context, f func(Reader) error) error
 
@@ -67,6 +71,11 @@ type Reader interface {
 	Aliases(model string) ([]Alias, error)
 	// Alias returns one alias.
 	Alias(model, name string) (a Alias, found bool, err error)
+	// Bindings returns the bindings by application and model, only those of an
+	// application or of a model unless that is "".
+	Bindings(application, model string) ([]Binding, error)
+	// Binding returns one binding.
+	Binding(application, model string) (b Binding, found bool, err error)
 	// Standing returns the standing of an alias, zero if there is no such alias.
 	Standing(model, name string) (Standing, error)
 	// Replaced returns the standing that the promotion with the given event
@@ -78,6 +87,8 @@ type Reader interface {
 	// Deletions returns the deletions of a model's versions by number, or all by
 	// model and number if model is "".
 	Deletions(model string) ([]Deletion, error)
+	// LastTime returns the time of the last event, zero if there is none.
+	LastTime() (time.Time, error)
 	// LastEvent returns the highest ID ever assigned to an event, even if that
 	// event is lost; 0 if there was none.
 	LastEvent() (int64, error)
@@ -103,6 +114,11 @@ type Writer interface {
 	SetAlias(model, name string, s Standing, changed int64) error
 	// RemoveAlias removes an alias.
 	RemoveAlias(model, name string) error
+	// SetBinding makes an application get what a binding says, with the event of the
+	// change; its time and change are ignored.
+	SetBinding(b Binding, changed int64) error
+	// RemoveBinding removes a binding.
+	RemoveBinding(application, model string) error
 	// AddBase adds a base. A name that exists is an error: bases are immutable.
 	AddBase(Base) error
 	// RemoveBase removes a base.
@@ -186,6 +202,19 @@ type Alias struct {
 	Change
 }
 
+// A Binding says which version of a model an application gets.
+type Binding struct {
+	Application string `json:"application"`
+	Model       string `json:"model"`
+	// Alias is the alias whose version it gets, or "", and Version the version that
+	// it gets whatever the aliases name, or 0.
+	Alias   string `json:"alias,omitempty"`
+	Version int    `json:"version,omitempty"`
+	// Since is the time since which it is bound so, by this change.
+	Since time.Time `json:"since"`
+	Change
+}
+
 // A Standing is the version that an alias names, and the event of the promotion in
 // force. The zero Standing means that there is no alias.
 type Standing struct {
@@ -203,6 +232,8 @@ const (
 	RolledBack   Action = "rollback"
 	AliasRemoved Action = "remove-alias"
 	Deleted      Action = "delete"
+	Bound        Action = "bind"
+	Unbound      Action = "unbind"
 )
 
 // An Event is an entry of the history.
@@ -212,10 +243,13 @@ type Event struct {
 	At     time.Time `json:"at"`
 	Action Action    `json:"action"`
 	Model  string    `json:"model"`
-	// Version is the registered or deleted version, or the one that the alias names
-	// from then on; 0 for a removed alias.
+	// Version is the registered or deleted version, the one that the alias names
+	// from then on, or the one that the application is bound to; 0 for none.
 	Version int `json:"version,omitempty"`
-	// Alias is the alias that was moved, and Previous the version that it named
+	// Application is the application that was bound or unbound.
+	Application string `json:"application,omitempty"`
+	// Alias is the alias that was moved or that the application is bound to, and
+	// Previous the version that the alias named, or the application was bound to,
 	// before, 0 if there was none.
 	Alias    string `json:"alias,omitempty"`
 	Previous int    `json:"previous,omitempty"`

@@ -56,6 +56,35 @@ func WriteVersions(w io.Writer, versions []registry.Version) error {
 	return present.Table(w, []string{"version", "aliases", "accuracy", "labels", "trunk", "created", "description"}, rows)
 }
 
+// number is the text of a version, "" for none.
+func number(version int) string {
+	if version == 0 {
+		return ""
+	}
+	return strconv.Itoa(version)
+}
+
+// BindingHeader is the header of the rows that BindingRow returns.
+var BindingHeader = []string{"application", "model", "gets", "since", "who", "why"}
+
+// BindingRow returns the row of a binding in a table of bindings.
+func BindingRow(b registry.Binding) []string {
+	return []string{b.Application, b.Model, b.Alias + present.Prefixed("version ", number(b.Version)), present.Time(b.Since), b.Actor, b.Reason}
+}
+
+// WriteState writes what a model's aliases and applications had at a time.
+func WriteState(w io.Writer, s registry.State) error {
+	var rows [][]string
+	for _, a := range s.Aliases {
+		rows = append(rows, []string{"alias " + a.Name, "version " + strconv.Itoa(a.Version), present.Time(a.Since), a.Actor, a.Reason})
+	}
+	for _, b := range s.Bindings {
+		row := BindingRow(b)
+		rows = append(rows, append([]string{"application " + b.Application}, row[2:]...))
+	}
+	return present.Table(w, []string{"what", "had", "since", "who", "why"}, rows)
+}
+
 // EventHeader is the header of the rows that EventRow returns.
 var EventHeader = []string{"time", "who", "did", "model", "what", "why"}
 
@@ -63,6 +92,11 @@ var EventHeader = []string{"time", "who", "did", "model", "what", "why"}
 func EventRow(e registry.Event) []string {
 	what := "version " + strconv.Itoa(e.Version)
 	switch {
+	case e.Application != "":
+		what = e.Application
+		if e.Action == registry.Bound {
+			what = fmt.Sprintf("%s → %s%s", e.Application, e.Alias, present.Prefixed("version ", number(e.Version)))
+		}
 	case e.Action == registry.AliasRemoved:
 		what = fmt.Sprintf("%s, was %d", e.Alias, e.Previous)
 	case e.Previous != 0:

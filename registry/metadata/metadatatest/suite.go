@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 		"deletions": testDeletions,
 		"bases":     testBases,
 		"requests":  testRequests,
+		"bindings":  testBindings,
 		"one state": testOneState,
 		"writers":   testWriters,
 		"changes":   testChanges,
@@ -351,6 +352,65 @@ func testBases(t *testing.T, s, other metadata.Store) {
 	check(base("resnet50", 1))
 	update(t, s, func(w metadata.Writer) error { return w.AddBase(base("lite0", 3)) }) // the name is free again
 	check(base("lite0", 3), base("resnet50", 1))
+}
+
+// A binding leads to a version by an alias or by its number.
+func testBindings(t *testing.T, s, other metadata.Store) {
+	add(t, s, "m", 3)
+	add(t, s, "n", 1)
+	bind := func(b metadata.Binding) {
+		t.Helper()
+		update(t, s, func(w metadata.Writer) error {
+			id, err := w.AddEvent(metadata.Event{At: at, Action: metadata.Bound, Application: b.Application, Model: b.Model, Alias: b.Alias,
+				Version: b.Version, Change: metadata.Change{Actor: "ann", Reason: "new"}})
+			return errors.Join(err, w.SetBinding(b, id))
+		})
+	}
+	finds := func(application, model string, want int) {
+		t.Helper()
+		v, found, err := other.FindBound(t.Context(), application, model)
+		if found != (want != 0) || err != nil || found && (v.Number != want || v.Digest != digest(want) || v.Model != model) {
+			t.Errorf("%s gets %+v of %s, %t, %v; want %d", application, v, model, found, err, want)
+		}
+	}
+	update(t, s, func(w metadata.Writer) error { _, err := promote(w, "m", "production", 2); return err })
+	bind(metadata.Binding{Application: "web", Model: "m", Alias: "production"})
+	bind(metadata.Binding{Application: "app", Model: "m", Version: 3})
+	bind(metadata.Binding{Application: "app", Model: "n", Version: 1})
+	finds("web", "m", 2)
+	finds("app", "m", 3)
+	finds("web", "n", 0)
+	bind(metadata.Binding{Application: "app", Model: "m", Version: 1})
+	update(t, s, func(w metadata.Writer) error { _, err := promote(w, "m", "production", 3); return err })
+	finds("web", "m", 3)
+	finds("app", "m", 1)
+	view(t, other, func(r metadata.Reader) error {
+		all, err1 := r.Bindings("", "")
+		of, err2 := r.Bindings("app", "")
+		to, err3 := r.Bindings("", "m")
+		one, found, err4 := r.Binding("app", "m")
+		_, none, err5 := r.Binding("web", "n")
+		want := metadata.Binding{Application: "app", Model: "m", Version: 1, Since: at, Change: metadata.Change{Actor: "ann", Reason: "new"}}
+		if len(all) != 3 || all[0] != want || len(of) != 2 || len(to) != 2 || to[1].Application != "web" || !found || one != want || none {
+			t.Errorf("bindings: %+v, %+v, %+v, %+v", all, of, to, one)
+		}
+		events, err6 := r.Events("n", 0)
+		last, err7 := r.LastTime()
+		if len(events) != 1 || events[0].Application != "app" || !last.Equal(at) {
+			t.Errorf("events: %+v, the last at %v", events, last)
+		}
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
+	})
+	update(t, s, func(w metadata.Writer) error {
+		return errors.Join(w.RemoveBinding("app", "m"), w.RemoveBinding("none", "m"))
+	})
+	finds("app", "m", 0)
+	err := s.Update(t.Context(), func(w metadata.Writer) error {
+		return w.SetBinding(metadata.Binding{Application: "app", Model: "m", Version: 1, Alias: "production"}, 1)
+	})
+	if err == nil {
+		t.Error("an application is bound to an alias and a version")
+	}
 }
 
 // A request is added once, and read by every process.

@@ -54,8 +54,18 @@ func (s *Store) Find(ctx context.Context, model string, number int, alias string
 	if number == 0 {
 		query, which = rows.ByAlias, alias
 	}
+	return s.find(ctx, query, model, model, which)
+}
+
+// FindBound implements metadata.Store. It asks the server once.
+func (s *Store) FindBound(ctx context.Context, application, model string) (metadata.Version, bool, error) {
+	return s.find(ctx, rows.ByBinding, model, application, model)
+}
+
+// find reads the version of a model that a query finds.
+func (s *Store) find(ctx context.Context, query, model string, args ...any) (metadata.Version, bool, error) {
 	v := metadata.Version{Model: model}
-	err := s.db.Row(ctx, query, []any{model, which}, &v.Number, &v.Digest, &v.Deleted)
+	err := s.db.Row(ctx, query, args, &v.Number, &v.Digest, &v.Deleted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"tkit/internal/db"
 	"tkit/registry/blobs"
@@ -41,6 +42,11 @@ const (
 	ByAlias = `SELECT v.version, v.digest, d.event IS NOT NULL FROM aliases AS a JOIN versions AS v USING (model, version)
 		LEFT JOIN deletions AS d ON d.model = v.model AND d.version = v.version
 		WHERE a.model = $1 AND a.name = $2`
+	// ByBinding has the parameters application and model.
+	ByBinding = `SELECT v.version, v.digest, d.event IS NOT NULL FROM bindings AS b LEFT JOIN aliases AS a ON a.model = b.model AND a.name = b.alias
+		JOIN versions AS v ON v.model = b.model AND v.version = CASE b.version WHEN 0 THEN a.version ELSE b.version END
+		LEFT JOIN deletions AS d ON d.model = v.model AND d.version = v.version
+		WHERE b.application = $1 AND b.model = $2`
 )
 
 // rowsOf collects the rows of a query; never nil.
@@ -155,6 +161,50 @@ func (t *Transaction) Alias(model, name string) (metadata.Alias, bool, error) {
 	return found[0], true, nil
 }
 
+const selectBindings = `SELECT b.application, b.model, b.alias, b.version, e.at, e.actor, e.reason
+	FROM bindings AS b JOIN events AS e ON e.id = b.changed `
+
+func scanBinding(rows *sql.Rows) (b metadata.Binding, err error) {
+	err = rows.Scan(&b.Application, &b.Model, &b.Alias, &b.Version, (*db.Time)(&b.Since), &b.Actor, &b.Reason)
+	return b, err
+}
+
+func (t *Transaction) Bindings(application, model string) ([]metadata.Binding, error) {
+	const order = " ORDER BY b.application, b.model"
+	if application != "" && model != "" {
+		return rowsOf(t, scanBinding, selectBindings+"WHERE b.application = $1 AND b.model = $2"+order, application, model)
+	}
+	where, args := of(application, "b.application")
+	if application == "" {
+		where, args = of(model, "b.model")
+	}
+	return rowsOf(t, scanBinding, selectBindings+where+order, args...)
+}
+
+func (t *Transaction) Binding(application, model string) (metadata.Binding, bool, error) {
+	found, err := t.Bindings(application, model)
+	if err != nil || len(found) == 0 {
+		return metadata.Binding{}, false, err
+	}
+	return found[0], true, nil
+}
+
+func (t *Transaction) SetBinding(b metadata.Binding, changed int64) error {
+	return t.exec(
+		`INSERT INTO bindings (application, model, alias, version, changed) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (application, model) DO UPDATE SET alias = excluded.alias, version = excluded.version, changed = excluded.changed`,
+		b.Application, b.Model, b.Alias, b.Version, changed)
+}
+
+func (t *Transaction) RemoveBinding(application, model string) error {
+	return t.exec("DELETE FROM bindings WHERE application = $1 AND model = $2", application, model)
+}
+
+func (t *Transaction) LastTime() (at time.Time, err error) {
+	_, err = t.row("SELECT at FROM events ORDER BY id DESC LIMIT 1", nil, (*db.Time)(&at))
+	return at, err
+}
+
 func (t *Transaction) Standing(model, name string) (s metadata.Standing, err error) {
 	_, err = t.row("SELECT version, promoted FROM aliases WHERE model = $1 AND name = $2", []any{model, name}, &s.Version, &s.Promotion)
 	return s, err
@@ -174,10 +224,10 @@ func (t *Transaction) Events(model string, after int64) ([]metadata.Event, error
 	return rowsOf(t, func(rows *sql.Rows) (e metadata.Event, err error) {
 		var replaced sql.NullInt64
 		err = rows.Scan(&e.ID, (*db.Time)(&e.At), &e.Actor, &e.Action, &e.Model, &e.Version, &e.Alias, &e.Previous,
-			&e.Reason, &e.Digest, &replaced)
+			&e.Reason, &e.Digest, &replaced, &e.Application)
 		e.Replaced = replaced.Int64
 		return e, err
-	}, `SELECT id, at, actor, action, model, version, alias, previous, reason, digest, replaced
+	}, `SELECT id, at, actor, action, model, version, alias, previous, reason, digest, replaced, application
 		FROM events `+where+fmt.Sprintf(" AND id > $%d ORDER BY id", len(args)+1), append(args, after)...)
 }
 
@@ -233,10 +283,10 @@ func (t *Transaction) DeleteVersion(model string, number int, event int64) error
 }
 
 func (t *Transaction) AddEvent(e metadata.Event) (id int64, err error) {
-	_, err = t.row(`INSERT INTO events (at, actor, action, model, version, alias, previous, reason, digest, replaced)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+	_, err = t.row(`INSERT INTO events (at, actor, action, model, version, alias, previous, reason, digest, replaced, application)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
 		[]any{db.FormatTime(e.At), e.Actor, e.Action, e.Model, e.Version, e.Alias, e.Previous, e.Reason, e.Digest,
-			sql.NullInt64{Int64: e.Replaced, Valid: e.Replaced != 0}}, &id)
+			sql.NullInt64{Int64: e.Replaced, Valid: e.Replaced != 0}, e.Application}, &id)
 	return id, err
 }
 

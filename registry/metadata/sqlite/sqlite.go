@@ -21,8 +21,8 @@ var migrations embed.FS
 
 // A Store is a metadata.Store in a home's database.
 type Store struct {
-	db                *db.DB
-	byNumber, byAlias *sql.Stmt
+	db                           *db.DB
+	byNumber, byAlias, byBinding *sql.Stmt
 }
 
 var _ metadata.Store = (*Store)(nil)
@@ -61,6 +61,9 @@ func prepare(ctx context.Context, d *db.DB) (*Store, error) {
 	if err == nil {
 		s.byAlias, err = d.Reader().PrepareContext(ctx, rows.ByAlias)
 	}
+	if err == nil {
+		s.byBinding, err = d.Reader().PrepareContext(ctx, rows.ByBinding)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -70,7 +73,7 @@ func prepare(ctx context.Context, d *db.DB) (*Store, error) {
 // Close implements metadata.Store.
 func (s *Store) Close() error {
 	var err error
-	for _, statement := range []*sql.Stmt{s.byNumber, s.byAlias} {
+	for _, statement := range []*sql.Stmt{s.byNumber, s.byAlias, s.byBinding} {
 		if statement != nil {
 			err = errors.Join(err, statement.Close())
 		}
@@ -84,8 +87,18 @@ func (s *Store) Find(ctx context.Context, model string, number int, alias string
 	if number == 0 {
 		statement, which = s.byAlias, alias
 	}
+	return find(ctx, statement, model, model, which)
+}
+
+// FindBound implements metadata.Store.
+func (s *Store) FindBound(ctx context.Context, application, model string) (metadata.Version, bool, error) {
+	return find(ctx, s.byBinding, model, application, model)
+}
+
+// find reads the version of a model that a statement finds.
+func find(ctx context.Context, statement *sql.Stmt, model string, args ...any) (metadata.Version, bool, error) {
 	v := metadata.Version{Model: model}
-	err := statement.QueryRowContext(ctx, model, which).Scan(&v.Number, &v.Digest, &v.Deleted)
+	err := statement.QueryRowContext(ctx, args...).Scan(&v.Number, &v.Digest, &v.Deleted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}

@@ -1,0 +1,14 @@
+-- Which version of a model an application gets: the one that an alias names, or a number.
+CREATE TABLE bindings (
+	application TEXT    NOT NULL,
+	model       TEXT    NOT NULL REFERENCES models (name),
+	alias       TEXT    NOT NULL, -- '': the version
+	version     INTEGER NOT NULL, -- 0: the one that the alias names
+	changed     INTEGER NOT NULL REFERENCES events (id), -- the last change
+	PRIMARY KEY (application, model),
+	CHECK ((alias = '') <> (version = 0))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX bindings_by_model ON bindings (model);
+
+ALTER TABLE events ADD COLUMN application TEXT NOT NULL DEFAULT ''; -- bind, unbind
