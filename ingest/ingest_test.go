@@ -1,7 +1,6 @@
 package ingest_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -207,35 +206,6 @@ func TestRun(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(p.dir, "in/*.jpg")); err != nil || len(left) > 0 {
 		t.Errorf("left: %q, %v", left, err)
-	}
-}
-
-// A pipeline that follows its folder uses the version that is in production when an
-// image arrives, and names it.
-func TestPromotionWhileRunning(t *testing.T) {
-	p := newPlace(t)
-	p.write(t, "in/before.jpg", inferencetest.JPEG(t, 1))
-	o := p.options(p.write(t, "pipeline.yaml", []byte(simple)))
-	o.Once = false
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		_, err := ingest.Run(ctx, o)
-		ended <- err
-	}()
-	until(t, func() bool { return p.records(t, "out")["before.jpg"].Version == 1 })
-	p.home.Promote(t, "flowers", p.home.Register(t, "flowers", 7), "production")
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("after%d.jpg", i)
-		p.write(t, "in/"+name, inferencetest.JPEG(t, uint64(100+i)))
-		until(t, func() bool { return p.records(t, "out")[name].Version > 0 })
-		if p.records(t, "out")[name].Version == 2 {
-			break
-		}
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }
 
