@@ -164,7 +164,7 @@ func component(n *yaml.Node) (name string, config *yaml.Node) {
 
 // telling are the fields that tell a component from others, the first that it has. None
 // of them is a secret.
-var telling = []string{"models", "path", "topics", "topic", "table", "index", "to", "resource", "url", "urls", "check", "key"}
+var telling = []string{"models", "path", "topics", "topic", "images", "records", "table", "index", "into", "to", "resource", "url", "urls", "check", "key"}
 
 func node(path, kind, name string, n, config *yaml.Node) Node {
 	return Node{Path: path, Kind: kind, Component: name, Label: text(get(n, "label")), Detail: detail(config)}
