@@ -70,11 +70,16 @@ func hdfsInputSpec() *service.ConfigSpec {
 		Description(`A file is read once it is completely written: it is closed, and its size and time have not changed
 for a while. Hidden files and those that programs of Hadoop will rename are ignored: names that end with ._COPYING_
 or .tmp, and the folder _temporary. A file counts as delivered when every output has it or it is a dead letter; until then
-it stays where it is, and is read again after a restart. The user, Kerberos and name services are those of hdfs.md.`).
+it stays where it is, and is read again after a restart. Eight files are read at a time, which are together not larger than
+max_bytes. The user, Kerberos and name services are those of hdfs.md.`).
 		Field(service.NewStringField("path").Description("The folder: hdfs://HOST:PORT/PATH, hdfs://NAMESERVICE/PATH, or hdfs:///PATH for the cluster of fs.defaultFS.")).
 		Fields(watchFields("10s")...).
 		Field(service.NewStringField("archive").Description("The folder for delivered files if they are archived: an absolute path in the same cluster.").Default(""))
 }
+
+// hdfsReaders is the number of files that are read from HDFS at a time. A file takes some
+// calls one after the other; more readers gain little.
+const hdfsReaders = 8
 
 func newHDFSInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	f := fields{config: c}
@@ -86,6 +91,7 @@ func newHDFSInput(c *service.ParsedConfig, r *Run) (service.Input, error) {
 	if a := d.options.Archive; a != "" && !path.IsAbs(a) {
 		return nil, fmt.Errorf("archive %s: it must be an absolute path in the cluster", a)
 	}
+	d.options.Readers = hdfsReaders
 	d.options.Folder, d.place = config.Root, "hdfs://"+config.Client.Authority
 	d.open = func(ctx context.Context) (closingStore, error) {
 		s, err := hdfs.OpenSource(ctx, config)

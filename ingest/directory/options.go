@@ -42,7 +42,10 @@ type Options struct {
 	// that exist.
 	Follow   bool
 	MaxBytes int64 // of a file that is read
-	After    After
+	// Readers is the number of files that are read at a time, together at most MaxBytes;
+	// 0 is 1. Next returns them in the order in which they would be read by one.
+	Readers int
+	After   After
 	// Archive is the folder of delivered files, on the same file system.
 	Archive string
 	Ledger  Ledger // of kept files, and of files that are too large

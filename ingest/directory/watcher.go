@@ -29,6 +29,7 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	queue   []sighting
+	ahead   []reading       // files of the queue that are being read, in its order
 	known   map[string]bool // paths in the queue or with the caller
 	scanned bool            // everything that existed was seen, and nothing follows
 	failure error           // the first one, without Options.Follow
@@ -67,7 +68,9 @@ func Open(ctx context.Context, o Options) (*Watcher, error) {
 
 // Close ends the reading. Files that were not delivered stay where they are.
 func (w *Watcher) Close() {
-	w.stop()
+	w.mu.Lock()
+	w.stop() // no reading begins any more
+	w.mu.Unlock()
 	w.tasks.Wait()
 }
 
@@ -75,18 +78,20 @@ func (w *Watcher) Close() {
 // the last one, or why a file or a folder was left out.
 func (w *Watcher) Next(ctx context.Context) (*File, error) {
 	for {
-		s, wait, wake, err := w.head()
+		first, wait, wake, err := w.readAhead()
 		if err != nil {
 			return nil, err
 		}
-		if wait == 0 {
-			if f := w.open(s); f != nil {
-				return f, nil
-			}
-			continue
-		}
 		timer := time.NewTimer(wait)
 		select {
+		case f := <-first:
+			timer.Stop()
+			w.mu.Lock()
+			w.ahead = w.ahead[1:]
+			w.mu.Unlock()
+			if f != nil {
+				return f, nil
+			}
 		case <-timer.C:
 		case <-wake:
 			timer.Stop()
@@ -105,18 +110,57 @@ func (w *Watcher) Next(ctx context.Context) (*File, error) {
 func (w *Watcher) Waiting() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.queue)
+	return len(w.queue) + len(w.ahead)
 }
 
-// head takes the first sighting from the queue if it has settled. Otherwise it returns
-// how long to wait for that, and what ends the wait earlier.
-func (w *Watcher) head() (s sighting, wait time.Duration, wake <-chan struct{}, err error) {
+// A reading gives the file that was read, or nil as [Watcher.open] does.
+type reading struct {
+	size int64
+	file chan *File // capacity 1
+}
+
+// readAhead begins to read the files at the head of the queue that have settled, as many
+// as may be read at a time. It returns the first reading, nil if there is none. If more
+// may be read, it returns how long to wait for a file, and what ends the wait earlier.
+func (w *Watcher) readAhead() (first <-chan *File, wait time.Duration, wake <-chan struct{}, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.running.Err() != nil {
+		return nil, 0, nil, io.EOF
+	}
+	for len(w.ahead) < max(1, w.options.Readers) {
+		var s sighting
+		if s, wait, wake, err = w.head(); err != nil || wait > 0 {
+			break
+		}
+		r := reading{s.stamp.Size, make(chan *File, 1)}
+		w.ahead = append(w.ahead, r)
+		w.tasks.Go(func() { r.file <- w.open(s) })
+	}
+	switch {
+	case len(w.ahead) == 0:
+		return nil, wait, wake, err
+	case err != nil || wait == 0: // nothing is in the queue, or no more may be read
+		return w.ahead[0].file, time.Hour, nil, nil
+	}
+	return w.ahead[0].file, wait, wake, nil
+}
+
+// head takes the first sighting from the queue if it has settled, and if its file does
+// not make those that are being read too large together. Otherwise it returns how long
+// to wait for that, and what ends the wait earlier. The caller holds the lock.
+func (w *Watcher) head() (s sighting, wait time.Duration, wake <-chan struct{}, err error) {
 	if len(w.queue) == 0 {
 		if w.scanned {
 			return s, 0, nil, cmp.Or(w.failure, io.EOF)
 		}
+		return s, time.Hour, w.wake, nil
+	}
+	size := w.queue[0].stamp.Size
+	for _, r := range w.ahead {
+		size += r.size
+	}
+	if len(w.ahead) > 0 && size > w.options.MaxBytes {
 		return s, time.Hour, w.wake, nil
 	}
 	if wait := w.options.Settle - time.Since(w.queue[0].at); wait > 0 {
