@@ -147,6 +147,6 @@ func (p *Policy) groupsOn(who Caller, on Object) (groups []Principal, unsure boo
 // purpose.
 func (p *Policy) deniesGroups(on Object, right Right, purpose string, now time.Time) bool {
 	return slices.ContainsFunc(p.byObject[on], func(g Grant) bool {
-		return g.Effect == Deny && g.Right == right && g.Principal.Kind() == GroupKind && live(g.Expires, now) && g.covers(purpose)
+		return g.Effect == Deny && (g.Right == right || g.Right == right.general()) && g.Principal.Kind() == GroupKind && live(g.Expires, now) && g.covers(purpose)
 	})
 }

@@ -48,7 +48,7 @@ func (g Grant) check() error {
 	if _, err := ParsePrincipal(string(g.Principal)); err != nil {
 		return err
 	}
-	if rights := rightsOn[g.Object.Kind()]; !slices.Contains(rights, g.Right) {
+	if rights := rightsOn[g.Object.Kind()]; !slices.Contains(rights, g.Right.general()) {
 		return fmt.Errorf("%w: right %q on %s: there are %v", ErrInvalid, g.Right, g.Object, rights)
 	}
 	return checkText(g.Purpose, g.Reason)

@@ -120,7 +120,7 @@ func (p *Policy) DecideVersion(who Caller, right Right, lineage []Origin, now ti
 // declassification returns the one that currently lifts a dataset's restriction from
 // a version, or nil.
 func (p *Policy) declassification(version string, dataset Object, right Right, now time.Time) *Declassification {
-	all := p.declassifications[declassificationKey{version, dataset, right}]
+	all := p.declassifications[declassificationKey{version, dataset, right.general()}]
 	for i := range all {
 		if !all[i].unread && live(all[i].Expires, now) {
 			return &all[i]

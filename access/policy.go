@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -149,9 +150,7 @@ func (p *Policy) Decide(who Caller, right Right, on Object, now time.Time) Decis
 		if i >= 0 {
 			name = groups[i]
 		}
-		grants := p.grants[grantKey{on, right, name}]
-		for k := range grants {
-			g := &grants[k]
+		for g := range p.grantsTo(on, right, name) {
 			if !live(g.Expires, now) || !g.covers(who.Purpose) {
 				continue
 			}
@@ -172,6 +171,21 @@ func (p *Policy) Decide(who Caller, right Right, on Object, now time.Time) Decis
 		d.Reason = "nothing allows " + string(who.Principal) + " to " + string(right) + " " + string(on) + stated(who.Purpose)
 	}
 	return d
+}
+
+// grantsTo yields the grants on an object that allow or deny a right to a principal, also
+// those of the right that includes it.
+func (p *Policy) grantsTo(on Object, right Right, to Principal) iter.Seq[*Grant] {
+	return func(yield func(*Grant) bool) {
+		for _, r := range slices.Compact([]Right{right, right.general()}) {
+			grants := p.grants[grantKey{on, r, to}]
+			for i := range grants {
+				if !yield(&grants[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // unknown returns the decision if the groups that affect it cannot be

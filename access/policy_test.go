@@ -48,6 +48,13 @@ func TestDecide(t *testing.T) {
 		{name: "any purpose", grants: []Grant{rule(1, Allow, "user:alice", Train)}, who: research, right: Train, want: true, grant: 1},
 		{name: "denied another purpose", grants: []Grant{rule(1, Allow, "user:alice", Train), purposed(rule(2, Deny, "user:alice", Train), "sales")}, who: research, right: Train, want: true, grant: 1},
 		{name: "denied a purpose, none stated", grants: []Grant{rule(1, Allow, "user:alice", Train), purposed(rule(2, Deny, "user:alice", Train), "sales")}, who: alice, right: Train, grant: 2},
+		{name: "for its alias", grants: []Grant{rule(1, Allow, "user:alice", PromoteTo("candidate"))}, who: alice, right: PromoteTo("candidate"), want: true, grant: 1},
+		{name: "for another alias", grants: []Grant{rule(1, Allow, "user:alice", PromoteTo("candidate"))}, who: alice, right: PromoteTo("production")},
+		{name: "for one alias, asked for all", grants: []Grant{rule(1, Allow, "user:alice", PromoteTo("candidate"))}, who: alice, right: Promote},
+		{name: "for all aliases", grants: []Grant{rule(1, Allow, "user:alice", Promote)}, who: alice, right: PromoteTo("candidate"), want: true, grant: 1},
+		{name: "denied for all aliases", grants: []Grant{rule(1, Allow, "user:alice", PromoteTo("candidate")), rule(2, Deny, "user:alice", Promote)}, who: alice, right: PromoteTo("candidate"), grant: 2},
+		{name: "denied for one alias", grants: []Grant{rule(1, Allow, "user:alice", Promote), rule(2, Deny, "user:alice", PromoteTo("production"))}, who: alice, right: PromoteTo("production"), grant: 2},
+		{name: "denied for another alias", grants: []Grant{rule(1, Allow, "user:alice", Promote), rule(2, Deny, "user:alice", PromoteTo("production"))}, who: alice, right: PromoteTo("candidate"), want: true, grant: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := NewPolicy(Rules{Generation: 7, Owners: map[Object]Principal{scans: "user:olga"}, Grants: c.grants})

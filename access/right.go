@@ -22,6 +22,28 @@ const (
 	Promote    Right = "promote"  // move a model's aliases
 )
 
+// PromoteTo is the right to move one alias, such as "promote@candidate". Whoever has the
+// right to promote has it for every alias, and whoever is denied one for an alias is
+// not denied it for others.
+func PromoteTo(alias string) Right { return Promote + "@" + Right(alias) }
+
+// general returns the right that includes this one: promote for promote@candidate, and
+// otherwise the right itself.
+func (r Right) general() Right {
+	name, alias, found := strings.Cut(string(r), "@")
+	if found && Right(name) == Promote && isAlias(alias) {
+		return Promote
+	}
+	return r
+}
+
+// isAlias reports whether an alias may have a name; the registry has the same rule.
+func isAlias(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	return name != "" && len(name) <= 64 && strings.Contains(letters, name[:1]) && strings.Trim(name, letters+"._-") == "" &&
+		strings.Trim(name, "0123456789") != ""
+}
+
 // rightsOn are the rights that can be granted on each kind of object.
 var rightsOn = map[string][]Right{
 	DatasetKind: {List, Read, Train, Administer, Use, Download, Promote},
@@ -33,8 +55,8 @@ func ParseRights(s string) ([]Right, error) {
 	var all []Right
 	for word := range strings.SplitSeq(s, ",") {
 		r := Right(strings.ToLower(strings.TrimSpace(word)))
-		if !slices.Contains(rightsOn[DatasetKind], r) {
-			return nil, fmt.Errorf("%w: right %.40q: the rights are list, read, train, grant, use, download and promote", ErrInvalid, word)
+		if !slices.Contains(rightsOn[DatasetKind], r.general()) {
+			return nil, fmt.Errorf("%w: right %.40q: the rights are list, read, train, grant, use, download, promote and, for one alias, promote@ALIAS", ErrInvalid, word)
 		}
 		all = append(all, r)
 	}

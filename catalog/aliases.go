@@ -81,7 +81,7 @@ func (c *Catalog) moveAlias(ctx context.Context, p *access.Policy, who access.Ca
 		if err != nil {
 			return registry.Alias{}, err
 		}
-		r := access.Request{Action: string(m.Action), Right: access.Promote, Lineage: origins}
+		r := access.Request{Action: string(m.Action), Right: access.PromoteTo(m.Alias), Lineage: origins}
 		if _, err := c.authority.AuthorizeBy(ctx, p, who, r); err != nil {
 			return registry.Alias{}, err
 		}
