@@ -120,7 +120,7 @@ demo-ingest: build deps-hadoop deps-kafka deps-opensearch postgres ## a pipeline
 demo-plugins: build .deps/python/installed ## train on poor scans with and without the example plugins, and serve
 	@scripts/demo-plugins
 
-bench: build .deps/python/installed deps-hadoop ## run the benchmarks
+bench: build .deps/python/installed deps-hadoop deps-kafka ## run the benchmarks
 	@scripts/bench
 
 clean: ## remove build results, keep downloads
