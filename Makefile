@@ -88,8 +88,12 @@ soak: deps deps-hadoop deps-kafka deps-opensearch postgres ## faults with realis
 release: deps launcher ## pack tkit into dist: a tarball, a Debian package and a container image (RELEASE="-only tarball")
 	@$(GO) -C scripts/release run . $(RELEASE)
 
-manifests: ## validate the manifests for Kubernetes, offline
-	@go -C scripts/kubernetes tool kubectl-validate --version 1.30 $(CURDIR)/deploy/kubernetes
+# The module of KEDA has the schemas of its kinds.
+KEDA := github.com/kedacore/keda/v2@v2.21.0
+
+manifests: ## validate the manifests for Kubernetes and KEDA, offline
+	@go mod download $(KEDA)
+	@go -C scripts/kubernetes tool kubectl-validate --version 1.30 --local-crds "$$(go env GOMODCACHE)/$(KEDA)/config/crd/bases" $(CURDIR)/deploy/kubernetes
 
 test-release: deps launcher manifests ## install a release in a bare Debian, and train, predict and serve there; as root
 	@scripts/release/debian-root
