@@ -68,9 +68,11 @@ check: lint ## run after an edit: lint, the import rules and the fast tests that
 	@$(TEST) -short -p $$((2 + $$(nproc))) ./...
 
 # What is downloaded and what is compiled share the time, and so do the tests
-# that wait for Java or Python and those that compute.
+# that wait for Java or Python and those that compute. Several tests build plugins:
+# what those import is compiled before, so that they do not compile it at once.
 test: deps ## everything that must pass before a change is merged
 	@$(MAKE) -j3 .deps/python/installed deps-hadoop deps-kafka deps-opensearch shells postgres redis chromium lint
+	@CGO_ENABLED=0 $(GO) vet ./plugins/examples/...
 	@$(MAKE) -j2 unraced race
 
 unraced: deps .deps/python/installed deps-hadoop deps-kafka deps-opensearch # the packages without concurrency
