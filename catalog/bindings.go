@@ -56,11 +56,11 @@ func (c *Catalog) Bindings(ctx context.Context, who access.Caller, application, 
 	return c.registry.Bindings(ctx, application, model)
 }
 
-// StateAt returns what a model's aliases named, and its applications were bound to, at a
+// AssignmentsAt returns what a model's aliases named, and its applications were bound to, at a
 // time. Every caller may see it. Nothing is recorded.
-func (c *Catalog) StateAt(ctx context.Context, who access.Caller, model string, at time.Time) (registry.State, error) {
+func (c *Catalog) AssignmentsAt(ctx context.Context, who access.Caller, model string, at time.Time) (registry.Assignments, error) {
 	if _, err := c.authority.Resolve(ctx, who); err != nil {
-		return registry.State{}, err
+		return registry.Assignments{}, err
 	}
 	return c.registry.At(ctx, model, at)
 }

@@ -206,8 +206,22 @@ var operations = []operation{
 		_, err := f.Bindings(ctx, who, "", "m")
 		return err
 	}},
-	{name: "StateAt", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
-		_, err := f.StateAt(ctx, who, "m", time.Now())
+	{name: "AssignmentsAt", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.AssignmentsAt(ctx, who, "m", time.Now())
+		return err
+	}},
+	{name: "ChangeProperties", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.ChangeProperties(ctx, who, registry.PropertyChange{Model: "m", Version: 1, State: registry.Deprecated, By: change})
+	}},
+	{name: "ChangeProperties, of a model", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		return f.ChangeProperties(ctx, who, registry.PropertyChange{Model: "m", Tags: map[string]string{"team": "a"}, By: change})
+	}},
+	{name: "Properties", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Properties(ctx, who, "m", 1)
+		return err
+	}},
+	{name: "Properties, of a model", open: true, do: func(ctx context.Context, f *fixture, who access.Caller) error {
+		_, err := f.Properties(ctx, who, "m", 0)
 		return err
 	}},
 	{name: "ShowGrants", allowed: 1, refused: 1, do: func(ctx context.Context, f *fixture, who access.Caller) error {

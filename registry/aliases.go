@@ -157,6 +157,8 @@ func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove
 			err = r.notFound(ctx, Ref{Model: m.Model, Version: m.Version})
 		case v.Deleted:
 			err = deletedError(rows, v)
+		default:
+			err = checkAvailable(rows, m.Model, m.Version)
 		}
 		return before, metadata.Standing{Version: m.Version}, err
 	case RolledBack:

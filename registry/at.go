@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// A State is what a model's aliases named, and its applications were bound to, at a time.
-type State struct {
+// Assignments are what a model's aliases named, and its applications were bound to, at a time.
+type Assignments struct {
 	Aliases  []Alias   `json:"aliases"`  // by name
 	Bindings []Binding `json:"bindings"` // by application
 }
 
-// At returns the state of a model at a time, according to its history.
-func (r *Registry) At(ctx context.Context, model string, at time.Time) (State, error) {
+// At returns the assignments of a model at a time, according to its history.
+func (r *Registry) At(ctx context.Context, model string, at time.Time) (Assignments, error) {
 	events, err := r.History(ctx, model)
 	if err != nil {
-		return State{}, err
+		return Assignments{}, err
 	}
-	return stateAt(events, at), nil
+	return assignmentsAt(events, at), nil
 }
 
 // ParseTime reads a time of the history: RFC 3339, or a day, to whose end it lasts.
@@ -36,9 +36,9 @@ func ParseTime(text string) (time.Time, error) {
 	return at, nil
 }
 
-// stateAt replays the events of a model until a time. Times do not decrease from one
+// assignmentsAt replays the events of a model until a time. Times do not decrease from one
 // event to the next; see record.
-func stateAt(events []Event, at time.Time) State {
+func assignmentsAt(events []Event, at time.Time) Assignments {
 	aliases, bindings := make(map[string]Alias), make(map[string]Binding)
 	for _, e := range events {
 		if e.At.After(at) {
@@ -55,7 +55,7 @@ func stateAt(events []Event, at time.Time) State {
 			delete(bindings, e.Application)
 		}
 	}
-	return State{
+	return Assignments{
 		Aliases:  slices.SortedFunc(maps.Values(aliases), func(a, b Alias) int { return cmp.Compare(a.Name, b.Name) }),
 		Bindings: slices.SortedFunc(maps.Values(bindings), func(a, b Binding) int { return cmp.Compare(a.Application, b.Application) }),
 	}

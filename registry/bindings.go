@@ -137,6 +137,8 @@ func (r *Registry) transition(ctx context.Context, rows metadata.Reader, b Bindi
 		err = r.notFound(ctx, Ref{Model: b.Model, Version: b.To.Version})
 	case v.Deleted:
 		err = deletedError(rows, v)
+	default:
+		err = checkAvailable(rows, b.Model, b.To.Version)
 	}
 	return t, before, err
 }

@@ -29,6 +29,7 @@ const (
 	Deleted      = metadata.Deleted
 	Bound        = metadata.Bound
 	Unbound      = metadata.Unbound
+	Changed      = metadata.Changed
 )
 
 func checkChange(c Change) error {

@@ -120,6 +120,7 @@ func (v *verification) checkHistory(rows metadata.Reader) (replay, error) {
 			bound[[2]string{e.Application, e.Model}] = Choice{e.Alias, e.Version}
 		case Unbound:
 			delete(bound, [2]string{e.Application, e.Model})
+		case Changed: // no alias
 		default:
 			named[alias] = e.Version
 		}

@@ -33,7 +33,7 @@ Examples:
 			Name: "unbind", Usage: "let an application get the version in production again", ArgsUsage: "APPLICATION MODEL",
 			Flags:       append(changeFlags(), jsonFlag()),
 			Description: "Examples:\n   tkit registry unbind kiosk flowers",
-			Action:      inHome(withCatalog(unbindApplication)),
+			Action:      inHome(withCatalog(bindApplication)),
 		},
 		{
 			Name: "bindings", Usage: "show which applications get which versions", ArgsUsage: "[MODEL]", Flags: []cli.Flag{jsonFlag()},
@@ -44,28 +44,19 @@ Examples:
 }
 
 func bindApplication(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	to := registry.Choice{Alias: c.String("alias"), Version: c.Int("version")}
-	if to == (registry.Choice{}) {
-		to.Alias = registry.Production
+	change := registry.BindingChange{Application: c.Args().First(), Model: c.Args().Get(1), By: change(c)}
+	change.To = registry.Choice{Alias: c.String("alias"), Version: c.Int("version")}
+	if c.Command.Name == "bind" && change.To == (registry.Choice{}) {
+		change.To.Alias = registry.Production
 	}
-	b, err := k.Bind(c.Context, who, bindingChange(c, to))
+	b, err := k.Bind(c.Context, who, change)
 	if err != nil {
 		return err
 	}
-	row := versionpage.BindingRow(b)
-	return commandline.ShowDone(c, b, "%s gets %s of %s, since %s by %s%s", b.Application, row[2], b.Model, present.Time(b.Since), b.Actor, present.Prefixed(": ", b.Reason))
-}
-
-func unbindApplication(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
-	b := bindingChange(c, registry.Choice{})
-	if _, err := k.Bind(c.Context, who, b); err != nil {
-		return err
+	if c.Command.Name == "unbind" {
+		return commandline.ShowDone(c, map[string]any{"unbound": change.Application, "model": change.Model}, "%s gets the version of %s in production", change.Application, change.Model)
 	}
-	return commandline.ShowDone(c, map[string]any{"unbound": b.Application, "model": b.Model}, "%s gets the version of %s in production", b.Application, b.Model)
-}
-
-func bindingChange(c *cli.Context, to registry.Choice) registry.BindingChange {
-	return registry.BindingChange{Application: c.Args().First(), Model: c.Args().Get(1), To: to, By: change(c)}
+	return commandline.ShowDone(c, b, "%s gets %s of %s, since %s by %s%s", b.Application, versionpage.BindingRow(b)[2], b.Model, present.Time(b.Since), b.Actor, present.Prefixed(": ", b.Reason))
 }
 
 func showBindings(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
@@ -76,8 +67,8 @@ func showBindings(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	return commandline.ShowList(c, all, "no application is bound; all get the version in production", versionpage.BindingHeader, versionpage.BindingRow)
 }
 
-// showState shows what a model's aliases and applications had at a time.
-func showState(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
+// showAssignments shows what a model's aliases and applications had at a time.
+func showAssignments(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	at, err := registry.ParseTime(c.String("at"))
 	if err != nil {
 		return commandline.Usage(err)
@@ -85,9 +76,9 @@ func showState(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if c.Args().First() == "" {
 		return commandline.Usagef("--at shows the state of one model: name it")
 	}
-	s, err := k.StateAt(c.Context, who, c.Args().First(), at)
+	s, err := k.AssignmentsAt(c.Context, who, c.Args().First(), at)
 	if err != nil {
 		return err
 	}
-	return commandline.Show(c, s, func(w io.Writer) error { return versionpage.WriteState(w, s) })
+	return commandline.Show(c, s, func(w io.Writer) error { return versionpage.WriteAssignments(w, s) })
 }

@@ -46,6 +46,7 @@ var hints = []struct {
 	{catalog.ErrNotInitialised, "`tkit --database ADDRESS database init` initialises it"},
 	{registry.ErrEmpty, "`tkit train --help` shows how to register one"},
 	{registry.ErrAliased, "`tkit registry remove-alias MODEL@ALIAS` removes one"},
+	{registry.ErrDeprecated, "`tkit registry properties MODEL@VERSION --state available` makes it available"},
 	{registry.ErrBound, "`tkit registry bindings` lists the applications"},
 	{access.ErrInUse, "`tkit registry remove MODEL@VERSION` removes one"},
 	{registry.ErrUncertain, "`tkit registry verify` lists the problems"},

@@ -16,7 +16,7 @@ func registryCommand() *cli.Command {
 		Name: "registry", Usage: "show, promote, roll back and export versions of models",
 		Description: `MODEL@7 is a version, and MODEL@production the version that an alias points to.
 MODEL alone means MODEL@production. Versions are immutable, aliases move.`,
-		Subcommands: slices.Concat(versionCommands(), aliasCommands(), bindingCommands(), protectionCommands(), declassificationCommands(), maintenanceCommands()),
+		Subcommands: slices.Concat(versionCommands(), aliasCommands(), bindingCommands(), []*cli.Command{propertyCommand()}, protectionCommands(), declassificationCommands(), maintenanceCommands()),
 	}
 }
 

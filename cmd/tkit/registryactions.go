@@ -96,7 +96,7 @@ func removeVersions(c *cli.Context, k *catalog.Catalog, who access.Caller) error
 
 func showHistory(c *cli.Context, k *catalog.Catalog, who access.Caller) error {
 	if c.IsSet("at") {
-		return showState(c, k, who)
+		return showAssignments(c, k, who)
 	}
 	events, err := k.History(c.Context, who, c.Args().First())
 	if err != nil {

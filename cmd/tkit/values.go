@@ -32,6 +32,8 @@ var argumentValues = commandline.Values{
 	"MODEL[@VERSION]":        {Check: commandline.Parsed(registry.ParseVersions), Offer: onlyVersions},
 	"MODEL[@ALIAS]":          {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
 	"MODEL@ALIAS":            {Check: commandline.Parsed(registry.ParseAlias), Offer: versionNames},
+	"--state":                {Choices: []string{string(registry.Available), string(registry.Deprecated)}},
+	"--tag":                  {Check: commandline.Parsed(func(text string) (map[string]string, error) { return registry.ParseTags([]string{text}) })},
 	"APPLICATION":            {Check: registry.CheckApplicationName},
 	"--at":                   {Check: commandline.Parsed(registry.ParseTime)},
 	"DATASET":                {Offer: datasetNames},

@@ -94,6 +94,10 @@ type Reader interface {
 	LastEvent() (int64, error)
 	// Bases returns all stored bases by name.
 	Bases() ([]Base, error)
+	// Properties returns the properties of a model and its versions by version and name.
+	Properties(model string) ([]Property, error)
+	// Property returns the value of one property, "" if there is none.
+	Property(model string, version int, name string) (value string, err error)
 	// Request returns the request with a key.
 	Request(key string) (r Request, found bool, err error)
 }
@@ -123,6 +127,8 @@ type Writer interface {
 	AddBase(Base) error
 	// RemoveBase removes a base.
 	RemoveBase(name string) error
+	// SetProperty sets a property, or removes it if its value is "".
+	SetProperty(Property) error
 	// AddRequest adds a request that was carried out. A key that exists is an error.
 	AddRequest(Request) error
 	// PolicyGeneration returns the generation of the home's access policy, which
@@ -170,6 +176,14 @@ type Base struct {
 	Digest   blobs.Digest // of the manifest's text
 	Manifest []byte
 	Network  blobs.Digest // of the network's blob
+}
+
+// A Property is what may change about a model or a version.
+type Property struct {
+	Model   string
+	Version int // 0: the model
+	Name    string
+	Value   string
 }
 
 // A Request is a request with a key that was carried out.
@@ -234,6 +248,7 @@ const (
 	Deleted      Action = "delete"
 	Bound        Action = "bind"
 	Unbound      Action = "unbind"
+	Changed      Action = "change"
 )
 
 // An Event is an entry of the history.
@@ -253,6 +268,9 @@ type Event struct {
 	// before, 0 if there was none.
 	Alias    string `json:"alias,omitempty"`
 	Previous int    `json:"previous,omitempty"`
+	// Detail is what was changed about the version, or about the model if Version is
+	// 0; only for Changed.
+	Detail string `json:"detail,omitempty"`
 	Change
 
 	// Digest is the digest of the manifest; only for Registered.

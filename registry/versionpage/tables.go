@@ -3,6 +3,7 @@ package versionpage
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,8 +73,20 @@ func BindingRow(b registry.Binding) []string {
 	return []string{b.Application, b.Model, b.Alias + present.Prefixed("version ", number(b.Version)), present.Time(b.Since), b.Actor, b.Reason}
 }
 
-// WriteState writes what a model's aliases and applications had at a time.
-func WriteState(w io.Writer, s registry.State) error {
+// WriteProperties writes what may change about a model or a version.
+func WriteProperties(w io.Writer, p registry.Properties) error {
+	rows := [][]string{{"description", present.OrDash(p.Description)}}
+	if p.State != "" {
+		rows = append(rows, []string{"state", string(p.State)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Tags)) {
+		rows = append(rows, []string{"tag " + name, p.Tags[name]})
+	}
+	return present.Table(w, []string{"property", "value"}, rows)
+}
+
+// WriteAssignments writes what a model's aliases and applications had at a time.
+func WriteAssignments(w io.Writer, s registry.Assignments) error {
 	var rows [][]string
 	for _, a := range s.Aliases {
 		rows = append(rows, []string{"alias " + a.Name, "version " + strconv.Itoa(a.Version), present.Time(a.Since), a.Actor, a.Reason})
@@ -92,6 +105,10 @@ var EventHeader = []string{"time", "who", "did", "model", "what", "why"}
 func EventRow(e registry.Event) []string {
 	what := "version " + strconv.Itoa(e.Version)
 	switch {
+	case e.Action == registry.Changed:
+		if what = e.Detail; e.Version != 0 {
+			what = fmt.Sprintf("version %d: %s", e.Version, e.Detail)
+		}
 	case e.Application != "":
 		what = e.Application
 		if e.Action == registry.Bound {

@@ -19,21 +19,22 @@ import (
 // the same test open the same store again, as another process would.
 func Run(t *testing.T, open func(t *testing.T) metadata.Store) {
 	for name, test := range map[string]func(t *testing.T, s, other metadata.Store){
-		"empty":     testEmpty,
-		"versions":  testVersions,
-		"immutable": testImmutable,
-		"rollback":  testRollback,
-		"aliases":   testAliases,
-		"replaced":  testReplaced,
-		"events":    testEvents,
-		"deletions": testDeletions,
-		"bases":     testBases,
-		"requests":  testRequests,
-		"bindings":  testBindings,
-		"one state": testOneState,
-		"writers":   testWriters,
-		"changes":   testChanges,
-		"cancelled": testCancelled,
+		"empty":      testEmpty,
+		"versions":   testVersions,
+		"immutable":  testImmutable,
+		"rollback":   testRollback,
+		"aliases":    testAliases,
+		"replaced":   testReplaced,
+		"events":     testEvents,
+		"deletions":  testDeletions,
+		"bases":      testBases,
+		"requests":   testRequests,
+		"bindings":   testBindings,
+		"properties": testProperties,
+		"one state":  testOneState,
+		"writers":    testWriters,
+		"changes":    testChanges,
+		"cancelled":  testCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t), open(t)) })
 	}
@@ -411,6 +412,41 @@ func testBindings(t *testing.T, s, other metadata.Store) {
 	if err == nil {
 		t.Error("an application is bound to an alias and a version")
 	}
+}
+
+// A property has one value for a model or a version, or none.
+func testProperties(t *testing.T, s, other metadata.Store) {
+	add(t, s, "m", 1)
+	add(t, s, "n", 1)
+	set := func(version int, name, value string) {
+		t.Helper()
+		update(t, s, func(w metadata.Writer) error {
+			_, err := w.AddEvent(metadata.Event{At: at, Action: metadata.Changed, Model: "m", Version: version, Detail: name, Change: metadata.Change{Actor: "ann"}})
+			return errors.Join(err, w.SetProperty(metadata.Property{Model: "m", Version: version, Name: name, Value: value}))
+		})
+	}
+	set(1, "b", "1")
+	set(1, "a", "ü")
+	set(0, "a", "of the model")
+	set(1, "b", "2")
+	set(1, "c", "3")
+	set(1, "c", "")
+	set(1, "none", "")
+	view(t, other, func(r metadata.Reader) error {
+		all, err1 := r.Properties("m")
+		none, err2 := r.Properties("n")
+		one, err3 := r.Property("m", 1, "b")
+		missing, err4 := r.Property("m", 1, "c")
+		want := []metadata.Property{{Model: "m", Name: "a", Value: "of the model"}, {Model: "m", Version: 1, Name: "a", Value: "ü"}, {Model: "m", Version: 1, Name: "b", Value: "2"}}
+		if !slices.Equal(all, want) || len(none) != 0 || one != "2" || missing != "" {
+			t.Errorf("properties: %+v, %+v, %q, %q", all, none, one, missing)
+		}
+		events, err5 := r.Events("m", 0)
+		if len(events) != 7 || events[0].Detail != "b" {
+			t.Errorf("events: %+v", events)
+		}
+		return errors.Join(err1, err2, err3, err4, err5)
+	})
 }
 
 // A request is added once, and read by every process.

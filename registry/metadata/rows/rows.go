@@ -224,10 +224,10 @@ func (t *Transaction) Events(model string, after int64) ([]metadata.Event, error
 	return rowsOf(t, func(rows *sql.Rows) (e metadata.Event, err error) {
 		var replaced sql.NullInt64
 		err = rows.Scan(&e.ID, (*db.Time)(&e.At), &e.Actor, &e.Action, &e.Model, &e.Version, &e.Alias, &e.Previous,
-			&e.Reason, &e.Digest, &replaced, &e.Application)
+			&e.Reason, &e.Digest, &replaced, &e.Application, &e.Detail)
 		e.Replaced = replaced.Int64
 		return e, err
-	}, `SELECT id, at, actor, action, model, version, alias, previous, reason, digest, replaced, application
+	}, `SELECT id, at, actor, action, model, version, alias, previous, reason, digest, replaced, application, detail
 		FROM events `+where+fmt.Sprintf(" AND id > $%d ORDER BY id", len(args)+1), append(args, after)...)
 }
 
@@ -250,6 +250,26 @@ func (t *Transaction) Bases() ([]metadata.Base, error) {
 		err = rows.Scan(&b.Name, &b.Digest, &b.Manifest, &b.Network)
 		return b, err
 	}, "SELECT name, digest, manifest, network FROM bases ORDER BY name")
+}
+
+func (t *Transaction) Properties(model string) ([]metadata.Property, error) {
+	return rowsOf(t, func(rows *sql.Rows) (p metadata.Property, err error) {
+		err = rows.Scan(&p.Model, &p.Version, &p.Name, &p.Value)
+		return p, err
+	}, "SELECT model, version, name, value FROM properties WHERE model = $1 ORDER BY version, name", model)
+}
+
+func (t *Transaction) Property(model string, version int, name string) (value string, err error) {
+	_, err = t.row("SELECT value FROM properties WHERE model = $1 AND version = $2 AND name = $3", []any{model, version, name}, &value)
+	return value, err
+}
+
+func (t *Transaction) SetProperty(p metadata.Property) error {
+	if p.Value == "" {
+		return t.exec("DELETE FROM properties WHERE model = $1 AND version = $2 AND name = $3", p.Model, p.Version, p.Name)
+	}
+	return t.exec(`INSERT INTO properties (model, version, name, value) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (model, version, name) DO UPDATE SET value = excluded.value`, p.Model, p.Version, p.Name, p.Value)
 }
 
 func (t *Transaction) Request(key string) (metadata.Request, bool, error) {
@@ -283,10 +303,10 @@ func (t *Transaction) DeleteVersion(model string, number int, event int64) error
 }
 
 func (t *Transaction) AddEvent(e metadata.Event) (id int64, err error) {
-	_, err = t.row(`INSERT INTO events (at, actor, action, model, version, alias, previous, reason, digest, replaced, application)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+	_, err = t.row(`INSERT INTO events (at, actor, action, model, version, alias, previous, reason, digest, replaced, application, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
 		[]any{db.FormatTime(e.At), e.Actor, e.Action, e.Model, e.Version, e.Alias, e.Previous, e.Reason, e.Digest,
-			sql.NullInt64{Int64: e.Replaced, Valid: e.Replaced != 0}, e.Application}, &id)
+			sql.NullInt64{Int64: e.Replaced, Valid: e.Replaced != 0}, e.Application, e.Detail}, &id)
 	return id, err
 }
 
