@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tkit/ingest/components"
+	"tkit/ingest/graph"
 )
 
 // A Finding is one mistake in a pipeline's file.
@@ -66,7 +67,7 @@ func Check(text []byte) ([]Finding, error) {
 		}
 		findings = append(findings, checkDelivery(root)...)
 		findings = append(findings, s.checkSecrets(root)...)
-		findings = append(findings, checkOutputs(get(root, "output"))...)
+		findings = append(findings, checkOutputs(graph.Field(root, "output"))...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return findings, nil
@@ -143,7 +144,7 @@ func checkDelivery(root *yaml.Node) []Finding {
 	if _, err := parseDelivery(root, ""); err != nil {
 		return []Finding{{Line: linesOf(root, "delivery")[0], Problem: err.Error()}}
 	}
-	if delivery := get(root, "delivery"); delivery != nil {
+	if delivery := graph.Field(root, "delivery"); delivery != nil {
 		return secretsIn(delivery, deliverySecrets)
 	}
 	return nil
@@ -168,18 +169,18 @@ func checkOutputs(output *yaml.Node) (findings []Finding) {
 	if output == nil {
 		return nil
 	}
-	if b := get(output, "broker"); b != nil && output.Kind == yaml.MappingNode {
+	if b := graph.Field(output, "broker"); b != nil && output.Kind == yaml.MappingNode {
 		for _, field := range []string{"copies", "batching"} {
-			if f := get(b, field); f != nil {
+			if f := graph.Field(b, field); f != nil {
 				findings = append(findings, Finding{Line: f.Line, Problem: "a broker has no " + field + " in pipelines of tkit: each image goes to each output once and alone"})
 			}
 		}
 	}
-	if s := get(output, switchOutput); s != nil && output.Kind == yaml.MappingNode {
-		if f := get(s, "strict_mode"); f != nil && f.Value == "false" {
+	if s := graph.Field(output, switchOutput); s != nil && output.Kind == yaml.MappingNode {
+		if f := graph.Field(s, "strict_mode"); f != nil && f.Value == "false" {
 			findings = append(findings, Finding{Line: f.Line, Problem: "strict_mode: false would lose the images that no case takes; add a last case without a check, with the output drop to leave them out"})
 		}
-		if f := get(s, "retry_until_success"); f != nil && f.Value == "true" {
+		if f := graph.Field(s, "retry_until_success"); f != nil && f.Value == "true" {
 			findings = append(findings, Finding{Line: f.Line, Problem: "retry_until_success: true would hold back the images after one that fails; delivery.attempts says how often an image is tried"})
 		}
 	}

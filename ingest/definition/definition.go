@@ -129,7 +129,7 @@ func parse(text []byte, folder string) (*Definition, error) {
 	if err := d.findModels(engine, folder); err != nil {
 		return nil, err
 	}
-	d.Shared = isShared(get(engine, "input"))
+	d.Shared = isShared(graph.Field(engine, "input"))
 	d.Groups = wrap(engine)
 	encoded, err := encode(engine)
 	if err != nil {
@@ -189,11 +189,11 @@ func (d *Definition) findModels(engine *yaml.Node, folder string) error {
 
 // isShared reports whether an input divides its images among processes.
 func isShared(input *yaml.Node) bool {
-	broker := get(input, "broker")
+	broker := graph.Field(input, "broker")
 	if broker == nil {
-		return get(input, components.KafkaInput) != nil
+		return graph.Field(input, components.KafkaInput) != nil
 	}
-	inputs := get(broker, "inputs")
+	inputs := graph.Field(broker, "inputs")
 	return inputs != nil && !slices.ContainsFunc(inputs.Content, func(one *yaml.Node) bool { return !isShared(one) })
 }
 

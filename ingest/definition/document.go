@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"tkit/ingest/graph"
 )
 
 // readDocument reads a text as YAML, without aliases and merge keys: each is replaced
@@ -63,7 +65,7 @@ func merge(into, from *yaml.Node) {
 		return
 	}
 	for i := 0; i+1 < len(from.Content); i += 2 {
-		if get(into, from.Content[i].Value) == nil {
+		if graph.Field(into, from.Content[i].Value) == nil {
 			into.Content = append(into.Content, from.Content[i], from.Content[i+1])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tkit/ingest/components"
+	"tkit/ingest/graph"
 )
 
 // wrap puts the delivery around the input, and what refuses failed images around each
@@ -21,7 +22,7 @@ func wrap(engine *yaml.Node) (groups []int) {
 			refuseFailed(value)
 		case "pipeline":
 			setThreads(value)
-			groups = group(get(value, "processors"))
+			groups = group(graph.Field(value, "processors"))
 		}
 	}
 	return groups
@@ -38,7 +39,7 @@ func group(processors *yaml.Node) (groups []int) {
 	var grouped []*yaml.Node
 	var row *yaml.Node
 	for i, p := range processors.Content {
-		if get(p, "catch") != nil {
+		if graph.Field(p, "catch") != nil {
 			row = nil
 			grouped = append(grouped, p)
 			groups = append(groups, i)
@@ -60,7 +61,7 @@ func group(processors *yaml.Node) (groups []int) {
 const threads = "16"
 
 func setThreads(pipeline *yaml.Node) {
-	if get(pipeline, "threads") == nil {
+	if graph.Field(pipeline, "threads") == nil {
 		pipeline.Content = append(pipeline.Content, scalar("threads"), scalar(threads))
 	}
 }
@@ -68,7 +69,7 @@ func setThreads(pipeline *yaml.Node) {
 // fansOut reports whether a broker writes to all of its outputs, and whether to one
 // after the other.
 func fansOut(broker *yaml.Node) (all, sequential bool) {
-	pattern := get(broker, "pattern")
+	pattern := graph.Field(broker, "pattern")
 	if pattern == nil {
 		return true, false
 	}
@@ -78,21 +79,11 @@ func fansOut(broker *yaml.Node) (all, sequential bool) {
 
 // fanOut returns the configuration of components.FanOut in the place of a broker.
 func fanOut(broker *yaml.Node, sequential bool) *yaml.Node {
-	config := mapping(components.FanOutOutputs, get(broker, "outputs"))
+	config := mapping(components.FanOutOutputs, graph.Field(broker, "outputs"))
 	if sequential {
 		config.Content = append(config.Content, scalar(components.FanOutSequential), scalar("true"))
 	}
 	return config
-}
-
-// get returns the value of a field, or nil.
-func get(mapping *yaml.Node, field string) *yaml.Node {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == field {
-			return mapping.Content[i+1]
-		}
-	}
-	return nil
 }
 
 // outputsIn are the fields with the outputs of the allowed outputs that contain others;
@@ -110,15 +101,15 @@ func refuseFailed(output *yaml.Node) {
 		case contains && field == "":
 			eachOutput(value)
 		case key.Value == switchOutput:
-			for _, c := range get(value, "cases").Content {
-				refuseFailed(get(c, "output"))
+			for _, c := range graph.Field(value, "cases").Content {
+				refuseFailed(graph.Field(c, "output"))
 			}
 			set(value, "strict_mode", "true")
 			set(value, "retry_until_success", "false") // the delivery tries again
 			output.Content[i] = scalar("reject_errored")
 			output.Content[i+1] = mapping(key.Value, value)
 		case contains:
-			eachOutput(get(value, field))
+			eachOutput(graph.Field(value, field))
 			if all, sequential := fansOut(value); all {
 				output.Content[i] = scalar(components.FanOut)
 				output.Content[i+1] = fanOut(value, sequential)
@@ -143,7 +134,7 @@ func eachOutput(outputs *yaml.Node) {
 
 // set sets a field to a scalar.
 func set(to *yaml.Node, field, value string) {
-	if node := get(to, field); node != nil {
+	if node := graph.Field(to, field); node != nil {
 		*node = *scalar(value)
 		return
 	}

@@ -48,12 +48,12 @@ type outlet struct {
 // New returns the graph of a pipeline's file that has no mistakes, without aliases.
 func New(root *yaml.Node) *Graph {
 	g := &Graph{Nodes: []Node{}, Edges: []Edge{}}
-	if name := get(root, "name"); name != nil {
+	if name := Field(root, "name"); name != nil {
 		g.Name = name.Value
 	}
-	from := g.source(get(root, "input"), "root.input")
-	from = g.chain(get(get(root, "pipeline"), "processors"), "root.pipeline.processors", from)
-	g.sink(get(root, "output"), "root.output", from)
+	from := g.source(Field(root, "input"), "root.input")
+	from = g.chain(Field(Field(root, "pipeline"), "processors"), "root.pipeline.processors", from)
+	g.sink(Field(root, "output"), "root.output", from)
 	return g
 }
 
@@ -71,13 +71,13 @@ func (g *Graph) add(n Node, from []outlet) []outlet {
 func (g *Graph) source(input *yaml.Node, path string) (out []outlet) {
 	name, config := component(input)
 	if name == "broker" {
-		for i, child := range items(get(config, "inputs")) {
+		for i, child := range items(Field(config, "inputs")) {
 			out = append(out, g.source(child, fmt.Sprintf("%s.broker.inputs.%d", path, i))...)
 		}
 	} else if name != "" {
 		out = g.add(node(path, "input", name, input, config), nil)
 	}
-	return g.chain(get(input, "processors"), path+".processors", out)
+	return g.chain(Field(input, "processors"), path+".processors", out)
 }
 
 // chain adds processors one after the other.
@@ -102,22 +102,22 @@ func (g *Graph) processor(p *yaml.Node, path string, from []outlet) []outlet {
 	case "switch":
 		out := slices.Clone(at) // of images to which no case applies
 		for i, c := range items(config) {
-			when := outlet{at[0].node, text(get(c, "check"))}
-			out = append(out, g.chain(get(c, "processors"), fmt.Sprintf("%s.%d.processors", path, i), []outlet{when})...)
+			when := outlet{at[0].node, text(Field(c, "check"))}
+			out = append(out, g.chain(Field(c, "processors"), fmt.Sprintf("%s.%d.processors", path, i), []outlet{when})...)
 		}
 		return slices.Compact(out)
 	}
-	return g.chain(get(config, "processors"), path+".processors", at)
+	return g.chain(Field(config, "processors"), path+".processors", at)
 }
 
 // sink adds an output, after its own processors.
 func (g *Graph) sink(output *yaml.Node, path string, from []outlet) {
-	from = g.chain(get(output, "processors"), path+".processors", from)
+	from = g.chain(Field(output, "processors"), path+".processors", from)
 	name, config := component(output)
 	switch name {
 	case "":
 	case "broker":
-		for i, child := range items(get(config, "outputs")) {
+		for i, child := range items(Field(config, "outputs")) {
 			g.sink(child, fmt.Sprintf("%s.broker.outputs.%d", path, i), from)
 		}
 	case "fallback":
@@ -125,9 +125,9 @@ func (g *Graph) sink(output *yaml.Node, path string, from []outlet) {
 			g.sink(child, fmt.Sprintf("%s.fallback.%d", path, i), when(from, i > 0, "after a failure"))
 		}
 	case "switch":
-		for i, c := range items(get(config, "cases")) {
-			check := text(get(c, "check"))
-			g.sink(get(c, "output"), fmt.Sprintf("%s.switch.cases.%d.output", path, i), when(from, check != "", check))
+		for i, c := range items(Field(config, "cases")) {
+			check := text(Field(c, "check"))
+			g.sink(Field(c, "output"), fmt.Sprintf("%s.switch.cases.%d.output", path, i), when(from, check != "", check))
 		}
 	default:
 		g.add(node(path, "output", name, output, config), from)
@@ -167,7 +167,7 @@ func component(n *yaml.Node) (name string, config *yaml.Node) {
 var telling = []string{"models", "path", "topics", "topic", "images", "records", "table", "index", "into", "to", "resource", "url", "urls", "check", "key"}
 
 func node(path, kind, name string, n, config *yaml.Node) Node {
-	return Node{Path: path, Kind: kind, Component: name, Label: text(get(n, "label")), Detail: detail(config)}
+	return Node{Path: path, Kind: kind, Component: name, Label: text(Field(n, "label")), Detail: detail(config)}
 }
 
 // detail returns the value of the first telling field, or a configuration that is a
@@ -184,7 +184,7 @@ func detail(config *yaml.Node) string {
 		return first
 	}
 	for _, field := range telling {
-		if found := text(get(config, field)); found != "" {
+		if found := text(Field(config, field)); found != "" {
 			return found
 		}
 	}
@@ -208,8 +208,9 @@ func text(n *yaml.Node) string {
 	return ""
 }
 
-// get returns the value of a field, or nil.
-func get(n *yaml.Node, field string) *yaml.Node {
+// Field returns the value of a field of a mapping in YAML, nil if it has none or if the
+// node is no mapping.
+func Field(n *yaml.Node, field string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
