@@ -66,7 +66,7 @@ func (r *Registry) Move(ctx context.Context, m AliasMove) (moved Alias, err erro
 		return Alias{}, err
 	}
 	err = r.metadata.Update(ctx, func(w metadata.Writer) (err error) {
-		moved, err = once(w, m.By.Key, m.asked(), func() (Alias, error) { return r.move(ctx, w, m) })
+		moved, err = once(w, m.By.Key, m.asked(), func() (Alias, error) { return m.do(w) })
 		return err
 	})
 	if err != nil {
@@ -81,9 +81,9 @@ func (m AliasMove) asked() AliasMove {
 	return m
 }
 
-// move makes a move in a transaction.
-func (r *Registry) move(ctx context.Context, w metadata.Writer, m AliasMove) (moved Alias, err error) {
-	before, after, err := r.target(ctx, w, m)
+// do makes a move in a transaction.
+func (m AliasMove) do(w metadata.Writer) (moved Alias, err error) {
+	before, after, err := target(w, m)
 	if err != nil {
 		return moved, err
 	}
@@ -117,7 +117,7 @@ func (r *Registry) Plan(ctx context.Context, m AliasMove) (t Transition, err err
 			t = Transition{moved.Version, moved.Version}
 			return err
 		}
-		before, after, err := r.target(ctx, rows, m)
+		before, after, err := target(rows, m)
 		t = Transition{before.Version, after.Version}
 		return err
 	})
@@ -138,12 +138,12 @@ func (m AliasMove) named(err error) error {
 
 // target returns the standing of an alias before and after a move. A standing after
 // it without a promotion is due to the move.
-func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove) (before, after metadata.Standing, err error) {
+func target(rows metadata.Reader, m AliasMove) (before, after metadata.Standing, err error) {
 	if before, err = rows.Standing(m.Model, m.Alias); err != nil {
 		return before, after, err
 	}
 	if m.Action != Promoted && before.Version == 0 {
-		return before, after, r.notFound(ctx, Ref{Model: m.Model, Alias: m.Alias})
+		return before, after, notFound(rows, Ref{Model: m.Model, Alias: m.Alias})
 	}
 	switch m.Action {
 	case Promoted:
@@ -154,7 +154,7 @@ func (r *Registry) target(ctx context.Context, rows metadata.Reader, m AliasMove
 		switch {
 		case err != nil:
 		case !found:
-			err = r.notFound(ctx, Ref{Model: m.Model, Version: m.Version})
+			err = notFound(rows, Ref{Model: m.Model, Version: m.Version})
 		case v.Deleted:
 			err = deletedError(rows, v)
 		default:

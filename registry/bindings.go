@@ -40,7 +40,7 @@ func (r *Registry) Bind(ctx context.Context, b BindingChange) (bound Binding, er
 		return Binding{}, err
 	}
 	err = r.metadata.Update(ctx, func(w metadata.Writer) (err error) {
-		bound, err = once(w, b.By.Key, b.asked(), func() (Binding, error) { return r.bind(ctx, w, b) })
+		bound, err = once(w, b.By.Key, b.asked(), func() (Binding, error) { return b.do(w) })
 		return err
 	})
 	if err != nil {
@@ -49,8 +49,8 @@ func (r *Registry) Bind(ctx context.Context, b BindingChange) (bound Binding, er
 	return bound, nil
 }
 
-func (r *Registry) bind(ctx context.Context, w metadata.Writer, b BindingChange) (bound Binding, err error) {
-	planned, before, err := r.transition(ctx, w, b)
+func (b BindingChange) do(w metadata.Writer) (bound Binding, err error) {
+	planned, before, err := b.transition(w)
 	if err != nil {
 		return bound, err
 	}
@@ -94,7 +94,7 @@ func (r *Registry) PlanBinding(ctx context.Context, b BindingChange) (t Transiti
 			t.From = t.To
 			return err
 		}
-		t, _, err = r.transition(ctx, rows, b)
+		t, _, err = b.transition(rows)
 		return err
 	})
 	return t, b.named(err)
@@ -103,13 +103,13 @@ func (r *Registry) PlanBinding(ctx context.Context, b BindingChange) (t Transiti
 // transition returns the versions before and after a change, and the binding before it.
 // A version is 0 if there is none: an application without a binding may have no default
 // version.
-func (r *Registry) transition(ctx context.Context, rows metadata.Reader, b BindingChange) (t Transition, before Binding, err error) {
+func (b BindingChange) transition(rows metadata.Reader) (t Transition, before Binding, err error) {
 	latest, err := rows.Latest(b.Model)
 	if err != nil {
 		return t, before, err
 	}
 	if latest == 0 {
-		return t, before, r.notFound(ctx, Ref{Model: b.Model, Alias: b.To.Alias, Version: b.To.Version})
+		return t, before, notFound(rows, Ref{Model: b.Model, Alias: b.To.Alias, Version: b.To.Version})
 	}
 	before, found, err := rows.Binding(b.Application, b.Model)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *Registry) transition(ctx context.Context, rows metadata.Reader, b Bindi
 		return t, before, err
 	}
 	if t.To == 0 && b.To.Alias != "" {
-		return t, before, r.notFound(ctx, Ref{Model: b.Model, Alias: b.To.Alias})
+		return t, before, notFound(rows, Ref{Model: b.Model, Alias: b.To.Alias})
 	}
 	if b.To.Version == 0 {
 		return t, before, nil
@@ -134,7 +134,7 @@ func (r *Registry) transition(ctx context.Context, rows metadata.Reader, b Bindi
 	switch {
 	case err != nil:
 	case !found:
-		err = r.notFound(ctx, Ref{Model: b.Model, Version: b.To.Version})
+		err = notFound(rows, Ref{Model: b.Model, Version: b.To.Version})
 	case v.Deleted:
 		err = deletedError(rows, v)
 	default:

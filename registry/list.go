@@ -76,44 +76,49 @@ type Deletion struct {
 
 // List returns all models by name, with their aliases; those without a version left,
 // too.
-func (r *Registry) List(ctx context.Context) ([]Model, error) {
-	models := []Model{}
-	err := r.metadata.View(ctx, func(rows metadata.Reader) error {
-		found, err := rows.Models()
-		if err != nil {
-			return err
-		}
-		aliases, err := rows.Aliases("")
-		if err != nil {
-			return err
-		}
-		deletions, err := rows.Deletions("")
-		if err != nil {
-			return err
-		}
-		at := make(map[string]int, len(found))
-		for i, m := range found {
-			at[m.Name] = i
-			models = append(models, Model{Name: m.Name, Created: m.Created, Versions: m.Versions, Latest: m.Latest, Aliases: []Alias{}, Deleted: []int{}})
-		}
-		for _, a := range aliases {
-			m := &models[at[a.Model]]
-			m.Aliases = append(m.Aliases, a)
-		}
-		for _, d := range deletions {
-			m := &models[at[d.Model]]
-			m.Deleted = append(m.Deleted, d.Number)
-			m.Versions--
-		}
-		for i := range models {
-			for m := &models[i]; slices.Contains(m.Deleted, m.Latest); {
-				m.Latest--
-			}
-		}
-		return nil
+func (r *Registry) List(ctx context.Context) (models []Model, err error) {
+	err = r.metadata.View(ctx, func(rows metadata.Reader) (err error) {
+		models, err = list(rows)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("registry: listing the models: %w", err)
+	}
+	return models, nil
+}
+
+func list(rows metadata.Reader) ([]Model, error) {
+	models := []Model{}
+	found, err := rows.Models()
+	if err != nil {
+		return nil, err
+	}
+	aliases, err := rows.Aliases("")
+	if err != nil {
+		return nil, err
+	}
+	deletions, err := rows.Deletions("")
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]int, len(found))
+	for i, m := range found {
+		at[m.Name] = i
+		models = append(models, Model{Name: m.Name, Created: m.Created, Versions: m.Versions, Latest: m.Latest, Aliases: []Alias{}, Deleted: []int{}})
+	}
+	for _, a := range aliases {
+		m := &models[at[a.Model]]
+		m.Aliases = append(m.Aliases, a)
+	}
+	for _, d := range deletions {
+		m := &models[at[d.Model]]
+		m.Deleted = append(m.Deleted, d.Number)
+		m.Versions--
+	}
+	for i := range models {
+		for m := &models[i]; slices.Contains(m.Deleted, m.Latest); {
+			m.Latest--
+		}
 	}
 	return models, nil
 }

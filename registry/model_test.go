@@ -2,11 +2,13 @@ package registry_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -325,6 +327,29 @@ func stateMachine(t *testing.T, registries []*registry.Registry) {
 		})
 	})
 	sound(t, registries[0])
+}
+
+// More requests at once than a process has connections do not wait for each other, also
+// if they fail.
+func TestManyRequests(t *testing.T) {
+	r := openShared(t, t.TempDir(), sharedDatabase(t))
+	register(t, r, "flowers", "1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var asking sync.WaitGroup
+	for range 40 {
+		asking.Go(func() {
+			_, plan := r.Plan(ctx, registry.AliasMove{Action: registry.Promoted, Model: "flowers", Alias: registry.Production, Version: 7, By: ann})
+			_, move := r.Promote(ctx, "flowers", 7, registry.Production, ann)
+			_, remove := r.Remove(ctx, registry.Removal{Model: "flowers", Version: 7, By: ann})
+			for _, err := range []error{plan, move, remove} {
+				if !errors.Is(err, registry.ErrNotFound) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	asking.Wait()
 }
 
 // sharedDatabase is the address of a new database that is initialised.

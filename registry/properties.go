@@ -78,7 +78,7 @@ func (r *Registry) Change(ctx context.Context, c PropertyChange) error {
 		return err
 	}
 	err := r.metadata.Update(ctx, func(w metadata.Writer) error {
-		_, err := once(w, c.By.Key, c, func() (bool, error) { return true, r.change(ctx, w, c) })
+		_, err := once(w, c.By.Key, c, func() (bool, error) { return true, c.do(w) })
 		return err
 	})
 	if err != nil {
@@ -87,8 +87,8 @@ func (r *Registry) Change(ctx context.Context, c PropertyChange) error {
 	return nil
 }
 
-func (r *Registry) change(ctx context.Context, w metadata.Writer, c PropertyChange) error {
-	if _, err := r.removable(ctx, w, Removal{Model: c.Model, Version: c.Version}); err != nil {
+func (c PropertyChange) do(w metadata.Writer) error {
+	if _, err := (Removal{Model: c.Model, Version: c.Version}).removable(w); err != nil {
 		return err // there is none, or it was deleted
 	}
 	values := c.values()
@@ -200,7 +200,7 @@ func propertiesOf(all []metadata.Property, version int) Properties {
 // Properties returns the properties of a version, or of the model if it is 0.
 func (r *Registry) Properties(ctx context.Context, model string, version int) (p Properties, err error) {
 	err = r.metadata.View(ctx, func(rows metadata.Reader) error {
-		if _, err := r.removable(ctx, rows, Removal{Model: model, Version: version}); err != nil {
+		if _, err := (Removal{Model: model, Version: version}).removable(rows); err != nil {
 			return err
 		}
 		all, err := rows.Properties(model)

@@ -76,7 +76,7 @@ func (r *Registry) PlanRemoval(ctx context.Context, m Removal) (planned []*Manif
 		return nil, err
 	}
 	err = r.metadata.View(ctx, func(rows metadata.Reader) error {
-		found, err := r.planned(ctx, rows, m)
+		found, err := m.planned(rows)
 		if err != nil {
 			return err
 		}
@@ -92,13 +92,13 @@ func (r *Registry) PlanRemoval(ctx context.Context, m Removal) (planned []*Manif
 	return planned, m.named(err)
 }
 
-func (r *Registry) planned(ctx context.Context, rows metadata.Reader, m Removal) ([]metadata.Version, error) {
+func (m Removal) planned(rows metadata.Reader) ([]metadata.Version, error) {
 	removed, found, err := repeated[[]int](rows, m.By.Key, m.asked())
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return r.removable(ctx, rows, m)
+		return m.removable(rows)
 	}
 	all, err := rows.Versions(m.Model)
 	return slices.DeleteFunc(all, func(v metadata.Version) bool { return !slices.Contains(removed, v.Number) }), err
@@ -116,7 +116,7 @@ func (r *Registry) Remove(ctx context.Context, m Removal) (removed []int, err er
 		return nil, err
 	}
 	err = r.metadata.Update(ctx, func(w metadata.Writer) (err error) {
-		removed, err = once(w, m.By.Key, m.asked(), func() ([]int, error) { return r.remove(ctx, w, m) })
+		removed, err = once(w, m.By.Key, m.asked(), func() ([]int, error) { return m.do(w) })
 		return err
 	})
 	if err != nil {
@@ -131,9 +131,9 @@ func (m Removal) asked() Removal {
 	return m
 }
 
-// remove makes a removal in a transaction.
-func (r *Registry) remove(ctx context.Context, w metadata.Writer, m Removal) (removed []int, err error) {
-	found, err := r.removable(ctx, w, m)
+// do makes a removal in a transaction.
+func (m Removal) do(w metadata.Writer) (removed []int, err error) {
+	found, err := m.removable(w)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (m Removal) named(err error) error {
 }
 
 // removable returns the versions that a removal is about, which are not deleted yet.
-func (r *Registry) removable(ctx context.Context, rows metadata.Reader, m Removal) ([]metadata.Version, error) {
+func (m Removal) removable(rows metadata.Reader) ([]metadata.Version, error) {
 	all, err := rows.Versions(m.Model)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (r *Registry) removable(ctx context.Context, rows metadata.Reader, m Remova
 		}
 	}
 	if len(found) == 0 {
-		return nil, r.notFound(ctx, Ref{Model: m.Model, Version: m.Version})
+		return nil, notFound(rows, Ref{Model: m.Model, Version: m.Version})
 	}
 	return found, nil
 }

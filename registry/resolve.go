@@ -100,8 +100,21 @@ func readManifest(rows metadata.Reader, v metadata.Version) (*Manifest, error) {
 
 // notFound returns the error of a reference to a missing model, with the
 // remedy.
-func (r *Registry) notFound(ctx context.Context, ref Ref) error {
-	models, err := r.List(ctx)
+func (r *Registry) notFound(ctx context.Context, ref Ref) (err error) {
+	failed := r.metadata.View(ctx, func(rows metadata.Reader) error {
+		err = notFound(rows, ref)
+		return nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// notFound is that error in a transaction. A transaction that began another one could wait
+// for ever for a connection, while all others wait for it.
+func notFound(rows metadata.Reader, ref Ref) error {
+	models, err := list(rows)
 	if err != nil {
 		return err
 	}
