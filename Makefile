@@ -81,7 +81,7 @@ unraced: deps .deps/python/installed deps-hadoop deps-kafka deps-opensearch # th
 race: deps .deps/python/installed deps-hadoop deps-kafka deps-opensearch ## the concurrent packages with the race detector
 	@$(TEST) $(RACEFLAGS) -timeout 20m $(RACING)
 
-soak: deps deps-hadoop deps-kafka deps-opensearch postgres ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one, pipelines and registrations killed 50 times, random requests to the registry while each service is down for 30 seconds
+soak: deps deps-hadoop deps-kafka deps-opensearch postgres ## faults with realistic durations: jobs of three minutes with Kerberos tickets of one, pipelines while each service is down for 30 seconds, pipelines and registrations killed 50 times, random requests to the registry
 	@TKIT_TICKET_LIFE=1m $(GO) test -count=1 -timeout 20m -run '^TestTicketsEnd$$' ./internal/hdfs/...
 	@TKIT_SOAK=1 $(GO) test -count=1 -timeout 40m -run '^TestSoak$$' -v ./ingest/soak
 	@TKIT_KILLS=50 $(GO) test -count=1 -timeout 60m -run '^TestKilled$$' ./ingest
