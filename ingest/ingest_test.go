@@ -61,7 +61,11 @@ func (p *place) write(t *testing.T, name string, content []byte) string {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	hidden := filepath.Join(filepath.Dir(path), ".writing")
+	if err := os.WriteFile(hidden, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(hidden, path); err != nil {
 		t.Fatal(err)
 	}
 	return path

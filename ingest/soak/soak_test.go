@@ -112,7 +112,7 @@ type part struct {
 const pipeline = `
 name: soak
 input:
-  tkit_directory: {path: in, settle: 300ms, poll: 2s, after: archive, archive: done}
+  tkit_directory: {path: in, poll: 2s, after: archive, archive: done}
 pipeline:
   processors:
     - tkit_classify: {models: [flowers], server: "${SOAK_SERVER}"}
