@@ -107,7 +107,7 @@ func (k *keeper) look(d *destination, m *registry.Manifest, width int) error {
 		d.left -= p.Bytes
 	}
 	if d.left <= 0 {
-		return fmt.Errorf("the cache has more than %d bytes: remove it with `tkit cache clear`, or keep more", k.most)
+		return fmt.Errorf("the cache has more than %d bytes: clear it, or keep more", k.most)
 	}
 	return nil
 }
