@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -41,32 +40,12 @@ type Broker struct {
 //	var broker = kafkatest.Shared()
 //
 //	func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
-func Shared() func(testing.TB) *Broker {
-	return func(t testing.TB) *Broker {
-		t.Helper()
-		needs.JVM(t)
-		b, err := shared()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-}
+func Shared() func(testing.TB) *Broker { return shared }
 
-var (
-	shared  = sync.OnceValues(Start)
-	started []*Broker
-)
+var shared = testserver.Shared(needs.JVM, Start)
 
-// Main runs the tests, stops the brokers, and returns the exit status.
-func Main(m *testing.M) int {
-	defer func() {
-		for _, b := range started {
-			b.Stop()
-		}
-	}()
-	return m.Run()
-}
+// Main runs the tests, stops the broker, and returns the exit status.
+func Main(m *testing.M) int { return testserver.Main(m) }
 
 // Start starts a broker and returns when it accepts connections.
 func Start() (*Broker, error) {
@@ -82,7 +61,6 @@ func Start() (*Broker, error) {
 		b.Stop()
 		return nil, fmt.Errorf("kafkatest: %w", err)
 	}
-	started = append(started, b)
 	return b, nil
 }
 

@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,36 +39,12 @@ type Server struct {
 //	var server = opensearchtest.Shared()
 //
 //	func TestMain(m *testing.M) { os.Exit(opensearchtest.Main(m)) }
-func Shared() func(testing.TB) *Server {
-	return func(t testing.TB) *Server {
-		t.Helper()
-		needs.JVM(t)
-		s, err := shared()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-}
+func Shared() func(testing.TB) *Server { return shared }
 
-var (
-	shared = sync.OnceValues(func() (*Server, error) {
-		s, err := Start()
-		started = s
-		return s, err
-	})
-	started *Server
-)
+var shared = testserver.Shared(needs.JVM, Start)
 
 // Main runs the tests, stops the server, and returns the exit status.
-func Main(m *testing.M) int {
-	defer func() {
-		if started != nil {
-			started.Stop()
-		}
-	}()
-	return m.Run()
-}
+func Main(m *testing.M) int { return testserver.Main(m) }
 
 // Start starts a server and returns when it accepts requests.
 func Start() (*Server, error) {
