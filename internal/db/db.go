@@ -228,7 +228,7 @@ func (d *DB) Check(ctx context.Context) ([]string, error) {
 			"SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
 			`SELECT "table" || ' row ' || coalesce(rowid, '?') || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check`,
 		} {
-			found, err := texts(ctx, tx, q)
+			found, err := Texts(ctx, tx, q)
 			if err != nil {
 				return err
 			}
@@ -242,8 +242,8 @@ func (d *DB) Check(ctx context.Context) ([]string, error) {
 	return problems, nil
 }
 
-// texts returns the single column of a query's rows.
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+// Texts returns the single column of a query's rows.
+func Texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

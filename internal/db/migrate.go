@@ -143,7 +143,7 @@ func lacking(ctx context.Context, tx *sql.Tx, schemas []Schema) ([]Migration, er
 	for _, r := range schemas {
 		var digests []string
 		if noted > 0 {
-			if digests, err = texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", r.Name); err != nil {
+			if digests, err = Texts(ctx, tx, "SELECT digest FROM migrations WHERE room = ? ORDER BY version", r.Name); err != nil {
 				return nil, err
 			}
 		}

@@ -39,7 +39,7 @@ func Initialise(ctx context.Context, address string) error {
 }
 
 func (d *DB) initialise(ctx context.Context, tx *sql.Tx) error {
-	tables, err := texts(ctx, tx, `SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	tables, err := db.Texts(ctx, tx, `SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1`, schema)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (d *DB) lacks(err error) error {
 // different history: also tables of packages that this program does not know may have
 // permissions or references to blobs.
 func (d *DB) lacking(ctx context.Context, tx *sql.Tx, schemas []db.Schema) ([]db.Migration, error) {
-	rooms, err := texts(ctx, tx, "SELECT DISTINCT room FROM migrations ORDER BY room")
+	rooms, err := db.Texts(ctx, tx, "SELECT DISTINCT room FROM migrations ORDER BY room")
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (d *DB) lacking(ctx context.Context, tx *sql.Tx, schemas []db.Schema) ([]db
 	}
 	var todo []db.Migration
 	for _, s := range schemas {
-		digests, err := texts(ctx, tx, "SELECT digest FROM migrations WHERE room = $1 ORDER BY version", s.Name)
+		digests, err := db.Texts(ctx, tx, "SELECT digest FROM migrations WHERE room = $1 ORDER BY version", s.Name)
 		if err != nil {
 			return nil, err
 		}

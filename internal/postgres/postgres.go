@@ -196,7 +196,7 @@ func (d *DB) transaction(ctx context.Context, o *sql.TxOptions, f func(*sql.Tx) 
 func (d *DB) Check(ctx context.Context) ([]string, error) {
 	var problems []string
 	err := d.Read(ctx, func(tx *sql.Tx) error {
-		tables, err := texts(ctx, tx, "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = $1 ORDER BY 1", schema)
+		tables, err := db.Texts(ctx, tx, "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = $1 ORDER BY 1", schema)
 		if err != nil {
 			return err
 		}
@@ -218,22 +218,4 @@ func (d *DB) Check(ctx context.Context) ([]string, error) {
 		return problems, nil
 	}
 	return nil, err
-}
-
-// texts returns the single column of a query's rows.
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, rows.Err()
 }
