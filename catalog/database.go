@@ -30,8 +30,8 @@ func InitDatabase(ctx context.Context, address string) error {
 	return postgres.Initialise(ctx, address)
 }
 
-// Check refuses a home that others could write to, and a connection string that is none.
-// If the folder does not exist yet, the folders above it are checked.
+// Check refuses a home that others could write to, and an address that is no connection
+// string. If the folder does not exist yet, the folders above it are checked.
 func (o Options) Check() error {
 	err := home.Check(o.Home)
 	if o.Database != "" {
